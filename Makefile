@@ -1,0 +1,61 @@
+# Every target sets up what it needs, also in a fresh clone: a virtual environment in .venv, and Java and Chromium for
+# the tests where we may install them. A second run finds it done. `make` alone lists the targets.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+.PHONY: help demo dev test lint format bench clean
+
+BIN := .venv/bin
+DEMO := $(CURDIR)/.i94/demo
+
+# The engine decides what running the platform takes: the embedded default neither Spark nor Java.
+ENGINE := $(or $(I94_ENGINE),duckdb)
+RUNTIME := $(if $(filter duckdb,$(ENGINE)),.venv/.base,.venv/.spark)
+WITH_JAVA := JAVA_HOME="$$(tools/java.sh)"
+ENGINE_ENV := $(if $(filter local%,$(ENGINE)),$(WITH_JAVA))
+
+# The demo has its own home and hears of no other address: it can touch neither your data nor your warehouse.
+DEMO_I94 := $(ENGINE_ENV) env -u I94_LAKE -u I94_WAREHOUSE -u I94_FIRST_MONTH -u DAGSTER_HOME \
+	I94_HOME="$(DEMO)" I94_RAW="$(DEMO)/raw" $(BIN)/i94
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(RUNTIME) ## three synthetic months through the whole graph, then a summary (I94_ENGINE='local[*]' for Spark)
+	@$(DEMO_I94) sample --out "$(DEMO)/raw" --from 2016-01 --to 2016-03
+	@$(DEMO_I94) run --from 2016-01 --to 2016-03
+	@$(DEMO_I94) status
+	@printf '\n%s\n' 'That was the whole graph, kept in .i94/demo. Next:'
+	@printf '  %s\n' \
+		'I94_HOME=.i94/demo $(BIN)/i94 query "SELECT i94yr, i94mon, count(*) FROM i94.immigration GROUP BY 1, 2 ORDER BY 1, 2"' \
+		'I94_HOME=.i94/demo I94_RAW=.i94/demo/raw make dev      the lineage UI on these months' \
+		'$(BIN)/i94 --help                                      every command'
+
+dev: $(RUNTIME) ## the lineage UI and the daemon (schedules, sensors, backfills)
+	@$(ENGINE_ENV) $(BIN)/i94 dev
+
+test: .venv/.dev ## all tests (ARGS='-k labels' for some)
+	@tools/chromium.sh >/dev/null
+	@$(WITH_JAVA) $(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+
+lint: .venv/.dev ## ruff, mypy, Dagster's own definitions check, and that the data dictionary is up to date
+	@$(BIN)/ruff check
+	@$(BIN)/mypy
+	@tools/check_definitions.sh
+	@$(BIN)/i94 dictionary --check
+
+format: .venv/.dev ## sort imports, apply ruff's safe fixes and its format (the contracts are laid out by hand)
+	@$(BIN)/ruff check --fix --exit-zero --quiet
+	@$(BIN)/ruff format
+
+bench: .venv/.dev ## the benchmark
+	@$(WITH_JAVA) $(BIN)/python -m bench
+
+clean: ## remove the virtual environment, the demo and every cache (your own .i94 stays)
+	@rm -rf .venv .i94/demo .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist *.egg-info \
+		derby.log metastore_db spark-warehouse
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/.base .venv/.spark .venv/.dev: pyproject.toml constraints.txt
+	@tools/setup.sh $(@:.venv/.%=%)

@@ -1,0 +1,164 @@
+"""The arrivals: as delivered, as staged and loaded, and as refused.
+
+Here: three contracts that belong together, so that a delivered column is declared beside what becomes of it.
+Facts (types, ranges, meanings) come from the delivered April 2016 file and its label file. Not here: the transform
+itself (`transforms/immigration.sql`).
+"""
+
+import datetime as dt
+
+from sqlalchemy import BigInteger, Boolean, Column, Date, Double, Integer, String, Table
+from sqlalchemy.types import TypeEngine
+
+from i94_platform.contracts.model import column, lake_metadata, raw_metadata, table, warehouse_metadata
+
+_FILE = "I-94 arrival file"
+_NUMBER, _TEXT = Double(), String()
+
+# name, delivered type, what the deliverer means by it
+_DELIVERED: tuple[tuple[str, TypeEngine[object], str], ...] = (
+    ("cicid", _NUMBER, "Number of the record within its monthly file"),
+    ("i94yr", _NUMBER, "Four-digit year of arrival"),
+    ("i94mon", _NUMBER, "Month of arrival"),
+    ("i94cit", _NUMBER, "Code of the country of citizenship"),
+    ("i94res", _NUMBER, "Code of the country of residence"),
+    ("i94port", _TEXT, "CBP code of the port of entry"),
+    ("arrdate", _NUMBER, "Arrival date in days since 1960-01-01"),
+    ("i94mode", _NUMBER, "Code of the mode of arrival"),
+    ("i94addr", _TEXT, "State of the first address in the US, as written on the form"),
+    ("depdate", _NUMBER, "Departure date in days since 1960-01-01"),
+    ("i94bir", _NUMBER, "Age of the traveller"),
+    ("i94visa", _NUMBER, "Code of the purpose of the visit"),
+    ("count", _NUMBER, "Always 1; kept for summary statistics"),
+    ("dtadfile", _TEXT, "Date the record was added to the file, YYYYMMDD"),
+    ("visapost", _TEXT, "Department of State post where the visa was issued"),
+    ("occup", _TEXT, "Occupation to be performed in the US"),
+    ("entdepa", _TEXT, "Arrival flag"),
+    ("entdepd", _TEXT, "Departure flag"),
+    ("entdepu", _TEXT, "Update flag"),
+    ("matflag", _TEXT, "Match flag of arrival and departure records"),
+    ("biryear", _NUMBER, "Four-digit year of birth"),
+    ("dtaddto", _TEXT, "Admitted until, MMDDYYYY or D/S"),
+    ("gender", _TEXT, "Non-immigrant sex"),
+    ("insnum", _TEXT, "Immigration and Naturalization Service number"),
+    ("airline", _TEXT, "Airline that brought the traveller"),
+    ("admnum", _NUMBER, "Admission number"),
+    ("fltno", _TEXT, "Flight number"),
+    ("visatype", _TEXT, "Class of admission"),
+)
+
+delivered_immigration: Table = table(
+    raw_metadata,
+    "immigration",
+    "One month of arrivals as delivered: 28 columns, taken by name; any further column is reported and ignored.",
+    *(column(name, type_, meaning, source=_FILE) for name, type_, meaning in _DELIVERED),
+    grain="one row per delivered record",
+)
+
+immigration: Table = table(
+    warehouse_metadata,
+    "immigration",
+    "Arrivals of non-immigrants with an I-94 record: the fact of the star schema, partitioned by month.",
+    column("cicid", Integer(), "Number of the record, unique within its month.", source=_FILE, key=True, low=0),
+    column("i94yr", Integer(), "Year of arrival.", source=_FILE, unit="year", key=True, low=2000, high=2099),
+    column("i94mon", Integer(), "Month of arrival, 1 to 12.", source=_FILE, unit="month", key=True, low=1, high=12),
+    column(
+        "i94cit", Integer(), "Country of citizenship; codes outside the code list are kept.",
+        source=_FILE, references="country.code",
+    ),
+    column(
+        "i94res", Integer(), "Country of residence; codes outside the code list are kept.",
+        source=_FILE, references="country.code",
+    ),
+    column(
+        "i94port", String(3), "Port of entry, a CBP code and not an IATA one; XXX where missing or unlisted.",
+        source=_FILE, nullable=False, references="i94port.code",
+    ),
+    column(
+        "arrdate", Date(), "Date of arrival, always within the month of the record.",
+        source=_FILE, nullable=False, references="calendar.date", unit="date",
+    ),
+    column(
+        "i94mode", Integer(), "Mode of arrival: 1 air, 2 sea, 3 land, 9 not reported or unlisted; null where missing.",
+        source=_FILE, references="i94mode.code",
+    ),
+    column(
+        "i94addr", String(2), "State of the first address; 99 for missing and for every code outside the list.",
+        source=_FILE, nullable=False, references="i94addr.code",
+    ),
+    column(
+        "depdate", Date(), "Date of departure; null while the traveller has not been seen to leave.",
+        source=_FILE, unit="date",
+    ),
+    column("i94bir", Integer(), "Age in the year of arrival, as delivered.", source=_FILE, unit="years", low=-5, high=125),
+    column(
+        "i94visa", Integer(), "Purpose of the visit: 1 business, 2 pleasure, 3 student.",
+        source=_FILE, nullable=False, references="i94visa.code",
+    ),
+    column("count", Integer(), "Always 1, kept for summary statistics.", source=_FILE, unit="arrivals", allowed=(1,)),
+    column("dtadfile", Date(), "Date on which the record was added to the file.", source=_FILE, unit="date"),
+    column("visapost", String(8), "Department of State post that issued the visa.", source=_FILE),
+    column("occup", String(8), "Occupation to be performed in the US.", source=_FILE),
+    column("entdepa", String(4), "Arrival flag: how the traveller was admitted or paroled.", source=_FILE),
+    column("entdepd", String(4), "Departure flag: departed, lost the I-94 or deceased.", source=_FILE),
+    column("entdepu", String(4), "Update flag: apprehended, overstayed or adjusted to residence.", source=_FILE),
+    column("matflag", String(1), "M where arrival and departure records match.", source=_FILE, allowed=("M",)),
+    column("biryear", Integer(), "Year of birth.", source=_FILE, unit="year", low=1880, high=2100),
+    column("dtaddto", String(16), "Admitted until, exactly as delivered (MMDDYYYY, D/S or other).", source=_FILE),
+    column(
+        "gender", String(1), "Sex as recorded: F, M, X or U (unknown); null where missing.",
+        source=_FILE, allowed=("F", "M", "U", "X"),
+    ),
+    column("insnum", String(16), "Immigration and Naturalization Service number, free text.", source=_FILE),
+    column(
+        "airline", String(8), "Airline or carrier code; *GA is general aviation and VES a vessel (inferred).",
+        source=_FILE,
+    ),
+    column("admnum", BigInteger(), "Admission number; not unique, not a key.", source=_FILE, low=0),
+    column("fltno", String(16), "Flight number or tail number as delivered, leading zeros kept.", source=_FILE),
+    column("visatype", String(4), "Class of admission that the visa allows, such as B2 or WT.", source=_FILE),
+    column(
+        "admitted_until", Date(), "Last day of the admission, read from dtaddto; null for D/S and unreadable values.",
+        source="dtaddto", unit="date",
+    ),
+    column(
+        "duration_of_status", Boolean(), "True where the admission lasts as long as the status does (dtaddto is D/S).",
+        source="dtaddto", nullable=False,
+    ),
+    column(
+        "stay_days", Integer(), "Days from arrival to departure as delivered; a valid stay is 0 to 365.",
+        source="arrdate, depdate", unit="days",
+    ),
+    grain="one row per arrival record (i94yr, i94mon, cicid)",
+    distribution="i94mon",
+    sort=("i94yr", "i94mon", "arrdate"),
+)
+
+
+def _refused_columns() -> list[Column[object]]:
+    return [
+        column(name, type_, f"{meaning}, as delivered.", source=_FILE) for name, type_, meaning in _DELIVERED
+    ]
+
+
+immigration_quarantine: Table = table(
+    lake_metadata,
+    "immigration_quarantine",
+    "Delivered rows that the fact can't hold, whole and as delivered, each with the reasons.",
+    column(
+        "month", Date(), "First day of the month of the delivery.",
+        source="name of the delivered file", unit="date", nullable=False, low=dt.date(2000, 1, 1),
+    ),
+    column("source_file", String(1024), "Delivered file that holds the row.", source="I94_RAW", key=True),
+    column("source_row", BigInteger(), "Position of the row in that file, from 1.", source="I94_RAW", key=True, unit="row", low=1),
+    column(
+        "reasons", String(4096),
+        "Why the row is refused, separated by '; ': null_key, duplicate_key, other_month, arrival_outside_month, "
+        "unlisted:column, uncastable:column.",
+        source="transforms/immigration.sql", nullable=False,
+    ),
+    column("unreadable", String(65535), "Texts that could not be read as numbers, as column='text'.", source=_FILE),
+    *_refused_columns(),
+    grain="one row per refused record (source_file, source_row)",
+    distribution="EVEN",
+)

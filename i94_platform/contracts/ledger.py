@@ -1,0 +1,23 @@
+"""The platform's own record of what is in the warehouse.
+
+Here: one contract, written in the same transaction as the data it describes, so it is never ahead or behind.
+"""
+
+from sqlalchemy import BigInteger, String, Table
+
+from i94_platform.contracts.model import column, table, warehouse_metadata
+
+load_ledger: Table = table(
+    warehouse_metadata,
+    "load_ledger",
+    "What each warehouse table holds now: one row per table or table and month, replaced with the data itself.",
+    column("table_name", String(64), "Name of the loaded table.", source="the loader", key=True),
+    column("partition_key", String(7), "Month as YYYY-MM; empty for tables without months.", source="the loader", key=True),
+    column("manifest", String(1024), "Address of the manifest that was loaded.", source="the lake", nullable=False),
+    column("fingerprint", String(64), "Data version of the delivered files behind it.", source="the lake", nullable=False),
+    column("run_id", String(64), "Run that loaded it.", source="the run", nullable=False),
+    column("loaded_rows", BigInteger(), "Rows loaded, equal to the manifest's count.", source="the loader", unit="rows", nullable=False, low=0),
+    column("loaded_at", String(32), "Time of the load in UTC, ISO 8601.", source="the loader", nullable=False),
+    grain="one row per table and partition (table_name, partition_key)",
+    sort=("table_name", "partition_key"),
+)

@@ -1,0 +1,194 @@
+"""Delivered arrivals as Parquet that both engines read alike.
+
+Here: the pre-flight comparison with the delivered contract, and the conversion of SAS and CSV files in chunks of
+bounded memory. Facts: a SAS file holds blanks for missing texts; a CSV may carry an unnamed index column. Not here: what
+the values mean; a text in a number's place is carried along as `unreadable`, for the transform to refuse.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Double
+
+from i94_platform.contracts import delivered_immigration
+from i94_platform.engine.base import FileGroup
+from i94_platform.failures import PermanentFailure
+from i94_platform.lake.raw import Delivery
+from i94_platform.lake.store import Store, Stored
+from i94_platform.partitions import parse_name
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+CHUNK_ROWS = 100_000
+"""Rows that a conversion holds at a time: about 100 MB."""
+
+NUMBERS = frozenset(c.name for c in delivered_immigration.columns if isinstance(c.type, Double))
+NAMES = tuple(c.name for c in delivered_immigration.columns)
+
+
+@dataclass(frozen=True)
+class Readable:
+    """A delivery that passed the pre-flight comparison: what to read, how many rows, which extra columns."""
+
+    groups: tuple[FileGroup, ...]
+    rows: int
+    extra_columns: tuple[str, ...]
+
+
+def prepare(delivery: Delivery, raw: Store, lake: Store, folder: str) -> Readable:
+    """Make a delivery readable: Parquet where it lies, other formats converted into `folder` of the lake.
+
+    Raises:
+        PermanentFailure: a file can't be read, or a column of the contract is missing or of another type.
+    """
+    groups: dict[tuple[tuple[str, str], ...], dict[str, str]] = defaultdict(dict)
+    rows, extra = 0, set()
+    for number, file in enumerate(delivery.files):
+        store, path = raw, file.path
+        if _format(file) != "parquet":
+            store, path = lake, f"{folder}/{number}.parquet"
+            _convert(raw, file, lake, path)
+        schema, file_rows = _footer(store, path, file.path)
+        rows += file_rows
+        extra |= set(schema.names) - {*NAMES, "unreadable"} - _INDEX_NAMES
+        groups[_physical(schema, file.path)][store.uri(path)] = file.path
+    return Readable(
+        tuple(FileGroup(files, _expressions(dict(physical))) for physical, files in groups.items()),
+        rows, tuple(sorted(extra)),
+    )
+
+
+_INDEX_NAMES = frozenset({"", "Unnamed: 0", "__index_level_0__"})
+
+
+def _format(file: Stored) -> str:
+    delivered = parse_name(file.path)
+    return delivered.format if delivered else "parquet"
+
+
+def _footer(store: Store, path: str, source: str) -> tuple[pa.Schema, int]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        with store.open(path) as content:
+            footer = pq.ParquetFile(content)
+            return footer.schema_arrow, footer.metadata.num_rows
+    except (pa.ArrowInvalid, OSError) as error:
+        raise PermanentFailure(f"{source} can't be read as Parquet: {error}. Ask for it to be delivered again.") from error
+
+
+def _physical(schema: pa.Schema, source: str) -> tuple[tuple[str, str], ...]:
+    """Every column's name and type, after comparing those of the contract."""
+    kinds = {field.name: _kind(field.type) for field in schema}
+    missing = [name for name in NAMES if name not in kinds]
+    if missing:
+        raise PermanentFailure(f"{source} lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)}.")
+    retyped = [
+        f"{name} is {schema.field(name).type}, expected {'a number' if name in NUMBERS else 'text'}"
+        for name in NAMES
+        if kinds[name] not in ("null", "number" if name in NUMBERS else "text")
+    ]
+    if retyped:
+        raise PermanentFailure(f"{source} has columns of another type: {'; '.join(retyped)}.")
+    return tuple((field.name, kinds[field.name] if field.name in NAMES else str(field.type)) for field in schema)
+
+
+def _kind(type_: pa.DataType) -> str:
+    import pyarrow.types as pt
+
+    if pt.is_null(type_):
+        return "null"
+    if pt.is_floating(type_) or pt.is_integer(type_):
+        return "number"
+    return "text" if pt.is_string(type_) or pt.is_large_string(type_) else "other"
+
+
+def _expressions(physical: dict[str, str]) -> dict[str, str]:
+    """Casts to the delivered contract's types, as both engines write them; no-ops for the usual file."""
+    casts = {name: f"CAST({name} AS {'DOUBLE' if name in NUMBERS else 'VARCHAR(65535)'})" for name in NAMES}
+    return casts | {"unreadable": "unreadable" if "unreadable" in physical else "CAST(NULL AS VARCHAR(65535))"}
+
+
+def _convert(raw: Store, file: Stored, lake: Store, path: str) -> None:
+    """Write a SAS or CSV file as one Parquet file whose rows keep their places."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    read: Callable[[Store, Stored], Iterator[pd.DataFrame]] = _read_sas if _format(file) == "sas7bdat" else _read_csv
+    filesystem = lake.filesystem()
+    filesystem.create_dir(path.rpartition("/")[0])
+    writer: pq.ParquetWriter | None = None
+    try:
+        for frame in read(raw, file):
+            columns = _columns(frame)
+            if writer is None:
+                schema = pa.schema([pa.field(name, pa.float64() if name in NUMBERS else pa.string()) for name in columns])
+                writer = pq.ParquetWriter(path, schema, filesystem=filesystem)
+            writer.write_table(pa.table(columns, schema=schema))
+    finally:
+        if writer is not None:
+            writer.close()
+
+
+def _columns(frame: pd.DataFrame) -> dict[str, Any]:
+    """The delivered columns as Arrow arrays, texts in numbers' places moved to `unreadable`; extras as empty text."""
+    import pandas as pd
+    import pyarrow as pa
+
+    columns: dict[str, Any] = {}
+    unreadable = pd.Series([""] * len(frame), dtype="string")
+    for name in frame.columns:
+        values = frame[name].reset_index(drop=True)
+        if name in NUMBERS:
+            numbers = pd.to_numeric(values, errors="coerce").astype("float64")
+            lost = numbers.isna() & values.notna()
+            if lost.any():
+                unreadable[lost] += name + "='" + values[lost].astype("string") + "'; "
+            columns[name] = pa.array(numbers, type=pa.float64(), from_pandas=True)
+        elif name in NAMES:
+            columns[name] = pa.array(values, type=pa.string(), from_pandas=True)
+        else:
+            columns[str(name)] = pa.nulls(len(frame), pa.string())
+    columns["unreadable"] = pa.array(unreadable.str.removesuffix("; ").replace("", pd.NA), type=pa.string(), from_pandas=True)
+    return columns
+
+
+def _read_sas(raw: Store, file: Stored) -> Iterator[pd.DataFrame]:
+    """Chunks of a SAS file; dates stay the numbers that they are stored as."""
+    import pyreadstat
+
+    address = raw.uri(file.path)
+    options = {"disable_datetime_conversion": True, "chunksize": CHUNK_ROWS}
+    try:
+        _, meta = pyreadstat.read_sas7bdat(address, metadataonly=True)
+        retyped = [
+            f"{name} is {kind}, expected {'a number' if name in NUMBERS else 'text'}"
+            for name, kind in meta.readstat_variable_types.items()
+            if name in NAMES and (kind == "string") == (name in NUMBERS)
+        ]
+        if retyped:
+            raise PermanentFailure(f"{file.path} has columns of another type: {'; '.join(retyped)}.")
+        for frame, _ in pyreadstat.read_file_in_chunks(pyreadstat.read_sas7bdat, address, **options):
+            yield frame
+    except pyreadstat.ReadstatError as error:
+        raise PermanentFailure(f"{file.path} can't be read as SAS: {error}. Ask for it to be delivered again.") from error
+
+
+def _read_csv(raw: Store, file: Stored) -> Iterator[pd.DataFrame]:
+    """Chunks of a CSV file, every value as text, empty cells missing; an index column is left out."""
+    import pandas as pd
+
+    with raw.open(file.path) as content:
+        try:
+            options: dict[str, Any] = {"dtype": str, "keep_default_na": False, "na_values": [""], "encoding": "utf-8"}
+            for frame in pd.read_csv(content, chunksize=CHUNK_ROWS, **options):
+                yield frame[[name for name in frame.columns if name not in _INDEX_NAMES]]
+        except (ValueError, UnicodeDecodeError) as error:  # pandas' parser errors are ValueErrors
+            raise PermanentFailure(f"{file.path} can't be read as CSV: {error}. Ask for it to be delivered again.") from error

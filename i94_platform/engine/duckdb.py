@@ -1,0 +1,115 @@
+"""The embedded engine: DuckDB in this process, with a memory limit and a folder to spill to.
+
+Here: DuckDB's terms, and the translation of Spark SQL. Not here: the warehouse, which is another database.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from i94_platform.engine.base import DELIVERED, DELIVERED_FILES, Engine, FileGroup, delivered_files
+from i94_platform.transforms.sql import Query
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
+    from sqlglot import exp
+
+
+class DuckDBEngine(Engine):
+    """Runs the staging SQL in this process."""
+
+    name = "duckdb"
+
+    def __init__(self, scratch: Path, memory_limit: str = "2GB") -> None:
+        self._scratch, self._memory_limit = scratch, memory_limit
+        self._opened: duckdb.DuckDBPyConnection | None = None
+
+    @property
+    def _connection(self) -> duckdb.DuckDBPyConnection:
+        if self._opened is None:
+            self._opened = connect(":memory:", self._scratch, self._memory_limit)
+            # rows of a dataset have no order, and keeping one would serialize the write
+            self._opened.execute("SET preserve_insertion_order = false")
+        return self._opened
+
+    def view_delivered(self, groups: Sequence[FileGroup]) -> None:
+        self._create_view(DELIVERED, " UNION ALL ".join(_select_delivered(group) for group in groups))
+        self.view_rows(DELIVERED_FILES, delivered_files(groups))
+
+    def view_files(self, name: str, urls: Sequence[str]) -> None:
+        self._create_view(name, f"SELECT * FROM read_parquet({_list(urls)})")
+
+    def view_rows(self, name: str, rows: pa.Table) -> None:
+        self._connection.register("registered", rows)
+        self._connection.execute(f'CREATE OR REPLACE TEMP TABLE "{name}" AS SELECT * FROM registered')
+        self._connection.unregister("registered")
+
+    def define(self, name: str, query: Query) -> None:
+        self._connection.execute(f'CREATE OR REPLACE TEMP TABLE "{name}" AS {to_duckdb(query.text)}', dict(query.values))
+
+    def write(self, query: Query, folder: str) -> None:
+        Path(folder).mkdir(parents=True)
+        options = "FORMAT parquet, COMPRESSION snappy, PER_THREAD_OUTPUT, FILENAME_PATTERN 'part-{i}', OVERWRITE_OR_IGNORE"
+        self._connection.execute(f"COPY ({to_duckdb(query.text)}) TO {_text(folder)} ({options})", dict(query.values))
+
+    def table(self, query: Query) -> pa.Table:
+        return self._connection.execute(to_duckdb(query.text), dict(query.values)).to_arrow_table()
+
+    def forget(self) -> None:
+        if self._opened is not None:
+            self._opened.close()
+            self._opened = None
+
+    def _create_view(self, name: str, select: str) -> None:
+        self._connection.execute(f'CREATE OR REPLACE TEMP VIEW "{name}" AS {select}')
+
+
+def connect(database: str, scratch: Path, memory_limit: str, *, read_only: bool = False) -> duckdb.DuckDBPyConnection:
+    """A DuckDB connection with our limits: memory, a spill folder, nothing downloaded, no progress on the terminal."""
+    import duckdb
+
+    scratch.mkdir(parents=True, exist_ok=True)
+    settings = {
+        "memory_limit": memory_limit,
+        "temp_directory": str(scratch / "duckdb"),
+        "autoinstall_known_extensions": "false",
+        "autoload_known_extensions": "false",
+    }
+    return duckdb.connect(database, read_only=read_only, config=settings)
+
+
+def _select_delivered(group: FileGroup) -> str:
+    columns = ", ".join(f'{expression} AS "{name}"' for name, expression in group.columns.items())
+    return (
+        f"SELECT {columns}, filename AS source_path, file_row_number + 1 AS source_row "
+        f"FROM read_parquet({_list(group.files)}, filename = true, file_row_number = true)"
+    )
+
+
+def _text(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
+
+
+def _list(values: Sequence[str] | object) -> str:
+    return "[" + ", ".join(_text(value) for value in values) + "]"  # type: ignore[attr-defined]
+
+
+@lru_cache(maxsize=64)
+def to_duckdb(spark_sql: str) -> str:
+    """Spark SQL as DuckDB's, by sqlglot and the few rewrites that it lacks."""
+    import sqlglot
+
+    return sqlglot.parse_one(spark_sql, read="spark").transform(_rewrite).sql("duckdb")
+
+
+def _rewrite(node: exp.Expression) -> exp.Expression:
+    from sqlglot import exp
+
+    # DuckDB's octet_length knows BLOB only; its strlen counts the bytes of a text
+    if isinstance(node, exp.ByteLength) or (isinstance(node, exp.Anonymous) and node.name.lower() == "octet_length"):
+        return exp.func("strlen", *(node.expressions or [node.this]))
+    return node

@@ -1,0 +1,190 @@
+"""The lake: datasets of Parquet or CSV files that become visible by manifest only.
+
+A writer fills a fresh run folder, `commit` reads the files back, compares them with the contract and puts the manifest
+in place in one atomic write; readers follow the manifest. A crash before that leaves garbage, which the next commit
+sweeps. Not here: what the rows mean, and how an engine writes them.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Table
+
+from i94_platform.contracts.render import arrow_schema
+from i94_platform.failures import PermanentFailure, TransientFailure
+from i94_platform.lake.manifest import Entry, Manifest
+from i94_platform.lake.store import Store, Stored
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """The name of a dataset, `layer/name`, and the month where it has months."""
+
+    name: str
+    partition: str = ""
+
+    @property
+    def folder(self) -> str:
+        """Its folder in the lake, such as `staged/immigration/month=2016-04`."""
+        return f"{self.name}/month={self.partition}" if self.partition else self.name
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.partition}".strip()
+
+
+class Lake:
+    """Datasets in a store."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    def run_folder(self, dataset: Dataset, run_id: str) -> str:
+        """The full address of the folder that one run writes into; nothing else ever writes there."""
+        return self.store.uri(f"{dataset.folder}/run={run_id}")
+
+    @contextmanager
+    def writing(self, dataset: Dataset) -> Iterator[None]:
+        """Be the only writer of a dataset: two runs of one month take turns."""
+        with self.store.lock(dataset.folder, f"Waiting for another process that is writing {dataset} …"):
+            yield
+
+    def manifest(self, dataset: Dataset) -> Manifest | None:
+        """What is committed, or None."""
+        try:
+            return Manifest.from_json(self.store.read(f"{dataset.folder}/manifest.json"))
+        except FileNotFoundError:
+            return None
+
+    def committed(self, dataset: Dataset) -> Manifest:
+        """What is committed, with every file present.
+
+        Raises:
+            PermanentFailure: nothing was ever committed, or a committed file is gone or has another length.
+        """
+        manifest = self.manifest(dataset)
+        if manifest is None:
+            raise PermanentFailure(f"{dataset} is not in the lake at {self.store.root}; materialize it first.")
+        if problems := self.missing_files(manifest):
+            raise PermanentFailure(f"{dataset}: {'; '.join(problems)}. Materialize it again.")
+        return manifest
+
+    def partitions(self, name: str) -> list[Manifest]:
+        """The committed manifests of every month of a dataset, in month order."""
+        months = sorted(
+            file.path.split("month=")[1].split("/")[0]
+            for file in self.store.list(name)
+            if file.path.endswith("/manifest.json")
+        )
+        return [m for m in (self.manifest(Dataset(name, month)) for month in months) if m]
+
+    def missing_files(self, manifest: Manifest) -> list[str]:
+        """A sentence for each file that is not there with the length that the manifest says."""
+        folder = Dataset(manifest.dataset, manifest.partition).folder
+        there = {self.store.uri(file.path): file.size for file in self.store.list(folder)}
+        return [
+            f"{entry.url} is missing" if entry.url not in there else
+            f"{entry.url} has {there[entry.url]:,} bytes, the manifest says {entry.bytes:,}"
+            for entry in manifest.entries
+            if there.get(entry.url) != entry.bytes
+        ]
+
+    def commit(
+        self, dataset: Dataset, run_id: str, contract: Table, *, fingerprint: str, facts: dict[str, Any] | None = None
+    ) -> Manifest:
+        """Make a run folder the dataset's content, after its Parquet files are read back and match the contract.
+
+        Raises:
+            PermanentFailure: a file's columns differ from the contract in name, order or type.
+        """
+        files = [f for f in self.store.list(f"{dataset.folder}/run={run_id}") if f.path.endswith(".parquet")]
+        entries = tuple(self._verified(file, contract) for file in files)
+        return self._publish(dataset, run_id, entries, fingerprint, facts or {})
+
+    def write_table(
+        self, dataset: Dataset, run_id: str, contract: Table, rows: pa.Table, *, fingerprint: str,
+        facts: dict[str, Any] | None = None,
+    ) -> Manifest:
+        """Write a small table as one Parquet file and commit it."""
+        import pyarrow.parquet as pq
+
+        path = f"{dataset.folder}/run={run_id}/part-0.parquet"
+        filesystem = self.store.filesystem()
+        filesystem.create_dir(path.rpartition("/")[0])
+        pq.write_table(rows, path, filesystem=filesystem)
+        return self.commit(dataset, run_id, contract, fingerprint=fingerprint, facts=facts)
+
+    def write_csv(
+        self, dataset: Dataset, run_id: str, rows: pa.Table, *, fingerprint: str, facts: dict[str, Any] | None = None
+    ) -> Manifest:
+        """Write a small table as one CSV file with a header and commit it."""
+        path = f"{dataset.folder}/run={run_id}/{dataset.name.rpartition('/')[2]}.csv"
+        data = rows.to_pandas(integer_object_nulls=True).to_csv(index=False, lineterminator="\n").encode()
+        self.store.put(path, data)
+        entry = Entry(self.store.uri(path), len(data), rows.num_rows)
+        return self._publish(dataset, run_id, (entry,), fingerprint, facts or {})
+
+    def read_table(self, manifest: Manifest, contract: Table) -> pa.Table:
+        """The rows of a small committed dataset, in the contract's types."""
+        import pyarrow as pa
+        import pyarrow.csv as pc
+        import pyarrow.parquet as pq
+
+        schema = arrow_schema(contract)
+        tables = []
+        for entry in manifest.entries:
+            with self.store.open(self.store.path(entry.url)) as file:
+                if entry.url.endswith(".csv"):
+                    options = pc.ConvertOptions(column_types=schema, strings_can_be_null=True, null_values=[""])
+                    tables.append(pc.read_csv(file, convert_options=options))
+                else:
+                    tables.append(pq.read_table(file))
+        return pa.concat_tables(tables).select(schema.names).cast(schema) if tables else schema.empty_table()
+
+    def _verified(self, file: Stored, contract: Table) -> Entry:
+        import pyarrow.parquet as pq
+
+        expected = arrow_schema(contract)
+        with self.store.open(file.path) as content:
+            footer = pq.ParquetFile(content)
+            found, rows = footer.schema_arrow, footer.metadata.num_rows
+        differences = [
+            f"column {i + 1} is {f.name} {f.type}, expected {e.name} {e.type}"
+            for i, (f, e) in enumerate(zip(found, expected, strict=False))
+            if (f.name, f.type) != (e.name, e.type)
+        ]
+        if len(found) != len(expected):
+            differences.append(f"{len(found)} columns, expected {len(expected)}")
+        if differences:
+            raise PermanentFailure(f"{file.path} does not match the contract of {contract.name}: {'; '.join(differences)}.")
+        return Entry(self.store.uri(file.path), file.size, rows)
+
+    def _publish(
+        self, dataset: Dataset, run_id: str, entries: tuple[Entry, ...], fingerprint: str, facts: dict[str, Any]
+    ) -> Manifest:
+        now = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
+        manifest = Manifest(dataset.name, dataset.partition, run_id, fingerprint, now, entries, facts)
+        if problems := self.missing_files(manifest):
+            raise TransientFailure(f"{dataset} changed while it was being committed: {'; '.join(problems)}. Run again.")
+        self.store.put(f"{dataset.folder}/manifest.json", manifest.to_json())
+        self.sweep(dataset)
+        return manifest
+
+    def sweep(self, dataset: Dataset) -> list[str]:
+        """Delete the run folders that the manifest does not name; the deleted paths. Call it while `writing`."""
+        manifest = self.manifest(dataset)
+        current = f"{dataset.folder}/run={manifest.run_id}/" if manifest else ""
+        garbage = [
+            file.path
+            for file in self.store.list(dataset.folder)
+            if file.path.startswith(f"{dataset.folder}/run=") and not (current and file.path.startswith(current))
+        ]
+        self.store.delete(garbage)
+        return garbage

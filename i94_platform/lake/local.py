@@ -1,0 +1,107 @@
+"""A local folder as a store."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import logging
+import os
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from i94_platform.failures import TransientFailure
+from i94_platform.lake.store import Store, Stored
+
+if TYPE_CHECKING:
+    from pyarrow.fs import FileSystem
+
+logger = logging.getLogger(__name__)
+
+
+class LocalStore(Store):
+    """Files below one folder. Writes are atomic by temporary file and rename within the folder."""
+
+    def __init__(self, root: str | Path, lock_timeout: float = 600.0) -> None:
+        self.root = str(Path(root).resolve())
+        self.lock_timeout = lock_timeout
+
+    def list(self, prefix: str = "") -> Iterator[Stored]:
+        top = Path(self.root, prefix)
+        found = []
+        for folder, folders, names in os.walk(top, followlinks=True):
+            folders[:] = [name for name in folders if not name.startswith(".")]
+            for name in names:
+                path = Path(folder, name)
+                try:
+                    status = path.stat()
+                except FileNotFoundError:
+                    continue  # deleted between the listing and the look
+                found.append(Stored(path.relative_to(self.root).as_posix(), status.st_size, str(status.st_mtime_ns)))
+        yield from sorted(found)
+
+    def open(self, path: str) -> BinaryIO:
+        return Path(self.root, path).open("rb")
+
+    def put(self, path: str, data: bytes) -> None:
+        target = Path(self.root, path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = target.with_name(f".{target.name}.{os.getpid()}")
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(target)
+
+    def delete(self, paths: Iterable[str]) -> None:
+        folders = set()
+        for path in paths:
+            target = Path(self.root, path)
+            target.unlink(missing_ok=True)
+            folders.add(target.parent)
+        for folder in sorted(folders, reverse=True):
+            self._remove_empty(folder)
+
+    def _remove_empty(self, folder: Path) -> None:
+        while folder != Path(self.root) and folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
+            folder = folder.parent
+
+    def version(self, file: Stored) -> str:
+        with self.open(file.path) as content:
+            digest = hashlib.file_digest(content, lambda: hashlib.blake2b(digest_size=16))  # type: ignore[arg-type]
+        return f"{file.size}-{digest.hexdigest()}"
+
+    @contextmanager
+    def lock(self, name: str, waiting: str) -> Iterator[None]:
+        """Hold an advisory lock; the kernel frees it when the process ends, however it ends.
+
+        Raises:
+            TransientFailure: another process held it for longer than the timeout.
+        """
+        path = Path(self.root, ".locks", name.replace("/", "."))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("w") as file:
+            deadline, told = time.monotonic() + self.lock_timeout, False
+            while True:
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    if time.monotonic() > deadline:
+                        raise TransientFailure(
+                            f"Another process has held {name} in {self.root} for {self.lock_timeout:.0f} s; "
+                            "let it finish or stop it, then run again."
+                        ) from None
+                    if not told:
+                        logger.warning("%s", waiting)
+                        told = True
+                    time.sleep(0.1)
+            yield
+
+    def filesystem(self) -> FileSystem:
+        from pyarrow.fs import LocalFileSystem, SubTreeFileSystem
+
+        return SubTreeFileSystem(self.root, LocalFileSystem())

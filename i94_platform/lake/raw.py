@@ -1,0 +1,92 @@
+"""What has landed: deliveries grouped by month, reference files by name, and whatever is neither.
+
+Here: the reading of a raw listing. Nothing here is fatal: an unknown name is reported. Not here: opening the files.
+"""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from i94_platform.failures import PermanentFailure
+from i94_platform.lake.store import Store, Stored
+from i94_platform.partitions import Month, parse_name
+
+REFERENCE_FILES = {
+    "i94_labels": "I94_SAS_Labels_Descriptions.SAS",
+    "us_cities_demographics": "us-cities-demographics.csv",
+    "airport_codes": "airport-codes_csv.csv",
+    "land_temperatures": "GlobalLandTemperaturesByCity.csv",
+}
+"""Asset name below `raw/` → file name, matched without regard to case at any depth."""
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """Every file of one source: the parts of a month, or the one file of a reference."""
+
+    name: str
+    files: tuple[Stored, ...]
+
+    @property
+    def bytes(self) -> int:
+        """Length of all files in bytes."""
+        return sum(file.size for file in self.files)
+
+    def fingerprint(self, store: Store) -> str:
+        """The data version: a hash over each file's path and content version."""
+        digest = hashlib.blake2b(digest_size=16)
+        for file in self.files:
+            digest.update(f"{file.path}\0{store.version(file)}\n".encode())
+        return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class Landed:
+    """One listing of the raw store."""
+
+    months: dict[Month, Delivery] = field(default_factory=dict)
+    references: dict[str, Delivery] = field(default_factory=dict)
+    unknown: tuple[str, ...] = ()
+
+    def month(self, month: Month, root: str) -> Delivery:
+        """The delivery of a month; PermanentFailure says where it was looked for."""
+        if month not in self.months:
+            raise PermanentFailure(
+                f"No delivery for {month.key} under {root}; "
+                f"expected {month.file_stem}.sas7bdat, .parquet (file or folder) or .csv at any depth."
+            )
+        return self.months[month]
+
+    def reference(self, name: str, root: str) -> Delivery:
+        """The one file of a reference; PermanentFailure where it is absent or there are several."""
+        if name not in self.references:
+            raise PermanentFailure(f"{REFERENCE_FILES[name]} is not under {root}; put it there, at any depth.")
+        delivery = self.references[name]
+        if len(delivery.files) > 1:
+            raise PermanentFailure(
+                f"{len(delivery.files)} files are called {REFERENCE_FILES[name]} under {root}: "
+                f"{', '.join(file.path for file in delivery.files)}. Keep one."
+            )
+        return delivery
+
+
+def landed(files: Iterable[Stored]) -> Landed:
+    """Sort a listing into months, references and unknown names (markers such as `_SUCCESS` are neither)."""
+    by_name = {file_name.lower(): name for name, file_name in REFERENCE_FILES.items()}
+    months: dict[Month, list[Stored]] = defaultdict(list)
+    references: dict[str, list[Stored]] = defaultdict(list)
+    unknown = []
+    for file in files:
+        base = file.path.rpartition("/")[2]
+        if delivered := parse_name(file.path):
+            months[delivered.month].append(file)
+        elif base.lower() in by_name:
+            references[by_name[base.lower()]].append(file)
+        elif not base.startswith(("_", ".")):
+            unknown.append(file.path)
+    return Landed(
+        {month: Delivery(month.key, tuple(sorted(parts))) for month, parts in sorted(months.items())},
+        {name: Delivery(name, tuple(sorted(found))) for name, found in references.items()},
+        tuple(sorted(unknown)),
+    )

@@ -1,0 +1,75 @@
+"""The interface to a tree of files: a local folder or a bucket under a prefix.
+
+Here: the least that the lake needs, so that an object store can offer it: no rename, no append, no directories.
+Paths are relative to the store's root and use `/`. Not here: what the files mean.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, BinaryIO
+
+if TYPE_CHECKING:
+    from pyarrow.fs import FileSystem
+
+
+@dataclass(frozen=True, order=True)
+class Stored:
+    """One file: path relative to the root, size in bytes, and a stamp that changes whenever it is written again."""
+
+    path: str
+    size: int
+    stamp: str
+
+
+class Store(ABC):
+    """A tree of files at one address."""
+
+    root: str
+    """The address: an absolute folder, or `s3://bucket/prefix`."""
+
+    @abstractmethod
+    def list(self, prefix: str = "") -> Iterator[Stored]:
+        """Every file whose path starts with the folder `prefix`, in path order; nothing where it does not exist."""
+
+    @abstractmethod
+    def open(self, path: str) -> BinaryIO:
+        """The file for reading; FileNotFoundError where there is none."""
+
+    @abstractmethod
+    def put(self, path: str, data: bytes) -> None:
+        """Write a small file in one atomic step: readers see the old content or the new, never a part."""
+
+    @abstractmethod
+    def delete(self, paths: Iterable[str]) -> None:
+        """Remove files; a path that is already gone is no error."""
+
+    @abstractmethod
+    def version(self, file: Stored) -> str:
+        """An identifier of the content: a hash or an ETag, equal for equal content."""
+
+    @abstractmethod
+    def lock(self, name: str, waiting: str) -> AbstractContextManager[None]:
+        """Hold `name` against other processes that ask for it; `waiting` is logged where one has to wait."""
+
+    @abstractmethod
+    def filesystem(self) -> FileSystem:
+        """The same tree for pyarrow, rooted at `root`."""
+
+    def uri(self, path: str) -> str:
+        """The full address of a file or folder, as engines and manifests write it."""
+        return f"{self.root}/{path}".rstrip("/")
+
+    def path(self, uri: str) -> str:
+        """The path of an address below the root; ValueError for one elsewhere."""
+        if not uri.startswith(f"{self.root}/"):
+            raise ValueError(f"{uri} is not below {self.root}")
+        return uri[len(self.root) + 1 :]
+
+    def read(self, path: str) -> bytes:
+        """The whole of a small file; FileNotFoundError where there is none."""
+        with self.open(path) as file:
+            return file.read()

@@ -1,0 +1,103 @@
+"""The addresses that make a deployment, read once from the environment and validated.
+
+Here: `Settings` and the address grammar. An unset address means local; an unknown scheme is an error that lists the
+valid ones, never a fallback. Not here: what is built from an address (`build.py`), and secrets: no setting holds one.
+"""
+
+import re
+from pathlib import Path
+from typing import Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from i94_platform.failures import PermanentFailure
+
+PROJECT = Path(__file__).resolve().parent.parent
+"""The checkout: the folder that holds the package, `lookup/` and `workspace.yaml`."""
+
+ENGINE_GRAMMAR = {
+    "duckdb": r"duckdb",
+    "local[N] or local[*]": r"local\[(\*|[1-9]\d*)\]",
+    "sc://host:port": r"sc://[^/:\s]+(:\d+)?(/.*)?",
+}
+WAREHOUSE_GRAMMAR = {"duckdb:///path": r"duckdb:///.+"}
+
+
+def _one_of(value: str, grammar: dict[str, str]) -> str:
+    if not any(re.fullmatch(pattern, value) for pattern in grammar.values()):
+        raise ValueError(f"{value!r} is not an address known here; valid are: {', '.join(grammar)}")
+    return value
+
+
+def _local_path(value: str) -> str:
+    scheme = urlsplit(value).scheme
+    if scheme and scheme != "file":
+        raise ValueError(f"{value!r} is not an address known here; valid are: a folder, file:///folder")
+    return str(Path(value.removeprefix("file://")).expanduser().resolve())
+
+
+class Settings(BaseSettings):
+    """One deployment. Fields are read from `I94_HOME`, `I94_LAKE`, `I94_RAW`, `I94_ENGINE`, `I94_WAREHOUSE`, ..."""
+
+    model_config = SettingsConfigDict(env_prefix="I94_", extra="forbid", frozen=True)
+
+    home: str = Field(default=str(PROJECT / ".i94"), description="local state: history, default lake and warehouse")
+    lake: str = Field(default="", description="staged data and manifests; default <home>/lake")
+    raw: str = Field(default="", description="where deliveries land; default <lake>/raw")
+    engine: str = Field(default="duckdb", description="what runs the staging SQL")
+    warehouse: str = Field(default="", description="where the star schema lives; default duckdb:///<home>/warehouse.duckdb")
+    first_month: str = Field(default="2016-01", pattern=r"^20\d{2}-(0[1-9]|1[0-2])$", description="first month that may be delivered")
+    memory_limit: str = Field(default="2GB", pattern=r"^\d+(MB|GB)$", description="most memory of the embedded engine and warehouse")
+    lock_timeout: float = Field(default=600.0, gt=0, description="seconds to wait for another process's write")
+
+    @classmethod
+    def from_env(cls) -> Self:
+        """Read and validate the environment.
+
+        Raises:
+            PermanentFailure: a value is unknown; the message names the variable and lists the valid values.
+        """
+        try:
+            return cls()
+        except ValidationError as error:
+            told = "; ".join(
+                f"I94_{'_'.join(map(str, e['loc'])).upper()}: {e['msg'].removeprefix('Value error, ')}"
+                for e in error.errors(include_url=False, include_input=False)
+            )
+            raise PermanentFailure(f"The settings in the environment are not valid. {told}") from None
+
+    @field_validator("home")
+    @classmethod
+    def _home(cls, value: str) -> str:
+        return _local_path(value)
+
+    @field_validator("engine")
+    @classmethod
+    def _engine(cls, value: str) -> str:
+        return _one_of(value, ENGINE_GRAMMAR)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _defaults(cls, values: dict[str, str]) -> dict[str, str]:
+        home = _local_path(values.get("home") or str(PROJECT / ".i94"))
+        lake = _local_path(values.get("lake") or f"{home}/lake")
+        raw = _local_path(values.get("raw") or f"{lake}/raw")
+        warehouse = _one_of(values.get("warehouse") or f"duckdb:///{home}/warehouse.duckdb", WAREHOUSE_GRAMMAR)
+        return {**values, "home": home, "lake": lake, "raw": raw, "warehouse": warehouse}
+
+    @property
+    def warehouse_path(self) -> Path:
+        """The DuckDB file of the embedded warehouse, absolute."""
+        return Path(self.warehouse.removeprefix("duckdb:///")).expanduser().resolve()
+
+    @property
+    def dagster_home(self) -> Path:
+        """The folder of the persistent Dagster instance."""
+        return Path(self.home) / "dagster"
+
+    @property
+    def scratch(self) -> Path:
+        """Where engines may spill, and where converted deliveries wait."""
+        return Path(self.home) / "scratch"

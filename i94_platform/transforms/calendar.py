@@ -1,0 +1,46 @@
+"""The calendar: one row for each day of a span, for the dates of arrival, departure and admission.
+
+Here: what can be said of a day from the day alone. Not here: which span a warehouse needs (its caller knows the
+arrivals), and no holidays or seasons. The span has no gaps, so a day without arrivals is there to be counted as zero.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING
+
+from i94_platform.contracts.model import column_names
+from i94_platform.contracts.reference import calendar
+from i94_platform.failures import PermanentFailure
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+_SATURDAY = 6
+
+
+def calendar_dimension(first: dt.date, last: dt.date) -> DataFrame:
+    """All days from `first` to `last`, both included, as the contract `calendar`; `date` is datetime64[s].
+
+    Seconds hold every date of the admissions, year 9999 too, where nanoseconds end in 2262. Names are English on every
+    machine. Raises PermanentFailure if `last` is before `first`.
+    """
+    import pandas as pd
+
+    if last < first:
+        raise PermanentFailure(f"The calendar can't run from {first} to {last}: the last day is before the first.")
+    days = pd.Series(pd.date_range(first, last, freq="D", unit="s"))
+    iso = days.dt.isocalendar()
+    columns = {
+        "date": days,
+        "year": days.dt.year.astype("Int64"),
+        "quarter": days.dt.quarter.astype("Int64"),
+        "month": days.dt.month.astype("Int64"),
+        "day": days.dt.day.astype("Int64"),
+        "iso_week": iso["week"].astype("Int64"),
+        "weekday": iso["day"].astype("Int64"),
+        "weekday_name": days.dt.day_name().astype("string"),
+        "month_name": days.dt.month_name().astype("string"),
+        "is_weekend": (iso["day"] >= _SATURDAY).astype("boolean"),
+    }
+    return pd.DataFrame(columns)[column_names(calendar)]

@@ -1,0 +1,157 @@
+"""The arrivals' transform: the rules, and the rendering of the `immigration*.sql` files from the contracts.
+
+Here: how a delivered column becomes a typed one, which rules refuse a row, and the queries made of them. The queries
+read the relations `delivered` and `delivered_files` (see `engine`), the code lists `i94port`, `i94addr`, `i94mode`, `i94visa`, and `kept`
+and `repeated`, which the queries of those names define. Not here: running them.
+"""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Date, String
+
+from i94_platform.contracts import delivered_immigration, immigration, immigration_quarantine
+from i94_platform.contracts.codes import ENCODERS, Encoder
+from i94_platform.contracts.model import text_limit
+from i94_platform.contracts.render import sql_type
+from i94_platform.partitions import Month
+from i94_platform.transforms.sql import Query, any_of, final_casts, iso_date, template
+
+SAS_EPOCH = "DATE '1960-01-01'"
+CODE_LISTS = ("i94port", "i94addr", "i94mode", "i94visa")
+"""The code lists that the queries join, by the name of their relation."""
+
+_LAST_SAS_DAY = 2_936_549  # 9999-12-31, the last date that every engine writes
+_YYYYMMDD = "dtadfile"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One reason to refuse a row: its name in the quarantine, and a condition over `typed` and the code lists."""
+
+    reason: str
+    condition: str
+
+
+def _text(name: str) -> str:
+    return f"nullif(rtrim(delivered.`{name}`), '')"
+
+
+def _typed(name: str) -> str:
+    """How a delivered column becomes a value of the contract's type; null where it can't."""
+    target = immigration.columns[name]
+    source = f"delivered.`{name}`"
+    if name == _YYYYMMDD:
+        text = _text(name)
+        parsed = iso_date(f"substr({text}, 1, 4)", f"substr({text}, 5, 2)", f"substr({text}, 7, 2)")
+        return f"CASE WHEN length({text}) = 8 THEN {parsed} END"
+    if isinstance(target.type, Date):
+        days = f"try_cast({source} AS INT)"
+        return f"CASE WHEN {source} BETWEEN 0 AND {_LAST_SAS_DAY} THEN {SAS_EPOCH} + {days} END"
+    if isinstance(target.type, String):
+        return _text(name)
+    return f"try_cast({source} AS {sql_type(target)})"
+
+
+def _uncastable(name: str) -> str:
+    """True where a delivered value is lost or changed by its type."""
+    target, delivered, typed = immigration.columns[name], f"typed.`delivered_{name}`", f"typed.`{name}`"
+    if isinstance(target.type, String):
+        return f"octet_length({typed}) > {text_limit(target)}"
+    if name == _YYYYMMDD:
+        return f"rtrim({delivered}) <> '' AND {typed} IS NULL"
+    if isinstance(target.type, Date):
+        return f"{delivered} IS NOT NULL AND ({typed} IS NULL OR {delivered} <> floor({delivered}))"
+    return f"{delivered} IS NOT NULL AND ({typed} IS NULL OR {typed} <> {delivered})"
+
+
+_THIS_MONTH = "typed.i94yr = :year AND typed.i94mon = :month"
+_NO_KEY = " OR ".join(f"typed.delivered_{name} IS NULL" for name in ("cicid", "i94yr", "i94mon"))
+
+RULES: tuple[Rule, ...] = (
+    Rule("null_key", f"({_NO_KEY}) AND typed.unreadable IS NULL"),
+    Rule("other_month", f"NOT ({_THIS_MONTH})"),
+    Rule(
+        "arrival_outside_month",
+        f"{_THIS_MONTH} AND (typed.delivered_arrdate IS NULL OR NOT (typed.arrdate >= :first_day AND typed.arrdate < :next_first_day))"
+        " AND typed.unreadable IS NULL",
+    ),
+    Rule(
+        "unlisted:i94visa",
+        "i94visa.code IS NULL AND (typed.delivered_i94visa IS NULL OR typed.i94visa IS NOT NULL)"
+        " AND typed.unreadable IS NULL",
+    ),
+    *(
+        Rule(
+            f"uncastable:{c.name}",
+            f"({_uncastable(c.name)}) OR typed.unreadable LIKE '%{c.name}=%'"
+            if not isinstance(c.type, String) else _uncastable(c.name),
+        )
+        for c in delivered_immigration.columns
+    ),
+)
+"""Every reason to refuse a row but `duplicate_key`, which needs more than the row itself."""
+
+
+def _encoded(encoder: Encoder) -> str:
+    """The code itself where its list holds it, else the list's code for unknown ones."""
+    unknown = f"'{encoder.unknown}'" if isinstance(encoder.unknown, str) else str(encoder.unknown)
+    listed = f"coalesce({encoder.list_name}.code, {unknown})"
+    return listed if encoder.fills_missing else f"CASE WHEN typed.`{encoder.column}` IS NOT NULL THEN {listed} END"
+
+
+_ENCODED = {column: _encoded(encoder) for column, encoder in ENCODERS.items() if encoder.policy == "fixed"}
+# a spreadsheet drops the leading zero of MMDDYYYY
+_EIGHT_DIGITS = "lpad(typed.dtaddto, 8, '0')"
+_DERIVED = {
+    "admitted_until": "CASE WHEN length(typed.dtaddto) BETWEEN 7 AND 8 THEN "
+    + iso_date(f"substr({_EIGHT_DIGITS}, 5, 4)", f"substr({_EIGHT_DIGITS}, 1, 2)", f"substr({_EIGHT_DIGITS}, 3, 2)")
+    + " END",
+    "duration_of_status": "coalesce(typed.dtaddto = 'D/S', false)",
+    "stay_days": "datediff(typed.depdate, typed.arrdate)",
+}
+
+
+def _render(name: str, month: Month | None = None) -> Query:
+    names = [c.name for c in delivered_immigration.columns]
+    text = template(name).substitute(
+        typed_rows=template("immigration_typed").substitute(
+            as_delivered=",\n  ".join(f"delivered.`{n}` AS `delivered_{n}`" for n in names),
+            typed=",\n  ".join(f"{_typed(n)} AS `{n}`" for n in names),
+        ),
+        staged_columns=final_casts(immigration, _ENCODED | _DERIVED, "typed"),
+        quarantine_columns=final_casts(immigration_quarantine, _quarantined(names), "judged"),
+        refused=any_of([rule.condition for rule in RULES]),
+        reasons=",\n      ".join(f"CASE WHEN {rule.condition} THEN '{rule.reason}' END" for rule in RULES),
+    )
+    values = {} if month is None else {
+        "year": month.year, "month": month.month,
+        "first_day": month.first_day, "next_first_day": month.next_first_day,
+    }
+    return Query(text, values)
+
+
+def _quarantined(names: list[str]) -> dict[str, str]:
+    return {
+        "month": ":first_day",
+        "reasons": "CASE WHEN refused THEN rules_broken ELSE 'duplicate_key' END",
+    } | {name: f"judged.`delivered_{name}`" for name in names}
+
+
+def accepted(month: Month) -> Query:
+    """The rows that the month's fact holds, in the contract's columns, order and types."""
+    return _render("immigration", month)
+
+
+def refused(month: Month) -> Query:
+    """The rows that it does not, in the quarantine's columns."""
+    return _render("immigration_quarantine", month)
+
+
+def repeated() -> Query:
+    """The keys delivered more than once: column `cicid`."""
+    return _render("immigration_repeated")
+
+
+def kept(month: Month) -> Query:
+    """The one row that stays of each repeated key: columns `cicid`, `source_path`, `source_row`."""
+    return _render("immigration_kept", month)

@@ -1,0 +1,19 @@
+-- For each repeated key, the first delivered row that no other rule refuses.
+WITH typed AS (
+${typed_rows}
+),
+ranked AS (
+  SELECT
+    typed.cicid,
+    typed.source_path,
+    typed.source_row,
+    row_number() OVER (PARTITION BY typed.cicid ORDER BY typed.source_path, typed.source_row) AS place
+  FROM typed
+  INNER JOIN repeated ON repeated.cicid = typed.delivered_cicid
+  INNER JOIN delivered_files ON delivered_files.path = typed.source_path
+  LEFT JOIN i94visa ON i94visa.code = typed.i94visa
+  WHERE NOT ${refused}
+)
+SELECT cicid, source_path, source_row
+FROM ranked
+WHERE place = 1

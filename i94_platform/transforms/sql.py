@@ -1,0 +1,51 @@
+"""Queries: SQL written once, as Spark SQL, with the values that are bound to it.
+
+Here: the `Query` record, reading a `.sql` file of this package with its rendered parts, and the few expressions that
+several transforms render. Not here: any one transform, and running a query (`engine`).
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.resources import files
+from string import Template
+from typing import Any
+
+from sqlalchemy import Table
+
+from i94_platform.contracts.render import sql_type
+
+
+@dataclass(frozen=True)
+class Query:
+    """Spark SQL and the values of its named markers (`:first_day`); values are bound, never formatted in."""
+
+    text: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+
+@cache
+def template(name: str) -> Template:
+    """The `.sql` file of that name in this package."""
+    return Template(files("i94_platform.transforms").joinpath(f"{name}.sql").read_text("utf-8"))
+
+
+def final_casts(contract: Table, expressions: Mapping[str, str], default: str) -> str:
+    """The select list of a contract: `CAST(expression AS type) AS name`, in contract order.
+
+    `default` is the relation that a column is taken from, by its own name, where `expressions` has none for it.
+    """
+    return ",\n  ".join(
+        f"CAST({expressions.get(c.name, f'{default}.`{c.name}`')} AS {sql_type(c)}) AS `{c.name}`"
+        for c in contract.columns
+    )
+
+
+def iso_date(year: str, month: str, day: str) -> str:
+    """A DATE from three texts, null where they are none. The cheapest way on both engines."""
+    return f"try_cast(concat_ws('-', {year}, {month}, {day}) AS DATE)"
+
+
+def any_of(conditions: Iterable[str]) -> str:
+    """True where one of the conditions is true, false otherwise: never null, so a row is on one side only."""
+    return "coalesce(" + "\n    OR ".join(f"({condition})" for condition in conditions) + ", false)"
