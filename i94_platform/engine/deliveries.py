@@ -192,3 +192,33 @@ def _read_csv(raw: Store, file: Stored) -> Iterator[pd.DataFrame]:
                 yield frame[[name for name in frame.columns if name not in _INDEX_NAMES]]
         except (ValueError, UnicodeDecodeError) as error:  # pandas' parser errors are ValueErrors
             raise PermanentFailure(f"{file.path} can't be read as CSV: {error}. Ask for it to be delivered again.") from error
+
+
+def prepare_text(delivery: Delivery, raw: Store, lake: Store, folder: str, headers: tuple[str, ...]) -> Readable:
+    """Make one CSV file of any size readable, every value as text and empty ones null.
+
+    Raises:
+        PermanentFailure: the file can't be read, or lacks one of `headers`.
+    """
+    import pyarrow as pa
+    import pyarrow.csv as pc
+    import pyarrow.parquet as pq
+
+    file, path, rows = delivery.files[0], f"{folder}/text.parquet", 0
+    filesystem = lake.filesystem()
+    filesystem.create_dir(folder)
+    convert = pc.ConvertOptions(column_types=dict.fromkeys(headers, pa.string()), strings_can_be_null=True, null_values=[""])
+    try:
+        with raw.open(file.path) as content, pc.open_csv(content, convert_options=convert) as batches:
+            if missing := [name for name in headers if name not in batches.schema.names]:
+                raise PermanentFailure(f"{file.path} lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)}.")
+            schema = pa.schema([pa.field(name, pa.string()) for name in headers])
+            with pq.ParquetWriter(path, schema, filesystem=filesystem) as writer:
+                for batch in batches:
+                    writer.write_batch(batch.select(list(headers)))
+                    rows += batch.num_rows
+            extra = tuple(name for name in batches.schema.names if name not in headers)
+    except pa.ArrowInvalid as error:
+        raise PermanentFailure(f"{file.path} can't be read as CSV: {error}. Ask for it to be delivered again.") from error
+    columns = {name: f"CAST({name} AS VARCHAR(65535))" for name in headers}
+    return Readable((FileGroup({lake.uri(path): file.path}, columns),), rows, extra)

@@ -57,7 +57,7 @@ class DuckDBEngine(Engine):
         self._connection.execute(f"COPY ({to_duckdb(query.text)}) TO {_text(folder)} ({options})", dict(query.values))
 
     def table(self, query: Query) -> pa.Table:
-        return self._connection.execute(to_duckdb(query.text), dict(query.values)).to_arrow_table()
+        return self._connection.sql(to_duckdb(query.text), params=dict(query.values)).to_arrow_table()
 
     def forget(self) -> None:
         if self._opened is not None:

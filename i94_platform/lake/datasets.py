@@ -96,17 +96,34 @@ class Lake:
             if there.get(entry.url) != entry.bytes
         ]
 
-    def commit(
-        self, dataset: Dataset, run_id: str, contract: Table, *, fingerprint: str, facts: dict[str, Any] | None = None
-    ) -> Manifest:
-        """Make a run folder the dataset's content, after its Parquet files are read back and match the contract.
+    def written(self, dataset: Dataset, run_id: str, contract: Table) -> tuple[Entry, ...]:
+        """The Parquet files of a run folder, read back by their footers.
 
         Raises:
             PermanentFailure: a file's columns differ from the contract in name, order or type.
         """
-        files = [f for f in self.store.list(f"{dataset.folder}/run={run_id}") if f.path.endswith(".parquet")]
-        entries = tuple(self._verified(file, contract) for file in files)
-        return self._publish(dataset, run_id, entries, fingerprint, facts or {})
+        files = self.store.list(f"{dataset.folder}/run={run_id}")
+        return tuple(self._verified(file, contract) for file in files if file.path.endswith(".parquet"))
+
+    def commit(
+        self, dataset: Dataset, run_id: str, entries: tuple[Entry, ...], *, fingerprint: str,
+        facts: dict[str, Any] | None = None,
+    ) -> Manifest:
+        """Make what a run has `written` the dataset's content, and sweep what it supersedes.
+
+        Raises:
+            TransientFailure: a file changed or vanished since it was read back.
+        """
+        now = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
+        path = f"{dataset.folder}/manifest.json"
+        manifest = Manifest(
+            dataset.name, dataset.partition, run_id, fingerprint, now, self.store.uri(path), entries, facts or {}
+        )
+        if problems := self.missing_files(manifest):
+            raise TransientFailure(f"{dataset} changed while it was being committed: {'; '.join(problems)}. Run again.")
+        self.store.put(path, manifest.to_json())
+        self.sweep(dataset)
+        return manifest
 
     def write_table(
         self, dataset: Dataset, run_id: str, contract: Table, rows: pa.Table, *, fingerprint: str,
@@ -119,17 +136,18 @@ class Lake:
         filesystem = self.store.filesystem()
         filesystem.create_dir(path.rpartition("/")[0])
         pq.write_table(rows, path, filesystem=filesystem)
-        return self.commit(dataset, run_id, contract, fingerprint=fingerprint, facts=facts)
+        entries = self.written(dataset, run_id, contract)
+        return self.commit(dataset, run_id, entries, fingerprint=fingerprint, facts=facts)
 
     def write_csv(
-        self, dataset: Dataset, run_id: str, rows: pa.Table, *, fingerprint: str, facts: dict[str, Any] | None = None
+        self, dataset: Dataset, run_id: str, rows: pa.Table, *, fingerprint: str
     ) -> Manifest:
         """Write a small table as one CSV file with a header and commit it."""
         path = f"{dataset.folder}/run={run_id}/{dataset.name.rpartition('/')[2]}.csv"
         data = rows.to_pandas(integer_object_nulls=True).to_csv(index=False, lineterminator="\n").encode()
         self.store.put(path, data)
         entry = Entry(self.store.uri(path), len(data), rows.num_rows)
-        return self._publish(dataset, run_id, (entry,), fingerprint, facts or {})
+        return self.commit(dataset, run_id, (entry,), fingerprint=fingerprint)
 
     def read_table(self, manifest: Manifest, contract: Table) -> pa.Table:
         """The rows of a small committed dataset, in the contract's types."""
@@ -148,6 +166,16 @@ class Lake:
                     tables.append(pq.read_table(file))
         return pa.concat_tables(tables).select(schema.names).cast(schema) if tables else schema.empty_table()
 
+    @contextmanager
+    def scratch(self, dataset: Dataset) -> Iterator[str]:
+        """A folder beside the datasets for conversions, empty at first and gone afterwards. Use it while `writing`."""
+        folder = f"scratch/{dataset.folder}"
+        self.store.delete(file.path for file in list(self.store.list(folder)))
+        try:
+            yield folder
+        finally:
+            self.store.delete(file.path for file in list(self.store.list(folder)))
+
     def _verified(self, file: Stored, contract: Table) -> Entry:
         import pyarrow.parquet as pq
 
@@ -165,17 +193,6 @@ class Lake:
         if differences:
             raise PermanentFailure(f"{file.path} does not match the contract of {contract.name}: {'; '.join(differences)}.")
         return Entry(self.store.uri(file.path), file.size, rows)
-
-    def _publish(
-        self, dataset: Dataset, run_id: str, entries: tuple[Entry, ...], fingerprint: str, facts: dict[str, Any]
-    ) -> Manifest:
-        now = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
-        manifest = Manifest(dataset.name, dataset.partition, run_id, fingerprint, now, entries, facts)
-        if problems := self.missing_files(manifest):
-            raise TransientFailure(f"{dataset} changed while it was being committed: {'; '.join(problems)}. Run again.")
-        self.store.put(f"{dataset.folder}/manifest.json", manifest.to_json())
-        self.sweep(dataset)
-        return manifest
 
     def sweep(self, dataset: Dataset) -> list[str]:
         """Delete the run folders that the manifest does not name; the deleted paths. Call it while `writing`."""

@@ -29,6 +29,8 @@ class Manifest:
     fingerprint: str
     """Version of what it was made from."""
     created_at: str
+    address: str
+    """Where the manifest itself is."""
     entries: tuple[Entry, ...]
     facts: dict[str, Any] = field(default_factory=dict)
     """Figures that the writer observed, such as delivered rows; JSON values."""

@@ -1,0 +1,75 @@
+"""What every asset does alike: keys, months, failures and metadata.
+
+Here: small helpers over Dagster's own terms. Not here: any one asset.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import dagster as dg
+from sqlalchemy import Table
+
+from i94_platform.contracts.render import dagster_schema
+from i94_platform.failures import PlatformFailure, TransientFailure
+from i94_platform.lake.manifest import Manifest
+
+RETRIES, RETRY_SECONDS = 3, 15.0
+
+CODE_VERSION = "1"
+"""Raise it when a transform's result changes for the same input: everything staged before is stale then."""
+
+
+def key(layer: str, name: str) -> dg.AssetKey:
+    """The asset key of a dataset: layer and name, which is also its folder and its table."""
+    return dg.AssetKey([layer, name])
+
+
+def months(first_month: str) -> dg.MonthlyPartitionsDefinition:
+    """The months that every monthly asset shares; the last one is the last completed month."""
+    return dg.MonthlyPartitionsDefinition(start_date=first_month, fmt="%Y-%m")
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Turn the platform's failures into Dagster's: a transient one is retried, a permanent one never."""
+    try:
+        yield
+    except TransientFailure as failure:
+        raise dg.RetryRequested(max_retries=RETRIES, seconds_to_wait=RETRY_SECONDS) from failure
+    except PlatformFailure as failure:
+        raise dg.Failure(description=str(failure), allow_retries=False) from failure
+
+
+def write_id(context: dg.AssetExecutionContext) -> str:
+    """The name of this attempt's run folder, so that a retry never meets the files of the try before."""
+    retry = context.retry_number
+    return f"{context.run_id}-{retry}" if retry else context.run_id
+
+
+def combined(*fingerprints: str) -> str:
+    """The data version of something made from several inputs by this code."""
+    return hashlib.blake2b("\n".join((CODE_VERSION, *fingerprints)).encode(), digest_size=16).hexdigest()
+
+
+def result(
+    asset_key: dg.AssetKey, contract: Table, manifest: Manifest, more: Mapping[str, Any] | None = None
+) -> dg.MaterializeResult[Any]:
+    """The record of a committed dataset: rows, bytes, files, data version, schema and the writer's own figures."""
+    count = "dagster/partition_row_count" if manifest.partition else "dagster/row_count"
+    return dg.MaterializeResult(
+        asset_key=asset_key,
+        data_version=dg.DataVersion(manifest.fingerprint),
+        metadata={
+            count: manifest.rows,
+            "bytes": manifest.bytes,
+            "files": len(manifest.entries),
+            "manifest": dg.MetadataValue.path(manifest.address),
+            "dagster/uri": manifest.address,
+            "dagster/column_schema": dagster_schema(contract),
+            **(more or {}),
+        },
+    )

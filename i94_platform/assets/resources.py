@@ -1,0 +1,103 @@
+"""What the assets are given: the lake, the raw store, the engine and the warehouse, each built from its address.
+
+Here: one configurable resource per kind, with typed fields. Nothing is opened before it is used. Not here: choosing
+among them, which `build` does from the settings.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from i94_platform.engine.base import Engine
+from i94_platform.engine.duckdb import DuckDBEngine
+from i94_platform.engine.spark import CONFIG, LOCAL_CONFIG, SparkEngine
+from i94_platform.failures import PermanentFailure
+from i94_platform.lake.datasets import Lake
+from i94_platform.lake.local import LocalStore
+from i94_platform.lake.store import Store
+from i94_platform.warehouse.base import Warehouse
+from i94_platform.warehouse.duckdb import DuckDBWarehouse
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+
+class LocalStoreResource(dg.ConfigurableResource[Store]):
+    """A local folder: where deliveries land."""
+
+    root: str
+    lock_timeout: float = 600.0
+
+    def create_resource(self, context: dg.InitResourceContext) -> Store:
+        """The folder as a store."""
+        return LocalStore(self.root, self.lock_timeout)
+
+
+class LocalLakeResource(dg.ConfigurableResource[Lake]):
+    """A local folder as the lake."""
+
+    root: str
+    lock_timeout: float = 600.0
+
+    def create_resource(self, context: dg.InitResourceContext) -> Lake:
+        """The lake in that folder."""
+        return Lake(LocalStore(self.root, self.lock_timeout))
+
+
+class DuckDBEngineResource(dg.ConfigurableResource[Engine]):
+    """The embedded engine."""
+
+    scratch: str
+    memory_limit: str = "2GB"
+
+    def create_resource(self, context: dg.InitResourceContext) -> Engine:
+        """An engine with its own database in memory."""
+        return DuckDBEngine(Path(self.scratch), self.memory_limit)
+
+
+class SparkEngineResource(dg.ConfigurableResource[Engine]):
+    """Spark: `local[*]` in this process, or a Spark Connect server at `sc://host:port`."""
+
+    address: str
+    options: dict[str, str] = {}
+
+    def create_resource(self, context: dg.InitResourceContext) -> Engine:
+        """An engine over the process's one session, which starts with the first query."""
+        connect = self.address.startswith("sc://")
+        where = {"spark.remote": self.address} if connect else {"spark.master": self.address, **LOCAL_CONFIG}
+        options = tuple(sorted({**CONFIG, **where, **self.options}.items()))
+        return SparkEngine(self.address, lambda: spark_session(options))
+
+
+@cache
+def spark_session(options: tuple[tuple[str, str], ...]) -> SparkSession:
+    """The process's session with these options; several months in one process share it.
+
+    Raises:
+        PermanentFailure: the spark extra is not installed.
+    """
+    try:
+        from dagster_pyspark import LazyPySparkResource
+    except ModuleNotFoundError as error:
+        raise PermanentFailure(
+            "I94_ENGINE names Spark, which is not installed; run: pip install 'i94-platform[spark]'."
+        ) from error
+    session = LazyPySparkResource(spark_config=dict(options)).spark_session
+    return session  # type: ignore[no-any-return]
+
+
+class DuckDBWarehouseResource(dg.ConfigurableResource[Warehouse]):
+    """The embedded warehouse: one DuckDB file."""
+
+    path: str
+    scratch: str
+    memory_limit: str = "2GB"
+    lock_timeout: float = 600.0
+
+    def create_resource(self, context: dg.InitResourceContext) -> Warehouse:
+        """The warehouse in that file."""
+        return DuckDBWarehouse(Path(self.path), Path(self.scratch), self.memory_limit, self.lock_timeout)

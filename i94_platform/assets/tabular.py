@@ -1,0 +1,36 @@
+"""Small tables between pandas, Arrow and Markdown.
+
+Here: the conversions that several assets and checks share. Not here: anything of the size of a month.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Table
+
+from i94_platform.contracts.render import arrow_schema
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+
+def as_arrow(frame: pd.DataFrame, contract: Table) -> pa.Table:
+    """A frame in the contract's columns, order and types."""
+    import pyarrow as pa
+
+    schema = arrow_schema(contract)
+    return pa.Table.from_pandas(frame[schema.names], schema=schema, preserve_index=False).replace_schema_metadata(None)
+
+
+def markdown(rows: Iterable[Mapping[str, Any]], most: int = 10) -> str:
+    """Rows as a Markdown table, nulls as empty cells; a sentence where there are none."""
+    shown = list(rows)[:most]
+    if not shown:
+        return "No rows."
+    names = list(shown[0])
+    lines = ["| " + " | ".join(names) + " |", "|" + " --- |" * len(names)]
+    lines += ["| " + " | ".join("" if row[n] is None else str(row[n]).replace("|", "\\|") for n in names) + " |" for row in shown]
+    return "\n".join(lines)

@@ -1,0 +1,159 @@
+"""The warehouse layer: code lists, reference tables, dimensions and the fact, each loaded by manifest.
+
+Here: one asset a table. Tables made in pandas are committed to the lake first, so that every load is the same load.
+Not here: the protocol of a load (`warehouse`), and the transforms.
+"""
+
+import datetime as dt
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+from sqlalchemy import Table
+
+from i94_platform.assets.common import combined, key, result, told, write_id
+from i94_platform.assets.tabular import as_arrow
+from i94_platform.contracts import (
+    LOOKUPS,
+    REFERENCES,
+    calendar,
+    country,
+    i94addr,
+    i94cit_res,
+    immigration,
+    state,
+    us_cities_demographics,
+)
+from i94_platform.engine.base import Engine
+from i94_platform.lake.datasets import Dataset, Lake
+from i94_platform.lake.manifest import Manifest
+from i94_platform.transforms import temperatures
+from i94_platform.warehouse.base import Warehouse
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+POOL = "warehouse"
+"""Loads take turns: the embedded warehouse has one writer, and on Redshift loads of one table would wait anyway."""
+
+CALENDAR = (dt.date(2000, 1, 1), dt.date(2099, 12, 31))
+"""The years that a delivery's name can say; departures and admissions beyond are mistakes in the data."""
+
+Make = Callable[[Lake, Engine], tuple["pd.DataFrame", list[str]]]
+"""Makes a table's rows from the lake; also the data versions of what it read."""
+
+
+def _loaded(contract: Table, deps: Iterable[dg.AssetKey], partitions: dg.PartitionsDefinition[str] | None = None) -> dg.AssetsDefinition:
+    """An asset that loads what the staged asset of the same name has committed."""
+    asset_key = key("warehouse", contract.name)
+
+    @dg.asset(key=asset_key, deps=[*deps], description=contract.comment, partitions_def=partitions, pool=POOL)
+    def loaded(
+        context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], warehouse: dg.ResourceParam[Warehouse]
+    ) -> dg.MaterializeResult[Any]:
+        with told():
+            month = context.partition_key if context.has_partition_key else ""
+            manifest = lake.committed(Dataset(f"staged/{contract.name}", month))
+            warehouse.replace(contract, manifest, context.run_id)
+            return _table_result(asset_key, contract, manifest, warehouse)
+
+    return loaded
+
+
+def _made(contract: Table, deps: Iterable[dg.AssetKey], make: Make) -> dg.AssetsDefinition:
+    """An asset that makes a small table, commits it to the lake and loads it."""
+    asset_key = key("warehouse", contract.name)
+
+    @dg.asset(key=asset_key, deps=[*deps], description=contract.comment, pool=POOL)
+    def made(
+        context: dg.AssetExecutionContext,
+        lake: dg.ResourceParam[Lake],
+        engine: dg.ResourceParam[Engine],
+        warehouse: dg.ResourceParam[Warehouse],
+    ) -> dg.MaterializeResult[Any]:
+        with told():
+            dataset = Dataset(f"warehouse/{contract.name}")
+            with lake.writing(dataset):
+                frame, versions = make(lake, engine)
+                rows = as_arrow(frame, contract)
+                version = combined(*versions)
+                manifest = lake.write_table(dataset, write_id(context), contract, rows, fingerprint=version)
+                warehouse.replace(contract, manifest, context.run_id)
+            return _table_result(asset_key, contract, manifest, warehouse)
+
+    return made
+
+
+def _table_result(
+    asset_key: dg.AssetKey, contract: Table, manifest: Manifest, warehouse: Warehouse
+) -> dg.MaterializeResult[Any]:
+    return result(asset_key, contract, manifest, {"dagster/table_name": contract.fullname, "warehouse": warehouse.address})
+
+
+def _read(lake: Lake, layer: str, contract: Table) -> tuple["pd.DataFrame", str]:
+    """A small committed dataset as a frame with nullable types, and its data version."""
+    import pandas as pd
+
+    manifest = lake.committed(Dataset(f"{layer}/{contract.name}"))
+    frame = lake.read_table(manifest, contract).to_pandas(types_mapper=_nullable)
+    return pd.DataFrame(frame), manifest.fingerprint
+
+
+def _nullable(type_: Any) -> Any:
+    import pandas as pd
+    import pyarrow as pa
+
+    return {pa.int32(): pd.Int64Dtype(), pa.float64(): pd.Float64Dtype(), pa.string(): pd.StringDtype()}.get(type_)
+
+
+def _lookup(contract: Table) -> Make:
+    def make(lake: Lake, engine: Engine) -> tuple["pd.DataFrame", list[str]]:
+        frame, version = _read(lake, "lookup", contract)
+        return frame, [version]
+
+    return make
+
+
+def _make_state(lake: Lake, engine: Engine) -> tuple["pd.DataFrame", list[str]]:
+    from i94_platform.transforms.states import state_dimension
+
+    codes, codes_version = _read(lake, "lookup", i94addr)
+    cities, cities_version = _read(lake, "staged", us_cities_demographics)
+    return state_dimension(codes, cities), [codes_version, cities_version]
+
+
+def _make_country(lake: Lake, engine: Engine) -> tuple["pd.DataFrame", list[str]]:
+    """Every listed code, and every unlisted one that a committed month carries."""
+    from i94_platform.transforms.countries import country_dimension
+
+    codes, version = _read(lake, "lookup", i94cit_res)
+    unlisted = sorted({int(code) for m in lake.partitions("staged/immigration") for code in m.facts["unlisted_countries"]})
+    cities = lake.committed(Dataset("staged/world_temperature"))
+    with engine.step():
+        engine.view_files("world_temperature", cities.urls)
+        climate = engine.table(temperatures.climate()).to_pandas()
+    return country_dimension(codes, unlisted, climate), [version, cities.fingerprint, *map(str, unlisted)]
+
+
+def _make_calendar(lake: Lake, engine: Engine) -> tuple["pd.DataFrame", list[str]]:
+    from i94_platform.transforms.calendar import calendar_dimension
+
+    return calendar_dimension(*CALENDAR), []
+
+
+def warehouse_assets(partitions: dg.PartitionsDefinition[str]) -> list[dg.AssetsDefinition]:
+    """The warehouse layer."""
+    staged_immigration = key("staged", "immigration")
+    parents = [key("warehouse", name) for name in ("country", "calendar", "i94port", "i94mode", "i94addr", "i94visa")]
+    return [
+        *(_made(c, [key("lookup", c.name)], _lookup(c)) for c in LOOKUPS),
+        *(_loaded(c, [key("staged", c.name)]) for c in REFERENCES),
+        _made(state, [key("lookup", "i94addr"), key("staged", "us_cities_demographics")], _make_state),
+        _made(
+            country,
+            [key("lookup", "i94cit_res"), key("staged", "world_temperature"), staged_immigration],
+            _make_country,
+        ),
+        _made(calendar, [], _make_calendar),
+        _loaded(immigration, [staged_immigration, *parents], partitions),
+    ]

@@ -1,0 +1,1 @@
+"""When the graph runs: its jobs. Not here: what an asset does."""

@@ -1,0 +1,71 @@
+"""The one place where assets, checks, resources and jobs meet.
+
+Here: choosing resources from the settings' addresses, and what is mapped onto every asset alike (group, kinds,
+owners). Not here: anything that a deployment could not have otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+
+from i94_platform.assets import resources as r
+from i94_platform.assets.common import CODE_VERSION, months
+from i94_platform.assets.lookup import lookup_assets
+from i94_platform.assets.raw import raw_assets
+from i94_platform.assets.staged import staged_assets
+from i94_platform.assets.warehouse import warehouse_assets
+from i94_platform.automation.jobs import jobs
+from i94_platform.checks import all_checks
+from i94_platform.settings import Settings
+
+OWNER = "team:data-platform"
+
+
+def build_definitions(settings: Settings, overrides: Mapping[str, Any] | None = None) -> dg.Definitions:
+    """Fresh definitions for a deployment; `overrides` replaces resources by name, for tests."""
+    partitions = months(settings.first_month)
+    assets = [*lookup_assets(), *staged_assets(partitions), *warehouse_assets(partitions)]
+    return dg.Definitions(
+        assets=[*raw_assets(partitions), *(_with_common(a, settings) for a in assets)],
+        asset_checks=all_checks(partitions),
+        jobs=jobs(partitions),
+        resources={**resources(settings), **(overrides or {})},
+        executor=dg.in_process_executor,
+    )
+
+
+def resources(settings: Settings) -> dict[str, Any]:
+    """The resources that the settings' addresses name."""
+    local = {"lock_timeout": settings.lock_timeout}
+    scratch = {"scratch": str(settings.scratch), "memory_limit": settings.memory_limit}
+    engine = (
+        r.DuckDBEngineResource(**scratch)
+        if settings.engine == "duckdb"
+        else r.SparkEngineResource(address=settings.engine)
+    )
+    return {
+        "raw": r.LocalStoreResource(root=settings.raw, **local),
+        "lake": r.LocalLakeResource(root=settings.lake, **local),
+        "engine": engine,
+        "warehouse": r.DuckDBWarehouseResource(path=str(settings.warehouse_path), **scratch, **local),
+    }
+
+
+def _with_common(assets: dg.AssetsDefinition, settings: Settings) -> dg.AssetsDefinition:
+    """Group, owners, kinds and code version, the same for every asset of a layer."""
+    engine = "duckdb" if settings.engine == "duckdb" else "pyspark"
+    by_engine = {"immigration", "immigration_quarantine", "world_temperature"}
+
+    def common(spec: dg.AssetSpec) -> dg.AssetSpec:
+        layer, name = spec.key.path
+        kinds = {
+            "lookup": {"csv", "pandas"},
+            "staged": {"parquet", engine if name in by_engine else "pandas"},
+            "warehouse": {"table", "duckdb"},
+        }[layer]
+        return spec.replace_attributes(group_name=layer, owners=[OWNER], kinds=kinds, code_version=CODE_VERSION)
+
+    return assets.map_asset_specs(common)

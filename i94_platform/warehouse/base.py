@@ -1,0 +1,144 @@
+"""The interface to a warehouse, and the one way to load it.
+
+Here: create from contracts; replace a table or a month by what a manifest names, in one transaction that compares
+counts and writes the ledger before it commits; read-only queries. Not here: any database's own terms.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Table
+
+from i94_platform.contracts import WAREHOUSE, load_ledger
+from i94_platform.contracts.render import create_schema, ddl
+from i94_platform.failures import PermanentFailure
+from i94_platform.lake.manifest import Manifest
+from i94_platform.partitions import Month
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A line of the ledger: what one table, or one month of it, holds now."""
+
+    table_name: str
+    partition_key: str
+    manifest: str
+    fingerprint: str
+    run_id: str
+    loaded_rows: int
+    loaded_at: str
+
+
+class Transaction(ABC):
+    """An open transaction; leaving its context commits, an exception rolls everything back."""
+
+    @abstractmethod
+    def execute(self, sql: str, values: Mapping[str, Any] | None = None) -> pa.Table:
+        """Run one statement in the warehouse's SQL with values bound by name (`:name`); its rows."""
+
+    @abstractmethod
+    def copy(self, contract: Table, manifest: Manifest) -> None:
+        """Append the rows of every file that a manifest names."""
+
+
+class Warehouse(ABC):
+    """Tables made from contracts."""
+
+    address: str
+    """Where it is, for people; holds no secret."""
+    dialect: str
+    """`duckdb` or `redshift`: how contracts are rendered and marts are translated."""
+
+    @abstractmethod
+    def transaction(self, *, purpose: str, read_only: bool = False) -> AbstractContextManager[Transaction]:
+        """A transaction; `purpose` tells people who waits for what, where another process is writing.
+
+        Raises:
+            TransientFailure: the warehouse stayed busy or out of reach for longer than the timeout.
+        """
+
+    def statements(self) -> Iterator[str]:
+        """The DDL that `create` runs, in order."""
+        yield create_schema(str(load_ledger.schema), self.dialect)
+        for contract in (*WAREHOUSE, load_ledger):
+            yield ddl(contract, self.dialect)
+
+    def create(self) -> None:
+        """Create the schema and every table that is not there yet; doing it again changes nothing."""
+        with self.transaction(purpose="create the tables") as transaction:
+            for statement in self.statements():
+                transaction.execute(statement)
+
+    def replace(self, contract: Table, manifest: Manifest, run_id: str) -> int:
+        """Make a table, or the manifest's month of it, hold exactly what the manifest names; the rows loaded.
+
+        One transaction: delete, copy, compare the count with the manifest, write the ledger, commit. Anything else
+        leaves what was there.
+
+        Raises:
+            PermanentFailure: the loaded rows differ in number from the manifest's.
+        """
+        month = Month.parse(manifest.partition) if manifest.partition else None
+        what = f"{contract.schema}.{contract.name} {manifest.partition}".strip()
+        with self.transaction(purpose=f"load {what}") as transaction:
+            for statement in self._ensure(contract):
+                transaction.execute(statement)
+            where, values = ("", {}) if month is None else _of_month(month)
+            transaction.execute(f"DELETE FROM {contract.fullname}{where}", values)
+            transaction.copy(contract, manifest)
+            counted = transaction.execute(f"SELECT count(*) AS n FROM {contract.fullname}{where}", values)
+            rows = int(counted.column("n")[0].as_py())
+            if rows != manifest.rows:
+                raise PermanentFailure(
+                    f"{what} would hold {rows:,} rows where the manifest names {manifest.rows:,}; nothing was loaded."
+                )
+            _enter(transaction, contract, manifest, run_id, rows)
+        return rows
+
+    def query(self, sql: str, values: Mapping[str, Any] | None = None) -> pa.Table:
+        """The rows of a read-only query in the warehouse's SQL."""
+        with self.transaction(purpose="query", read_only=True) as transaction:
+            return transaction.execute(sql, values)
+
+    @abstractmethod
+    def exists(self) -> bool:
+        """Whether the warehouse was ever created."""
+
+    def ledger(self) -> list[Loaded]:
+        """What every table and month holds now, by table and month; empty before the first load."""
+        if not self.exists():
+            return []
+        rows = self.query(f"SELECT * FROM {load_ledger.fullname} ORDER BY table_name, partition_key")
+        return [Loaded(**row) for row in rows.to_pylist()]
+
+    def _ensure(self, contract: Table) -> Iterator[str]:
+        yield create_schema(str(contract.schema), self.dialect)
+        yield ddl(contract, self.dialect)
+        yield ddl(load_ledger, self.dialect)
+
+
+def _of_month(month: Month) -> tuple[str, dict[str, int]]:
+    return " WHERE i94yr = :year AND i94mon = :month", {"year": month.year, "month": month.month}
+
+
+def _enter(transaction: Transaction, contract: Table, manifest: Manifest, run_id: str, rows: int) -> None:
+    key = {"table_name": contract.name, "partition_key": manifest.partition}
+    transaction.execute(
+        f"DELETE FROM {load_ledger.fullname} WHERE table_name = :table_name AND partition_key = :partition_key", key
+    )
+    now = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
+    line = Loaded(**key, manifest=manifest.address, fingerprint=manifest.fingerprint, run_id=run_id, loaded_rows=rows, loaded_at=now)
+    names = [c.name for c in load_ledger.columns]
+    transaction.execute(
+        f"INSERT INTO {load_ledger.fullname} ({', '.join(names)}) VALUES ({', '.join(f':{n}' for n in names)})",
+        vars(line),
+    )

@@ -1,0 +1,93 @@
+"""The embedded warehouse: one DuckDB file.
+
+Here: DuckDB's terms. A file has one writing process at a time, so every transaction opens it, and waits with a message
+where another process holds it. Not here: the protocol of a load (`base`), and the staging engine.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Table
+
+from i94_platform.contracts.model import column_names
+from i94_platform.engine.duckdb import connect
+from i94_platform.failures import PermanentFailure, TransientFailure
+from i94_platform.lake.manifest import Manifest
+from i94_platform.warehouse.base import Transaction, Warehouse
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
+
+logger = logging.getLogger(__name__)
+
+
+class _Transaction(Transaction):
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self._connection = connection
+
+    def execute(self, sql: str, values: Mapping[str, Any] | None = None) -> pa.Table:
+        bound = re.sub(r"(?<![:\w]):(\w+)", r"$\1", sql) if values else sql
+        return self._connection.execute(bound, dict(values) if values else None).to_arrow_table()
+
+    def copy(self, contract: Table, manifest: Manifest) -> None:
+        names = ", ".join(f'"{name}"' for name in column_names(contract))
+        self._connection.execute(
+            f"INSERT INTO {contract.fullname} ({names}) SELECT {names} FROM read_parquet($files)",
+            {"files": manifest.urls},
+        )
+
+
+class DuckDBWarehouse(Warehouse):
+    """Tables in one local file."""
+
+    dialect = "duckdb"
+
+    def __init__(self, path: Path, scratch: Path, memory_limit: str = "2GB", lock_timeout: float = 600.0) -> None:
+        self.path, self.address = path, f"duckdb:///{path}"
+        self._scratch, self._memory_limit, self._lock_timeout = scratch, memory_limit, lock_timeout
+
+    def exists(self) -> bool:
+        return self.path.exists()
+
+    @contextmanager
+    def transaction(self, *, purpose: str, read_only: bool = False) -> Iterator[Transaction]:
+        connection = self._open(purpose, read_only)
+        try:
+            # rows of a table have no order, and keeping one would serialize the load
+            connection.execute("SET preserve_insertion_order = false")
+            connection.execute("BEGIN TRANSACTION")
+            yield _Transaction(connection)
+            connection.execute("COMMIT")
+        finally:
+            connection.close()  # rolls back what is not committed
+
+    def _open(self, purpose: str, read_only: bool) -> duckdb.DuckDBPyConnection:
+        import duckdb
+
+        if read_only and not self.exists():
+            raise PermanentFailure(f"There is no warehouse at {self.path}; run 'i94 run' or 'i94 create-tables' first.")
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        deadline, told = time.monotonic() + self._lock_timeout, False
+        while True:
+            try:
+                return connect(str(self.path), self._scratch, self._memory_limit, read_only=read_only)
+            except duckdb.IOException as error:
+                if "lock" not in str(error).lower():
+                    raise
+                if time.monotonic() > deadline:
+                    raise TransientFailure(
+                        f"Another process has held {self.path} for {self._lock_timeout:.0f} s, waited to {purpose}; "
+                        "let it finish or stop it, then run again."
+                    ) from None
+                if not told:
+                    logger.warning("Waiting for another process that is writing %s, to %s …", self.path, purpose)
+                    told = True
+                time.sleep(0.1)
