@@ -50,6 +50,11 @@ def write_id(context: dg.AssetExecutionContext) -> str:
     return f"{context.run_id}-{retry}" if retry else context.run_id
 
 
+def month_of(context: dg.AssetCheckExecutionContext) -> str:
+    """The month that a check's run is about."""
+    return context.run.tags["dagster/partition"]
+
+
 def combined(*fingerprints: str) -> str:
     """The data version of something made from several inputs by this code."""
     return hashlib.blake2b("\n".join((CODE_VERSION, *fingerprints)).encode(), digest_size=16).hexdigest()

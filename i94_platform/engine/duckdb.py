@@ -6,17 +6,15 @@ Here: DuckDB's terms, and the translation of Spark SQL. Not here: the warehouse,
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from i94_platform.engine.base import DELIVERED, DELIVERED_FILES, Engine, FileGroup, delivered_files
-from i94_platform.transforms.sql import Query
+from i94_platform.transforms.sql import Query, translate
 
 if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
-    from sqlglot import exp
 
 
 class DuckDBEngine(Engine):
@@ -41,7 +39,7 @@ class DuckDBEngine(Engine):
         self.view_rows(DELIVERED_FILES, delivered_files(groups))
 
     def view_files(self, name: str, urls: Sequence[str]) -> None:
-        self._create_view(name, f"SELECT * FROM read_parquet({_list(urls)})")
+        self._create_view(name, f"SELECT * FROM read_parquet({_list(urls)}, hive_partitioning = false)")
 
     def view_rows(self, name: str, rows: pa.Table) -> None:
         self._connection.register("registered", rows)
@@ -49,15 +47,15 @@ class DuckDBEngine(Engine):
         self._connection.unregister("registered")
 
     def define(self, name: str, query: Query) -> None:
-        self._connection.execute(f'CREATE OR REPLACE TEMP TABLE "{name}" AS {to_duckdb(query.text)}', dict(query.values))
+        self._connection.execute(f'CREATE OR REPLACE TEMP TABLE "{name}" AS {_sql(query)}', dict(query.values))
 
     def write(self, query: Query, folder: str) -> None:
         Path(folder).mkdir(parents=True)
         options = "FORMAT parquet, COMPRESSION snappy, PER_THREAD_OUTPUT, FILENAME_PATTERN 'part-{i}', OVERWRITE_OR_IGNORE"
-        self._connection.execute(f"COPY ({to_duckdb(query.text)}) TO {_text(folder)} ({options})", dict(query.values))
+        self._connection.execute(f"COPY ({_sql(query)}) TO {_text(folder)} ({options})", dict(query.values))
 
     def table(self, query: Query) -> pa.Table:
-        return self._connection.sql(to_duckdb(query.text), params=dict(query.values)).to_arrow_table()
+        return self._connection.sql(_sql(query), params=dict(query.values)).to_arrow_table()
 
     def forget(self) -> None:
         if self._opened is not None:
@@ -86,8 +84,12 @@ def _select_delivered(group: FileGroup) -> str:
     columns = ", ".join(f'{expression} AS "{name}"' for name, expression in group.columns.items())
     return (
         f"SELECT {columns}, filename AS source_path, file_row_number + 1 AS source_row "
-        f"FROM read_parquet({_list(group.files)}, filename = true, file_row_number = true)"
+        f"FROM read_parquet({_list(group.files)}, filename = true, file_row_number = true, hive_partitioning = false)"
     )
+
+
+def _sql(query: Query) -> str:
+    return translate(query.text, "duckdb")
 
 
 def _text(value: str) -> str:
@@ -96,20 +98,3 @@ def _text(value: str) -> str:
 
 def _list(values: Sequence[str] | object) -> str:
     return "[" + ", ".join(_text(value) for value in values) + "]"  # type: ignore[attr-defined]
-
-
-@lru_cache(maxsize=64)
-def to_duckdb(spark_sql: str) -> str:
-    """Spark SQL as DuckDB's, by sqlglot and the few rewrites that it lacks."""
-    import sqlglot
-
-    return sqlglot.parse_one(spark_sql, read="spark").transform(_rewrite).sql("duckdb")
-
-
-def _rewrite(node: exp.Expression) -> exp.Expression:
-    from sqlglot import exp
-
-    # DuckDB's octet_length knows BLOB only; its strlen counts the bytes of a text
-    if isinstance(node, exp.ByteLength) or (isinstance(node, exp.Anonymous) and node.name.lower() == "octet_length"):
-        return exp.func("strlen", *(node.expressions or [node.this]))
-    return node

@@ -1,19 +1,25 @@
 """Queries: SQL written once, as Spark SQL, with the values that are bound to it.
 
 Here: the `Query` record, reading a `.sql` file of this package with its rendered parts, and the few expressions that
-several transforms render. Not here: any one transform, and running a query (`engine`).
+several transforms render, and the translation to another
+dialect. Not here: any one transform, and running a query (`engine`).
 """
+
+from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from string import Template
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Table
 
 from i94_platform.contracts.render import sql_type
+
+if TYPE_CHECKING:
+    from sqlglot import exp
 
 
 @dataclass(frozen=True)
@@ -49,3 +55,20 @@ def iso_date(year: str, month: str, day: str) -> str:
 def any_of(conditions: Iterable[str]) -> str:
     """True where one of the conditions is true, false otherwise: never null, so a row is on one side only."""
     return "coalesce(" + "\n    OR ".join(f"({condition})" for condition in conditions) + ", false)"
+
+
+@lru_cache(maxsize=256)
+def translate(spark_sql: str, dialect: str) -> str:
+    """Spark SQL in another dialect (`duckdb`, `redshift`), by sqlglot and the few rewrites that it lacks."""
+    import sqlglot
+
+    return sqlglot.parse_one(spark_sql, read="spark").transform(_rewrite, dialect).sql(dialect)
+
+
+def _rewrite(node: exp.Expression, dialect: str) -> exp.Expression:
+    from sqlglot import exp
+
+    # DuckDB's octet_length knows BLOB only; its strlen counts the bytes of a text
+    if dialect == "duckdb" and isinstance(node, exp.Anonymous) and node.name.lower() == "octet_length":
+        return exp.Anonymous(this="strlen", expressions=node.expressions)
+    return node

@@ -20,6 +20,8 @@ from i94_platform.contracts.render import create_schema, ddl
 from i94_platform.failures import PermanentFailure
 from i94_platform.lake.manifest import Manifest
 from i94_platform.partitions import Month
+from i94_platform.transforms.rules import rules
+from i94_platform.transforms.sql import translate
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -85,14 +87,15 @@ class Warehouse(ABC):
         leaves what was there.
 
         Raises:
-            PermanentFailure: the loaded rows differ in number from the manifest's.
+            PermanentFailure: the loaded rows differ in number from the manifest's, or refer to rows that are not there.
         """
         month = Month.parse(manifest.partition) if manifest.partition else None
         what = f"{contract.schema}.{contract.name} {manifest.partition}".strip()
         with self.transaction(purpose=f"load {what}") as transaction:
-            for statement in self._ensure(contract):
+            for statement in self.statements():
                 transaction.execute(statement)
-            where, values = ("", {}) if month is None else _of_month(month)
+            condition, values = of_month(month)
+            where = f" WHERE {condition}" if condition else ""
             transaction.execute(f"DELETE FROM {contract.fullname}{where}", values)
             transaction.copy(contract, manifest)
             counted = transaction.execute(f"SELECT count(*) AS n FROM {contract.fullname}{where}", values)
@@ -101,8 +104,24 @@ class Warehouse(ABC):
                 raise PermanentFailure(
                     f"{what} would hold {rows:,} rows where the manifest names {manifest.rows:,}; nothing was loaded."
                 )
+            self._refuse_orphans(transaction, contract, month)
             _enter(transaction, contract, manifest, run_id, rows)
         return rows
+
+    def _refuse_orphans(self, transaction: Transaction, contract: Table, month: Month | None) -> None:
+        """Foreign keys are audited before the commit, so that an orphan is never visible."""
+        where, values = of_month(month)
+        found = []
+        for rule in rules(contract, contract.fullname, ["foreign_keys"], where):
+            broken = transaction.execute(translate(rule.count, self.dialect), values).column("broken")[0].as_py()
+            if broken:
+                sample = transaction.execute(translate(rule.sample, self.dialect), values).to_pylist()
+                shown = ", ".join(str(row[rule.column]) for row in sample)
+                found.append(f"{rule.column} of {broken:,} rows ({shown}) is not {rule.bound}")
+        if found:
+            raise PermanentFailure(
+                f"{contract.fullname} was not loaded: {'; '.join(found)}. Load what it refers to first, or correct it."
+            )
 
     def query(self, sql: str, values: Mapping[str, Any] | None = None) -> pa.Table:
         """The rows of a read-only query in the warehouse's SQL."""
@@ -120,14 +139,10 @@ class Warehouse(ABC):
         rows = self.query(f"SELECT * FROM {load_ledger.fullname} ORDER BY table_name, partition_key")
         return [Loaded(**row) for row in rows.to_pylist()]
 
-    def _ensure(self, contract: Table) -> Iterator[str]:
-        yield create_schema(str(contract.schema), self.dialect)
-        yield ddl(contract, self.dialect)
-        yield ddl(load_ledger, self.dialect)
 
-
-def _of_month(month: Month) -> tuple[str, dict[str, int]]:
-    return " WHERE i94yr = :year AND i94mon = :month", {"year": month.year, "month": month.month}
+def of_month(month: Month | None) -> tuple[str, dict[str, int]]:
+    """The condition that narrows the fact to a month, and the values that are bound to it; empty for no month."""
+    return ("i94yr = :year AND i94mon = :month", {"year": month.year, "month": month.month}) if month else ("", {})
 
 
 def _enter(transaction: Transaction, contract: Table, manifest: Manifest, run_id: str, rows: int) -> None:

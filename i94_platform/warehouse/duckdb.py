@@ -40,7 +40,7 @@ class _Transaction(Transaction):
     def copy(self, contract: Table, manifest: Manifest) -> None:
         names = ", ".join(f'"{name}"' for name in column_names(contract))
         self._connection.execute(
-            f"INSERT INTO {contract.fullname} ({names}) SELECT {names} FROM read_parquet($files)",
+            f"INSERT INTO {contract.fullname} ({names}) SELECT {names} FROM read_parquet($files, hive_partitioning = false)",
             {"files": manifest.urls},
         )
 

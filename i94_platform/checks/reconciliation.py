@@ -1,0 +1,116 @@
+"""Counts that must agree: nothing lost, nothing doubled.
+
+Here: delivered = staged + quarantined, staged = loaded, and the manifest's files. Not here: what single rows hold.
+"""
+
+from collections.abc import Iterator
+
+import dagster as dg
+
+from i94_platform.assets.common import key, month_of, told
+from i94_platform.contracts import DIMENSIONS, LOOKUPS, REFERENCES
+from i94_platform.lake.datasets import Dataset, Lake
+from i94_platform.lake.manifest import Manifest
+from i94_platform.partitions import Month
+from i94_platform.warehouse.base import Warehouse, of_month
+
+_STAGED = key("staged", "immigration")
+
+
+def reconciliation_checks(partitions: dg.PartitionsDefinition[str]) -> list[dg.AssetChecksDefinition]:
+    """The reconciliation of every month and of every table."""
+    return [_staged(partitions), _loaded_month(partitions), _loaded_tables()]
+
+
+def _staged(partitions: dg.PartitionsDefinition[str]) -> dg.AssetChecksDefinition:
+    @dg.multi_asset_check(
+        name="staged_immigration_reconciliation",
+        specs=[
+            dg.AssetCheckSpec("delivered_equals_staged_plus_quarantined", asset=_STAGED, blocking=True, partitions_def=partitions,
+                              description="Every delivered row is staged or quarantined, exactly once."),
+            dg.AssetCheckSpec("files_complete", asset=_STAGED, blocking=True, partitions_def=partitions,
+                              description="Every file of both manifests is there with its length."),
+        ],
+    )
+    def checked(context: dg.AssetCheckExecutionContext, lake: dg.ResourceParam[Lake]) -> Iterator[dg.AssetCheckResult]:
+        month = month_of(context)
+        with told():
+            staged, refused = (
+                lake.committed(Dataset(name, month))
+                for name in ("staged/immigration", "staged/immigration_quarantine")
+            )
+            problems = [*lake.missing_files(staged), *lake.missing_files(refused)]
+        yield _balance(staged, refused)
+        yield dg.AssetCheckResult(
+            asset_key=_STAGED, check_name="files_complete", passed=not problems,
+            description="; ".join(problems) or f"{len(staged.entries) + len(refused.entries)} files are there.",
+            metadata={"files": len(staged.entries) + len(refused.entries), "bytes": staged.bytes, "problems": len(problems), "bound": 0},
+        )
+
+    return checked
+
+
+def _balance(staged: Manifest, refused: Manifest) -> dg.AssetCheckResult:
+    delivered = int(staged.facts["delivered_rows"])
+    same_run = staged.run_id == refused.run_id
+    difference = delivered - staged.rows - refused.rows
+    return dg.AssetCheckResult(
+        asset_key=_STAGED, check_name="delivered_equals_staged_plus_quarantined",
+        passed=difference == 0 and same_run,
+        description=f"{delivered:,} delivered, {staged.rows:,} staged, {refused.rows:,} quarantined, difference {difference:,}"
+        + ("." if same_run else "; the two come from different runs, stage the month again."),
+        metadata={"delivered": delivered, "staged": staged.rows, "quarantined": refused.rows, "difference": difference, "bound": 0},
+    )
+
+
+def _loaded_month(partitions: dg.PartitionsDefinition[str]) -> dg.AssetChecksDefinition:
+    asset_key = key("warehouse", "immigration")
+
+    @dg.asset_check(
+        asset=asset_key, name="staged_equals_loaded", blocking=True, partitions_def=partitions,
+        description="The warehouse's month holds as many rows as the staged one.",
+    )
+    def staged_equals_loaded(
+        context: dg.AssetCheckExecutionContext, lake: dg.ResourceParam[Lake], warehouse: dg.ResourceParam[Warehouse]
+    ) -> dg.AssetCheckResult:
+        month = Month.parse(month_of(context))
+        with told():
+            staged = lake.committed(Dataset("staged/immigration", month.key)).rows
+            where, values = of_month(month)
+            counted = warehouse.query(f"SELECT count(*) AS n FROM i94.immigration WHERE {where}", values)
+        return _equal(asset_key, staged, counted.column("n")[0].as_py())
+
+    return staged_equals_loaded
+
+
+def _loaded_tables() -> dg.AssetChecksDefinition:
+    source = {c.name: ("staged" if c in REFERENCES else "warehouse") for c in (*LOOKUPS, *REFERENCES, *DIMENSIONS)}
+
+    @dg.multi_asset_check(
+        name="warehouse_reconciliation",
+        can_subset=True,
+        specs=[
+            dg.AssetCheckSpec("staged_equals_loaded", asset=key("warehouse", name), blocking=True,
+                              description="The table holds as many rows as the dataset that it was loaded from.")
+            for name in source
+        ],
+    )
+    def checked(
+        context: dg.AssetCheckExecutionContext, lake: dg.ResourceParam[Lake], warehouse: dg.ResourceParam[Warehouse]
+    ) -> Iterator[dg.AssetCheckResult]:
+        with told(), warehouse.transaction(purpose="check", read_only=True) as transaction:
+            for check in sorted(context.selected_asset_check_keys):
+                name = check.asset_key.path[-1]
+                staged = lake.committed(Dataset(f"{source[name]}/{name}")).rows
+                counted = transaction.execute(f"SELECT count(*) AS n FROM i94.{name}")
+                yield _equal(check.asset_key, staged, counted.column("n")[0].as_py())
+
+    return checked
+
+
+def _equal(asset_key: dg.AssetKey, staged: int, loaded: int) -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(
+        asset_key=asset_key, check_name="staged_equals_loaded", passed=staged == loaded,
+        description=f"{staged:,} rows staged, {loaded:,} loaded.",
+        metadata={"staged": staged, "loaded": loaded, "difference": staged - loaded, "bound": 0},
+    )

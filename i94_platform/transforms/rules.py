@@ -1,0 +1,112 @@
+"""A contract's rules as queries: what breaks them, how often, and which rows.
+
+Here: the rules that every table has by its contract, rendered as Spark SQL over a relation. Not here: rules about more
+than one table's contract (`checks`), and running the queries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Column, Table
+
+from i94_platform.contracts.model import key_columns
+from i94_platform.contracts.render import sql_type
+
+KINDS = ("not_null", "key_unique", "allowed_values", "ranges", "foreign_keys")
+MUST_HOLD = frozenset({"not_null", "key_unique", "foreign_keys"})
+"""Broken ones stop what follows; the others warn, since sources do hold an age of -3."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One rule of one contract. `count` yields one row with `broken`; `sample` yields rows that break it."""
+
+    kind: str
+    column: str
+    bound: str
+    count: str
+    sample: str
+
+
+def rules(contract: Table, relation: str, kinds: Sequence[str] = KINDS, where: str = "") -> list[Rule]:
+    """The rules of a contract over a relation, of these kinds; `where` is a condition that narrows it to a month."""
+    scope = f"{relation} WHERE {where}" if where else relation
+    found = [*_row_rules(contract, scope, bool(where)), _key_rule(contract, scope), *_foreign_keys(contract, scope, bool(where))]
+    return [rule for rule in found if rule.kind in kinds]
+
+
+def kinds_of(contract: Table, kinds: Sequence[str] = KINDS) -> list[str]:
+    """The kinds of which a contract has rules at all, in the order of `KINDS`."""
+    present = {rule.kind for rule in rules(contract, "t")}
+    return [kind for kind in kinds if kind in present]
+
+
+def _row_rules(contract: Table, scope: str, narrowed: bool) -> list[Rule]:
+    found = []
+    for col in contract.columns:
+        for kind, bound, condition in _conditions(col):
+            test = f"{scope} {'AND' if narrowed else 'WHERE'} ({condition})"
+            keys = [f"`{name}`" for name in key_columns(contract) if name != col.name]
+            shown = ", ".join([*keys, f"`{col.name}`"])
+            found.append(Rule(kind, col.name, bound, condition, f"SELECT {shown} FROM {test} LIMIT 5"))
+    return found
+
+
+def _conditions(col: Column[Any]) -> list[tuple[str, str, str]]:
+    """(kind, bound in words, condition that is true for a row that breaks it), for each rule of a column."""
+    name, found = f"`{col.name}`", []
+    if not col.nullable:
+        found.append(("not_null", "never null", f"{name} IS NULL"))
+    if allowed := col.info["allowed"]:
+        listed = ", ".join(f"'{value}'" if isinstance(value, str) else str(value) for value in allowed)
+        found.append(("allowed_values", f"one of {listed}", f"{name} NOT IN ({listed})"))
+    low, high = (_literal(col, col.info[side]) for side in ("low", "high"))
+    if low or high:
+        outside = [f"{name} < {low}" if low else "", f"{name} > {high}" if high else ""]
+        found.append(("ranges", f"{low or ''} to {high or ''}".strip(), " OR ".join(filter(None, outside))))
+    return found
+
+
+def _literal(col: Column[Any], value: Any) -> str:
+    return "" if value is None else f"CAST('{value}' AS {sql_type(col)})"
+
+
+def _key_rule(contract: Table, scope: str) -> Rule:
+    keys = ", ".join(f"`{name}`" for name in key_columns(contract))
+    repeated = f"SELECT {keys}, count(*) AS times FROM {scope} GROUP BY {keys} HAVING count(*) > 1"
+    return Rule(
+        "key_unique", keys.replace("`", ""), "each once",
+        f"SELECT count(*) AS broken FROM ({repeated}) AS repeated", f"{repeated} LIMIT 5",
+    )
+
+
+def _foreign_keys(contract: Table, scope: str, narrowed: bool) -> list[Rule]:
+    found = []
+    for col in contract.columns:
+        for foreign in col.foreign_keys:
+            parent, code = foreign.target_fullname.rsplit(".", 1)
+            test = f"{scope} {'AND' if narrowed else 'WHERE'} `{col.name}` IS NOT NULL"
+            # grouped first: the join then meets some hundred codes, not some million rows
+            orphans = (
+                f"FROM (SELECT `{col.name}` AS code, count(*) AS times FROM {test} GROUP BY `{col.name}`) AS used "
+                f"LEFT JOIN {parent} AS parent ON parent.`{code}` = used.code WHERE parent.`{code}` IS NULL"
+            )
+            found.append(Rule(
+                "foreign_keys", col.name, f"in {parent}.{code}",
+                f"SELECT CAST(coalesce(sum(used.times), 0) AS BIGINT) AS broken {orphans}",
+                f"SELECT used.code AS `{col.name}`, used.times {orphans} ORDER BY used.times DESC LIMIT 5",
+            ))
+    return found
+
+
+def count_all(found: Sequence[Rule], relation: str, where: str = "") -> tuple[str, list[Rule]]:
+    """One query that counts every row rule in one scan: columns `r0`, `r1`, …; and the rules in that order."""
+    by_row = [rule for rule in found if rule.kind in ("not_null", "allowed_values", "ranges")]
+    columns = [
+        f"coalesce(sum(CASE WHEN {rule.count} THEN 1 ELSE 0 END), 0) AS r{i}" for i, rule in enumerate(by_row)
+    ]
+    scope = f"{relation} WHERE {where}" if where else relation
+    return f"SELECT {', '.join(['count(*) AS row_count', *columns])} FROM {scope}", by_row
