@@ -13,10 +13,10 @@ FORMATS = ("parquet", "sas7bdat", "csv")
 
 _DELIVERY = re.compile(
     rf"(?:^|/)i94_(?P<month>{'|'.join(MONTH_NAMES)})(?P<year>\d\d)_sub"
-    rf"(?:\.(?P<folder>{'|'.join(FORMATS)}))?(?P<part>/.*)?$",
-    re.IGNORECASE,
+    rf"(?:\.(?P<folder>{'|'.join(FORMATS)}))?(?P<part>/.*)?\Z",
+    re.IGNORECASE | re.ASCII,  # ASCII, or the long s of old prints would pass for an s
 )
-_KEY = re.compile(r"(?P<year>20\d\d)-(?P<month>0[1-9]|1[0-2])")
+_KEY = re.compile(r"(?P<year>20\d\d)-(?P<month>0[1-9]|1[0-2])", re.ASCII)
 
 
 @dataclass(frozen=True, order=True)

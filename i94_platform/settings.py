@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from i94_platform.failures import PermanentFailure
+from i94_platform.partitions import Month
 
 PROJECT = Path(__file__).resolve().parent.parent
 """The checkout: the folder that holds the package, `lookup/` and `workspace.yaml`."""
@@ -41,15 +42,19 @@ def _local_path(value: str) -> str:
 class Settings(BaseSettings):
     """One deployment. Fields are read from `I94_HOME`, `I94_LAKE`, `I94_RAW`, `I94_ENGINE`, `I94_WAREHOUSE`, ..."""
 
-    model_config = SettingsConfigDict(env_prefix="I94_", extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="I94_", env_ignore_empty=True, extra="forbid", frozen=True)
 
     home: str = Field(default=str(PROJECT / ".i94"), description="local state: history, default lake and warehouse")
-    lake: str = Field(default="", description="staged data and manifests; default <home>/lake")
-    raw: str = Field(default="", description="where deliveries land; default <lake>/raw")
+    lake: str = Field(default="", validate_default=True, description="staged data and manifests; default <home>/lake")
+    raw: str = Field(default="", validate_default=True, description="where deliveries land; default <lake>/raw")
     engine: str = Field(default="duckdb", description="what runs the staging SQL")
-    warehouse: str = Field(default="", description="where the star schema lives; default duckdb:///<home>/warehouse.duckdb")
-    first_month: str = Field(default="2016-01", pattern=r"^20\d{2}-(0[1-9]|1[0-2])$", description="first month that may be delivered")
-    memory_limit: str = Field(default="2GB", pattern=r"^\d+(MB|GB)$", description="most memory of the embedded engine and warehouse")
+    warehouse: str = Field(
+        default="", validate_default=True, description="where the star schema lives; default duckdb:///<home>/warehouse.duckdb"
+    )
+    first_month: str = Field(default="2016-01", description="first month that may be delivered")
+    memory_limit: str = Field(
+        default="2GB", pattern=r"^\d+(MB|GB)$", description="most memory of the embedded engine and warehouse"
+    )
     lock_timeout: float = Field(default=600.0, gt=0, description="seconds to wait for another process's write")
 
     @classmethod
@@ -78,14 +83,26 @@ class Settings(BaseSettings):
     def _engine(cls, value: str) -> str:
         return _one_of(value, ENGINE_GRAMMAR)
 
-    @model_validator(mode="before")
+    # an address that failed is absent from info.data, and what follows from it does not matter any more
+    @field_validator("lake")
     @classmethod
-    def _defaults(cls, values: dict[str, str]) -> dict[str, str]:
-        home = _local_path(values.get("home") or str(PROJECT / ".i94"))
-        lake = _local_path(values.get("lake") or f"{home}/lake")
-        raw = _local_path(values.get("raw") or f"{lake}/raw")
-        warehouse = _one_of(values.get("warehouse") or f"duckdb:///{home}/warehouse.duckdb", WAREHOUSE_GRAMMAR)
-        return {**values, "home": home, "lake": lake, "raw": raw, "warehouse": warehouse}
+    def _lake(cls, value: str, info: ValidationInfo) -> str:
+        return _local_path(value or f"{info.data.get('home')}/lake")
+
+    @field_validator("raw")
+    @classmethod
+    def _raw(cls, value: str, info: ValidationInfo) -> str:
+        return _local_path(value or f"{info.data.get('lake')}/raw")
+
+    @field_validator("warehouse")
+    @classmethod
+    def _warehouse(cls, value: str, info: ValidationInfo) -> str:
+        return _one_of(value or f"duckdb:///{info.data.get('home')}/warehouse.duckdb", WAREHOUSE_GRAMMAR)
+
+    @field_validator("first_month")
+    @classmethod
+    def _first_month(cls, value: str) -> str:
+        return Month.parse(value).key
 
     @property
     def warehouse_path(self) -> Path:

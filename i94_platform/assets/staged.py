@@ -64,7 +64,8 @@ def stage_month(
     accepted, refused = Dataset("staged/immigration", month.key), Dataset("staged/immigration_quarantine", month.key)
     with lake.writing(accepted), lake.scratch(accepted) as scratch, engine.step():
         delivery = landed(raw.list()).month(month, raw.root)
-        version = combined(delivery.fingerprint(raw), *_name_code_lists(lake, engine))
+        version = month_version(delivery, raw, lake)
+        _name_code_lists(lake, engine)
         readable = deliveries.prepare(delivery, raw, lake.store, scratch)
         report(f"Reading {readable.rows:,} rows from {len(delivery.files)} file(s), {delivery.bytes:,} bytes")
         if readable.extra_columns:
@@ -86,14 +87,17 @@ def stage_month(
     return manifest, quarantine
 
 
-def _name_code_lists(lake: Lake, engine: Engine) -> list[str]:
-    """Give the engine the code lists that the rules need; their data versions."""
-    versions = []
+def month_version(delivery: Delivery, raw: Store, lake: Lake) -> str:
+    """The data version that staging a delivery now would give: its content, the code lists, and this code."""
+    lists = (lake.committed(Dataset(f"lookup/{name}")).fingerprint for name in (*arrivals.CODE_LISTS, "i94cit_res"))
+    return combined(delivery.fingerprint(raw), *lists)
+
+
+def _name_code_lists(lake: Lake, engine: Engine) -> None:
+    """Give the engine the code lists that the rules need."""
     for name in arrivals.CODE_LISTS:
-        manifest = lake.committed(Dataset(f"lookup/{name}"))
-        engine.view_rows(name, lake.read_table(manifest, warehouse_metadata.tables[f"i94.{name}"]).select(["code"]))
-        versions.append(manifest.fingerprint)
-    return versions
+        rows = lake.read_table(lake.committed(Dataset(f"lookup/{name}")), warehouse_metadata.tables[f"i94.{name}"])
+        engine.view_rows(name, rows.select(["code"]))
 
 
 def _quarantine(
@@ -195,7 +199,12 @@ def _temperature_asset() -> dg.AssetsDefinition:
         with told():
             manifest = stage_temperatures(raw, lake, engine, write_id(context))
         unmatched = ", ".join(manifest.facts["countries_without_iso3"]) or "none"
-        return result(asset_key, world_temperature, manifest, {"countries_without_iso3": unmatched, "engine": engine.name})
+        return result(asset_key, world_temperature, manifest, {
+            "delivered_rows": manifest.facts["delivered_rows"],
+            "repeated_rows": manifest.facts["repeated_rows"],
+            "countries_without_iso3": unmatched,
+            "engine": engine.name,
+        })
 
     return staged_world_temperature
 
@@ -222,11 +231,13 @@ def stage_temperatures(raw: Store, lake: Lake, engine: Engine, run_id: str) -> M
         names = pa.table({"country": list(iso3), "iso3": pa.array(iso3.values(), pa.string())})
         engine.view_rows("country_iso3", names)
         engine.write(temperatures.typed(), lake.run_folder(dataset, run_id))
-        return lake.commit(
-            dataset, run_id, lake.written(dataset, run_id, world_temperature),
-            fingerprint=combined(delivery.fingerprint(raw)),
-            facts={"countries_without_iso3": sorted(name for name, code in iso3.items() if code is None)},
-        )
+        entries = lake.written(dataset, run_id, world_temperature)
+        facts = {
+            "delivered_rows": readable.rows,
+            "repeated_rows": readable.rows - sum(entry.rows for entry in entries),
+            "countries_without_iso3": sorted(name for name, code in iso3.items() if code is None),
+        }
+        return lake.commit(dataset, run_id, entries, fingerprint=combined(delivery.fingerprint(raw)), facts=facts)
 
 
 def staged_assets(partitions: dg.PartitionsDefinition[str]) -> list[dg.AssetsDefinition]:

@@ -72,8 +72,11 @@ class Lake:
         manifest = self.manifest(dataset)
         if manifest is None:
             raise PermanentFailure(f"{dataset} is not in the lake at {self.store.root}; materialize it first.")
-        if problems := self.missing_files(manifest):
-            raise PermanentFailure(f"{dataset}: {'; '.join(problems)}. Materialize it again.")
+        while problems := self.missing_files(manifest):
+            newer = self.manifest(dataset)
+            if newer is None or newer == manifest:
+                raise PermanentFailure(f"{dataset}: {'; '.join(problems)}. Materialize it again.")
+            manifest = newer  # another process committed meanwhile, and swept what we looked for
         return manifest
 
     def partitions(self, name: str) -> list[Manifest]:

@@ -65,8 +65,11 @@ class LocalStore(Store):
             self._remove_empty(folder)
 
     def _remove_empty(self, folder: Path) -> None:
-        while folder != Path(self.root) and folder.is_dir() and not any(folder.iterdir()):
-            folder.rmdir()
+        while folder != Path(self.root):
+            try:
+                folder.rmdir()
+            except OSError:
+                return  # not empty, perhaps only just filled by another process, or already gone
             folder = folder.parent
 
     def version(self, file: Stored) -> str:

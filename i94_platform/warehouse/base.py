@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
+_LEDGER_EXISTS = "SELECT table_name FROM information_schema.tables WHERE table_schema = :schema AND table_name = :name"
+
+
 @dataclass(frozen=True)
 class Loaded:
     """A line of the ledger: what one table, or one month of it, holds now."""
@@ -136,7 +139,11 @@ class Warehouse(ABC):
         """What every table and month holds now, by table and month; empty before the first load."""
         if not self.exists():
             return []
-        rows = self.query(f"SELECT * FROM {load_ledger.fullname} ORDER BY table_name, partition_key")
+        with self.transaction(purpose="read the ledger", read_only=True) as transaction:
+            # a first load that failed leaves a warehouse without tables
+            if not transaction.execute(_LEDGER_EXISTS, {"schema": load_ledger.schema, "name": load_ledger.name}).num_rows:
+                return []
+            rows = transaction.execute(f"SELECT * FROM {load_ledger.fullname} ORDER BY table_name, partition_key")
         return [Loaded(**row) for row in rows.to_pylist()]
 
 
@@ -151,7 +158,9 @@ def _enter(transaction: Transaction, contract: Table, manifest: Manifest, run_id
         f"DELETE FROM {load_ledger.fullname} WHERE table_name = :table_name AND partition_key = :partition_key", key
     )
     now = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
-    line = Loaded(**key, manifest=manifest.address, fingerprint=manifest.fingerprint, run_id=run_id, loaded_rows=rows, loaded_at=now)
+    line = Loaded(
+        **key, manifest=manifest.address, fingerprint=manifest.fingerprint, run_id=run_id, loaded_rows=rows, loaded_at=now
+    )
     names = [c.name for c in load_ledger.columns]
     transaction.execute(
         f"INSERT INTO {load_ledger.fullname} ({', '.join(names)}) VALUES ({', '.join(f':{n}' for n in names)})",

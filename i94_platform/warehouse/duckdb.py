@@ -35,14 +35,23 @@ class _Transaction(Transaction):
 
     def execute(self, sql: str, values: Mapping[str, Any] | None = None) -> pa.Table:
         bound = re.sub(r"(?<![:\w]):(\w+)", r"$\1", sql) if values else sql
-        return self._connection.execute(bound, dict(values) if values else None).to_arrow_table()
+        rows: pa.Table = self._connection.sql(bound, params=dict(values) if values else None).to_arrow_table()
+        return rows
 
     def copy(self, contract: Table, manifest: Manifest) -> None:
+        import duckdb
+
+        if not manifest.urls:
+            return  # a month of which every row was refused; DuckDB reads no empty list of files
         names = ", ".join(f'"{name}"' for name in column_names(contract))
-        self._connection.execute(
-            f"INSERT INTO {contract.fullname} ({names}) SELECT {names} FROM read_parquet($files, hive_partitioning = false)",
-            {"files": manifest.urls},
-        )
+        select = f"SELECT {names} FROM read_parquet($files, hive_partitioning = false)"
+        try:
+            self._connection.execute(f"INSERT INTO {contract.fullname} ({names}) {select}", {"files": manifest.urls})
+        except duckdb.ConstraintException as error:
+            raise PermanentFailure(
+                f"{contract.fullname} can't hold the rows of {manifest.address} ({error}); nothing was loaded, "
+                "correct them and stage them again."
+            ) from error
 
 
 class DuckDBWarehouse(Warehouse):
@@ -80,7 +89,7 @@ class DuckDBWarehouse(Warehouse):
             try:
                 return connect(str(self.path), self._scratch, self._memory_limit, read_only=read_only)
             except duckdb.IOException as error:
-                if "lock" not in str(error).lower():
+                if "could not set lock" not in str(error).lower():
                     raise
                 if time.monotonic() > deadline:
                     raise TransientFailure(

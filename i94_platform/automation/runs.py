@@ -1,0 +1,217 @@
+"""Runs from the command line: what is due, and running it in this process with its history kept.
+
+Here: the plan (which references and months are stale), one run of a job, and what became of it. Runs are recorded in
+the Dagster instance under `I94_HOME`, which the lineage UI shows. Not here: printing.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from i94_platform.assets.staged import month_version
+from i94_platform.automation.jobs import MONTH_JOB, REFERENCE_JOB
+from i94_platform.contracts import DIMENSIONS, LOOKUPS, REFERENCES
+from i94_platform.failures import PermanentFailure
+from i94_platform.lake.datasets import Dataset, Lake
+from i94_platform.lake.raw import Landed, landed
+from i94_platform.lake.store import Store
+from i94_platform.partitions import Month
+from i94_platform.warehouse.base import Warehouse
+
+PID_TAG, INPUTS_TAG = "i94/pid", "i94/inputs"
+_QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+_INSTANCE_CONFIG = "# The embedded instance: history in SQLite files beside this one.\ntelemetry:\n  enabled: false\n"
+
+
+@contextmanager
+def instance(home: Path) -> Iterator[dg.DagsterInstance]:
+    """The persistent Dagster instance in a folder, made on first use; runs that a killed process left are closed."""
+    prepare_home(home)
+    with dg.DagsterInstance.from_config(str(home)) as opened:
+        _close_orphans(opened)
+        yield opened
+
+
+def prepare_home(home: Path) -> None:
+    """Make the instance's folder with its configuration, unless it is there."""
+    home.mkdir(parents=True, exist_ok=True)
+    if not (home / "dagster.yaml").exists():
+        (home / "dagster.yaml").write_text(_INSTANCE_CONFIG)
+
+
+def _close_orphans(opened: dg.DagsterInstance) -> None:
+    """Runs of command lines that were killed would stand as running for ever."""
+    for run in opened.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.NOT_STARTED])):
+        pid = run.tags.get(PID_TAG)
+        if pid and not Path(f"/proc/{pid}").exists() and not _alive(int(pid)):
+            opened.report_run_failed(run, message="The process that ran this was ended from outside.")
+            opened.event_log_storage.free_concurrency_slots_for_run(run.run_id)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+@dataclass
+class Outcome:
+    """What became of one run."""
+
+    job: str
+    month: str
+    run_id: str = ""
+    succeeded: bool = False
+    seconds: float = 0.0
+    rows: dict[str, int] = field(default_factory=dict)
+    """Rows by asset, such as `staged/immigration`."""
+    failed_checks: list[str] = field(default_factory=list)
+    """Blocking and other errors, as `asset check: description`."""
+    warnings: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is due: whether the reference part is, which months, and what was left out and why."""
+
+    reference: bool
+    months: tuple[Month, ...]
+    notes: tuple[str, ...] = ()
+
+
+def plan(
+    raw: Store, lake: Lake, warehouse: Warehouse, history: dg.DagsterInstance, *, first_month: Month, last_month: Month,
+    asked: Sequence[Month] = (),
+) -> Plan:
+    """Which runs are due; without `asked` months, those delivered whose newest content is not loaded.
+
+    Raises:
+        PermanentFailure: an asked month is outside the range of months.
+    """
+    found = landed(raw.list())
+    loaded = {(line.table_name, line.partition_key): line.fingerprint for line in warehouse.ledger()}
+    stale = reference_stale(found, raw, lake, history, {name for name, _ in loaded})
+    for month in asked:
+        if not first_month <= month <= last_month:
+            raise PermanentFailure(
+                f"{month.key} is not a month that can be run; the range is {first_month.key} to {last_month.key}."
+            )
+    if asked:
+        return Plan(stale, tuple(dict.fromkeys(asked)))
+    notes = [f"{m.key} is delivered but outside {first_month.key} to {last_month.key}, left alone"
+             for m in found.months if not first_month <= m <= last_month]
+    due = [
+        month for month, delivery in found.months.items()
+        if first_month <= month <= last_month
+        and (stale or loaded.get(("immigration", month.key)) != month_version(delivery, raw, lake))
+    ]
+    return Plan(stale, tuple(due), tuple(notes))
+
+
+def reference_stale(found: Landed, raw: Store, lake: Lake, history: dg.DagsterInstance, loaded: set[str]) -> bool:
+    """Whether a delivered reference differs from what the last successful reference run read, or a table is missing."""
+    tables = {c.name for c in (*LOOKUPS, *REFERENCES, *DIMENSIONS)}
+    datasets = [*(f"lookup/{c.name}" for c in LOOKUPS), *(f"staged/{c.name}" for c in REFERENCES)]
+    if tables - loaded or any(lake.manifest(Dataset(name)) is None for name in datasets):
+        return True
+    runs = history.get_runs(dg.RunsFilter(job_name=REFERENCE_JOB, statuses=[dg.DagsterRunStatus.SUCCESS]), limit=20)
+    read = next((json.loads(run.tags[INPUTS_TAG]) for run in runs if INPUTS_TAG in run.tags), {})
+    return any(read.get(name) != version for name, version in reference_versions(found, raw).items())
+
+
+def reference_versions(found: Landed, raw: Store) -> dict[str, str]:
+    """The data version of every delivered reference file."""
+    return {name: delivery.fingerprint(raw) for name, delivery in sorted(found.references.items())}
+
+
+def run_job(
+    job: dg.JobDefinition,
+    history: dg.DagsterInstance,
+    *,
+    month: Month | None = None,
+    tags: Mapping[str, str] | None = None,
+    on_step: Callable[[str, int, int], None] = lambda step, done, total: None,
+) -> Outcome:
+    """Run a job in this process and record it; `on_step` hears of each step that starts, with steps done and total."""
+    from dagster._core.definitions.job_base import InMemoryJob
+    from dagster._core.execution.api import create_execution_plan, execute_run_iterator
+
+    outcome, started = Outcome(job.name, month.key if month else ""), time.monotonic()
+    partition = {"dagster/partition": month.key} if month else {}
+    run = history.create_run_for_job(
+        job, run_config=_QUIET, tags={**partition, **(tags or {}), PID_TAG: str(os.getpid())},
+        asset_selection=job.asset_selection,
+    )
+    outcome.run_id = run.run_id
+    total, done = len(create_execution_plan(InMemoryJob(job), run_config=_QUIET).step_keys_to_execute), 0
+    for event in execute_run_iterator(InMemoryJob(job), run, history):
+        if event.event_type == dg.DagsterEventType.STEP_START:
+            on_step(str(event.step_key), done, total)
+        elif event.is_step_success or event.is_step_failure or event.is_step_skipped:
+            done += 1
+            on_step("", done, total)
+        _note(event, outcome)
+    outcome.seconds = time.monotonic() - started
+    return outcome
+
+
+def _note(event: dg.DagsterEvent, outcome: Outcome) -> None:
+    """What one event adds to the outcome."""
+    if event.event_type == dg.DagsterEventType.RUN_SUCCESS:
+        outcome.succeeded = True
+    elif event.event_type == dg.DagsterEventType.ASSET_MATERIALIZATION:
+        record = event.step_materialization_data.materialization
+        counts = [record.metadata.get(f"dagster/{name}row_count") for name in ("partition_", "")]
+        outcome.rows["/".join(record.asset_key.path)] = next((int(c.value) for c in counts if c is not None), 0)
+    elif event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
+        evaluation = event.asset_check_evaluation_data
+        if not evaluation.passed:
+            told = f"{'/'.join(evaluation.asset_key.path)} {evaluation.check_name}: {evaluation.description}"
+            error = evaluation.severity == dg.AssetCheckSeverity.ERROR
+            (outcome.failed_checks if error else outcome.warnings).append(told)
+    elif event.is_step_failure:
+        data = event.step_failure_data
+        told = data.user_failure_data.description if data.user_failure_data else _deepest(data.error)
+        if told and "blocking asset check" not in told:
+            outcome.errors.append(f"{event.step_key}: {told}")
+
+
+def _deepest(error: Any) -> str:
+    while error is not None and error.cause is not None:
+        error = error.cause
+    return "" if error is None else str(error.message).strip()
+
+
+def month_job(definitions: dg.Definitions) -> dg.JobDefinition:
+    """The job of one month."""
+    return definitions.resolve_job_def(MONTH_JOB)
+
+
+def reference_job(definitions: dg.Definitions) -> dg.JobDefinition:
+    """The job of the reference part."""
+    return definitions.resolve_job_def(REFERENCE_JOB)
+
+
+def narrowed(job: dg.JobDefinition, selection: Sequence[str]) -> dg.JobDefinition | None:
+    """The part of a job that a selection of layers and assets names; None where it names nothing of it.
+
+    Raises:
+        PermanentFailure: a name is neither a layer nor an asset.
+    """
+    keys = job.asset_layer.executable_asset_keys
+    chosen = {k for k in keys if k.path[0] in selection or "/".join(k.path) in selection}
+    return job.get_subset(asset_selection=chosen) if chosen else None

@@ -1,0 +1,53 @@
+"""What every test stands on: an environment that names no deployment, a home of its own, sample and real deliveries."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from i94_platform.settings import PROJECT, Settings
+
+REAL_DATA = Path(os.environ.get("I94_REAL_DATA") or PROJECT.parent / "shared" / "data")
+"""Read before the environment is cleared."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_deployment() -> Iterator[None]:
+    """Clear every setting of the platform and of Dagster's home: a test that needs one sets it itself."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("I94_") or name == "DAGSTER_HOME"]:
+            patch.delenv(name)
+        yield
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of the delivered files; tests that use it carry the mark `real_data`."""
+    if not REAL_DATA.is_dir():
+        pytest.skip(f"the delivered files are not at {REAL_DATA}; set I94_REAL_DATA to their folder")
+    return REAL_DATA
+
+
+@pytest.fixture(scope="session")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the reference files and two small months, 2016-01 and 2016-02; read it, do not write into it."""
+    from i94_platform.sample import write_sample
+
+    folder = tmp_path_factory.mktemp("sample")
+    write_sample(folder, first="2016-01", last="2016-02", rows=2_000)
+    return folder
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """The home of a fresh embedded deployment."""
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def settings(home: Path, tmp_path: Path) -> Settings:
+    """The settings of that deployment; deliveries land in `raw` beside its home."""
+    return Settings(home=str(home), raw=str(tmp_path / "raw"))

@@ -1,0 +1,59 @@
+"""Other processes for tests of what happens between them: started fast, killed hard.
+
+A server process that has the heavy modules loaded forks each of them, so that one starts in some hundredths of a
+second and inherits no thread or lock of the tests. Functions must be importable, and arguments picklable.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import multiprocessing
+import time
+from collections.abc import Callable, Iterator
+from multiprocessing.context import ForkServerProcess
+from pathlib import Path
+from typing import Any
+
+CONTEXT = multiprocessing.get_context("forkserver")
+CONTEXT.set_forkserver_preload(["duckdb", "pyarrow.parquet", "pyarrow.fs", "i94_platform.warehouse.duckdb", __name__])
+
+PATIENCE = 20.0
+"""Seconds that a test waits for another process at most; only a fault lets it wait so long."""
+
+
+@contextlib.contextmanager
+def running(function: Callable[..., None], *arguments: Any) -> Iterator[ForkServerProcess]:
+    """A process that runs a function; it is killed where it still runs at the end."""
+    process = CONTEXT.Process(target=function, args=arguments, daemon=True)
+    process.start()
+    try:
+        yield process
+    finally:
+        if process.is_alive():
+            process.kill()
+        process.join(PATIENCE)
+
+
+def finish(process: ForkServerProcess) -> int | None:
+    """Wait for a process; its exit code, negative for a signal, None where it does not end."""
+    process.join(PATIENCE)
+    return process.exitcode
+
+
+def wait_for(condition: Callable[[], Any], what: str) -> None:
+    """Wait until a condition holds; AssertionError that says what did not happen."""
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, f"waited {PATIENCE:.0f} s in vain for {what}"
+        time.sleep(0.005)
+
+
+def log_to(path: Path) -> None:
+    """Send every warning of this process to a file that the test reads."""
+    logging.basicConfig(filename=path, level=logging.WARNING, format="%(message)s", force=True)
+
+
+def logged(path: Path) -> str:
+    """What another process has logged so far."""
+    return path.read_text() if path.exists() else ""

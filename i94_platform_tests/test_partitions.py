@@ -1,0 +1,142 @@
+"""Pins the mapping between months, partition keys, days and the names of delivered files, in both directions."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from i94_platform.partitions import FORMATS, MONTH_NAMES, DeliveredName, Month, parse_name
+
+MONTHS = st.builds(Month, st.integers(2000, 2099), st.integers(1, 12))
+FOLDERS = st.lists(st.text("abcXYZ019 -=+.", min_size=1, max_size=8), max_size=3).map(lambda names: "".join(f"{n}/" for n in names))
+FORMAT = st.sampled_from(FORMATS)
+PART = st.from_regex(r"[a-zA-Z0-9][\w=-]{0,12}", fullmatch=True)
+
+
+@st.composite
+def in_any_case(draw: st.DrawFn, text: str) -> str:
+    """The text with the case of each letter drawn."""
+    return "".join(letter.upper() if draw(st.booleans()) else letter for letter in text)
+
+
+@given(MONTHS)
+def test_a_month_is_read_back_from_its_key(month: Month) -> None:
+    assert Month.parse(month.key) == month
+
+
+@given(MONTHS)
+def test_a_months_days_are_those_of_the_calendar(month: Month) -> None:
+    last = month.next_first_day - dt.timedelta(days=1)
+    assert month.first_day.day == 1
+    assert (month.first_day.year, month.first_day.month) == (last.year, last.month) == (month.year, month.month)
+
+
+@given(MONTHS, MONTHS)
+def test_months_order_like_their_keys_and_their_days(one: Month, other: Month) -> None:
+    assert (one < other) == (one.key < other.key) == (one.first_day < other.first_day)
+
+
+@given(MONTHS, st.integers(-30, 60))
+def test_through_counts_every_month_once_in_order(first: Month, span: int) -> None:
+    index = first.year * 12 + first.month - 1 + span
+    if not 2000 * 12 <= index < 2100 * 12:
+        return
+    last = Month(index // 12, index % 12 + 1)
+    months = first.through(last)
+    assert len(months) == max(0, span + 1)
+    assert months == sorted(set(months))
+    assert not months or (months[0], months[-1]) == (first, last)
+
+
+@pytest.mark.parametrize(
+    "key", ["", "2016", "2016-4", "2016-13", "2016-00", "1999-12", "2100-01", "2016-04-01", " 2016-04", "2016-04\n", "20१६-04"]
+)
+def test_what_is_not_a_month_is_refused_with_an_example(key: str) -> None:
+    with pytest.raises(ValueError, match="such as 2016-04"):
+        Month.parse(key)
+
+
+@given(st.text(max_size=9))
+@example("2016-04")
+def test_a_key_that_is_read_is_written_back_the_same(key: str) -> None:
+    try:
+        month = Month.parse(key)
+    except ValueError:
+        return
+    assert month.key == key
+
+
+@pytest.mark.parametrize(("year", "month"), [(1999, 12), (2100, 1), (2016, 0), (2016, 13)])
+def test_a_month_outside_two_digit_years_does_not_exist(year: int, month: int) -> None:
+    with pytest.raises(ValueError, match="not a month from 2000-01 to 2099-12"):
+        Month(year, month)
+
+
+def test_the_name_of_a_delivery_is_the_one_that_is_delivered() -> None:
+    assert Month(2016, 4).file_stem == "i94_apr16_sub"
+    assert parse_name("i94_apr16_sub.sas7bdat") == DeliveredName(Month(2016, 4), "sas7bdat")
+
+
+@given(st.data(), MONTHS, FOLDERS, FORMAT)
+def test_a_file_is_recognized_at_any_depth_and_in_any_case(
+    data: st.DataObject, month: Month, folders: str, format_: str
+) -> None:
+    name = data.draw(in_any_case(f"{month.file_stem}.{format_}"))
+    assert parse_name(folders + name) == DeliveredName(month, format_)
+
+
+@given(st.data(), MONTHS, FOLDERS, FORMAT, st.booleans(), st.lists(PART, max_size=2), PART)
+def test_a_part_is_recognized_in_a_folder_with_or_without_extension(
+    data: st.DataObject, month: Month, folders: str, format_: str, extended: bool, between: list[str], part: str
+) -> None:
+    top = data.draw(in_any_case(f"{month.file_stem}.{format_}" if extended else month.file_stem))
+    path = "/".join([folders + top, *between, f"{part}.{data.draw(in_any_case(format_))}"])
+    assert parse_name(path) == DeliveredName(month, format_)
+
+
+@given(MONTHS, FOLDERS, FORMAT, st.sampled_from(["_SUCCESS", "_temporary/0/part-0.{f}", ".part-0.{f}.crc", ".hidden/part-0.{f}", "_part-0.{f}"]))
+def test_markers_and_hidden_parts_are_no_delivery(month: Month, folders: str, format_: str, part: str) -> None:
+    assert parse_name(f"{folders}{month.file_stem}.{format_}/{part.format(f=format_)}") is None
+
+
+@given(MONTHS, FORMAT, FORMAT)
+def test_a_part_in_another_format_than_its_folder_is_no_delivery(month: Month, folder: str, part: str) -> None:
+    found = parse_name(f"{month.file_stem}.{folder}/part-0.{part}")
+    assert found == (DeliveredName(month, part) if folder == part else None)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "i94_apr16_sub",  # a folder, or a file without a format
+        "i94_apr16_sub_20k.sas7bdat",
+        "xi94_apr16_sub.csv",
+        "i94_apr2016_sub.csv",
+        "i94_april16_sub.csv",
+        "i94_apr16_sub.csv.gz",
+        "i94_apr16_sub.csv~",
+        "i94_apr16_sub.xlsx",
+        "i94_apr16_sub.csv\n",
+        "i94_\N{LATIN SMALL LETTER LONG S}ep16_sub.csv",  # equal to sep without regard to case, outside ASCII
+        "i94_apr\N{DEVANAGARI DIGIT ONE}6_sub.csv",
+        "I94_SAS_Labels_Descriptions.SAS",
+        "",
+    ],
+)
+def test_another_name_is_no_delivery(path: str) -> None:
+    assert parse_name(path) is None
+
+
+@given(st.text("i94_aprsub16ſK१./csvparquet\n", max_size=40))
+def test_no_name_makes_the_reading_fail(path: str) -> None:
+    found = parse_name(path)
+    assert found is None or found.month.file_stem in path.lower()
+
+
+def test_every_month_of_the_year_has_its_name() -> None:
+    assert [parse_name(f"i94_{name}20_sub.csv") for name in MONTH_NAMES] == [
+        DeliveredName(Month(2020, number), "csv") for number in range(1, 13)
+    ]

@@ -1,0 +1,109 @@
+"""Pins the grammar of the addresses: unset means local, unknown is an error that names the variable and what is valid."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from i94_platform.failures import PermanentFailure
+from i94_platform.settings import PROJECT, Settings
+
+
+def test_an_empty_environment_means_a_local_deployment_in_the_checkout() -> None:
+    settings = Settings.from_env()
+    home = PROJECT / ".i94"
+    assert settings.home == str(home)
+    assert settings.lake == str(home / "lake")
+    assert settings.raw == str(home / "lake" / "raw")
+    assert settings.engine == "duckdb"
+    assert settings.warehouse_path == home / "warehouse.duckdb"
+    assert settings.first_month == "2016-01"
+
+
+def test_the_default_addresses_follow_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("I94_HOME", str(tmp_path))
+    settings = Settings.from_env()
+    assert (settings.lake, settings.raw) == (f"{tmp_path}/lake", f"{tmp_path}/lake/raw")
+    assert settings.warehouse == f"duckdb:///{tmp_path}/warehouse.duckdb"
+    assert settings.dagster_home == tmp_path / "dagster"
+    assert settings.scratch == tmp_path / "scratch"
+
+
+def test_raw_follows_the_lake_where_only_the_lake_is_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("I94_LAKE", f"file://{tmp_path}/l")
+    settings = Settings.from_env()
+    assert (settings.lake, settings.raw) == (f"{tmp_path}/l", f"{tmp_path}/l/raw")
+
+
+@pytest.mark.parametrize("name", ["HOME", "LAKE", "RAW", "ENGINE", "WAREHOUSE", "FIRST_MONTH", "LOCK_TIMEOUT"])
+def test_an_empty_variable_is_an_unset_one(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(f"I94_{name}", "")
+    assert Settings.from_env() == Settings()
+
+
+def test_relative_folders_and_the_users_home_become_absolute(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "me"))
+    monkeypatch.setenv("I94_HOME", "~/state")
+    monkeypatch.setenv("I94_RAW", "deliveries")
+    monkeypatch.setenv("I94_WAREHOUSE", "duckdb:///w.duckdb")
+    settings = Settings.from_env()
+    assert settings.home == str(tmp_path / "me" / "state")
+    assert settings.raw == str(tmp_path / "deliveries")
+    assert settings.warehouse_path == tmp_path / "w.duckdb"
+
+
+@pytest.mark.parametrize("engine", ["duckdb", "local[*]", "local[4]", "sc://host", "sc://host:15002/;user_id=me"])
+def test_an_engine_of_the_grammar_is_taken_as_it_is(monkeypatch: pytest.MonkeyPatch, engine: str) -> None:
+    monkeypatch.setenv("I94_ENGINE", engine)
+    assert Settings.from_env().engine == engine
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("HOME", "s3://bucket/home", "valid are: a folder, file:///folder"),
+        ("LAKE", "gs://bucket/lake", "valid are: a folder, file:///folder"),
+        ("RAW", "ftp://host/raw", "valid are: a folder, file:///folder"),
+        ("ENGINE", "flink", "valid are: duckdb, local[N] or local[*], sc://host:port"),
+        ("ENGINE", "DuckDB", "valid are: duckdb, local[N] or local[*], sc://host:port"),
+        ("ENGINE", "local[0]", "valid are: duckdb, local[N] or local[*], sc://host:port"),
+        ("WAREHOUSE", "sqlite:///w.db", "valid are: duckdb:///path"),
+        ("FIRST_MONTH", "2016-13", "'2016-13' is not a month; write it as YYYY-MM, such as 2016-04"),
+        ("MEMORY_LIMIT", "lots", "should match"),
+        ("LOCK_TIMEOUT", "0", "greater than 0"),
+    ],
+)
+def test_an_unknown_value_is_refused_by_the_name_of_its_variable(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, told: str
+) -> None:
+    monkeypatch.setenv(f"I94_{name}", value)
+    with pytest.raises(PermanentFailure) as failure:
+        Settings.from_env()
+    assert f"I94_{name}: " in str(failure.value)
+    assert told in str(failure.value)
+
+
+def test_every_wrong_variable_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("I94_LAKE", "s4://bucket")
+    monkeypatch.setenv("I94_ENGINE", "flink")
+    monkeypatch.setenv("I94_WAREHOUSE", "oracle://host")
+    with pytest.raises(PermanentFailure, match=r"I94_LAKE: .*I94_ENGINE: .*I94_WAREHOUSE: "):
+        Settings.from_env()
+
+
+def test_settings_do_not_change_after_they_are_read(settings: Settings) -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        settings.engine = "local[*]"  # type: ignore[misc]
+
+
+def test_a_misspelt_field_is_refused() -> None:
+    with pytest.raises(ValidationError, match="laek"):
+        Settings(laek="x")  # type: ignore[call-arg]
+
+
+def test_reading_settings_makes_no_file(settings: Settings, home: Path) -> None:
+    assert (settings.home, settings.warehouse_path.parent) == (str(home), home)
+    assert not home.exists()
