@@ -1,6 +1,11 @@
 """The code location that Dagster loads: the graph for the settings in the environment."""
 
+import warnings
+
 from i94_platform.build import build_definitions
 from i94_platform.settings import Settings
+
+# what Dagster calls beta or preview is pinned exactly in constraints.txt
+warnings.filterwarnings("ignore", message=".*currently in (beta|preview)")
 
 defs = build_definitions(Settings.from_env())

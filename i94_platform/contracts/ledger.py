@@ -1,6 +1,7 @@
 """The platform's own record of what is in the warehouse.
 
 Here: one contract, written in the same transaction as the data it describes, so it is never ahead or behind.
+Not here: the writing of it (`warehouse.base`), and the lake's own record, the manifest.
 """
 
 from sqlalchemy import BigInteger, String, Table

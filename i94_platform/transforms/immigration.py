@@ -7,20 +7,21 @@ and `repeated`, which the queries of those names define. Not here: running them.
 
 from dataclasses import dataclass
 
-from sqlalchemy import Date, String
+from sqlalchemy import BigInteger, Date, String
 
 from i94_platform.contracts import delivered_immigration, immigration, immigration_quarantine
 from i94_platform.contracts.codes import ENCODERS, Encoder
 from i94_platform.contracts.model import text_limit
 from i94_platform.contracts.render import sql_type
 from i94_platform.partitions import Month
-from i94_platform.transforms.sql import Query, any_of, final_casts, iso_date, template
+from i94_platform.transforms.sql import Query, any_of, date_of_digits, final_casts, template
 
 SAS_EPOCH = "DATE '1960-01-01'"
 CODE_LISTS = ("i94port", "i94addr", "i94mode", "i94visa")
 """The code lists that the queries join, by the name of their relation."""
 
 _LAST_SAS_DAY = 2_936_549  # 9999-12-31, the last date that every engine writes
+_NO_DOUBLE = 2**63 - 1  # what Spark makes of 2^63, which is beyond BIGINT; no double has this value
 _YYYYMMDD = "dtadfile"
 
 
@@ -37,57 +38,57 @@ def _text(name: str) -> str:
 
 
 def _typed(name: str) -> str:
-    """How a delivered column becomes a value of the contract's type; null where it can't."""
+    """How a delivered column becomes a value of the contract's type; null where that would lose or change it."""
     target = immigration.columns[name]
     source = f"delivered.`{name}`"
     if name == _YYYYMMDD:
-        text = _text(name)
-        parsed = iso_date(f"substr({text}, 1, 4)", f"substr({text}, 5, 2)", f"substr({text}, 7, 2)")
-        return f"CASE WHEN length({text}) = 8 THEN {parsed} END"
-    if isinstance(target.type, Date):
-        days = f"try_cast({source} AS INT)"
-        return f"CASE WHEN {source} BETWEEN 0 AND {_LAST_SAS_DAY} THEN {SAS_EPOCH} + {days} END"
+        return date_of_digits(_text(name), year=1, month=5, day=7)
     if isinstance(target.type, String):
         return _text(name)
-    return f"try_cast({source} AS {sql_type(target)})"
+    if isinstance(target.type, Date):
+        days = f"try_cast({source} AS INT)"
+        return f"CASE WHEN {source} BETWEEN 0 AND {_LAST_SAS_DAY} AND {days} = {source} THEN {SAS_EPOCH} + {days} END"
+    number = f"try_cast({source} AS {sql_type(target)})"
+    # compared, since engines differ in how they make a fraction whole
+    whole = f"CASE WHEN {number} = {source} THEN {number} END"
+    return f"nullif({whole}, {_NO_DOUBLE})" if isinstance(target.type, BigInteger) else whole
 
 
 def _uncastable(name: str) -> str:
-    """True where a delivered value is lost or changed by its type."""
+    """True where a delivered value is not what its type can hold."""
     target, delivered, typed = immigration.columns[name], f"typed.`delivered_{name}`", f"typed.`{name}`"
     if isinstance(target.type, String):
         return f"octet_length({typed}) > {text_limit(target)}"
     if name == _YYYYMMDD:
         return f"rtrim({delivered}) <> '' AND {typed} IS NULL"
-    if isinstance(target.type, Date):
-        return f"{delivered} IS NOT NULL AND ({typed} IS NULL OR {delivered} <> floor({delivered}))"
-    return f"{delivered} IS NOT NULL AND ({typed} IS NULL OR {typed} <> {delivered})"
+    return f"({delivered} IS NOT NULL AND {typed} IS NULL) OR {_unreadable(name)}"
+
+
+def _unreadable(name: str) -> str:
+    """True where a text was delivered in this number's place."""
+    return f"concat('; ', typed.unreadable) LIKE '%; {name}=''%'"
+
+
+def _missing(name: str) -> str:
+    """True where nothing was delivered, not even a text in this number's place."""
+    return f"typed.`delivered_{name}` IS NULL AND NOT coalesce({_unreadable(name)}, false)"
 
 
 _THIS_MONTH = "typed.i94yr = :year AND typed.i94mon = :month"
-_NO_KEY = " OR ".join(f"typed.delivered_{name} IS NULL" for name in ("cicid", "i94yr", "i94mon"))
 
 RULES: tuple[Rule, ...] = (
-    Rule("null_key", f"({_NO_KEY}) AND typed.unreadable IS NULL"),
+    Rule("null_key", " OR ".join(f"({_missing(name)})" for name in ("cicid", "i94yr", "i94mon"))),
     Rule("other_month", f"NOT ({_THIS_MONTH})"),
     Rule(
         "arrival_outside_month",
-        f"{_THIS_MONTH} AND (typed.delivered_arrdate IS NULL OR NOT (typed.arrdate >= :first_day AND typed.arrdate < :next_first_day))"
-        " AND typed.unreadable IS NULL",
+        f"{_THIS_MONTH} AND (({_missing('arrdate')})"
+        " OR NOT (typed.arrdate >= :first_day AND typed.arrdate < :next_first_day))",
     ),
     Rule(
         "unlisted:i94visa",
-        "i94visa.code IS NULL AND (typed.delivered_i94visa IS NULL OR typed.i94visa IS NOT NULL)"
-        " AND typed.unreadable IS NULL",
+        f"i94visa.code IS NULL AND (({_missing('i94visa')}) OR typed.i94visa IS NOT NULL)",
     ),
-    *(
-        Rule(
-            f"uncastable:{c.name}",
-            f"({_uncastable(c.name)}) OR typed.unreadable LIKE '%{c.name}=%'"
-            if not isinstance(c.type, String) else _uncastable(c.name),
-        )
-        for c in delivered_immigration.columns
-    ),
+    *(Rule(f"uncastable:{c.name}", _uncastable(c.name)) for c in delivered_immigration.columns),
 )
 """Every reason to refuse a row but `duplicate_key`, which needs more than the row itself."""
 
@@ -101,11 +102,9 @@ def _encoded(encoder: Encoder) -> str:
 
 _ENCODED = {column: _encoded(encoder) for column, encoder in ENCODERS.items() if encoder.policy == "fixed"}
 # a spreadsheet drops the leading zero of MMDDYYYY
-_EIGHT_DIGITS = "lpad(typed.dtaddto, 8, '0')"
+_MMDDYYYY = "CASE WHEN length(typed.dtaddto) = 7 THEN concat('0', typed.dtaddto) ELSE typed.dtaddto END"
 _DERIVED = {
-    "admitted_until": "CASE WHEN length(typed.dtaddto) BETWEEN 7 AND 8 THEN "
-    + iso_date(f"substr({_EIGHT_DIGITS}, 5, 4)", f"substr({_EIGHT_DIGITS}, 1, 2)", f"substr({_EIGHT_DIGITS}, 3, 2)")
-    + " END",
+    "admitted_until": date_of_digits(_MMDDYYYY, year=5, month=1, day=3),
     "duration_of_status": "coalesce(typed.dtaddto = 'D/S', false)",
     "stay_days": "datediff(typed.depdate, typed.arrdate)",
 }

@@ -1,4 +1,5 @@
--- For each repeated key, the first delivered row that no other rule refuses.
+-- For each repeated key, the first delivered row that no other rule refuses. Files are in the order of their delivered
+-- names: engines spell addresses differently.
 WITH typed AS (
 ${typed_rows}
 ),
@@ -7,7 +8,7 @@ ranked AS (
     typed.cicid,
     typed.source_path,
     typed.source_row,
-    row_number() OVER (PARTITION BY typed.cicid ORDER BY typed.source_path, typed.source_row) AS place
+    row_number() OVER (PARTITION BY typed.cicid ORDER BY delivered_files.source_file, typed.source_row) AS place
   FROM typed
   INNER JOIN repeated ON repeated.cicid = typed.delivered_cicid
   INNER JOIN delivered_files ON delivered_files.path = typed.source_path

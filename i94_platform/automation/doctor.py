@@ -1,0 +1,101 @@
+"""Whether this machine and these settings can run the platform, and what to do where they can't.
+
+Here: one finding per thing that a run needs. Nothing is changed but the folders that a run would make anyway.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from i94_platform.failures import PlatformFailure
+from i94_platform.lake.raw import REFERENCE_FILES, landed
+from i94_platform.lake.store import Store
+from i94_platform.settings import Settings
+from i94_platform.warehouse.base import Warehouse
+
+JAVA = (17, 21)
+"""The Java versions that Spark 4 supports."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at: fine or not, and a sentence that says what is there or what to do."""
+
+    subject: str
+    fine: bool
+    told: str
+
+
+def examine(settings: Settings, raw: Store, warehouse: Warehouse) -> Iterator[Finding]:
+    """Every finding, in the order in which a run would need them."""
+    yield Finding("python", sys.version_info >= (3, 11), f"{sys.version.split()[0]}, 3.11 or later is needed")
+    yield from _raw(settings, raw)
+    yield _writable("I94_LAKE", Path(settings.lake))
+    yield _writable("I94_HOME", Path(settings.home))
+    yield from _engine(settings)
+    yield _guarded("I94_WAREHOUSE", lambda: _warehouse(warehouse))
+
+
+def _raw(settings: Settings, raw: Store) -> Iterator[Finding]:
+    if not Path(settings.raw).is_dir():
+        yield Finding("I94_RAW", False, f"{settings.raw} is not there; set I94_RAW, or write samples: i94 sample --out {settings.raw}")
+        return
+    found = landed(raw.list())
+    yield Finding("I94_RAW", bool(found.months), f"{settings.raw}: {len(found.months)} month(s) delivered, {len(found.unknown)} other file(s)")
+    missing = [file for name, file in REFERENCE_FILES.items() if name not in found.references]
+    yield Finding("references", not missing, f"missing: {', '.join(missing)}; put them under I94_RAW" if missing else "all four are there")
+
+
+def _writable(subject: str, folder: Path) -> Finding:
+    there = next(path for path in (folder, *folder.parents) if path.exists())
+    fine = os.access(there, os.W_OK)
+    free = shutil.disk_usage(there).free / 1e9
+    return Finding(subject, fine, f"{folder}, {free:,.0f} GB free" if fine else f"{there} can't be written; choose another folder")
+
+
+def _engine(settings: Settings) -> Iterator[Finding]:
+    if settings.engine == "duckdb":
+        yield Finding("I94_ENGINE", True, f"duckdb, in this process, memory limit {settings.memory_limit}")
+        return
+    there = importlib.util.find_spec("pyspark") is not None
+    yield Finding("I94_ENGINE", there, settings.engine if there else "pyspark is not installed; run: pip install 'i94-platform[spark]'")
+    if settings.engine.startswith("local"):
+        version = java_version()
+        yield Finding(
+            "java", version in JAVA,
+            f"Java {version}" if version in JAVA
+            else f"{'no Java' if version is None else f'Java {version}'} found; install Java 17 or 21 and set JAVA_HOME",
+        )
+
+
+def java_version() -> int | None:
+    """The major version of the Java that Spark would start, or None."""
+    home = os.environ.get("JAVA_HOME")
+    java = str(Path(home, "bin", "java")) if home else shutil.which("java")
+    if not java or not Path(java).exists():
+        return None
+    told = subprocess.run([java, "-version"], capture_output=True, text=True, check=False).stderr
+    match = re.search(r'version "(\d+)', told)
+    return int(match[1]) if match else None
+
+
+def _warehouse(warehouse: Warehouse) -> Finding:
+    if not warehouse.exists():
+        return Finding("I94_WAREHOUSE", True, f"{warehouse.address}, not created yet; the first run does")
+    months = sum(line.table_name == "immigration" for line in warehouse.ledger())
+    return Finding("I94_WAREHOUSE", True, f"{warehouse.address}, {months} month(s) loaded")
+
+
+def _guarded(subject: str, look: Callable[[], Finding]) -> Finding:
+    try:
+        return look()
+    except PlatformFailure as failure:
+        return Finding(subject, False, str(failure))

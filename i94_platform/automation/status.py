@@ -1,0 +1,62 @@
+"""What is there: each month's way from delivery to fact, in figures.
+
+Here: one record a month, from the raw listing, the lake, the ledger and the history. Not here: printing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import dagster as dg
+
+from i94_platform.automation.jobs import MONTH_JOB
+from i94_platform.lake.datasets import Dataset, Lake
+from i94_platform.lake.raw import landed
+from i94_platform.lake.store import Store
+from i94_platform.warehouse.base import Warehouse
+
+
+@dataclass(frozen=True)
+class MonthStatus:
+    """One month; None where a layer has nothing."""
+
+    month: str
+    delivered_bytes: int | None
+    staged: int | None
+    quarantined: int | None
+    loaded: int | None
+    loaded_at: str
+    checks: str
+    """Passed of all checks of the last run, such as `12/12`; empty without a run."""
+    last_run: str
+
+
+def month_statuses(raw: Store, lake: Lake, warehouse: Warehouse, history: dg.DagsterInstance) -> list[MonthStatus]:
+    """Every month that was delivered, staged or loaded, in order."""
+    delivered = {month.key: delivery for month, delivery in landed(raw.list()).months.items()}
+    loaded = {line.partition_key: line for line in warehouse.ledger() if line.table_name == "immigration"}
+    staged = {manifest.partition: manifest for manifest in lake.partitions("staged/immigration")}
+    statuses = []
+    for month in sorted({*delivered, *loaded, *staged}):
+        line, manifest = loaded.get(month), staged.get(month)
+        refused = lake.manifest(Dataset("staged/immigration_quarantine", month))
+        checks, last_run = _last_run(month, history)
+        statuses.append(MonthStatus(
+            month,
+            delivered[month].bytes if month in delivered else None,
+            manifest.rows if manifest else None,
+            refused.rows if refused else None,
+            line.loaded_rows if line else None,
+            line.loaded_at if line else "",
+            checks, last_run,
+        ))
+    return statuses
+
+
+def _last_run(month: str, history: dg.DagsterInstance) -> tuple[str, str]:
+    runs = history.get_runs(dg.RunsFilter(job_name=MONTH_JOB, tags={"dagster/partition": month}), limit=1)
+    if not runs:
+        return "", ""
+    events = history.all_logs(runs[0].run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
+    results = [e.get_dagster_event().asset_check_evaluation_data.passed for e in events]
+    return f"{sum(results)}/{len(results)}", runs[0].status.value.lower()

@@ -1,0 +1,388 @@
+"""The command line: `i94 …`.
+
+Here: arguments, progress, tables and exit codes. Exit code 1 says that a run or a check failed, 2 that the call or the
+settings are wrong. Not here: what the commands do (`automation`, `warehouse`, `sample`).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.logging import RichHandler
+from rich.table import Table
+
+from i94_platform.failures import PermanentFailure, PlatformFailure
+from i94_platform.partitions import Month
+from i94_platform.settings import PROJECT, Settings
+
+if TYPE_CHECKING:
+    import dagster as dg
+    import pyarrow as pa
+
+    from i94_platform.automation.runs import Outcome
+    from i94_platform.lake.datasets import Lake
+    from i94_platform.lake.store import Store
+    from i94_platform.warehouse.base import Warehouse
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False)
+out = Console()
+err = Console(stderr=True)
+
+
+class Dialect(StrEnum):
+    """The dialects that contracts are rendered to."""
+
+    duckdb = "duckdb"
+    redshift = "redshift"
+
+
+class Format(StrEnum):
+    """How a query's rows are printed."""
+
+    table = "table"
+    csv = "csv"
+    json = "json"
+
+
+@dataclass
+class Platform:
+    """What the commands use, built from the settings when it is first asked for."""
+
+    settings: Settings
+
+    @cached_property
+    def definitions(self) -> dg.Definitions:
+        """The graph."""
+        from i94_platform.build import build_definitions
+
+        return build_definitions(self.settings)
+
+    @cached_property
+    def _built(self) -> dict[str, Any]:
+        import dagster as dg
+
+        from i94_platform.build import resources
+
+        return {
+            name: resource.create_resource(dg.build_init_resource_context())
+            for name, resource in resources(self.settings).items()
+        }
+
+    @property
+    def raw(self) -> Store:
+        """Where deliveries land."""
+        return self._built["raw"]  # type: ignore[no-any-return]
+
+    @property
+    def lake(self) -> Lake:
+        """The lake."""
+        return self._built["lake"]  # type: ignore[no-any-return]
+
+    @property
+    def warehouse(self) -> Warehouse:
+        """The warehouse."""
+        return self._built["warehouse"]  # type: ignore[no-any-return]
+
+
+def _platform() -> Platform:
+    return Platform(Settings.from_env())
+
+
+def main() -> None:
+    """Entry point: run a command; a platform failure is one sentence on standard error and exit code 1 or 2."""
+    # what Dagster calls beta or preview is pinned exactly in constraints.txt
+    warnings.filterwarnings("ignore", message=".*currently in (beta|preview)")
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[RichHandler(console=err, show_path=False, show_time=False)])
+    try:
+        app()
+    except PlatformFailure as failure:
+        err.print(f"[red]{type(failure).__name__}[/red]: {failure}", highlight=False, soft_wrap=True)
+        sys.exit(2 if isinstance(failure, PermanentFailure) else 1)
+
+
+@app.callback()
+def _described() -> None:
+    """Monthly I-94 arrivals as a checked analytics warehouse.
+
+    Settings come from the environment: I94_RAW (deliveries), I94_HOME, I94_LAKE, I94_ENGINE, I94_WAREHOUSE.
+    Example: [bold]I94_RAW=deliveries i94 run --month 2016-04[/bold]
+    """
+
+
+Months = Annotated[list[str] | None, typer.Option("--month", "-m", help="A month, such as 2016-04; repeatable.")]
+From = Annotated[str | None, typer.Option("--from", help="First month of a range.")]
+To = Annotated[str | None, typer.Option("--to", help="Last month of a range.")]
+Select = Annotated[list[str] | None, typer.Option("--select", help="A layer or asset, such as staged or warehouse/state; repeatable.")]
+
+
+@app.command()
+def run(month: Months = None, from_: From = None, to: To = None, select: Select = None) -> None:
+    """Materialize: the reference part when stale, then the months; without months, what is delivered and not loaded.
+
+    Examples: [bold]i94 run[/bold] · [bold]i94 run --month 2016-04[/bold] · [bold]i94 run --from 2016-01 --to 2016-12[/bold]
+    """
+    from i94_platform.automation import runs
+
+    platform = _platform()
+    asked = _asked_months(month or [], from_, to)
+    with runs.instance(platform.settings.dagster_home) as history, _steps() as steps:
+        due = runs.plan(
+            platform.raw, platform.lake, platform.warehouse, history, asked=asked,
+            first_month=Month.parse(platform.settings.first_month), last_month=_last_month(platform.settings),
+        )
+        for note in due.notes:
+            err.print(note, style="yellow")
+        outcomes = _run_all(platform, due, history, select or [], steps)
+    if not outcomes:
+        out.print("Nothing to do: every delivered month is loaded in its newest content.")
+        return
+    _print_outcomes(outcomes)
+    if not all(outcome.succeeded for outcome in outcomes):
+        raise typer.Exit(1)
+
+
+def _run_all(
+    platform: Platform, due: Any, history: dg.DagsterInstance, select: Sequence[str], steps: Any
+) -> list[Outcome]:
+    from i94_platform.automation import runs
+    from i94_platform.lake.raw import landed
+
+    jobs = [(runs.reference_job(platform.definitions), None)] if due.reference or select else []
+    jobs += [(runs.month_job(platform.definitions), month) for month in due.months]
+    if select:
+        _refuse_unknown(platform, select)
+        jobs = [(part, month) for job, month in jobs if (part := runs.narrowed(job, select)) is not None]
+    outcomes: list[Outcome] = []
+    for job, month in jobs:
+        tags = {}
+        if month is None:
+            import json
+
+            tags[runs.INPUTS_TAG] = json.dumps(runs.reference_versions(landed(platform.raw.list()), platform.raw))
+        name = month.key if month else "reference"
+        outcomes.append(runs.run_job(job, history, month=month, tags=tags, on_step=lambda *step, name=name: steps(name, *step)))
+        if month is None and not outcomes[-1].succeeded:
+            break  # the months would be encoded with lists that failed
+    return outcomes
+
+
+def _refuse_unknown(platform: Platform, select: Sequence[str]) -> None:
+    keys = platform.definitions.resolve_asset_graph().materializable_asset_keys
+    known = {"/".join(k.path) for k in keys} | {k.path[0] for k in keys}
+    if unknown := sorted(set(select) - known):
+        raise PermanentFailure(f"Neither a layer nor an asset: {', '.join(unknown)}. Valid are: {', '.join(sorted(known))}.")
+
+
+def _asked_months(months: Sequence[str], first: str | None, last: str | None) -> list[Month]:
+    try:
+        asked = [Month.parse(month) for month in months]
+        if bool(first) != bool(last):
+            raise ValueError("--from and --to go together")
+        if first and last:
+            span = Month.parse(first).through(Month.parse(last))
+            if not span:
+                raise ValueError(f"--from {first} is later than --to {last}")
+            asked += span
+    except ValueError as error:
+        raise PermanentFailure(str(error)) from None
+    return asked
+
+
+def _last_month(settings: Settings) -> Month:
+    from i94_platform.assets.common import months
+
+    return Month.parse(str(months(settings.first_month).get_last_partition_key()))
+
+
+@contextmanager
+def _steps() -> Iterator[Any]:
+    """A progress bar on a terminal, a line per step elsewhere."""
+    if not err.is_terminal:
+        yield lambda name, step, done, total: err.print(f"{name}  {done}/{total}  {step}", highlight=False) if step else None
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    tasks: dict[str, Any] = {}
+    with Progress(*columns, console=err) as progress:
+
+        def show(name: str, step: str, done: int, total: int) -> None:
+            task = tasks.setdefault(name, progress.add_task(name, total=total)) if name not in tasks else tasks[name]
+            progress.update(task, completed=done, total=total, description=f"{name} {step.replace('__', '/')}".ljust(48))
+
+        yield show
+
+
+def _print_outcomes(outcomes: Sequence[Outcome]) -> None:
+    table = Table("run", "result", "staged", "quarantined", "loaded", "seconds")
+    for o in outcomes:
+        figures = [o.rows.get(n) for n in ("staged/immigration", "staged/immigration_quarantine", "warehouse/immigration")]
+        table.add_row(
+            o.month or o.job, "[green]loaded[/green]" if o.succeeded else "[red]failed[/red]",
+            *("" if f is None else f"{f:,}" for f in figures), f"{o.seconds:.1f}",
+        )
+    out.print(table)
+    for o in outcomes:
+        name = o.month or o.job
+        for told in (*o.errors, *o.failed_checks):
+            err.print(f"[red]{name}[/red] {told}", highlight=False, soft_wrap=True)
+        for told in o.warnings:
+            err.print(f"[yellow]{name}[/yellow] {told}", highlight=False, soft_wrap=True)
+        if not o.succeeded:
+            retry = f"i94 run --month {o.month}" if o.month else "i94 run"
+            err.print(f"{name}: what was loaded before is unchanged. When it is mended: {retry}", highlight=False)
+
+
+@app.command()
+def status() -> None:
+    """Months and what each layer holds of them: rows, quarantined, checks, when."""
+    from i94_platform.automation import runs
+    from i94_platform.automation.status import month_statuses
+
+    platform = _platform()
+    with runs.instance(platform.settings.dagster_home) as history:
+        statuses = month_statuses(platform.raw, platform.lake, platform.warehouse, history)
+    if not statuses:
+        out.print(f"No months yet. Deliveries are looked for under {platform.settings.raw}.")
+        return
+    table = Table("month", "delivered MB", "staged", "quarantined", "loaded", "checks", "last run", "loaded at (UTC)")
+    for s in statuses:
+        size = "" if s.delivered_bytes is None else f"{s.delivered_bytes / 1e6:,.1f}"
+        counts = ["" if n is None else f"{n:,}" for n in (s.staged, s.quarantined, s.loaded)]
+        table.add_row(s.month, size, *counts, s.checks, s.last_run, s.loaded_at.removesuffix("+00:00"))
+    out.print(table)
+
+
+@app.command()
+def query(sql: str, format_: Annotated[Format, typer.Option("--format", help="How rows are printed.")] = Format.table) -> None:
+    """Run a read-only query on the warehouse.
+
+    Example: [bold]i94 query "SELECT i94mode, count(*) FROM i94.immigration GROUP BY 1 ORDER BY 2 DESC"[/bold]
+    """
+    import duckdb
+
+    try:
+        rows = _platform().warehouse.query(sql)
+    except duckdb.Error as error:
+        raise PermanentFailure(f"The warehouse refused the query: {error}") from None
+    _print_rows(rows, format_)
+
+
+def _print_rows(rows: pa.Table, format_: Format) -> None:
+    if format_ is Format.csv:
+        rows.to_pandas(integer_object_nulls=True).to_csv(sys.stdout, index=False)
+    elif format_ is Format.json:
+        sys.stdout.write(rows.to_pandas(integer_object_nulls=True).to_json(orient="records", date_format="iso") + "\n")
+    else:
+        table = Table(*rows.column_names)
+        for row in rows.slice(0, 1000).to_pylist():
+            table.add_row(*("" if value is None else str(value) for value in row.values()))
+        out.print(table)
+        if rows.num_rows > 1000:
+            err.print(f"The first 1,000 of {rows.num_rows:,} rows; --format csv prints all.")
+
+
+@app.command()
+def sample(
+    out_: Annotated[Path, typer.Option("--out", help="Folder to write into.")],
+    from_: Annotated[str, typer.Option("--from", help="First month.")] = "2016-01",
+    to: Annotated[str, typer.Option("--to", help="Last month.")] = "2016-03",
+    rows: Annotated[int, typer.Option(help="Rows of a month of April's size.")] = 50_000,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same files.")] = 94,
+) -> None:
+    """Write synthetic deliveries: months and the four reference files.
+
+    Example: [bold]i94 sample --out deliveries --from 2016-01 --to 2016-03 --rows 50000 --seed 94[/bold]
+    """
+    from i94_platform.sample import write_sample
+
+    def told(name: str, done: int, total: int) -> None:
+        if done == total:
+            err.print(f"{name}  {total:,} rows" if total > 1 else name, highlight=False)
+
+    written = write_sample(out_, first=from_, last=to, rows=rows, seed=seed, on_progress=told)
+    out.print(f"{len(written)} files in {out_}", highlight=False)
+
+
+@app.command()
+def ddl(dialect: Annotated[Dialect, typer.Option(help="Whose SQL.")] = Dialect.duckdb) -> None:
+    """Print the statements that create the schema and its tables."""
+    from i94_platform.contracts import WAREHOUSE, load_ledger
+    from i94_platform.contracts.render import create_schema
+    from i94_platform.contracts.render import ddl as rendered
+
+    statements = [create_schema("i94", dialect.value), *(rendered(c, dialect.value) for c in (*WAREHOUSE, load_ledger))]
+    sys.stdout.write("".join(f"{statement};\n\n" for statement in statements))
+
+
+@app.command("create-tables")
+def create_tables() -> None:
+    """Create the schema and the tables that are not there yet; doing it again changes nothing."""
+    platform = _platform()
+    platform.warehouse.create()
+    out.print(f"The tables are in {platform.warehouse.address}", highlight=False)
+
+
+@app.command()
+def dictionary(
+    write: Annotated[bool, typer.Option("--write", help="Write docs/data-dictionary.md.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Fail where docs/data-dictionary.md is stale.")] = False,
+) -> None:
+    """Print the data dictionary, generated from the contracts."""
+    from i94_platform.contracts import ALL
+    from i94_platform.contracts.render import dictionary as rendered
+
+    page, text = PROJECT / "docs" / "data-dictionary.md", rendered(ALL)
+    if check:
+        if not page.exists() or page.read_text("utf-8") != text:
+            raise PermanentFailure("docs/data-dictionary.md is stale; run: i94 dictionary --write")
+    elif write:
+        page.write_text(text, "utf-8")
+    else:
+        sys.stdout.write(text)
+
+
+@app.command()
+def doctor() -> None:
+    """Look at Python, Java, the addresses and the folders, and say what to do."""
+    from i94_platform.automation.doctor import examine
+
+    platform = _platform()
+    findings = list(examine(platform.settings, platform.raw, platform.warehouse))
+    for finding in findings:
+        mark = "[green]✓[/green]" if finding.fine else "[red]✗[/red]"
+        out.print(f"{mark} {finding.subject:<14} {finding.told}", highlight=False, soft_wrap=True)
+    if not all(finding.fine for finding in findings):
+        raise typer.Exit(1)
+
+
+@app.command()
+def dev(port: Annotated[int, typer.Option(help="Port of the lineage UI on 127.0.0.1.")] = 3000) -> None:
+    """Serve the lineage UI with the daemon, over the history that the command line writes. One Ctrl-C stops all."""
+    from i94_platform.automation.runs import prepare_home
+
+    settings = Settings.from_env()
+    prepare_home(settings.dagster_home)
+    os.environ.update(
+        DAGSTER_HOME=str(settings.dagster_home), I94_HOME=settings.home, I94_LAKE=settings.lake, I94_RAW=settings.raw,
+        I94_WAREHOUSE=settings.warehouse,
+    )
+    program = str(Path(sys.executable).parent / "dagster")
+    os.chdir(PROJECT)
+    os.execv(program, [program, "dev", "-w", "workspace.yaml", "-h", "127.0.0.1", "-p", str(port)])
+
+
+if __name__ == "__main__":
+    main()
