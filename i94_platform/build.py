@@ -39,8 +39,8 @@ def build_definitions(settings: Settings, overrides: Mapping[str, Any] | None = 
 
 def resources(settings: Settings) -> dict[str, Any]:
     """The resources that the settings' addresses name."""
-    local = {"lock_timeout": settings.lock_timeout}
-    scratch = {"scratch": str(settings.scratch), "memory_limit": settings.memory_limit}
+    local: dict[str, Any] = {"lock_timeout": settings.lock_timeout}
+    scratch: dict[str, Any] = {"scratch": str(settings.scratch), "memory_limit": settings.memory_limit}
     engine = (
         r.DuckDBEngineResource(**scratch)
         if settings.engine == "duckdb"

@@ -104,7 +104,11 @@ def main() -> None:
     """Entry point: run a command; a platform failure is one sentence on standard error and exit code 1 or 2."""
     # what Dagster calls beta or preview is pinned exactly in constraints.txt
     warnings.filterwarnings("ignore", message=".*currently in (beta|preview)")
-    logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[RichHandler(console=err, show_path=False, show_time=False)])
+    logging.basicConfig(
+        level=logging.WARNING,
+        format="%(message)s",
+        handlers=[RichHandler(console=err, show_path=False, show_time=False)],
+    )
     try:
         app()
     except PlatformFailure as failure:
@@ -124,14 +128,16 @@ def _described() -> None:
 Months = Annotated[list[str] | None, typer.Option("--month", "-m", help="A month, such as 2016-04; repeatable.")]
 From = Annotated[str | None, typer.Option("--from", help="First month of a range.")]
 To = Annotated[str | None, typer.Option("--to", help="Last month of a range.")]
-Select = Annotated[list[str] | None, typer.Option("--select", help="A layer or asset, such as staged or warehouse/state; repeatable.")]
+Select = Annotated[
+    list[str] | None, typer.Option("--select", help="A layer or asset, such as staged or warehouse/state; repeatable.")
+]
 
 
 @app.command()
 def run(month: Months = None, from_: From = None, to: To = None, select: Select = None) -> None:
     """Materialize: the reference part when stale, then the months; without months, what is delivered and not loaded.
 
-    Examples: [bold]i94 run[/bold] · [bold]i94 run --month 2016-04[/bold] · [bold]i94 run --from 2016-01 --to 2016-12[/bold]
+    Examples: [bold]i94 run[/bold] · [bold]i94 run -m 2016-04[/bold] · [bold]i94 run --from 2016-01 --to 2016-12[/bold]
     """
     from i94_platform.automation import runs
 
@@ -139,8 +145,13 @@ def run(month: Months = None, from_: From = None, to: To = None, select: Select 
     asked = _asked_months(month or [], from_, to)
     with runs.instance(platform.settings.dagster_home) as history, _steps() as steps:
         due = runs.plan(
-            platform.raw, platform.lake, platform.warehouse, history, asked=asked,
-            first_month=Month.parse(platform.settings.first_month), last_month=_last_month(platform.settings),
+            platform.raw,
+            platform.lake,
+            platform.warehouse,
+            history,
+            asked=asked,
+            first_month=Month.parse(platform.settings.first_month),
+            last_month=_last_month(platform.settings),
         )
         for note in due.notes:
             err.print(note, style="yellow")
@@ -172,7 +183,9 @@ def _run_all(
 
             tags[runs.INPUTS_TAG] = json.dumps(runs.reference_versions(landed(platform.raw.list()), platform.raw))
         name = month.key if month else "reference"
-        outcomes.append(runs.run_job(job, history, month=month, tags=tags, on_step=lambda *step, name=name: steps(name, *step)))
+        outcomes.append(
+            runs.run_job(job, history, month=month, tags=tags, on_step=lambda *step, name=name: steps(name, *step))
+        )
         if month is None and not outcomes[-1].succeeded:
             break  # the months would be encoded with lists that failed
     return outcomes
@@ -182,7 +195,9 @@ def _refuse_unknown(platform: Platform, select: Sequence[str]) -> None:
     keys = platform.definitions.resolve_asset_graph().materializable_asset_keys
     known = {"/".join(k.path) for k in keys} | {k.path[0] for k in keys}
     if unknown := sorted(set(select) - known):
-        raise PermanentFailure(f"Neither a layer nor an asset: {', '.join(unknown)}. Valid are: {', '.join(sorted(known))}.")
+        raise PermanentFailure(
+            f"Neither a layer nor an asset: {', '.join(unknown)}. Valid are: {', '.join(sorted(known))}."
+        )
 
 
 def _asked_months(months: Sequence[str], first: str | None, last: str | None) -> list[Month]:
@@ -210,17 +225,29 @@ def _last_month(settings: Settings) -> Month:
 def _steps() -> Iterator[Any]:
     """A progress bar on a terminal, a line per step elsewhere."""
     if not err.is_terminal:
-        yield lambda name, step, done, total: err.print(f"{name}  {done}/{total}  {step}", highlight=False) if step else None
+        yield (
+            lambda name, step, done, total: (
+                err.print(f"{name}  {done}/{total}  {step}", highlight=False) if step else None
+            )
+        )
         return
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
     tasks: dict[str, Any] = {}
     with Progress(*columns, console=err) as progress:
 
         def show(name: str, step: str, done: int, total: int) -> None:
             task = tasks.setdefault(name, progress.add_task(name, total=total)) if name not in tasks else tasks[name]
-            progress.update(task, completed=done, total=total, description=f"{name} {step.replace('__', '/')}".ljust(48))
+            progress.update(
+                task, completed=done, total=total, description=f"{name} {step.replace('__', '/')}".ljust(48)
+            )
 
         yield show
 
@@ -228,10 +255,14 @@ def _steps() -> Iterator[Any]:
 def _print_outcomes(outcomes: Sequence[Outcome]) -> None:
     table = Table("run", "result", "staged", "quarantined", "loaded", "seconds")
     for o in outcomes:
-        figures = [o.rows.get(n) for n in ("staged/immigration", "staged/immigration_quarantine", "warehouse/immigration")]
+        figures = [
+            o.rows.get(n) for n in ("staged/immigration", "staged/immigration_quarantine", "warehouse/immigration")
+        ]
         table.add_row(
-            o.month or o.job, "[green]loaded[/green]" if o.succeeded else "[red]failed[/red]",
-            *("" if f is None else f"{f:,}" for f in figures), f"{o.seconds:.1f}",
+            o.month or o.job,
+            "[green]loaded[/green]" if o.succeeded else "[red]failed[/red]",
+            *("" if f is None else f"{f:,}" for f in figures),
+            f"{o.seconds:.1f}",
         )
     out.print(table)
     for o in outcomes:
@@ -266,7 +297,9 @@ def status() -> None:
 
 
 @app.command()
-def query(sql: str, format_: Annotated[Format, typer.Option("--format", help="How rows are printed.")] = Format.table) -> None:
+def query(
+    sql: str, format_: Annotated[Format, typer.Option("--format", help="How rows are printed.")] = Format.table
+) -> None:
     """Run a read-only query on the warehouse.
 
     Example: [bold]i94 query "SELECT i94mode, count(*) FROM i94.immigration GROUP BY 1 ORDER BY 2 DESC"[/bold]
@@ -376,7 +409,10 @@ def dev(port: Annotated[int, typer.Option(help="Port of the lineage UI on 127.0.
     settings = Settings.from_env()
     prepare_home(settings.dagster_home)
     os.environ.update(
-        DAGSTER_HOME=str(settings.dagster_home), I94_HOME=settings.home, I94_LAKE=settings.lake, I94_RAW=settings.raw,
+        DAGSTER_HOME=str(settings.dagster_home),
+        I94_HOME=settings.home,
+        I94_LAKE=settings.lake,
+        I94_RAW=settings.raw,
         I94_WAREHOUSE=settings.warehouse,
     )
     program = str(Path(sys.executable).parent / "dagster")

@@ -49,7 +49,9 @@ class Settings(BaseSettings):
     raw: str = Field(default="", validate_default=True, description="where deliveries land; default <lake>/raw")
     engine: str = Field(default="duckdb", description="what runs the staging SQL")
     warehouse: str = Field(
-        default="", validate_default=True, description="where the star schema lives; default duckdb:///<home>/warehouse.duckdb"
+        default="",
+        validate_default=True,
+        description="where the star schema lives; default duckdb:///<home>/warehouse.duckdb",
     )
     first_month: str = Field(default="2016-01", description="first month that may be delivered")
     memory_limit: str = Field(

@@ -70,7 +70,7 @@ def result(
         data_version=dg.DataVersion(manifest.fingerprint),
         metadata={
             count: manifest.rows,
-            "bytes": manifest.bytes,
+            "bytes": manifest.size,
             "files": len(manifest.entries),
             "manifest": dg.MetadataValue.path(manifest.address),
             "dagster/uri": manifest.address,

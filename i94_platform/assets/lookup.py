@@ -25,7 +25,9 @@ def lookup_assets() -> list[dg.AssetsDefinition]:
         name="lookup",
         specs=[
             dg.AssetSpec(
-                key("lookup", c.name), deps=[key("raw", "i94_labels")], description=f"{c.comment} As CSV, parsed from the label file."
+                key("lookup", c.name),
+                deps=[key("raw", "i94_labels")],
+                description=f"{c.comment} As CSV, parsed from the label file.",
             )
             for c in LOOKUPS
         ],

@@ -39,13 +39,15 @@ def _immigration(partitions: dg.PartitionsDefinition[str]) -> dg.SourceAsset:
         key=key("raw", "immigration"),
         group_name="raw",
         partitions_def=partitions,
-        description="A month's I-94 arrival records: i94_<mon><yy>_sub as .sas7bdat, .parquet (file or folder) or .csv.",
+        description="A month of I-94 records: i94_<mon><yy>_sub as .sas7bdat, .parquet (file or folder) or .csv.",
     )
     def observed(context: dg.OpExecutionContext, raw: dg.ResourceParam[Store]) -> dg.DataVersionsByPartition:
         with told():
             found = landed(raw.list())
             _report(context, found.unknown)
-            asked = [Month.parse(k) for k in context.partition_keys] if context.has_partition_key else list(found.months)
+            asked = (
+                [Month.parse(k) for k in context.partition_keys] if context.has_partition_key else list(found.months)
+            )
             return dg.DataVersionsByPartition(
                 {month.key: found.month(month, raw.root).fingerprint(raw) for month in asked}
             )

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import dagster as dg
+from pydantic import Field
 
 from i94_platform.engine.base import Engine
 from i94_platform.engine.duckdb import DuckDBEngine
@@ -63,7 +64,7 @@ class SparkEngineResource(dg.ConfigurableResource[Engine]):
     """Spark: `local[*]` in this process, or a Spark Connect server at `sc://host:port`."""
 
     address: str
-    options: dict[str, str] = {}
+    options: dict[str, str] = Field(default_factory=dict)
 
     def create_resource(self, context: dg.InitResourceContext) -> Engine:
         """An engine over the process's one session, which starts with the first query."""

@@ -47,7 +47,9 @@ _COUNTRY_CODES = Query(
     "WHERE code IS NOT NULL GROUP BY code ORDER BY code"
 )
 _REASONS = Query("SELECT reasons, count(*) AS refused FROM refused GROUP BY reasons ORDER BY refused DESC, reasons")
-_REFUSED = Query("SELECT source_file, source_row, reasons, cicid FROM refused ORDER BY source_file, source_row LIMIT 10")
+_REFUSED = Query(
+    "SELECT source_file, source_row, reasons, cicid FROM refused ORDER BY source_file, source_row LIMIT 10"
+)
 
 
 def stage_month(
@@ -67,7 +69,7 @@ def stage_month(
         version = month_version(delivery, raw, lake)
         _name_code_lists(lake, engine)
         readable = deliveries.prepare(delivery, raw, lake.store, scratch)
-        report(f"Reading {readable.rows:,} rows from {len(delivery.files)} file(s), {delivery.bytes:,} bytes")
+        report(f"Reading {readable.rows:,} rows from {len(delivery.files)} file(s), {delivery.size:,} bytes")
         if readable.extra_columns:
             report(f"Columns that no contract has, left out: {', '.join(readable.extra_columns)}")
         engine.view_delivered(readable.groups)
@@ -101,7 +103,14 @@ def _name_code_lists(lake: Lake, engine: Engine) -> None:
 
 
 def _quarantine(
-    month: Month, lake: Lake, engine: Engine, dataset: Dataset, run_id: str, version: str, missing: int, facts: dict[str, Any]
+    month: Month,
+    lake: Lake,
+    engine: Engine,
+    dataset: Dataset,
+    run_id: str,
+    version: str,
+    missing: int,
+    facts: dict[str, Any],
 ) -> Manifest:
     if missing:
         engine.write(arrivals.refused(month), lake.run_folder(dataset, run_id))
@@ -111,8 +120,12 @@ def _quarantine(
         facts = {**facts, "reasons": reasons, "sample": engine.table(_REFUSED).to_pylist()}
         return lake.commit(dataset, run_id, entries, fingerprint=version, facts=facts)
     return lake.write_table(
-        dataset, run_id, immigration_quarantine, arrow_schema(immigration_quarantine).empty_table(),
-        fingerprint=version, facts={**facts, "reasons": {}, "sample": []},
+        dataset,
+        run_id,
+        immigration_quarantine,
+        arrow_schema(immigration_quarantine).empty_table(),
+        fingerprint=version,
+        facts={**facts, "reasons": {}, "sample": []},
     )
 
 
@@ -132,7 +145,10 @@ def _immigration_assets(partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDe
         specs=[
             dg.AssetSpec(
                 asset_key,
-                deps=[key("raw", "immigration"), *(key("lookup", name) for name in (*arrivals.CODE_LISTS, "i94cit_res"))],
+                deps=[
+                    key("raw", "immigration"),
+                    *(key("lookup", name) for name in (*arrivals.CODE_LISTS, "i94cit_res")),
+                ],
                 description=contract.comment,
             )
             for asset_key, contract in ((IMMIGRATION, immigration), (QUARANTINE, immigration_quarantine))
@@ -149,16 +165,26 @@ def _immigration_assets(partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDe
             manifest, quarantine = stage_month(month, raw, lake, engine, write_id(context), context.log.info)
         delivered = {"delivered_rows": manifest.facts["delivered_rows"], "engine": engine.name}
         reasons = [{"reasons": k, "rows": v} for k, v in quarantine.facts["reasons"].items()]
-        yield result(QUARANTINE, immigration_quarantine, quarantine, {
-            "reasons": dg.MetadataValue.md(markdown(reasons, 100)),
-            "sample": dg.MetadataValue.md(markdown(quarantine.facts["sample"])),
-        })
-        yield result(IMMIGRATION, immigration, manifest, {
-            **delivered,
-            "quarantined_rows": quarantine.rows,
-            "extra_columns": ", ".join(manifest.facts["extra_columns"]) or "none",
-            "unlisted_countries": manifest.facts["unlisted_countries"],
-        })
+        yield result(
+            QUARANTINE,
+            immigration_quarantine,
+            quarantine,
+            {
+                "reasons": dg.MetadataValue.md(markdown(reasons, 100)),
+                "sample": dg.MetadataValue.md(markdown(quarantine.facts["sample"])),
+            },
+        )
+        yield result(
+            IMMIGRATION,
+            immigration,
+            manifest,
+            {
+                **delivered,
+                "quarantined_rows": quarantine.rows,
+                "extra_columns": ", ".join(manifest.facts["extra_columns"]) or "none",
+                "unlisted_countries": manifest.facts["unlisted_countries"],
+            },
+        )
 
     return staged_immigration
 
@@ -180,7 +206,7 @@ def _read_reference(
                 frame = read(content, path)
                 rows = as_arrow(frame, contract)
                 manifest = lake.write_table(dataset, write_id(context), contract, rows, fingerprint=version)
-            notes = {k: v if isinstance(v, str) else ", ".join(v) or "none" for k, v in frame.attrs.items()}
+            notes = {str(k): v if isinstance(v, str) else ", ".join(v) or "none" for k, v in frame.attrs.items()}
             return result(key("staged", name), contract, manifest, notes)
 
     return staged
@@ -199,12 +225,17 @@ def _temperature_asset() -> dg.AssetsDefinition:
         with told():
             manifest = stage_temperatures(raw, lake, engine, write_id(context))
         unmatched = ", ".join(manifest.facts["countries_without_iso3"]) or "none"
-        return result(asset_key, world_temperature, manifest, {
-            "delivered_rows": manifest.facts["delivered_rows"],
-            "repeated_rows": manifest.facts["repeated_rows"],
-            "countries_without_iso3": unmatched,
-            "engine": engine.name,
-        })
+        return result(
+            asset_key,
+            world_temperature,
+            manifest,
+            {
+                "delivered_rows": manifest.facts["delivered_rows"],
+                "repeated_rows": manifest.facts["repeated_rows"],
+                "countries_without_iso3": unmatched,
+                "engine": engine.name,
+            },
+        )
 
     return staged_world_temperature
 
@@ -226,8 +257,10 @@ def stage_temperatures(raw: Store, lake: Lake, engine: Engine, run_id: str) -> M
         engine.view_delivered(readable.groups)
         if problems := engine.table(temperatures.unreadable()).to_pylist():
             told_rows = "; ".join(f"row {row['source_row'] + 1}: {row['problem']}" for row in problems)
-            raise PermanentFailure(f"{delivery.files[0].path} has values that can't be read, {told_rows}. Correct them.")
-        iso3 = name_iso3(engine.table(temperatures.countries()).column("country").to_pylist())
+            raise PermanentFailure(
+                f"{delivery.files[0].path} has values that can't be read, {told_rows}. Correct them."
+            )
+        iso3 = name_iso3([row["country"] for row in engine.table(temperatures.countries()).to_pylist()])
         names = pa.table({"country": list(iso3), "iso3": pa.array(iso3.values(), pa.string())})
         engine.view_rows("country_iso3", names)
         engine.write(temperatures.typed(), lake.run_folder(dataset, run_id))

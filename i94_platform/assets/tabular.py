@@ -32,5 +32,8 @@ def markdown(rows: Iterable[Mapping[str, Any]], most: int = 10) -> str:
         return "No rows."
     names = list(shown[0])
     lines = ["| " + " | ".join(names) + " |", "|" + " --- |" * len(names)]
-    lines += ["| " + " | ".join("" if row[n] is None else str(row[n]).replace("|", "\\|") for n in names) + " |" for row in shown]
+    lines += [
+        "| " + " | ".join("" if row[n] is None else str(row[n]).replace("|", "\\|") for n in names) + " |"
+        for row in shown
+    ]
     return "\n".join(lines)

@@ -43,7 +43,9 @@ Make = Callable[[Lake, Engine], tuple["pd.DataFrame", list[str]]]
 """Makes a table's rows from the lake; also the data versions of what it read."""
 
 
-def _loaded(contract: Table, deps: Iterable[dg.AssetKey], partitions: dg.PartitionsDefinition[str] | None = None) -> dg.AssetsDefinition:
+def _loaded(
+    contract: Table, deps: Iterable[dg.AssetKey], partitions: dg.PartitionsDefinition[str] | None = None
+) -> dg.AssetsDefinition:
     """An asset that loads what the staged asset of the same name has committed."""
     asset_key = key("warehouse", contract.name)
 
@@ -87,7 +89,9 @@ def _made(contract: Table, deps: Iterable[dg.AssetKey], make: Make) -> dg.Assets
 def _table_result(
     asset_key: dg.AssetKey, contract: Table, manifest: Manifest, warehouse: Warehouse
 ) -> dg.MaterializeResult[Any]:
-    return result(asset_key, contract, manifest, {"dagster/table_name": contract.fullname, "warehouse": warehouse.address})
+    return result(
+        asset_key, contract, manifest, {"dagster/table_name": contract.fullname, "warehouse": warehouse.address}
+    )
 
 
 def _read(lake: Lake, layer: str, contract: Table) -> tuple["pd.DataFrame", str]:
@@ -127,7 +131,9 @@ def _make_country(lake: Lake, engine: Engine) -> tuple["pd.DataFrame", list[str]
     from i94_platform.transforms.countries import country_dimension
 
     codes, version = _read(lake, "lookup", i94cit_res)
-    unlisted = sorted({int(code) for m in lake.partitions("staged/immigration") for code in m.facts["unlisted_countries"]})
+    unlisted = sorted(
+        {int(code) for m in lake.partitions("staged/immigration") for code in m.facts["unlisted_countries"]}
+    )
     cities = lake.committed(Dataset("staged/world_temperature"))
     with engine.step():
         engine.view_files("world_temperature", cities.urls)

@@ -46,19 +46,33 @@ def examine(settings: Settings, raw: Store, warehouse: Warehouse) -> Iterator[Fi
 
 def _raw(settings: Settings, raw: Store) -> Iterator[Finding]:
     if not Path(settings.raw).is_dir():
-        yield Finding("I94_RAW", False, f"{settings.raw} is not there; set I94_RAW, or write samples: i94 sample --out {settings.raw}")
+        yield Finding(
+            "I94_RAW",
+            False,
+            f"{settings.raw} is not there; set I94_RAW, or write samples: i94 sample --out {settings.raw}",
+        )
         return
     found = landed(raw.list())
-    yield Finding("I94_RAW", bool(found.months), f"{settings.raw}: {len(found.months)} month(s) delivered, {len(found.unknown)} other file(s)")
+    yield Finding(
+        "I94_RAW",
+        bool(found.months),
+        f"{settings.raw}: {len(found.months)} month(s) delivered, {len(found.unknown)} other file(s)",
+    )
     missing = [file for name, file in REFERENCE_FILES.items() if name not in found.references]
-    yield Finding("references", not missing, f"missing: {', '.join(missing)}; put them under I94_RAW" if missing else "all four are there")
+    yield Finding(
+        "references",
+        not missing,
+        f"missing: {', '.join(missing)}; put them under I94_RAW" if missing else "all four are there",
+    )
 
 
 def _writable(subject: str, folder: Path) -> Finding:
     there = next(path for path in (folder, *folder.parents) if path.exists())
     fine = os.access(there, os.W_OK)
     free = shutil.disk_usage(there).free / 1e9
-    return Finding(subject, fine, f"{folder}, {free:,.0f} GB free" if fine else f"{there} can't be written; choose another folder")
+    return Finding(
+        subject, fine, f"{folder}, {free:,.0f} GB free" if fine else f"{there} can't be written; choose another folder"
+    )
 
 
 def _engine(settings: Settings) -> Iterator[Finding]:
@@ -66,13 +80,18 @@ def _engine(settings: Settings) -> Iterator[Finding]:
         yield Finding("I94_ENGINE", True, f"duckdb, in this process, memory limit {settings.memory_limit}")
         return
     there = importlib.util.find_spec("pyspark") is not None
-    yield Finding("I94_ENGINE", there, settings.engine if there else "pyspark is not installed; run: pip install 'i94-platform[spark]'")
+    yield Finding(
+        "I94_ENGINE",
+        there,
+        settings.engine if there else "pyspark is not installed; run: pip install 'i94-platform[spark]'",
+    )
     if settings.engine.startswith("local"):
         version = java_version()
+        found = "no Java" if version is None else f"Java {version}"
         yield Finding(
-            "java", version in JAVA,
-            f"Java {version}" if version in JAVA
-            else f"{'no Java' if version is None else f'Java {version}'} found; install Java 17 or 21 and set JAVA_HOME",
+            "java",
+            version in JAVA,
+            found if version in JAVA else f"{found} found; install Java 17 or 21 and set JAVA_HOME",
         )
 
 

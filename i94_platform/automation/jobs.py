@@ -10,28 +10,34 @@ from dagster._core.definitions.unresolved_asset_job_definition import Unresolved
 REFERENCE_JOB, MONTH_JOB = "reference", "month"
 
 MONTHLY = dg.AssetSelection.assets(
-    ["raw", "immigration"], ["staged", "immigration"], ["staged", "immigration_quarantine"],
-    ["warehouse", "country"], ["warehouse", "immigration"],
+    ["raw", "immigration"],
+    ["staged", "immigration"],
+    ["staged", "immigration_quarantine"],
+    ["warehouse", "country"],
+    ["warehouse", "immigration"],
 )
 """`warehouse/country` is in both jobs: it holds the unlisted codes that the months carry."""
 
 _RAW_REFERENCES = dg.AssetSelection.assets(
     ["raw", "i94_labels"], ["raw", "us_cities_demographics"], ["raw", "airport_codes"], ["raw", "land_temperatures"]
 )
-REFERENCE = _RAW_REFERENCES | (
-    dg.AssetSelection.all() - (MONTHLY - dg.AssetSelection.assets(["warehouse", "country"]))
-)
+REFERENCE = _RAW_REFERENCES | (dg.AssetSelection.all() - (MONTHLY - dg.AssetSelection.assets(["warehouse", "country"])))
 
 
 def jobs(partitions: dg.PartitionsDefinition[str]) -> list[UnresolvedAssetJobDefinition]:
     """Both jobs, run in one process each: a session per step would cost more than the steps."""
     return [
         dg.define_asset_job(
-            REFERENCE_JOB, REFERENCE, description="Code lists, reference tables and dimensions, from file to warehouse.",
+            REFERENCE_JOB,
+            REFERENCE,
+            description="Code lists, reference tables and dimensions, from file to warehouse.",
             executor_def=dg.in_process_executor,
         ),
         dg.define_asset_job(
-            MONTH_JOB, MONTHLY, description="One month of arrivals, from delivery to fact.",
-            executor_def=dg.in_process_executor, partitions_def=partitions,
+            MONTH_JOB,
+            MONTHLY,
+            description="One month of arrivals, from delivery to fact.",
+            executor_def=dg.in_process_executor,
+            partitions_def=partitions,
         ),
     ]

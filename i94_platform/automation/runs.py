@@ -94,7 +94,13 @@ class Plan:
 
 
 def plan(
-    raw: Store, lake: Lake, warehouse: Warehouse, history: dg.DagsterInstance, *, first_month: Month, last_month: Month,
+    raw: Store,
+    lake: Lake,
+    warehouse: Warehouse,
+    history: dg.DagsterInstance,
+    *,
+    first_month: Month,
+    last_month: Month,
     asked: Sequence[Month] = (),
 ) -> Plan:
     """Which runs are due; without `asked` months, those delivered whose newest content is not loaded.
@@ -112,10 +118,14 @@ def plan(
             )
     if asked:
         return Plan(stale, tuple(dict.fromkeys(asked)))
-    notes = [f"{m.key} is delivered but outside {first_month.key} to {last_month.key}, left alone"
-             for m in found.months if not first_month <= m <= last_month]
+    notes = [
+        f"{m.key} is delivered but outside {first_month.key} to {last_month.key}, left alone"
+        for m in found.months
+        if not first_month <= m <= last_month
+    ]
     due = [
-        month for month, delivery in found.months.items()
+        month
+        for month, delivery in found.months.items()
         if first_month <= month <= last_month
         and (stale or loaded.get(("immigration", month.key)) != month_version(delivery, raw, lake))
     ]
@@ -129,7 +139,7 @@ def reference_stale(found: Landed, raw: Store, lake: Lake, history: dg.DagsterIn
     if tables - loaded or any(lake.manifest(Dataset(name)) is None for name in datasets):
         return True
     runs = history.get_runs(dg.RunsFilter(job_name=REFERENCE_JOB, statuses=[dg.DagsterRunStatus.SUCCESS]), limit=20)
-    read = next((json.loads(run.tags[INPUTS_TAG]) for run in runs if INPUTS_TAG in run.tags), {})
+    read: dict[str, str] = next((json.loads(run.tags[INPUTS_TAG]) for run in runs if INPUTS_TAG in run.tags), {})
     return any(read.get(name) != version for name, version in reference_versions(found, raw).items())
 
 
@@ -153,7 +163,9 @@ def run_job(
     outcome, started = Outcome(job.name, month.key if month else ""), time.monotonic()
     partition = {"dagster/partition": month.key} if month else {}
     run = history.create_run_for_job(
-        job, run_config=_QUIET, tags={**partition, **(tags or {}), PID_TAG: str(os.getpid())},
+        job,
+        run_config=_QUIET,
+        tags={**partition, **(tags or {}), PID_TAG: str(os.getpid())},
         asset_selection=job.asset_selection,
     )
     outcome.run_id = run.run_id
@@ -176,13 +188,15 @@ def _note(event: dg.DagsterEvent, outcome: Outcome) -> None:
     elif event.event_type == dg.DagsterEventType.ASSET_MATERIALIZATION:
         record = event.step_materialization_data.materialization
         counts = [record.metadata.get(f"dagster/{name}row_count") for name in ("partition_", "")]
-        outcome.rows["/".join(record.asset_key.path)] = next((int(c.value) for c in counts if c is not None), 0)
+        outcome.rows["/".join(record.asset_key.path)] = next(
+            (c.value for c in counts if isinstance(c, dg.IntMetadataValue) and c.value), 0
+        )
     elif event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
         evaluation = event.asset_check_evaluation_data
         if not evaluation.passed:
-            told = f"{'/'.join(evaluation.asset_key.path)} {evaluation.check_name}: {evaluation.description}"
+            shown = f"{'/'.join(evaluation.asset_key.path)} {evaluation.check_name}: {evaluation.description}"
             error = evaluation.severity == dg.AssetCheckSeverity.ERROR
-            (outcome.failed_checks if error else outcome.warnings).append(told)
+            (outcome.failed_checks if error else outcome.warnings).append(shown)
     elif event.is_step_failure:
         data = event.step_failure_data
         told = data.user_failure_data.description if data.user_failure_data else _deepest(data.error)

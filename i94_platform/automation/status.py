@@ -41,15 +41,18 @@ def month_statuses(raw: Store, lake: Lake, warehouse: Warehouse, history: dg.Dag
         line, manifest = loaded.get(month), staged.get(month)
         refused = lake.manifest(Dataset("staged/immigration_quarantine", month))
         checks, last_run = _last_run(month, history)
-        statuses.append(MonthStatus(
-            month,
-            delivered[month].bytes if month in delivered else None,
-            manifest.rows if manifest else None,
-            refused.rows if refused else None,
-            line.loaded_rows if line else None,
-            line.loaded_at if line else "",
-            checks, last_run,
-        ))
+        statuses.append(
+            MonthStatus(
+                month,
+                delivered[month].size if month in delivered else None,
+                manifest.rows if manifest else None,
+                refused.rows if refused else None,
+                line.loaded_rows if line else None,
+                line.loaded_at if line else "",
+                checks,
+                last_run,
+            )
+        )
     return statuses
 
 

@@ -36,8 +36,10 @@ _OF_ROWS = ("not_null", "key_unique", "allowed_values", "ranges")
 
 def contract_checks(partitions: dg.PartitionsDefinition[str]) -> list[dg.AssetChecksDefinition]:
     """The generated checks of every table."""
-    in_warehouse = [(key("warehouse", c.name), c, KINDS if c in DIMENSIONS else ("foreign_keys",))
-                    for c in (*LOOKUPS, *REFERENCES, *DIMENSIONS)]
+    in_warehouse = [
+        (key("warehouse", c.name), c, KINDS if c in DIMENSIONS else ("foreign_keys",))
+        for c in (*LOOKUPS, *REFERENCES, *DIMENSIONS)
+    ]
     return [
         _in_lake("lookup_contract", [(key("lookup", c.name), c, _OF_ROWS) for c in LOOKUPS]),
         _in_lake("staged_contract", [(key("staged", c.name), c, _OF_ROWS) for c in REFERENCES]),
@@ -48,17 +50,21 @@ def contract_checks(partitions: dg.PartitionsDefinition[str]) -> list[dg.AssetCh
         ),
         _in_warehouse("warehouse_contract", in_warehouse),
         _in_warehouse(
-            "warehouse_immigration_contract", [(key("warehouse", "immigration"), immigration, ("foreign_keys",))], partitions
+            "warehouse_immigration_contract",
+            [(key("warehouse", "immigration"), immigration, ("foreign_keys",))],
+            partitions,
         ),
     ]
 
 
-def _specs(
-    subjects: Iterable[Subject], partitions: dg.PartitionsDefinition[str] | None
-) -> list[dg.AssetCheckSpec]:
+def _specs(subjects: Iterable[Subject], partitions: dg.PartitionsDefinition[str] | None) -> list[dg.AssetCheckSpec]:
     return [
         dg.AssetCheckSpec(
-            kind, asset=asset_key, blocking=kind in MUST_HOLD, description=_DESCRIPTIONS[kind], partitions_def=partitions
+            kind,
+            asset=asset_key,
+            blocking=kind in MUST_HOLD,
+            description=_DESCRIPTIONS[kind],
+            partitions_def=partitions,
         )
         for asset_key, contract, kinds in subjects
         for kind in kinds_of(contract, kinds)
@@ -90,7 +96,12 @@ def _in_lake(
                 else:
                     engine.view_rows(contract.name, lake.read_table(manifest, contract))
                 yield from _judge(
-                    asset_key, contract, kinds, f"`{contract.name}`", "", lambda sql: engine.table(Query(sql)).to_pylist()
+                    asset_key,
+                    contract,
+                    kinds,
+                    f"`{contract.name}`",
+                    "",
+                    lambda sql: engine.table(Query(sql)).to_pylist(),
                 )
 
     return checked
@@ -107,7 +118,11 @@ def _in_warehouse(
         with told(), warehouse.transaction(purpose="check", read_only=True) as transaction:
             for asset_key, contract, kinds in _asked(context, subjects):
                 yield from _judge(
-                    asset_key, contract, kinds, contract.fullname, where,
+                    asset_key,
+                    contract,
+                    kinds,
+                    contract.fullname,
+                    where,
                     lambda sql: transaction.execute(translate(sql, warehouse.dialect), values).to_pylist(),
                 )
 
@@ -149,7 +164,9 @@ def _result(
         check_name=kind,
         passed=not failed,
         severity=dg.AssetCheckSeverity.ERROR if kind in MUST_HOLD else dg.AssetCheckSeverity.WARN,
-        description="; ".join(f"{rule.column}: {count:,} of {rows:,} rows, must be {rule.bound}" for rule, count in failed)
+        description="; ".join(
+            f"{rule.column}: {count:,} of {rows:,} rows, must be {rule.bound}" for rule, count in failed
+        )
         or f"All {rows:,} rows keep the rule.",
         metadata={
             "broken": sum(count for _, count in of_kind),

@@ -33,12 +33,22 @@ class Share:
 
 SHARES = (
     Share("share_of_unknown_state", "i94addr = '99'", 0.12, "rows without a listed state (April 2016: 5.8 %)"),
-    Share("share_of_unlisted_citizenship", "i94cit NOT IN (SELECT code FROM i94cit_res)", 0.25,
-          "rows whose country of citizenship is in no code list (April 2016: 12.5 %)"),
-    Share("share_of_unlisted_residence", "i94res NOT IN (SELECT code FROM i94cit_res)", 0.05,
-          "rows whose country of residence is in no code list (April 2016: none)"),
+    Share(
+        "share_of_unlisted_citizenship",
+        "i94cit NOT IN (SELECT code FROM i94cit_res)",
+        0.25,
+        "rows whose country of citizenship is in no code list (April 2016: 12.5 %)",
+    ),
+    Share(
+        "share_of_unlisted_residence",
+        "i94res NOT IN (SELECT code FROM i94cit_res)",
+        0.05,
+        "rows whose country of residence is in no code list (April 2016: none)",
+    ),
     Share("share_of_null_departure", "depdate IS NULL", 0.10, "rows without a departure (April 2016: 4.6 %)"),
-    Share("share_of_negative_stay", "stay_days < 0", 0.001, "rows that depart before they arrive (April 2016: 0.012 %)"),
+    Share(
+        "share_of_negative_stay", "stay_days < 0", 0.001, "rows that depart before they arrive (April 2016: 0.012 %)"
+    ),
 )
 QUARANTINE_BOUND = 0.01
 
@@ -77,11 +87,23 @@ def _share(share: Share, totals: dict[str, Any], engine: Engine) -> dg.AssetChec
     rows, found = int(totals["row_count"]), int(totals[share.name])
     figure = found / rows if rows else 0.0
     passed = figure <= share.bound
-    sample = [] if passed else engine.table(Query(f"SELECT {_SHOWN} FROM staged WHERE {share.condition} LIMIT 5")).to_pylist()
+    sample = (
+        []
+        if passed
+        else engine.table(Query(f"SELECT {_SHOWN} FROM staged WHERE {share.condition} LIMIT 5")).to_pylist()
+    )
     return dg.AssetCheckResult(
-        asset_key=_STAGED, check_name=share.name, passed=passed, severity=dg.AssetCheckSeverity.WARN,
+        asset_key=_STAGED,
+        check_name=share.name,
+        passed=passed,
+        severity=dg.AssetCheckSeverity.WARN,
         description=f"{found:,} of {rows:,} {share.meaning}: {figure:.3%}, bound {share.bound:.1%}.",
-        metadata={"rows": found, "share": figure, "bound": share.bound, "sample": dg.MetadataValue.md(markdown(sample))},
+        metadata={
+            "rows": found,
+            "share": figure,
+            "bound": share.bound,
+            "sample": dg.MetadataValue.md(markdown(sample)),
+        },
     )
 
 
@@ -89,7 +111,9 @@ def _quarantined(partitions: dg.PartitionsDefinition[str]) -> dg.AssetChecksDefi
     asset_key = key("staged", "immigration_quarantine")
 
     @dg.asset_check(
-        asset=asset_key, name="share_of_delivered", partitions_def=partitions,
+        asset=asset_key,
+        name="share_of_delivered",
+        partitions_def=partitions,
         description=f"Warns where more than {QUARANTINE_BOUND:.0%} of the delivered rows are refused.",
     )
     def share_of_delivered(context: dg.AssetCheckExecutionContext, lake: dg.ResourceParam[Lake]) -> dg.AssetCheckResult:
@@ -98,10 +122,14 @@ def _quarantined(partitions: dg.PartitionsDefinition[str]) -> dg.AssetChecksDefi
         delivered = int(manifest.facts["delivered_rows"])
         figure = manifest.rows / delivered if delivered else 0.0
         return dg.AssetCheckResult(
-            passed=figure <= QUARANTINE_BOUND, severity=dg.AssetCheckSeverity.WARN,
-            description=f"{manifest.rows:,} of {delivered:,} delivered rows refused: {figure:.3%}, bound {QUARANTINE_BOUND:.0%}.",
+            passed=figure <= QUARANTINE_BOUND,
+            severity=dg.AssetCheckSeverity.WARN,
+            description=f"{manifest.rows:,} of {delivered:,} delivered rows refused: "
+            f"{figure:.3%}, bound {QUARANTINE_BOUND:.0%}.",
             metadata={
-                "rows": manifest.rows, "share": figure, "bound": QUARANTINE_BOUND,
+                "rows": manifest.rows,
+                "share": figure,
+                "bound": QUARANTINE_BOUND,
                 "sample": dg.MetadataValue.md(markdown(manifest.facts["sample"])),
             },
         )
@@ -114,8 +142,11 @@ def _drift() -> dg.AssetChecksDefinition:
         name="lookup_drift",
         can_subset=True,
         specs=[
-            dg.AssetCheckSpec("equals_reviewed", asset=key("lookup", c.name),
-                              description=f"The delivered list equals the reviewed copy lookup/{c.name}.csv.")
+            dg.AssetCheckSpec(
+                "equals_reviewed",
+                asset=key("lookup", c.name),
+                description=f"The delivered list equals the reviewed copy lookup/{c.name}.csv.",
+            )
             for c in LOOKUPS
         ],
     )
@@ -127,9 +158,16 @@ def _drift() -> dg.AssetChecksDefinition:
                 found = drift(contract.name, in_contract_types(rows.to_pandas(), contract))
             changed = [*found.added, *found.removed, *found.changed]
             yield dg.AssetCheckResult(
-                asset_key=key("lookup", contract.name), check_name="equals_reviewed", passed=not found.any,
-                severity=dg.AssetCheckSeverity.WARN, description=found.describe(),
-                metadata={"differences": len(changed), "bound": 0, "sample": ", ".join(map(str, changed[:20])) or "none"},
+                asset_key=key("lookup", contract.name),
+                check_name="equals_reviewed",
+                passed=not found.any,
+                severity=dg.AssetCheckSeverity.WARN,
+                description=found.describe(),
+                metadata={
+                    "differences": len(changed),
+                    "bound": 0,
+                    "sample": ", ".join(map(str, changed[:20])) or "none",
+                },
             )
 
     return checked

@@ -26,25 +26,41 @@ def _staged(partitions: dg.PartitionsDefinition[str]) -> dg.AssetChecksDefinitio
     @dg.multi_asset_check(
         name="staged_immigration_reconciliation",
         specs=[
-            dg.AssetCheckSpec("delivered_equals_staged_plus_quarantined", asset=_STAGED, blocking=True, partitions_def=partitions,
-                              description="Every delivered row is staged or quarantined, exactly once."),
-            dg.AssetCheckSpec("files_complete", asset=_STAGED, blocking=True, partitions_def=partitions,
-                              description="Every file of both manifests is there with its length."),
+            dg.AssetCheckSpec(
+                "delivered_equals_staged_plus_quarantined",
+                asset=_STAGED,
+                blocking=True,
+                partitions_def=partitions,
+                description="Every delivered row is staged or quarantined, exactly once.",
+            ),
+            dg.AssetCheckSpec(
+                "files_complete",
+                asset=_STAGED,
+                blocking=True,
+                partitions_def=partitions,
+                description="Every file of both manifests is there with its length.",
+            ),
         ],
     )
     def checked(context: dg.AssetCheckExecutionContext, lake: dg.ResourceParam[Lake]) -> Iterator[dg.AssetCheckResult]:
         month = month_of(context)
         with told():
             staged, refused = (
-                lake.committed(Dataset(name, month))
-                for name in ("staged/immigration", "staged/immigration_quarantine")
+                lake.committed(Dataset(name, month)) for name in ("staged/immigration", "staged/immigration_quarantine")
             )
             problems = [*lake.missing_files(staged), *lake.missing_files(refused)]
         yield _balance(staged, refused)
         yield dg.AssetCheckResult(
-            asset_key=_STAGED, check_name="files_complete", passed=not problems,
+            asset_key=_STAGED,
+            check_name="files_complete",
+            passed=not problems,
             description="; ".join(problems) or f"{len(staged.entries) + len(refused.entries)} files are there.",
-            metadata={"files": len(staged.entries) + len(refused.entries), "bytes": staged.bytes, "problems": len(problems), "bound": 0},
+            metadata={
+                "files": len(staged.entries) + len(refused.entries),
+                "bytes": staged.size,
+                "problems": len(problems),
+                "bound": 0,
+            },
         )
 
     return checked
@@ -55,11 +71,19 @@ def _balance(staged: Manifest, refused: Manifest) -> dg.AssetCheckResult:
     same_run = staged.run_id == refused.run_id
     difference = delivered - staged.rows - refused.rows
     return dg.AssetCheckResult(
-        asset_key=_STAGED, check_name="delivered_equals_staged_plus_quarantined",
+        asset_key=_STAGED,
+        check_name="delivered_equals_staged_plus_quarantined",
         passed=difference == 0 and same_run,
-        description=f"{delivered:,} delivered, {staged.rows:,} staged, {refused.rows:,} quarantined, difference {difference:,}"
+        description=f"{delivered:,} delivered, {staged.rows:,} staged, {refused.rows:,} quarantined, "
+        f"difference {difference:,}"
         + ("." if same_run else "; the two come from different runs, stage the month again."),
-        metadata={"delivered": delivered, "staged": staged.rows, "quarantined": refused.rows, "difference": difference, "bound": 0},
+        metadata={
+            "delivered": delivered,
+            "staged": staged.rows,
+            "quarantined": refused.rows,
+            "difference": difference,
+            "bound": 0,
+        },
     )
 
 
@@ -67,7 +91,10 @@ def _loaded_month(partitions: dg.PartitionsDefinition[str]) -> dg.AssetChecksDef
     asset_key = key("warehouse", "immigration")
 
     @dg.asset_check(
-        asset=asset_key, name="staged_equals_loaded", blocking=True, partitions_def=partitions,
+        asset=asset_key,
+        name="staged_equals_loaded",
+        blocking=True,
+        partitions_def=partitions,
         description="The warehouse's month holds as many rows as the staged one.",
     )
     def staged_equals_loaded(
@@ -90,8 +117,12 @@ def _loaded_tables() -> dg.AssetChecksDefinition:
         name="warehouse_reconciliation",
         can_subset=True,
         specs=[
-            dg.AssetCheckSpec("staged_equals_loaded", asset=key("warehouse", name), blocking=True,
-                              description="The table holds as many rows as the dataset that it was loaded from.")
+            dg.AssetCheckSpec(
+                "staged_equals_loaded",
+                asset=key("warehouse", name),
+                blocking=True,
+                description="The table holds as many rows as the dataset that it was loaded from.",
+            )
             for name in source
         ],
     )
@@ -110,7 +141,9 @@ def _loaded_tables() -> dg.AssetChecksDefinition:
 
 def _equal(asset_key: dg.AssetKey, staged: int, loaded: int) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(
-        asset_key=asset_key, check_name="staged_equals_loaded", passed=staged == loaded,
+        asset_key=asset_key,
+        check_name="staged_equals_loaded",
+        passed=staged == loaded,
         description=f"{staged:,} rows staged, {loaded:,} loaded.",
         metadata={"staged": staged, "loaded": loaded, "difference": staged - loaded, "bound": 0},
     )

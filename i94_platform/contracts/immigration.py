@@ -6,6 +6,7 @@ itself (`transforms/immigration.sql`).
 """
 
 import datetime as dt
+from typing import Any
 
 from sqlalchemy import BigInteger, Boolean, Column, Date, Double, Integer, String, Table
 from sqlalchemy.types import TypeEngine
@@ -13,10 +14,11 @@ from sqlalchemy.types import TypeEngine
 from i94_platform.contracts.model import column, lake_metadata, raw_metadata, table, warehouse_metadata
 
 _FILE = "I-94 arrival file"
-_NUMBER, _TEXT = Double(), String()
+_NUMBER: TypeEngine[Any] = Double()
+_TEXT: TypeEngine[Any] = String()
 
 # name, delivered type, what the deliverer means by it
-_DELIVERED: tuple[tuple[str, TypeEngine[object], str], ...] = (
+_DELIVERED: tuple[tuple[str, TypeEngine[Any], str], ...] = (
     ("cicid", _NUMBER, "Number of the record within its monthly file"),
     ("i94yr", _NUMBER, "Four-digit year of arrival"),
     ("i94mon", _NUMBER, "Month of arrival"),
@@ -135,7 +137,7 @@ immigration: Table = table(
 )
 
 
-def _refused_columns() -> list[Column[object]]:
+def _refused_columns() -> list[Column[Any]]:
     return [
         column(name, type_, f"{meaning}, as delivered.", source=_FILE) for name, type_, meaning in _DELIVERED
     ]

@@ -47,7 +47,14 @@ def arrow_schema(contract: Table) -> pa.Schema:
     """The schema of the staged Parquet files: names, order and types; all nullable, as both engines write it."""
     import pyarrow as pa
 
-    return pa.schema([pa.field(c.name, pa.type_for_alias(_types(c)[1])) for c in contract.columns])
+    return pa.schema([pa.field(c.name, _arrow_type(_types(c)[1])) for c in contract.columns])
+
+
+def _arrow_type(name: str) -> pa.DataType:
+    import pyarrow as pa
+
+    alias: Any = pa.type_for_alias  # the stubs know each name as an overload of its own
+    return alias(name)  # type: ignore[no-any-return]
 
 
 def dagster_schema(contract: Table) -> dg.TableSchema:
@@ -60,7 +67,7 @@ def dagster_schema(contract: Table) -> dg.TableSchema:
                 name=c.name,
                 type=sql_type(c).lower() if text_limit(c) is None else f"varchar({text_limit(c)})",
                 description=c.comment,
-                constraints=dg.TableColumnConstraints(nullable=c.nullable, unique=key_columns(contract) == [c.name]),
+                constraints=dg.TableColumnConstraints(nullable=bool(c.nullable), unique=key_columns(contract) == [c.name]),
                 tags={k: v for k, v in {"source": c.info["source"], "unit": c.info["unit"]}.items() if v and _is_tag(v)},
             )
             for c in contract.columns
@@ -92,11 +99,11 @@ def _dialect(name: str) -> Dialect:
     if name == "duckdb":
         import duckdb_engine
 
-        return duckdb_engine.Dialect()  # type: ignore[no-any-return, no-untyped-call]
+        return duckdb_engine.Dialect()
     if name == "redshift":
         from sqlalchemy_redshift.dialect import RedshiftDialect_psycopg2
 
-        return RedshiftDialect_psycopg2()  # type: ignore[no-any-return, no-untyped-call]
+        return RedshiftDialect_psycopg2()  # type: ignore[no-any-return]
     raise ValueError(f"{name!r} is not a dialect known here; valid are: {', '.join(DIALECTS)}")
 
 
@@ -112,10 +119,14 @@ def _physical(contract: Table, dialect: str) -> Table:
         options |= {"redshift_distkey": distribution} if by_key else {}
         options |= {"redshift_sortkey": sort} if sort else {}
     columns = [
-        Column(c.name, c.type, nullable=c.nullable, **({"redshift_encode": _encoding(contract, c)} if dialect == "redshift" else {}))
+        Column(c.name, c.type, nullable=c.nullable, **_column_options(contract, c, dialect))
         for c in contract.columns
     ]
     return Table(contract.name, MetaData(schema=contract.schema), *columns, **options)
+
+
+def _column_options(contract: Table, col: Column[Any], dialect: str) -> dict[str, Any]:
+    return {"redshift_encode": _encoding(contract, col)} if dialect == "redshift" else {}
 
 
 def _encoding(contract: Table, col: Column[Any]) -> str:

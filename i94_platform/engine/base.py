@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 DELIVERED, DELIVERED_FILES = "delivered", "delivered_files"
 """The relations that `view_delivered` names."""
 
+
 @dataclass(frozen=True)
 class FileGroup:
     """Delivered Parquet files that share one physical schema.

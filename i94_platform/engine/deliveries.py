@@ -1,8 +1,8 @@
 """Delivered arrivals as Parquet that both engines read alike.
 
 Here: the pre-flight comparison with the delivered contract, and the conversion of SAS and CSV files in chunks of
-bounded memory. Facts: a SAS file holds blanks for missing texts; a CSV may carry an unnamed index column. Not here: what
-the values mean; a text in a number's place is carried along as `unreadable`, for the transform to refuse.
+bounded memory. Facts: a SAS file holds blanks for missing texts; a CSV may carry an unnamed index column. Not here:
+what the values mean; a text in a number's place is carried along as `unreadable`, for the transform to refuse.
 """
 
 from __future__ import annotations
@@ -60,7 +60,8 @@ def prepare(delivery: Delivery, raw: Store, lake: Store, folder: str) -> Readabl
         groups[_physical(schema, file.path)][store.uri(path)] = file.path
     return Readable(
         tuple(FileGroup(files, _expressions(dict(physical))) for physical, files in groups.items()),
-        rows, tuple(sorted(extra)),
+        rows,
+        tuple(sorted(extra)),
     )
 
 
@@ -81,7 +82,9 @@ def _footer(store: Store, path: str, source: str) -> tuple[pa.Schema, int]:
             footer = pq.ParquetFile(content)
             return footer.schema_arrow, footer.metadata.num_rows
     except (pa.ArrowInvalid, OSError) as error:
-        raise PermanentFailure(f"{source} can't be read as Parquet: {error}. Ask for it to be delivered again.") from error
+        raise PermanentFailure(
+            f"{source} can't be read as Parquet: {error}. Ask for it to be delivered again."
+        ) from error
 
 
 def _physical(schema: pa.Schema, source: str) -> tuple[tuple[str, str], ...]:
@@ -129,7 +132,9 @@ def _convert(raw: Store, file: Stored, lake: Store, path: str) -> None:
         for frame in read(raw, file):
             columns = _columns(frame)
             if writer is None:
-                schema = pa.schema([pa.field(name, pa.float64() if name in NUMBERS else pa.string()) for name in columns])
+                schema = pa.schema(
+                    [pa.field(name, pa.float64() if name in NUMBERS else pa.string()) for name in columns]
+                )
                 writer = pq.ParquetWriter(path, schema, filesystem=filesystem)
             writer.write_table(pa.table(columns, schema=schema))
     finally:
@@ -156,7 +161,9 @@ def _columns(frame: pd.DataFrame) -> dict[str, Any]:
             columns[name] = pa.array(values, type=pa.string(), from_pandas=True)
         else:
             columns[str(name)] = pa.nulls(len(frame), pa.string())
-    columns["unreadable"] = pa.array(unreadable.str.removesuffix("; ").replace("", pd.NA), type=pa.string(), from_pandas=True)
+    columns["unreadable"] = pa.array(
+        unreadable.str.removesuffix("; ").mask(lambda texts: texts == ""), type=pa.string(), from_pandas=True
+    )
     return columns
 
 
@@ -165,7 +172,6 @@ def _read_sas(raw: Store, file: Stored) -> Iterator[pd.DataFrame]:
     import pyreadstat
 
     address = raw.uri(file.path)
-    options = {"disable_datetime_conversion": True, "chunksize": CHUNK_ROWS}
     try:
         _, meta = pyreadstat.read_sas7bdat(address, metadataonly=True)
         retyped = [
@@ -175,10 +181,15 @@ def _read_sas(raw: Store, file: Stored) -> Iterator[pd.DataFrame]:
         ]
         if retyped:
             raise PermanentFailure(f"{file.path} has columns of another type: {'; '.join(retyped)}.")
-        for frame, _ in pyreadstat.read_file_in_chunks(pyreadstat.read_sas7bdat, address, **options):
+        chunks = pyreadstat.read_file_in_chunks(
+            pyreadstat.read_sas7bdat, address, chunksize=CHUNK_ROWS, disable_datetime_conversion=True
+        )
+        for frame, _ in chunks:
             yield frame
     except pyreadstat.ReadstatError as error:
-        raise PermanentFailure(f"{file.path} can't be read as SAS: {error}. Ask for it to be delivered again.") from error
+        raise PermanentFailure(
+            f"{file.path} can't be read as SAS: {error}. Ask for it to be delivered again."
+        ) from error
 
 
 def _read_csv(raw: Store, file: Stored) -> Iterator[pd.DataFrame]:
@@ -191,7 +202,9 @@ def _read_csv(raw: Store, file: Stored) -> Iterator[pd.DataFrame]:
             for frame in pd.read_csv(content, chunksize=CHUNK_ROWS, **options):
                 yield frame[[name for name in frame.columns if name not in _INDEX_NAMES]]
         except (ValueError, UnicodeDecodeError) as error:  # pandas' parser errors are ValueErrors
-            raise PermanentFailure(f"{file.path} can't be read as CSV: {error}. Ask for it to be delivered again.") from error
+            raise PermanentFailure(
+                f"{file.path} can't be read as CSV: {error}. Ask for it to be delivered again."
+            ) from error
 
 
 def prepare_text(delivery: Delivery, raw: Store, lake: Store, folder: str, headers: tuple[str, ...]) -> Readable:
@@ -207,7 +220,9 @@ def prepare_text(delivery: Delivery, raw: Store, lake: Store, folder: str, heade
     file, path, rows = delivery.files[0], f"{folder}/text.parquet", 0
     filesystem = lake.filesystem()
     filesystem.create_dir(folder)
-    convert = pc.ConvertOptions(column_types=dict.fromkeys(headers, pa.string()), strings_can_be_null=True, null_values=[""])
+    convert = pc.ConvertOptions(
+        column_types=dict.fromkeys(headers, pa.string()), strings_can_be_null=True, null_values=[""]
+    )
     try:
         with raw.open(file.path) as content, pc.open_csv(content, convert_options=convert) as batches:
             if missing := [name for name in headers if name not in batches.schema.names]:
@@ -219,6 +234,8 @@ def prepare_text(delivery: Delivery, raw: Store, lake: Store, folder: str, heade
                     rows += batch.num_rows
             extra = tuple(name for name in batches.schema.names if name not in headers)
     except pa.ArrowInvalid as error:
-        raise PermanentFailure(f"{file.path} can't be read as CSV: {error}. Ask for it to be delivered again.") from error
+        raise PermanentFailure(
+            f"{file.path} can't be read as CSV: {error}. Ask for it to be delivered again."
+        ) from error
     columns = {name: f"CAST({name} AS VARCHAR(65535))" for name in headers}
     return Readable((FileGroup({lake.uri(path): file.path}, columns),), rows, extra)

@@ -5,7 +5,7 @@ Here: DuckDB's terms, and the translation of Spark SQL. Not here: the warehouse,
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,11 +51,14 @@ class DuckDBEngine(Engine):
 
     def write(self, query: Query, folder: str) -> None:
         Path(folder).mkdir(parents=True)
-        options = "FORMAT parquet, COMPRESSION snappy, PER_THREAD_OUTPUT, FILENAME_PATTERN 'part-{i}', OVERWRITE_OR_IGNORE"
+        options = (
+            "FORMAT parquet, COMPRESSION snappy, PER_THREAD_OUTPUT, FILENAME_PATTERN 'part-{i}', OVERWRITE_OR_IGNORE"
+        )
         self._connection.execute(f"COPY ({_sql(query)}) TO {_text(folder)} ({options})", dict(query.values))
 
     def table(self, query: Query) -> pa.Table:
-        return self._connection.sql(_sql(query), params=dict(query.values)).to_arrow_table()
+        rows: pa.Table = self._connection.sql(_sql(query), params=dict(query.values)).to_arrow_table()
+        return rows
 
     def forget(self) -> None:
         if self._opened is not None:
@@ -71,7 +74,7 @@ def connect(database: str, scratch: Path, memory_limit: str, *, read_only: bool 
     import duckdb
 
     scratch.mkdir(parents=True, exist_ok=True)
-    settings = {
+    settings: dict[str, str | bool | int | float | list[str]] = {
         "memory_limit": memory_limit,
         "temp_directory": str(scratch / "duckdb"),
         "autoinstall_known_extensions": "false",
@@ -96,5 +99,5 @@ def _text(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
 
 
-def _list(values: Sequence[str] | object) -> str:
-    return "[" + ", ".join(_text(value) for value in values) + "]"  # type: ignore[attr-defined]
+def _list(values: Iterable[str]) -> str:
+    return "[" + ", ".join(_text(value) for value in values) + "]"

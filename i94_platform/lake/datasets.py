@@ -93,8 +93,9 @@ class Lake:
         folder = Dataset(manifest.dataset, manifest.partition).folder
         there = {self.store.uri(file.path): file.size for file in self.store.list(folder)}
         return [
-            f"{entry.url} is missing" if entry.url not in there else
-            f"{entry.url} has {there[entry.url]:,} bytes, the manifest says {entry.bytes:,}"
+            f"{entry.url} is missing"
+            if entry.url not in there
+            else f"{entry.url} has {there[entry.url]:,} bytes, the manifest says {entry.bytes:,}"
             for entry in manifest.entries
             if there.get(entry.url) != entry.bytes
         ]
@@ -109,7 +110,12 @@ class Lake:
         return tuple(self._verified(file, contract) for file in files if file.path.endswith(".parquet"))
 
     def commit(
-        self, dataset: Dataset, run_id: str, entries: tuple[Entry, ...], *, fingerprint: str,
+        self,
+        dataset: Dataset,
+        run_id: str,
+        entries: tuple[Entry, ...],
+        *,
+        fingerprint: str,
         facts: dict[str, Any] | None = None,
     ) -> Manifest:
         """Make what a run has `written` the dataset's content, and sweep what it supersedes.
@@ -129,7 +135,13 @@ class Lake:
         return manifest
 
     def write_table(
-        self, dataset: Dataset, run_id: str, contract: Table, rows: pa.Table, *, fingerprint: str,
+        self,
+        dataset: Dataset,
+        run_id: str,
+        contract: Table,
+        rows: pa.Table,
+        *,
+        fingerprint: str,
         facts: dict[str, Any] | None = None,
     ) -> Manifest:
         """Write a small table as one Parquet file and commit it."""
@@ -142,9 +154,7 @@ class Lake:
         entries = self.written(dataset, run_id, contract)
         return self.commit(dataset, run_id, entries, fingerprint=fingerprint, facts=facts)
 
-    def write_csv(
-        self, dataset: Dataset, run_id: str, rows: pa.Table, *, fingerprint: str
-    ) -> Manifest:
+    def write_csv(self, dataset: Dataset, run_id: str, rows: pa.Table, *, fingerprint: str) -> Manifest:
         """Write a small table as one CSV file with a header and commit it."""
         path = f"{dataset.folder}/run={run_id}/{dataset.name.rpartition('/')[2]}.csv"
         data = rows.to_pandas(integer_object_nulls=True).to_csv(index=False, lineterminator="\n").encode()
@@ -194,7 +204,9 @@ class Lake:
         if len(found) != len(expected):
             differences.append(f"{len(found)} columns, expected {len(expected)}")
         if differences:
-            raise PermanentFailure(f"{file.path} does not match the contract of {contract.name}: {'; '.join(differences)}.")
+            raise PermanentFailure(
+                f"{file.path} does not match the contract of {contract.name}: {'; '.join(differences)}."
+            )
         return Entry(self.store.uri(file.path), file.size, rows)
 
     def sweep(self, dataset: Dataset) -> list[str]:

@@ -41,7 +41,7 @@ class Manifest:
         return sum(entry.rows for entry in self.entries)
 
     @property
-    def bytes(self) -> int:
+    def size(self) -> int:
         """Length of all files in bytes."""
         return sum(entry.bytes for entry in self.entries)
 

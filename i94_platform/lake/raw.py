@@ -29,7 +29,7 @@ class Delivery:
     files: tuple[Stored, ...]
 
     @property
-    def bytes(self) -> int:
+    def size(self) -> int:
         """Length of all files in bytes."""
         return sum(file.size for file in self.files)
 

@@ -1,8 +1,8 @@
 """The arrivals' transform: the rules, and the rendering of the `immigration*.sql` files from the contracts.
 
 Here: how a delivered column becomes a typed one, which rules refuse a row, and the queries made of them. The queries
-read the relations `delivered` and `delivered_files` (see `engine`), the code lists `i94port`, `i94addr`, `i94mode`, `i94visa`, and `kept`
-and `repeated`, which the queries of those names define. Not here: running them.
+read the relations `delivered` and `delivered_files` (see `engine`), the code lists `i94port`, `i94addr`, `i94mode`,
+`i94visa`, and `kept` and `repeated`, which the queries of those names define. Not here: running them.
 """
 
 from dataclasses import dataclass
@@ -122,10 +122,16 @@ def _render(name: str, month: Month | None = None) -> Query:
         refused=any_of([rule.condition for rule in RULES]),
         reasons=",\n      ".join(f"CASE WHEN {rule.condition} THEN '{rule.reason}' END" for rule in RULES),
     )
-    values = {} if month is None else {
-        "year": month.year, "month": month.month,
-        "first_day": month.first_day, "next_first_day": month.next_first_day,
-    }
+    values = (
+        {}
+        if month is None
+        else {
+            "year": month.year,
+            "month": month.month,
+            "first_day": month.first_day,
+            "next_first_day": month.next_first_day,
+        }
+    )
     return Query(text, values)
 
 

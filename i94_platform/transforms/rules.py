@@ -34,7 +34,11 @@ class Rule:
 def rules(contract: Table, relation: str, kinds: Sequence[str] = KINDS, where: str = "") -> list[Rule]:
     """The rules of a contract over a relation, of these kinds; `where` is a condition that narrows it to a month."""
     scope = f"{relation} WHERE {where}" if where else relation
-    found = [*_row_rules(contract, scope, bool(where)), _key_rule(contract, scope), *_foreign_keys(contract, scope, bool(where))]
+    found = [
+        *_row_rules(contract, scope, bool(where)),
+        _key_rule(contract, scope),
+        *_foreign_keys(contract, scope, bool(where)),
+    ]
     return [rule for rule in found if rule.kind in kinds]
 
 
@@ -78,8 +82,11 @@ def _key_rule(contract: Table, scope: str) -> Rule:
     keys = ", ".join(f"`{name}`" for name in key_columns(contract))
     repeated = f"SELECT {keys}, count(*) AS times FROM {scope} GROUP BY {keys} HAVING count(*) > 1"
     return Rule(
-        "key_unique", keys.replace("`", ""), "each once",
-        f"SELECT count(*) AS broken FROM ({repeated}) AS repeated", f"{repeated} LIMIT 5",
+        "key_unique",
+        keys.replace("`", ""),
+        "each once",
+        f"SELECT count(*) AS broken FROM ({repeated}) AS repeated",
+        f"{repeated} LIMIT 5",
     )
 
 
@@ -94,19 +101,21 @@ def _foreign_keys(contract: Table, scope: str, narrowed: bool) -> list[Rule]:
                 f"FROM (SELECT `{col.name}` AS code, count(*) AS times FROM {test} GROUP BY `{col.name}`) AS used "
                 f"LEFT JOIN {parent} AS parent ON parent.`{code}` = used.code WHERE parent.`{code}` IS NULL"
             )
-            found.append(Rule(
-                "foreign_keys", col.name, f"in {parent}.{code}",
-                f"SELECT CAST(coalesce(sum(used.times), 0) AS BIGINT) AS broken {orphans}",
-                f"SELECT used.code AS `{col.name}`, used.times {orphans} ORDER BY used.times DESC LIMIT 5",
-            ))
+            found.append(
+                Rule(
+                    "foreign_keys",
+                    col.name,
+                    f"in {parent}.{code}",
+                    f"SELECT CAST(coalesce(sum(used.times), 0) AS BIGINT) AS broken {orphans}",
+                    f"SELECT used.code AS `{col.name}`, used.times {orphans} ORDER BY used.times DESC LIMIT 5",
+                )
+            )
     return found
 
 
 def count_all(found: Sequence[Rule], relation: str, where: str = "") -> tuple[str, list[Rule]]:
     """One query that counts every row rule in one scan: columns `r0`, `r1`, …; and the rules in that order."""
     by_row = [rule for rule in found if rule.kind in ("not_null", "allowed_values", "ranges")]
-    columns = [
-        f"coalesce(sum(CASE WHEN {rule.count} THEN 1 ELSE 0 END), 0) AS r{i}" for i, rule in enumerate(by_row)
-    ]
+    columns = [f"coalesce(sum(CASE WHEN {rule.count} THEN 1 ELSE 0 END), 0) AS r{i}" for i, rule in enumerate(by_row)]
     scope = f"{relation} WHERE {where}" if where else relation
     return f"SELECT {', '.join(['count(*) AS row_count', *columns])} FROM {scope}", by_row

@@ -71,7 +71,8 @@ def translate(spark_sql: str, dialect: str) -> str:
     return sqlglot.parse_one(spark_sql, read="spark").transform(_rewrite, dialect).sql(dialect)
 
 
-def _rewrite(node: exp.Expression, dialect: str) -> exp.Expression:
+def _rewrite(node: exp.Expr, dialect: str) -> exp.Expr:
+    import sqlglot
     from sqlglot import exp
 
     if dialect != "duckdb":
@@ -79,7 +80,10 @@ def _rewrite(node: exp.Expression, dialect: str) -> exp.Expression:
     # DuckDB's octet_length knows BLOB only; its strlen counts the bytes of a text
     if isinstance(node, exp.Anonymous) and node.name.lower() == "octet_length":
         return exp.Anonymous(this="strlen", expressions=node.expressions)
-    # DuckDB's rtrim removes every kind of blank, other engines' spaces only
-    if isinstance(node, exp.Trim) and not node.expression:
-        node.set("expression", exp.Literal.string(" "))
+    # DuckDB's rtrim removes every kind of blank, other engines' spaces only, and takes its time where there is none
+    if isinstance(node, exp.Trim) and node.args.get("position") == "TRAILING" and not node.expression:
+        text = node.this.transform(_rewrite, dialect).sql(dialect)
+        return sqlglot.parse_one(
+            f"CASE WHEN ends_with({text}, ' ') THEN rtrim({text}, ' ') ELSE {text} END", read="duckdb"
+        )
     return node

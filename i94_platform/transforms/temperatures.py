@@ -19,7 +19,9 @@ def countries() -> Query:
 def typed() -> Query:
     """The rows of the contract `world_temperature`."""
     columns = final_casts(world_temperature, {"iso3": "country_iso3.iso3"}, "typed")
-    return Query(template("temperatures").substitute(typed_rows=template("temperatures_typed").template, columns=columns))
+    return Query(
+        template("temperatures").substitute(typed_rows=template("temperatures_typed").template, columns=columns)
+    )
 
 
 def unreadable() -> Query:

@@ -141,7 +141,9 @@ class Warehouse(ABC):
             return []
         with self.transaction(purpose="read the ledger", read_only=True) as transaction:
             # a first load that failed leaves a warehouse without tables
-            if not transaction.execute(_LEDGER_EXISTS, {"schema": load_ledger.schema, "name": load_ledger.name}).num_rows:
+            if not transaction.execute(
+                _LEDGER_EXISTS, {"schema": load_ledger.schema, "name": load_ledger.name}
+            ).num_rows:
                 return []
             rows = transaction.execute(f"SELECT * FROM {load_ledger.fullname} ORDER BY table_name, partition_key")
         return [Loaded(**row) for row in rows.to_pylist()]
@@ -159,7 +161,12 @@ def _enter(transaction: Transaction, contract: Table, manifest: Manifest, run_id
     )
     now = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
     line = Loaded(
-        **key, manifest=manifest.address, fingerprint=manifest.fingerprint, run_id=run_id, loaded_rows=rows, loaded_at=now
+        **key,
+        manifest=manifest.address,
+        fingerprint=manifest.fingerprint,
+        run_id=run_id,
+        loaded_rows=rows,
+        loaded_at=now,
     )
     names = [c.name for c in load_ledger.columns]
     transaction.execute(

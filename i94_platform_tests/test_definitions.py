@@ -1,0 +1,212 @@
+"""Pins the assembled graph: what every asset carries, its names, and a snapshot of assets, checks, jobs and triggers.
+
+The snapshot makes a change of the graph a visible line of a diff. Refresh it after a change that is meant:
+    I94_UPDATE_SNAPSHOTS=1 .venv/bin/python -m pytest i94_platform_tests/test_definitions.py
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetNode
+from sqlalchemy import Table
+
+from i94_platform.build import build_definitions
+from i94_platform.contracts import LOOKUPS, REFERENCES, WAREHOUSE, immigration, immigration_quarantine
+from i94_platform.lake.raw import REFERENCE_FILES
+from i94_platform.settings import Settings
+
+SNAPSHOT = Path(__file__).parent / "snapshots" / "graph.json"
+UPDATE = os.environ.get("I94_UPDATE_SNAPSHOTS") == "1"
+"""Read before the environment is cleared."""
+
+LAYERS = ("raw", "lookup", "staged", "warehouse", "mart", "published")
+MONTHLY = {"raw/immigration", "staged/immigration", "staged/immigration_quarantine", "warehouse/immigration"}
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> dg.RepositoryDefinition:
+    return build_definitions(Settings(home=str(tmp_path_factory.mktemp("home")))).get_repository_def()
+
+
+def nodes(repository: dg.RepositoryDefinition) -> Iterator[tuple[str, BaseAssetNode]]:
+    graph = repository.asset_graph
+    for key in sorted(graph.get_all_asset_keys()):
+        yield key.to_user_string(), graph.get(key)
+
+
+def graph_of(repository: dg.RepositoryDefinition) -> dict[str, Any]:
+    """What the snapshot holds, in JSON values and a stable order."""
+    return {
+        "assets": {name: _asset(repository, node) for name, node in nodes(repository)},
+        "jobs": {job: _job(repository, job) for job in jobs(repository)},
+        "schedules": {s.name: {"cron": s.cron_schedule, "job": s.job_name} for s in repository.schedule_defs},
+        "sensors": {
+            s.name: {"type": s.sensor_type.value, "jobs": sorted(t.job_name for t in s.targets if t.job_name)}
+            for s in repository.sensor_defs
+        },
+    }
+
+
+def _asset(repository: dg.RepositoryDefinition, node: BaseAssetNode) -> dict[str, Any]:
+    checks = {key.name: repository.asset_graph.get_check_spec(key) for key in node.check_keys}
+    return {
+        "group": node.group_name,
+        "kinds": sorted(node.kinds),
+        "deps": sorted(key.to_user_string() for key in node.parent_keys),
+        "partitions": str(node.partitions_def) if node.partitions_def else None,
+        "checks": {name: "blocks" if spec.blocking else "warns" for name, spec in sorted(checks.items())},
+    }
+
+
+def jobs(repository: dg.RepositoryDefinition) -> list[str]:
+    """The jobs that people start by name."""
+    return sorted(job.name for job in repository.get_all_jobs() if not job.name.startswith("__"))
+
+
+def _job(repository: dg.RepositoryDefinition, name: str) -> dict[str, Any]:
+    job = repository.get_job(name)
+    checks = job.asset_layer.asset_graph.asset_check_keys
+    selected = {check for check in checks if job.asset_layer.get_op_output_handle(check)}
+    return {
+        "assets": sorted(key.to_user_string() for key in job.asset_layer.selected_asset_keys),
+        "checks": sorted(check.to_user_string() for check in selected),
+        "partitions": str(job.partitions_def) if job.partitions_def else None,
+        "executor": job.executor_def.name,
+    }
+
+
+def test_the_graph_is_the_one_of_the_snapshot(repository: dg.RepositoryDefinition) -> None:
+    now = json.dumps(graph_of(repository), indent=1) + "\n"
+    if UPDATE:
+        SNAPSHOT.parent.mkdir(exist_ok=True)
+        SNAPSHOT.write_text(now, "utf-8")
+    assert json.loads(now) == json.loads(SNAPSHOT.read_text("utf-8")), (
+        "the graph has changed; if that is meant, refresh the snapshot with I94_UPDATE_SNAPSHOTS=1 and commit it"
+    )
+
+
+def test_the_definitions_are_loadable_and_every_resource_that_is_asked_for_is_there(settings: Settings) -> None:
+    dg.Definitions.validate_loadable(build_definitions(settings))
+
+
+def test_building_the_definitions_makes_no_file(settings: Settings, home: Path) -> None:
+    build_definitions(settings).get_repository_def()
+    assert not home.exists()
+
+
+def test_an_override_replaces_a_resource_and_no_other(settings: Settings) -> None:
+    lake = object()
+    built, usual = build_definitions(settings, {"lake": lake}), build_definitions(settings)
+    assert built.resources is not None
+    assert usual.resources is not None
+    assert built.resources["lake"] is lake
+    assert built.resources.keys() == usual.resources.keys()
+    assert built.resources["warehouse"] == usual.resources["warehouse"]
+
+
+def test_only_resources_differ_between_deployments(settings: Settings) -> None:
+    elsewhere = settings.model_copy(update={"engine": "local[2]"})
+    one, other = (graph_of(build_definitions(s).get_repository_def()) for s in (settings, elsewhere))
+    for graph in (one, other):
+        for asset in graph["assets"].values():
+            del asset["kinds"]  # these tell which engine it is
+    assert one == other
+
+
+def test_an_asset_is_called_by_its_layer_and_its_name(repository: dg.RepositoryDefinition) -> None:
+    wrong = [name for name, _ in nodes(repository) if not re.fullmatch(rf"({'|'.join(LAYERS)})/[a-z][a-z0-9_]*", name)]
+    assert not wrong
+
+
+def test_an_asset_is_in_the_group_of_its_layer(repository: dg.RepositoryDefinition) -> None:
+    assert {name: node.group_name for name, node in nodes(repository)} == {
+        name: name.split("/")[0] for name, _ in nodes(repository)
+    }
+
+
+def test_an_asset_is_called_like_its_table(repository: dg.RepositoryDefinition) -> None:
+    by_layer: dict[str, set[str]] = {layer: set() for layer in LAYERS}
+    for name, _ in nodes(repository):
+        layer, table = name.split("/")
+        by_layer[layer].add(table)
+    assert by_layer["raw"] == {"immigration", *REFERENCE_FILES}
+    assert by_layer["lookup"] == {c.name for c in LOOKUPS}
+    assert by_layer["staged"] == {c.name for c in (*REFERENCES, immigration, immigration_quarantine)}
+    assert by_layer["warehouse"] == {c.name for c in WAREHOUSE}
+
+
+def test_every_asset_is_described(repository: dg.RepositoryDefinition) -> None:
+    described = {name: node.description or "" for name, node in nodes(repository)}
+    assert not [name for name, said in described.items() if not said.strip()]
+    for layer in LAYERS:
+        said = [text for name, text in described.items() if name.startswith(f"{layer}/")]
+        assert len(said) == len(set(said)), f"two assets of {layer} are described alike"
+
+
+def test_every_asset_that_we_make_has_an_owner_kinds_and_a_code_version(repository: dg.RepositoryDefinition) -> None:
+    made = {name: node for name, node in nodes(repository) if node.is_materializable}
+    assert {name.split("/")[0] for name in made} >= {"lookup", "staged", "warehouse"}
+    assert not [name for name, node in made.items() if not (node.owners and node.kinds and node.code_version)]
+
+
+def test_what_lands_is_observed_and_never_made(repository: dg.RepositoryDefinition) -> None:
+    raw = [node for name, node in nodes(repository) if name.startswith("raw/")]
+    assert raw
+    assert all(node.is_observable and not node.is_materializable for node in raw)
+
+
+def test_every_monthly_asset_has_the_same_months_and_no_other_asset_has_any(settings: Settings) -> None:
+    later = settings.model_copy(update={"first_month": "2016-03"})
+    found = {
+        name: node.partitions_def
+        for name, node in nodes(build_definitions(later).get_repository_def())
+        if node.partitions_def is not None and name.split("/")[0] not in ("mart", "published")
+    }
+    assert set(found) == MONTHLY
+    assert len({str(months) for months in found.values()}) == 1
+    assert found["staged/immigration"].get_first_partition_key() == "2016-03"
+
+
+def test_a_backfill_runs_once_a_month(repository: dg.RepositoryDefinition) -> None:
+    for name, node in nodes(repository):
+        policy = node.backfill_policy
+        assert policy is None or policy.max_partitions_per_run == 1, name
+
+
+@pytest.mark.parametrize("contract", WAREHOUSE, ids=lambda contract: contract.name)
+def test_a_table_is_loaded_after_the_tables_that_it_refers_to(repository: dg.RepositoryDefinition, contract: Table) -> None:
+    node = repository.asset_graph.get(dg.AssetKey(["warehouse", contract.name]))
+    parents = {key.to_user_string() for key in node.parent_keys}
+    referred = {f"warehouse/{key.column.table.name}" for c in contract.columns for key in c.foreign_keys}
+    assert referred <= parents, "a load refuses orphans, so the order must hold in every run"
+
+
+def test_the_fact_refers_to_the_lookups_and_the_dimensions() -> None:
+    referred = {key.column.table.name for c in immigration.columns for key in c.foreign_keys}
+    assert referred == {"i94port", "i94mode", "i94addr", "i94visa", "country", "calendar"}
+
+
+def test_a_month_is_one_job_with_all_its_blocking_checks(repository: dg.RepositoryDefinition) -> None:
+    job = _job(repository, "month")
+    assert set(job["assets"]) >= MONTHLY
+    graph = graph_of(repository)["assets"]
+    for name in MONTHLY:
+        blocking = {f"{name}:{check}" for check, what in graph[name]["checks"].items() if what == "blocks"}
+        assert blocking <= set(job["checks"])
+
+
+def test_the_two_jobs_cover_the_graph_up_to_the_warehouse(repository: dg.RepositoryDefinition) -> None:
+    covered = {name for job in ("reference", "month") for name in _job(repository, job)["assets"]}
+    assert covered >= {name for name, _ in nodes(repository) if name.split("/")[0] in LAYERS[:4]}
+
+
+def test_jobs_run_in_one_process(repository: dg.RepositoryDefinition) -> None:
+    assert {_job(repository, name)["executor"] for name in jobs(repository)} == {"in_process"}
