@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from decimal import Decimal
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
@@ -21,6 +22,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 from rich.logging import RichHandler
+from rich.markup import escape
 from rich.table import Table
 
 from i94_platform.failures import PermanentFailure, PlatformFailure
@@ -112,7 +114,7 @@ def main() -> None:
     try:
         app()
     except PlatformFailure as failure:
-        err.print(f"[red]{type(failure).__name__}[/red]: {failure}", highlight=False, soft_wrap=True)
+        err.print(f"[red]{type(failure).__name__}[/red]: {escape(str(failure))}", highlight=False, soft_wrap=True)
         sys.exit(2 if isinstance(failure, PermanentFailure) else 1)
 
 
@@ -139,23 +141,23 @@ def run(month: Months = None, from_: From = None, to: To = None, select: Select 
 
     Examples: [bold]i94 run[/bold] · [bold]i94 run -m 2016-04[/bold] · [bold]i94 run --from 2016-01 --to 2016-12[/bold]
     """
-    from i94_platform.automation import runs
+    from i94_platform.automation import history, runs
 
     platform = _platform()
     asked = _asked_months(month or [], from_, to)
-    with runs.instance(platform.settings.dagster_home) as history, _steps() as steps:
+    with history.instance(platform.settings.dagster_home) as opened, _steps() as steps:
         due = runs.plan(
             platform.raw,
             platform.lake,
             platform.warehouse,
-            history,
+            opened,
             asked=asked,
             first_month=Month.parse(platform.settings.first_month),
             last_month=_last_month(platform.settings),
         )
         for note in due.notes:
-            err.print(note, style="yellow")
-        outcomes = _run_all(platform, due, history, select or [], steps)
+            err.print(escape(note), style="yellow")
+        outcomes = _run_all(platform, due, opened, select or [], steps)
     if not outcomes:
         out.print("Nothing to do: every delivered month is loaded in its newest content.")
         return
@@ -165,7 +167,7 @@ def run(month: Months = None, from_: From = None, to: To = None, select: Select 
 
 
 def _run_all(
-    platform: Platform, due: Any, history: dg.DagsterInstance, select: Sequence[str], steps: Any
+    platform: Platform, due: Any, opened: dg.DagsterInstance, select: Sequence[str], steps: Any
 ) -> list[Outcome]:
     from i94_platform.automation import runs
     from i94_platform.lake.raw import landed
@@ -184,7 +186,7 @@ def _run_all(
             tags[runs.INPUTS_TAG] = json.dumps(runs.reference_versions(landed(platform.raw.list()), platform.raw))
         name = month.key if month else "reference"
         outcomes.append(
-            runs.run_job(job, history, month=month, tags=tags, on_step=lambda *step, name=name: steps(name, *step))
+            runs.run_job(job, opened, month=month, tags=tags, on_step=lambda *step, name=name: steps(name, *step))
         )
         if month is None and not outcomes[-1].succeeded:
             break  # the months would be encoded with lists that failed
@@ -268,9 +270,9 @@ def _print_outcomes(outcomes: Sequence[Outcome]) -> None:
     for o in outcomes:
         name = o.month or o.job
         for told in (*o.errors, *o.failed_checks):
-            err.print(f"[red]{name}[/red] {told}", highlight=False, soft_wrap=True)
+            err.print(f"[red]{name}[/red] {escape(told)}", highlight=False, soft_wrap=True)
         for told in o.warnings:
-            err.print(f"[yellow]{name}[/yellow] {told}", highlight=False, soft_wrap=True)
+            err.print(f"[yellow]{name}[/yellow] {escape(told)}", highlight=False, soft_wrap=True)
         if not o.succeeded:
             retry = f"i94 run --month {o.month}" if o.month else "i94 run"
             err.print(f"{name}: what was loaded before is unchanged. When it is mended: {retry}", highlight=False)
@@ -279,14 +281,14 @@ def _print_outcomes(outcomes: Sequence[Outcome]) -> None:
 @app.command()
 def status() -> None:
     """Months and what each layer holds of them: rows, quarantined, checks, when."""
-    from i94_platform.automation import runs
+    from i94_platform.automation import history
     from i94_platform.automation.status import month_statuses
 
     platform = _platform()
-    with runs.instance(platform.settings.dagster_home) as history:
-        statuses = month_statuses(platform.raw, platform.lake, platform.warehouse, history)
+    with history.instance(platform.settings.dagster_home) as opened:
+        statuses = month_statuses(platform.raw, platform.lake, platform.warehouse, opened)
     if not statuses:
-        out.print(f"No months yet. Deliveries are looked for under {platform.settings.raw}.")
+        out.print(f"No months yet. Deliveries are looked for under {escape(platform.settings.raw)}.")
         return
     table = Table("month", "delivered MB", "staged", "quarantined", "loaded", "checks", "last run", "loaded at (UTC)")
     for s in statuses:
@@ -307,6 +309,9 @@ def query(
     import duckdb
 
     try:
+        # a database opened to be read would still let COPY write files
+        if [statement.type for statement in duckdb.extract_statements(sql)] != [duckdb.StatementType.SELECT]:
+            raise PermanentFailure("A query is one SELECT statement (or SHOW, DESCRIBE, SUMMARIZE); nothing was run.")
         rows = _platform().warehouse.query(sql)
     except duckdb.Error as error:
         raise PermanentFailure(f"The warehouse refused the query: {error}") from None
@@ -317,14 +322,24 @@ def _print_rows(rows: pa.Table, format_: Format) -> None:
     if format_ is Format.csv:
         rows.to_pandas(integer_object_nulls=True).to_csv(sys.stdout, index=False)
     elif format_ is Format.json:
-        sys.stdout.write(rows.to_pandas(integer_object_nulls=True).to_json(orient="records", date_format="iso") + "\n")
+        import json
+
+        json.dump(rows.to_pylist(), sys.stdout, default=_json)
+        sys.stdout.write("\n")
     else:
-        table = Table(*rows.column_names)
-        for row in rows.slice(0, 1000).to_pylist():
-            table.add_row(*("" if value is None else str(value) for value in row.values()))
+        table = Table(*map(escape, rows.column_names))
+        for row in zip(*(column.to_pylist() for column in rows.slice(0, 1000).columns), strict=True):
+            table.add_row(*("" if value is None else escape(str(value)) for value in row))
         out.print(table)
         if rows.num_rows > 1000:
             err.print(f"The first 1,000 of {rows.num_rows:,} rows; --format csv prints all.")
+
+
+def _json(value: Any) -> Any:
+    """What JSON has no type for: sums are decimals, all others (dates, times) are written as text."""
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    return str(value)
 
 
 @app.command()
@@ -346,7 +361,7 @@ def sample(
             err.print(f"{name}  {total:,} rows" if total > 1 else name, highlight=False)
 
     written = write_sample(out_, first=from_, last=to, rows=rows, seed=seed, on_progress=told)
-    out.print(f"{len(written)} files in {out_}", highlight=False)
+    out.print(f"{len(written)} files in {escape(str(out_))}", highlight=False)
 
 
 @app.command()
@@ -365,7 +380,7 @@ def create_tables() -> None:
     """Create the schema and the tables that are not there yet; doing it again changes nothing."""
     platform = _platform()
     platform.warehouse.create()
-    out.print(f"The tables are in {platform.warehouse.address}", highlight=False)
+    out.print(f"The tables are in {escape(platform.warehouse.address)}", highlight=False)
 
 
 @app.command()
@@ -396,7 +411,7 @@ def doctor() -> None:
     findings = list(examine(platform.settings, platform.raw, platform.warehouse))
     for finding in findings:
         mark = "[green]✓[/green]" if finding.fine else "[red]✗[/red]"
-        out.print(f"{mark} {finding.subject:<14} {finding.told}", highlight=False, soft_wrap=True)
+        out.print(f"{mark} {finding.subject:<14} {escape(finding.told)}", highlight=False, soft_wrap=True)
     if not all(finding.fine for finding in findings):
         raise typer.Exit(1)
 
@@ -404,7 +419,7 @@ def doctor() -> None:
 @app.command()
 def dev(port: Annotated[int, typer.Option(help="Port of the lineage UI on 127.0.0.1.")] = 3000) -> None:
     """Serve the lineage UI with the daemon, over the history that the command line writes. One Ctrl-C stops all."""
-    from i94_platform.automation.runs import prepare_home
+    from i94_platform.automation.history import prepare_home
 
     settings = Settings.from_env()
     prepare_home(settings.dagster_home)

@@ -9,15 +9,14 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
 from i94_platform.assets.staged import month_version
+from i94_platform.automation.history import PID_TAG, run_held_open
 from i94_platform.automation.jobs import MONTH_JOB, REFERENCE_JOB
 from i94_platform.contracts import DIMENSIONS, LOOKUPS, REFERENCES
 from i94_platform.failures import PermanentFailure
@@ -27,44 +26,9 @@ from i94_platform.lake.store import Store
 from i94_platform.partitions import Month
 from i94_platform.warehouse.base import Warehouse
 
-PID_TAG, INPUTS_TAG = "i94/pid", "i94/inputs"
+INPUTS_TAG = "i94/inputs"
+"""What a reference run read: the data version of each file, as JSON."""
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-_INSTANCE_CONFIG = "# The embedded instance: history in SQLite files beside this one.\ntelemetry:\n  enabled: false\n"
-
-
-@contextmanager
-def instance(home: Path) -> Iterator[dg.DagsterInstance]:
-    """The persistent Dagster instance in a folder, made on first use; runs that a killed process left are closed."""
-    prepare_home(home)
-    with dg.DagsterInstance.from_config(str(home)) as opened:
-        _close_orphans(opened)
-        yield opened
-
-
-def prepare_home(home: Path) -> None:
-    """Make the instance's folder with its configuration, unless it is there."""
-    home.mkdir(parents=True, exist_ok=True)
-    if not (home / "dagster.yaml").exists():
-        (home / "dagster.yaml").write_text(_INSTANCE_CONFIG)
-
-
-def _close_orphans(opened: dg.DagsterInstance) -> None:
-    """Runs of command lines that were killed would stand as running for ever."""
-    for run in opened.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.NOT_STARTED])):
-        pid = run.tags.get(PID_TAG)
-        if pid and not Path(f"/proc/{pid}").exists() and not _alive(int(pid)):
-            opened.report_run_failed(run, message="The process that ran this was ended from outside.")
-            opened.event_log_storage.free_concurrency_slots_for_run(run.run_id)
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 @dataclass
@@ -170,13 +134,14 @@ def run_job(
     )
     outcome.run_id = run.run_id
     total, done = len(create_execution_plan(InMemoryJob(job), run_config=_QUIET).step_keys_to_execute), 0
-    for event in execute_run_iterator(InMemoryJob(job), run, history):
-        if event.event_type == dg.DagsterEventType.STEP_START:
-            on_step(str(event.step_key), done, total)
-        elif event.is_step_success or event.is_step_failure or event.is_step_skipped:
-            done += 1
-            on_step("", done, total)
-        _note(event, outcome)
+    with run_held_open(history, run.run_id):
+        for event in execute_run_iterator(InMemoryJob(job), run, history):
+            if event.event_type == dg.DagsterEventType.STEP_START:
+                on_step(str(event.step_key), done, total)
+            elif event.is_step_success or event.is_step_failure or event.is_step_skipped:
+                done += 1
+                on_step("", done, total)
+            _note(event, outcome)
     outcome.seconds = time.monotonic() - started
     return outcome
 

@@ -5,6 +5,7 @@ Here: every rendering, from one table of types. Not here: a second copy of any s
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import BigInteger, Boolean, Column, Date, Double, Integer, String, Table
@@ -80,6 +81,7 @@ def _is_tag(value: str) -> bool:
     return len(value) <= 63 and all(ch.isalnum() or ch in "-_." for ch in value)
 
 
+@cache
 def ddl(contract: Table, dialect: str) -> str:
     """`CREATE TABLE IF NOT EXISTS` in the dialect `duckdb` or `redshift`, without a closing semicolon.
 
@@ -95,6 +97,7 @@ def create_schema(name: str, dialect: str) -> str:
     return str(CreateSchema(name, if_not_exists=True).compile(dialect=_dialect(dialect)))
 
 
+@cache
 def _dialect(name: str) -> Dialect:
     if name == "duckdb":
         import duckdb_engine

@@ -115,8 +115,8 @@ def _kind(type_: pa.DataType) -> str:
 
 def _expressions(physical: dict[str, str]) -> dict[str, str]:
     """Casts to the delivered contract's types, as both engines write them; no-ops for the usual file."""
-    casts = {name: f"CAST({name} AS {'DOUBLE' if name in NUMBERS else 'VARCHAR(65535)'})" for name in NAMES}
-    return casts | {"unreadable": "unreadable" if "unreadable" in physical else "CAST(NULL AS VARCHAR(65535))"}
+    casts = {name: f"CAST({name} AS {'DOUBLE' if name in NUMBERS else 'STRING'})" for name in NAMES}
+    return casts | {"unreadable": "unreadable" if "unreadable" in physical else "CAST(NULL AS STRING)"}
 
 
 def _convert(raw: Store, file: Stored, lake: Store, path: str) -> None:
@@ -237,5 +237,5 @@ def prepare_text(delivery: Delivery, raw: Store, lake: Store, folder: str, heade
         raise PermanentFailure(
             f"{file.path} can't be read as CSV: {error}. Ask for it to be delivered again."
         ) from error
-    columns = {name: f"CAST({name} AS VARCHAR(65535))" for name in headers}
+    columns = {name: f"CAST({name} AS STRING)" for name in headers}
     return Readable((FileGroup({lake.uri(path): file.path}, columns),), rows, extra)

@@ -113,8 +113,9 @@ def _cast(text: Series[str], column: Column[Any], where: str) -> Series[Any]:
 def _check_text(text: Series[str], column: Column[Any], where: str) -> Series[Any]:
     limit, allowed = text_limit(column), column.info["allowed"]
     if limit is not None:
-        size = text.dropna().map(lambda value: len(value.encode("utf-8")))
-        refuse(size > limit, text, where, f"is longer than the {limit} bytes that the contract allows")
+        suspects = text[text.str.len().fillna(0) > limit // 4]  # a character has four bytes at most
+        size = suspects.map(lambda value: len(value.encode("utf-8")))
+        refuse(size > limit, suspects, where, f"is longer than the {limit} bytes that the contract allows")
     if allowed:
         refuse(~text.isin(allowed) & text.notna(), text, where, f"is none of {', '.join(map(str, allowed))}")
     return text

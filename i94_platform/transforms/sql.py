@@ -50,12 +50,13 @@ def final_casts(contract: Table, expressions: Mapping[str, str], default: str) -
 def date_of_digits(text: str, *, year: int, month: int, day: int) -> str:
     """A DATE from a text of eight digits, given where its parts start; null for any other text and for no date.
 
-    The digits are tested, since engines differ in what else they read as a date. This is the cheapest way on both.
+    The digits are tested, since engines differ in what else they read as a date; the year 0 is none in Python. This is
+    the cheapest way on both.
     """
-    parts = ", ".join(f"substr({text}, {start}, {size})" for start, size in ((year, 4), (month, 2), (day, 2)))
-    # the length too, since a regular expression of Java's ends before a newline
-    digits = f"length({text}) = 8 AND {text} RLIKE '^[0-9]{{8}}$'"
-    return f"CASE WHEN {digits} THEN try_cast(concat_ws('-', {parts}) AS DATE) END"
+    parts = [f"substr({text}, {start}, {size})" for start, size in ((year, 4), (month, 2), (day, 2))]
+    # the length too, since Java lets the end of a pattern be before a newline
+    digits = f"length({text}) = 8 AND {text} RLIKE '^[0-9]{{8}}$' AND {parts[0]} <> '0000'"
+    return f"CASE WHEN {digits} THEN try_cast(concat_ws('-', {', '.join(parts)}) AS DATE) END"
 
 
 def any_of(conditions: Iterable[str]) -> str:

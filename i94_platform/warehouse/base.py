@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-_LEDGER_EXISTS = "SELECT table_name FROM information_schema.tables WHERE table_schema = :schema AND table_name = :name"
+_TABLES = "SELECT table_name FROM information_schema.tables WHERE table_schema = :schema"
 
 
 @dataclass(frozen=True)
@@ -95,8 +95,9 @@ class Warehouse(ABC):
         month = Month.parse(manifest.partition) if manifest.partition else None
         what = f"{contract.schema}.{contract.name} {manifest.partition}".strip()
         with self.transaction(purpose=f"load {what}") as transaction:
-            for statement in self.statements():
-                transaction.execute(statement)
+            if not _tables(transaction) >= _CONTRACTED:
+                for statement in self.statements():
+                    transaction.execute(statement)
             condition, values = of_month(month)
             where = f" WHERE {condition}" if condition else ""
             transaction.execute(f"DELETE FROM {contract.fullname}{where}", values)
@@ -141,12 +142,19 @@ class Warehouse(ABC):
             return []
         with self.transaction(purpose="read the ledger", read_only=True) as transaction:
             # a first load that failed leaves a warehouse without tables
-            if not transaction.execute(
-                _LEDGER_EXISTS, {"schema": load_ledger.schema, "name": load_ledger.name}
-            ).num_rows:
+            if load_ledger.name not in _tables(transaction):
                 return []
             rows = transaction.execute(f"SELECT * FROM {load_ledger.fullname} ORDER BY table_name, partition_key")
         return [Loaded(**row) for row in rows.to_pylist()]
+
+
+_CONTRACTED = {table.name for table in (*WAREHOUSE, load_ledger)}
+
+
+def _tables(transaction: Transaction) -> set[str]:
+    """The names of the tables that are there."""
+    rows = transaction.execute(_TABLES, {"schema": load_ledger.schema}).to_pylist()
+    return {row["table_name"] for row in rows}
 
 
 def of_month(month: Month | None) -> tuple[str, dict[str, int]]:

@@ -1,0 +1,90 @@
+"""The persistent Dagster instance of the embedded deployment: where runs, events and checks are remembered.
+
+Here: making it, opening it, closing what killed processes left open, and keeping its SQLite files cheap to write.
+Not here: launching runs, and the instances of production, which their own `dagster.yaml` describes.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+PID_TAG = "i94/pid"
+"""The process that executes a run; its absence tells a killed run from a running one."""
+
+_CONFIG = "# The embedded instance: history in SQLite files beside this one.\ntelemetry:\n  enabled: false\n"
+
+
+def prepare_home(home: Path) -> None:
+    """Make the instance's folder with its configuration, unless it is there."""
+    home.mkdir(parents=True, exist_ok=True)
+    if not (home / "dagster.yaml").exists():
+        (home / "dagster.yaml").write_text(_CONFIG)
+
+
+@contextmanager
+def instance(home: Path) -> Iterator[dg.DagsterInstance]:
+    """The instance in a folder, made on first use; runs that a killed process left are closed as failed."""
+    prepare_home(home)
+    _sync_less()
+    with dg.DagsterInstance.from_config(str(home)) as opened, ExitStack() as held:
+        for path in (home / "history").rglob("*.db"):
+            if path.name in ("index.db", "runs.db"):
+                held.enter_context(held_open(path))
+        _close_orphans(opened)
+        yield opened
+
+
+@contextmanager
+def held_open(path: Path) -> Iterator[None]:
+    """Keep a connection to a SQLite file. Dagster opens one per event, and the last to close rewrites the whole log."""
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        yield
+
+
+@contextmanager
+def run_held_open(opened: dg.DagsterInstance, run_id: str) -> Iterator[None]:
+    """The same for the file of one run's events, where the instance keeps such files."""
+    path = Path(opened.root_directory, "history", "runs", f"{run_id}.db")
+    with held_open(path) if path.exists() else nullcontext():
+        yield
+
+
+def _sync_less() -> None:
+    """Let SQLite wait for the disk at checkpoints only: a killed process loses nothing, a power cut the last events."""
+    from sqlalchemy import Engine, event
+
+    if not event.contains(Engine, "connect", _on_connect):
+        event.listen(Engine, "connect", _on_connect)
+
+
+def _on_connect(connection: Any, _record: Any) -> None:
+    if isinstance(connection, sqlite3.Connection):
+        connection.execute("PRAGMA synchronous = NORMAL")
+
+
+def _close_orphans(opened: dg.DagsterInstance) -> None:
+    """Runs of command lines that were killed would stand as running for ever."""
+    unfinished = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.NOT_STARTED]
+    for run in opened.get_runs(dg.RunsFilter(statuses=unfinished)):
+        pid = run.tags.get(PID_TAG)
+        if pid and not _alive(int(pid)):
+            opened.report_run_failed(run, message="The process that ran this was ended from outside.")
+            opened.event_log_storage.free_concurrency_slots_for_run(run.run_id)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -1,0 +1,204 @@
+"""Delivered arrivals made for tests: a good row, what dirt does to it by hand, and generated deliveries.
+
+Here: rows of April 2016 and the reasons for which the dirty ones must be refused, written from the meaning of the
+contract. Not here: the SQL that comes to the same result, and running it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pyarrow as pa
+from hypothesis import strategies as st
+
+from i94_platform.contracts import delivered_immigration
+from i94_platform.contracts.render import arrow_schema
+from i94_platform.partitions import Month
+
+APRIL = Month(2016, 4)
+FIRST_DAY = 20_545
+"""2016-04-01 in days since 1960-01-01."""
+
+NAN, INFINITY = float("nan"), float("inf")
+Row = Mapping[str, Any]
+
+GOOD: dict[str, Any] = {
+    "cicid": 1.0, "i94yr": 2016.0, "i94mon": 4.0, "i94cit": 148.0, "i94res": 112.0, "i94port": "NYC",
+    "arrdate": FIRST_DAY + 4.0, "i94mode": 1.0, "i94addr": "NY", "depdate": FIRST_DAY + 11.0, "i94bir": 41.0,
+    "i94visa": 2.0, "count": 1.0, "dtadfile": "20160405", "visapost": "BRN", "occup": None, "entdepa": "G",
+    "entdepd": "O", "entdepu": None, "matflag": "M", "biryear": 1975.0, "dtaddto": "07032016", "gender": "F",
+    "insnum": None, "airline": "LH", "admnum": 55_780_468_433.0, "fltno": "00400", "visatype": "WT",
+}  # fmt: skip
+
+REFUSED: tuple[tuple[Row, str], ...] = (
+    ({"cicid": None}, "null_key"),
+    ({"i94yr": None}, "null_key"),
+    ({"i94mon": None}, "null_key"),
+    ({"i94yr": None, "i94mon": 5.0}, "null_key; other_month"),
+    ({"i94yr": 2015.0}, "other_month"),
+    ({"i94mon": 5.0}, "other_month"),
+    ({"i94yr": 2015.0, "arrdate": None}, "other_month"),
+    ({"arrdate": None}, "arrival_outside_month"),
+    ({"arrdate": FIRST_DAY - 1.0}, "arrival_outside_month"),
+    ({"arrdate": FIRST_DAY + 30.0}, "arrival_outside_month"),
+    ({"arrdate": 0.0}, "arrival_outside_month"),
+    ({"i94visa": None}, "unlisted:i94visa"),
+    ({"i94visa": 7.0}, "unlisted:i94visa"),
+    ({"i94visa": -0.0}, "unlisted:i94visa"),
+    # numbers that the type can't hold: the engines disagree on each of them, if one lets them
+    ({"cicid": 7.5}, "uncastable:cicid"),
+    ({"cicid": NAN}, "uncastable:cicid"),
+    ({"i94yr": 2015.6}, "uncastable:i94yr"),
+    ({"i94mon": 4.4}, "uncastable:i94mon"),
+    ({"i94cit": 2.0**31}, "uncastable:i94cit"),
+    ({"i94res": -(2.0**31) - 1}, "uncastable:i94res"),
+    ({"arrdate": FIRST_DAY + 29.6}, "uncastable:arrdate"),
+    ({"arrdate": NAN}, "uncastable:arrdate"),
+    ({"arrdate": -1.0}, "uncastable:arrdate"),
+    ({"i94mode": 0.5}, "uncastable:i94mode"),
+    ({"depdate": 1e300}, "uncastable:depdate"),
+    ({"depdate": NAN}, "uncastable:depdate"),
+    ({"depdate": -INFINITY}, "uncastable:depdate"),
+    ({"depdate": FIRST_DAY + 0.5}, "uncastable:depdate"),
+    ({"depdate": 2_936_550.0}, "uncastable:depdate"),
+    ({"i94bir": 32.5}, "uncastable:i94bir"),
+    ({"i94bir": INFINITY}, "uncastable:i94bir"),
+    ({"i94visa": 3.5}, "uncastable:i94visa"),
+    ({"count": 2_147_483_647.5}, "uncastable:count"),
+    ({"biryear": -INFINITY}, "uncastable:biryear"),
+    ({"admnum": 1e300}, "uncastable:admnum"),
+    ({"admnum": 2.0**63}, "uncastable:admnum"),
+    ({"admnum": 0.1}, "uncastable:admnum"),
+    # eight digits that are a date, or nothing
+    ({"dtadfile": "2016ABCD"}, "uncastable:dtadfile"),
+    ({"dtadfile": "20160431"}, "uncastable:dtadfile"),
+    ({"dtadfile": "20161301"}, "uncastable:dtadfile"),
+    ({"dtadfile": "00000101"}, "uncastable:dtadfile"),
+    ({"dtadfile": "2016-4-1"}, "uncastable:dtadfile"),
+    ({"dtadfile": "2016041T"}, "uncastable:dtadfile"),
+    ({"dtadfile": "2016041\n"}, "uncastable:dtadfile"),
+    ({"dtadfile": " 0160401"}, "uncastable:dtadfile"),
+    ({"dtadfile": "-0160401"}, "uncastable:dtadfile"),
+    ({"dtadfile": "201604"}, "uncastable:dtadfile"),
+    ({"dtadfile": "2016040100"}, "uncastable:dtadfile"),
+    ({"dtadfile": "٢٠١٦٠٤٠١"}, "uncastable:dtadfile"),
+    ({"dtadfile": "\u00a0"}, "uncastable:dtadfile"),
+    # bytes count, not characters
+    ({"i94port": "NYCX"}, "uncastable:i94port"),
+    ({"i94port": "ÄÖ"}, "uncastable:i94port"),
+    ({"i94addr": "N\u00a0"}, "uncastable:i94addr"),
+    ({"visapost": "BERLIN OH"}, "uncastable:visapost"),
+    ({"occup": "ÄÄÄÄÄ"}, "uncastable:occup"),
+    ({"entdepa": "ABCDE"}, "uncastable:entdepa"),
+    ({"entdepd": "ABCDE"}, "uncastable:entdepd"),
+    ({"entdepu": "  ABC"}, "uncastable:entdepu"),
+    ({"matflag": "é"}, "uncastable:matflag"),
+    ({"dtaddto": "12345678901234567"}, "uncastable:dtaddto"),
+    ({"gender": "FEMALE"}, "uncastable:gender"),
+    ({"insnum": "日本語日本語"}, "uncastable:insnum"),
+    ({"airline": "LUFTHANSA"}, "uncastable:airline"),
+    ({"fltno": "12345678901234567"}, "uncastable:fltno"),
+    ({"visatype": "WT\u00a0\u00a0"}, "uncastable:visatype"),
+    # every reason of a row is told
+    (
+        {"cicid": None, "i94mon": 3.0, "i94visa": 9.0, "i94bir": NAN, "gender": "XX"},
+        "null_key; other_month; unlisted:i94visa; uncastable:i94bir; uncastable:gender",
+    ),
+)
+"""What is wrong with a row, and the reasons in the quarantine."""
+
+DAY = "2016-04-05"
+ACCEPTED: tuple[tuple[Row, Row], ...] = (
+    ({}, {}),
+    ({"arrdate": FIRST_DAY + 0.0}, {"arrdate": "2016-04-01", "stay_days": 11}),
+    ({"arrdate": FIRST_DAY + 29.0}, {"arrdate": "2016-04-30", "stay_days": -18}),
+    ({"i94cit": None, "i94res": 999_999.0}, {"i94cit": None, "i94res": 999_999}),
+    ({"i94cit": -0.0}, {"i94cit": 0}),
+    ({"i94bir": -3.0}, {"i94bir": -3}),
+    ({"i94bir": -(2.0**31), "biryear": 2.0**31 - 1}, {"i94bir": -(2**31), "biryear": 2**31 - 1}),
+    ({"admnum": 99_915_565_930.0}, {"admnum": 99_915_565_930}),
+    ({"admnum": -(2.0**63)}, {"admnum": -(2**63)}),
+    ({"admnum": 2.0**63 - 1024}, {"admnum": 2**63 - 1024}),
+    ({"depdate": None}, {"depdate": None, "stay_days": None}),
+    ({"depdate": 0.0}, {"depdate": "1960-01-01", "stay_days": -20_549}),
+    ({"depdate": 2_936_549.0}, {"depdate": "9999-12-31", "stay_days": 2_916_000}),
+    ({"dtadfile": None}, {"dtadfile": None}),
+    ({"dtadfile": ""}, {"dtadfile": None}),
+    ({"dtadfile": "        "}, {"dtadfile": None}),
+    ({"dtadfile": "20160405  "}, {}),
+    ({"dtadfile": "20160229"}, {"dtadfile": "2016-02-29"}),
+    ({"dtadfile": "00010101"}, {"dtadfile": "0001-01-01"}),
+    # codes: unlisted ones and missing ones have a home, except a missing mode
+    ({"i94port": "ZZZ"}, {"i94port": "XXX"}),
+    ({"i94port": "nyc"}, {"i94port": "XXX"}),
+    ({"i94port": None, "i94addr": None, "i94mode": None}, {"i94port": "XXX", "i94addr": "99", "i94mode": None}),
+    ({"i94port": "   ", "i94addr": ""}, {"i94port": "XXX", "i94addr": "99"}),
+    ({"i94port": "NYC ", "i94addr": "NY "}, {}),
+    ({"i94port": " NY"}, {"i94port": "XXX"}),
+    ({"i94addr": ".C", "i94mode": 7.0}, {"i94addr": "99", "i94mode": 9}),
+    # texts: trailing spaces go, other blanks stay, blank is missing
+    ({"airline": "LH   ", "fltno": " 7 "}, {"airline": "LH", "fltno": " 7"}),
+    ({"visapost": "", "occup": "  ", "insnum": "WALKIN"}, {"visapost": None, "occup": None, "insnum": "WALKIN"}),
+    ({"insnum": "Ñandú \u00a0"}, {"insnum": "Ñandú \u00a0"}),
+    ({"airline": "日本"}, {"airline": "日本"}),
+    ({"insnum": "a\tb\n"}, {"insnum": "a\tb\n"}),
+    ({"fltno": "'; DROP"}, {"fltno": "'; DROP"}),
+    ({"gender": None, "matflag": None}, {"gender": None, "matflag": None}),
+    # the end of the admission
+    ({"dtaddto": "D/S"}, {"dtaddto": "D/S", "admitted_until": None, "duration_of_status": True}),
+    ({"dtaddto": "d/s"}, {"dtaddto": "d/s", "admitted_until": None}),
+    ({"dtaddto": "D/S  "}, {"dtaddto": "D/S", "admitted_until": None, "duration_of_status": True}),
+    ({"dtaddto": None}, {"dtaddto": None, "admitted_until": None}),
+    ({"dtaddto": "7202016"}, {"dtaddto": "7202016", "admitted_until": "2016-07-20"}),
+    ({"dtaddto": "07202016 "}, {"dtaddto": "07202016", "admitted_until": "2016-07-20"}),
+    ({"dtaddto": "12319999"}, {"dtaddto": "12319999", "admitted_until": "9999-12-31"}),
+    *(
+        ({"dtaddto": text}, {"dtaddto": text.rstrip(" "), "admitted_until": None})
+        for text in (
+            "06 02002", "10 02003", "/   183D", "183", "02302016", "13012016", "01010000", "00000000", "0401+016",
+            "0401-016", "04 12016", "4/1/2016", "0401 016", "401201T", "2016-4-1", "720201", "072020160", "é202016",
+        )
+    ),
+)  # fmt: skip
+"""What is odd about a row, and how it differs from the good one once staged."""
+
+STAGED_GOOD: dict[str, Any] = {
+    **GOOD,
+    **{name: int(value) for name, value in GOOD.items() if isinstance(value, float)},
+    "arrdate": DAY, "depdate": "2016-04-12", "dtadfile": DAY,
+    "admitted_until": "2016-07-03", "duration_of_status": False, "stay_days": 7,
+}  # fmt: skip
+"""The good row as the contract has it, dates as text."""
+
+
+def delivered(rows: Iterable[Row], extra: Mapping[str, pa.Array] | None = None) -> pa.Table:
+    """Rows as a delivered table: each the good row with its changes, numbered from 1 where it names no `cicid`."""
+    whole = [{**GOOD, "cicid": float(number), **row} for number, row in enumerate(rows, 1)]
+    table = pa.Table.from_pylist(whole, schema=arrow_schema(delivered_immigration))
+    for name, values in (extra or {}).items():
+        table = table.append_column(name, values)
+    return table
+
+
+_NUMBERS = st.sampled_from(
+    [NAN, INFINITY, -INFINITY, None, 0.0, -0.0, 0.5, -1.0, 1.0, 1.5, 2.5, 3.0, 1e300, -1e300, 5e-324, 2.0**31 - 1,
+     2.0**31, -(2.0**31), 2.0**53, 2.0**63, -(2.0**63), 2016.0, 2016.5, 2015.5, 4.0, 3.6, 5.0,
+     FIRST_DAY - 0.5, FIRST_DAY - 1.0, FIRST_DAY + 29.5, FIRST_DAY + 30.0, 2_936_549.0, 2_936_550.0]
+) | st.floats() | st.floats(-10, 10, width=16)  # fmt: skip
+_TEXTS = st.sampled_from(
+    ["", " ", "   ", None, "\u00a0", "\u3000", "\t", "\n", "\0", "D/S", "d/s", "99", "NY", "NY ", " NY", "XXX", "é",
+     "日本", "20160401", "20160230", "2016-4-1", "12319999", "01010000", "4012016", "06 02002", "/   183D", "'", "%"]
+) | st.text(st.characters(codec="utf-8"), max_size=10) | st.text("0123456789 T-+/.", min_size=6, max_size=9)  # fmt: skip
+_CELLS = [st.tuples(st.just(name), _NUMBERS if isinstance(GOOD[name], float) else _TEXTS) for name in GOOD]
+_KEYS = st.tuples(st.just("cicid"), st.integers(1, 12).map(float))
+
+
+@st.composite
+def deliveries(draw: st.DrawFn, rows: int, most_changes: int) -> list[dict[str, Any]]:
+    """A delivery of `rows` rows, of which some have a changed cell or several, and some share a key."""
+    changes = st.tuples(st.integers(0, rows - 1), st.one_of(*_CELLS, *[_KEYS] * 8))
+    delivery: list[dict[str, Any]] = [{} for _ in range(rows)]
+    for row, (name, value) in draw(st.lists(changes, min_size=most_changes // 2, max_size=most_changes)):
+        delivery[row][name] = value
+    return delivery

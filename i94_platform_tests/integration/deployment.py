@@ -1,0 +1,194 @@
+"""A whole embedded deployment for a test: deliver into it, run its jobs, break it, and look at all that it holds.
+
+Here: the handle that the tests of the whole share. Runs happen in this process with a history in memory; what needs
+the command line or a persistent history starts that itself.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+from sqlalchemy import Table
+
+from i94_platform.automation import runs
+from i94_platform.build import build_definitions, resources
+from i94_platform.contracts import WAREHOUSE
+from i94_platform.lake.datasets import Dataset, Lake
+from i94_platform.lake.manifest import Manifest
+from i94_platform.partitions import Month
+from i94_platform.settings import Settings
+from i94_platform.warehouse.base import Warehouse
+
+Fingerprint = tuple[int, int]
+"""Rows of a table, and a number that depends on every value of every row but not on their order."""
+
+RUN_COLUMNS = ("run_id", "loaded_at")
+"""All that a second run of the same delivery may change in the ledger."""
+
+MONTHLY = ("staged/immigration", "staged/immigration_quarantine")
+
+
+class Deployment:
+    """One home below a folder, and a folder `raw` beside it."""
+
+    def __init__(self, folder: Path, overrides: Mapping[str, Any] | None = None, **settings: Any) -> None:
+        self.folder, self.raw, self.home = folder, folder / "raw", folder / "home"
+        self.raw.mkdir(parents=True, exist_ok=True)
+        self.settings = Settings(home=str(self.home), raw=str(self.raw), **settings)
+        self.overrides = overrides
+        self.history = dg.DagsterInstance.ephemeral()
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What tells the command line to use this deployment."""
+        return {"I94_HOME": str(self.home), "I94_RAW": str(self.raw)}
+
+    def copy(self, folder: Path, overrides: Mapping[str, Any] | None = None) -> Deployment:
+        """The same content elsewhere, addresses included; the history stays behind."""
+        shutil.copytree(self.folder, folder, dirs_exist_ok=True)
+        old, new = str(self.folder), str(folder)
+        for manifest in folder.rglob("manifest.json"):
+            manifest.write_text(manifest.read_text().replace(old, new))
+        made = Deployment(folder, overrides)
+        if made.settings.warehouse_path.exists():
+            made.change("UPDATE i94.load_ledger SET manifest = replace(manifest, $old, $new)", old=old, new=new)
+        return made
+
+    def deliver(self, *sources: Path) -> None:
+        """Land files or folders under their own names, replacing what was there."""
+        for source in sources:
+            target = self.raw / source.name
+            if source.is_dir():
+                shutil.copytree(source, target, dirs_exist_ok=True)
+            else:
+                shutil.copy(source, target)
+
+    def run(self, *months: str) -> list[runs.Outcome]:
+        """The reference job, then the month job for each month, all in this process."""
+        return [self.reference(), *map(self.month, months)]
+
+    def reference(self) -> runs.Outcome:
+        """The reference job."""
+        return runs.run_job(runs.reference_job(self.definitions), self.history)
+
+    def month(self, key: str) -> runs.Outcome:
+        """The job of one month."""
+        return runs.run_job(runs.month_job(self.definitions), self.history, month=Month.parse(key))
+
+    @cached_property
+    def definitions(self) -> dg.Definitions:
+        """The graph over this deployment."""
+        return build_definitions(self.settings, self.overrides)
+
+    @cached_property
+    def _built(self) -> dict[str, Any]:
+        context = dg.build_init_resource_context()
+        return {name: made.create_resource(context) for name, made in resources(self.settings).items()}
+
+    @property
+    def lake(self) -> Lake:
+        """The lake."""
+        return self._built["lake"]  # type: ignore[no-any-return]
+
+    @property
+    def warehouse(self) -> Warehouse:
+        """The warehouse."""
+        return self._built["warehouse"]  # type: ignore[no-any-return]
+
+    def manifest(self, dataset: str, month: str = "") -> Manifest:
+        """What is committed of a dataset."""
+        return self.lake.committed(Dataset(dataset, month))
+
+    def rows(self, contract: Table, dataset: str, month: str = "") -> pa.Table:
+        """The rows of a committed dataset."""
+        return self.lake.read_table(self.manifest(dataset, month), contract)
+
+    def rewrite(self, contract: Table, dataset: str, rows: pa.Table, month: str = "", **facts: Any) -> None:
+        """Commit other rows in a dataset's place, as only a fault of the platform could."""
+        old = self.manifest(dataset, month)
+        write: Callable[..., Manifest] = self.lake.write_table
+        if old.urls[0].endswith(".csv"):
+            self.lake.write_csv(Dataset(dataset), "rewritten", rows, fingerprint=old.fingerprint)
+            return
+        write(Dataset(dataset, month), "rewritten", contract, rows, fingerprint=old.fingerprint, facts=old.facts | facts)
+
+    def query(self, sql: str) -> list[dict[str, Any]]:
+        """The rows of a query on the warehouse."""
+        return self.warehouse.query(sql).to_pylist()
+
+    def value(self, sql: str) -> Any:
+        """The one value of a query on the warehouse."""
+        (row,) = self.query(sql)
+        (value,) = row.values()
+        return value
+
+    def change(self, sql: str, **values: Any) -> None:
+        """Change the warehouse behind the platform's back."""
+        with duckdb.connect(str(self.settings.warehouse_path)) as connection:
+            connection.execute(sql, values or None)
+
+    def tables(self) -> dict[str, Fingerprint]:
+        """Every table of the star schema by name."""
+        return {contract.name: self.fingerprint(contract.fullname) for contract in WAREHOUSE}
+
+    def fingerprint(self, relation: str) -> Fingerprint:
+        """The content of a table, or of a query in brackets."""
+        sql = f"SELECT count(*) AS n, coalesce(sum(hash(t)), 0) AS content FROM {relation} AS t"
+        row = self.query(sql)[0]
+        return int(row["n"]), int(row["content"])
+
+    def ledger(self) -> list[dict[str, Any]]:
+        """The ledger without what belongs to a single run, addresses relative to the home."""
+        names = ", ".join(RUN_COLUMNS)
+        lines = self.query(f"SELECT * EXCLUDE ({names}) FROM i94.load_ledger ORDER BY table_name, partition_key")
+        return [{**line, "manifest": line["manifest"].removeprefix(str(self.home))} for line in lines]
+
+    def committed(self) -> dict[str, Any]:
+        """Of every dataset what its manifest says but run, time and files: version, rows, facts."""
+        found = {}
+        for path in sorted(Path(self.settings.lake).rglob("manifest.json")):
+            manifest = Manifest.from_json(path.read_bytes())
+            found[str(path.relative_to(self.settings.lake).parent)] = (
+                manifest.fingerprint,
+                manifest.rows,
+                manifest.facts,
+            )
+        return found
+
+    def state(self) -> dict[str, Any]:
+        """All that a run leaves behind but its own name and time."""
+        return {"tables": self.tables(), "ledger": self.ledger(), "committed": self.committed()}
+
+    def run_folders(self) -> dict[str, list[str]]:
+        """The run folders of every dataset, by dataset."""
+        found: dict[str, list[str]] = {}
+        for folder in Path(self.settings.lake).rglob("run=*"):
+            found.setdefault(str(folder.parent.relative_to(self.settings.lake)), []).append(folder.name)
+        return found
+
+    def evaluations(self, run_id: str) -> dict[str, Any]:
+        """The check results of a run by `asset check`."""
+        events = self.history.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
+        data = [event.get_dagster_event().asset_check_evaluation_data for event in events]
+        return {f"{'/'.join(found.asset_key.path)} {found.check_name}": found for found in data}
+
+    def check(self, asset: str, name: str, month: str | None = None) -> Any:
+        """Run one check alone; its result."""
+        key = dg.AssetCheckKey(dg.AssetKey(asset.split("/")), name)
+        job = self.definitions.resolve_implicit_global_asset_job_def()
+        alone = job.get_subset(asset_selection=set(), asset_check_selection={key})
+        done = alone.execute_in_process(instance=self.history, partition_key=month, raise_on_error=False)
+        return self.evaluations(done.run_id)[f"{asset} {name}"]
+
+
+def rewrite_delivery(path: Path, change: Callable[[pa.Table], pa.Table], target: Path | None = None) -> None:
+    """Change a delivered Parquet file, or write the changed rows elsewhere."""
+    pq.write_table(change(pq.read_table(path)), target or path)
