@@ -16,8 +16,8 @@ import duckdb
 INTEGERS = ("cicid", "i94yr", "i94mon", "i94cit", "i94res", "i94mode", "i94bir", "i94visa", "count", "biryear")
 SAS_DATES = ("arrdate", "depdate")
 TEXTS = (
-    ("i94port", "i94addr", "visapost", "occup", "entdepa", "entdepd", "entdepu", "matflag", "dtaddto", "gender")
-    + ("insnum", "airline", "fltno", "visatype")
+    *("i94port", "i94addr", "visapost", "occup", "entdepa", "entdepd", "entdepu", "matflag", "dtaddto", "gender"),
+    *("insnum", "airline", "fltno", "visatype"),
 )
 COLUMNS = (
     *(f'TRY_CAST("{name}" AS INTEGER) AS "{name}"' for name in INTEGERS),

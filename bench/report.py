@@ -69,7 +69,7 @@ def _line(subject: str, taken: Sequence[Reading], yardstick: float) -> Figures:
 
 def table(lines: Sequence[Figures], title: str) -> Table:
     """The lines for people."""
-    shown = Table("subject", "median s", "min–max s", "ratio", "bound", "peak MB", "bound MB", "met", title=title)
+    shown = Table("subject", "median s", "min to max s", "ratio", "bound", "peak MB", "bound MB", "met", title=title)
     for line in lines:
         shown.add_row(*_cells(line))
     return shown
@@ -78,7 +78,7 @@ def table(lines: Sequence[Figures], title: str) -> Table:
 def _cells(line: Figures) -> Iterator[str]:
     yield line.subject
     yield f"{line.seconds:.2f}"
-    yield f"{line.fastest:.2f}–{line.slowest:.2f}"
+    yield f"{line.fastest:.2f} to {line.slowest:.2f}"
     yield f"{line.ratio:.2f}"
     yield "" if line.max_ratio is None else f"≤ {line.max_ratio:.1f}"
     yield "" if line.peak_mb is None else f"{line.peak_mb:,.0f}"

@@ -6,7 +6,6 @@ how often and in which order (`__main__`), and what the readings amount to (`rep
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import shutil
 import subprocess
@@ -14,7 +13,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -72,31 +70,30 @@ def warm_month(engine: str) -> Subject:
 
     The first reading of a subject pays for that; take it and throw it away.
     """
-    # spawned, so that it holds nothing of this process; one worker, so that it is the same process every time
-    pool = ProcessPoolExecutor(max_workers=1, mp_context=multiprocessing.get_context("spawn"))
+    started: list[subprocess.Popen[str]] = []
 
     def read(load: Workload) -> Reading:
-        return pool.submit(_run_month, engine, load.fresh_home(), load.raw, load.month).result()
+        if not started:
+            started.append(_start_warm(engine, load))
+        process = started[0]
+        assert process.stdin and process.stdout
+        print(load.fresh_home(), file=process.stdin, flush=True)
+        if not (answer := process.stdout.readline()):
+            raise RuntimeError(f"The warm process for {engine} ended:\n{_log(engine, load).read_text()}")
+        return Reading(float(answer))
 
     return read
 
 
-def _run_month(engine: str, home: Path, raw: Path, month: str) -> Reading:
-    """The reference part, untimed, then the month; its seconds are the run's own."""
-    from i94_platform.automation import history, runs
-    from i94_platform.build import build_definitions
-    from i94_platform.partitions import Month
-    from i94_platform.settings import Settings
+def _start_warm(engine: str, load: Workload) -> subprocess.Popen[str]:
+    """It ends by itself when this process does, as its input ends."""
+    command = [sys.executable, "-W", "ignore", "-m", "bench.warm", str(load.raw), load.month, engine]
+    with _log(engine, load).open("w") as log:
+        return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True)
 
-    settings = Settings(home=str(home), raw=str(raw), engine=engine)
-    definitions = build_definitions(settings)
-    with history.instance(settings.dagster_home) as opened:
-        jobs = ((runs.reference_job(definitions), None), (runs.month_job(definitions), Month.parse(month)))
-        for job, of in jobs:
-            outcome = runs.run_job(job, opened, month=of)
-            if not outcome.succeeded:
-                raise RuntimeError("; ".join((f"{job.name} failed", *outcome.errors, *outcome.failed_checks)))
-    return Reading(outcome.seconds)
+
+def _log(engine: str, load: Workload) -> Path:
+    return load.work / f"warm-{engine}.log"
 
 
 def subjects(engines: list[str]) -> Mapping[str, Subject]:

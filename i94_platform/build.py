@@ -31,7 +31,7 @@ def build_definitions(settings: Settings, overrides: Mapping[str, Any] | None = 
     return dg.Definitions(
         assets=[*raw_assets(partitions), *(_with_common(a, settings) for a in assets)],
         asset_checks=all_checks(partitions),
-        jobs=jobs(partitions),
+        jobs=jobs(),
         resources={**resources(settings), **(overrides or {})},
         executor=dg.in_process_executor,
     )

@@ -430,6 +430,8 @@ def dev(port: Annotated[int, typer.Option(help="Port of the lineage UI on 127.0.
         I94_RAW=settings.raw,
         I94_WAREHOUSE=settings.warehouse,
     )
+    # "dagster dev" calls itself superseded by a command that is no part of the base installation
+    os.environ.setdefault("PYTHONWARNINGS", "ignore:Function")
     program = str(Path(sys.executable).parent / "dagster")
     os.chdir(PROJECT)
     os.execv(program, [program, "dev", "-w", "workspace.yaml", "-h", "127.0.0.1", "-p", str(port)])

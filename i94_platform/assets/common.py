@@ -47,7 +47,7 @@ def told() -> Iterator[None]:
 def write_id(context: dg.AssetExecutionContext) -> str:
     """The name of this attempt's run folder, so that a retry never meets the files of the try before."""
     retry = context.retry_number
-    return f"{context.run_id}-{retry}" if retry else context.run_id
+    return f"{context.run.run_id}-{retry}" if retry else context.run.run_id
 
 
 def month_of(context: dg.AssetCheckExecutionContext) -> str:

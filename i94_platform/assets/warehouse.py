@@ -56,7 +56,7 @@ def _loaded(
         with told():
             month = context.partition_key if context.has_partition_key else ""
             manifest = lake.committed(Dataset(f"staged/{contract.name}", month))
-            warehouse.replace(contract, manifest, context.run_id)
+            warehouse.replace(contract, manifest, context.run.run_id)
             return _table_result(asset_key, contract, manifest, warehouse)
 
     return loaded
@@ -80,7 +80,7 @@ def _made(contract: Table, deps: Iterable[dg.AssetKey], make: Make) -> dg.Assets
                 rows = as_arrow(frame, contract)
                 version = combined(*versions)
                 manifest = lake.write_table(dataset, write_id(context), contract, rows, fingerprint=version)
-                warehouse.replace(contract, manifest, context.run_id)
+                warehouse.replace(contract, manifest, context.run.run_id)
             return _table_result(asset_key, contract, manifest, warehouse)
 
     return made

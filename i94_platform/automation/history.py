@@ -14,11 +14,22 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
+from dagster._core.instance.ref import InstanceRef
 
 PID_TAG = "i94/pid"
 """The process that executes a run; its absence tells a killed run from a running one."""
 
-_CONFIG = "# The embedded instance: history in SQLite files beside this one.\ntelemetry:\n  enabled: false\n"
+_CONFIG = """# The embedded instance: history in SQLite files beside this one.
+telemetry:
+  enabled: false
+nux:
+  enabled: false
+"""
+
+_OWN_OUTPUT = {
+    "compute_logs": {"module": "dagster._core.storage.noop_compute_log_manager", "class": "NoOpComputeLogManager"}
+}
+"""The command line prints for itself: its output is not captured by two processes a run, as under the UI."""
 
 
 def prepare_home(home: Path) -> None:
@@ -33,7 +44,10 @@ def instance(home: Path) -> Iterator[dg.DagsterInstance]:
     """The instance in a folder, made on first use; runs that a killed process left are closed as failed."""
     prepare_home(home)
     _sync_less()
-    with dg.DagsterInstance.from_config(str(home)) as opened, ExitStack() as held:
+    with (
+        dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(home), overrides=_OWN_OUTPUT)) as opened,
+        ExitStack() as held,
+    ):
         for path in (home / "history").rglob("*.db"):
             if path.name in ("index.db", "runs.db"):
                 held.enter_context(held_open(path))

@@ -24,7 +24,7 @@ _RAW_REFERENCES = dg.AssetSelection.assets(
 REFERENCE = _RAW_REFERENCES | (dg.AssetSelection.all() - (MONTHLY - dg.AssetSelection.assets(["warehouse", "country"])))
 
 
-def jobs(partitions: dg.PartitionsDefinition[str]) -> list[UnresolvedAssetJobDefinition]:
+def jobs() -> list[UnresolvedAssetJobDefinition]:
     """Both jobs, run in one process each: a session per step would cost more than the steps."""
     return [
         dg.define_asset_job(
@@ -38,6 +38,5 @@ def jobs(partitions: dg.PartitionsDefinition[str]) -> list[UnresolvedAssetJobDef
             MONTHLY,
             description="One month of arrivals, from delivery to fact.",
             executor_def=dg.in_process_executor,
-            partitions_def=partitions,
         ),
     ]

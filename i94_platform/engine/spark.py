@@ -7,7 +7,7 @@ never stopped between steps. Not here: the SQL itself, and how a session is conf
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import reduce
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
@@ -55,14 +55,14 @@ class SparkEngine(Engine):
         return self._open_session()
 
     def view_delivered(self, groups: Sequence[FileGroup]) -> None:
-        files = [self._session.read.parquet(*group.files) for group in groups]
+        files = [self._read(group.files) for group in groups]
         relations = [_delivered(frame, group) for frame, group in zip(files, groups, strict=True)]
         self._name(DELIVERED, reduce(lambda left, right: left.unionByName(right), relations))
-        spelled = {_address(url): url for frame in files for url in frame.inputFiles()}
+        spelled = {_address(url): _spelled(url) for frame in files for url in frame.inputFiles()}
         self.view_rows(DELIVERED_FILES, delivered_files(groups, spelled))
 
     def view_files(self, name: str, urls: Sequence[str]) -> None:
-        self._name(name, self._session.read.parquet(*urls))
+        self._name(name, self._read(urls))
 
     def view_rows(self, name: str, rows: pa.Table) -> None:
         self._name(name, self._session.createDataFrame(rows))
@@ -87,6 +87,9 @@ class SparkEngine(Engine):
             self._session.catalog.dropTempView(name)
         self._cached, self._named = [], []
 
+    def _read(self, urls: Iterable[str]) -> DataFrame:
+        return self._session.read.parquet(*[re.sub(r"([][{}*?\\])", r"\\\1", url) for url in urls])  # no wildcards
+
     def _run(self, query: Query) -> DataFrame:
         values: dict[str, Any] = dict(query.values)
         return self._session.sql(query.text, values)
@@ -107,3 +110,8 @@ def _delivered(files: DataFrame, group: FileGroup) -> DataFrame:
 def _address(spelled: str) -> str:
     """The full address of a file that Spark spells as a URL: percent-encoded, local ones behind `file:`."""
     return re.sub(r"^file:/+", "/", unquote(spelled))
+
+
+def _spelled(input_file: str) -> str:
+    """An address of `inputFiles` as `_metadata.file_path` has it: with one slash where a local path begins."""
+    return re.sub(r"^file:/+", "file:/", input_file)

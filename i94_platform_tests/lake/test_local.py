@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
-import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -94,31 +94,34 @@ def test_deleting_removes_emptied_folders_but_never_the_root_or_what_others_use(
     assert list(Path(store.root).iterdir()) == []
 
 
-def test_deleting_and_writing_in_one_folder_at_once_loses_no_file(store: LocalStore) -> None:
-    """The folder is empty for a moment; removing it must neither fail nor take the new file along."""
-    stop, lost = threading.Event(), []
+def test_a_folder_that_another_process_fills_during_a_deletion_is_kept(
+    store: LocalStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.put("shared/gone", b"")
+    real = Path.rmdir
 
-    def write() -> None:
-        for number in range(400):
-            path = Path(store.root, "shared", f"kept-{number}")
-            try:
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(b"x")
-            except FileNotFoundError:  # the folder went between the two lines: the writer's to handle
-                continue
-            if not path.exists():
-                lost.append(path)
-            path.unlink()
-        stop.set()
+    def rmdir(self: Path) -> None:
+        (self / "new").write_bytes(b"")  # by the other process, after the last look
+        real(self)
 
-    thread = threading.Thread(target=write)
-    thread.start()
-    while not stop.is_set():
-        store.put("other/gone", b"")
-        Path(store.root, "shared").mkdir(exist_ok=True)
-        store.delete(["shared/gone", "other/gone"])
-    thread.join()
-    assert not lost
+    monkeypatch.setattr(Path, "rmdir", rmdir)
+    store.delete(["shared/gone"])
+    assert paths(store) == ["shared/new"]
+
+
+def test_a_folder_that_another_process_removes_during_a_deletion_is_no_error(
+    store: LocalStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.put("shared/deep/gone", b"")
+    real = Path.rmdir
+
+    def rmdir(self: Path) -> None:
+        real(self)
+        real(self)
+
+    monkeypatch.setattr(Path, "rmdir", rmdir)
+    store.delete(["shared/deep/gone"])
+    assert paths(store) == []
 
 
 def test_addresses_and_paths_are_each_others_inverse(store: LocalStore) -> None:
@@ -212,7 +215,7 @@ def test_a_writer_killed_at_any_moment_leaves_a_whole_file(store: LocalStore) ->
                 content = store.read("f")
                 assert len(content) % 10_000 == 1
                 assert len(set(content)) == 1
-            threading.Event().wait(pause)
+            time.sleep(pause)
             process.kill()
             finish(process)
         assert len(set(store.read("f"))) == 1

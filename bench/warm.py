@@ -1,0 +1,38 @@
+"""A process that stays warm: it runs a month for every home that it is told of, and prints the run's seconds.
+
+Run as `python -m bench.warm RAW MONTH ENGINE`; homes come on standard input, one a line, and each gets one line back.
+Imports are done and Spark's session is there after the first month. Not here: the homes and the timing of anything
+but the run itself.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from i94_platform.automation import history, runs
+from i94_platform.build import build_definitions
+from i94_platform.partitions import Month
+from i94_platform.settings import Settings
+
+
+def run_month(home: str, raw: str, month: str, engine: str) -> float:
+    """The reference part, untimed, then the month in that home; the seconds of its run.
+
+    Raises:
+        RuntimeError: one of the two failed.
+    """
+    settings = Settings(home=home, raw=raw, engine=engine)
+    definitions = build_definitions(settings)
+    outcome = runs.Outcome("", "")
+    with history.instance(settings.dagster_home) as instance:
+        jobs = ((runs.reference_job(definitions), None), (runs.month_job(definitions), Month.parse(month)))
+        for job, of in jobs:
+            outcome = runs.run_job(job, instance, month=of)
+            if not outcome.succeeded:
+                raise RuntimeError("; ".join((f"{job.name} failed", *outcome.errors, *outcome.failed_checks)))
+    return outcome.seconds
+
+
+if __name__ == "__main__":
+    for line in sys.stdin:
+        print(run_month(line.strip(), *sys.argv[1:]), flush=True)

@@ -1,0 +1,201 @@
+"""Pins the checks generated from the contracts: each passes on good data, and each fails on one broken row.
+
+A check that can't fail is worse than none: every pair of table and rule is broken here once, behind the platform's
+back, and the result must say how many rows, what the bound was, and show the row.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pyarrow as pa
+import pytest
+from sqlalchemy import Column, Date, Table
+
+from i94_platform.contracts import ALL, DIMENSIONS, immigration, immigration_quarantine
+from i94_platform.contracts.model import column_names, key_columns
+from i94_platform_tests.integration.deployment import MONTHLY, Deployment
+from i94_platform_tests.integration.fixtures import MONTH
+from i94_platform_tests.integration.tampering import with_repeated_row, with_value
+
+CONTRACTS = {contract.name: contract for contract in ALL}
+STOPPING = {"not_null", "key_unique", "foreign_keys"}
+
+# Every table with the rules that it is checked for: those of rows before it is loaded, those between tables after.
+IN_LAKE = {
+    "lookup/i94cit_res": ("not_null", "key_unique", "allowed_values", "ranges"),
+    "lookup/i94port": ("not_null", "key_unique", "allowed_values"),
+    "lookup/i94mode": ("not_null", "key_unique", "ranges"),
+    "lookup/i94addr": ("not_null", "key_unique"),
+    "lookup/i94visa": ("not_null", "key_unique", "ranges"),
+    "staged/us_cities_demographics": ("not_null", "key_unique", "ranges"),
+    "staged/airport_codes": ("not_null", "key_unique", "allowed_values", "ranges"),
+    "staged/world_temperature": ("not_null", "key_unique", "ranges"),
+    "staged/immigration": ("not_null", "key_unique", "allowed_values", "ranges"),
+    "staged/immigration_quarantine": ("not_null", "key_unique", "ranges"),
+}
+IN_WAREHOUSE = {
+    "warehouse/i94port": ("foreign_keys",),
+    "warehouse/us_cities_demographics": ("foreign_keys",),
+    "warehouse/state": ("not_null", "key_unique", "ranges", "foreign_keys"),
+    "warehouse/country": ("not_null", "key_unique", "allowed_values", "ranges"),
+    "warehouse/calendar": ("not_null", "key_unique", "ranges"),
+    "warehouse/immigration": ("foreign_keys",),
+}
+
+
+def pairs(tables: dict[str, tuple[str, ...]]) -> list[Any]:
+    return [pytest.param(asset, kind, id=f"{asset}-{kind}") for asset, kinds in tables.items() for kind in kinds]
+
+
+def month_of(asset: str) -> str | None:
+    return MONTH if asset in (*MONTHLY, "warehouse/immigration") else None
+
+
+def broken_column(contract: Table, kind: str) -> tuple[Column[Any], Any]:
+    """The last column that has a rule of this kind, and a value that breaks it."""
+    last: dict[str, tuple[Column[Any], Any]] = {}
+    for col in contract.columns:
+        if not col.nullable:
+            last["not_null"] = col, None
+        if col.info["allowed"]:
+            last["allowed_values"] = col, 7 if col.name == "count" else "?"
+        low, high = col.info["low"], col.info["high"]
+        if high is not None or low is not None:
+            last["ranges"] = col, one_beyond(high, 1) if high is not None else one_beyond(low, -1)
+        if col.foreign_keys:
+            last["foreign_keys"] = col, dt.date(1999, 1, 1) if isinstance(col.type, Date) else "??"
+    return last[kind]
+
+
+def one_beyond(bound: Any, direction: int) -> Any:
+    step = dt.timedelta(days=direction) if isinstance(bound, dt.date) else direction
+    return bound + step
+
+
+def test_every_generated_check_is_one_of_these_and_only_those_that_must_hold_block(loaded: Deployment) -> None:
+    kinds = {kind for _, kind in (p.values for p in pairs(IN_LAKE | IN_WAREHOUSE))}
+    specs = [spec for check in loaded.definitions.asset_checks or () for spec in check.check_specs]  # type: ignore[union-attr]
+    generated = {("/".join(spec.asset_key.path), spec.name): spec.blocking for spec in specs if spec.name in kinds}
+    assert generated == {p.values: p.values[1] in STOPPING for p in pairs(IN_LAKE | IN_WAREHOUSE)}
+
+
+def test_every_check_of_the_graph_is_evaluated_and_passes_on_the_sample(loaded: Deployment) -> None:
+    specs = [spec for check in loaded.definitions.asset_checks or () for spec in check.check_specs]  # type: ignore[union-attr]
+    found = {name: result for run in loaded.history.get_runs() for name, result in loaded.evaluations(run.run_id).items()}
+    assert set(found) >= {f"{'/'.join(spec.asset_key.path)} {spec.name}" for spec in specs}
+    assert {name for name, result in found.items() if not result.passed} == set()
+    assert found["staged/immigration not_null"].metadata["rows"].value == loaded.manifest("staged/immigration", MONTH).rows
+
+
+@pytest.mark.parametrize(("asset", "kind"), pairs(IN_LAKE))
+def test_a_broken_row_in_the_lake_is_counted_and_shown(
+    loaded: Deployment, tmp_path: Path, asset: str, kind: str
+) -> None:
+    contract, month = CONTRACTS[asset.split("/")[1]], month_of(asset)
+    deployment = loaded.copy(tmp_path)
+    rows = deployment.rows(contract, asset, month or "")
+    if kind == "key_unique":
+        shown, names = "2", ", ".join(key_columns(contract))
+        rows = with_repeated_row(rows)
+    else:
+        col, value = broken_column(contract, kind)
+        shown, names = "" if value is None else str(value), col.name
+        rows = with_value(rows, col.name, value)
+    deployment.rewrite(contract, asset, rows, month or "")
+
+    result = deployment.check(asset, kind, month)
+    assert_found(result, kind, names, rows.num_rows)
+    sample = result.metadata["sample"].value
+    assert sample.startswith(f"**{names}**")
+    assert sample.splitlines()[-1].split(" | ")[-1].strip(" |") == shown
+
+
+@pytest.mark.parametrize(("asset", "kind"), pairs(IN_WAREHOUSE))
+def test_a_broken_row_in_the_warehouse_is_counted_and_shown(
+    loaded: Deployment, tmp_path: Path, asset: str, kind: str
+) -> None:
+    contract, month = CONTRACTS[asset.split("/")[1]], month_of(asset)
+    deployment = loaded.copy(tmp_path)
+    table = contract.fullname
+    if kind == "key_unique":
+        shown, names = "2", ", ".join(key_columns(contract))
+        deployment.change(f"INSERT INTO {table} SELECT * FROM {table} LIMIT 1")
+    else:
+        col, value = broken_column(contract, kind)
+        shown, names = "" if value is None else str(value), col.name
+        if kind == "not_null":
+            deployment.change(f"ALTER TABLE {table} ALTER COLUMN {col.name} DROP NOT NULL")
+        one = f"rowid = (SELECT min(rowid) FROM {table} WHERE {col.name} IS NOT NULL)"
+        deployment.change(f"UPDATE {table} SET {col.name} = $value WHERE {one}", value=value)
+
+    result = deployment.check(asset, kind, month)
+    assert_found(result, kind, names, deployment.value(f"SELECT count(*) FROM {table}"))
+    last = result.metadata["sample"].value.splitlines()[-1].strip("| ").split(" | ")
+    assert (last if kind == "foreign_keys" else last[-1:]) == ([shown, "1"] if kind == "foreign_keys" else [shown])
+
+
+def assert_found(result: Any, kind: str, names: str, rows: int) -> None:
+    """One row breaks one rule: the figure, the bound, the table's size and how much it weighs."""
+    assert not result.passed
+    figures = {name: result.metadata[name].value for name in ("broken", "bound", "rows")}
+    assert figures == {"broken": 1, "bound": 0, "rows": rows}
+    assert result.severity == (dg.AssetCheckSeverity.ERROR if kind in STOPPING else dg.AssetCheckSeverity.WARN)
+    assert result.blocking == (kind in STOPPING)
+    assert f"{names}: 1 of {rows:,} rows, must be " in result.description
+    of_rule = [line for line in result.metadata["figures"].value.splitlines() if line.startswith(f"| {names} |")]
+    assert len(of_rule) == 1
+    assert of_rule[0].endswith("| 1 |")
+
+
+def test_many_broken_rows_are_all_counted_and_five_are_shown(loaded: Deployment, tmp_path: Path) -> None:
+    deployment = loaded.copy(tmp_path)
+    rows = with_value(deployment.rows(immigration, "staged/immigration", MONTH), "i94bir", 200, rows=7)
+    deployment.rewrite(immigration, "staged/immigration", rows, MONTH)
+    result = deployment.check("staged/immigration", "ranges", MONTH)
+    assert result.metadata["broken"].value == 7
+    assert [line for line in result.metadata["sample"].value.splitlines() if line.endswith("| 200 |")] == [
+        f"| {row['cicid']} | {row['i94yr']} | {row['i94mon']} | 200 |" for row in rows.slice(0, 5).to_pylist()
+    ]
+    assert "i94bir: 7 of " in result.description
+    assert "CAST('-5' AS INT) to CAST('125' AS INT)" not in result.description, "a bound is for people"
+
+
+def test_orphans_are_counted_by_row_and_shown_by_code(loaded: Deployment, tmp_path: Path) -> None:
+    deployment = loaded.copy(tmp_path)
+    arrivals = deployment.value("SELECT count(*) FROM i94.immigration WHERE i94port = 'NYC'")
+    deployment.change("DELETE FROM i94.i94port WHERE code = 'NYC'")
+    result = deployment.check("warehouse/immigration", "foreign_keys", MONTH)
+    assert result.metadata["broken"].value == arrivals > 1
+    assert f"| NYC | {arrivals} |" in result.metadata["sample"].value
+
+
+def test_only_the_month_of_the_run_is_checked(loaded: Deployment, tmp_path: Path) -> None:
+    deployment = loaded.copy(tmp_path)
+    names = ", ".join(column_names(immigration))
+    deployment.change(
+        f"INSERT INTO i94.immigration ({names}) SELECT * REPLACE (2 AS i94mon, '??' AS i94port) FROM i94.immigration LIMIT 3"
+    )
+    result = deployment.check("warehouse/immigration", "foreign_keys", MONTH)
+    assert result.passed
+    assert result.metadata["rows"].value == deployment.manifest("staged/immigration", MONTH).rows
+
+
+@pytest.mark.parametrize("contract", [immigration, immigration_quarantine], ids=lambda contract: contract.name)
+def test_a_month_without_rows_keeps_every_rule(loaded: Deployment, tmp_path: Path, contract: Table) -> None:
+    deployment = loaded.copy(tmp_path)
+    dataset = f"staged/{contract.name}"
+    empty = deployment.rows(contract, dataset, MONTH).slice(0, 0)
+    deployment.rewrite(contract, dataset, empty, MONTH)
+    for kind in IN_LAKE[dataset]:
+        result = deployment.check(dataset, kind, MONTH)
+        assert result.passed
+        assert result.metadata["rows"].value == 0
+    assert isinstance(empty, pa.Table)
+
+
+def test_dimensions_are_checked_for_every_rule_that_their_contracts_have() -> None:
+    assert {f"warehouse/{contract.name}" for contract in DIMENSIONS} <= set(IN_WAREHOUSE)

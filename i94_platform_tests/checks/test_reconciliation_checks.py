@@ -1,0 +1,86 @@
+"""Pins the checks that count: delivered = staged + quarantined, staged = loaded, and the files of the manifests."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from i94_platform.contracts import WAREHOUSE, immigration
+from i94_platform_tests.integration.deployment import Deployment
+from i94_platform_tests.integration.fixtures import MONTH
+
+STAGED, BALANCE = "staged/immigration", "delivered_equals_staged_plus_quarantined"
+
+
+def test_a_lost_row_is_told_from_both_counts(loaded: Deployment, tmp_path: Path) -> None:
+    deployment = loaded.copy(tmp_path)
+    rows = deployment.rows(immigration, STAGED, MONTH)
+    refused = deployment.manifest("staged/immigration_quarantine", MONTH).rows
+    deployment.rewrite(immigration, STAGED, rows.slice(1), MONTH)
+    result = deployment.check(STAGED, BALANCE, MONTH)
+    assert not result.passed
+    assert result.blocking
+    assert {name: metadata.value for name, metadata in result.metadata.items()} == {
+        "delivered": rows.num_rows + refused,
+        "staged": rows.num_rows - 1,
+        "quarantined": refused,
+        "difference": 1,
+        "bound": 0,
+    }
+    assert f"{rows.num_rows - 1:,} staged, {refused} quarantined, difference 1" in result.description
+
+
+def test_counts_that_agree_by_chance_fail_where_they_come_from_two_runs(loaded: Deployment, tmp_path: Path) -> None:
+    deployment = loaded.copy(tmp_path)
+    deployment.rewrite(immigration, STAGED, deployment.rows(immigration, STAGED, MONTH), MONTH)
+    result = deployment.check(STAGED, BALANCE, MONTH)
+    assert not result.passed
+    assert result.metadata["difference"].value == 0
+    assert "the two come from different runs" in result.description
+
+
+@pytest.mark.parametrize("dataset", [STAGED, "staged/immigration_quarantine"])
+def test_a_file_that_is_gone_or_cut_is_named(loaded: Deployment, tmp_path: Path, dataset: str) -> None:
+    deployment = loaded.copy(tmp_path)
+    assert deployment.check(STAGED, "files_complete", MONTH).passed
+    file = Path(deployment.manifest(dataset, MONTH).urls[0])
+
+    content = file.read_bytes()
+    file.write_bytes(content[:-1])
+    cut = deployment.check(STAGED, "files_complete", MONTH)
+    assert not cut.passed
+    assert cut.blocking
+    assert cut.metadata["problems"].value == 1
+    assert f"{file} has {len(content) - 1:,} bytes, the manifest says {len(content):,}" in cut.description
+
+    file.unlink()
+    gone = deployment.check(STAGED, "files_complete", MONTH)
+    assert not gone.passed
+    assert f"{file} is missing" in gone.description
+
+
+@pytest.mark.parametrize("name", [contract.name for contract in WAREHOUSE])
+@pytest.mark.parametrize("change", ["DELETE FROM {table} WHERE rowid = 0", "INSERT INTO {table} SELECT * FROM {table} LIMIT 1"])
+def test_a_row_lost_or_doubled_by_a_load_is_counted(loaded: Deployment, tmp_path: Path, name: str, change: str) -> None:
+    deployment = loaded.copy(tmp_path)
+    month = MONTH if name == "immigration" else None
+    staged = deployment.value(f"SELECT count(*) FROM i94.{name}")
+    deployment.change(change.format(table=f"i94.{name}"))
+    result = deployment.check(f"warehouse/{name}", "staged_equals_loaded", month)
+    loaded_rows = staged - 1 if change.startswith("DELETE") else staged + 1
+    assert not result.passed
+    assert result.blocking
+    assert {name: metadata.value for name, metadata in result.metadata.items()} == {
+        "staged": staged,
+        "loaded": loaded_rows,
+        "difference": staged - loaded_rows,
+        "bound": 0,
+    }
+    assert result.description == f"{staged:,} rows staged, {loaded_rows:,} loaded."
+
+
+def test_another_month_in_the_table_is_not_counted(loaded: Deployment, tmp_path: Path) -> None:
+    deployment = loaded.copy(tmp_path)
+    deployment.change("INSERT INTO i94.immigration SELECT * REPLACE (2 AS i94mon) FROM i94.immigration")
+    assert deployment.check("warehouse/immigration", "staged_equals_loaded", MONTH).passed
