@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import IO, cast
 
 import psutil
 
@@ -75,10 +76,9 @@ def warm_month(engine: str) -> Subject:
     def read(load: Workload) -> Reading:
         if not started:
             started.append(_start_warm(engine, load))
-        process = started[0]
-        assert process.stdin and process.stdout
-        print(load.fresh_home(), file=process.stdin, flush=True)
-        if not (answer := process.stdout.readline()):
+        homes, answers = cast(IO[str], started[0].stdin), cast(IO[str], started[0].stdout)
+        print(load.fresh_home(), file=homes, flush=True)
+        if not (answer := answers.readline()):
             raise RuntimeError(f"The warm process for {engine} ended:\n{_log(engine, load).read_text()}")
         return Reading(float(answer))
 

@@ -19,6 +19,8 @@ from i94_platform.assets.staged import staged_assets
 from i94_platform.assets.warehouse import warehouse_assets
 from i94_platform.automation.jobs import jobs
 from i94_platform.checks import all_checks
+from i94_platform.contracts import ALL
+from i94_platform.contracts.render import dagster_schema
 from i94_platform.settings import Settings
 
 OWNER = "team:data-platform"
@@ -55,7 +57,7 @@ def resources(settings: Settings) -> dict[str, Any]:
 
 
 def _with_common(assets: dg.AssetsDefinition, settings: Settings) -> dg.AssetsDefinition:
-    """Group, owners, kinds and code version, the same for every asset of a layer."""
+    """Group, owners, kinds, schema and code version, mapped onto every asset alike."""
     engine = "duckdb" if settings.engine == "duckdb" else "pyspark"
     by_engine = {"immigration", "immigration_quarantine", "world_temperature"}
 
@@ -66,6 +68,13 @@ def _with_common(assets: dg.AssetsDefinition, settings: Settings) -> dg.AssetsDe
             "staged": {"parquet", engine if name in by_engine else "pandas"},
             "warehouse": {"table", "duckdb"},
         }[layer]
-        return spec.replace_attributes(group_name=layer, owners=[OWNER], kinds=kinds, code_version=CODE_VERSION)
+        schema = dagster_schema(next(contract for contract in ALL if contract.name == name))
+        return spec.replace_attributes(
+            group_name=layer,
+            owners=[OWNER],
+            kinds=kinds,
+            code_version=CODE_VERSION,
+            metadata={**spec.metadata, "dagster/column_schema": schema},
+        )
 
     return assets.map_asset_specs(common)

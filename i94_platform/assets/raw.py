@@ -9,6 +9,8 @@ from collections.abc import Sequence
 import dagster as dg
 
 from i94_platform.assets.common import key, told
+from i94_platform.contracts import delivered_immigration
+from i94_platform.contracts.render import dagster_schema
 from i94_platform.lake.raw import REFERENCE_FILES, landed
 from i94_platform.lake.store import Store
 from i94_platform.partitions import Month
@@ -39,7 +41,8 @@ def _immigration(partitions: dg.PartitionsDefinition[str]) -> dg.SourceAsset:
         key=key("raw", "immigration"),
         group_name="raw",
         partitions_def=partitions,
-        description="A month of I-94 records: i94_<mon><yy>_sub as .sas7bdat, .parquet (file or folder) or .csv.",
+        metadata={"dagster/column_schema": dagster_schema(delivered_immigration)},
+        description="A month of I-94 records, such as i94_apr16_sub.sas7bdat, .parquet (file or folder) or .csv.",
     )
     def observed(context: dg.OpExecutionContext, raw: dg.ResourceParam[Store]) -> dg.DataVersionsByPartition:
         with told():

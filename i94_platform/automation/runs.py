@@ -26,6 +26,7 @@ from i94_platform.lake.store import Store
 from i94_platform.partitions import Month
 from i94_platform.warehouse.base import Warehouse
 
+_LABELS = "i94_labels"
 INPUTS_TAG = "i94/inputs"
 """What a reference run read: the data version of each file, as JSON."""
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -74,37 +75,42 @@ def plan(
     """
     found = landed(raw.list())
     loaded = {(line.table_name, line.partition_key): line.fingerprint for line in warehouse.ledger()}
-    stale = reference_stale(found, raw, lake, history, {name for name, _ in loaded})
+    stale = stale_references(found, raw, lake, history, {name for name, _ in loaded})
     for month in asked:
         if not first_month <= month <= last_month:
             raise PermanentFailure(
                 f"{month.key} is not a month that can be run; the range is {first_month.key} to {last_month.key}."
             )
+    notes = [f"Not a delivery by name, left alone: {', '.join(found.unknown)}"] if found.unknown else []
     if asked:
-        return Plan(stale, tuple(dict.fromkeys(asked)))
-    notes = [
-        f"{m.key} is delivered but outside {first_month.key} to {last_month.key}, left alone"
-        for m in found.months
-        if not first_month <= m <= last_month
-    ]
+        return Plan(bool(stale), tuple(dict.fromkeys(asked)), tuple(notes))
+    in_range = {month: delivery for month, delivery in found.months.items() if first_month <= month <= last_month}
+    span = f"{first_month.key} to {last_month.key}"
+    notes += [f"{m.key} is delivered but outside {span}, left alone" for m in found.months if m not in in_range]
+    recode = _LABELS in stale  # every month is encoded with the lists of the label file
     due = [
         month
-        for month, delivery in found.months.items()
-        if first_month <= month <= last_month
-        and (stale or loaded.get(("immigration", month.key)) != month_version(delivery, raw, lake))
+        for month, delivery in in_range.items()
+        if recode or loaded.get(("immigration", month.key)) != month_version(delivery, raw, lake)
     ]
-    return Plan(stale, tuple(due), tuple(notes))
+    return Plan(bool(stale), tuple(due), tuple(notes))
 
 
-def reference_stale(found: Landed, raw: Store, lake: Lake, history: dg.DagsterInstance, loaded: set[str]) -> bool:
-    """Whether a delivered reference differs from what the last successful reference run read, or a table is missing."""
+def stale_references(
+    found: Landed, raw: Store, lake: Lake, history: dg.DagsterInstance, loaded: set[str]
+) -> frozenset[str]:
+    """The delivered references that the last successful reference run did not read as they are now.
+
+    All of them where a table or dataset of the reference part is missing.
+    """
+    versions = reference_versions(found, raw)
     tables = {c.name for c in (*LOOKUPS, *REFERENCES, *DIMENSIONS)}
     datasets = [*(f"lookup/{c.name}" for c in LOOKUPS), *(f"staged/{c.name}" for c in REFERENCES)]
     if tables - loaded or any(lake.manifest(Dataset(name)) is None for name in datasets):
-        return True
+        return frozenset(versions) | {_LABELS}
     runs = history.get_runs(dg.RunsFilter(job_name=REFERENCE_JOB, statuses=[dg.DagsterRunStatus.SUCCESS]), limit=20)
     read: dict[str, str] = next((json.loads(run.tags[INPUTS_TAG]) for run in runs if INPUTS_TAG in run.tags), {})
-    return any(read.get(name) != version for name, version in reference_versions(found, raw).items())
+    return frozenset(name for name, version in versions.items() if read.get(name) != version)
 
 
 def reference_versions(found: Landed, raw: Store) -> dict[str, str]:

@@ -46,7 +46,8 @@ def _staged(partitions: dg.PartitionsDefinition[str]) -> dg.AssetChecksDefinitio
         month = month_of(context)
         with told():
             staged, refused = (
-                _manifest(lake, Dataset(name, month)) for name in ("staged/immigration", "staged/immigration_quarantine")
+                _manifest(lake, Dataset(name, month))
+                for name in ("staged/immigration", "staged/immigration_quarantine")
             )
             problems = [*lake.missing_files(staged), *lake.missing_files(refused)]
         yield _balance(staged, refused)

@@ -8,7 +8,10 @@ ranked AS (
     typed.cicid,
     typed.source_path,
     typed.source_row,
-    row_number() OVER (PARTITION BY typed.cicid ORDER BY coalesce(delivered_files.source_file, typed.source_path), typed.source_row) AS place
+    row_number() OVER (
+      PARTITION BY typed.cicid
+      ORDER BY coalesce(delivered_files.source_file, typed.source_path), typed.source_row
+    ) AS place
   FROM typed
   INNER JOIN repeated ON repeated.cicid = typed.delivered_cicid
   LEFT JOIN delivered_files ON delivered_files.path = typed.source_path

@@ -70,8 +70,14 @@ def _conditions(col: Column[Any]) -> list[tuple[str, str, str]]:
     low, high = (_literal(col, col.info[side]) for side in ("low", "high"))
     if low or high:
         outside = [f"{name} < {low}" if low else "", f"{name} > {high}" if high else ""]
-        found.append(("ranges", f"{low or ''} to {high or ''}".strip(), " OR ".join(filter(None, outside))))
+        found.append(("ranges", _span(col.info["low"], col.info["high"]), " OR ".join(filter(None, outside))))
     return found
+
+
+def _span(low: Any, high: Any) -> str:
+    if low is None:
+        return f"{high} or less"
+    return f"{low} or more" if high is None else f"{low} to {high}"
 
 
 def _literal(col: Column[Any], value: Any) -> str:

@@ -98,14 +98,14 @@ def rows_of(manifest: Manifest, contract: Table) -> pa.Table:
     """Every committed row as it lies in the files, whose columns must be the contract's in order and type."""
     schema = arrow_schema(contract)
     tables = [pq.read_table(url, partitioning=None) for url in manifest.urls]
-    for table in tables:  # whether a column may be null is not compared: Spark says so of literals
-        assert [(field.name, field.type) for field in table.schema] == [(field.name, field.type) for field in schema]
+    for table in tables:
+        assert _columns(table.schema) == _columns(schema)
     return pa.concat_tables([table.cast(schema) for table in tables]).combine_chunks() if tables else schema.empty_table()
 
 
 def assert_same(found: pa.Table, expected: pa.Table) -> None:
     """Fail naming the first column and row that differ; numbers are compared bit by bit, NaN and -0.0 included."""
-    assert found.schema == expected.schema
+    assert _columns(found.schema) == _columns(expected.schema)
     assert found.num_rows == expected.num_rows
     for name in expected.column_names:
         left, right = _bits(found[name]), _bits(expected[name])
@@ -113,6 +113,11 @@ def assert_same(found: pa.Table, expected: pa.Table) -> None:
             pairs = enumerate(zip(found[name].to_pylist(), expected[name].to_pylist(), strict=True))
             differing = [(row, a, b) for row, (a, b) in pairs if repr(a) != repr(b)]
             raise AssertionError(f"{name} differs in {len(differing)} rows (row, found, expected): {differing[:5]}")
+
+
+def _columns(schema: pa.Schema) -> list[tuple[str, pa.DataType]]:
+    """Names and types in order; not whether a column may be null, which Spark denies of literals."""
+    return [(field.name, field.type) for field in schema]
 
 
 def _bits(column: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -95,13 +95,15 @@ def retyped(table: pa.Table, types: Mapping[str, pa.DataType]) -> pa.Table:
 def test_both_read_parts_of_other_types_and_orders_with_columns_that_no_contract_has(
     both: Both, tmp_path: Path
 ) -> None:
-    rows = delivered([{"insnum": None}, {"insnum": None, "cicid": 5.0}, {"insnum": None, "i94visa": 8.0}])
+    rows = delivered([{}, {"cicid": 5.0}, {"i94visa": 8.0}])
     integers = {name: pa.int32() for name in ("cicid", "i94yr", "i94mon", "arrdate", "i94visa", "i94bir")}
     parts = {
         "integers": retyped(rows, integers | {"admnum": pa.int64(), "i94mode": pa.int8(), "i94cit": pa.float32()}),
         "large": retyped(rows, {"airline": pa.large_string(), "i94port": pa.large_string()}),
         "unsigned": retyped(rows, {"cicid": pa.uint32(), "i94visa": pa.uint16(), "admnum": pa.uint64()}),
-        "nothing": retyped(rows, {"insnum": pa.null(), "occup": pa.null()}),
+        "nothing": rows.drop_columns(["insnum", "i94bir"])
+        .append_column("insnum", pa.nulls(3))
+        .append_column("i94bir", pa.nulls(3)),
         "backwards": rows.select(rows.column_names[::-1]),
         "more": rows.append_column("delete_days", pa.array([0.0, 1.0, None]))
         .append_column("filename", pa.array(["a", "b", "c"]))
@@ -115,7 +117,8 @@ def test_both_read_parts_of_other_types_and_orders_with_columns_that_no_contract
 
 
 def test_both_read_csv_alike_with_texts_in_the_place_of_numbers(both: Both, tmp_path: Path) -> None:
-    table = delivered([row for row, _ in ACCEPTED]).to_pandas().astype({"i94bir": object, "admnum": object})
+    rows = [row for row, _ in ACCEPTED if "admnum" not in row]
+    table = delivered(rows).to_pandas().astype({"i94bir": object, "admnum": object})
     table.loc[0, "i94bir"] = "forty"
     table.loc[1, ["i94bir", "admnum"]] = ["1,5", "admnum='7"]
     raw = tmp_path / "raw"

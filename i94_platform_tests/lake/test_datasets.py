@@ -38,9 +38,9 @@ def paths(lake: Lake, folder: str = "") -> list[str]:
 
 def put_parquet(lake: Lake, path: str, rows: pa.Table) -> None:
     """A file as an engine leaves it in a run folder."""
-    sink = pa.BufferOutputStream()
-    pq.write_table(rows, sink)
-    lake.store.put(path, sink.getvalue().to_pybytes())
+    target = Path(lake.store.uri(path))
+    target.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(rows, target)
 
 
 def commit(lake: Lake, run: str, *files: pa.Table, dataset: Dataset = MODES) -> Manifest:
@@ -74,7 +74,7 @@ def test_a_commit_is_what_readers_read(lake: Lake) -> None:
     manifest = commit(lake, "r1", modes(1, 2), modes(3))
     assert lake.committed(MODES) == manifest
     assert (codes(lake), manifest.rows, len(manifest.entries)) == ([1, 2, 3], 3, 2)
-    assert manifest.bytes == sum(file.size for file in lake.store.list("staged/i94mode/run=r1"))
+    assert manifest.size == sum(file.size for file in lake.store.list("staged/i94mode/run=r1"))
 
 
 def test_a_new_version_replaces_the_old_one_and_sweeps_its_files(lake: Lake) -> None:
@@ -116,7 +116,7 @@ def test_months_are_committed_one_by_one_and_listed_in_order(lake: Lake) -> None
 
 def test_a_commit_of_no_rows_and_no_files_is_a_commit(lake: Lake) -> None:
     manifest = commit(lake, "r1")
-    assert (manifest.rows, manifest.bytes, manifest.urls, codes(lake)) == (0, 0, [], [])
+    assert (manifest.rows, manifest.size, manifest.urls, codes(lake)) == (0, 0, [], [])
     assert lake.read_table(manifest, i94mode).schema == arrow_schema(i94mode)
 
 
@@ -322,7 +322,7 @@ def whole(lake: Lake) -> int:
 
 def test_readers_see_whole_versions_only_while_a_writer_commits_and_wherever_it_is_killed(lake: Lake) -> None:
     chance, seen = random.Random(94), []
-    for round_ in range(6):
+    for round_ in range(5):
         with running(commit_forever, lake.store.root, 1000 * (round_ + 1)) as process:
             wait_for(lambda start=1000 * (round_ + 1): (m := lake.manifest(MODES)) and int(m.fingerprint) >= start, "a commit")
             until = time.monotonic() + chance.uniform(0.02, 0.2)

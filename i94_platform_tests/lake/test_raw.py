@@ -48,7 +48,7 @@ def test_months_come_in_order() -> None:
 
 
 def test_a_delivery_knows_its_length() -> None:
-    assert listed("i94_apr16_sub.parquet/1.parquet", "i94_apr16_sub.parquet/2.parquet").months[APRIL].bytes == 20
+    assert listed("i94_apr16_sub.parquet/1.parquet", "i94_apr16_sub.parquet/2.parquet").months[APRIL].size == 20
 
 
 def test_references_are_found_at_any_depth_and_in_any_case() -> None:

@@ -1,0 +1,53 @@
+"""Pins what is DuckDB's own: only a lock is waited for, and a file that is no database is told at once.
+
+A path that merely contained the word lock was once taken for a held lock, and waited for until the timeout.
+"""
+
+from __future__ import annotations
+
+import time
+import warnings
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from i94_platform.warehouse.duckdb import DuckDBWarehouse
+
+
+def test_a_file_that_is_no_database_fails_at_once_also_below_a_folder_called_lock(tmp_path: Path) -> None:
+    path = tmp_path / "clocks" / "lock.duckdb"
+    path.parent.mkdir()
+    path.write_text("no database " * 1000)
+    started = time.monotonic()
+    with pytest.raises(duckdb.IOException, match="not a valid DuckDB database file"):
+        DuckDBWarehouse(path, tmp_path / "scratch", lock_timeout=30.0).create()
+    assert time.monotonic() - started < 10
+
+
+def test_a_folder_in_the_files_place_fails_at_once(tmp_path: Path) -> None:
+    (tmp_path / "lock").mkdir()
+    with pytest.raises(duckdb.IOException):
+        DuckDBWarehouse(tmp_path / "lock", tmp_path / "scratch", lock_timeout=30.0).create()
+
+
+def test_missing_folders_on_the_way_are_made(tmp_path: Path) -> None:
+    warehouse = DuckDBWarehouse(tmp_path / "a" / "b" / "w.duckdb", tmp_path / "scratch")
+    warehouse.create()
+    assert warehouse.exists()
+    assert warehouse.address == f"duckdb:///{tmp_path}/a/b/w.duckdb"
+
+
+def test_a_query_warns_of_nothing(tmp_path: Path) -> None:
+    """People see what DuckDB's client warns of, on the command line, for every query."""
+    warehouse = DuckDBWarehouse(tmp_path / "w.duckdb", tmp_path / "scratch")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        warehouse.create()
+        assert warehouse.query("SELECT :a AS a", {"a": 1}).to_pylist() == [{"a": 1}]
+
+
+def test_nothing_is_left_beside_the_file_between_transactions(tmp_path: Path) -> None:
+    warehouse = DuckDBWarehouse(tmp_path / "w" / "w.duckdb", tmp_path / "scratch")
+    warehouse.create()
+    assert [path.name for path in (tmp_path / "w").iterdir()] == ["w.duckdb"], "a log of writes waits to be replayed"
