@@ -10,6 +10,7 @@ import argparse
 import json
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from collections import defaultdict
@@ -39,6 +40,7 @@ err = Console(stderr=True, highlight=False)
 def main() -> int:
     """Measure and print; 0 where every bound was met."""
     arguments = _arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the working folder goes then too
     for name in [name for name in os.environ if name.startswith("I94_") or name == "DAGSTER_HOME"]:
         del os.environ[name]  # a deployment in the environment is not what is measured
     (PROJECT / ".i94").mkdir(exist_ok=True)

@@ -15,7 +15,7 @@ from typing import Any
 
 import dagster as dg
 import pytest
-from dagster._core.definitions.assets.graph.base_asset_graph import BaseAssetNode
+from dagster._core.definitions.assets.graph.asset_graph import AssetNode
 from sqlalchemy import Table
 
 from i94_platform.build import build_definitions
@@ -36,7 +36,7 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> dg.RepositoryDefinit
     return build_definitions(Settings(home=str(tmp_path_factory.mktemp("home")))).get_repository_def()
 
 
-def nodes(repository: dg.RepositoryDefinition) -> Iterator[tuple[str, BaseAssetNode]]:
+def nodes(repository: dg.RepositoryDefinition) -> Iterator[tuple[str, AssetNode]]:
     graph = repository.asset_graph
     for key in sorted(graph.get_all_asset_keys()):
         yield key.to_user_string(), graph.get(key)
@@ -55,7 +55,7 @@ def graph_of(repository: dg.RepositoryDefinition) -> dict[str, Any]:
     }
 
 
-def _asset(repository: dg.RepositoryDefinition, node: BaseAssetNode) -> dict[str, Any]:
+def _asset(repository: dg.RepositoryDefinition, node: AssetNode) -> dict[str, Any]:
     checks = {key.name: repository.asset_graph.get_check_spec(key) for key in node.check_keys}
     return {
         "group": node.group_name,
@@ -182,7 +182,9 @@ def test_a_backfill_runs_once_a_month(repository: dg.RepositoryDefinition) -> No
 
 
 @pytest.mark.parametrize("contract", WAREHOUSE, ids=lambda contract: contract.name)
-def test_a_table_is_loaded_after_the_tables_that_it_refers_to(repository: dg.RepositoryDefinition, contract: Table) -> None:
+def test_a_table_is_loaded_after_the_tables_that_it_refers_to(
+    repository: dg.RepositoryDefinition, contract: Table
+) -> None:
     node = repository.asset_graph.get(dg.AssetKey(["warehouse", contract.name]))
     parents = {key.to_user_string() for key in node.parent_keys}
     referred = {f"warehouse/{key.column.table.name}" for c in contract.columns for key in c.foreign_keys}

@@ -1,4 +1,4 @@
-"""Pins the grammar of the addresses: unset means local, unknown is an error that names the variable and what is valid."""
+"""The grammar of the addresses: unset means local, unknown is an error with the variable and what is valid."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def test_every_wrong_variable_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -
 
 def test_settings_do_not_change_after_they_are_read(settings: Settings) -> None:
     with pytest.raises(ValidationError, match="frozen"):
-        settings.engine = "local[*]"  # type: ignore[misc]
+        settings.engine = "local[*]"
 
 
 def test_a_misspelt_field_is_refused() -> None:

@@ -27,7 +27,6 @@ CONFIG = {
     "spark.sql.ansi.enabled": "true",
     "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
     "spark.sql.shuffle.partitions": "8",
-    "spark.ui.showConsoleProgress": "false",
 }
 """What the queries rely on, and sizes that fit a month."""
 
@@ -35,6 +34,7 @@ LOCAL_CONFIG = {
     "spark.driver.memory": "2g",
     "spark.driver.bindAddress": "127.0.0.1",
     "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
     # one judgement over 28 columns is a method beyond the size that the JVM compiles unasked: half the time is saved
     "spark.driver.extraJavaOptions": "-XX:-DontCompileHugeMethods",
 }

@@ -1,5 +1,6 @@
 -- Mean temperature by country over the last 30 years of the data. Months are averaged first, so that a year cut in
--- its middle does not tilt the mean; then each city counts once, however long its record.
+-- its middle does not tilt the mean; then each city counts once, however long its record. Sums are of decimals: those
+-- of doubles depend on the order of their rows. Rounding is spelled out, since engines round a tie differently.
 WITH recent AS (
   SELECT *
   FROM world_temperature
@@ -8,20 +9,24 @@ WITH recent AS (
     AND year(dt) > (SELECT max(year(dt)) - 30 FROM world_temperature WHERE average_temperature IS NOT NULL)
 ),
 by_month AS (
-  SELECT iso3, city, country, latitude, longitude, month(dt) AS month_of_year, avg(average_temperature) AS temperature
+  SELECT
+    iso3, city, country, latitude, longitude, month(dt) AS month_of_year,
+    CAST(sum(CAST(average_temperature AS DECIMAL(18, 9))) AS DOUBLE) / count(*) AS temperature
   FROM recent
   GROUP BY iso3, city, country, latitude, longitude, month(dt)
 ),
 by_city AS (
-  SELECT iso3, city, country, latitude, longitude, avg(temperature) AS temperature
+  SELECT
+    iso3, city, country, latitude, longitude,
+    CAST(sum(CAST(temperature AS DECIMAL(18, 9))) AS DOUBLE) / count(*) AS temperature
   FROM by_month
   GROUP BY iso3, city, country, latitude, longitude
 )
 SELECT
   iso3,
-  round(avg(temperature), 4) AS mean_temperature,
-  round(avg(latitude), 4) AS latitude,
-  round(avg(longitude), 4) AS longitude,
+  floor(CAST(sum(CAST(temperature AS DECIMAL(18, 9))) AS DOUBLE) / count(*) * 10000 + 0.5) / 10000 AS mean_temperature,
+  floor(CAST(sum(CAST(latitude AS DECIMAL(18, 9))) AS DOUBLE) / count(*) * 10000 + 0.5) / 10000 AS latitude,
+  floor(CAST(sum(CAST(longitude AS DECIMAL(18, 9))) AS DOUBLE) / count(*) * 10000 + 0.5) / 10000 AS longitude,
   CAST(count(*) AS INT) AS temperature_cities
 FROM by_city
 GROUP BY iso3

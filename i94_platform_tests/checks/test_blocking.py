@@ -35,7 +35,10 @@ def broken_copy(loaded: Deployment, folder: Path, make: Any) -> Deployment:
 FAULTS: dict[str, tuple[Change, str]] = {
     "key_unique": (with_repeated_row, "i94yr, i94mon: 1 of"),
     "not_null": (lambda rows: with_value(rows, "i94port", None), "i94port: 1 of"),
-    "delivered_equals_staged_plus_quarantined": (lambda rows: pa.concat_tables([rows, rows.slice(0, 1)]), "difference -1"),
+    "delivered_equals_staged_plus_quarantined": (
+        lambda rows: pa.concat_tables([rows, rows.slice(0, 1)]),
+        "difference -1",
+    ),
 }
 
 
@@ -113,7 +116,9 @@ def test_a_dimension_that_fails_its_check_stops_the_fact(
 def test_a_fact_that_fails_its_check_fails_the_run(loaded: Deployment, tmp_path: Path) -> None:
     statement = "DELETE FROM i94.immigration WHERE rowid = (SELECT min(rowid) FROM i94.immigration)"
     deployment = broken_copy(
-        loaded, tmp_path, lambda settings: in_place_of("warehouse", SpoilingWarehouse(settings, "immigration", statement))
+        loaded,
+        tmp_path,
+        lambda settings: in_place_of("warehouse", SpoilingWarehouse(settings, "immigration", statement)),
     )
     outcome = deployment.month(MONTH)
     assert not outcome.succeeded

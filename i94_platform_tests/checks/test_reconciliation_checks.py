@@ -61,7 +61,13 @@ def test_a_file_that_is_gone_or_cut_is_named(loaded: Deployment, tmp_path: Path,
 
 
 @pytest.mark.parametrize("name", [contract.name for contract in WAREHOUSE])
-@pytest.mark.parametrize("change", ["DELETE FROM {table} WHERE rowid = (SELECT min(rowid) FROM {table})", "INSERT INTO {table} SELECT * FROM {table} LIMIT 1"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        "DELETE FROM {table} WHERE rowid = (SELECT min(rowid) FROM {table})",
+        "INSERT INTO {table} SELECT * FROM {table} LIMIT 1",
+    ],
+)
 def test_a_row_lost_or_doubled_by_a_load_is_counted(loaded: Deployment, tmp_path: Path, name: str, change: str) -> None:
     deployment = loaded.copy(tmp_path)
     month = MONTH if name == "immigration" else None

@@ -80,13 +80,17 @@ def test_the_table_of_every_type_has_every_type() -> None:
 
 def test_a_row_of_every_type_comes_back_from_the_embedded_database_as_it_was(tmp_path: Path) -> None:
     contract = every_type()
-    rows = pa.Table.from_pylist([dict(zip(column_names(contract), row, strict=True)) for row in ROWS], arrow_schema(contract))
+    rows = pa.Table.from_pylist(
+        [dict(zip(column_names(contract), row, strict=True)) for row in ROWS], arrow_schema(contract)
+    )
     pq.write_table(rows, tmp_path / "rows.parquet")
     with duckdb.connect() as connection:
         connection.execute(create_schema("test", "duckdb"))
         connection.execute(ddl(contract, "duckdb"))
         connection.execute(ddl(contract, "duckdb"))  # again: it is there already
-        connection.execute("INSERT INTO test.every_type SELECT * FROM read_parquet($1)", [str(tmp_path / "rows.parquet")])
+        connection.execute(
+            "INSERT INTO test.every_type SELECT * FROM read_parquet($1)", [str(tmp_path / "rows.parquet")]
+        )
         back = connection.sql("SELECT * FROM test.every_type").to_arrow_table()
         with pytest.raises(duckdb.ConstraintException, match="whole"):
             connection.execute('INSERT INTO test.every_type ("long") VALUES (1)')
@@ -154,7 +158,9 @@ def test_rules_have_the_type_of_their_column(contract: Table) -> None:
         assert all(isinstance(value, (int, float) if kind is float else kind) for value in values), col.name
         assert None in (low, high) or low < high, col.name
         assert len(set(allowed)) == len(allowed), col.name
-        assert all(len(value.encode()) <= (text_limit(col) or 0) for value in allowed if isinstance(value, str)), col.name
+        assert all(len(value.encode()) <= (text_limit(col) or 0) for value in allowed if isinstance(value, str)), (
+            col.name
+        )
 
 
 def test_the_delivered_contract_is_the_28_columns_of_the_real_month() -> None:
@@ -226,7 +232,9 @@ def test_layout_names_columns_of_the_table(contract: Table) -> None:
 @loaded_table
 def test_every_column_is_encoded_on_redshift_and_the_leading_sort_column_is_raw(contract: Table) -> None:
     encodings = {
-        c.name: c.find(exp.EncodeColumnConstraint).name.lower() for c in parsed(contract, "redshift").find_all(exp.ColumnDef)
+        c.name: encoding.name.lower()
+        for c in parsed(contract, "redshift").find_all(exp.ColumnDef)
+        for encoding in c.find_all(exp.EncodeColumnConstraint)
     }
     assert list(encodings) == column_names(contract)
     assert encodings[contract.info["sort"][0]] == "raw"
@@ -244,7 +252,8 @@ def test_every_loaded_text_has_a_limit_that_redshift_can_hold(contract: Table) -
 def test_an_encoding_of_its_own_wins_over_the_one_of_the_type() -> None:
     contract = table(
         MetaData(), "t", "A table.", column("a", Integer(), "A.", source="x", key=True),
-        column("b", Integer(), "B.", source="x", byte_encoding="zstd"), grain="one row per a", distribution="EVEN", sort=("a",),
+        column("b", Integer(), "B.", source="x", byte_encoding="zstd"),
+        grain="one row per a", distribution="EVEN", sort=("a",),
     )  # fmt: skip
     text = ddl(contract, "redshift")
     assert "a INTEGER ENCODE raw" in text
@@ -261,12 +270,16 @@ def test_an_unknown_dialect_is_refused_and_the_known_ones_are_named() -> None:
 def test_the_spark_schema_has_every_column_in_order_with_the_type_of_the_final_casts(contract: Table) -> None:
     tree = sqlglot.parse_one(f"CREATE TABLE t ({spark_schema(contract)})", read="spark")
     columns = list(tree.find_all(exp.ColumnDef))
-    assert [(c.name, c.kind.sql("spark")) for c in columns if c.kind] == [(c.name, sql_type(c)) for c in contract.columns]
+    assert [(c.name, c.kind.sql("spark")) for c in columns if c.kind] == [
+        (c.name, sql_type(c)) for c in contract.columns
+    ]
 
 
 def test_the_spark_types_are_the_arrow_types_under_another_name() -> None:
-    spark = {"INT": pa.int32(), "BIGINT": pa.int64(), "DOUBLE": pa.float64(), "DATE": pa.date32(), "BOOLEAN": pa.bool_(),
-             "STRING": pa.string()}  # fmt: skip
+    spark = {
+        "INT": pa.int32(), "BIGINT": pa.int64(), "DOUBLE": pa.float64(), "DATE": pa.date32(), "BOOLEAN": pa.bool_(),
+        "STRING": pa.string(),
+    }  # fmt: skip
     contract = every_type()
     assert [spark[sql_type(c)] for c in contract.columns] == arrow_schema(contract).types
 

@@ -118,7 +118,9 @@ class Deployment:
         if old.urls[0].endswith(".csv"):
             self.lake.write_csv(Dataset(dataset), "rewritten", rows, fingerprint=old.fingerprint)
             return
-        write(Dataset(dataset, month), "rewritten", contract, rows, fingerprint=old.fingerprint, facts=old.facts | facts)
+        write(
+            Dataset(dataset, month), "rewritten", contract, rows, fingerprint=old.fingerprint, facts=old.facts | facts
+        )
 
     def query(self, sql: str) -> list[dict[str, Any]]:
         """The rows of a query on the warehouse."""

@@ -1,0 +1,160 @@
+"""Pins what a `kill -9` leaves behind: a whole month, old or new, and a next run that ends as if nothing had happened.
+
+The command line is killed with its process group at states that can be seen from outside, and at moments drawn with a
+fixed seed. Before each, the deployment is put back to the same place: a month is loaded, and a bigger one is delivered.
+"""
+
+from __future__ import annotations
+
+import random
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pyarrow.parquet as pq
+import pytest
+
+from i94_platform.sample import write_sample
+from i94_platform_tests.integration.command import i94, killed_when, started
+from i94_platform_tests.integration.deployment import MONTHLY, Deployment, rewrite_delivery
+
+pytestmark = pytest.mark.xdist_group("faults")
+
+MONTH, FILE, OLD_ROWS, NEW_ROWS = "2016-04", "i94_apr16_sub.parquet", 700, 100_000
+STAGED, QUARANTINE = (f"{name}/month={MONTH}" for name in MONTHLY)
+GROWN = 500_000
+"""Bytes by which the warehouse grows in the load of the month, and in no other."""
+
+
+@dataclass
+class Prepared:
+    """A deployment that can be put back, and the state that an undisturbed run takes it to."""
+
+    deployment: Deployment
+    backup: Path
+    expected: dict[str, Any]
+    rows: int
+
+    def put_back(self) -> Deployment:
+        """As it was before the run, at the same place."""
+        shutil.rmtree(self.deployment.folder)
+        shutil.copytree(self.backup, self.deployment.folder)
+        return Deployment(self.deployment.folder)
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
+    """April loaded with few rows, and delivered again with many."""
+    folder = tmp_path_factory.mktemp("faults")
+    deployment = Deployment(folder / "place")
+    write_sample(deployment.raw, first=MONTH, last=MONTH, rows=NEW_ROWS)
+    delivery = deployment.raw / FILE
+    shutil.move(delivery, folder / FILE)
+    rewrite_delivery(folder / FILE, lambda rows: rows.slice(0, OLD_ROWS), delivery)
+    first = i94(deployment.environment, "run", "--month", MONTH)
+    assert first.code == 0, first.output
+    shutil.move(folder / FILE, delivery)
+    shutil.copytree(deployment.folder, folder / "backup")
+    undisturbed = i94(deployment.environment, "run", "--month", MONTH)
+    assert undisturbed.code == 0, undisturbed.output
+    return Prepared(deployment, folder / "backup", deployment.state(), deployment.manifest("staged/immigration", MONTH).rows)
+
+
+Seen = Callable[[], bool]
+
+
+def written(deployment: Deployment, folder: str) -> Seen:
+    """A file lies in a new run folder of a dataset."""
+    place = Path(deployment.settings.lake, folder)
+    old = {path.name for path in place.glob("run=*")}
+    return lambda: any(path.parent.name not in old for path in place.glob("run=*/*"))
+
+
+def committed(deployment: Deployment, folder: str) -> Seen:
+    """A dataset's manifest has changed."""
+    path = Path(deployment.settings.lake, folder, "manifest.json")
+    old = path.read_bytes()
+    return lambda: path.read_bytes() != old
+
+
+def loading(deployment: Deployment) -> Seen:
+    """The warehouse's files have grown."""
+    path = deployment.settings.warehouse_path
+
+    def size() -> int:
+        files = (path, path.with_name(f"{path.name}.wal"))
+        return sum(file.stat().st_size for file in files if file.exists())
+
+    old = size()
+    return lambda: size() > old + GROWN
+
+
+DRAWN = random.Random(94)
+POINTS: dict[str, tuple[Callable[[Deployment], Seen], float]] = {
+    "at the first written file": (lambda d: written(d, STAGED), 0.0),
+    "at the first refused row, before the commit": (lambda d: written(d, QUARANTINE), 0.0),
+    "between the commits of quarantine and month": (lambda d: committed(d, QUARANTINE), 0.0),
+    "after the commit": (lambda d: committed(d, STAGED), 0.0),
+    "after the dimension's commit, before the load": (lambda d: committed(d, "warehouse/country"), 0.0),
+    "in the load": (loading, 0.0),
+    "at the end of the load": (loading, 0.08),
+    "after the load": (loading, 0.4),
+    **{
+        f"{delay:.2f} s after the first file": (lambda d: written(d, STAGED), delay)
+        for delay in (DRAWN.uniform(0.05, 2.0) for _ in range(3))
+    },
+}
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_a_run_that_is_killed_leaves_a_whole_month_and_the_next_run_ends_as_if_undisturbed(
+    prepared: Prepared, point: str
+) -> None:
+    deployment = prepared.put_back()
+    watch, delay = POINTS[point]
+    with started(deployment.environment, "run", "--month", MONTH) as process:
+        assert killed_when(process, watch(deployment), delay), "the run ended before it could be killed"
+
+    visible = deployment.value("SELECT count(*) FROM i94.immigration")
+    assert visible in (OLD_ROWS, prepared.rows), "half a month is visible"
+    (line,) = [line for line in deployment.ledger() if line["table_name"] == "immigration"]
+    assert line["loaded_rows"] == visible
+    for name in MONTHLY:
+        manifest = deployment.manifest(name, MONTH)
+        assert sum(pq.ParquetFile(url).metadata.num_rows for url in manifest.urls) == manifest.rows
+
+    again = i94(deployment.environment, "run", "--month", MONTH)
+    assert again.code == 0, again.output
+    assert deployment.state() == prepared.expected
+    assert {folder: len(runs) for folder, runs in deployment.run_folders().items() if len(runs) != 1} == {}
+    assert not list(Path(deployment.settings.lake).glob("scratch/**/*.parquet"))
+    assert_history_tells(deployment)
+
+
+def assert_history_tells(deployment: Deployment) -> None:
+    """The killed run is closed as failed, and the run after it succeeded."""
+    with dg.DagsterInstance.from_config(str(deployment.settings.dagster_home)) as instance:
+        runs = instance.get_runs(dg.RunsFilter(job_name="month"))
+    statuses = [run.status for run in runs]
+    assert statuses[:2] == [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE]
+    assert all(run.is_finished for run in runs)
+
+
+@pytest.mark.parametrize("dataset", ["lookup/i94port", "warehouse/i94mode", "staged/world_temperature"])
+def test_a_first_run_that_is_killed_is_made_good_by_the_next(
+    prepared: Prepared, tmp_path: Path, dataset: str
+) -> None:
+    deployment = Deployment(tmp_path)
+    deployment.deliver(*(path for path in (prepared.backup / "raw").iterdir()))
+    manifest = Path(deployment.settings.lake, dataset, "manifest.json")
+    with started(deployment.environment, "run") as process:
+        assert killed_when(process, manifest.exists)
+    again = i94(deployment.environment, "run")
+    assert again.code == 0, again.output
+    state = deployment.state()
+    assert state["tables"] == prepared.expected["tables"]
+    assert state["ledger"] == prepared.expected["ledger"]
+    assert {folder: len(runs) for folder, runs in deployment.run_folders().items() if len(runs) != 1} == {}

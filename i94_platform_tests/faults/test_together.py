@@ -1,0 +1,37 @@
+"""Pins two command lines at once on one home: they take turns, both succeed, and the state is that of one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from i94_platform_tests.integration.command import PATIENCE, started
+from i94_platform_tests.integration.deployment import Deployment
+
+pytestmark = pytest.mark.xdist_group("faults")
+
+
+@pytest.fixture(scope="module")
+def alone(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Deployment:
+    """What one process makes of the sample's two months."""
+    deployment = Deployment(tmp_path_factory.mktemp("alone"))
+    deployment.deliver(*sample.iterdir())
+    assert all(outcome.succeeded for outcome in deployment.run("2016-01", "2016-02"))
+    return deployment
+
+
+@pytest.mark.parametrize("attempt", range(2))
+def test_two_runs_at_once_both_succeed_and_leave_what_one_would(
+    alone: Deployment, tmp_path: Path, attempt: int
+) -> None:
+    deployment = Deployment(tmp_path)
+    deployment.deliver(*alone.raw.iterdir())
+    arguments = ("run",) if attempt == 0 else ("run", "--from", "2016-01", "--to", "2016-02")
+    with started(deployment.environment, *arguments) as one, started(deployment.environment, *arguments) as other:
+        outputs = [process.communicate(timeout=PATIENCE)[0] for process in (one, other)]
+        assert (one.returncode, other.returncode) == (0, 0), "\n\n".join(outputs)
+    assert deployment.tables() == alone.tables()
+    assert deployment.ledger() == alone.ledger()
+    assert {folder: len(runs) for folder, runs in deployment.run_folders().items() if len(runs) != 1} == {}
+    assert any("Waiting for another" in output or "Nothing to do" in output for output in outputs), "\n\n".join(outputs)

@@ -1,0 +1,192 @@
+"""Pins a tiny month end to end: every row accounted for, every load repeatable, no failed month ever visible."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pyarrow as pa
+import pyarrow.csv as pc
+import pyarrow.parquet as pq
+import pytest
+from sqlalchemy import Column, Table
+
+from i94_platform.contracts import WAREHOUSE, immigration
+from i94_platform.partitions import Month
+from i94_platform.sample import expected_refusals, rows_in, write_sample
+from i94_platform.sample.immigration import JUNE_EXTRAS
+from i94_platform_tests.integration.deployment import MONTHLY, Deployment, rewrite_delivery
+from i94_platform_tests.integration.fixtures import MONTH
+
+FILE = f"{Month.parse(MONTH).file_stem}.parquet"
+REFUSED = expected_refusals(2_000)
+CHILDREN = [(contract, col) for contract in WAREHOUSE for col in contract.columns if col.foreign_keys]
+
+
+def test_every_table_has_rows(loaded: Deployment) -> None:
+    assert {name for name, (rows, _) in loaded.tables().items() if not rows} == set()
+
+
+def test_every_delivered_row_is_staged_or_quarantined_for_the_reason_it_was_spoiled_for(loaded: Deployment) -> None:
+    staged, refused = (loaded.manifest(name, MONTH) for name in MONTHLY)
+    delivered = pq.ParquetFile(loaded.raw / FILE).metadata.num_rows
+    assert staged.facts["delivered_rows"] == delivered == staged.rows + refused.rows
+    assert staged.rows == rows_in(Month.parse(MONTH), 2_000)
+    assert refused.facts["reasons"] == REFUSED
+
+
+def test_every_staged_row_is_loaded(loaded: Deployment) -> None:
+    staged = loaded.manifest("staged/immigration", MONTH).rows
+    assert loaded.value("SELECT count(*) FROM i94.immigration") == staged
+    (line,) = [line for line in loaded.ledger() if line["table_name"] == "immigration"]
+    assert (line["partition_key"], line["loaded_rows"]) == (MONTH, staged)
+
+
+@pytest.mark.parametrize(("child", "col"), CHILDREN, ids=lambda named: named.name)
+def test_no_row_refers_to_one_that_is_not_there(loaded: Deployment, child: Table, col: Column[Any]) -> None:
+    parent, code = next(iter(col.foreign_keys)).target_fullname.rsplit(".", 1)
+    orphans = f"SELECT {col.name} FROM {child.fullname} WHERE {col.name} NOT IN (SELECT {code} FROM {parent})"
+    assert loaded.query(orphans) == []
+
+
+def test_unlisted_country_codes_are_kept_and_labelled(loaded: Deployment) -> None:
+    delivered = pq.read_table(loaded.raw / FILE, columns=["cicid", "i94cit", "i94res"]).to_pandas()
+    listed = {row["code"] for row in loaded.query("SELECT code FROM i94.i94cit_res")}
+    unlisted = {int(code) for name in ("i94cit", "i94res") for code in delivered[name].dropna()} - listed
+    assert 148 in unlisted, "every German citizen carries it"
+    rows = loaded.query("SELECT code, label FROM i94.country WHERE status = 'unlisted' ORDER BY code")
+    assert rows == [{"code": code, "label": f"unlisted code {code}"} for code in sorted(unlisted)]
+    assert loaded.value("SELECT count(*) FROM i94.immigration WHERE i94cit = 148") > 0
+
+
+def test_a_second_run_changes_nothing_but_the_run(loaded: Deployment, tmp_path: Path) -> None:
+    deployment = loaded.copy(tmp_path)
+    before, runs = deployment.state(), run_ids(deployment)
+    assert all(outcome.succeeded for outcome in deployment.run(MONTH))
+    assert deployment.state() == before
+    assert not runs & run_ids(deployment)
+    assert all(len(folders) == 1 for folders in deployment.run_folders().values())
+
+
+def run_ids(deployment: Deployment) -> set[str]:
+    return {row["run_id"] for row in deployment.query("SELECT run_id FROM i94.load_ledger")}
+
+
+def test_a_month_delivered_again_replaces_itself_and_no_other(loaded: Deployment, tmp_path: Path) -> None:
+    deployment = loaded.copy(tmp_path)
+    assert deployment.month("2016-02").succeeded
+    february = deployment.fingerprint("(SELECT * FROM i94.immigration WHERE i94mon = 2)")
+    rewrite_delivery(deployment.raw / FILE, lambda rows: rows.slice(0, 100))
+    outcome = deployment.month(MONTH)
+    assert outcome.succeeded
+    assert outcome.rows["staged/immigration"] == outcome.rows["warehouse/immigration"] == 100
+    assert deployment.value("SELECT count(*) FROM i94.immigration WHERE i94mon = 1") == 100
+    assert deployment.fingerprint("(SELECT * FROM i94.immigration WHERE i94mon = 2)") == february
+    assert len(deployment.run_folders()["staged/immigration/month=2016-01"]) == 1
+
+
+def test_a_month_of_which_every_row_is_refused_is_loaded_as_empty(loaded: Deployment, tmp_path: Path) -> None:
+    deployment = loaded.copy(tmp_path)
+
+    def no_keys(rows: pa.Table) -> pa.Table:
+        return rows.set_column(0, "cicid", pa.nulls(rows.num_rows, pa.float64()))
+
+    rewrite_delivery(deployment.raw / FILE, no_keys)
+    outcome = deployment.month(MONTH)
+    assert outcome.succeeded, outcome
+    assert outcome.rows["staged/immigration"] == outcome.rows["warehouse/immigration"] == 0
+    assert deployment.value("SELECT count(*) FROM i94.immigration") == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "told"),
+    [
+        ("truncated", lambda rows: rows.drop_columns(["i94addr"]), f"{FILE} lacks the column i94addr."),
+        (
+            "retyped",
+            lambda rows: rows.set_column(0, "cicid", rows.column("cicid").cast(pa.string())),
+            f"{FILE} has columns of another type: cicid is string, expected a number.",
+        ),
+    ],
+)
+def test_a_delivery_with_a_broken_column_fails_by_its_name_and_the_old_month_stays(
+    loaded: Deployment, tmp_path: Path, name: str, change: Any, told: str
+) -> None:
+    deployment = loaded.copy(tmp_path)
+    before = deployment.state()
+    rewrite_delivery(deployment.raw / FILE, change)
+    outcome = deployment.month(MONTH)
+    assert not outcome.succeeded, name
+    assert outcome.errors == [f"staged_immigration: {told}"]
+    assert outcome.rows == {}
+    assert deployment.state() == before
+    assert all(len(folders) == 1 for folders in deployment.run_folders().values())
+
+
+def test_a_cut_file_fails_by_its_name_and_the_old_month_stays(loaded: Deployment, tmp_path: Path) -> None:
+    deployment = loaded.copy(tmp_path)
+    before, delivery = deployment.state(), deployment.raw / FILE
+    delivery.write_bytes(delivery.read_bytes()[:-100])
+    outcome = deployment.month(MONTH)
+    assert not outcome.succeeded
+    assert len(outcome.errors) == 1
+    assert f"{FILE} can't be read as Parquet" in outcome.errors[0]
+    assert deployment.state() == before
+
+
+def test_a_month_that_was_not_delivered_fails_and_says_what_was_looked_for(loaded: Deployment, tmp_path: Path) -> None:
+    deployment = loaded.copy(tmp_path)
+    outcome = deployment.month("2016-03")
+    assert not outcome.succeeded
+    assert any(
+        f"No delivery for 2016-03 under {deployment.raw}; expected i94_mar16_sub.sas7bdat, .parquet (file" in told
+        for told in outcome.errors
+    )
+    assert "staged/immigration" not in outcome.rows
+
+
+def test_the_same_month_as_csv_gives_the_same_fact(loaded: Deployment, tmp_path: Path) -> None:
+    deployment = loaded.copy(tmp_path)
+    before, refused = deployment.tables(), deployment.manifest("staged/immigration_quarantine", MONTH).facts["reasons"]
+    delivery = deployment.raw / FILE
+    rows = pq.read_table(delivery)
+    indexed = rows.add_column(0, "", pa.array(range(rows.num_rows)))
+    pc.write_csv(indexed, delivery.with_suffix(".csv"))
+    delivery.unlink()
+    outcome = deployment.month(MONTH)
+    assert outcome.succeeded, outcome
+    assert deployment.tables() == before
+    again = deployment.manifest("staged/immigration_quarantine", MONTH)
+    assert again.facts["reasons"] == refused
+    assert again.facts["extra_columns"] == []
+
+
+def test_the_same_month_in_parts_gives_the_same_fact(loaded: Deployment, tmp_path: Path) -> None:
+    deployment = loaded.copy(tmp_path)
+    before, delivery = deployment.tables(), deployment.raw / FILE
+    rows = pq.read_table(delivery)
+    delivery.unlink()
+    delivery.mkdir()
+    for part, start in enumerate(range(0, rows.num_rows, 500)):
+        pq.write_table(rows.slice(start, 500), delivery / f"part-{part:05d}.parquet")
+    (delivery / "_SUCCESS").touch()
+    assert deployment.month(MONTH).succeeded
+    assert deployment.tables() == before
+
+
+def test_the_six_more_columns_of_a_june_are_reported_and_left_out(loaded: Deployment, tmp_path: Path) -> None:
+    deployment = loaded.copy(tmp_path)
+    write_sample(tmp_path / "june", first="2016-06", last="2016-06", rows=500)
+    deployment.deliver(tmp_path / "june" / "i94_jun16_sub.parquet")
+    outcome = deployment.month("2016-06")
+    assert outcome.succeeded
+    assert deployment.manifest("staged/immigration", "2016-06").facts["extra_columns"] == sorted(JUNE_EXTRAS)
+    records = deployment.history.get_latest_materialization_events([dg.AssetKey(["staged", "immigration"])])
+    (event,) = records.values()
+    assert event is not None
+    materialization = event.asset_materialization
+    assert materialization is not None
+    assert materialization.metadata["extra_columns"].value == ", ".join(sorted(JUNE_EXTRAS))
+    file = Path(deployment.manifest("staged/immigration", "2016-06").urls[0])
+    assert pq.read_schema(file).names == [c.name for c in immigration.columns]

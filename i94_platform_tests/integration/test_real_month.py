@@ -1,0 +1,120 @@
+"""Pins the delivered April 2016: its known figures after a run of the command line, twice, within its memory.
+
+The figures are those of the delivered files, counted without this platform.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+import pytest
+
+from i94_platform_tests.integration.command import Ended, i94_measured
+from i94_platform_tests.integration.deployment import Deployment
+
+pytestmark = [pytest.mark.real_data, pytest.mark.xdist_group("real_month")]
+
+MONTH = "2016-04"
+REFERENCES = (
+    "I94_SAS_Labels_Descriptions.SAS",
+    "us-cities-demographics.csv",
+    "airport-codes_csv.csv",
+    "GlobalLandTemperaturesByCity.csv",
+)
+UNLISTED = "i94cit IN (SELECT code FROM i94.country WHERE status = 'unlisted')"
+FIGURES = {
+    "SELECT count(*) FROM i94.immigration": 3_096_313,
+    "SELECT count(*) FROM i94.immigration WHERE i94addr = '99'": 179_166,
+    f"SELECT count(*) FROM i94.immigration WHERE {UNLISTED}": 386_189,
+    "SELECT round(avg(stay_days), 4) FROM i94.immigration WHERE stay_days BETWEEN 0 AND 365": 14.1081,
+    "SELECT sum(city_population) FROM i94.state": 116_712_213,
+    "SELECT count(*) FROM i94.immigration WHERE i94cit NOT IN (SELECT code FROM i94.country)": 0,
+    "SELECT count(*) FROM i94.immigration WHERE i94res NOT IN (SELECT code FROM i94.country)": 0,
+    "SELECT count(*) FROM i94.immigration WHERE i94port NOT IN (SELECT code FROM i94.i94port)": 0,
+    "SELECT count(*) FROM i94.immigration WHERE i94addr NOT IN (SELECT code FROM i94.i94addr)": 0,
+    "SELECT count(*) FROM i94.immigration WHERE i94mode NOT IN (SELECT code FROM i94.i94mode)": 0,
+    "SELECT count(*) FROM i94.immigration WHERE i94visa NOT IN (SELECT code FROM i94.i94visa)": 0,
+    "SELECT count(*) FROM i94.immigration WHERE arrdate NOT IN (SELECT date FROM i94.calendar)": 0,
+    "SELECT count(*) FROM i94.immigration WHERE admnum > 2147483647": 3_015_215,
+    "SELECT count(*) FROM i94.immigration WHERE duration_of_status": 45_343,
+    "SELECT count(*) FROM i94.immigration WHERE stay_days < 0": 375,
+}
+FOUR_GB = 4 * 10**9
+
+
+@pytest.fixture(scope="module")
+def april(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Deployment, Ended]:
+    """The whole April, read where it lies."""
+    deployment = Deployment(tmp_path_factory.mktemp("april"))
+    environment = {**deployment.environment, "I94_RAW": str(real_data)}
+    return deployment, i94_measured(environment, "run", "--month", MONTH)
+
+
+def test_the_command_loads_the_month_within_four_gigabytes(april: tuple[Deployment, Ended]) -> None:
+    _, ended = april
+    assert ended.code == 0, ended.output
+    assert "3,096,313" in ended.output
+    assert 0 < ended.peak_bytes < FOUR_GB
+
+
+@pytest.mark.parametrize("sql", FIGURES)
+def test_a_known_figure_of_april(april: tuple[Deployment, Ended], sql: str) -> None:
+    deployment, _ = april
+    assert deployment.value(sql) == pytest.approx(FIGURES[sql], abs=1e-9)
+
+
+def test_nothing_of_april_is_refused(april: tuple[Deployment, Ended]) -> None:
+    deployment, _ = april
+    assert deployment.manifest("staged/immigration", MONTH).facts["delivered_rows"] == 3_096_313
+    assert deployment.manifest("staged/immigration_quarantine", MONTH).rows == 0
+
+
+def test_a_second_command_changes_nothing_but_the_run(april: tuple[Deployment, Ended], real_data: Path) -> None:
+    deployment, _ = april
+    before = deployment.state()
+    runs = {row["run_id"] for row in deployment.query("SELECT run_id FROM i94.load_ledger WHERE partition_key <> ''")}
+    environment = {**deployment.environment, "I94_RAW": str(real_data)}
+    again = i94_measured(environment, "run", "--month", MONTH)
+    assert again.code == 0, again.output
+    assert again.peak_bytes < FOUR_GB
+    assert deployment.state() == before
+    after = {row["run_id"] for row in deployment.query("SELECT run_id FROM i94.load_ledger WHERE partition_key <> ''")}
+    assert not runs & after
+
+
+@pytest.fixture(scope="module")
+def slice_of_april(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Deployment:
+    """The first 20,000 rows of April, which the SAS file holds too, as Parquet."""
+    deployment = Deployment(tmp_path_factory.mktemp("slice"))
+    deployment.deliver(*(real_data / name for name in REFERENCES))
+    first = ds.dataset(real_data / "i94_apr16_sub.parquet", format="parquet").head(20_000)
+    pq.write_table(first, deployment.raw / "i94_apr16_sub.parquet")
+    outcomes = deployment.run(MONTH)
+    assert all(outcome.succeeded for outcome in outcomes), outcomes
+    return deployment
+
+
+def test_the_sas_file_gives_the_same_fact_as_parquet(
+    slice_of_april: Deployment, real_data: Path, tmp_path: Path
+) -> None:
+    deployment = slice_of_april.copy(tmp_path)
+    before = deployment.tables()
+    os.unlink(deployment.raw / "i94_apr16_sub.parquet")
+    shutil.copy(real_data / "i94_apr16_sub_20k.sas7bdat", deployment.raw / "i94_apr16_sub.sas7bdat")
+    outcome = deployment.month(MONTH)
+    assert outcome.succeeded, outcome
+    assert outcome.rows["staged/immigration"] == outcome.rows["warehouse/immigration"] == 20_000
+    assert deployment.manifest("staged/immigration", MONTH).facts["delivered_files"] == ["i94_apr16_sub.sas7bdat"]
+    assert deployment.tables() == before
+
+
+def test_the_slice_has_every_row_and_no_orphan(slice_of_april: Deployment) -> None:
+    for sql, figure in FIGURES.items():
+        if figure == 0:
+            assert slice_of_april.value(sql) == 0
+    assert slice_of_april.value("SELECT count(*) FROM i94.immigration") == 20_000
+    assert slice_of_april.value("SELECT sum(city_population) FROM i94.state") == 116_712_213
