@@ -113,8 +113,11 @@ def _succeed(command: list[str], settings: Mapping[str, str]) -> tuple[str, floa
     peaks = [0.0]
     watcher = threading.Thread(target=_watch, args=(process.pid, peaks))
     watcher.start()
-    printed, _ = process.communicate()
-    watcher.join()
+    try:
+        printed, _ = process.communicate()
+    finally:
+        process.kill()  # where this process was told to stop; nothing happens to one that has ended
+        watcher.join()
     if process.returncode:
         raise RuntimeError(f"{' '.join(command)} failed:\n{printed}")
     return printed, max(peaks)

@@ -130,7 +130,7 @@ ACCEPTED: tuple[tuple[Row, Row], ...] = (
     ({"dtadfile": "20160229"}, {"dtadfile": "2016-02-29"}),
     ({"dtadfile": "00010101"}, {"dtadfile": "0001-01-01"}),
     # codes: unlisted ones and missing ones have a home, except a missing mode
-    ({"i94port": "ZZZ"}, {"i94port": "XXX"}),
+    ({"i94port": "QQQ"}, {"i94port": "XXX"}),
     ({"i94port": "nyc"}, {"i94port": "XXX"}),
     ({"i94port": None, "i94addr": None, "i94mode": None}, {"i94port": "XXX", "i94addr": "99", "i94mode": None}),
     ({"i94port": "   ", "i94addr": ""}, {"i94port": "XXX", "i94addr": "99"}),

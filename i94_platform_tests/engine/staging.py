@@ -27,9 +27,14 @@ from i94_platform.lake.datasets import Dataset, Lake
 from i94_platform.lake.local import LocalStore
 from i94_platform.lake.manifest import Manifest
 from i94_platform.partitions import Month
+from i94_platform_tests.engine.spark import QUICK_JAVA
 
-SMALL = {"spark.sql.shuffle.partitions": "2", "spark.sql.files.openCostInBytes": "1"}
-"""Spark's sizes for tests: few tasks, since a task costs more than the rows of one."""
+SMALL = {
+    "spark.sql.shuffle.partitions": "2",
+    "spark.sql.files.openCostInBytes": "1",
+    "spark.driver.extraJavaOptions": QUICK_JAVA,
+}
+"""Spark for tests: few tasks, since a task costs more than the rows of one."""
 
 
 @dataclass(frozen=True)
@@ -127,8 +132,9 @@ def _bits(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def spark_engine(address: str) -> Engine:
-    """The Spark engine as the platform builds it, with the sizes of tests."""
-    return SparkEngineResource(address=address, options=SMALL).create_resource(dg.build_init_resource_context())
+    """The Spark engine as the platform builds it; in this process with the sizes of tests."""
+    options = {} if address.startswith("sc://") else SMALL
+    return SparkEngineResource(address=address, options=options).create_resource(dg.build_init_resource_context())
 
 
 def main(address: str, raw: str, lake: str, what: Sequence[str]) -> None:
