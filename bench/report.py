@@ -101,7 +101,7 @@ def machine() -> dict[str, str | int | float]:
         "system": platform.platform(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 0,
         "memory_gb": round(psutil.virtual_memory().total / 1e9, 1),
-        "load_before": round(os.getloadavg()[1], 1),
+        "load_average": round(os.getloadavg()[1], 1),
         "python": platform.python_version(),
         "duckdb": version("duckdb"),
         "pyspark": version("pyspark"),

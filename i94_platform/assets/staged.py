@@ -64,7 +64,7 @@ def stage_month(
         PermanentFailure: no delivery, an unreadable file, a missing or re-typed column.
     """
     accepted, refused = Dataset("staged/immigration", month.key), Dataset("staged/immigration_quarantine", month.key)
-    with lake.writing(accepted), lake.scratch(accepted) as scratch, engine.step():
+    with lake.writing(accepted), lake.writing(refused), lake.scratch(accepted) as scratch, engine.step():
         delivery = landed(raw.list()).month(month, raw.root)
         version = month_version(delivery, raw, lake)
         _name_code_lists(lake, engine)

@@ -55,8 +55,10 @@ def _loaded(
     ) -> dg.MaterializeResult[Any]:
         with told():
             month = context.partition_key if context.has_partition_key else ""
-            manifest = lake.committed(Dataset(f"staged/{contract.name}", month))
-            warehouse.replace(contract, manifest, context.run.run_id)
+            dataset = Dataset(f"staged/{contract.name}", month)
+            with lake.writing(dataset):  # or another run would sweep the files while they are loaded
+                manifest = lake.committed(dataset)
+                warehouse.replace(contract, manifest, context.run.run_id)
             return _table_result(asset_key, contract, manifest, warehouse)
 
     return loaded

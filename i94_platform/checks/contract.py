@@ -89,8 +89,9 @@ def _in_lake(
     ) -> Iterator[dg.AssetCheckResult]:
         month = month_of(context) if partitions else ""
         for asset_key, contract, kinds in _asked(context, subjects):
-            with told(), engine.step():
-                manifest = lake.committed(Dataset("/".join(asset_key.path), month))
+            dataset = Dataset("/".join(asset_key.path), month)
+            with told(), lake.writing(dataset), engine.step():  # no other run sweeps the files meanwhile
+                manifest = lake.committed(dataset)
                 if manifest.urls and manifest.urls[0].endswith(".parquet"):
                     engine.view_files(contract.name, manifest.urls)
                 else:

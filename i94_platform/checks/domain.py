@@ -71,8 +71,9 @@ def _shares(partitions: dg.PartitionsDefinition[str]) -> dg.AssetChecksDefinitio
     def checked(
         context: dg.AssetCheckExecutionContext, lake: dg.ResourceParam[Lake], engine: dg.ResourceParam[Engine]
     ) -> Iterator[dg.AssetCheckResult]:
-        with told(), engine.step():
-            engine.view_files("staged", lake.committed(Dataset("staged/immigration", month_of(context))).urls)
+        dataset = Dataset("staged/immigration", month_of(context))
+        with told(), lake.writing(dataset), engine.step():  # no other run sweeps the files meanwhile
+            engine.view_files("staged", lake.committed(dataset).urls)
             codes = lake.committed(Dataset("lookup/i94cit_res"))
             engine.view_rows("i94cit_res", lake.read_table(codes, LOOKUPS[0]).select(["code"]))
             counts = ", ".join(f"count(CASE WHEN {s.condition} THEN 1 END) AS {s.name}" for s in SHARES)

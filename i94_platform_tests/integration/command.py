@@ -13,6 +13,9 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import IO
+
+from typer.testing import CliRunner
 
 PROGRAM = (sys.executable, "-m", "i94_platform.cli")
 PATIENCE = 300.0
@@ -31,12 +34,14 @@ class Ended:
 
 
 @contextlib.contextmanager
-def started(environment: Mapping[str, str], *arguments: str) -> Iterator[subprocess.Popen[str]]:
+def started(
+    environment: Mapping[str, str], *arguments: str, output: IO[str] | int = subprocess.PIPE
+) -> Iterator[subprocess.Popen[str]]:
     """A process in a group of its own; whatever is left of the group at the end is killed."""
     process = subprocess.Popen(
         [*PROGRAM, *arguments],
         env={**os.environ, "COLUMNS": "200", **environment},
-        stdout=subprocess.PIPE,
+        stdout=output,
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
@@ -59,6 +64,14 @@ def i94(environment: Mapping[str, str], *arguments: str) -> Ended:
     with started(environment, *arguments) as process:
         output, _ = process.communicate(timeout=PATIENCE)
         return Ended(process.returncode, output)
+
+
+def i94_here(environment: Mapping[str, str], *arguments: str) -> Ended:
+    """Run a command in this process, which saves the start of another; output as it is printed to both streams."""
+    from i94_platform.cli import app
+
+    done = CliRunner().invoke(app, list(arguments), env={"COLUMNS": "200", **environment}, catch_exceptions=False)
+    return Ended(done.exit_code, done.output)
 
 
 def i94_measured(environment: Mapping[str, str], *arguments: str) -> Ended:
