@@ -49,7 +49,7 @@ def _loaded(
     """An asset that loads what the staged asset of the same name has committed."""
     asset_key = key("warehouse", contract.name)
 
-    @dg.asset(key=asset_key, deps=[*deps], description=contract.comment, partitions_def=partitions, pool=POOL)
+    @dg.asset(key=asset_key, deps=[*deps, *_parents(contract)], description=contract.comment, partitions_def=partitions, pool=POOL)
     def loaded(
         context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], warehouse: dg.ResourceParam[Warehouse]
     ) -> dg.MaterializeResult[Any]:
@@ -68,7 +68,7 @@ def _made(contract: Table, deps: Iterable[dg.AssetKey], make: Make) -> dg.Assets
     """An asset that makes a small table, commits it to the lake and loads it."""
     asset_key = key("warehouse", contract.name)
 
-    @dg.asset(key=asset_key, deps=[*deps], description=contract.comment, pool=POOL)
+    @dg.asset(key=asset_key, deps=[*deps, *_parents(contract)], description=contract.comment, pool=POOL)
     def made(
         context: dg.AssetExecutionContext,
         lake: dg.ResourceParam[Lake],
@@ -86,6 +86,12 @@ def _made(contract: Table, deps: Iterable[dg.AssetKey], make: Make) -> dg.Assets
             return _table_result(asset_key, contract, manifest, warehouse)
 
     return made
+
+
+def _parents(contract: Table) -> list[dg.AssetKey]:
+    """The tables that a contract refers to: a load refuses orphans, so they come first."""
+    names = {foreign.target_fullname.split(".")[1] for foreign in contract.foreign_keys}
+    return [key("warehouse", name) for name in sorted(names - {contract.name})]
 
 
 def _table_result(
@@ -152,7 +158,6 @@ def _make_calendar(lake: Lake, engine: Engine) -> tuple["pd.DataFrame", list[str
 def warehouse_assets(partitions: dg.PartitionsDefinition[str]) -> list[dg.AssetsDefinition]:
     """The warehouse layer."""
     staged_immigration = key("staged", "immigration")
-    parents = [key("warehouse", name) for name in ("country", "calendar", "i94port", "i94mode", "i94addr", "i94visa")]
     return [
         *(_made(c, [key("lookup", c.name)], _lookup(c)) for c in LOOKUPS),
         *(_loaded(c, [key("staged", c.name)]) for c in REFERENCES),
@@ -163,5 +168,5 @@ def warehouse_assets(partitions: dg.PartitionsDefinition[str]) -> list[dg.Assets
             _make_country,
         ),
         _made(calendar, [], _make_calendar),
-        _loaded(immigration, [staged_immigration, *parents], partitions),
+        _loaded(immigration, [staged_immigration], partitions),
     ]

@@ -1,6 +1,6 @@
 """Whether this machine and these settings can run the platform, and what to do where they can't.
 
-Here: one finding per thing that a run needs. Nothing is changed but the folders that a run would make anyway.
+Here: one finding per thing that a run needs; looking changes nothing. Not here: mending what is found.
 """
 
 from __future__ import annotations

@@ -199,4 +199,8 @@ def narrowed(job: dg.JobDefinition, selection: Sequence[str]) -> dg.JobDefinitio
     """
     keys = job.asset_layer.executable_asset_keys
     chosen = {k for k in keys if k.path[0] in selection or "/".join(k.path) in selection}
-    return job.get_subset(asset_selection=chosen) if chosen else None
+    if not chosen:
+        return None
+    # what one step makes together is run together
+    whole = dg.AssetSelection.assets(*chosen).required_multi_asset_neighbors().resolve(job.asset_layer.asset_graph)
+    return job.get_subset(asset_selection=whole)

@@ -33,6 +33,7 @@ CONFIG = {
 LOCAL_CONFIG = {
     "spark.driver.memory": "2g",
     "spark.driver.bindAddress": "127.0.0.1",
+    "spark.driver.host": "127.0.0.1",
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
     # one judgement over 28 columns is a method beyond the size that the JVM compiles unasked: half the time is saved

@@ -36,7 +36,7 @@ pytestmark = [pytest.mark.spark, pytest.mark.xdist_group("connect")]
 def stage_through(address: str, raw: Path, lake: Path, *what: str) -> None:
     """Stage months, or `temperatures`, in a process that is a client of the server."""
     command = [sys.executable, "-m", "i94_platform_tests.engine.staging", address, str(raw), str(lake), *what]
-    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=500, check=False)
+    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-6000:]
 
 

@@ -18,12 +18,11 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from i94_platform.contracts import delivered_immigration
 from i94_platform.engine.base import Engine
 from i94_platform.partitions import Month
 from i94_platform.transforms import temperatures as climates
 from i94_platform_tests.engine.arrivals import ACCEPTED, APRIL, REFUSED, delivered, deliveries
-from i94_platform_tests.engine.staging import Staged, assert_same, new_lake, rows_of, stage, temperatures
+from i94_platform_tests.engine.staging import Staged, assert_same, stage, temperatures
 
 pytestmark = [pytest.mark.spark, pytest.mark.xdist_group("spark")]
 
