@@ -95,13 +95,15 @@ def test_the_help_names_every_command_and_setting(i94: I94) -> None:
 @pytest.mark.parametrize(
     ("name", "value", "told"),
     [
-        ("I94_ENGINE", "flink", "I94_ENGINE: 'flink' is not an address known here; valid are: duckdb, local[N] or local[*], sc://"),
+        ("I94_ENGINE", "flink", "'flink' is not an address known here; valid are: duckdb, local[N] or local[*], sc://"),
         ("I94_WAREHOUSE", "oracle://x", "I94_WAREHOUSE: 'oracle://x' is not an address known here; valid are: duckdb:///path"),
         ("I94_LAKE", "ftp://x", "I94_LAKE: 'ftp://x' is not an address known here; valid are: a folder"),
         ("I94_FIRST_MONTH", "May", "I94_FIRST_MONTH: 'May' is not a month"),
     ],
 )  # fmt: skip
-def test_a_wrong_setting_is_named_with_the_valid_ones(i94: I94, tmp_path: Path, name: str, value: str, told: str) -> None:
+def test_a_wrong_setting_is_named_with_the_valid_ones(
+    i94: I94, tmp_path: Path, name: str, value: str, told: str
+) -> None:
     said = i94("run", **{"I94_HOME": str(tmp_path / "home"), name: value})
     assert said.code == 2
     assert told in said.err
@@ -178,7 +180,9 @@ def test_a_selection_runs_a_layer_or_an_asset(i94: I94, home: Deployment, select
 
 
 def test_a_selection_of_one_month_runs_its_part_only(i94: I94, home: Deployment) -> None:
-    (loaded_at,) = {row["loaded_at"] for row in home.query("SELECT * FROM i94.load_ledger WHERE partition_key = '2016-01'")}
+    (loaded_at,) = {
+        row["loaded_at"] for row in home.query("SELECT * FROM i94.load_ledger WHERE partition_key = '2016-01'")
+    }
     said = i94("run", "--month", "2016-01", "--select", "staged/immigration", **home.environment)
     assert said.code == 0, said.err
     assert "2016-01" in months_run(said)
@@ -255,7 +259,8 @@ def test_the_status_of_nothing_says_where_deliveries_are_looked_for(i94: I94, tm
 
 
 QUERY = (
-    "SELECT 1 AS n, 'a [b] \"c\", d' AS t, NULL AS nothing, DATE '2016-04-01' AS day, sum(1) AS total, 0.1234567890123 AS x"
+    "SELECT 1 AS n, 'a [b] \"c\", d' AS t, NULL AS nothing, DATE '2016-04-01' AS day, "
+    "sum(1) AS total, 0.1234567890123 AS x"
 )
 
 
@@ -289,7 +294,9 @@ def test_columns_of_one_name_are_all_shown(i94: I94, home: Deployment) -> None:
 def test_a_long_table_is_cut_and_says_so(i94: I94, home: Deployment) -> None:
     said = i94("query", "SELECT * FROM range(1001)", **home.environment)
     assert "The first 1,000 of 1,001 rows; --format csv prints all." in said.err
-    assert len(i94("query", "SELECT * FROM range(1001)", "--format", "csv", **home.environment).out.splitlines()) == 1002
+    assert (
+        len(i94("query", "SELECT * FROM range(1001)", "--format", "csv", **home.environment).out.splitlines()) == 1002
+    )
 
 
 @pytest.mark.parametrize(
@@ -359,7 +366,9 @@ def test_the_committed_dictionary_is_what_the_contracts_say(i94: I94) -> None:
     assert i94("dictionary").out == (PROJECT / "docs" / "data-dictionary.md").read_text("utf-8")
 
 
-def test_a_stale_dictionary_fails_and_is_written_anew(i94: I94, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stale_dictionary_fails_and_is_written_anew(
+    i94: I94, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     page = tmp_path / "docs" / "data-dictionary.md"
     page.parent.mkdir()
     page.write_text("stale")
@@ -385,7 +394,9 @@ def test_the_doctor_finds_a_running_deployment_fine(i94: I94, home: Deployment) 
 def test_the_doctor_says_what_to_do_where_nothing_was_delivered(i94: I94, tmp_path: Path) -> None:
     said = i94("doctor", I94_HOME=str(tmp_path / "home"), I94_RAW=str(tmp_path / "raw"))
     assert said.code == 1
-    assert f"✗ I94_RAW        {tmp_path / 'raw'} is not there; set I94_RAW, or write samples: i94 sample --out" in said.out
+    assert (
+        f"✗ I94_RAW        {tmp_path / 'raw'} is not there; set I94_RAW, or write samples: i94 sample --out" in said.out
+    )
     assert not (tmp_path / "home").exists(), "looking changes nothing"
 
 

@@ -49,7 +49,13 @@ def _loaded(
     """An asset that loads what the staged asset of the same name has committed."""
     asset_key = key("warehouse", contract.name)
 
-    @dg.asset(key=asset_key, deps=[*deps, *_parents(contract)], description=contract.comment, partitions_def=partitions, pool=POOL)
+    @dg.asset(
+        key=asset_key,
+        deps=[*deps, *_parents(contract)],
+        description=contract.comment,
+        partitions_def=partitions,
+        pool=POOL,
+    )
     def loaded(
         context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], warehouse: dg.ResourceParam[Warehouse]
     ) -> dg.MaterializeResult[Any]:

@@ -85,10 +85,9 @@ def connect(database: str, scratch: Path, memory_limit: str, *, read_only: bool 
 
 def _select_delivered(group: FileGroup) -> str:
     columns = ", ".join(f'{expression} AS "{name}"' for name, expression in group.columns.items())
-    return (
-        f"SELECT {columns}, source_path, file_row_number + 1 AS source_row "
-        f"FROM read_parquet({_list(group.files)}, filename = 'source_path', file_row_number = true, hive_partitioning = false)"
-    )
+    options = "filename = 'source_path', file_row_number = true, hive_partitioning = false"
+    source = f"read_parquet({_list(group.files)}, {options})"
+    return f"SELECT {columns}, source_path, file_row_number + 1 AS source_row FROM {source}"
 
 
 def _sql(query: Query) -> str:

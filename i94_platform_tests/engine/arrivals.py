@@ -188,8 +188,11 @@ _NUMBERS = st.sampled_from(
 ) | st.floats() | st.floats(-10, 10, width=16)  # fmt: skip
 _TEXTS = st.sampled_from(
     ["", " ", "   ", None, "\u00a0", "\u3000", "\t", "\n", "\0", "D/S", "d/s", "99", "NY", "NY ", " NY", "XXX", "é",
-     "日本", "20160401", "20160230", "2016-4-1", "12319999", "01010000", "4012016", "06 02002", "/   183D", "'", "%"]
-) | st.text(st.characters(codec="utf-8"), max_size=10) | st.text("0123456789 T-+/.", min_size=6, max_size=9)  # fmt: skip
+     "日本",
+     "20160401", "20160230", "2016-4-1", "12319999", "01010000", "4012016", "06 02002", "/   183D", "'", "%"]
+) | (
+    st.text(st.characters(codec="utf-8"), max_size=10) | st.text("0123456789 T-+/.", min_size=6, max_size=9)
+)  # fmt: skip
 _CELLS = [st.tuples(st.just(name), _NUMBERS if isinstance(GOOD[name], float) else _TEXTS) for name in GOOD]
 _KEYS = st.tuples(st.just("cicid"), st.integers(1, 12).map(float))
 

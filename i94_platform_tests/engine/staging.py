@@ -105,7 +105,9 @@ def rows_of(manifest: Manifest, contract: Table) -> pa.Table:
     tables = [pq.read_table(url, partitioning=None) for url in manifest.urls]
     for table in tables:
         assert _columns(table.schema) == _columns(schema)
-    return pa.concat_tables([table.cast(schema) for table in tables]).combine_chunks() if tables else schema.empty_table()
+    return (
+        pa.concat_tables([table.cast(schema) for table in tables]).combine_chunks() if tables else schema.empty_table()
+    )
 
 
 def assert_same(found: pa.Table, expected: pa.Table) -> None:

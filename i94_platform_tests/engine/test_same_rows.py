@@ -139,13 +139,14 @@ GENERATED, ROWS = 8, 200
 def test_both_stage_generated_deliveries_alike(both: Both, tmp_path: Path) -> None:
     example = iter(range(1_000_000))
 
-    @settings(max_examples=GENERATED, deadline=None, derandomize=True, database=None,
-              suppress_health_check=list(HealthCheck))
+    @settings(
+        max_examples=GENERATED, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
+    )
     @given(deliveries(ROWS, 150), deliveries(ROWS // 4, 50))
     def compare(rows: list[dict[str, Any]], more: list[dict[str, Any]]) -> None:
         number = next(example)
         parts = {"i94_apr16_sub.parquet/b.parquet": delivered(rows), "i94_apr16_sub.parquet/a.parquet": delivered(more)}
-        embedded, on_spark = both(land(tmp_path / f"raw{number}", parts), APRIL, f"run{number}")
+        embedded, _ = both(land(tmp_path / f"raw{number}", parts), APRIL, f"run{number}")
         assert embedded.accepted.rows + embedded.refused.rows == ROWS + ROWS // 4
         shutil.rmtree(tmp_path / f"raw{number}")
 
@@ -178,9 +179,7 @@ def test_both_stage_the_temperatures_of_the_sample_alike(
 
 
 @pytest.mark.real_data
-def test_both_stage_the_real_temperatures_alike(
-    duckdb: Engine, spark: Engine, real_data: Path, tmp_path: Path
-) -> None:
+def test_both_stage_the_real_temperatures_alike(duckdb: Engine, spark: Engine, real_data: Path, tmp_path: Path) -> None:
     assert _compare_temperatures(duckdb, spark, real_data, tmp_path).num_rows == 72_583
 
 

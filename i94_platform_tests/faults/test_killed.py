@@ -58,7 +58,9 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
     shutil.copytree(deployment.folder, folder / "backup")
     undisturbed = i94_here(deployment.environment, "run", "--month", MONTH)
     assert undisturbed.code == 0, undisturbed.output
-    return Prepared(deployment, folder / "backup", deployment.state(), deployment.manifest("staged/immigration", MONTH).rows)
+    return Prepared(
+        deployment, folder / "backup", deployment.state(), deployment.manifest("staged/immigration", MONTH).rows
+    )
 
 
 Seen = Callable[[], bool]
@@ -155,9 +157,7 @@ def assert_history_tells(deployment: Deployment) -> None:
 
 
 @pytest.mark.parametrize("dataset", ["lookup/i94port", "warehouse/i94mode"])
-def test_a_first_run_that_is_killed_is_made_good_by_the_next(
-    prepared: Prepared, tmp_path: Path, dataset: str
-) -> None:
+def test_a_first_run_that_is_killed_is_made_good_by_the_next(prepared: Prepared, tmp_path: Path, dataset: str) -> None:
     deployment = Deployment(tmp_path)
     deployment.deliver(*(path for path in (prepared.backup / "raw").iterdir()))
     manifest = Path(deployment.settings.lake, dataset, "manifest.json")

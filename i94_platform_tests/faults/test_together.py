@@ -21,9 +21,7 @@ def alone(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Deployment:
     return deployment
 
 
-def test_two_runs_at_once_both_succeed_and_leave_what_one_would(
-    alone: Deployment, tmp_path: Path
-) -> None:
+def test_two_runs_at_once_both_succeed_and_leave_what_one_would(alone: Deployment, tmp_path: Path) -> None:
     deployment = Deployment(tmp_path)
     deployment.deliver(*alone.raw.iterdir())
     with started(deployment.environment, "run") as one, started(deployment.environment, "run") as other:

@@ -31,8 +31,10 @@ def counts(path: Path, month: Month) -> dict[str, int]:
     values = {"year": month.year, "month": month.month, "first": days[0], "next_first": days[1]}
     flags = [f"coalesce(({condition.format(**values)})::INT, 0)" for condition in REASONS.values()]
     broken = " + ".join(flags)
-    row = duckdb.connect().execute(
-        f"""
+    row = (
+        duckdb.connect()
+        .execute(
+            f"""
         WITH numbered AS (
           SELECT *, row_number() OVER (PARTITION BY coalesce(cicid, -file_row_number) ORDER BY file_row_number) AS nth
           FROM read_parquet('{path}', file_row_number = true)
@@ -40,7 +42,9 @@ def counts(path: Path, month: Month) -> dict[str, int]:
         SELECT count(*), count(*) FILTER ({broken} > 0), sum({broken}), {", ".join(f"sum({flag})" for flag in flags)}
         FROM numbered
         """
-    ).fetchone()
+        )
+        .fetchone()
+    )
     assert row is not None
     return dict(zip(["rows", "refused", "reasons", *REASONS], map(int, row), strict=True))
 
