@@ -4,6 +4,7 @@ Here: the arrivals by month with their quarantine, run by the engine, and the th
 rules and the parsing (`transforms`), and the checks that decide whether a month goes on.
 """
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -117,7 +118,7 @@ def _quarantine(
         entries = lake.written(dataset, run_id, immigration_quarantine)
         engine.view_files("refused", [entry.url for entry in entries])
         reasons = {row["reasons"]: row["refused"] for row in engine.table(_REASONS).to_pylist()}
-        facts = {**facts, "reasons": reasons, "sample": engine.table(_REFUSED).to_pylist()}
+        facts = {**facts, "reasons": reasons, "sample": [_finite(row) for row in engine.table(_REFUSED).to_pylist()]}
         return lake.commit(dataset, run_id, entries, fingerprint=version, facts=facts)
     return lake.write_table(
         dataset,
@@ -127,6 +128,11 @@ def _quarantine(
         fingerprint=version,
         facts={**facts, "reasons": {}, "sample": []},
     )
+
+
+def _finite(row: dict[str, Any]) -> dict[str, Any]:
+    """A row without NaN and infinities, which JSON does not know."""
+    return {name: None if isinstance(v, float) and not math.isfinite(v) else v for name, v in row.items()}
 
 
 def _unlisted_countries(lake: Lake, engine: Engine, entries: Sequence[Entry]) -> dict[str, int]:

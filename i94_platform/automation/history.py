@@ -16,6 +16,8 @@ from typing import Any
 import dagster as dg
 from dagster._core.instance.ref import InstanceRef
 
+from i94_platform.lake.local import LocalStore
+
 PID_TAG = "i94/pid"
 """The process that executes a run; its absence tells a killed run from a running one."""
 
@@ -42,16 +44,17 @@ def prepare_home(home: Path) -> None:
 @contextmanager
 def instance(home: Path) -> Iterator[dg.DagsterInstance]:
     """The instance in a folder, made on first use; runs that a killed process left are closed as failed."""
-    prepare_home(home)
     _sync_less()
-    with (
-        dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(home), overrides=_OWN_OUTPUT)) as opened,
-        ExitStack() as held,
-    ):
-        for path in (home / "history").rglob("*.db"):
-            if path.name in ("index.db", "runs.db"):
-                held.enter_context(held_open(path))
-        _close_orphans(opened)
+    with ExitStack() as held:
+        # Dagster makes its files without regard to another process that does the same
+        with LocalStore(home).lock("history", "Waiting for another process that is opening the history …"):
+            prepare_home(home)
+            ref = InstanceRef.from_dir(str(home), overrides=_OWN_OUTPUT)
+            opened = held.enter_context(dg.DagsterInstance.from_ref(ref))
+            for path in (home / "history").rglob("*.db"):
+                if path.name in ("index.db", "runs.db"):
+                    held.enter_context(held_open(path))
+            _close_orphans(opened)
         yield opened
 
 

@@ -100,7 +100,7 @@ def _physical(schema: pa.Schema, source: str) -> tuple[tuple[str, str], ...]:
     ]
     if retyped:
         raise PermanentFailure(f"{source} has columns of another type: {'; '.join(retyped)}.")
-    return tuple((field.name, kinds[field.name] if field.name in NAMES else str(field.type)) for field in schema)
+    return tuple((field.name, str(field.type)) for field in schema)
 
 
 def _kind(type_: pa.DataType) -> str:
@@ -173,7 +173,7 @@ def _read_sas(raw: Store, file: Stored) -> Iterator[pd.DataFrame]:
 
     address = raw.uri(file.path)
     try:
-        _, meta = pyreadstat.read_sas7bdat(address, metadataonly=True)
+        empty, meta = pyreadstat.read_sas7bdat(address, metadataonly=True)
         retyped = [
             f"{name} is {kind}, expected {'a number' if name in NUMBERS else 'text'}"
             for name, kind in meta.readstat_variable_types.items()
@@ -184,6 +184,8 @@ def _read_sas(raw: Store, file: Stored) -> Iterator[pd.DataFrame]:
         chunks = pyreadstat.read_file_in_chunks(
             pyreadstat.read_sas7bdat, address, chunksize=CHUNK_ROWS, disable_datetime_conversion=True
         )
+        if not meta.number_rows:
+            yield empty
         for frame, _ in chunks:
             yield frame
     except pyreadstat.ReadstatError as error:
@@ -198,8 +200,8 @@ def _read_csv(raw: Store, file: Stored) -> Iterator[pd.DataFrame]:
 
     with raw.open(file.path) as content:
         try:
-            options: dict[str, Any] = {"dtype": str, "keep_default_na": False, "na_values": [""], "encoding": "utf-8"}
-            for frame in pd.read_csv(content, chunksize=CHUNK_ROWS, **options):
+            options: dict[str, Any] = {"dtype": str, "keep_default_na": False, "na_values": [""]}
+            for frame in pd.read_csv(content, chunksize=CHUNK_ROWS, encoding="utf-8-sig", **options):
                 yield frame[[name for name in frame.columns if name not in _INDEX_NAMES]]
         except (ValueError, UnicodeDecodeError) as error:  # pandas' parser errors are ValueErrors
             raise PermanentFailure(

@@ -56,7 +56,7 @@ class Manifest:
             {"url": e.url, "mandatory": True, "meta": {"content_length": e.bytes, "record_count": e.rows}}
             for e in self.entries
         ]
-        return json.dumps({**asdict(self), "entries": entries, "rows": self.rows}, indent=1).encode()
+        return json.dumps({**asdict(self), "entries": entries, "rows": self.rows}, indent=1, allow_nan=False).encode()
 
     @classmethod
     def from_json(cls, data: bytes) -> "Manifest":

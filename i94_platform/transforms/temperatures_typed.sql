@@ -1,4 +1,5 @@
 -- City temperatures with each value typed once, beside the text as delivered. Dates are ISO or M/D/YYYY.
+-- South and west are subtracted from 0, so that the equator is 0 and never -0.
 SELECT
   source_row,
   `dt` AS delivered_dt,
@@ -14,10 +15,14 @@ SELECT
   END AS dt,
   `City` AS city,
   `Country` AS country,
-  try_cast(substr(`Latitude`, 1, length(`Latitude`) - 1) AS DOUBLE)
-    * CASE WHEN `Latitude` LIKE '%N' THEN 1 WHEN `Latitude` LIKE '%S' THEN -1 END AS latitude,
-  try_cast(substr(`Longitude`, 1, length(`Longitude`) - 1) AS DOUBLE)
-    * CASE WHEN `Longitude` LIKE '%E' THEN 1 WHEN `Longitude` LIKE '%W' THEN -1 END AS longitude,
+  CASE
+    WHEN `Latitude` LIKE '%N' THEN try_cast(substr(`Latitude`, 1, length(`Latitude`) - 1) AS DOUBLE)
+    WHEN `Latitude` LIKE '%S' THEN 0 - try_cast(substr(`Latitude`, 1, length(`Latitude`) - 1) AS DOUBLE)
+  END AS latitude,
+  CASE
+    WHEN `Longitude` LIKE '%E' THEN try_cast(substr(`Longitude`, 1, length(`Longitude`) - 1) AS DOUBLE)
+    WHEN `Longitude` LIKE '%W' THEN 0 - try_cast(substr(`Longitude`, 1, length(`Longitude`) - 1) AS DOUBLE)
+  END AS longitude,
   try_cast(`AverageTemperature` AS DOUBLE) AS average_temperature,
   try_cast(`AverageTemperatureUncertainty` AS DOUBLE) AS average_temperature_uncertainty
 FROM delivered

@@ -82,7 +82,7 @@ def committed(deployment: Deployment, folder: str) -> Seen:
 
 def loading(deployment: Deployment) -> Seen:
     """The month's load has begun to write the warehouse's files."""
-    path, begun = deployment.settings.warehouse_path, -1
+    path, begun, reached = deployment.settings.warehouse_path, -1, announced(deployment, "warehouse__immigration")
 
     def size() -> int:
         files = (path, path.with_name(f"{path.name}.wal"))
@@ -90,11 +90,16 @@ def loading(deployment: Deployment) -> Seen:
 
     def seen() -> bool:
         nonlocal begun
-        if begun < 0 and "warehouse__immigration\n" in told(deployment).read_text():
+        if begun < 0 and reached():
             begun = size()
         return 0 <= begun < size()
 
     return seen
+
+
+def announced(deployment: Deployment, step: str) -> Seen:
+    """The process has told that a step begins."""
+    return lambda: f"  {step}\n" in told(deployment).read_text()
 
 
 def told(deployment: Deployment) -> Path:
@@ -111,10 +116,10 @@ POINTS: dict[str, tuple[Callable[[Deployment], Seen], float]] = {
     "after the dimension's commit, before the load": (lambda d: committed(d, "warehouse/country"), 0.0),
     "in the load": (loading, 0.0),
     "at the end of the load": (loading, 0.05),
-    "after the load": (loading, 0.4),
+    "after the load": (lambda d: announced(d, "warehouse_immigration_contract"), 0.0),
     **{
         f"{delay:.2f} s after the first file": (lambda d: written(d, STAGED), delay)
-        for delay in (DRAWN.uniform(0.05, 1.5) for _ in range(2))
+        for delay in (DRAWN.uniform(0.05, 0.5) for _ in range(2))
     },
 }
 

@@ -54,8 +54,8 @@ def started(
 
 
 def kill(process: subprocess.Popen[str]) -> None:
-    """SIGKILL to the whole group, as the kernel's out-of-memory killer or an operator would."""
-    with contextlib.suppress(ProcessLookupError):
+    """SIGKILL to the whole group, as an operator would; not to one that ended, whose number may be another's by now."""
+    if process.poll() is None:
         os.killpg(process.pid, signal.SIGKILL)
 
 

@@ -170,9 +170,9 @@ class Deployment:
         return {"tables": self.tables(), "ledger": self.ledger(), "committed": self.committed()}
 
     def run_folders(self) -> dict[str, list[str]]:
-        """The run folders of every dataset, by dataset."""
+        """The run folders of every dataset, by dataset; an object store knows no empty ones."""
         found: dict[str, list[str]] = {}
-        for folder in Path(self.settings.lake).rglob("run=*"):
+        for folder in filter(lambda folder: any(folder.iterdir()), Path(self.settings.lake).rglob("run=*")):
             found.setdefault(str(folder.parent.relative_to(self.settings.lake)), []).append(folder.name)
         return found
 
