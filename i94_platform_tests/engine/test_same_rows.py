@@ -180,7 +180,8 @@ def test_both_stage_the_temperatures_of_the_sample_alike(
 
 @pytest.mark.real_data
 def test_both_stage_the_real_temperatures_alike(duckdb: Engine, spark: Engine, real_data: Path, tmp_path: Path) -> None:
-    assert _compare_temperatures(duckdb, spark, real_data, tmp_path).num_rows == 72_583 - 504  # repeated under a second spelling of the date
+    repeated = 504  # under a second spelling of the date
+    assert _compare_temperatures(duckdb, spark, real_data, tmp_path).num_rows == 72_583 - repeated
 
 
 def _compare_temperatures(duckdb: Engine, spark: Engine, raw: Path, folder: Path) -> pa.Table:
