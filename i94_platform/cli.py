@@ -39,8 +39,8 @@ if TYPE_CHECKING:
     from i94_platform.warehouse.base import Warehouse
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False)
-out = Console()
-err = Console(stderr=True)
+out = Console(soft_wrap=True)
+err = Console(stderr=True, soft_wrap=True)
 
 
 class Dialect(StrEnum):
