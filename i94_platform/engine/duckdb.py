@@ -5,9 +5,9 @@ Here: DuckDB's terms, and the translation of Spark SQL. Not here: the warehouse,
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from i94_platform.engine.base import DELIVERED, DELIVERED_FILES, Engine, FileGroup, delivered_files
 from i94_platform.transforms.sql import Query, translate
@@ -25,6 +25,7 @@ class DuckDBEngine(Engine):
     def __init__(self, scratch: Path, memory_limit: str = "2GB") -> None:
         self._scratch, self._memory_limit = scratch, memory_limit
         self._opened: duckdb.DuckDBPyConnection | None = None
+        self._named: dict[str, str] = {}
 
     @property
     def _connection(self) -> duckdb.DuckDBPyConnection:
@@ -35,19 +36,19 @@ class DuckDBEngine(Engine):
         return self._opened
 
     def view_delivered(self, groups: Sequence[FileGroup]) -> None:
-        self._create_view(DELIVERED, " UNION ALL ".join(_select_delivered(group) for group in groups))
+        self._create("VIEW", DELIVERED, " UNION ALL ".join(_select_delivered(group) for group in groups))
         self.view_rows(DELIVERED_FILES, delivered_files(groups))
 
     def view_files(self, name: str, urls: Sequence[str]) -> None:
-        self._create_view(name, f"SELECT * FROM read_parquet({_list(urls)}, hive_partitioning = false)")
+        self._create("VIEW", name, f"SELECT * FROM read_parquet({_list(urls)}, hive_partitioning = false)")
 
     def view_rows(self, name: str, rows: pa.Table) -> None:
         self._connection.register("registered", rows)
-        self._connection.execute(f'CREATE OR REPLACE TEMP TABLE "{name}" AS SELECT * FROM registered')
+        self._create("TABLE", name, "SELECT * FROM registered")
         self._connection.unregister("registered")
 
     def define(self, name: str, query: Query) -> None:
-        self._connection.execute(f'CREATE OR REPLACE TEMP TABLE "{name}" AS {_sql(query)}', dict(query.values))
+        self._create("TABLE", name, _sql(query), query.values)
 
     def write(self, query: Query, folder: str) -> None:
         Path(folder).mkdir(parents=True)
@@ -61,12 +62,13 @@ class DuckDBEngine(Engine):
         return rows
 
     def forget(self) -> None:
-        if self._opened is not None:
-            self._opened.close()
-            self._opened = None
+        for name, kind in self._named.items():
+            self._connection.execute(f'DROP {kind} temp."{name}"')
+        self._named = {}
 
-    def _create_view(self, name: str, select: str) -> None:
-        self._connection.execute(f'CREATE OR REPLACE TEMP VIEW "{name}" AS {select}')
+    def _create(self, kind: str, name: str, select: str, values: Mapping[str, Any] | None = None) -> None:
+        self._connection.execute(f'CREATE OR REPLACE TEMP {kind} "{name}" AS {select}', dict(values or {}))
+        self._named[name] = kind
 
 
 def connect(database: str, scratch: Path, memory_limit: str, *, read_only: bool = False) -> duckdb.DuckDBPyConnection:
