@@ -58,8 +58,9 @@ def stage_month(
 ) -> tuple[Manifest, Manifest]:
     """Stage one month and commit its quarantine and its accepted rows, in that order.
 
-    One pass writes the accepted rows, a second one only where keys repeat; the refused ones are looked for only where
-    the footers say that some are missing. Both manifests carry the run, the delivered rows and the data version.
+    One pass writes the accepted rows. A second one leaves out the surplus rows of repeated keys, where there are any:
+    months repeat none as a rule, and one written column is quick to read back. The refused rows are looked for only
+    where the footers say that some are missing. Both manifests carry the run, the delivered rows and the data version.
 
     Raises:
         PermanentFailure: no delivery, an unreadable file, a missing or re-typed column.
@@ -74,7 +75,7 @@ def stage_month(
         if readable.extra_columns:
             report(f"Columns that no contract has, left out: {', '.join(readable.extra_columns)}")
         engine.view_delivered(readable.groups)
-        entries = _write_accepted(month, lake, engine, accepted, run_id)
+        run_id, entries = _write_accepted(month, lake, engine, accepted, run_id)
         missing = readable.rows - sum(entry.rows for entry in entries)
         facts: dict[str, Any] = {
             "delivered_rows": readable.rows,
@@ -93,23 +94,25 @@ def month_version(delivery: Delivery, raw: Store, lake: Lake) -> str:
     return combined(delivery.fingerprint(raw), *lists)
 
 
-def _write_accepted(month: Month, lake: Lake, engine: Engine, dataset: Dataset, run_id: str) -> tuple[Entry, ...]:
-    """Write the accepted rows and name them `staged`; where keys repeat among them, again without the surplus ones.
-
-    Looked for in what is written, since a month rarely repeats a key, and one small column is quick to read back.
-    """
-    folder = lake.run_folder(dataset, run_id)
+def _write_accepted(
+    month: Month, lake: Lake, engine: Engine, dataset: Dataset, run_id: str
+) -> tuple[str, tuple[Entry, ...]]:
+    """Write the accepted rows and name them `staged`; the run folder's name and its files."""
     engine.view_rows("kept", arrivals.none_kept())
-    engine.write(arrivals.accepted(month), folder)
-    entries = lake.written(dataset, run_id, immigration)
-    engine.view_files("staged", [entry.url for entry in entries])
+    entries = _write(month, lake, engine, dataset, run_id)
     if entries and engine.row(arrivals.surplus())["surplus"]:
         engine.define("repeated", arrivals.repeated())
         engine.define("kept", arrivals.kept(month))
-        lake.discard(dataset, run_id)
-        engine.write(arrivals.accepted(month), folder)
-        entries = lake.written(dataset, run_id, immigration)
-        engine.view_files("staged", [entry.url for entry in entries])
+        # a folder of its own: what is kept was found in the first one, which the commit sweeps
+        run_id = f"{run_id}-distinct"
+        entries = _write(month, lake, engine, dataset, run_id)
+    return run_id, entries
+
+
+def _write(month: Month, lake: Lake, engine: Engine, dataset: Dataset, run_id: str) -> tuple[Entry, ...]:
+    engine.write(arrivals.accepted(month), lake.run_folder(dataset, run_id))
+    entries = lake.written(dataset, run_id, immigration)
+    engine.view_files("staged", [entry.url for entry in entries])
     return entries
 
 
@@ -275,7 +278,7 @@ def stage_temperatures(raw: Store, lake: Lake, engine: Engine, run_id: str) -> M
     dataset = Dataset("staged/world_temperature")
     with lake.writing(dataset), lake.scratch(dataset) as scratch, engine.step():
         delivery = landed(raw.list()).reference("land_temperatures", raw.root)
-        readable = deliveries.prepare_text(delivery, raw, lake.store, scratch, temperatures.HEADERS)
+        readable = deliveries.prepare_text(delivery, raw, lake.store, scratch, tuple(temperatures.HEADERS.values()))
         engine.view_delivered(readable.groups)
         if problems := engine.table(temperatures.unreadable()).to_pylist():
             told_rows = "; ".join(f"row {row['source_row'] + 1}: {row['problem']}" for row in problems)
