@@ -59,7 +59,7 @@ class Lease:
 
     def taken(self) -> str:
         """Try to take it: empty on success, otherwise who holds it."""
-        begun, seen = time.time(), self._look()
+        seen, begun = self._look(), time.time()
         if seen is None or not seen.holder or seen.age > self._seconds + _CLOCK_SECONDS:
             self._write(seen.etag if seen else "")
             seen = self._look()

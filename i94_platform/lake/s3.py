@@ -214,17 +214,25 @@ class _Object(io.RawIOBase):
         return self._place
 
     def readinto(self, buffer: Any) -> int:
-        wanted = min(len(buffer), self._size - self._place)
+        content = self._range(len(buffer))
+        buffer[: len(content)] = content
+        return len(content)
+
+    def readall(self) -> bytes:
+        return self._range(self._size)
+
+    def _range(self, most: int) -> bytes:
+        """The next bytes, all of those that are asked for and there."""
+        wanted = min(most, self._size - self._place)
         if wanted <= 0:
-            return 0
+            return b""
         span = f"bytes={self._place}-{self._place + wanted - 1}"
         with told(self._address):
             # the ETag makes sure that every range is of one and the same content
             answer = self._client.get_object(**self._where, Range=span, IfMatch=self._etag)
-            content = answer["Body"].read()
-        buffer[: len(content)] = content
+            content: bytes = answer["Body"].read()
         self._place += len(content)
-        return len(content)
+        return content
 
 
 def _parsed(address: str) -> tuple[str, str]:

@@ -98,4 +98,6 @@ def _broken(address: str, error: Exception) -> PlatformFailure:
         return TransientFailure(
             f"{address}: S3 can't be reached ({type(error).__name__}); look at the network and at I94_S3_ENDPOINT."
         )
+    if isinstance(error, b.FlexibleChecksumError):
+        return TransientFailure(f"{address} did not arrive as it was sent ({error}); run again.")
     return PermanentFailure(f"{address}: the request can't be made: {error}.")
