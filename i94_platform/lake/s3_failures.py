@@ -33,7 +33,17 @@ PERMANENT = {
 }
 """Error codes that a later attempt meets again, and what to do."""
 
-TRANSIENT = frozenset(["SlowDown", "RequestTimeout", "RequestTimeTooShort", "ThrottlingException", "Throttling"])
+TRANSIENT = frozenset(
+    [
+        "InternalError",
+        "RequestTimeout",
+        "RequestTimeTooShort",
+        "ServiceUnavailable",
+        "SlowDown",
+        "Throttling",
+        "ThrottlingException",
+    ]
+)
 MISSING = frozenset(["NoSuchKey", "404", "NotFound"])
 CHANGED = frozenset(["PreconditionFailed", "412", "ConditionalRequestConflict"])
 """Answers to a request whose condition did not hold."""
