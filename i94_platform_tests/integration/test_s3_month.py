@@ -17,7 +17,7 @@ import pytest
 from sqlalchemy import Double
 
 from i94_platform.build import resources
-from i94_platform.contracts import delivered_immigration
+from i94_platform.contracts import delivered_immigration, immigration_quarantine
 from i94_platform_tests.emulators.s3 import S3Server
 from i94_platform_tests.engine.sas import library, write_sas
 from i94_platform_tests.integration.command import i94_here
@@ -83,8 +83,17 @@ def sas(rows: pa.Table, folder: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("write", [csv, sas])
-def test_the_same_month_in_another_format_gives_the_same_fact(
+def parts(rows: pa.Table, folder: Path) -> Path:
+    """Parts whose names mean something to a shell, a URL or a pattern."""
+    path = folder / f"{STEM}.parquet"
+    path.mkdir()
+    for number, name in enumerate(("part [0]", "part*1", "é%20+2", "part?3=&#")):
+        pq.write_table(rows.slice(number * 600, 600), path / f"{name}.parquet")
+    return path
+
+
+@pytest.mark.parametrize("write", [csv, sas, parts])
+def test_the_same_month_delivered_another_way_gives_the_same_fact(
     on_s3: Deployment, loaded: Deployment, tmp_path: Path, write: Any
 ) -> None:
     rows = pq.read_table(loaded.raw / f"{STEM}.parquet")
@@ -95,9 +104,11 @@ def test_the_same_month_in_another_format_gives_the_same_fact(
         outcome = on_s3.month(MONTH)
         assert outcome.succeeded, outcome
         assert on_s3.tables() == loaded.tables()
+        refused = on_s3.rows(immigration_quarantine, "staged/immigration_quarantine", MONTH)
+        assert set(refused["source_file"].to_pylist()) <= {file.path for file in on_s3.landing.list()}
         assert_nothing_is_left_behind(on_s3)
     finally:
-        on_s3.landing.delete([path.name])
+        on_s3.landing.delete([file.path for file in on_s3.landing.list() if file.path.startswith(path.name)])
         on_s3.deliver(loaded.raw / f"{STEM}.parquet")
 
 
