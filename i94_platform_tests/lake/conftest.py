@@ -8,10 +8,10 @@ import pytest
 
 from i94_platform.lake.datasets import Lake
 from i94_platform.lake.store import Store
-from i94_platform_tests.emulators.s3 import S3Server
+from i94_platform_tests.emulators.s3 import S3Server, versitygw
 from i94_platform_tests.lake.places import Place
 
-SERVERS = {"moto": "s3_server", "versitygw": "second_s3_server"}
+SERVERS = {"moto": "s3_server"} | ({"versitygw": "second_s3_server"} if versitygw() else {})
 
 
 @pytest.fixture(params=["local", *SERVERS])

@@ -11,7 +11,7 @@ from i94_platform.lake.s3 import S3Store
 from i94_platform.lake.store import Store
 from i94_platform_tests.emulators.s3 import S3Server
 
-SHORT_LEASE = 1.5
+SHORT_LEASE = 2.0
 """Seconds, for tests that wait for the lease of a killed process to end."""
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -177,37 +179,41 @@ def lease(server: S3Server, bucket: str, seconds: float = 60.0) -> Lease:
     return Lease(server.client(), bucket, "lock", seconds)
 
 
-def test_a_lease_that_ended_is_taken_over_and_one_that_was_renewed_is_not(s3_server: S3Server, bucket: str) -> None:
-    dead, alive, other = (lease(s3_server, bucket, 0.5) for _ in range(3))
-    assert not dead.taken()
-    while other.taken():
+def test_a_lease_that_ended_is_taken_over_and_one_that_was_renewed_is_not(
+    s3_server: S3Server, bucket: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    dead, other = (lease(s3_server, bucket, 0.5) for _ in range(2))
+    patient = lease(s3_server, bucket)
+    assert not dead.blocked_by()
+    while other.blocked_by():
         time.sleep(0.1)
-    assert not other.taken(), "it is the other's"
-    assert dead.taken(), "it is not taken back"
+    assert f"Took over s3://{bucket}/lock: {socket.gethostname()}:{os.getpid()} has not renewed it" in caplog.text
+    assert not other.blocked_by(), "it is the other's"
+    assert patient.blocked_by(), "it is held"
     assert "not renewed in time" in told(dead.check, TransientFailure)
     other.give_back()
-    assert not alive.taken(), "what was given back is free at once"
+    assert not patient.blocked_by(), "what was given back is free at once"
 
 
 def test_the_age_of_a_lease_is_told_by_the_clock_of_s3(
     s3_server: S3Server, bucket: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     holder, waiter = lease(s3_server, bucket), lease(s3_server, bucket)
-    assert not holder.taken()
+    assert not holder.blocked_by()
     tomorrow = time.time() + 86_400
     monkeypatch.setattr(time, "time", lambda: tomorrow)
-    assert waiter.taken(), "a machine whose clock is wrong takes a lock that is held"
+    assert waiter.blocked_by(), "a machine whose clock is wrong takes a lock that is held"
 
 
 def test_of_two_who_see_a_free_lock_one_takes_it(s3_server: S3Server, bucket: str) -> None:
     first, second = lease(s3_server, bucket), lease(s3_server, bucket)
-    assert not first.taken()
+    assert not first.blocked_by()
     first.give_back()
     seen = second._look()
     assert seen is not None
-    assert not first.taken()
+    assert not first.blocked_by()
     assert not second._write(seen.etag), "an ETag of the past fits"
-    assert second.taken()
+    assert second.blocked_by()
 
 
 def test_a_write_whose_answer_got_lost_is_recognized_as_ones_own(
@@ -222,7 +228,7 @@ def test_a_write_whose_answer_got_lost_is_recognized_as_ones_own(
         return real(body, replaced)
 
     monkeypatch.setattr(one, "_put", lost)
-    assert not one.taken()
+    assert not one.blocked_by()
     one._renew()
     one.check()
 
@@ -256,8 +262,8 @@ def test_a_lock_outlives_its_lease_as_long_as_its_holder_works(
     s3_server: S3Server, bucket: str, tmp_path: Path
 ) -> None:
     root = f"s3://{bucket}/lake"
-    holder = S3Store(root, s3_server.client, tmp_path, lease_seconds=1.0)
-    waiter = S3Store(root, s3_server.client, tmp_path, lock_timeout=3.0, lease_seconds=1.0)
+    holder = S3Store(root, s3_server.client, tmp_path, lease_seconds=1.5)
+    waiter = S3Store(root, s3_server.client, tmp_path, lock_timeout=3.5, lease_seconds=1.5)
     with holder.lock("x", "waiting"):
         told(lambda: waiter.lock("x", "waiting").__enter__(), TransientFailure)
         holder.put("f", b"still mine")
@@ -269,7 +275,7 @@ def test_a_network_that_fails_for_a_moment_costs_no_lock(
     import threading
 
     one, over, tries = lease(s3_server, bucket, 2.0), threading.Event(), []
-    assert not one.taken()
+    assert not one.blocked_by()
     real = one._renew
 
     def renew() -> None:
