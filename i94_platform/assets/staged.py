@@ -58,8 +58,8 @@ def stage_month(
 ) -> tuple[Manifest, Manifest]:
     """Stage one month and commit its quarantine and its accepted rows, in that order.
 
-    One pass writes the accepted rows; the refused ones are looked for only where the footers say that some are
-    missing. Both manifests carry the run, the delivered rows and the data version.
+    One pass writes the accepted rows, a second one only where keys repeat; the refused ones are looked for only where
+    the footers say that some are missing. Both manifests carry the run, the delivered rows and the data version.
 
     Raises:
         PermanentFailure: no delivery, an unreadable file, a missing or re-typed column.
@@ -74,10 +74,7 @@ def stage_month(
         if readable.extra_columns:
             report(f"Columns that no contract has, left out: {', '.join(readable.extra_columns)}")
         engine.view_delivered(readable.groups)
-        engine.define("repeated", arrivals.repeated())
-        engine.define("kept", arrivals.kept(month))
-        engine.write(arrivals.accepted(month), lake.run_folder(accepted, run_id))
-        entries = lake.written(accepted, run_id, immigration)
+        entries = _write_accepted(month, lake, engine, accepted, run_id)
         missing = readable.rows - sum(entry.rows for entry in entries)
         facts: dict[str, Any] = {
             "delivered_rows": readable.rows,
@@ -94,6 +91,26 @@ def month_version(delivery: Delivery, raw: Store, lake: Lake) -> str:
     """The data version that staging a delivery now would give: its content, the code lists, and this code."""
     lists = (lake.committed(Dataset(f"lookup/{name}")).fingerprint for name in (*arrivals.CODE_LISTS, "i94cit_res"))
     return combined(delivery.fingerprint(raw), *lists)
+
+
+def _write_accepted(month: Month, lake: Lake, engine: Engine, dataset: Dataset, run_id: str) -> tuple[Entry, ...]:
+    """Write the accepted rows and name them `staged`; where keys repeat among them, again without the surplus ones.
+
+    Looked for in what is written, since a month rarely repeats a key, and one small column is quick to read back.
+    """
+    folder = lake.run_folder(dataset, run_id)
+    engine.view_rows("kept", arrivals.none_kept())
+    engine.write(arrivals.accepted(month), folder)
+    entries = lake.written(dataset, run_id, immigration)
+    engine.view_files("staged", [entry.url for entry in entries])
+    if entries and engine.row(arrivals.surplus())["surplus"]:
+        engine.define("repeated", arrivals.repeated())
+        engine.define("kept", arrivals.kept(month))
+        lake.discard(dataset, run_id)
+        engine.write(arrivals.accepted(month), folder)
+        entries = lake.written(dataset, run_id, immigration)
+        engine.view_files("staged", [entry.url for entry in entries])
+    return entries
 
 
 def _name_code_lists(lake: Lake, engine: Engine) -> None:
@@ -137,10 +154,9 @@ def _finite(row: dict[str, Any]) -> dict[str, Any]:
 
 def _unlisted_countries(lake: Lake, engine: Engine, entries: Sequence[Entry]) -> dict[str, int]:
     """Country codes of the month that the code list lacks, each with the arrivals that carry it as either code."""
-    listed = set(lake.read_table(lake.committed(Dataset("lookup/i94cit_res")), i94cit_res).column("code").to_pylist())
     if not entries:
         return {}
-    engine.view_files("staged", [entry.url for entry in entries])
+    listed = set(lake.read_table(lake.committed(Dataset("lookup/i94cit_res")), i94cit_res).column("code").to_pylist())
     return {str(r["code"]): r["arrivals"] for r in engine.table(_COUNTRY_CODES).to_pylist() if r["code"] not in listed}
 
 

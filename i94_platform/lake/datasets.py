@@ -109,6 +109,10 @@ class Lake:
         files = self.store.list(f"{dataset.folder}/run={run_id}")
         return tuple(self._verified(file, contract) for file in files if file.path.endswith(".parquet"))
 
+    def discard(self, dataset: Dataset, run_id: str) -> None:
+        """Delete what a run has written so far; call it while `writing`."""
+        self.store.delete([file.path for file in self.store.list(f"{dataset.folder}/run={run_id}")])
+
     def commit(
         self,
         dataset: Dataset,

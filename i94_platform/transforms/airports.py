@@ -74,7 +74,12 @@ def _beyond_latitude(degrees: Series[str]) -> Series[bool]:
 
 
 def _split(coordinates: Series[str], name: str) -> DataFrame:
+    import pandas as pd
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
     where = f"{name}, column 'coordinates'"
     refuse(coordinates.isna(), coordinates, where, "is empty, but every row needs one")
     refuse(~coordinates.str.fullmatch(_PAIR), coordinates, where, "is not two numbers separated by a comma")
-    return coordinates.str.extract(_PAIR)
+    pairs = pa.Table.from_struct_array(pc.extract_regex(pa.array(coordinates), f"^{_PAIR}$"))
+    return pairs.to_pandas(types_mapper=lambda _: pd.StringDtype("pyarrow")).set_index(coordinates.index)
