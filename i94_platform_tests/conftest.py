@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from i94_platform.settings import PROJECT, Settings
+from i94_platform_tests.emulators.s3 import S3Server, moto_server, versitygw, versitygw_server
 
 REAL_DATA = Path(os.environ.get("I94_REAL_DATA") or PROJECT.parent / "shared" / "data")
 """Read before the environment is cleared."""
@@ -16,11 +17,38 @@ REAL_DATA = Path(os.environ.get("I94_REAL_DATA") or PROJECT.parent / "shared" / 
 
 @pytest.fixture(scope="session", autouse=True)
 def no_deployment() -> Iterator[None]:
-    """Clear every setting of the platform and of Dagster's home: a test that needs one sets it itself."""
+    """Clear every setting of the platform, of Dagster's home and of AWS: a test that needs one sets it itself."""
     with pytest.MonkeyPatch.context() as patch:
-        for name in [name for name in os.environ if name.startswith("I94_") or name == "DAGSTER_HOME"]:
+        for name in [name for name in os.environ if name.startswith(("I94_", "AWS_")) or name == "DAGSTER_HOME"]:
             patch.delenv(name)
+        for file in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+            patch.setenv(file, os.devnull)
+        patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
         yield
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[S3Server]:
+    """An S3 server on loopback; see `emulators.s3`."""
+    with moto_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def second_s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """Another implementation of S3, which also checks signatures."""
+    if not (program := versitygw()):
+        pytest.skip("versitygw is not installed; docs/testing.md says how")
+    with versitygw_server(program, tmp_path_factory.mktemp("versitygw")) as server:
+        yield server
+
+
+@pytest.fixture
+def s3(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> S3Server:
+    """The S3 server, with the environment leading to it for the length of the test."""
+    for name, value in s3_server.environment.items():
+        monkeypatch.setenv(name, value)
+    return s3_server
 
 
 @pytest.fixture(scope="session")

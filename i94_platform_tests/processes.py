@@ -17,7 +17,7 @@ from typing import Any
 
 CONTEXT = multiprocessing.get_context("forkserver")
 # not duckdb: a process that ends with it loaded tells of leaks in its bindings
-CONTEXT.set_forkserver_preload(["pyarrow.parquet", "pyarrow.fs", "i94_platform.warehouse.duckdb", __name__])
+CONTEXT.set_forkserver_preload(["pyarrow.parquet", "boto3", "s3transfer", "i94_platform.warehouse.duckdb", __name__])
 
 PATIENCE = 20.0
 """Seconds that a test waits for another process at most; only a fault lets it wait so long."""

@@ -1,0 +1,160 @@
+"""S3 servers for tests, each in a process of its own on loopback: moto's, and versitygw's as a second opinion.
+
+moto checks the condition of a conditional put and writes in two steps; its requests are taken in turns, which makes
+them one step as on S3. What it can't tell: whether a policy permits a request (every key is let in), how fast S3 is,
+and what S3 refuses of a signature. versitygw checks signatures, but is there only where somebody has installed it.
+To use the first, ask for a fixture of the root conftest:
+
+- `s3_server` (one a session): `endpoint`, `bucket()` makes a bucket of its own for a test and gives its name,
+  `client()` is a boto3 client, `environment` are the variables that lead any process to the server;
+- `s3`: the same, with those variables set for the length of the test.
+
+Run as a program it is the server: it tells its port on standard output and ends with its standard input.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from i94_platform_tests.processes import wait_for
+
+REGION = "us-west-2"
+"""Not the one that clients take where none is set, so that a region that got lost on the way shows."""
+
+
+_NUMBERS = itertools.count()
+
+
+@dataclass(frozen=True)
+class S3Server:
+    """A running server."""
+
+    endpoint: str
+    """Its URL, such as `http://127.0.0.1:40123`."""
+    access_key: str = "test-access-key"
+    secret_key: str = "test-secret-key"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What leads the platform, boto3, Arrow and Spark in any process to this server."""
+        return {
+            "I94_S3_ENDPOINT": self.endpoint,
+            "AWS_ACCESS_KEY_ID": self.access_key,
+            "AWS_SECRET_ACCESS_KEY": self.secret_key,
+            "AWS_REGION": REGION,
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+
+    def client(self) -> Any:
+        """A boto3 client."""
+        import boto3
+
+        return boto3.client(
+            "s3",
+            endpoint_url=self.endpoint,
+            region_name=REGION,
+            aws_access_key_id=self.access_key,
+            aws_secret_access_key=self.secret_key,
+        )
+
+    def bucket(self) -> str:
+        """Make an empty bucket that no other test uses; its name."""
+        name = f"i94-{os.getpid()}-{next(_NUMBERS)}"
+        self.client().create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})
+        return name
+
+
+@contextlib.contextmanager
+def moto_server() -> Iterator[S3Server]:
+    """A server that runs as long as the context."""
+    command = [sys.executable, "-m", "i94_platform_tests.emulators.s3"]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        port = process.stdout.readline().strip()
+        try:
+            if not port:
+                _, told = process.communicate(timeout=10)
+                raise AssertionError(f"The S3 server did not start:\n{told[-4000:]}")
+            yield S3Server(f"http://127.0.0.1:{port}")
+        finally:
+            process.kill()
+
+
+def versitygw() -> str | None:
+    """The program of the second server, beside Python or on the path; None where it is not installed."""
+    return shutil.which("versitygw", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
+
+
+@contextlib.contextmanager
+def versitygw_server(program: str, folder: Path) -> Iterator[S3Server]:
+    """The second server, as long as the context; what it stores and logs is in `folder`."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    server, (host, port) = S3Server(f"http://{address}"), address.split(":")
+    (folder / "buckets").mkdir()
+    command = [program, "--port", address, "--region", REGION, "--quiet"]
+    keys = {"ROOT_ACCESS_KEY": server.access_key, "ROOT_SECRET_KEY": server.secret_key}
+    with (
+        (folder / "log").open("wb") as log,
+        subprocess.Popen(
+            [*command, "posix", str(folder / "buckets")],
+            env={**os.environ, **keys},
+            stdout=log,
+            stderr=log,
+        ) as process,
+    ):
+
+        def answers() -> bool:
+            assert process.poll() is None, (folder / "log").read_text()
+            with contextlib.suppress(OSError), socket.create_connection((host, int(port)), timeout=1):
+                return True
+            return False
+
+        try:
+            wait_for(answers, "the second S3 server to answer")
+            yield server
+        finally:
+            process.kill()
+
+
+def main() -> None:
+    """Serve on a free port until standard input ends, as it does when the tests end in whatever way."""
+    from moto.server import DomainDispatcherApplication, create_backend_app
+    from werkzeug.serving import WSGIRequestHandler, make_server
+
+    class Handler(WSGIRequestHandler):
+        protocol_version = "HTTP/1.1"  # connections are kept open
+
+        def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+            """Say nothing: nobody reads it."""
+
+    application, turn = DomainDispatcherApplication(create_backend_app), threading.Lock()
+
+    def in_turn(environ: Any, start_response: Any) -> Iterable[bytes]:
+        with turn:
+            return application(environ, start_response)
+
+    server = make_server("127.0.0.1", 0, in_turn, threaded=True, request_handler=Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    sys.stdout.write(f"{server.server_port}\n")
+    sys.stdout.flush()
+    sys.stdin.read()
+
+
+if __name__ == "__main__":
+    main()
