@@ -233,7 +233,8 @@ def _sas_rows(store: Store, file: Stored) -> int | None:
     import pyreadstat
 
     try:
-        return pyreadstat.read_sas7bdat(store.uri(file.path), metadataonly=True)[1].number_rows
+        with store.local(file.path) as path:
+            return pyreadstat.read_sas7bdat(str(path), metadataonly=True)[1].number_rows
     except pyreadstat.ReadstatError as error:
         raise PermanentFailure(f"{file.path} can't be read as SAS: {error}.") from error
 
