@@ -68,6 +68,12 @@ class Cluster:
             found: dict[str, Any] = json.load(answer)
         return found
 
+    def answers(self) -> bool:
+        """Whether the master listens, and its page, which comes up in parts."""
+        with contextlib.suppress(OSError, ValueError):
+            return bool(self.status()) and connect.listens(self.address)
+        return False
+
 
 @contextmanager
 def cluster(folder: Path, environment: Mapping[str, str]) -> Iterator[Cluster]:
@@ -78,7 +84,7 @@ def cluster(folder: Path, environment: Mapping[str, str]) -> Iterator[Cluster]:
     worker = ["deploy.worker.Worker", "--host", "127.0.0.1", "--cores", "1", "--memory", "512m", "--webui-port", "0"]
     with ExitStack() as processes:
         processes.enter_context(_daemon(master, folder / "master", environment))
-        wait_for(lambda: connect.listens(made.address), "the master to listen", connect.START_SECONDS)
+        wait_for(made.answers, "the master to answer", connect.START_SECONDS)
         for number in (1, 2):
             work = folder / f"worker{number}"
             command = [*worker, "--work-dir", str(work), made.address]

@@ -1,19 +1,18 @@
 """Staging months for tests: lakes that hold the code lists, engines by address, and tables that can be compared.
 
 A place is a folder, or a prefix of a bucket on the server that the environment names. Run as a program (`python -m
-i94_platform_tests.engine.staging ADDRESS RAW LAKE WHAT…`, more RAW LAKE WHAT after `then`) it stages in a process of
-its own on Spark: a process holds one kind of Spark session only. WHAT is a month such as 2016-04, or `temperatures`.
+i94_platform_tests.engine.staging ADDRESS RAW LAKE WHAT…`) it stages in a process of its own on Spark: a process holds
+one kind of Spark session only. WHAT is a month such as 2016-04, or `temperatures`.
 """
 
 from __future__ import annotations
 
-import itertools
 import math
 import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -49,8 +48,10 @@ SMALL = {
 }
 """Spark for tests: few tasks, since a task costs more than the rows of one."""
 
+BRIEF = SMALL | {"spark.sql.codegen.wholeStage": "false", "spark.sql.codegen.factoryMode": "NO_CODEGEN"}
+"""The same for a process that stages once: compiling the queries costs more than interpreting them."""
+
 Place = Path | str
-NEXT = "then"
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,13 @@ def store_at(place: Place) -> Store:
         return LocalStore(place)
     connect = partial(s3_client, os.environ["I94_S3_ENDPOINT"])
     return S3Store(str(place), connect, Path(tempfile.gettempdir()), lock_timeout=60.0)
+
+
+def copied(source: Place, target: Place) -> Place:
+    """Another place that holds the same files."""
+    for file in store_at(source).list():
+        store_at(target).put(file.path, store_at(source).read(file.path))
+    return target
 
 
 def new_lake(place: Place) -> Lake:
@@ -173,7 +181,7 @@ def _bits(column: pa.ChunkedArray) -> pa.ChunkedArray:
     return pa.chunked_array([chunk.view(pa.int64()) for chunk in column.chunks], pa.int64())
 
 
-def spark_engine(address: str) -> Engine:
+def spark_engine(address: str, options: Mapping[str, str] = SMALL) -> Engine:
     """The Spark engine as the platform builds it; in this process with the sizes of tests."""
     endpoint = os.environ.get("I94_S3_ENDPOINT", "")
     made = SparkEngineResource(
@@ -181,19 +189,14 @@ def spark_engine(address: str) -> Engine:
         on_s3=bool(endpoint),
         s3_endpoint=endpoint,
         jars=JARS,
-        options=SMALL if in_process(address) else {},
+        options=dict(options) if in_process(address) else {},
     )
     return made.create_resource(dg.build_init_resource_context())
 
 
-Order = tuple[Place, Place, Sequence[str]]
-"""Whence, whither, and what to stage."""
-
-
-def stage_through(address: str, *orders: Order, **environment: str) -> str:
-    """Stage in a process of its own with Spark at `address`, one order after the other; what it printed."""
-    words = [[str(raw), str(lake), *what, NEXT] for raw, lake, what in orders]
-    command = [sys.executable, "-m", "i94_platform_tests.engine.staging", address, *itertools.chain(*words)]
+def stage_through(address: str, raw: Place, lake: Place, *what: str, **environment: str) -> str:
+    """Stage months, or `temperatures`, in a process of its own with Spark at `address`; what it printed."""
+    command = [sys.executable, "-m", "i94_platform_tests.engine.staging", address, str(raw), str(lake), *what]
     done = subprocess.run(
         command,
         cwd=PROJECT,
@@ -207,16 +210,9 @@ def stage_through(address: str, *orders: Order, **environment: str) -> str:
     return done.stdout + done.stderr
 
 
-def main(address: str, words: Sequence[str]) -> None:
-    """Stage with Spark at `address` what the words say."""
-    engine = spark_engine(address)
-    for more, order in itertools.groupby(words, lambda word: word != NEXT):
-        if more:
-            raw, lake, *what = order
-            _stage_all(engine, raw, lake, what)
-
-
-def _stage_all(engine: Engine, raw: Place, lake: Place, what: Sequence[str]) -> None:
+def main(address: str, raw: Place, lake: Place, what: Sequence[str]) -> None:
+    """Stage `what` with Spark at `address`."""
+    engine = spark_engine(address, BRIEF)
     for name in what:
         if name == "temperatures":
             stage_temperatures(store_at(raw), Lake(store_at(lake)), engine, "run")
@@ -225,4 +221,4 @@ def _stage_all(engine: Engine, raw: Place, lake: Place, what: Sequence[str]) -> 
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2:])
+    main(*sys.argv[1:4], sys.argv[4:])

@@ -42,7 +42,7 @@ def test_sample_dirty_rows_and_temperatures_are_staged_as_duckdb_stages_them(
         pq.write_table(dirty, folder / name)
     for file in ("i94_jan16_sub.parquet", "GlobalLandTemperaturesByCity.csv"):
         (raw / file).symlink_to(sample / file)
-    stage_through(connect, (raw, tmp_path / "connect", ["2016-01", APRIL.key, "temperatures"]))
+    stage_through(connect, raw, tmp_path / "connect", "2016-01", APRIL.key, "temperatures")
     for month in (Month(2016, 1), APRIL):
         assert_same_months(staged(tmp_path / "connect", month), stage(duckdb, raw, tmp_path / "lake", month))
     manifest = Lake(LocalStore(tmp_path / "connect")).committed(Dataset("staged/world_temperature"))
@@ -54,7 +54,7 @@ def test_sample_dirty_rows_and_temperatures_are_staged_as_duckdb_stages_them(
 def test_the_whole_real_month_is_staged_as_duckdb_stages_it(
     duckdb: Engine, connect: str, real_data: Path, tmp_path: Path
 ) -> None:
-    stage_through(connect, (real_data, tmp_path / "connect", [APRIL.key]))
+    stage_through(connect, real_data, tmp_path / "connect", APRIL.key)
     found = staged(tmp_path / "connect", APRIL)
     assert found.accepted.rows == 3_096_313
     assert_same_months(found, stage(duckdb, real_data, tmp_path / "lake", APRIL))
