@@ -123,7 +123,13 @@ class EmrSession:
         if self._spark is None or not self._alive():
             self._forget()
             self._start()
-            self._spark = self._reach()
+            try:
+                self._wait(self._now() + dt.timedelta(seconds=START_SECONDS))
+                self._fetch_endpoint()
+                self._spark = self._reach()
+            except Exception:
+                self.close()  # it would cost money until it is idle for long enough
+                raise
         return self._spark
 
     def token(self) -> str:
@@ -168,13 +174,6 @@ class EmrSession:
             )
         self._id = started["sessionId"]
         logger.warning("Waiting for session %s on EMR Serverless, which takes a minute or two …", self._id)
-        deadline = self._now() + dt.timedelta(seconds=START_SECONDS)
-        try:
-            self._wait(deadline)
-            self._fetch_endpoint()
-        except PlatformFailure:
-            self.close()
-            raise
 
     def _wait(self, deadline: dt.datetime) -> None:
         state, details = self._state()
