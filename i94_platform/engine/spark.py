@@ -119,7 +119,11 @@ class SparkEngine(Engine):
         self._name(name, self._read(urls))
 
     def view_rows(self, name: str, rows: pa.Table) -> None:
-        self._name(name, self._session.createDataFrame(rows))
+        from pyspark.sql.pandas.types import from_arrow_schema
+
+        # Spark Connect takes no types from a table without rows
+        schema = None if rows.num_rows else from_arrow_schema(rows.schema)
+        self._name(name, self._session.createDataFrame(rows, schema))
 
     def define(self, name: str, query: Query) -> None:
         relation = self._run(query).cache()
