@@ -53,6 +53,9 @@ LOCAL_CONFIG = DRIVER_CONFIG | {"spark.driver.bindAddress": "127.0.0.1", "spark.
 _AWS_SDK = "software.amazon.awssdk"
 _CLOUD = "org.apache.spark.internal.io.cloud"
 
+_SHIPPED = ("org.apache.hadoop:hadoop-client-api", "org.apache.hadoop:hadoop-client-runtime")
+"""What comes with PySpark, and must not come a second time in another version."""
+
 S3_CONFIG = {
     # AWS's own chain, asked by the driver and by each executor: no key is in the configuration, nor in what shows it
     "spark.hadoop.fs.s3a.aws.credentials.provider": f"{_AWS_SDK}.auth.credentials.DefaultCredentialsProvider",
@@ -81,7 +84,7 @@ def s3_config(jars: str, endpoint: str = "", region: str = "") -> dict[str, str]
 
 def _jars_config(jars: str) -> dict[str, str]:
     if ":" in jars:
-        return {"spark.jars.packages": jars}
+        return {"spark.jars.packages": jars, "spark.jars.excludes": ",".join(_SHIPPED)}
     if not (found := jars_in(jars)):
         raise PermanentFailure(
             f"Spark reads and writes s3:// with jars that are not in {jars}; run: make jars, or set I94_SPARK_JARS to "
