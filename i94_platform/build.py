@@ -21,7 +21,7 @@ from i94_platform.automation.jobs import jobs
 from i94_platform.checks import all_checks
 from i94_platform.contracts import ALL
 from i94_platform.contracts.render import dagster_schema
-from i94_platform.settings import Settings
+from i94_platform.settings import Settings, on_s3
 
 OWNER = "team:data-platform"
 
@@ -41,24 +41,35 @@ def build_definitions(settings: Settings, overrides: Mapping[str, Any] | None = 
 
 def resources(settings: Settings) -> dict[str, Any]:
     """The resources that the settings' addresses name."""
-    local: dict[str, Any] = {"lock_timeout": settings.lock_timeout}
-    scratch: dict[str, Any] = {"scratch": str(settings.scratch), "memory_limit": settings.memory_limit}
+    lock: dict[str, Any] = {"lock_timeout": settings.lock_timeout}
+    s3: dict[str, Any] = {"scratch": str(settings.scratch), "s3_endpoint": settings.s3_endpoint}
+    duckdb: dict[str, Any] = {**s3, "memory_limit": settings.memory_limit}
+    raw, lake = settings.raw, settings.lake
     engine = (
-        r.DuckDBEngineResource(**scratch)
+        r.DuckDBEngineResource(**duckdb)
         if settings.engine == "duckdb"
         else r.SparkEngineResource(address=settings.engine)
     )
     return {
-        "raw": r.LocalStoreResource(root=settings.raw, **local),
-        "lake": r.LocalLakeResource(root=settings.lake, **local),
+        "raw": r.S3StoreResource(root=raw, **s3, **lock) if on_s3(raw) else r.LocalStoreResource(root=raw, **lock),
+        "lake": r.S3LakeResource(root=lake, **s3, **lock) if on_s3(lake) else r.LocalLakeResource(root=lake, **lock),
         "engine": engine,
-        "warehouse": r.DuckDBWarehouseResource(path=str(settings.warehouse_path), **scratch, **local),
+        "warehouse": r.RedshiftWarehouseResource(
+            address=settings.warehouse,
+            fact_diststyle=settings.fact_diststyle,
+            statement_timeout=settings.statement_timeout,
+            **s3,
+            **lock,
+        )
+        if settings.redshift
+        else r.DuckDBWarehouseResource(path=str(settings.warehouse_path), **duckdb, **lock),
     }
 
 
 def _with_common(assets: dg.AssetsDefinition, settings: Settings) -> dg.AssetsDefinition:
     """Group, owners, kinds, schema and code version, mapped onto every asset alike."""
     engine = "duckdb" if settings.engine == "duckdb" else "pyspark"
+    warehouse = "redshift" if settings.redshift else "duckdb"
     by_engine = {"immigration", "immigration_quarantine", "world_temperature"}
 
     def common(spec: dg.AssetSpec) -> dg.AssetSpec:
@@ -66,7 +77,7 @@ def _with_common(assets: dg.AssetsDefinition, settings: Settings) -> dg.AssetsDe
         kinds = {
             "lookup": {"csv", "pandas"},
             "staged": {"parquet", engine if name in by_engine else "pandas"},
-            "warehouse": {"table", "duckdb"},
+            "warehouse": {"table", warehouse},
         }[layer]
         schema = dagster_schema(next(contract for contract in ALL if contract.name == name))
         return spec.replace_attributes(

@@ -407,7 +407,7 @@ def doctor() -> None:
     from i94_platform.automation.doctor import examine
 
     platform = _platform()
-    findings = list(examine(platform.settings, platform.raw, platform.warehouse))
+    findings = list(examine(platform.settings, platform.raw, platform.lake, platform.warehouse))
     for finding in findings:
         mark = "[green]✓[/green]" if finding.fine else "[red]✗[/red]"
         out.print(f"{mark} {finding.subject:<14} {escape(finding.told)}", highlight=False, soft_wrap=True)

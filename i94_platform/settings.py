@@ -26,6 +26,9 @@ ENGINE_GRAMMAR = {
     "sc://host:port": r"sc://[^/:\s]+(:\d+)?(/.*)?",
 }
 WAREHOUSE_GRAMMAR = {"duckdb:///path": r"duckdb:///.+", REDSHIFT: r"redshift://.+"}
+STORE_GRAMMAR = "a folder, file:///folder, s3://bucket/prefix"
+_BUCKET = r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"
+_PREFIX = r"(/(?!\.\.?(/|$))[^/?#\s]+)*"
 
 
 def _one_of(value: str, grammar: dict[str, str]) -> str:
@@ -34,11 +37,30 @@ def _one_of(value: str, grammar: dict[str, str]) -> str:
     return value
 
 
-def _local_path(value: str) -> str:
+_CREDENTIALS = "leave them to AWS's own variables and files (AWS_ACCESS_KEY_ID, AWS_PROFILE, a role)"
+
+
+def _local_path(value: str, valid: str = "a folder, file:///folder") -> str:
     scheme = urlsplit(value).scheme
     if scheme and scheme != "file":
-        raise ValueError(f"{value!r} is not an address known here; valid are: a folder, file:///folder")
+        raise ValueError(f"{value!r} is not an address known here; valid are: {valid}")
     return str(Path(value.removeprefix("file://")).expanduser().resolve())
+
+
+def on_s3(address: str) -> bool:
+    """Whether an address of files is a bucket's."""
+    return address.startswith("s3://")
+
+
+def _store(value: str) -> str:
+    """An address of files: a folder or a prefix of a bucket, without a slash at the end."""
+    if not on_s3(value):
+        return _local_path(value, STORE_GRAMMAR)
+    if "@" in value.removeprefix("s3://").partition("/")[0]:
+        raise ValueError(f"an address holds no credentials; {_CREDENTIALS}")
+    if not re.fullmatch(_BUCKET + _PREFIX, value.rstrip("/")):
+        raise ValueError(f"{value!r} is not an address known here; valid are: {STORE_GRAMMAR}")
+    return value.rstrip("/")
 
 
 class Settings(BaseSettings):
@@ -55,6 +77,7 @@ class Settings(BaseSettings):
         validate_default=True,
         description="where the star schema lives; default duckdb:///<home>/warehouse.duckdb",
     )
+    s3_endpoint: str = Field(default="", description="URL of an S3-compatible store; default AWS itself")
     first_month: str = Field(default="2016-01", description="first month that may be delivered")
     memory_limit: str = Field(
         default="2GB", pattern=r"^\d+(MB|GB)$", description="most memory of the embedded engine and warehouse"
@@ -95,12 +118,12 @@ class Settings(BaseSettings):
     @field_validator("lake")
     @classmethod
     def _lake(cls, value: str, info: ValidationInfo) -> str:
-        return _local_path(value or f"{info.data.get('home')}/lake")
+        return _store(value or f"{info.data.get('home')}/lake")
 
     @field_validator("raw")
     @classmethod
     def _raw(cls, value: str, info: ValidationInfo) -> str:
-        return _local_path(value or f"{info.data.get('lake')}/raw")
+        return _store(value or f"{info.data.get('lake')}/raw")
 
     @field_validator("warehouse")
     @classmethod
@@ -109,11 +132,20 @@ class Settings(BaseSettings):
         if value.startswith("redshift://"):
             RedshiftAddress.parse(value)
             lake = info.data.get("lake")
-            if lake and not lake.startswith("s3://"):
+            if lake and not on_s3(lake):
                 raise ValueError(
                     f"Redshift loads from S3 only, and the lake is the folder {lake}; set I94_LAKE to s3://bucket/prefix"
                 )
         return value
+
+    @field_validator("s3_endpoint")
+    @classmethod
+    def _s3_endpoint(cls, value: str) -> str:
+        if "@" in value:
+            raise ValueError(f"an endpoint holds no credentials; {_CREDENTIALS}")
+        if value and not re.fullmatch(r"https?://[^/\s?#]+/?", value):
+            raise ValueError(f"{value!r} is not an endpoint; valid are: https://host, http://host:port")
+        return value.rstrip("/")
 
     @field_validator("first_month")
     @classmethod

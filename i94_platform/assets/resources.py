@@ -6,22 +6,27 @@ among them, which `build` does from the settings.
 
 from __future__ import annotations
 
-from functools import cache
+import os
+from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 from pydantic import Field
 
+from i94_platform.addresses import RedshiftAddress
 from i94_platform.engine.base import Engine
 from i94_platform.engine.duckdb import DuckDBEngine
 from i94_platform.engine.spark import CONFIG, LOCAL_CONFIG, SparkEngine
 from i94_platform.failures import PermanentFailure
 from i94_platform.lake.datasets import Lake
 from i94_platform.lake.local import LocalStore
+from i94_platform.lake.s3 import S3Files, S3Store
+from i94_platform.lake.s3_failures import told
 from i94_platform.lake.store import Store
 from i94_platform.warehouse.base import Warehouse
 from i94_platform.warehouse.duckdb import DuckDBWarehouse
+from i94_platform.warehouse.redshift import RedshiftWarehouse
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -49,15 +54,69 @@ class LocalLakeResource(dg.ConfigurableResource[Lake]):
         return Lake(LocalStore(self.root, self.lock_timeout))
 
 
+class S3StoreResource(dg.ConfigurableResource[Store]):
+    """A prefix of a bucket: where deliveries land."""
+
+    root: str
+    scratch: str
+    s3_endpoint: str = ""
+    lock_timeout: float = 600.0
+
+    def create_resource(self, context: dg.InitResourceContext) -> Store:
+        """The prefix as a store."""
+        return S3Store(self.root, partial(s3_client, self.s3_endpoint), Path(self.scratch), self.lock_timeout)
+
+
+class S3LakeResource(dg.ConfigurableResource[Lake]):
+    """A prefix of a bucket as the lake."""
+
+    root: str
+    scratch: str
+    s3_endpoint: str = ""
+    lock_timeout: float = 600.0
+
+    def create_resource(self, context: dg.InitResourceContext) -> Lake:
+        """The lake below that prefix."""
+        connect = partial(s3_client, self.s3_endpoint)
+        return Lake(S3Store(self.root, connect, Path(self.scratch), self.lock_timeout))
+
+
+def s3_client(endpoint: str = "") -> Any:
+    """A boto3 client; credentials come from AWS's own chain, which renews temporary ones.
+
+    Raises:
+        PermanentFailure: the aws extra is not installed, or the AWS configuration is not usable.
+    """
+    try:
+        from dagster_aws.s3 import S3Resource
+    except ModuleNotFoundError as error:
+        raise PermanentFailure(
+            "An address starts with s3://, and the AWS part is not installed; run: pip install 'i94-platform[aws]'."
+        ) from error
+    with told(endpoint or "S3"):
+        # boto3 reads AWS_DEFAULT_REGION by itself, but not the variable that the other AWS tools know
+        client = S3Resource(endpoint_url=endpoint or None, region_name=os.environ.get("AWS_REGION")).get_client()
+    if endpoint:
+        client.meta.events.register("before-endpoint-resolution.s3", _address_by_path)
+    return client
+
+
+def _address_by_path(builtins: dict[str, Any], **_: Any) -> None:
+    """Buckets as the first part of the path: few S3-compatible stores have a host name for each."""
+    builtins["AWS::S3::ForcePathStyle"] = True
+
+
 class DuckDBEngineResource(dg.ConfigurableResource[Engine]):
     """The embedded engine."""
 
     scratch: str
     memory_limit: str = "2GB"
+    s3_endpoint: str = ""
 
     def create_resource(self, context: dg.InitResourceContext) -> Engine:
         """An engine with its own database in memory."""
-        return DuckDBEngine(Path(self.scratch), self.memory_limit)
+        files = S3Files(partial(s3_client, self.s3_endpoint), Path(self.scratch))
+        return DuckDBEngine(Path(self.scratch), self.memory_limit, files)
 
 
 class SparkEngineResource(dg.ConfigurableResource[Engine]):
@@ -98,7 +157,30 @@ class DuckDBWarehouseResource(dg.ConfigurableResource[Warehouse]):
     scratch: str
     memory_limit: str = "2GB"
     lock_timeout: float = 600.0
+    s3_endpoint: str = ""
 
     def create_resource(self, context: dg.InitResourceContext) -> Warehouse:
         """The warehouse in that file."""
-        return DuckDBWarehouse(Path(self.path), Path(self.scratch), self.memory_limit, self.lock_timeout)
+        files = S3Files(partial(s3_client, self.s3_endpoint), Path(self.scratch))
+        return DuckDBWarehouse(Path(self.path), Path(self.scratch), self.memory_limit, self.lock_timeout, files)
+
+
+class RedshiftWarehouseResource(dg.ConfigurableResource[Warehouse]):
+    """Amazon Redshift; the password is no field, since Dagster shows them: it is read when a connection is opened."""
+
+    address: str
+    scratch: str
+    s3_endpoint: str = ""
+    fact_diststyle: str = "key"
+    lock_timeout: float = 600.0
+    statement_timeout: float = 3600.0
+
+    def create_resource(self, context: dg.InitResourceContext) -> Warehouse:
+        """The warehouse in that database."""
+        return RedshiftWarehouse(
+            RedshiftAddress.parse(self.address),
+            S3Files(partial(s3_client, self.s3_endpoint), Path(self.scratch)),
+            fact_diststyle=self.fact_diststyle,
+            lock_timeout=self.lock_timeout,
+            statement_timeout=self.statement_timeout,
+        )

@@ -16,9 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from i94_platform.failures import PlatformFailure
+from i94_platform.lake.datasets import Lake
 from i94_platform.lake.raw import REFERENCE_FILES, landed
 from i94_platform.lake.store import Store
-from i94_platform.settings import Settings
+from i94_platform.settings import Settings, on_s3
 from i94_platform.warehouse.base import Warehouse
 
 JAVA = (17, 21)
@@ -34,25 +35,32 @@ class Finding:
     told: str
 
 
-def examine(settings: Settings, raw: Store, warehouse: Warehouse) -> Iterator[Finding]:
+def examine(settings: Settings, raw: Store, lake: Lake, warehouse: Warehouse) -> Iterator[Finding]:
     """Every finding, in the order in which a run would need them."""
     yield Finding("python", sys.version_info >= (3, 11), f"{sys.version.split()[0]}, 3.11 or later is needed")
     yield from _raw(settings, raw)
-    yield _writable("I94_LAKE", Path(settings.lake))
+    if on_s3(settings.lake):
+        yield _guarded("I94_LAKE", lambda: _reachable("I94_LAKE", lake.store))
+    else:
+        yield _writable("I94_LAKE", Path(settings.lake))
     yield _writable("I94_HOME", Path(settings.home))
     yield from _engine(settings)
     yield _guarded("I94_WAREHOUSE", lambda: _warehouse(warehouse))
 
 
 def _raw(settings: Settings, raw: Store) -> Iterator[Finding]:
-    if not Path(settings.raw).is_dir():
+    if not on_s3(settings.raw) and not Path(settings.raw).is_dir():
         yield Finding(
             "I94_RAW",
             False,
             f"{settings.raw} is not there; set I94_RAW, or write samples: i94 sample --out {settings.raw}",
         )
         return
-    found = landed(raw.list())
+    try:
+        found = landed(raw.list())
+    except PlatformFailure as failure:
+        yield Finding("I94_RAW", False, str(failure))
+        return
     yield Finding(
         "I94_RAW",
         bool(found.months),
@@ -64,6 +72,11 @@ def _raw(settings: Settings, raw: Store) -> Iterator[Finding]:
         not missing,
         f"missing: {', '.join(missing)}; put them under I94_RAW" if missing else "all four are there",
     )
+
+
+def _reachable(subject: str, store: Store) -> Finding:
+    next(store.list(), None)
+    return Finding(subject, True, f"{store.root}, the bucket answers; whether it can be written shows in a run")
 
 
 def _writable(subject: str, folder: Path) -> Finding:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -125,21 +126,16 @@ def _convert(raw: Store, file: Stored, lake: Store, path: str) -> None:
     import pyarrow.parquet as pq
 
     read: Callable[[Store, Stored], Iterator[pd.DataFrame]] = _read_sas if _format(file) == "sas7bdat" else _read_csv
-    filesystem = lake.filesystem()
-    filesystem.create_dir(path.rpartition("/")[0])
-    writer: pq.ParquetWriter | None = None
-    try:
+    with lake.create(path) as target, ExitStack() as closing:
+        writer: pq.ParquetWriter | None = None
         for frame in read(raw, file):
             columns = _columns(frame)
             if writer is None:
                 schema = pa.schema(
                     [pa.field(name, pa.float64() if name in NUMBERS else pa.string()) for name in columns]
                 )
-                writer = pq.ParquetWriter(path, schema, filesystem=filesystem)
+                writer = closing.enter_context(pq.ParquetWriter(target, schema))
             writer.write_table(pa.table(columns, schema=schema))
-    finally:
-        if writer is not None:
-            writer.close()
 
 
 def _columns(frame: pd.DataFrame) -> dict[str, Any]:
@@ -169,9 +165,13 @@ def _columns(frame: pd.DataFrame) -> dict[str, Any]:
 
 def _read_sas(raw: Store, file: Stored) -> Iterator[pd.DataFrame]:
     """Chunks of a SAS file; dates stay the numbers that they are stored as."""
+    with raw.local(file.path) as path:
+        yield from _read_local_sas(str(path), file)
+
+
+def _read_local_sas(address: str, file: Stored) -> Iterator[pd.DataFrame]:
     import pyreadstat
 
-    address = raw.uri(file.path)
     try:
         empty, meta = pyreadstat.read_sas7bdat(address, metadataonly=True)
         retyped = [
@@ -220,8 +220,6 @@ def prepare_text(delivery: Delivery, raw: Store, lake: Store, folder: str, heade
     import pyarrow.parquet as pq
 
     file, path, rows = delivery.files[0], f"{folder}/text.parquet", 0
-    filesystem = lake.filesystem()
-    filesystem.create_dir(folder)
     convert = pc.ConvertOptions(
         column_types=dict.fromkeys(headers, pa.string()), strings_can_be_null=True, null_values=[""]
     )
@@ -230,7 +228,7 @@ def prepare_text(delivery: Delivery, raw: Store, lake: Store, folder: str, heade
             if missing := [name for name in headers if name not in batches.schema.names]:
                 raise PermanentFailure(f"{file.path} lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)}.")
             schema = pa.schema([pa.field(name, pa.string()) for name in headers])
-            with pq.ParquetWriter(path, schema, filesystem=filesystem) as writer:
+            with lake.create(path) as target, pq.ParquetWriter(target, schema) as writer:
                 for batch in batches:
                     writer.write_batch(batch.select(list(headers)))
                     rows += batch.num_rows

@@ -5,11 +5,12 @@ Here: DuckDB's terms, and the translation of Spark SQL. Not here: the warehouse,
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from i94_platform.engine.base import DELIVERED, DELIVERED_FILES, Engine, FileGroup, delivered_files
+from i94_platform.lake.files import Files
 from i94_platform.transforms.sql import Query, translate
 
 if TYPE_CHECKING:
@@ -22,8 +23,8 @@ class DuckDBEngine(Engine):
 
     name = "duckdb"
 
-    def __init__(self, scratch: Path, memory_limit: str = "2GB") -> None:
-        self._scratch, self._memory_limit = scratch, memory_limit
+    def __init__(self, scratch: Path, memory_limit: str = "2GB", files: Files | None = None) -> None:
+        self._scratch, self._memory_limit, self._files = scratch, memory_limit, files or Files()
         self._opened: duckdb.DuckDBPyConnection | None = None
 
     @property
@@ -35,11 +36,13 @@ class DuckDBEngine(Engine):
         return self._opened
 
     def view_delivered(self, groups: Sequence[FileGroup]) -> None:
-        self._create_view(DELIVERED, " UNION ALL ".join(_select_delivered(group) for group in groups))
-        self.view_rows(DELIVERED_FILES, delivered_files(groups))
+        local = self._files.local(url for group in groups for url in group.files)
+        self._create_view(DELIVERED, " UNION ALL ".join(_select_delivered(group, local) for group in groups))
+        self.view_rows(DELIVERED_FILES, delivered_files(groups, local))
 
     def view_files(self, name: str, urls: Sequence[str]) -> None:
-        self._create_view(name, f"SELECT * FROM read_parquet({_list(urls)}, hive_partitioning = false)")
+        paths = _list(self._files.local(urls).values())
+        self._create_view(name, f"SELECT * FROM read_parquet({paths}, hive_partitioning = false)")
 
     def view_rows(self, name: str, rows: pa.Table) -> None:
         self._connection.register("registered", rows)
@@ -50,11 +53,11 @@ class DuckDBEngine(Engine):
         self._connection.execute(f'CREATE OR REPLACE TEMP TABLE "{name}" AS {_sql(query)}', dict(query.values))
 
     def write(self, query: Query, folder: str) -> None:
-        Path(folder).mkdir(parents=True)
         options = (
             "FORMAT parquet, COMPRESSION snappy, PER_THREAD_OUTPUT, FILENAME_PATTERN 'part-{i}', OVERWRITE_OR_IGNORE"
         )
-        self._connection.execute(f"COPY ({_sql(query)}) TO {_text(folder)} ({options})", dict(query.values))
+        with self._files.writing(folder) as local:
+            self._connection.execute(f"COPY ({_sql(query)}) TO {_text(str(local))} ({options})", dict(query.values))
 
     def table(self, query: Query) -> pa.Table:
         rows: pa.Table = self._connection.sql(_sql(query), params=dict(query.values)).to_arrow_table()
@@ -64,6 +67,7 @@ class DuckDBEngine(Engine):
         if self._opened is not None:
             self._opened.close()
             self._opened = None
+        self._files.forget()
 
     def _create_view(self, name: str, select: str) -> None:
         self._connection.execute(f'CREATE OR REPLACE TEMP VIEW "{name}" AS {select}')
@@ -83,10 +87,10 @@ def connect(database: str, scratch: Path, memory_limit: str, *, read_only: bool 
     return duckdb.connect(database, read_only=read_only, config=settings)
 
 
-def _select_delivered(group: FileGroup) -> str:
+def _select_delivered(group: FileGroup, local: Mapping[str, str]) -> str:
     columns = ", ".join(f'{expression} AS "{name}"' for name, expression in group.columns.items())
     options = "filename = 'source_path', file_row_number = true, hive_partitioning = false"
-    source = f"read_parquet({_list(group.files)}, {options})"
+    source = f"read_parquet({_list(local[url] for url in group.files)}, {options})"
     return f"SELECT {columns}, source_path, file_row_number + 1 AS source_row FROM {source}"
 
 

@@ -149,9 +149,8 @@ class Lake:
         import pyarrow.parquet as pq
 
         path = f"{dataset.folder}/run={run_id}/part-0.parquet"
-        filesystem = self.store.filesystem()
-        filesystem.create_dir(path.rpartition("/")[0])
-        pq.write_table(rows, path, filesystem=filesystem)
+        with self.store.create(path) as file:
+            pq.write_table(rows, file)
         entries = self.written(dataset, run_id, contract)
         return self.commit(dataset, run_id, entries, fingerprint=fingerprint, facts=facts)
 

@@ -10,13 +10,10 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO
 
 from i94_platform.failures import TransientFailure
 from i94_platform.lake.store import Store, Stored
-
-if TYPE_CHECKING:
-    from pyarrow.fs import FileSystem
 
 logger = logging.getLogger(__name__)
 
@@ -45,15 +42,30 @@ class LocalStore(Store):
     def open(self, path: str) -> BinaryIO:
         return Path(self.root, path).open("rb")
 
+    @contextmanager
+    def local(self, path: str) -> Iterator[Path]:
+        found = Path(self.root, path)
+        if not found.exists():
+            raise FileNotFoundError(f"{found} does not exist")
+        yield found
+
     def put(self, path: str, data: bytes) -> None:
-        target = Path(self.root, path)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = target.with_name(f".{target.name}.{os.getpid()}")
-        with temporary.open("wb") as file:
+        with self.create(path) as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        temporary.replace(target)
+
+    @contextmanager
+    def create(self, path: str) -> Iterator[BinaryIO]:
+        target = Path(self.root, path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = target.with_name(f".{target.name}.{os.getpid()}")
+        try:
+            with temporary.open("wb") as file:
+                yield file
+            temporary.replace(target)
+        finally:
+            temporary.unlink(missing_ok=True)
 
     def delete(self, paths: Iterable[str]) -> None:
         folders = set()
@@ -103,8 +115,3 @@ class LocalStore(Store):
                         told = True
                     time.sleep(0.1)
             yield
-
-    def filesystem(self) -> FileSystem:
-        from pyarrow.fs import LocalFileSystem, SubTreeFileSystem
-
-        return SubTreeFileSystem(self.root, LocalFileSystem())

@@ -10,10 +10,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, BinaryIO
-
-if TYPE_CHECKING:
-    from pyarrow.fs import FileSystem
+from pathlib import Path
+from typing import BinaryIO
 
 
 @dataclass(frozen=True, order=True)
@@ -40,8 +38,16 @@ class Store(ABC):
         """The file for reading; FileNotFoundError where there is none."""
 
     @abstractmethod
+    def local(self, path: str) -> AbstractContextManager[Path]:
+        """The file at a local path, a copy where it lies elsewhere; FileNotFoundError where there is none."""
+
+    @abstractmethod
     def put(self, path: str, data: bytes) -> None:
         """Write a small file in one atomic step: readers see the old content or the new, never a part."""
+
+    @abstractmethod
+    def create(self, path: str) -> AbstractContextManager[BinaryIO]:
+        """A file of any size for writing: it is there, whole, after the context, and not at all after a failure."""
 
     @abstractmethod
     def delete(self, paths: Iterable[str]) -> None:
@@ -54,10 +60,6 @@ class Store(ABC):
     @abstractmethod
     def lock(self, name: str, waiting: str) -> AbstractContextManager[None]:
         """Hold `name` against other processes that ask for it; `waiting` is logged where one has to wait."""
-
-    @abstractmethod
-    def filesystem(self) -> FileSystem:
-        """The same tree for pyarrow, rooted at `root`."""
 
     def uri(self, path: str) -> str:
         """The full address of a file or folder, as engines and manifests write it."""

@@ -19,6 +19,7 @@ from sqlalchemy import Table
 from i94_platform.contracts.model import column_names
 from i94_platform.engine.duckdb import connect
 from i94_platform.failures import PermanentFailure, TransientFailure
+from i94_platform.lake.files import Files
 from i94_platform.lake.manifest import Manifest
 from i94_platform.warehouse.base import Transaction, Warehouse
 
@@ -30,8 +31,8 @@ logger = logging.getLogger(__name__)
 
 
 class _Transaction(Transaction):
-    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
-        self._connection = connection
+    def __init__(self, connection: duckdb.DuckDBPyConnection, files: Files) -> None:
+        self._connection, self._files = connection, files
 
     def execute(self, sql: str, values: Mapping[str, Any] | None = None) -> pa.Table:
         bound = re.sub(r"(?<![:\w]):(\w+)", r"$\1", sql) if values else sql
@@ -46,12 +47,15 @@ class _Transaction(Transaction):
         names = ", ".join(f'"{name}"' for name in column_names(contract))
         select = f"SELECT {names} FROM read_parquet($files, hive_partitioning = false)"
         try:
-            self._connection.execute(f"INSERT INTO {contract.fullname} ({names}) {select}", {"files": manifest.urls})
+            paths = list(self._files.local(manifest.urls).values())
+            self._connection.execute(f"INSERT INTO {contract.fullname} ({names}) {select}", {"files": paths})
         except duckdb.ConstraintException as error:
             raise PermanentFailure(
                 f"{contract.fullname} can't hold the rows of {manifest.address} ({error}); nothing was loaded, "
                 "correct them and stage them again."
             ) from error
+        finally:
+            self._files.forget()
 
 
 class DuckDBWarehouse(Warehouse):
@@ -59,15 +63,22 @@ class DuckDBWarehouse(Warehouse):
 
     dialect = "duckdb"
 
-    def __init__(self, path: Path, scratch: Path, memory_limit: str = "2GB", lock_timeout: float = 600.0) -> None:
-        self.path, self.address = path, f"duckdb:///{path}"
+    def __init__(
+        self,
+        path: Path,
+        scratch: Path,
+        memory_limit: str = "2GB",
+        lock_timeout: float = 600.0,
+        files: Files | None = None,
+    ) -> None:
+        self.path, self.address, self._files = path, f"duckdb:///{path}", files or Files()
         self._scratch, self._memory_limit, self._lock_timeout = scratch, memory_limit, lock_timeout
 
     def exists(self) -> bool:
         return self.path.exists()
 
     def open(self, url: str) -> BinaryIO:
-        return Path(url).open("rb")
+        return self._files.open(url)
 
     def refuse_changes(self, sql: str) -> None:
         import duckdb
@@ -87,7 +98,7 @@ class DuckDBWarehouse(Warehouse):
             # rows of a table have no order, and keeping one would serialize the load
             connection.execute("SET preserve_insertion_order = false")
             connection.execute("BEGIN TRANSACTION")
-            yield _Transaction(connection)
+            yield _Transaction(connection, self._files)
             connection.execute("COMMIT")
         finally:
             connection.close()  # rolls back what is not committed

@@ -23,8 +23,8 @@ from i94_platform.contracts import load_ledger
 from i94_platform.contracts.access import ROLES, create_role, grants
 from i94_platform.contracts.render import create_schema
 from i94_platform.failures import PermanentFailure, PlatformFailure, TransientFailure
+from i94_platform.lake.files import Files
 from i94_platform.lake.manifest import Manifest
-from i94_platform.lake.store import Store
 from i94_platform.warehouse.base import Transaction, Warehouse, table_statements
 from i94_platform.warehouse.redshift_client import markers, may_pass, rows, sentence
 from i94_platform.warehouse.redshift_login import parameters
@@ -120,7 +120,7 @@ class RedshiftWarehouse(Warehouse):
     def __init__(
         self,
         location: RedshiftAddress,
-        store: Store,
+        files: Files,
         *,
         fact_diststyle: str = "key",
         lock_timeout: float = 600.0,
@@ -128,14 +128,14 @@ class RedshiftWarehouse(Warehouse):
         waits: tuple[float, ...] = WAITS,
         tell_after: float = 2.0,
     ) -> None:
-        """`store` holds the lake's files; times are seconds, and a wait is told after `tell_after`."""
+        """`files` opens what a manifest names; times are seconds, and a wait is told after `tell_after`."""
         self.location, self.address = location, str(location)
-        self._store, self._fact_diststyle = store, fact_diststyle
+        self._files, self._fact_diststyle = files, fact_diststyle
         self._lock_timeout, self._statement_timeout = lock_timeout, statement_timeout
         self._waits, self._tell_after = waits, tell_after
 
     def open(self, url: str) -> BinaryIO:
-        return self._store.open(self._store.path(url))
+        return self._files.open(url)
 
     def refuse_another_manifest(self, manifest: Manifest) -> None:
         """COPY reads the manifest by its address: what is there now must be what was asked for.

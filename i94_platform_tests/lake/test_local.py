@@ -133,12 +133,6 @@ def test_addresses_and_paths_are_each_others_inverse(store: LocalStore) -> None:
             store.path(elsewhere)
 
 
-def test_the_file_system_for_arrow_is_rooted_where_the_store_is(store: LocalStore) -> None:
-    store.put("a/b", b"content")
-    with store.filesystem().open_input_stream("a/b") as file:
-        assert file.read() == b"content"
-
-
 def hold(root: str, name: str, log: Path) -> None:
     """Hold a lock until killed; the file `log` then exists."""
     with LocalStore(root).lock(name, "waiting"):
