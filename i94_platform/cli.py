@@ -376,7 +376,7 @@ def ddl(dialect: Annotated[Dialect, typer.Option(help="Whose SQL.")] = Dialect.d
 
 @app.command("create-tables")
 def create_tables() -> None:
-    """Create the schema and the tables that are not there yet, on Redshift also the roles; again, it changes nothing."""
+    """Create the schema and the tables that are not there yet, on Redshift also the roles; it can be repeated."""
     platform = _platform()
     platform.warehouse.create()
     out.print(f"The tables are in {escape(platform.warehouse.address)}", highlight=False)

@@ -17,7 +17,17 @@ from typing import Any
 
 CONTEXT = multiprocessing.get_context("forkserver")
 # not duckdb: a process that ends with it loaded tells of leaks in its bindings
-CONTEXT.set_forkserver_preload(["pyarrow.parquet", "pyarrow.fs", "i94_platform.warehouse.duckdb", __name__])
+CONTEXT.set_forkserver_preload(
+    [
+        "boto3",
+        "psycopg2",
+        "pyarrow.parquet",
+        "pyarrow.fs",
+        "i94_platform.warehouse.duckdb",
+        "i94_platform.warehouse.redshift",
+        __name__,
+    ]
+)
 
 PATIENCE = 20.0
 """Seconds that a test waits for another process at most; only a fault lets it wait so long."""

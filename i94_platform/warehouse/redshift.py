@@ -1,8 +1,8 @@
 """The warehouse on Amazon Redshift, over psycopg2.
 
-Here: Redshift's terms. Every transaction is a connection of its own. One that writes begins with a lock on a guard table,
-before its snapshot is taken, so that two loads take turns and readers go on; Redshift itself reads the files that a
-manifest names. What may pass by itself is tried again as a whole, here and nowhere else. Not here: the protocol of a
+Here: Redshift's terms. Every transaction is a connection of its own. One that writes begins with a lock on a guard
+table, before its snapshot is taken, so that two loads take turns and readers go on; Redshift itself reads the files that
+a manifest names. What may pass by itself is tried again as a whole, here and nowhere else. Not here: the protocol of a
 load (`base`), logging in (`redshift_login`), and what psycopg2 says (`redshift_client`).
 """
 
@@ -46,10 +46,10 @@ WAITS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
 
 _DETAILS = (
     "SELECT trim(file_name) AS file, trim(column_name) AS name, trim(error_message) AS told FROM sys_load_error_detail "
-    "WHERE session_id = pg_backend_pid() AND start_time > getdate() - interval '1 hour' ORDER BY start_time DESC LIMIT 3",
+    "WHERE session_id = pg_backend_pid() AND start_time > getdate() - interval '1 hour' ORDER BY start_time LIMIT 3",
     # clusters without the SYS views
     "SELECT trim(filename) AS file, trim(colname) AS name, trim(err_reason) AS told FROM stl_load_errors "
-    "WHERE session = pg_backend_pid() AND starttime > getdate() - interval '1 hour' ORDER BY starttime DESC LIMIT 3",
+    "WHERE session = pg_backend_pid() AND starttime > getdate() - interval '1 hour' ORDER BY starttime LIMIT 3",
 )
 
 
@@ -192,7 +192,7 @@ class RedshiftWarehouse(Warehouse):
             logger.warning("%s is loaded, but its statistics are not up to date: %s", contract.fullname, told)
 
     def attempt(self, work: Callable[[], T]) -> T:
-        """Do something that opens transactions, again after a conflict or a lost connection, a bounded number of times."""
+        """Do something that opens transactions, again after a conflict or a lost connection, some times at most."""
         for number, wait in enumerate(self._waits, 1):
             try:
                 return work()
@@ -221,7 +221,7 @@ class RedshiftWarehouse(Warehouse):
         import psycopg2
 
         try:
-            connection = psycopg2.connect(**parameters(self.location))
+            connection: Connection = psycopg2.connect(**parameters(self.location))
         except psycopg2.OperationalError as error:
             if may_pass(error):
                 raise _Passing(f"{self.address} could not be reached to {purpose}: {sentence(error)}.") from None

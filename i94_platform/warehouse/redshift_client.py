@@ -44,13 +44,13 @@ def rows(cursor: Cursor) -> pa.Table:
     if cursor.description is None:
         return pa.table({})
     found = cursor.fetchall()
-    columns = [
-        pa.array((row[i] for row in found), arrow_type(column)) for i, column in enumerate(cursor.description)
+    columns: list[Any] = [
+        pa.array([row[i] for row in found], type=arrow_type(column)) for i, column in enumerate(cursor.description)
     ]
     return pa.Table.from_arrays(columns, names=[column.name for column in cursor.description])
 
 
-def arrow_type(column: Any) -> pa.DataType | None:
+def arrow_type(column: Any) -> Any:
     """The Arrow type of a result's column; None for a type that the values themselves tell."""
     import pyarrow as pa
 

@@ -43,7 +43,7 @@ def parameters(address: RedshiftAddress) -> dict[str, Any]:
 
 
 def _certificates(address: RedshiftAddress) -> dict[str, str]:
-    """The authorities that are trusted: libpq's own choice where the user made one, else the public ones, Amazon's too."""
+    """The authorities that are trusted: those that the user gave libpq, else the public ones, Amazon's among them."""
     chosen = os.environ.get("PGSSLROOTCERT") or Path("~/.postgresql/root.crt").expanduser().exists()
     if chosen or not address.sslmode.startswith("verify-"):
         return {}

@@ -74,11 +74,14 @@ class Postgres:
 @cache
 def programs() -> Path | None:
     """The folder of `initdb` and `postgres`; None where there is no server."""
-    told = shutil.which("pg_config")
-    asked = [subprocess.run([told, "--bindir"], capture_output=True, text=True, check=True).stdout.strip()] if told else []
-    on_path = [str(Path(found).parent) for name in ("initdb",) if (found := shutil.which(name))]
-    roots = [*Path("/usr/lib/postgresql").glob("*/bin"), *Path("/opt/homebrew/opt").glob("postgresql@*/bin")]
-    for folder in [*map(Path, asked), *map(Path, on_path), *sorted(roots, reverse=True)]:
+    folders = [*Path("/usr/lib/postgresql").glob("*/bin"), *Path("/opt/homebrew/opt").glob("postgresql@*/bin")]
+    folders.sort(reverse=True)
+    if on_path := shutil.which("initdb"):
+        folders.insert(0, Path(on_path).parent)
+    if config := shutil.which("pg_config"):
+        told = subprocess.run([config, "--bindir"], capture_output=True, text=True, check=True).stdout
+        folders.insert(0, Path(told.strip()))
+    for folder in folders:
         if (folder / "initdb").exists() and (folder / "postgres").exists():
             return folder
     return None

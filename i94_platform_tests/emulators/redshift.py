@@ -1,8 +1,8 @@
 """Not Redshift: PostgreSQL behind a proxy that speaks its protocol and interprets Redshift's own statements.
 
 Any client of any process connects to it as to a cluster, with TLS and passwords. Statements are rewritten, refused as
-Redshift refuses them (a refusal aborts the transaction, for PostgreSQL itself raises it), or carried out: COPY reads the
-manifest and its objects from an S3 server and loads them in the client's own transaction. Everything runs at
+Redshift refuses them (a refusal aborts the transaction, for PostgreSQL itself raises it), or carried out: COPY reads
+the manifest and its objects from an S3 server and loads them in the client's own transaction. Everything runs at
 PostgreSQL's serializable level, and its conflicts reach the client as Redshift's error 1023.
 
 What it can't catch: IAM (any role may read), skew, encodings and sort order, WLM and queues, the real timing of 1023,
@@ -59,8 +59,8 @@ FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
 WHERE a.attrelid = '{table}'::regclass AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum
 """
 _DETAILS = (
-    "CREATE TEMP TABLE IF NOT EXISTS sys_load_error_detail (session_id int, start_time timestamp, file_name varchar(256), "
-    "column_name varchar(127), error_message varchar(512))"
+    "CREATE TEMP TABLE IF NOT EXISTS sys_load_error_detail (session_id int, start_time timestamp, "
+    "file_name varchar(256), column_name varchar(127), error_message varchar(512))"
 )
 
 

@@ -134,7 +134,7 @@ def _as_csv(url: str, content: bytes, columns: Sequence[Column]) -> tuple[int, b
 
     rows = pq.read_table(io.BytesIO(content), partitioning=None)
     if rows.num_columns != len(columns):
-        raise LoadError(url, "", f"Unmatched number of columns between table and file: {len(columns)}, {rows.num_columns}")
+        raise LoadError(url, "", f"Unmatched number of columns: table {len(columns)}, file {rows.num_columns}")
     for column, values in zip(columns, rows.columns, strict=True):
         _refuse_values(url, column, values)
     target = io.BytesIO()

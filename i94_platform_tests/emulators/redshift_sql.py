@@ -16,9 +16,7 @@ ENCODINGS = {
     "az64", "bytedict", "delta", "delta32k", "lzo", "mostly8", "mostly16", "mostly32", "raw", "runlength", "text255",
     "text32k", "zstd", "auto",
 }  # fmt: skip
-SYSTEM_PERMISSIONS = (
-    "ANALYZE|VACUUM|TRUNCATE TABLE|CANCEL|CREATE USER|CREATE ROLE|CREATE SCHEMA|IGNORE RLS|EXPLAIN RLS|ACCESS SYSTEM TABLE"
-)
+SYSTEM_PERMISSIONS = "ANALYZE|VACUUM|TRUNCATE TABLE|CANCEL|CREATE USER|CREATE ROLE|CREATE SCHEMA|IGNORE RLS|EXPLAIN RLS"
 
 REFUSED: tuple[tuple[str, str], ...] = (
     (r"\bON CONFLICT\b", 'syntax error at or near "ON"'),
@@ -31,7 +29,7 @@ REFUSED: tuple[tuple[str, str], ...] = (
     (r"\bDISTINCT ON\b", "SELECT DISTINCT ON is not supported"),
     (r"\bLATERAL\b", 'syntax error at or near "LATERAL"'),
     (r"^(LISTEN|NOTIFY|REINDEX|CLUSTER)\b", "SQL command is not supported"),
-    (r"^LOCK\b.*\b(MODE|NOWAIT)\b", 'syntax error: LOCK takes names only'),
+    (r"^LOCK\b.*\b(MODE|NOWAIT)\b", "syntax error: LOCK takes names only"),
     (r"^CREATE (ROLE|USER) IF NOT EXISTS\b", 'syntax error at or near "NOT"'),
     (r"^DO\b", 'syntax error at or near "DO"'),
     (r"\bpg_advisory", "function pg_advisory_lock does not exist"),
@@ -109,7 +107,7 @@ def interpret(sql: str) -> Interpreted:
 
 
 def _attach(match: re.Match[str]) -> str:
-    """A policy that was made beforehand, as a policy on a table: its condition waits as the comment of a role."""
+    """Redshift makes a policy once and attaches it to tables; PostgreSQL makes one for each table."""
     return f"SELECT redshift_attach('{match['policy']}', '{match['table']}', '{match['role']}')"
 
 
