@@ -120,7 +120,8 @@ def _physical(contract: Table, dialect: str, diststyle: str) -> Table:
         by_key = distribution not in ("ALL", "EVEN", "AUTO")
         if by_key and diststyle != "key":
             by_key, distribution = False, diststyle.upper()
-        options = {"redshift_diststyle": "KEY" if by_key else distribution}
+        # AUTO is what Redshift does where nothing is said, and the dialect knows no word for it
+        options = {"redshift_diststyle": "KEY" if by_key else distribution} if distribution != "AUTO" else {}
         options |= {"redshift_distkey": distribution} if by_key else {}
         options |= {"redshift_sortkey": sort} if sort else {}
     columns = [

@@ -1,9 +1,9 @@
 """The warehouse on Amazon Redshift, over psycopg2.
 
 Here: Redshift's terms. Every transaction is a connection of its own. One that writes begins with a lock on a guard
-table, before its snapshot is taken, so that two loads take turns and readers go on; Redshift itself reads the files that
-a manifest names. What may pass by itself is tried again as a whole, here and nowhere else. Not here: the protocol of a
-load (`base`), logging in (`redshift_login`), and what psycopg2 says (`redshift_client`).
+table, before its snapshot is taken, so that two loads take turns and readers go on; Redshift itself reads the files
+that a manifest names. What may pass by itself is tried again as a whole, here and nowhere else. Not here: the protocol
+of a load (`base`), logging in (`redshift_login`), and what psycopg2 says (`redshift_client`).
 """
 
 from __future__ import annotations

@@ -28,6 +28,7 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -50,7 +51,9 @@ _TEMPLATE = (
     "CREATE FUNCTION redshift_policy(text, text) RETURNS void LANGUAGE sql AS "
     "$$ INSERT INTO rls_policies VALUES ($1, $2) $$",
     "CREATE FUNCTION redshift_attach(policy text, target text, role text) RETURNS void LANGUAGE plpgsql AS $$ "
-    "BEGIN EXECUTE format('CREATE POLICY %I ON %s TO %s USING (%s)', policy || '_' || role, target, role, "
+    "BEGIN EXECUTE format('CREATE POLICY %I ON %s TO %s USING (true)', policy || '_admits_' || role, target, role); "
+    # all that a user has must hold, as on Redshift
+    "EXECUTE format('CREATE POLICY %I ON %s AS RESTRICTIVE TO %s USING (%s)', policy || '_' || role, target, role, "
     "(SELECT condition FROM rls_policies WHERE name = policy)); END $$",
 )
 _COLUMNS = """
@@ -119,9 +122,13 @@ class Redshift:
                 return fault
         return None
 
+    @cached_property
+    def _objects(self) -> Any:
+        return self.s3.client()
+
     def read(self, url: str) -> bytes | None:
         """An object of the S3 server, over HTTP."""
-        parts, client = urlsplit(url), self.s3.client()
+        parts, client = urlsplit(url), self._objects
         try:
             content: bytes = client.get_object(Bucket=parts.netloc, Key=parts.path.lstrip("/"))["Body"].read()
         except client.exceptions.NoSuchKey:
@@ -137,13 +144,20 @@ def redshift(s3: S3Server) -> Iterator[Redshift]:
         server.execute(*_TEMPLATE, database="redshift")
         emulator = Redshift(server, s3)
         emulator.certificate = _certificate(Path(folder))
-        with _Listener(("127.0.0.1", 0), emulator) as listener:
-            emulator.port = listener.server_address[1]
-            thread = threading.Thread(target=listener.serve_forever, args=(0.05,), daemon=True)
-            thread.start()
+        with serving(emulator) as port:
+            emulator.port = port
             yield emulator
-            listener.shutdown()
-            thread.join()
+
+
+@contextlib.contextmanager
+def serving(emulator: Redshift, port: int = 0) -> Iterator[int]:
+    """Let the emulator answer on a port (a free one unless given) as long as the context; which it is."""
+    with _Listener(("127.0.0.1", port), emulator) as listener:
+        thread = threading.Thread(target=listener.serve_forever, args=(0.02,), daemon=True)
+        thread.start()
+        yield listener.server_address[1]
+        listener.shutdown()
+        thread.join()
 
 
 def _certificate(folder: Path) -> Path:
