@@ -131,7 +131,7 @@ class Redshift:
         parts, client = urlsplit(url), self._objects
         try:
             content: bytes = client.get_object(Bucket=parts.netloc, Key=parts.path.lstrip("/"))["Body"].read()
-        except client.exceptions.NoSuchKey:
+        except (client.exceptions.NoSuchKey, client.exceptions.NoSuchBucket):
             return None
         return content
 

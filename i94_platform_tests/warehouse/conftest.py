@@ -6,14 +6,17 @@ add its name to `WAREHOUSES`.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime as dt
 import io
+import os
 import signal
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -21,6 +24,7 @@ import pytest
 from sqlalchemy import Table
 
 from i94_platform.addresses import RedshiftAddress
+from i94_platform.assets.resources import s3_client
 from i94_platform.contracts import i94mode, immigration
 from i94_platform.contracts.model import required_columns
 from i94_platform.contracts.render import arrow_schema
@@ -34,7 +38,14 @@ from i94_platform.warehouse.redshift import RedshiftWarehouse
 from i94_platform_tests.emulators.redshift import Redshift
 from i94_platform_tests.emulators.s3 import REGION, S3Server
 
-WAREHOUSES = ("duckdb_place", "redshift_place")
+CLUSTER = {
+    name: value
+    for name, value in os.environ.items()
+    if name.startswith(("AWS_", "PG")) or name in ("I94_TEST_REDSHIFT", "I94_TEST_LAKE", "I94_REDSHIFT_PASSWORD")
+}
+"""What leads to a real cluster, read before the environment is cleared."""
+
+WAREHOUSES = ("duckdb_place", "redshift_place", *(["cluster_place"] if "I94_TEST_REDSHIFT" in CLUSTER else []))
 
 Reach = Callable[..., Warehouse]
 """Opens the warehouse of a test, also in another process; takes `lock_timeout` in seconds."""
@@ -100,6 +111,31 @@ def redshift_place(redshift_emulator: Redshift, s3_server: S3Server, bucket: str
     unmet = [fault for fault in redshift_emulator.faults if fault.times > 0]
     redshift_emulator.faults.clear()
     assert not unmet, "faults that no statement met"
+
+
+def reach_cluster(environment: Mapping[str, str], scratch: Path, lock_timeout: float = 0.3) -> RedshiftWarehouse:
+    """The warehouse on a real cluster; the database may be overwritten."""
+    os.environ.update(environment)  # another process starts without
+    files = S3Files(s3_client, scratch)
+    return RedshiftWarehouse(
+        RedshiftAddress.parse(environment["I94_TEST_REDSHIFT"]), files, lock_timeout=lock_timeout, tell_after=0.1
+    )
+
+
+@pytest.fixture
+def cluster_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
+    """An emptied database of a real cluster, beside a lake that the cluster can read."""
+    if lacking := {"I94_TEST_REDSHIFT", "I94_TEST_LAKE"} - set(CLUSTER):
+        pytest.skip(f"no real cluster: set {' and '.join(sorted(lacking))} (docs/testing.md)")
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_EC2_METADATA_DISABLED"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in CLUSTER.items():
+        monkeypatch.setenv(name, value)
+    reach = partial(reach_cluster, CLUSTER, tmp_path / "scratch")
+    with contextlib.closing(reach()._open("prepare a test", "")) as connection:
+        for schema in ("i94", "mart"):
+            connection.cursor().execute(f"DROP SCHEMA IF EXISTS {schema} CASCADE")
+    return Place(reach, Lake(S3Store(f"{CLUSTER['I94_TEST_LAKE']}/{uuid4()}", s3_client, tmp_path / "scratch")))
 
 
 @pytest.fixture(params=WAREHOUSES)
