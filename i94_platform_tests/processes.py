@@ -24,7 +24,7 @@ CONTEXT.set_forkserver_preload(
         "pyarrow.parquet",
         "pyarrow.fs",
         "i94_platform.warehouse.duckdb",
-        "i94_platform.warehouse.redshift",
+        "i94_platform_tests.warehouse.conftest",
         __name__,
     ]
 )

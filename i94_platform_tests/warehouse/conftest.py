@@ -24,7 +24,6 @@ import pytest
 from sqlalchemy import Table
 
 from i94_platform.addresses import RedshiftAddress
-from i94_platform.assets.resources import s3_client
 from i94_platform.contracts import i94mode, immigration
 from i94_platform.contracts.model import required_columns
 from i94_platform.contracts.render import arrow_schema
@@ -115,6 +114,8 @@ def redshift_place(redshift_emulator: Redshift, s3_server: S3Server, bucket: str
 
 def reach_cluster(environment: Mapping[str, str], scratch: Path, lock_timeout: float = 0.3) -> RedshiftWarehouse:
     """The warehouse on a real cluster; the database may be overwritten."""
+    from i94_platform.assets.resources import s3_client
+
     os.environ.update(environment)  # another process starts without
     files = S3Files(s3_client, scratch)
     return RedshiftWarehouse(
@@ -125,6 +126,8 @@ def reach_cluster(environment: Mapping[str, str], scratch: Path, lock_timeout: f
 @pytest.fixture
 def cluster_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     """An emptied database of a real cluster, beside a lake that the cluster can read."""
+    from i94_platform.assets.resources import s3_client
+
     if lacking := {"I94_TEST_REDSHIFT", "I94_TEST_LAKE"} - set(CLUSTER):
         pytest.skip(f"no real cluster: set {' and '.join(sorted(lacking))} (docs/testing.md)")
     for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_EC2_METADATA_DISABLED"):

@@ -105,8 +105,17 @@ def test_a_default_role_is_written_without_quotes(
 # what may pass by itself
 
 
-@pytest.mark.parametrize("at", ["LOCK", "DELETE FROM i94.immigration", "COPY", "INSERT INTO i94.load_ledger", "COMMIT"])
-@pytest.mark.parametrize("what", ["error 1023", "a conflict", "a cut line"])
+@pytest.mark.parametrize(
+    ("what", "at"),
+    [
+        *(
+            ("error 1023", at)
+            for at in ("LOCK", "DELETE FROM i94.immigration", "INSERT INTO i94.load_ledger", "COMMIT")
+        ),
+        *(("a conflict", at) for at in ("COPY", "COMMIT")),
+        *(("a cut line", at) for at in ("LOCK", "COPY", "COMMIT")),
+    ],
+)
 def test_a_load_is_tried_again_as_a_whole_after(
     warehouse: RedshiftWarehouse,
     staging: Staging,

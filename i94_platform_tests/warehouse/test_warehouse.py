@@ -133,16 +133,14 @@ def test_another_month_is_untouched_also_where_numbers_repeat(warehouse: Warehou
     assert ledger(warehouse) == [("immigration", "2016-04", 1, "again"), ("immigration", "2016-05", 2, "of 2016-05")]
 
 
-def test_a_year_of_months_ends_with_the_counts_of_the_manifests_however_often_it_is_loaded(
-    warehouse: Warehouse, staging: Staging
-) -> None:
+def test_a_year_of_months_ends_with_the_counts_of_the_manifests(warehouse: Warehouse, staging: Staging) -> None:
     day = dt.date(2016, 4, 1)
     months = [staging.month(f"2016-{n:02d}", range(10 * n), arrdate=day) for n in range(1, 13)]
-    for run in ("r1", "r2"):
-        assert [warehouse.replace(immigration, manifest, run) for manifest in months] == [m.rows for m in months]
-        found = warehouse.query("SELECT i94mon, count(*) AS n FROM i94.immigration GROUP BY i94mon ORDER BY i94mon")
-        assert [(row["i94mon"], row["n"]) for row in found.to_pylist()] == [(n, 10 * n) for n in range(1, 13)]
-        assert [line.loaded_rows for line in warehouse.ledger()] == [m.rows for m in months]
+    for manifest in (*months, *months[:2]):
+        assert warehouse.replace(immigration, manifest, "r1") == manifest.rows
+    found = warehouse.query("SELECT i94mon, count(*) AS n FROM i94.immigration GROUP BY i94mon ORDER BY i94mon")
+    assert [(row["i94mon"], row["n"]) for row in found.to_pylist()] == [(n, 10 * n) for n in range(1, 13)]
+    assert [line.loaded_rows for line in warehouse.ledger()] == [m.rows for m in months]
 
 
 def test_the_same_month_of_another_year_is_another_month(warehouse: Warehouse, staging: Staging) -> None:
