@@ -368,9 +368,12 @@ def ddl(dialect: Annotated[Dialect, typer.Option(help="Whose SQL.")] = Dialect.d
     """Print the statements that create the schema and its tables; on Redshift also roles and what they may see."""
     from i94_platform.contracts.access import access
     from i94_platform.warehouse.base import table_statements
+    from i94_platform.warehouse.redshift import redshift_statements
 
-    tables = table_statements(dialect.value, Settings.from_env().fact_diststyle)
-    statements = [*tables, *(access() if dialect is Dialect.redshift else ())]
+    if dialect is Dialect.redshift:
+        statements = [*redshift_statements(Settings.from_env().fact_diststyle), *access()]
+    else:
+        statements = [*table_statements(dialect.value)]
     sys.stdout.write("".join(f"{statement};\n\n" for statement in statements))
 
 

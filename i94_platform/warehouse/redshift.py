@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import random
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -41,6 +42,8 @@ T = TypeVar("T")
 GUARD = f"{load_ledger.schema}.load_guard"
 """A table without a use but to be locked. One for all, since every load also writes the ledger."""
 
+_GUARD_DDL = f"CREATE TABLE IF NOT EXISTS {GUARD} (guarded BOOLEAN)"
+
 WAITS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
 """Seconds between attempts: a conflict is over after the first, a workgroup that sleeps is awake before the last."""
 
@@ -51,6 +54,10 @@ _DETAILS = (
     "SELECT trim(filename) AS file, trim(colname) AS name, trim(err_reason) AS told FROM stl_load_errors "
     "WHERE session = pg_backend_pid() AND starttime > getdate() - interval '1 hour' ORDER BY starttime LIMIT 3",
 )
+
+
+_UNREADABLE = re.compile(r"S3ServiceException|access ?denied|not authorized|assume role", re.IGNORECASE)
+"""S3 or IAM refuses: the rows are not to blame."""
 
 
 class _Passing(TransientFailure):
@@ -76,8 +83,13 @@ class _Transaction(Transaction):
             try:
                 cursor.execute(_copy(contract, manifest, self._warehouse.location.iam_role))
             except psycopg2.Error as error:
-                if may_pass(error):
+                if may_pass(error) or isinstance(error, psycopg2.errors.QueryCanceled):
                     raise
+                if _UNREADABLE.search(str(error)):
+                    raise PermanentFailure(
+                        f"Redshift can't read {manifest.address} by the role of its address ({sentence(error)}); let "
+                        "that role read the bucket, and the cluster use the role. Nothing was loaded."
+                    ) from error
                 raise PermanentFailure(
                     f"{contract.fullname} can't hold the rows of {manifest.address} "
                     f"({'; '.join([sentence(error), *self._details()])}); nothing was loaded, correct them and stage "
@@ -110,6 +122,12 @@ def _copy(contract: Table, manifest: Manifest, iam_role: str) -> Any:
         sql.Literal(manifest.address),
         sql.SQL("default") if iam_role == "default" else sql.Literal(iam_role),
     )
+
+
+def redshift_statements(fact_diststyle: str = "key") -> Iterator[str]:
+    """The DDL of the schema, the guard and every table."""
+    schema, *tables = table_statements("redshift", fact_diststyle)
+    yield from (schema, _GUARD_DDL, *tables)
 
 
 class RedshiftWarehouse(Warehouse):
@@ -153,7 +171,7 @@ class RedshiftWarehouse(Warehouse):
             raise TransientFailure(f"{manifest.address} was replaced while it was to be loaded; run again.")
 
     def statements(self) -> Iterator[str]:
-        return table_statements(self.dialect, self._fact_diststyle)
+        return redshift_statements(self._fact_diststyle)
 
     def _create(self) -> None:
         super()._create()
@@ -213,7 +231,7 @@ class RedshiftWarehouse(Warehouse):
                     else:
                         self._begin_alone(connection, purpose)
                     yield _Transaction(connection, self)
-                    cursor.execute("COMMIT")
+                    _commit(cursor, purpose)
             except psycopg2.Error as error:
                 raise self._failure(error, purpose) from error
 
@@ -266,7 +284,7 @@ class RedshiftWarehouse(Warehouse):
             psycopg2.errors.DuplicateSchema,
         )
         schema = create_schema(str(load_ledger.schema), self.dialect)
-        for statement in (schema, f"CREATE TABLE IF NOT EXISTS {GUARD} (guarded BOOLEAN)"):
+        for statement in (schema, _GUARD_DDL):
             with connection.cursor() as cursor:
                 try:
                     cursor.execute(statement)
@@ -307,6 +325,12 @@ class RedshiftWarehouse(Warehouse):
 
 def _limit(cursor: Any, seconds: float) -> None:
     cursor.execute("SET statement_timeout TO %s", (int(seconds * 1000),))
+
+
+def _commit(cursor: Any, purpose: str) -> None:
+    cursor.execute("COMMIT")
+    if cursor.statusmessage != "COMMIT":  # a statement failed unheard, and the server rolls back without an error
+        raise PermanentFailure(f"The attempt to {purpose} was rolled back, since one of its statements had failed.")
 
 
 def _lock(cursor: Any) -> None:

@@ -23,7 +23,7 @@ _PASSING_TEXT = re.compile(
     r"|connection refused|connection (already )?closed|closed the connection|connection (has been )?(closed|reset)"
     r"|connection timed out|timeout expired|no route to host|network is unreachable|temporary failure in name"
     r"|could not receive data|could not send data|eof detected|starting up|shutting down|terminating connection"
-    r"|too many (clients|connections)|connection limit",
+    r"|too many (clients|connections)|connection limit|SlowDown|reduce your request rate",
     re.IGNORECASE,
 )
 

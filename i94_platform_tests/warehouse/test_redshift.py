@@ -259,6 +259,36 @@ def test_what_redshift_writes_down_about_a_failed_load_is_in_the_message(
     assert "Table: 16, Data: 19" in str(failure.value)
 
 
+def test_a_role_that_may_not_read_the_bucket_is_told_as_such(
+    warehouse: RedshiftWarehouse, staging: Staging, redshift_emulator: Redshift
+) -> None:
+    redshift_emulator.fail("COPY", "S3ServiceException:Access Denied,Status 403,Error AccessDenied,Rid 1")
+    with pytest.raises(PermanentFailure, match=r"can't read s3://.*manifest\.json by the role of its address .*403"):
+        warehouse.replace(i94mode, staging.modes({1: "Air"}), "r1")
+
+
+def test_a_busy_s3_is_tried_again(warehouse: RedshiftWarehouse, staging: Staging, redshift_emulator: Redshift) -> None:
+    redshift_emulator.fail("COPY", "S3ServiceException:Please reduce your request rate.,Status 503,Error SlowDown")
+    assert warehouse.replace(i94mode, staging.modes({1: "Air"}), "r1") == 1
+
+
+def test_a_copy_that_takes_too_long_is_not_blamed_on_the_rows(
+    warehouse: RedshiftWarehouse, staging: Staging, redshift_emulator: Redshift
+) -> None:
+    redshift_emulator.fail("COPY", "canceling statement due to statement timeout", code="57014")
+    with pytest.raises(PermanentFailure, match="raise I94_STATEMENT_TIMEOUT"):
+        warehouse.replace(i94mode, staging.modes({1: "Air"}), "r1")
+
+
+def test_a_transaction_that_failed_unheard_is_not_taken_for_committed(warehouse: RedshiftWarehouse) -> None:
+    with (
+        pytest.raises(PermanentFailure, match="was rolled back, since one of its statements had failed"),
+        warehouse.transaction(purpose="change it") as transaction,
+        contextlib.suppress(psycopg2.Error),
+    ):
+        transaction.execute("SELECT nothing")
+
+
 def test_a_load_stands_where_its_statistics_can_not_be_brought_up_to_date(
     warehouse: RedshiftWarehouse, staging: Staging, redshift_emulator: Redshift, caplog: pytest.LogCaptureFixture
 ) -> None:
