@@ -28,7 +28,7 @@ ENGINE_GRAMMAR = {
 WAREHOUSE_GRAMMAR = {"duckdb:///path": r"duckdb:///.+", REDSHIFT: r"redshift://.+"}
 STORE_GRAMMAR = "a folder, file:///folder, s3://bucket/prefix"
 _BUCKET = r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"
-_PREFIX = r"(/(?!\.\.?(/|$))[^/?#\s]+)*"
+_PREFIX = r"(/(?!\.\.?(/|$))[^/?#\r\n\t]+)*"
 
 
 def _one_of(value: str, grammar: dict[str, str]) -> str:

@@ -11,7 +11,7 @@ import pytest
 from i94_platform.settings import PROJECT, Settings
 from i94_platform_tests.emulators.postgres import lacking
 from i94_platform_tests.emulators.redshift import Redshift, redshift
-from i94_platform_tests.emulators.s3 import S3Server, moto_server
+from i94_platform_tests.emulators.s3 import S3Server, moto_server, versitygw, versitygw_server
 
 REAL_DATA = Path(os.environ.get("I94_REAL_DATA") or PROJECT.parent / "shared" / "data")
 """Read before the environment is cleared."""
@@ -33,6 +33,15 @@ def no_deployment() -> Iterator[None]:
 def s3_server() -> Iterator[S3Server]:
     """An S3 server on loopback; see `emulators.s3`."""
     with moto_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def second_s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """Another implementation of S3, which also checks signatures."""
+    if not (program := versitygw()):
+        pytest.skip("versitygw is not installed; docs/testing.md says how")
+    with versitygw_server(program, tmp_path_factory.mktemp("versitygw")) as server:
         yield server
 
 

@@ -18,15 +18,7 @@ from typing import Any
 CONTEXT = multiprocessing.get_context("forkserver")
 # not duckdb: a process that ends with it loaded tells of leaks in its bindings
 CONTEXT.set_forkserver_preload(
-    [
-        "boto3",
-        "psycopg2",
-        "pyarrow.parquet",
-        "pyarrow.fs",
-        "i94_platform.warehouse.duckdb",
-        "i94_platform_tests.warehouse.conftest",
-        __name__,
-    ]
+    ["pyarrow.parquet", "boto3", "s3transfer", "psycopg2", "i94_platform_tests.warehouse.conftest", __name__]
 )
 
 PATIENCE = 20.0

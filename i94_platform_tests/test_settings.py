@@ -37,6 +37,39 @@ def test_raw_follows_the_lake_where_only_the_lake_is_set(monkeypatch: pytest.Mon
     assert (settings.lake, settings.raw) == (f"{tmp_path}/l", f"{tmp_path}/l/raw")
 
 
+def test_a_bucket_is_an_address_and_raw_lies_below_the_lake(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("I94_LAKE", "s3://bucket.name-1/a/pre fix+é/")
+    monkeypatch.setenv("I94_S3_ENDPOINT", "http://localhost:9000/")
+    settings = Settings.from_env()
+    assert settings.lake == "s3://bucket.name-1/a/pre fix+é"
+    assert settings.raw == "s3://bucket.name-1/a/pre fix+é/raw"
+    assert settings.s3_endpoint == "http://localhost:9000"
+
+
+def test_a_whole_bucket_is_an_address(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("I94_LAKE", str(tmp_path))
+    monkeypatch.setenv("I94_RAW", "s3://deliveries/")
+    assert (Settings.from_env().lake, Settings.from_env().raw) == (str(tmp_path), "s3://deliveries")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("LAKE", "s3://AKIAKEY:planted-secret@bucket/lake"),
+        ("RAW", "s3://AKIAKEY:planted-secret@bucket"),
+        ("S3_ENDPOINT", "https://AKIAKEY:planted-secret@host"),
+    ],
+)
+def test_credentials_in_an_address_are_refused_and_not_repeated(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(f"I94_{name}", value)
+    with pytest.raises(PermanentFailure, match=f"I94_{name}: .* holds no credentials; leave them to AWS's") as failure:
+        Settings.from_env()
+    assert "planted-secret" not in str(failure.value)
+    assert "AKIAKEY" not in str(failure.value)
+
+
 @pytest.mark.parametrize("name", ["HOME", "LAKE", "RAW", "ENGINE", "WAREHOUSE", "FIRST_MONTH", "LOCK_TIMEOUT"])
 def test_an_empty_variable_is_an_unset_one(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv(f"I94_{name}", "")
@@ -65,8 +98,15 @@ def test_an_engine_of_the_grammar_is_taken_as_it_is(monkeypatch: pytest.MonkeyPa
     ("name", "value", "told"),
     [
         ("HOME", "s3://bucket/home", "valid are: a folder, file:///folder"),
-        ("LAKE", "gs://bucket/lake", "valid are: a folder, file:///folder"),
-        ("RAW", "ftp://host/raw", "valid are: a folder, file:///folder"),
+        ("LAKE", "gs://bucket/lake", "valid are: a folder, file:///folder, s3://bucket/prefix"),
+        ("RAW", "ftp://host/raw", "valid are: a folder, file:///folder, s3://bucket/prefix"),
+        ("LAKE", "s3://", "valid are: a folder, file:///folder, s3://bucket/prefix"),
+        ("LAKE", "s3://Bucket_1/lake", "valid are: a folder, file:///folder, s3://bucket/prefix"),
+        ("LAKE", "s3://bucket//lake", "valid are: a folder, file:///folder, s3://bucket/prefix"),
+        ("RAW", "s3://bucket/../raw", "valid are: a folder, file:///folder, s3://bucket/prefix"),
+        ("RAW", "s3://bucket/raw?versionId=1", "valid are: a folder, file:///folder, s3://bucket/prefix"),
+        ("S3_ENDPOINT", "localhost:9000", "valid are: https://host, http://host:port"),
+        ("S3_ENDPOINT", "http://localhost:9000/bucket", "valid are: https://host, http://host:port"),
         ("ENGINE", "flink", "valid are: duckdb, local[N] or local[*], sc://host:port"),
         ("ENGINE", "DuckDB", "valid are: duckdb, local[N] or local[*], sc://host:port"),
         ("ENGINE", "local[0]", "valid are: duckdb, local[N] or local[*], sc://host:port"),

@@ -95,7 +95,8 @@ def s3_client(endpoint: str = "") -> Any:
         ) from error
     with told(endpoint or "S3"):
         # boto3 reads AWS_DEFAULT_REGION by itself, but not the variable that the other AWS tools know
-        client = S3Resource(endpoint_url=endpoint or None, region_name=os.environ.get("AWS_REGION")).get_client()
+        region = os.environ.get("AWS_REGION") or None
+        client = S3Resource(endpoint_url=endpoint or None, region_name=region).get_client()
     if endpoint:
         client.meta.events.register("before-endpoint-resolution.s3", _address_by_path)
     return client

@@ -58,8 +58,9 @@ def stage_month(
 ) -> tuple[Manifest, Manifest]:
     """Stage one month and commit its quarantine and its accepted rows, in that order.
 
-    One pass writes the accepted rows; the refused ones are looked for only where the footers say that some are
-    missing. Both manifests carry the run, the delivered rows and the data version.
+    One pass writes the accepted rows. A second one leaves out the surplus rows of repeated keys, where there are any:
+    months repeat none as a rule, and one written column is quick to read back. The refused rows are looked for only
+    where the footers say that some are missing. Both manifests carry the run, the delivered rows and the data version.
 
     Raises:
         PermanentFailure: no delivery, an unreadable file, a missing or re-typed column.
@@ -74,10 +75,7 @@ def stage_month(
         if readable.extra_columns:
             report(f"Columns that no contract has, left out: {', '.join(readable.extra_columns)}")
         engine.view_delivered(readable.groups)
-        engine.define("repeated", arrivals.repeated())
-        engine.define("kept", arrivals.kept(month))
-        engine.write(arrivals.accepted(month), lake.run_folder(accepted, run_id))
-        entries = lake.written(accepted, run_id, immigration)
+        run_id, entries = _write_accepted(month, lake, engine, accepted, run_id)
         missing = readable.rows - sum(entry.rows for entry in entries)
         facts: dict[str, Any] = {
             "delivered_rows": readable.rows,
@@ -94,6 +92,28 @@ def month_version(delivery: Delivery, raw: Store, lake: Lake) -> str:
     """The data version that staging a delivery now would give: its content, the code lists, and this code."""
     lists = (lake.committed(Dataset(f"lookup/{name}")).fingerprint for name in (*arrivals.CODE_LISTS, "i94cit_res"))
     return combined(delivery.fingerprint(raw), *lists)
+
+
+def _write_accepted(
+    month: Month, lake: Lake, engine: Engine, dataset: Dataset, run_id: str
+) -> tuple[str, tuple[Entry, ...]]:
+    """Write the accepted rows and name them `staged`; the run folder's name and its files."""
+    engine.view_rows("kept", arrivals.none_kept())
+    entries = _write(month, lake, engine, dataset, run_id)
+    if entries and engine.row(arrivals.surplus())["surplus"]:
+        engine.define("repeated", arrivals.repeated())
+        engine.define("kept", arrivals.kept(month))
+        # a folder of its own: what is kept was found in the first one, which the commit sweeps
+        run_id = f"{run_id}-distinct"
+        entries = _write(month, lake, engine, dataset, run_id)
+    return run_id, entries
+
+
+def _write(month: Month, lake: Lake, engine: Engine, dataset: Dataset, run_id: str) -> tuple[Entry, ...]:
+    engine.write(arrivals.accepted(month), lake.run_folder(dataset, run_id))
+    entries = lake.written(dataset, run_id, immigration)
+    engine.view_files("staged", [entry.url for entry in entries])
+    return entries
 
 
 def _name_code_lists(lake: Lake, engine: Engine) -> None:
@@ -137,10 +157,9 @@ def _finite(row: dict[str, Any]) -> dict[str, Any]:
 
 def _unlisted_countries(lake: Lake, engine: Engine, entries: Sequence[Entry]) -> dict[str, int]:
     """Country codes of the month that the code list lacks, each with the arrivals that carry it as either code."""
-    listed = set(lake.read_table(lake.committed(Dataset("lookup/i94cit_res")), i94cit_res).column("code").to_pylist())
     if not entries:
         return {}
-    engine.view_files("staged", [entry.url for entry in entries])
+    listed = set(lake.read_table(lake.committed(Dataset("lookup/i94cit_res")), i94cit_res).column("code").to_pylist())
     return {str(r["code"]): r["arrivals"] for r in engine.table(_COUNTRY_CODES).to_pylist() if r["code"] not in listed}
 
 
@@ -259,7 +278,7 @@ def stage_temperatures(raw: Store, lake: Lake, engine: Engine, run_id: str) -> M
     dataset = Dataset("staged/world_temperature")
     with lake.writing(dataset), lake.scratch(dataset) as scratch, engine.step():
         delivery = landed(raw.list()).reference("land_temperatures", raw.root)
-        readable = deliveries.prepare_text(delivery, raw, lake.store, scratch, temperatures.HEADERS)
+        readable = deliveries.prepare_text(delivery, raw, lake.store, scratch, tuple(temperatures.HEADERS.values()))
         engine.view_delivered(readable.groups)
         if problems := engine.table(temperatures.unreadable()).to_pylist():
             told_rows = "; ".join(f"row {row['source_row'] + 1}: {row['problem']}" for row in problems)

@@ -16,7 +16,7 @@ from typing import Any
 import dagster as dg
 
 from i94_platform.assets.staged import month_version
-from i94_platform.automation.history import PID_TAG, run_held_open
+from i94_platform.automation.history import PID_TAG
 from i94_platform.automation.jobs import MONTH_JOB, REFERENCE_JOB
 from i94_platform.contracts import DIMENSIONS, LOOKUPS, REFERENCES
 from i94_platform.failures import PermanentFailure
@@ -140,14 +140,13 @@ def run_job(
     )
     outcome.run_id = run.run_id
     total, done = len(create_execution_plan(InMemoryJob(job), run_config=_QUIET).step_keys_to_execute), 0
-    with run_held_open(history, run.run_id):
-        for event in execute_run_iterator(InMemoryJob(job), run, history):
-            if event.event_type == dg.DagsterEventType.STEP_START:
-                on_step(str(event.step_key), done, total)
-            elif event.is_step_success or event.is_step_failure or event.is_step_skipped:
-                done += 1
-                on_step("", done, total)
-            _note(event, outcome)
+    for event in execute_run_iterator(InMemoryJob(job), run, history):
+        if event.event_type == dg.DagsterEventType.STEP_START:
+            on_step(str(event.step_key), done, total)
+        elif event.is_step_success or event.is_step_failure or event.is_step_skipped:
+            done += 1
+            on_step("", done, total)
+        _note(event, outcome)
     outcome.seconds = time.monotonic() - started
     return outcome
 

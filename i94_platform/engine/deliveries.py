@@ -209,6 +209,53 @@ def _read_csv(raw: Store, file: Stored) -> Iterator[pd.DataFrame]:
             ) from error
 
 
+COUNTED_BYTES = 100_000_000
+"""A file that is longer is not read only to be counted."""
+
+
+def count_rows(file: Stored, store: Store) -> int | None:
+    """The rows of a delivered file, by its footer or header, or read through; None where it is too long for that.
+
+    Raises:
+        PermanentFailure: the file can't be read.
+    """
+    extension = file.path.rpartition(".")[2].lower()
+    if extension == "parquet":
+        return _footer(store, file.path, file.path)[1]
+    if file.size > COUNTED_BYTES:
+        return None
+    if extension == "sas7bdat":
+        return _sas_rows(store, file)
+    return _csv_rows(store, file) if extension == "csv" else store.read(file.path).count(b"\n")
+
+
+def _sas_rows(store: Store, file: Stored) -> int | None:
+    import pyreadstat
+
+    try:
+        with store.local(file.path) as path:
+            return pyreadstat.read_sas7bdat(str(path), metadataonly=True)[1].number_rows
+    except pyreadstat.ReadstatError as error:
+        raise PermanentFailure(f"{file.path} can't be read as SAS: {error}.") from error
+
+
+def _csv_rows(store: Store, file: Stored) -> int:
+    import pyarrow as pa
+    import pyarrow.csv as pc
+
+    with store.open(file.path) as content:
+        header = content.readline()
+    parse = pc.ParseOptions(delimiter=max(",;", key=lambda d: header.count(d.encode())), newlines_in_values=True)
+    # the first column only, as it is: nothing is converted to be counted
+    read = pc.ReadOptions(autogenerate_column_names=True)
+    convert = pc.ConvertOptions(include_columns=["f0"], column_types={"f0": pa.binary()})
+    try:
+        with store.open(file.path) as content, pc.open_csv(content, read, parse, convert) as batches:
+            return sum(batch.num_rows for batch in batches) - 1
+    except pa.ArrowInvalid as error:
+        raise PermanentFailure(f"{file.path} can't be read as CSV: {error}.") from error
+
+
 def prepare_text(delivery: Delivery, raw: Store, lake: Store, folder: str, headers: tuple[str, ...]) -> Readable:
     """Make one CSV file of any size readable, every value as text and empty ones null.
 

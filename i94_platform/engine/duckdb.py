@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from i94_platform.engine.base import DELIVERED, DELIVERED_FILES, Engine, FileGroup, delivered_files
 from i94_platform.lake.files import Files
@@ -26,6 +26,7 @@ class DuckDBEngine(Engine):
     def __init__(self, scratch: Path, memory_limit: str = "2GB", files: Files | None = None) -> None:
         self._scratch, self._memory_limit, self._files = scratch, memory_limit, files or Files()
         self._opened: duckdb.DuckDBPyConnection | None = None
+        self._named: dict[str, str] = {}
 
     @property
     def _connection(self) -> duckdb.DuckDBPyConnection:
@@ -37,20 +38,20 @@ class DuckDBEngine(Engine):
 
     def view_delivered(self, groups: Sequence[FileGroup]) -> None:
         local = self._files.local(url for group in groups for url in group.files)
-        self._create_view(DELIVERED, " UNION ALL ".join(_select_delivered(group, local) for group in groups))
+        self._create("VIEW", DELIVERED, " UNION ALL ".join(_select_delivered(group, local) for group in groups))
         self.view_rows(DELIVERED_FILES, delivered_files(groups, local))
 
     def view_files(self, name: str, urls: Sequence[str]) -> None:
         paths = _list(self._files.local(urls).values())
-        self._create_view(name, f"SELECT * FROM read_parquet({paths}, hive_partitioning = false)")
+        self._create("VIEW", name, f"SELECT * FROM read_parquet({paths}, hive_partitioning = false)")
 
     def view_rows(self, name: str, rows: pa.Table) -> None:
         self._connection.register("registered", rows)
-        self._connection.execute(f'CREATE OR REPLACE TEMP TABLE "{name}" AS SELECT * FROM registered')
+        self._create("TABLE", name, "SELECT * FROM registered")
         self._connection.unregister("registered")
 
     def define(self, name: str, query: Query) -> None:
-        self._connection.execute(f'CREATE OR REPLACE TEMP TABLE "{name}" AS {_sql(query)}', dict(query.values))
+        self._create("TABLE", name, _sql(query), query.values)
 
     def write(self, query: Query, folder: str) -> None:
         options = (
@@ -64,13 +65,14 @@ class DuckDBEngine(Engine):
         return rows
 
     def forget(self) -> None:
-        if self._opened is not None:
-            self._opened.close()
-            self._opened = None
+        for name, kind in self._named.items():
+            self._connection.execute(f'DROP {kind} temp."{name}"')
+        self._named = {}
         self._files.forget()
 
-    def _create_view(self, name: str, select: str) -> None:
-        self._connection.execute(f'CREATE OR REPLACE TEMP VIEW "{name}" AS {select}')
+    def _create(self, kind: str, name: str, select: str, values: Mapping[str, Any] | None = None) -> None:
+        self._connection.execute(f'CREATE OR REPLACE TEMP {kind} "{name}" AS {select}', dict(values or {}))
+        self._named[name] = kind
 
 
 def connect(database: str, scratch: Path, memory_limit: str, *, read_only: bool = False) -> duckdb.DuckDBPyConnection:

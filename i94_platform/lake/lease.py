@@ -57,14 +57,19 @@ class Lease:
         self._me = uuid.uuid4().hex
         self._etag, self._renewed, self._lost = "", 0.0, False
 
-    def taken(self) -> str:
-        """Try to take it: empty on success, otherwise who holds it."""
-        begun, seen = time.time(), self._look()
-        if seen is None or not seen.holder or seen.age > self._seconds + _CLOCK_SECONDS:
-            self._write(seen.etag if seen else "")
+    def blocked_by(self) -> str:
+        """Try to take it; who holds it instead, empty where it is ours now."""
+        found, begun = self._look(), time.time()
+        expired = found is not None and found.age > self._seconds + _CLOCK_SECONDS
+        if found is None or not found.holder or expired:
+            self._write(found.etag if found else "")
             seen = self._look()
+        else:
+            seen = found
         if seen is not None and seen.holder == self._me:  # also where the answer to our own write got lost
             self._etag, self._renewed = seen.etag, begun
+            if found is not None and found.holder not in ("", self._me):
+                logger.warning("Took over %s: %s has not renewed it for %.0f s", self._address, found.told, found.age)
             return ""
         return seen.told if seen else "another process"
 
@@ -146,7 +151,7 @@ def lease(client: Any, bucket: str, key: str, *, waiting: str, timeout: float, s
     """
     one = Lease(client, bucket, key, seconds)
     deadline, said = time.monotonic() + timeout, False
-    while holder := one.taken():
+    while holder := one.blocked_by():
         if time.monotonic() > deadline:
             raise TransientFailure(
                 f"Another process ({holder}) has held s3://{bucket}/{key} for {timeout:.0f} s; "

@@ -11,6 +11,7 @@ import io
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -28,6 +29,9 @@ SCHEME = "s3://"
 
 READ_BYTES = 8 << 20
 """What reading a file from front to back asks for at a time."""
+
+DOWNLOADS = 4
+"""Objects that are copied at a time; a large one comes in several parts at once by itself."""
 
 DELETE_KEYS = 1_000
 """The most that S3 deletes by one request."""
@@ -78,8 +82,7 @@ class S3Store(Store):
     def local(self, path: str) -> Iterator[Path]:
         with tempfile.TemporaryDirectory(prefix="object-", dir=_made(self._scratch)) as folder:
             copy = Path(folder, path.rpartition("/")[2])
-            with self._asking(path) as client, copy.open("wb") as file:
-                client.download_fileobj(self._bucket, self._key(path), file)
+            _download(self._client, self.uri(path), copy)
             yield copy
 
     def put(self, path: str, data: bytes) -> None:
@@ -151,7 +154,15 @@ class S3Files(Files):
         self._folder: Path | None = None
 
     def local(self, urls: Iterable[str]) -> dict[str, str]:
-        return {url: self._copy(url) if url.startswith(SCHEME) else url for url in urls}
+        asked = list(urls)
+        new = [url for url in dict.fromkeys(asked) if url.startswith(SCHEME) and url not in self._copies]
+        if new:
+            client, folder, first = self._client, self._made, len(self._copies)
+            copies = {url: folder / f"{first + number}.parquet" for number, url in enumerate(new)}
+            with ThreadPoolExecutor(DOWNLOADS) as pool:
+                list(pool.map(lambda url: _download(client, url, copies[url]), new))
+            self._copies |= {url: str(copy) for url, copy in copies.items()}
+        return {url: self._copies.get(url, url) for url in asked}
 
     def open(self, url: str) -> BinaryIO:
         if not url.startswith(SCHEME):
@@ -177,14 +188,6 @@ class S3Files(Files):
         if self._folder is not None:
             shutil.rmtree(self._folder)
         self._copies, self._folder = {}, None
-
-    def _copy(self, url: str) -> str:
-        if url not in self._copies:
-            client, copy = self._client, self._made / f"{len(self._copies)}.parquet"
-            with told(url), copy.open("wb") as file:
-                client.download_fileobj(*_parsed(url), file)
-            self._copies[url] = str(copy)
-        return self._copies[url]
 
     @property
     def _made(self) -> Path:
@@ -219,23 +222,36 @@ class _Object(io.RawIOBase):
         return self._place
 
     def readinto(self, buffer: Any) -> int:
-        wanted = min(len(buffer), self._size - self._place)
+        content = self._range(len(buffer))
+        buffer[: len(content)] = content
+        return len(content)
+
+    def readall(self) -> bytes:
+        return self._range(self._size)
+
+    def _range(self, most: int) -> bytes:
+        """The next bytes, all of those that are asked for and there."""
+        wanted = min(most, self._size - self._place)
         if wanted <= 0:
-            return 0
+            return b""
         span = f"bytes={self._place}-{self._place + wanted - 1}"
         with told(self._address):
             # the ETag makes sure that every range is of one and the same content
             answer = self._client.get_object(**self._where, Range=span, IfMatch=self._etag)
-            content = answer["Body"].read()
-        buffer[: len(content)] = content
+            content: bytes = answer["Body"].read()
         self._place += len(content)
-        return len(content)
+        return content
 
 
 def _parsed(address: str) -> tuple[str, str]:
     """Bucket and key, or prefix, of an address."""
     bucket, _, key = address.removeprefix(SCHEME).partition("/")
     return bucket, key
+
+
+def _download(client: Any, url: str, copy: Path) -> None:
+    with told(url), copy.open("wb") as file:
+        client.download_fileobj(*_parsed(url), file)
 
 
 def _is_file(file: Stored) -> bool:

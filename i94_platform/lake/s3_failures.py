@@ -33,7 +33,17 @@ PERMANENT = {
 }
 """Error codes that a later attempt meets again, and what to do."""
 
-TRANSIENT = frozenset(["SlowDown", "RequestTimeout", "RequestTimeTooShort", "ThrottlingException", "Throttling"])
+TRANSIENT = frozenset(
+    [
+        "InternalError",
+        "RequestTimeout",
+        "RequestTimeTooShort",
+        "ServiceUnavailable",
+        "SlowDown",
+        "Throttling",
+        "ThrottlingException",
+    ]
+)
 MISSING = frozenset(["NoSuchKey", "404", "NotFound"])
 CHANGED = frozenset(["PreconditionFailed", "412", "ConditionalRequestConflict"])
 """Answers to a request whose condition did not hold."""
@@ -98,4 +108,6 @@ def _broken(address: str, error: Exception) -> PlatformFailure:
         return TransientFailure(
             f"{address}: S3 can't be reached ({type(error).__name__}); look at the network and at I94_S3_ENDPOINT."
         )
+    if isinstance(error, b.FlexibleChecksumError):
+        return TransientFailure(f"{address} did not arrive as it was sent ({error}); run again.")
     return PermanentFailure(f"{address}: the request can't be made: {error}.")

@@ -25,8 +25,10 @@ CoordinateOrder = Literal["detect", "lat, lon", "lon, lat"]
 """A declared order, or `detect`."""
 
 _PLACE = ("latitude", "longitude")
-_DELIVERED = {name: name for name in column_names(airport_codes) if name not in _PLACE} | {"coordinates": "coordinates"}
-_HEADERS = _DELIVERED | dict.fromkeys(_PLACE, "coordinates")
+HEADERS = {name: name for name in column_names(airport_codes) if name not in _PLACE} | {"coordinates": "coordinates"}
+"""Our names and the file's; its coordinates are one text."""
+
+_SOURCES = HEADERS | dict.fromkeys(_PLACE, "coordinates")
 _PAIR = rf"(?P<first>{NUMBER})\s*,\s*(?P<second>{NUMBER})"
 _FARTHEST_LATITUDE = 90
 
@@ -38,12 +40,12 @@ def read_airports(source: Path | BinaryIO, name: str, order: CoordinateOrder = "
     the order that was used is `attrs["coordinate_order"]`. Raises PermanentFailure for a missing column, a value that
     breaks the contract, a repeated ident, coordinates that are not two numbers, and an order that can't be told.
     """
-    text = read_delimited(source, name, _DELIVERED)
+    text = read_delimited(source, name, HEADERS)
     pairs = _split(text["coordinates"], name)
     found = detect_order(pairs, name) if order == "detect" else order
     latitude, longitude = ("first", "second") if found == "lat, lon" else ("second", "first")
     placed = text.assign(latitude=pairs[latitude], longitude=pairs[longitude])
-    frame = conform(placed, airport_codes, _HEADERS, name)
+    frame = conform(placed, airport_codes, _SOURCES, name)
     frame.attrs["coordinate_order"] = found
     return frame
 
@@ -74,7 +76,12 @@ def _beyond_latitude(degrees: Series[str]) -> Series[bool]:
 
 
 def _split(coordinates: Series[str], name: str) -> DataFrame:
+    import pandas as pd
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
     where = f"{name}, column 'coordinates'"
     refuse(coordinates.isna(), coordinates, where, "is empty, but every row needs one")
     refuse(~coordinates.str.fullmatch(_PAIR), coordinates, where, "is not two numbers separated by a comma")
-    return coordinates.str.extract(_PAIR)
+    pairs = pa.Table.from_struct_array(pc.extract_regex(pa.array(coordinates), f"^{_PAIR}$"))
+    return pairs.to_pandas(types_mapper=lambda _: pd.StringDtype("pyarrow")).set_index(coordinates.index)

@@ -1,7 +1,7 @@
 -- Mean temperature by country over the last 30 years of the data. Months are averaged first, so that a year cut in
--- its middle does not tilt the mean; then each city counts once, however long its record. Figures have four decimals,
--- rounded a hair above the half: engines add doubles in different orders, and a tie must not fall to either side. Sums are of decimals: those
--- of doubles depend on the order of their rows. Rounding is spelled out, since engines round a tie differently.
+-- its middle does not tilt the mean; then each city counts once, however long its record. Sums are of decimals: those of
+-- doubles depend on the order of their rows. Rounding to four decimals is spelled out, since engines round a tie
+-- differently.
 WITH recent AS (
   SELECT *
   FROM world_temperature

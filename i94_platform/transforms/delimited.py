@@ -61,7 +61,7 @@ def _read_text(source: Path | BinaryIO, name: str, separator: str) -> DataFrame:
             text = pd.read_csv(
                 source,
                 sep=separator,
-                dtype="string",
+                dtype="string[pyarrow]",
                 keep_default_na=False,
                 na_values=[""],
                 encoding="utf-8-sig",
@@ -111,11 +111,14 @@ def _cast(text: Series[str], column: Column[Any], where: str) -> Series[Any]:
 
 
 def _check_text(text: Series[str], column: Column[Any], where: str) -> Series[Any]:
+    import pandas as pd
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
     limit, allowed = text_limit(column), column.info["allowed"]
     if limit is not None:
-        suspects = text[text.str.len().fillna(0) > limit // 4]  # a character has four bytes at most
-        size = suspects.map(lambda value: len(value.encode("utf-8")))
-        refuse(size > limit, suspects, where, f"is longer than the {limit} bytes that the contract allows")
+        size = pd.Series(pc.binary_length(pa.array(text)).to_pandas(), dtype="Float64").set_axis(text.index)
+        refuse((size > limit).fillna(False), text, where, f"is longer than the {limit} bytes that the contract allows")
     if allowed:
         refuse(~text.isin(allowed) & text.notna(), text, where, f"is none of {', '.join(map(str, allowed))}")
     return text

@@ -2,10 +2,14 @@
 
 Here: how a delivered column becomes a typed one, which rules refuse a row, and the queries made of them. The queries
 read the relations `delivered` and `delivered_files` (see `engine`), the code lists `i94port`, `i94addr`, `i94mode`,
-`i94visa`, and `kept` and `repeated`, which the queries of those names define. Not here: running them.
+`i94visa`, `kept` and `repeated`, which the queries of those names define, and `staged`, the rows accepted so far. Not
+here: running them.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from sqlalchemy import BigInteger, Date, String
 
@@ -15,6 +19,9 @@ from i94_platform.contracts.model import text_limit
 from i94_platform.contracts.render import sql_type
 from i94_platform.partitions import Month
 from i94_platform.transforms.sql import Query, any_of, date_of_digits, final_casts, template
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 SAS_EPOCH = "DATE '1960-01-01'"
 CODE_LISTS = ("i94port", "i94addr", "i94mode", "i94visa")
@@ -152,8 +159,21 @@ def refused(month: Month) -> Query:
     return _render("immigration_quarantine", month)
 
 
+def none_kept() -> pa.Table:
+    """The relation `kept` where no key repeats."""
+    import pyarrow as pa
+
+    types = {"cicid": pa.int32(), "source_path": pa.string(), "source_row": pa.int64()}
+    return pa.table({name: pa.array([], type_) for name, type_ in types.items()})
+
+
+def surplus() -> Query:
+    """How many rows of `staged` repeat the key of another: one row with `surplus`."""
+    return Query("SELECT count(*) - count(DISTINCT cicid) AS surplus FROM staged")
+
+
 def repeated() -> Query:
-    """The keys delivered more than once: column `cicid`."""
+    """The keys that several rows of `staged` have: column `cicid`."""
     return _render("immigration_repeated")
 
 

@@ -13,7 +13,7 @@ ranked AS (
       ORDER BY coalesce(delivered_files.source_file, typed.source_path), typed.source_row
     ) AS place
   FROM typed
-  INNER JOIN repeated ON repeated.cicid = typed.delivered_cicid
+  INNER JOIN repeated ON repeated.cicid = typed.cicid
   LEFT JOIN delivered_files ON delivered_files.path = typed.source_path
   LEFT JOIN i94visa ON i94visa.code = typed.i94visa
   WHERE NOT ${refused}

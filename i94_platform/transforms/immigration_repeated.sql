@@ -1,6 +1,5 @@
--- Keys delivered more than once. An aggregate over one column: a window over all rows would cost a full sort.
+-- Keys that several accepted rows have.
 SELECT cicid
-FROM delivered
-WHERE cicid IS NOT NULL
+FROM staged
 GROUP BY cicid
 HAVING count(*) > 1

@@ -1,8 +1,8 @@
 """Queries: SQL written once, as Spark SQL, with the values that are bound to it.
 
 Here: the `Query` record, reading a `.sql` file of this package with its rendered parts, and the few expressions that
-several transforms render, and the translation to another
-dialect. Not here: any one transform, and running a query (`engine`).
+several transforms render, and the translation to another dialect. Not here: any one transform, and running a query
+(`engine`).
 """
 
 from __future__ import annotations
@@ -80,6 +80,10 @@ def _rewrite(node: exp.Expr, dialect: str) -> exp.Expr:
         return _rewrite_for_redshift(node)
     if dialect != "duckdb":
         return node
+    if isinstance(node, exp.TryCast) and (parts := _date_parts(node)):
+        # put together from parts, a date costs DuckDB a text a row; read by its format, one call a distinct text
+        text, form = parts[0].transform(_rewrite, dialect), exp.Literal.string(parts[1])
+        return exp.Cast(this=exp.Anonymous(this="try_strptime", expressions=[text, form]), to=node.to)
     # DuckDB's octet_length knows BLOB only; its strlen counts the bytes of a text
     if isinstance(node, exp.Anonymous) and node.name.lower() == "octet_length":
         return exp.Anonymous(this="strlen", expressions=node.expressions)
@@ -100,3 +104,16 @@ def _rewrite_for_redshift(node: exp.Expr) -> exp.Expr:
         return exp.Cast(this=node.this, to=node.args["to"])
     # values are bound by the warehouse, from the markers that every dialect here has
     return exp.Var(this=f":{node.name}") if isinstance(node, exp.Placeholder) else node
+
+
+def _date_parts(cast: exp.TryCast) -> tuple[exp.Expr, str] | None:
+    """The text that `date_of_digits` takes a date's parts from, and their order as a format; None for other casts."""
+    from sqlglot import exp
+
+    if not isinstance(cast.this, exp.ConcatWs):
+        return None
+    parts = cast.this.expressions[1:]
+    if not all(isinstance(part, exp.Substring) for part in parts):
+        return None
+    letters = {int(part.args["start"].this): letter for part, letter in zip(parts, "Ymd", strict=True)}
+    return parts[0].this, "".join(f"%{letters[start]}" for start in sorted(letters))

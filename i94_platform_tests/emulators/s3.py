@@ -1,8 +1,9 @@
-"""An S3 server for tests: moto's, in a process of its own on loopback, with requests taken one after the other.
+"""S3 servers for tests, each in a process of its own on loopback: moto's, and versitygw's as a second opinion.
 
-moto checks the condition of a conditional put and writes in two steps; taken in turns, they are one step as on S3.
-What it can't tell: whether a policy permits a request (every key is let in), how fast S3 is, and what S3 refuses of a
-signature. To use it, ask for a fixture of the root conftest:
+moto checks the condition of a conditional put and writes in two steps; its requests are taken in turns, which makes
+them one step as on S3. What it can't tell: whether a policy permits a request (every key is let in), how fast S3 is,
+and what S3 refuses of a signature. versitygw checks signatures, but is there only where somebody has installed it.
+To use the first, ask for a fixture of the root conftest:
 
 - `s3_server` (one a session): `endpoint`, `bucket()` makes a bucket of its own for a test and gives its name,
   `client()` is a boto3 client, `environment` are the variables that lead any process to the server;
@@ -16,15 +17,23 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
+import shutil
+import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+
+from i94_platform_tests.processes import wait_for
 
 REGION = "us-west-2"
 """Not the one that clients take where none is set, so that a region that got lost on the way shows."""
+
+
+_NUMBERS = itertools.count()
 
 
 @dataclass(frozen=True)
@@ -35,7 +44,6 @@ class S3Server:
     """Its URL, such as `http://127.0.0.1:40123`."""
     access_key: str = "test-access-key"
     secret_key: str = "test-secret-key"
-    _numbers: Iterator[int] = field(default_factory=itertools.count, repr=False, compare=False)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -63,7 +71,7 @@ class S3Server:
 
     def bucket(self) -> str:
         """Make an empty bucket that no other test uses; its name."""
-        name = f"i94-{os.getpid()}-{next(self._numbers)}"
+        name = f"i94-{os.getpid()}-{next(_NUMBERS)}"
         self.client().create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})
         return name
 
@@ -82,6 +90,44 @@ def moto_server() -> Iterator[S3Server]:
                 _, told = process.communicate(timeout=10)
                 raise AssertionError(f"The S3 server did not start:\n{told[-4000:]}")
             yield S3Server(f"http://127.0.0.1:{port}")
+        finally:
+            process.kill()
+
+
+def versitygw() -> str | None:
+    """The program of the second server, beside Python or on the path; None where it is not installed."""
+    return shutil.which("versitygw", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
+
+
+@contextlib.contextmanager
+def versitygw_server(program: str, folder: Path) -> Iterator[S3Server]:
+    """The second server, as long as the context; what it stores and logs is in `folder`."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    server, (host, port) = S3Server(f"http://{address}"), address.split(":")
+    (folder / "buckets").mkdir()
+    command = [program, "--port", address, "--region", REGION, "--quiet"]
+    keys = {"ROOT_ACCESS_KEY": server.access_key, "ROOT_SECRET_KEY": server.secret_key}
+    with (
+        (folder / "log").open("wb") as log,
+        subprocess.Popen(
+            [*command, "posix", str(folder / "buckets")],
+            env={**os.environ, **keys},
+            stdout=log,
+            stderr=log,
+        ) as process,
+    ):
+
+        def answers() -> bool:
+            assert process.poll() is None, (folder / "log").read_text()
+            with contextlib.suppress(OSError), socket.create_connection((host, int(port)), timeout=1):
+                return True
+            return False
+
+        try:
+            wait_for(answers, "the second S3 server to answer")
+            yield server
         finally:
             process.kill()
 

@@ -6,7 +6,9 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import boto3
 import pytest
+from botocore.exceptions import ClientError
 
 from i94_platform_tests.emulators.s3 import S3Server
 
@@ -18,8 +20,6 @@ def test_buckets_are_empty_and_each_test_has_its_own(s3_server: S3Server) -> Non
 
 
 def test_of_many_who_create_one_object_only_one_succeeds(s3_server: S3Server) -> None:
-    from botocore.exceptions import ClientError
-
     bucket, client = s3_server.bucket(), s3_server.client()
 
     def create(number: int) -> str:
@@ -36,8 +36,6 @@ def test_of_many_who_create_one_object_only_one_succeeds(s3_server: S3Server) ->
 
 
 def test_an_object_is_replaced_only_by_who_knows_what_it_holds(s3_server: S3Server) -> None:
-    from botocore.exceptions import ClientError
-
     bucket, client = s3_server.bucket(), s3_server.client()
     seen: dict[str, Any] = client.put_object(Bucket=bucket, Key="k", Body=b"1")
     client.put_object(Bucket=bucket, Key="k", Body=b"2", IfMatch=seen["ETag"])
@@ -45,9 +43,14 @@ def test_an_object_is_replaced_only_by_who_knows_what_it_holds(s3_server: S3Serv
         client.put_object(Bucket=bucket, Key="k", Body=b"3", IfMatch=seen["ETag"])
 
 
-def test_the_environment_leads_a_client_that_is_told_nothing_to_the_server(s3: S3Server) -> None:
-    import boto3
+def test_the_second_server_checks_signatures(second_s3_server: S3Server) -> None:
+    """Where it is skipped, so is the suite of every store on the second server."""
+    wrong = S3Server(second_s3_server.endpoint, secret_key="wrong")
+    with pytest.raises(ClientError, match="SignatureDoesNotMatch"):
+        wrong.client().list_objects_v2(Bucket=second_s3_server.bucket())
 
+
+def test_the_environment_leads_a_client_that_is_told_nothing_to_the_server(s3: S3Server) -> None:
     bucket = s3.bucket()
     client = boto3.client("s3", endpoint_url=os.environ["I94_S3_ENDPOINT"])
     assert client.get_bucket_location(Bucket=bucket)["LocationConstraint"] == os.environ["AWS_REGION"]

@@ -6,6 +6,7 @@ own on Spark: a process holds one kind of Spark session only. WHAT is a month su
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import dagster as dg
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from sqlalchemy import Table
 
@@ -128,8 +130,10 @@ def _columns(schema: pa.Schema) -> list[tuple[str, pa.DataType]]:
 
 
 def _bits(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Numbers as their bits, so that -0.0 is not 0.0; every NaN as the same one, since its sign means nothing."""
     if not pa.types.is_floating(column.type):
         return column
+    column = pc.if_else(pc.is_nan(column), math.nan, column)
     return pa.chunked_array([chunk.view(pa.int64()) for chunk in column.chunks], pa.int64())
 
 

@@ -331,3 +331,31 @@ def test_converting_a_sas_file_takes_the_memory_of_a_chunk_however_long_the_file
     texts = sum(width is not None for width in WIDTHS.values())
     whole: Any = 56_000 * (8 * len(delivered_immigration.columns) + 50 * texts)  # what pandas would need for the rest
     assert long - short < whole / 3
+
+
+def counted(raw: Path, name: str) -> int | None:
+    """The rows that are told of one landed file."""
+    store = LocalStore(raw)
+    return deliveries.count_rows(next(file for file in store.list() if file.path == name), store)
+
+
+def test_rows_are_counted_by_footer_header_or_record(raw: Path) -> None:
+    pq.write_table(delivered([{}, {}]), raw / PARQUET)
+    sas(raw / SAS, delivered([{}, {}, {}]))
+    (raw / CSV).write_text('cicid,occup\n1,"two\nlines"\n2,\n')
+    (raw / "labels.SAS").write_text("one line\n")
+    found = {name: counted(raw, name) for name in (PARQUET, SAS, CSV, "labels.SAS")}
+    assert found == {PARQUET: 2, SAS: 3, CSV: 2, "labels.SAS": 1}
+
+
+def test_a_long_text_is_not_read_only_to_be_counted(raw: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (raw / CSV).write_text("cicid\n1\n")
+    monkeypatch.setattr(deliveries, "COUNTED_BYTES", 5)
+    assert counted(raw, CSV) is None
+
+
+@pytest.mark.parametrize(("name", "what"), [(PARQUET, "Parquet"), (SAS, "SAS")])
+def test_a_file_that_can_not_be_counted_is_named(raw: Path, name: str, what: str) -> None:
+    (raw / name).write_text("not what its name says")
+    with pytest.raises(PermanentFailure, match=rf"^{name} can't be read as {what}: "):
+        counted(raw, name)

@@ -22,6 +22,8 @@ from i94_platform.engine.base import Engine
 from i94_platform.partitions import Month
 from i94_platform.transforms import temperatures as climates
 from i94_platform_tests.engine.arrivals import ACCEPTED, APRIL, REFUSED, delivered, deliveries
+from i94_platform_tests.engine.climates import DEGREES, NUMBERS, ODD_DATES, ODD_DEGREES, ODD_NUMBERS
+from i94_platform_tests.engine.climates import delivered as delivered_temperatures
 from i94_platform_tests.engine.staging import Staged, assert_same, stage, temperatures
 
 pytestmark = [pytest.mark.spark, pytest.mark.xdist_group("spark")]
@@ -182,6 +184,18 @@ def test_both_stage_the_temperatures_of_the_sample_alike(
 def test_both_stage_the_real_temperatures_alike(duckdb: Engine, spark: Engine, real_data: Path, tmp_path: Path) -> None:
     repeated = 504  # under a second spelling of the date
     assert _compare_temperatures(duckdb, spark, real_data, tmp_path).num_rows == 72_583 - repeated
+
+
+def test_both_read_and_refuse_the_same_spellings_of_temperatures(duckdb: Engine, spark: Engine) -> None:
+    odd: list[dict[str, str | None]] = [{"dt": text} for text in (*ODD_DATES, "9/1/2013", "12/31/1899")]
+    odd += [{name: text} for name in NUMBERS for text in (*ODD_NUMBERS, "1.", "-.5", "+1e3", None)]
+    odd += [{name: text} for name in DEGREES for text in (*ODD_DEGREES, "0S", "0.0W", "1e1N", None)]
+    found = []
+    for engine in (duckdb, spark):
+        with engine.step():
+            engine.view_rows("delivered", delivered_temperatures(*odd))
+            found.append(engine.table(climates.typed_rows()).sort_by("source_row"))
+    assert_same(*found)
 
 
 def _compare_temperatures(duckdb: Engine, spark: Engine, raw: Path, folder: Path) -> pa.Table:

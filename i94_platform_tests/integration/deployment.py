@@ -23,6 +23,7 @@ from i94_platform.build import build_definitions, resources
 from i94_platform.contracts import WAREHOUSE
 from i94_platform.lake.datasets import Dataset, Lake
 from i94_platform.lake.manifest import Manifest
+from i94_platform.lake.store import Store
 from i94_platform.partitions import Month
 from i94_platform.settings import Settings
 from i94_platform.warehouse.base import Warehouse
@@ -37,12 +38,12 @@ MONTHLY = ("staged/immigration", "staged/immigration_quarantine")
 
 
 class Deployment:
-    """One home below a folder, and a folder `raw` beside it."""
+    """One home below a folder, and a folder `raw` beside it; settings may put lake and deliveries elsewhere."""
 
     def __init__(self, folder: Path, overrides: Mapping[str, Any] | None = None, **settings: Any) -> None:
         self.folder, self.raw, self.home = folder, folder / "raw", folder / "home"
         self.raw.mkdir(parents=True, exist_ok=True)
-        self.settings = Settings(home=str(self.home), raw=str(self.raw), **settings)
+        self.settings = Settings(**{"home": str(self.home), "raw": str(self.raw), **settings})
         self.overrides = overrides
         self.history = dg.DagsterInstance.ephemeral()
 
@@ -65,11 +66,8 @@ class Deployment:
     def deliver(self, *sources: Path) -> None:
         """Land files or folders under their own names, replacing what was there."""
         for source in sources:
-            target = self.raw / source.name
-            if source.is_dir():
-                shutil.copytree(source, target, dirs_exist_ok=True)
-            else:
-                shutil.copy(source, target)
+            for file in filter(Path.is_file, (source, *source.rglob("*"))):
+                self.landing.put(file.relative_to(source.parent).as_posix(), file.read_bytes())
 
     def run(self, *months: str) -> list[runs.Outcome]:
         """The reference job, then the month job for each month, all in this process."""
@@ -92,6 +90,11 @@ class Deployment:
     def _built(self) -> dict[str, Any]:
         context = dg.build_init_resource_context()
         return {name: made.create_resource(context) for name, made in resources(self.settings).items()}
+
+    @property
+    def landing(self) -> Store:
+        """Where deliveries land."""
+        return self._built["raw"]  # type: ignore[no-any-return]
 
     @property
     def lake(self) -> Lake:
@@ -148,21 +151,18 @@ class Deployment:
         return int(row["n"]), int(row["content"])
 
     def ledger(self) -> list[dict[str, Any]]:
-        """The ledger without what belongs to a single run, addresses relative to the home."""
+        """The ledger without what belongs to a single run, addresses relative to the lake."""
         names = ", ".join(RUN_COLUMNS)
         lines = self.query(f"SELECT * EXCLUDE ({names}) FROM i94.load_ledger ORDER BY table_name, partition_key")
-        return [{**line, "manifest": line["manifest"].removeprefix(str(self.home))} for line in lines]
+        return [{**line, "manifest": line["manifest"].removeprefix(self.settings.lake)} for line in lines]
 
     def committed(self) -> dict[str, Any]:
         """Of every dataset what its manifest says but run, time and files: version, rows, facts."""
         found = {}
-        for path in sorted(Path(self.settings.lake).rglob("manifest.json")):
-            manifest = Manifest.from_json(path.read_bytes())
-            found[str(path.relative_to(self.settings.lake).parent)] = (
-                manifest.fingerprint,
-                manifest.rows,
-                manifest.facts,
-            )
+        for file in self.lake.store.list():
+            if file.path.endswith("/manifest.json"):
+                manifest = Manifest.from_json(self.lake.store.read(file.path))
+                found[file.path.rpartition("/")[0]] = (manifest.fingerprint, manifest.rows, manifest.facts)
         return found
 
     def state(self) -> dict[str, Any]:
@@ -172,8 +172,9 @@ class Deployment:
     def run_folders(self) -> dict[str, list[str]]:
         """The run folders of every dataset, by dataset; an object store knows no empty ones."""
         found: dict[str, list[str]] = {}
-        for folder in filter(lambda folder: any(folder.iterdir()), Path(self.settings.lake).rglob("run=*")):
-            found.setdefault(str(folder.parent.relative_to(self.settings.lake)), []).append(folder.name)
+        for path in sorted({file.path.rpartition("/")[0] for file in self.lake.store.list() if "/run=" in file.path}):
+            dataset, _, name = path.rpartition("/")
+            found.setdefault(dataset, []).append(name)
         return found
 
     def evaluations(self, run_id: str) -> dict[str, Any]:

@@ -36,6 +36,16 @@ def test_every_delivered_row_is_staged_or_quarantined_for_the_reason_it_was_spoi
     assert refused.facts["reasons"] == REFUSED
 
 
+@pytest.mark.parametrize(
+    ("name", "count"), [("immigration", "dagster/partition_row_count"), ("land_temperatures", "dagster/row_count")]
+)
+def test_what_has_landed_is_observed_with_its_rows(loaded: Deployment, name: str, count: str) -> None:
+    (record,) = loaded.history.fetch_observations(dg.AssetKey(["raw", name]), limit=1).records
+    metadata = record.asset_observation.metadata
+    staged = {"immigration": ("staged/immigration", MONTH), "land_temperatures": ("staged/world_temperature", "")}
+    assert metadata[count].value == loaded.manifest(*staged[name]).facts["delivered_rows"]
+
+
 def test_every_staged_row_is_loaded(loaded: Deployment) -> None:
     staged = loaded.manifest("staged/immigration", MONTH).rows
     assert loaded.value("SELECT count(*) FROM i94.immigration") == staged

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from i94_platform.failures import PermanentFailure
 from i94_platform.lake.local import LocalStore
 from i94_platform.lake.raw import REFERENCE_FILES, Landed, landed
-from i94_platform.lake.store import Stored
+from i94_platform.lake.store import Store, Stored
 from i94_platform.partitions import Month
 
 APRIL = Month(2016, 4)
@@ -100,23 +100,23 @@ def test_no_listing_is_fatal_and_every_file_is_somewhere_or_a_marker(paths: list
 
 
 @pytest.fixture
-def delivered(store: LocalStore) -> LocalStore:
+def delivered(store: Store) -> Store:
     for part in ("1", "2"):
         store.put(f"i94_apr16_sub.parquet/{part}.parquet", part.encode())
     return store
 
 
-def fingerprint(store: LocalStore) -> str:
+def fingerprint(store: Store) -> str:
     return landed(store.list()).month(APRIL, store.root).fingerprint(store)
 
 
-def test_the_same_files_delivered_again_are_no_news(delivered: LocalStore) -> None:
+def test_the_same_files_delivered_again_are_no_news(delivered: Store) -> None:
     before = fingerprint(delivered)
     delivered.put("i94_apr16_sub.parquet/1.parquet", b"1")
     assert fingerprint(delivered) == before
 
 
-def test_another_content_another_name_one_more_part_and_one_less_are_news(delivered: LocalStore) -> None:
+def test_another_content_another_name_one_more_part_and_one_less_are_news(delivered: Store) -> None:
     folder, seen = "i94_apr16_sub.parquet", [fingerprint(delivered)]
     delivered.put(f"{folder}/2.parquet", b"3")
     seen.append(fingerprint(delivered))

@@ -1,0 +1,155 @@
+"""Pins that a month whose lake and deliveries are on S3 ends in the tables of the local run, and that no key is told.
+
+The embedded engine and warehouse work on copies of objects; what they left behind, or a copy that was taken for the
+object of another run, would show here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.csv as pc
+import pyarrow.parquet as pq
+import pytest
+from sqlalchemy import Double
+
+from i94_platform.build import resources
+from i94_platform.contracts import delivered_immigration, immigration_quarantine
+from i94_platform_tests.emulators.s3 import S3Server
+from i94_platform_tests.engine.sas import library, write_sas
+from i94_platform_tests.integration.command import i94_here
+from i94_platform_tests.integration.deployment import MONTHLY, Deployment
+from i94_platform_tests.integration.fixtures import MONTH
+
+pytestmark = pytest.mark.xdist_group("s3")
+
+STEM = "i94_jan16_sub"
+
+
+@pytest.fixture(scope="module")
+def on_s3(s3_server: S3Server, loaded: Deployment, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    """The deliveries of the local deployment, loaded on S3."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in s3_server.environment.items():
+            patch.setenv(name, value)
+        bucket = s3_server.bucket()
+        addresses = {"lake": f"s3://{bucket}/the lake", "raw": f"s3://{bucket}/raw"}
+        deployment = Deployment(tmp_path_factory.mktemp("on_s3"), s3_endpoint=s3_server.endpoint, **addresses)
+        deployment.deliver(*loaded.raw.iterdir())
+        outcomes = deployment.run(MONTH)
+        assert all(outcome.succeeded for outcome in outcomes), outcomes
+        yield deployment
+
+
+def without_fingerprints(committed: dict[str, Any]) -> dict[str, Any]:
+    """What manifests say, but the version of the deliveries: a folder hashes them, a bucket has ETags."""
+    return {dataset: said[1:] for dataset, said in committed.items()}
+
+
+def assert_nothing_is_left_behind(deployment: Deployment) -> None:
+    assert {dataset: runs for dataset, runs in deployment.run_folders().items() if len(runs) != 1} == {}
+    assert [file.path for file in deployment.lake.store.list("scratch")] == []
+    assert [path for path in deployment.settings.scratch.rglob("*") if path.is_file()] == []
+
+
+def test_the_tables_are_those_of_the_local_run(on_s3: Deployment, loaded: Deployment) -> None:
+    assert on_s3.tables() == loaded.tables()
+    assert without_fingerprints(on_s3.committed()) == without_fingerprints(loaded.committed())
+    assert all(url.startswith(on_s3.settings.lake) for name in MONTHLY for url in on_s3.manifest(name, MONTH).urls)
+    assert_nothing_is_left_behind(on_s3)
+
+
+def test_a_second_run_changes_nothing_but_the_run(on_s3: Deployment) -> None:
+    before = on_s3.state()
+    assert on_s3.month(MONTH).succeeded
+    assert on_s3.state() == before
+    assert_nothing_is_left_behind(on_s3)
+
+
+def csv(rows: pa.Table, folder: Path) -> Path:
+    pc.write_csv(rows, folder / f"{STEM}.csv")
+    return folder / f"{STEM}.csv"
+
+
+def sas(rows: pa.Table, folder: Path) -> Path:
+    if library() is None:
+        pytest.skip("pyreadstat does not carry ReadStat's functions for writing")
+    widths = {c.name: None if isinstance(c.type, Double) else 24 for c in delivered_immigration.columns}
+    path = folder / f"{STEM}.sas7bdat"
+    write_sas(path, widths, rows.to_pylist(), rows.num_rows)
+    return path
+
+
+def parts(rows: pa.Table, folder: Path) -> Path:
+    """Parts whose names mean something to a shell, a URL or a pattern."""
+    path = folder / f"{STEM}.parquet"
+    path.mkdir()
+    for number, name in enumerate(("part [0]", "part*1", "é%20+2", "part?3=&#")):
+        pq.write_table(rows.slice(number * 600, 600), path / f"{name}.parquet")
+    return path
+
+
+@pytest.mark.parametrize("write", [csv, sas, parts])
+def test_the_same_month_delivered_another_way_gives_the_same_fact(
+    on_s3: Deployment, loaded: Deployment, tmp_path: Path, write: Any
+) -> None:
+    rows = pq.read_table(loaded.raw / f"{STEM}.parquet")
+    on_s3.landing.delete([f"{STEM}.parquet"])
+    path = write(rows, tmp_path)
+    on_s3.deliver(path)
+    try:
+        outcome = on_s3.month(MONTH)
+        assert outcome.succeeded, outcome
+        assert on_s3.tables() == loaded.tables()
+        refused = on_s3.rows(immigration_quarantine, "staged/immigration_quarantine", MONTH)
+        assert set(refused["source_file"].to_pylist()) <= {file.path for file in on_s3.landing.list()}
+        assert_nothing_is_left_behind(on_s3)
+    finally:
+        on_s3.landing.delete([file.path for file in on_s3.landing.list() if file.path.startswith(path.name)])
+        on_s3.deliver(loaded.raw / f"{STEM}.parquet")
+
+
+# --- no secret is told ------------------------------------------------------------------------------------------------
+
+SECRETS = {
+    "AWS_ACCESS_KEY_ID": "AKIAPLANTEDPLANTED00",
+    "AWS_SECRET_ACCESS_KEY": "planted/secret+access/key0000000000000000",
+    "AWS_SESSION_TOKEN": "plantedSessionToken0000000000",
+}
+
+
+def test_keys_in_the_environment_are_found_nowhere(
+    on_s3: Deployment,
+    s3_server: S3Server,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Output, errors, logs, what objects say of themselves, and everything that Dagster wrote down."""
+    for name, value in SECRETS.items():
+        monkeypatch.setenv(name, value)
+    lake = f"s3://{s3_server.bucket()}"
+    there = {"I94_HOME": str(tmp_path), "I94_LAKE": lake, "I94_RAW": on_s3.settings.raw}  # and I94_S3_ENDPOINT
+    gone = "s3://nobody-made-it/raw"
+    ran = i94_here(there, "run", "--select", "lookup")
+    looked = [i94_here(there, "doctor"), i94_here({**there, "I94_RAW": gone}, "doctor")]
+    assert (ran.code, *(one.code for one in looked)) == (0, 0, 1), ran.output
+    assert f"{gone}: the bucket does not exist" in looked[1].output
+
+    failing = Deployment(tmp_path / "failing", lake=lake, raw=gone, s3_endpoint=s3_server.endpoint)
+    outcome = failing.reference()
+    assert any(f"{gone}: the bucket does not exist" in error for error in outcome.errors), outcome
+    events = [repr(entry) + entry.to_json() for entry in failing.history.all_logs(outcome.run_id)]
+    assert any("botocore" in event for event in events), "the traces of errors are looked through too"
+
+    built = resources(failing.settings)
+    told = [ran.output, *(one.output for one in looked), repr(outcome), *events, caplog.text]
+    told += [repr(failing.settings), repr(built), repr(vars(failing.lake.store)), repr(failing.landing)]
+    written = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert any(path.suffix == ".db" for path in written), "Dagster's history is looked through too"
+    for secret in SECRETS.values():
+        assert not [text for text in told if secret in text]
+        assert not [path for path in written if secret.encode() in path.read_bytes()]

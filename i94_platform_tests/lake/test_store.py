@@ -1,0 +1,239 @@
+"""Pins what every store offers, a folder or a bucket: atomic writes, complete listings, locks that outlive nobody.
+
+A lock that outlived its killed owner, a listing that stopped at its first page, and a name with a blank or a plus that
+was encoded twice on its way are what these tests keep away.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from i94_platform.failures import TransientFailure
+from i94_platform.lake.store import Store, Stored
+from i94_platform_tests.lake.places import SHORT_LEASE, Place
+from i94_platform_tests.processes import CONTEXT, PATIENCE, finish, log_to, logged, running, wait_for
+
+
+def paths(store: Store, prefix: str = "") -> list[str]:
+    return [file.path for file in store.list(prefix)]
+
+
+def test_what_is_put_is_read_back(store: Store) -> None:
+    store.put("a/b.txt", b"old")
+    store.put("a/b.txt", b"new")
+    assert store.read("a/b.txt") == b"new"
+    assert paths(store) == ["a/b.txt"], "a temporary file is left"
+
+
+def test_a_missing_file_is_no_empty_file(store: Store) -> None:
+    with pytest.raises(FileNotFoundError):
+        store.read("nothing")
+
+
+def test_a_listing_is_in_path_order_with_sizes_and_stays_below_its_folder(store: Store) -> None:
+    for path in ("b/2", "b/10", "a/x", "bb/y", "b/c/z"):
+        store.put(path, path.encode())
+    assert paths(store) == ["a/x", "b/10", "b/2", "b/c/z", "bb/y"]
+    assert paths(store, "b") == ["b/10", "b/2", "b/c/z"], "another folder starts with the same letter"
+    assert [file.size for file in store.list("b")] == [4, 3, 5]
+
+
+def test_hidden_folders_such_as_that_of_the_locks_are_not_listed(store: Store) -> None:
+    store.put("x/y", b"1")
+    with store.lock("x", "waiting"):
+        assert paths(store) == ["x/y"]
+
+
+def test_a_version_tells_content_and_not_time_or_place(store: Store) -> None:
+    for path, content in (("a", b"same"), ("b", b"same"), ("c", b"none")):
+        store.put(path, content)
+    a, b, c = (store.version(file) for file in store.list())
+    assert a == b != c
+
+
+def test_addresses_and_paths_are_each_others_inverse(store: Store) -> None:
+    uri = store.uri("staged/x/part-0.parquet")
+    assert uri == f"{store.root}/staged/x/part-0.parquet"
+    assert store.path(uri) == "staged/x/part-0.parquet"
+    for elsewhere in ("/somewhere/else", f"{store.root}-other/x", store.root):
+        with pytest.raises(ValueError, match="is not below"):
+            store.path(elsewhere)
+
+
+def hold(place: Place, name: str, log: Path) -> None:
+    """Hold a lock until killed; the file `log` then exists."""
+    with place.store(lease_seconds=SHORT_LEASE).lock(name, "waiting"):
+        log.write_text("held")
+        signal.pause()
+
+
+def test_a_held_lock_is_waited_for_with_a_message_and_given_up_after_the_timeout(
+    place: Place, store: Store, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    held = tmp_path / "held"
+    with running(hold, place, "staged/x", held):
+        wait_for(held.exists, "the lock")
+        with (
+            caplog.at_level(logging.WARNING),
+            pytest.raises(TransientFailure, match=r"Another process .*has held .*staged.x.* for 0 s; let it finish"),
+            store.lock("staged/x", "Waiting for staged/x …"),
+        ):
+            pytest.fail("two processes hold one lock")
+        assert caplog.messages == ["Waiting for staged/x …"], "told once"
+        with store.lock("staged/y", "waiting"):
+            pass  # another name is free
+
+
+def test_the_lock_of_a_killed_process_is_free(place: Place, tmp_path: Path) -> None:
+    held = tmp_path / "held"
+    with running(hold, place, "x", held) as process:
+        wait_for(held.exists, "the lock")
+        process.kill()
+        assert finish(process) == -signal.SIGKILL
+    with place.store(lease_seconds=SHORT_LEASE).lock("x", "waiting"):
+        pass
+
+
+def test_a_lock_is_released_by_a_failure_inside(store: Store) -> None:
+    with pytest.raises(RuntimeError), store.lock("x", "waiting"):
+        raise RuntimeError
+    with store.lock("x", "waiting"):
+        pass
+
+
+def take(place: Place, log: Path) -> None:
+    """Take a lock that is held, tell about the wait, and write what was found."""
+    log_to(log)
+    store = place.store(lock_timeout=PATIENCE)
+    with store.lock("x", "Waiting for x …"):
+        store.put("result", store.read("result") + b", second")
+
+
+def test_a_waiting_process_goes_on_as_soon_as_the_lock_is_free(place: Place, store: Store, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with store.lock("x", "waiting"):
+        process = CONTEXT.Process(target=take, args=(place, log))
+        process.start()
+        wait_for(lambda: "Waiting for x …" in logged(log), "the second process to wait")
+        store.put("result", b"first")
+    assert finish(process) == 0
+    assert store.read("result") == b"first, second"
+
+
+def overwrite(place: Place) -> None:
+    """Write one file again and again, each time a whole one of another length."""
+    store, number = place.store(), 0
+    while True:
+        number += 1
+        store.put("f", b"%d" % (number % 10) * (1 + number % 7 * 10_000))
+
+
+def test_a_writer_killed_at_any_moment_leaves_a_whole_file(place: Place, store: Store) -> None:
+    for pause in (0.0, 0.003, 0.011, 0.02):
+        with running(overwrite, place) as process:
+            wait_for(lambda: "f" in paths(store), "the first write")
+            for _ in range(20):
+                content = store.read("f")
+                assert len(content) % 10_000 == 1
+                assert len(set(content)) == 1
+            time.sleep(pause)
+            process.kill()
+            finish(process)
+        assert len(set(store.read("f"))) == 1
+
+
+def test_files_compare_by_path() -> None:
+    assert sorted([Stored("b", 1, "x"), Stored("a", 2, "y")])[0].path == "a"
+
+
+ODD = (
+    "blank s/two  b",
+    "per%cent/%41%2F",
+    "plus+/a+b",
+    "ümlaut/日本",
+    "q?u=e&r#y",
+    "b[r]a{c}k*",
+    'quo\'te/"d"',
+    "~tilde;a,b:c@d=$!",
+)
+
+
+@pytest.mark.parametrize("path", ODD)
+def test_odd_names_are_kept_to_the_letter(store: Store, path: str) -> None:
+    store.put(path, b"odd")
+    store.put("other", b"")
+    assert paths(store) == sorted(["other", path])
+    assert paths(store, path.partition("/")[0]) == ([path] if "/" in path else [])
+    assert store.read(path) == b"odd"
+    with store.open(path) as file, store.local(path) as copy:
+        assert file.read() == copy.read_bytes() == b"odd"
+    assert store.path(store.uri(path)) == path
+    store.delete([path])
+    assert paths(store) == ["other"]
+
+
+def test_more_files_than_one_request_takes_are_listed_and_deleted(store: Store) -> None:
+    """S3 lists and deletes a thousand keys at a time."""
+    names = [f"many/{number:04}" for number in range(1_005)]
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda name: store.put(name, b""), names))
+    assert paths(store, "many") == names
+    store.delete(names)
+    assert paths(store) == []
+
+
+def test_a_large_file_is_written_as_a_stream_and_read_at_any_place(store: Store) -> None:
+    with store.create("big") as file:
+        for number in range(20):
+            file.write(bytes([number]) * 1_000_000)
+    assert [stored.size for stored in store.list()] == [20_000_000]
+    with store.open("big") as file:
+        assert file.seek(-1_000_001, 2) == 18_999_999
+        assert set(file.read()) == {18, 19}
+        file.seek(500_000)
+        assert file.read(1_000_000) == bytes(500_000) + bytes([1]) * 500_000
+        file.seek(0)
+        assert len(file.read()) == 20_000_000
+
+
+def fail_half_way(store: Store, path: str) -> None:
+    with store.create(path) as file:
+        file.write(b"half")
+        raise RuntimeError
+
+
+def test_a_stream_that_fails_leaves_what_was_there(store: Store) -> None:
+    store.put("f", b"old")
+    for path in ("f", "new/f"):
+        with pytest.raises(RuntimeError):
+            fail_half_way(store, path)
+    assert paths(store) == ["f"]
+    assert store.read("f") == b"old"
+
+
+def test_a_missing_file_has_no_local_copy(store: Store) -> None:
+    with pytest.raises(FileNotFoundError), store.local("nothing"):
+        pytest.fail("there is none")
+
+
+def count(place: Place, times: int) -> None:
+    """Add one to a number that others count too, each time under the lock."""
+    store = place.store(lock_timeout=PATIENCE)
+    for _ in range(times):
+        with store.lock("number", "waiting"):
+            store.put("number", b"%d" % (int(store.read("number")) + 1))
+
+
+def test_of_many_processes_one_at_a_time_holds_a_lock(place: Place, store: Store) -> None:
+    store.put("number", b"0")
+    with contextlib.ExitStack() as stack:
+        processes = [stack.enter_context(running(count, place, 5)) for _ in range(3)]
+        assert [finish(process) for process in processes] == [0, 0, 0]
+    assert store.read("number") == b"15"
