@@ -98,6 +98,10 @@ class Redshift:
         self.server.execute(f"CREATE DATABASE {name} TEMPLATE redshift OWNER {ADMINISTRATOR} STRATEGY file_copy")
         return name
 
+    def drop(self, database: str) -> None:
+        """Remove a database, its clients too: hundreds would fill the disk."""
+        self.server.execute(f"DROP DATABASE {database} WITH (FORCE)")
+
     def address(self, database: str, user: str = ADMINISTRATOR, sslmode: str = "disable") -> str:
         """What `I94_WAREHOUSE` would be."""
         return f"redshift://{user}@localhost:{self.port}/{database}?iam_role={ROLE}&sslmode={sslmode}"

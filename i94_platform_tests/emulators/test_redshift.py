@@ -26,13 +26,13 @@ TABLE = "CREATE TABLE t (code INTEGER ENCODE raw NOT NULL, name VARCHAR(3) ENCOD
 @pytest.fixture
 def connection(redshift_emulator: Redshift) -> Iterator[Any]:
     """A connection to a database with one table."""
-    made = psycopg2.connect(
-        host="127.0.0.1", port=redshift_emulator.port, user="awsuser", dbname=redshift_emulator.database()
-    )
+    database = redshift_emulator.database()
+    made = psycopg2.connect(host="127.0.0.1", port=redshift_emulator.port, user="awsuser", dbname=database)
     made.autocommit = True
     made.cursor().execute(TABLE)
     with contextlib.closing(made):
         yield made
+    redshift_emulator.drop(database)
 
 
 @pytest.fixture

@@ -109,6 +109,7 @@ def redshift_place(redshift_emulator: Redshift, s3_server: S3Server, bucket: str
     yield Place(reach, Lake(S3Store(f"s3://{bucket}/{database}", connect, tmp_path / "scratch")))
     unmet = [fault for fault in redshift_emulator.faults if fault.times > 0]
     redshift_emulator.faults.clear()
+    redshift_emulator.drop(database)
     assert not unmet, "faults that no statement met"
 
 

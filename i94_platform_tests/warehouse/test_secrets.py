@@ -39,6 +39,7 @@ def database(redshift_emulator: Redshift, monkeypatch: pytest.MonkeyPatch) -> It
     redshift_emulator.server.execute("SET log_statement = 'none'", made)
     yield name
     redshift_emulator.faults.clear()
+    redshift_emulator.drop(name)
 
 
 @pytest.fixture
