@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from sqlalchemy import Table
 
@@ -81,8 +81,22 @@ class DuckDBWarehouse(Warehouse):
     def exists(self) -> bool:
         return self.path.exists()
 
+    def open(self, url: str) -> BinaryIO:
+        return self._files.open(url)
+
+    def refuse_changes(self, sql: str) -> None:
+        import duckdb
+
+        try:
+            # a database opened to be read would still let COPY write files
+            reads = [statement.type for statement in duckdb.extract_statements(sql)] == [duckdb.StatementType.SELECT]
+        except duckdb.Error as error:
+            raise PermanentFailure(f"The warehouse refused the query: {error}") from None
+        if not reads:
+            raise PermanentFailure("A query is one SELECT statement (or SHOW, DESCRIBE, SUMMARIZE); nothing was run.")
+
     @contextmanager
-    def transaction(self, *, purpose: str, read_only: bool = False) -> Iterator[Transaction]:
+    def transaction(self, *, purpose: str, read_only: bool = False, run_id: str = "") -> Iterator[Transaction]:
         connection = self._attached(purpose, read_only)
         try:
             connection.execute("USE warehouse")
