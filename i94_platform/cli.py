@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich import box
 from rich.console import Console
 from rich.logging import RichHandler
 from rich.markup import escape
@@ -293,11 +294,13 @@ def status() -> None:
     if not statuses:
         out.print(f"No months yet. Deliveries are looked for under {escape(platform.settings.raw)}.")
         return
-    table = Table("month", "delivered MB", "staged", "quarantined", "loaded", "checks", "last run", "loaded at (UTC)")
+    # as wide as a terminal of 80 columns
+    headers = ("month", "MB", "staged", "quarantined", "loaded", "checks", "last run", "at (UTC)")
+    table = Table(*headers, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     for s in statuses:
         size = "" if s.delivered_bytes is None else f"{s.delivered_bytes / 1e6:,.1f}"
         counts = ["" if n is None else f"{n:,}" for n in (s.staged, s.quarantined, s.loaded)]
-        table.add_row(s.month, size, *counts, s.checks, s.last_run, s.loaded_at.removesuffix("+00:00"))
+        table.add_row(s.month, size, *counts, s.checks, s.last_run, s.loaded_at[5:16].replace("T", " "))
     out.print(table)
 
 
