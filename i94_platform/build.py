@@ -7,6 +7,8 @@ owners). Not here: anything that a deployment could not have otherwise.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import dagster as dg
@@ -21,7 +23,10 @@ from i94_platform.automation.jobs import jobs
 from i94_platform.checks import all_checks
 from i94_platform.contracts import ALL
 from i94_platform.contracts.render import dagster_schema
+from i94_platform.lake.datasets import Lake
+from i94_platform.lake.store import Store
 from i94_platform.settings import Settings, on_s3
+from i94_platform.warehouse.base import Warehouse
 
 OWNER = "team:data-platform"
 
@@ -89,3 +94,36 @@ def _with_common(assets: dg.AssetsDefinition, settings: Settings) -> dg.AssetsDe
         )
 
     return assets.map_asset_specs(common)
+
+
+@dataclass(frozen=True)
+class Platform:
+    """A deployment outside any run, as the command line uses it; each part is built when it is first asked for."""
+
+    settings: Settings
+    overrides: Mapping[str, Any] | None = None
+
+    @cached_property
+    def definitions(self) -> dg.Definitions:
+        """The graph."""
+        return build_definitions(self.settings, self.overrides)
+
+    @cached_property
+    def _built(self) -> dict[str, Any]:
+        context = dg.build_init_resource_context()
+        return {name: made.create_resource(context) for name, made in resources(self.settings).items()}
+
+    @property
+    def raw(self) -> Store:
+        """Where deliveries land."""
+        return self._built["raw"]  # type: ignore[no-any-return]
+
+    @property
+    def lake(self) -> Lake:
+        """The lake."""
+        return self._built["lake"]  # type: ignore[no-any-return]
+
+    @property
+    def warehouse(self) -> Warehouse:
+        """The warehouse."""
+        return self._built["warehouse"]  # type: ignore[no-any-return]

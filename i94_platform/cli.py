@@ -13,10 +13,8 @@ import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -36,9 +34,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from i94_platform.automation.runs import Outcome
-    from i94_platform.lake.datasets import Lake
-    from i94_platform.lake.store import Store
-    from i94_platform.warehouse.base import Warehouse
+    from i94_platform.build import Platform
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False)
 out = Console(soft_wrap=True)
@@ -60,47 +56,9 @@ class Format(StrEnum):
     json = "json"
 
 
-@dataclass
-class Platform:
-    """What the commands use, built from the settings when it is first asked for."""
-
-    settings: Settings
-
-    @cached_property
-    def definitions(self) -> dg.Definitions:
-        """The graph."""
-        from i94_platform.build import build_definitions
-
-        return build_definitions(self.settings)
-
-    @cached_property
-    def _built(self) -> dict[str, Any]:
-        import dagster as dg
-
-        from i94_platform.build import resources
-
-        return {
-            name: resource.create_resource(dg.build_init_resource_context())
-            for name, resource in resources(self.settings).items()
-        }
-
-    @property
-    def raw(self) -> Store:
-        """Where deliveries land."""
-        return self._built["raw"]  # type: ignore[no-any-return]
-
-    @property
-    def lake(self) -> Lake:
-        """The lake."""
-        return self._built["lake"]  # type: ignore[no-any-return]
-
-    @property
-    def warehouse(self) -> Warehouse:
-        """The warehouse."""
-        return self._built["warehouse"]  # type: ignore[no-any-return]
-
-
 def _platform() -> Platform:
+    from i94_platform.build import Platform
+
     return Platform(Settings.from_env())
 
 
