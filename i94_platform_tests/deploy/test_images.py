@@ -6,6 +6,8 @@ import os
 import re
 import shlex
 import subprocess
+import sys
+import tomllib
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
@@ -51,13 +53,9 @@ def test_the_image_installs_exactly_the_versions_that_are_tested() -> None:
 
 
 def test_every_extra_that_the_image_asks_for_exists() -> None:
-    import tomllib
-
     extras = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
-    (asked,) = [
-        a.partition("=")[2].split(",") for name, a in instructions() if name == "ARG" and a.startswith("EXTRAS")
-    ]
-    assert set(asked) <= set(extras)
+    (asked,) = [arguments for name, arguments in instructions() if name == "ARG" and arguments.startswith("EXTRAS=")]
+    assert set(asked.removeprefix("EXTRAS=").split(",")) <= set(extras)
 
 
 def test_the_image_names_no_secret_and_copies_none() -> None:
@@ -82,7 +80,7 @@ def test_what_must_stay_here_does_not_reach_the_builder(path: str) -> None:
 
 
 def test_the_services_start_programs_that_the_image_has(compose: dict[str, Any]) -> None:
-    programs = Path(os.sys.executable).parent  # type: ignore[attr-defined]
+    programs = Path(sys.executable).parent
     commands = [service["command"][0] for service in compose["services"].values() if "command" in service]
     assert sorted(commands) == ["dagster-daemon", "dagster-webserver"]
     assert all((programs / command).exists() for command in commands)
@@ -121,9 +119,8 @@ def test_data_lies_in_named_volumes_and_secrets_in_files(compose: dict[str, Any]
 def test_no_password_stands_in_the_services(compose: dict[str, Any]) -> None:
     environment = compose["services"]["history"]["environment"]
     assert environment["POSTGRES_PASSWORD_FILE"] == "/run/secrets/history_password"
-    assert not [
-        name for s in compose["services"].values() for name in s.get("environment", {}) if name.endswith("WORD")
-    ]
+    names = [name for service in compose["services"].values() for name in service.get("environment", {})]
+    assert not [name for name in names if name.endswith("PASSWORD")]
 
 
 def example() -> dict[str, str]:
