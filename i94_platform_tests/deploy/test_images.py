@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 from i94_platform.settings import PROJECT, Settings
+from i94_platform_tests.deploy.stack import Stack
 
 DEPLOY = PROJECT / "deploy"
 HISTORY = {"I94_HISTORY_HOST", "I94_HISTORY_PASSWORD", "I94_LOGS_BUCKET", "AWS_REGION"}
@@ -134,6 +135,12 @@ def test_the_example_names_settings_that_exist_and_no_password() -> None:
     assert set(example()) <= settings | HISTORY
     assert not [name for name in example() if "PASSWORD" in name]
     assert {"I94_RAW", "I94_LAKE", "I94_ENGINE", "I94_WAREHOUSE"} <= set(example())
+
+
+def test_the_outputs_of_the_stack_give_every_address() -> None:
+    """docs/deployment.md makes i94.env of them: the variable's name opens the description."""
+    told = [output["Description"].partition(", ")[0] for output in Stack().template["Outputs"].values()]
+    assert {name for name in told if re.fullmatch(r"[A-Z0-9_]+", name)} | {"I94_HISTORY_HOST"} == set(example())
 
 
 def test_the_instance_reads_only_variables_that_the_services_have(compose: dict[str, Any]) -> None:
