@@ -1,5 +1,5 @@
-# Every target sets up what it needs, also in a fresh clone: a virtual environment in .venv, and Java and Chromium for
-# the tests where we may install them. A second run finds it done. `make` alone lists the targets.
+# Every target sets up what it needs, also in a fresh clone: a virtual environment in .venv, and Java, Chromium and
+# PostgreSQL for the tests where we may install them. A second run finds it done. `make` alone lists the targets.
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -37,6 +37,7 @@ dev: $(RUNTIME) ## the lineage UI and the daemon (schedules, sensors, backfills)
 
 test: .venv/.dev ## all tests (ARGS='-k labels' for some)
 	@tools/chromium.sh >/dev/null
+	@tools/postgres.sh >/dev/null
 	@$(WITH_JAVA) $(BIN)/python -m pytest -n 2 --dist loadgroup --ignore=i94_platform_tests/test_cli.py $(ARGS)
 	@# these tell one story on one deployment, in order; 5 is pytest's word for none selected
 	@$(BIN)/python -m pytest i94_platform_tests/test_cli.py $(ARGS) || [ $$? -eq 5 ]

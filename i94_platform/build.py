@@ -54,13 +54,22 @@ def resources(settings: Settings) -> dict[str, Any]:
         "raw": r.S3StoreResource(root=raw, **s3, **lock) if on_s3(raw) else r.LocalStoreResource(root=raw, **lock),
         "lake": r.S3LakeResource(root=lake, **s3, **lock) if on_s3(lake) else r.LocalLakeResource(root=lake, **lock),
         "engine": engine,
-        "warehouse": r.DuckDBWarehouseResource(path=str(settings.warehouse_path), **duckdb, **lock),
+        "warehouse": r.RedshiftWarehouseResource(
+            address=settings.warehouse,
+            fact_diststyle=settings.fact_diststyle,
+            statement_timeout=settings.statement_timeout,
+            **s3,
+            **lock,
+        )
+        if settings.redshift
+        else r.DuckDBWarehouseResource(path=str(settings.warehouse_path), **duckdb, **lock),
     }
 
 
 def _with_common(assets: dg.AssetsDefinition, settings: Settings) -> dg.AssetsDefinition:
     """Group, owners, kinds, schema and code version, mapped onto every asset alike."""
     engine = "duckdb" if settings.engine == "duckdb" else "pyspark"
+    warehouse = "redshift" if settings.redshift else "duckdb"
     by_engine = {"immigration", "immigration_quarantine", "world_temperature"}
 
     def common(spec: dg.AssetSpec) -> dg.AssetSpec:
@@ -68,7 +77,7 @@ def _with_common(assets: dg.AssetsDefinition, settings: Settings) -> dg.AssetsDe
         kinds = {
             "lookup": {"csv", "pandas"},
             "staged": {"parquet", engine if name in by_engine else "pandas"},
-            "warehouse": {"table", "duckdb"},
+            "warehouse": {"table", warehouse},
         }[layer]
         schema = dagster_schema(next(contract for contract in ALL if contract.name == name))
         return spec.replace_attributes(

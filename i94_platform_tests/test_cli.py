@@ -345,7 +345,8 @@ def test_the_ddl_creates_every_table(i94: I94, dialect: str, layout: str | None)
     assert said.code == 0
     statements = [statement.strip() for statement in said.out.split(";") if statement.strip()]
     assert statements[0].startswith("CREATE SCHEMA IF NOT EXISTS i94")
-    assert len(statements) == 2 + len(WAREHOUSE)
+    assert len([s for s in statements if s.startswith("CREATE TABLE")]) == 1 + len(WAREHOUSE) + (dialect == "redshift")
+    assert ("GRANT" in said.out) == (dialect == "redshift")
     assert all(f"CREATE TABLE IF NOT EXISTS {contract.fullname} " in said.out for contract in WAREHOUSE)
     assert (layout or "i94") in said.out
     assert ("DISTKEY" in said.out) == (layout is not None)

@@ -66,7 +66,11 @@ class SparkEngine(Engine):
         self._name(name, self._read(urls))
 
     def view_rows(self, name: str, rows: pa.Table) -> None:
-        self._name(name, self._session.createDataFrame(rows))
+        from pyspark.sql.pandas.types import from_arrow_schema
+
+        # Connect takes the columns of an empty table from its rows
+        relation = self._session.createDataFrame(rows if rows.num_rows else [], from_arrow_schema(rows.schema))
+        self._name(name, relation)
 
     def define(self, name: str, query: Query) -> None:
         relation = self._run(query).cache()

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from i94_platform.settings import PROJECT
-from i94_platform_tests.deploy.postgres import Postgres, lacking, postgres
+from i94_platform_tests.emulators.postgres import Postgres, lacking, postgres
 from i94_platform_tests.emulators.s3 import S3Server
 
 PASSWORD = "planted-history-password-94"

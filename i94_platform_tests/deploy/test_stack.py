@@ -11,6 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 import boto3
 import pytest
 
+from i94_platform.addresses import Endpoint
 from i94_platform.settings import Settings
 from i94_platform_tests.deploy.stack import ACCOUNT, REGION, TEMPLATE, Stack, Statement
 
@@ -225,18 +226,24 @@ def values(of: Any) -> Iterator[str]:
         yield str(of)
 
 
-def test_the_outputs_for_lake_and_deliveries_are_addresses_as_they_stand(stack: Stack) -> None:
-    settings = Settings(lake=stack.output("I94Lake"), raw=stack.output("I94Raw"))
+def test_the_outputs_for_deliveries_lake_and_warehouse_are_addresses_as_they_stand(stack: Stack) -> None:
+    settings = Settings(
+        raw=stack.output("I94Raw"), lake=stack.output("I94Lake"), warehouse=stack.output("I94Warehouse")
+    )
     assert (settings.lake, settings.raw) == ("s3://i94-test-bucket/lake", "s3://i94-test-bucket/raw")
+    warehouse = settings.redshift
+    assert warehouse is not None
+    assert warehouse.endpoint == Endpoint(name="i94-test", region=REGION, serverless=True)
+    assert warehouse.iam_role == f"arn:aws:iam::{ACCOUNT}:role/CopyRole"
+    assert (warehouse.auth, warehouse.sslmode) == ("iam", "verify-full")
+    assert warehouse.database == stack.properties("Namespace")["DbName"]
+    assert warehouse.port == stack.properties("Workgroup")["Port"]
 
 
 def test_the_addresses_lie_where_the_roles_may_go(stack: Stack) -> None:
     may = allowed(stack, "PlatformRole")
     for output, action in [("I94Lake", "s3:PutObject"), ("I94Raw", "s3:GetObject")]:
         assert f"arn:aws:s3:::{stack.output(output).removeprefix('s3://')}/*" in may[action]
-    engine, warehouse = urlsplit(stack.output("I94Engine")), urlsplit(stack.output("I94Warehouse"))
+    engine = urlsplit(stack.output("I94Engine"))
     assert parse_qs(engine.query) == {"role": [f"arn:aws:iam::{ACCOUNT}:role/SparkRole"]}
     assert f"/applications/{engine.netloc}" in next(iter(may["emr-serverless:StartSession"]))
-    assert parse_qs(warehouse.query) == {"iam_role": [f"arn:aws:iam::{ACCOUNT}:role/CopyRole"], "auth": ["iam"]}
-    assert (warehouse.password, warehouse.port) == (None, 5439)
-    assert warehouse.path == f"/{stack.properties('Namespace')['DbName']}"
