@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -71,6 +72,21 @@ def test_what_the_image_copies_is_there_and_reaches_the_builder() -> None:
     for source in copied():
         assert (PROJECT / source).exists(), source
         assert f"!{Path(source).parts[0]}" in lines or f"!{source}" in lines, source
+
+
+def test_what_the_image_copies_is_all_that_the_code_location_needs(tmp_path: Path) -> None:
+    for source in copied():
+        (tmp_path / source).parent.mkdir(parents=True, exist_ok=True)
+        copy = shutil.copytree if (PROJECT / source).is_dir() else shutil.copy
+        copy(PROJECT / source, tmp_path / source)
+    code = "from i94_platform import definitions as d; from i94_platform.contracts import codes"
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(tmp_path)}
+    command = [sys.executable, "-W", "ignore", "-c", f"{code}; print(d.__file__, codes.FOLDER)"]
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == [str(tmp_path / "i94_platform" / "definitions.py"), str(tmp_path / "lookup")]
 
 
 @pytest.mark.parametrize("path", ["deploy/secrets", "deploy/i94.env", "i94_platform/__pycache__"])
