@@ -89,7 +89,12 @@ def test_a_run_that_hangs_is_ended_and_nothing_is_reported_home(services: dg.Dag
 
 def test_ticks_are_cleared_away(services: dg.DagsterInstance) -> None:
     kept = services.get_tick_retention_settings(InstigatorType.SENSOR)
-    assert {status.value: days for status, days in kept.items()} == {"SKIPPED": 7, "FAILURE": 30, "SUCCESS": 90}
+    assert {status.value: days for status, days in kept.items()} == {
+        "STARTED": -1,
+        "SKIPPED": 7,
+        "FAILURE": 30,
+        "SUCCESS": 90,
+    }
 
 
 def test_a_wrong_password_is_refused(production: Path, monkeypatch: pytest.MonkeyPatch) -> None:
