@@ -42,10 +42,11 @@ test: .venv/.dev ## all tests (ARGS='-k labels' for some)
 	@# these tell one story on one deployment, in order; 5 is pytest's word for none selected
 	@$(BIN)/python -m pytest i94_platform_tests/test_cli.py $(ARGS) || [ $$? -eq 5 ]
 
-lint: .venv/.dev ## ruff, mypy, Dagster's own definitions check, and that the data dictionary is up to date
+lint: .venv/.dev ## ruff, mypy, and checks of the definitions, the deployment's files and the data dictionary
 	@$(BIN)/ruff check
 	@$(BIN)/mypy
 	@tools/check_definitions.sh
+	@tools/check_deployment.sh
 	@$(BIN)/i94 dictionary --check
 
 format: .venv/.dev ## sort imports, apply ruff's safe fixes and its format (the contracts are laid out by hand)
