@@ -1,5 +1,5 @@
-# Every target sets up what it needs, also in a fresh clone: a virtual environment in .venv, and Java and Chromium for
-# the tests where we may install them. A second run finds it done. `make` alone lists the targets.
+# Every target sets up what it needs, also in a fresh clone: a virtual environment in .venv, and Java, Chromium and
+# PostgreSQL for the tests where we may install them. A second run finds it done. `make` alone lists the targets.
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -43,14 +43,16 @@ jars: ## what Spark needs for s3:// addresses, into .jars
 test: .venv/.dev ## all tests (ARGS='-k labels' for some)
 	@tools/chromium.sh >/dev/null
 	@tools/jars.sh || true # it says why not; the tests that need them are skipped
+	@tools/postgres.sh >/dev/null
 	@$(WITH_JAVA) $(BIN)/python -m pytest -n 2 --dist loadgroup --ignore=i94_platform_tests/test_cli.py $(ARGS)
 	@# these tell one story on one deployment, in order; 5 is pytest's word for none selected
 	@$(BIN)/python -m pytest i94_platform_tests/test_cli.py $(ARGS) || [ $$? -eq 5 ]
 
-lint: .venv/.dev ## ruff, mypy, Dagster's own definitions check, and that the data dictionary is up to date
+lint: .venv/.dev ## ruff, mypy, and checks of the definitions, the deployment's files and the data dictionary
 	@$(BIN)/ruff check
 	@$(BIN)/mypy
 	@tools/check_definitions.sh
+	@tools/check_deployment.sh
 	@$(BIN)/i94 dictionary --check
 
 format: .venv/.dev ## sort imports, apply ruff's safe fixes and its format (the contracts are laid out by hand)

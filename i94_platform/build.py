@@ -7,6 +7,8 @@ owners). Not here: anything that a deployment could not have otherwise.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import dagster as dg
@@ -21,7 +23,10 @@ from i94_platform.automation.jobs import jobs
 from i94_platform.checks import all_checks
 from i94_platform.contracts import ALL
 from i94_platform.contracts.render import dagster_schema
+from i94_platform.lake.datasets import Lake
+from i94_platform.lake.store import Store
 from i94_platform.settings import Settings, on_s3
+from i94_platform.warehouse.base import Warehouse
 
 OWNER = "team:data-platform"
 
@@ -59,13 +64,22 @@ def resources(settings: Settings) -> dict[str, Any]:
         "raw": r.S3StoreResource(root=raw, **s3, **lock) if on_s3(raw) else r.LocalStoreResource(root=raw, **lock),
         "lake": r.S3LakeResource(root=lake, **s3, **lock) if on_s3(lake) else r.LocalLakeResource(root=lake, **lock),
         "engine": engine,
-        "warehouse": r.DuckDBWarehouseResource(path=str(settings.warehouse_path), **duckdb, **lock),
+        "warehouse": r.RedshiftWarehouseResource(
+            address=settings.warehouse,
+            fact_diststyle=settings.fact_diststyle,
+            statement_timeout=settings.statement_timeout,
+            **s3,
+            **lock,
+        )
+        if settings.redshift
+        else r.DuckDBWarehouseResource(path=str(settings.warehouse_path), **duckdb, **lock),
     }
 
 
 def _with_common(assets: dg.AssetsDefinition, settings: Settings) -> dg.AssetsDefinition:
     """Group, owners, kinds, schema and code version, mapped onto every asset alike."""
     engine = "duckdb" if settings.engine == "duckdb" else "pyspark"
+    warehouse = "redshift" if settings.redshift else "duckdb"
     by_engine = {"immigration", "immigration_quarantine", "world_temperature"}
 
     def common(spec: dg.AssetSpec) -> dg.AssetSpec:
@@ -73,7 +87,7 @@ def _with_common(assets: dg.AssetsDefinition, settings: Settings) -> dg.AssetsDe
         kinds = {
             "lookup": {"csv", "pandas"},
             "staged": {"parquet", engine if name in by_engine else "pandas"},
-            "warehouse": {"table", "duckdb"},
+            "warehouse": {"table", warehouse},
         }[layer]
         schema = dagster_schema(next(contract for contract in ALL if contract.name == name))
         return spec.replace_attributes(
@@ -85,3 +99,36 @@ def _with_common(assets: dg.AssetsDefinition, settings: Settings) -> dg.AssetsDe
         )
 
     return assets.map_asset_specs(common)
+
+
+@dataclass(frozen=True)
+class Platform:
+    """A deployment outside any run, as the command line uses it; each part is built when it is first asked for."""
+
+    settings: Settings
+    overrides: Mapping[str, Any] | None = None
+
+    @cached_property
+    def definitions(self) -> dg.Definitions:
+        """The graph."""
+        return build_definitions(self.settings, self.overrides)
+
+    @cached_property
+    def _built(self) -> dict[str, Any]:
+        context = dg.build_init_resource_context()
+        return {name: made.create_resource(context) for name, made in resources(self.settings).items()}
+
+    @property
+    def raw(self) -> Store:
+        """Where deliveries land."""
+        return self._built["raw"]  # type: ignore[no-any-return]
+
+    @property
+    def lake(self) -> Lake:
+        """The lake."""
+        return self._built["lake"]  # type: ignore[no-any-return]
+
+    @property
+    def warehouse(self) -> Warehouse:
+        """The warehouse."""
+        return self._built["warehouse"]  # type: ignore[no-any-return]

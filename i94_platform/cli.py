@@ -6,6 +6,7 @@ settings are wrong. Not here: what the commands do (`automation`, `warehouse`, `
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
@@ -14,14 +15,13 @@ import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich import box
 from rich.console import Console
 from rich.logging import RichHandler
 from rich.markup import escape
@@ -36,9 +36,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from i94_platform.automation.runs import Outcome
-    from i94_platform.lake.datasets import Lake
-    from i94_platform.lake.store import Store
-    from i94_platform.warehouse.base import Warehouse
+    from i94_platform.build import Platform
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False)
 out = Console(soft_wrap=True, emoji=False)
@@ -60,47 +58,9 @@ class Format(StrEnum):
     json = "json"
 
 
-@dataclass
-class Platform:
-    """What the commands use, built from the settings when it is first asked for."""
-
-    settings: Settings
-
-    @cached_property
-    def definitions(self) -> dg.Definitions:
-        """The graph."""
-        from i94_platform.build import build_definitions
-
-        return build_definitions(self.settings)
-
-    @cached_property
-    def _built(self) -> dict[str, Any]:
-        import dagster as dg
-
-        from i94_platform.build import resources
-
-        return {
-            name: resource.create_resource(dg.build_init_resource_context())
-            for name, resource in resources(self.settings).items()
-        }
-
-    @property
-    def raw(self) -> Store:
-        """Where deliveries land."""
-        return self._built["raw"]  # type: ignore[no-any-return]
-
-    @property
-    def lake(self) -> Lake:
-        """The lake."""
-        return self._built["lake"]  # type: ignore[no-any-return]
-
-    @property
-    def warehouse(self) -> Warehouse:
-        """The warehouse."""
-        return self._built["warehouse"]  # type: ignore[no-any-return]
-
-
 def _platform() -> Platform:
+    from i94_platform.build import Platform
+
     return Platform(Settings.from_env())
 
 
@@ -113,6 +73,8 @@ def main() -> None:
         format="%(message)s",
         handlers=[RichHandler(console=err, show_path=False, show_time=False)],
     )
+    # a run makes objects by the hundred thousand and few cycles; looking for those costs a tenth of its Python
+    gc.set_threshold(100_000, 50)
     try:
         app()
     except PlatformFailure as failure:
@@ -292,11 +254,13 @@ def status() -> None:
     if not statuses:
         out.print(f"No months yet. Deliveries are looked for under {escape(platform.settings.raw)}.")
         return
-    table = Table("month", "delivered MB", "staged", "quarantined", "loaded", "checks", "last run", "loaded at (UTC)")
+    # as wide as a terminal of 80 columns
+    headers = ("month", "MB", "staged", "quarantined", "loaded", "checks", "last run", "at (UTC)")
+    table = Table(*headers, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     for s in statuses:
         size = "" if s.delivered_bytes is None else f"{s.delivered_bytes / 1e6:,.1f}"
         counts = ["" if n is None else f"{n:,}" for n in (s.staged, s.quarantined, s.loaded)]
-        table.add_row(s.month, size, *counts, s.checks, s.last_run, s.loaded_at.removesuffix("+00:00"))
+        table.add_row(s.month, size, *counts, s.checks, s.last_run, s.loaded_at[5:16].replace("T", " "))
     out.print(table)
 
 
@@ -310,11 +274,10 @@ def query(
     """
     import duckdb
 
+    warehouse = _platform().warehouse
+    warehouse.refuse_changes(sql)
     try:
-        # a database opened to be read would still let COPY write files
-        if [statement.type for statement in duckdb.extract_statements(sql)] != [duckdb.StatementType.SELECT]:
-            raise PermanentFailure("A query is one SELECT statement (or SHOW, DESCRIBE, SUMMARIZE); nothing was run.")
-        rows = _platform().warehouse.query(sql)
+        rows = warehouse.query(sql)
     except duckdb.Error as error:
         raise PermanentFailure(f"The warehouse refused the query: {error}") from None
     _print_rows(rows, format_)
@@ -368,18 +331,21 @@ def sample(
 
 @app.command()
 def ddl(dialect: Annotated[Dialect, typer.Option(help="Whose SQL.")] = Dialect.duckdb) -> None:
-    """Print the statements that create the schema and its tables."""
-    from i94_platform.contracts import WAREHOUSE, load_ledger
-    from i94_platform.contracts.render import create_schema
-    from i94_platform.contracts.render import ddl as rendered
+    """Print the statements that create the schema and its tables; on Redshift also roles and what they may see."""
+    from i94_platform.contracts.access import access
+    from i94_platform.warehouse.base import table_statements
+    from i94_platform.warehouse.redshift import redshift_statements
 
-    statements = [create_schema("i94", dialect.value), *(rendered(c, dialect.value) for c in (*WAREHOUSE, load_ledger))]
+    if dialect is Dialect.redshift:
+        statements = [*redshift_statements(Settings.from_env().fact_diststyle), *access()]
+    else:
+        statements = [*table_statements(dialect.value)]
     sys.stdout.write("".join(f"{statement};\n\n" for statement in statements))
 
 
 @app.command("create-tables")
 def create_tables() -> None:
-    """Create the schema and the tables that are not there yet; doing it again changes nothing."""
+    """Create the schema and the tables that are not there yet, on Redshift also the roles; it can be repeated."""
     platform = _platform()
     platform.warehouse.create()
     out.print(f"The tables are in {escape(platform.warehouse.address)}", highlight=False)

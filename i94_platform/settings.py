@@ -7,12 +7,14 @@ valid ones, never a fallback. Not here: what is built from an address (`build.py
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from i94_platform.addresses import GRAMMAR as REDSHIFT
+from i94_platform.addresses import RedshiftAddress, without_user
 from i94_platform.failures import PermanentFailure
 from i94_platform.partitions import Month
 
@@ -29,7 +31,7 @@ ENGINE_GRAMMAR = {
         r"emr-serverless://[0-9a-z]+\?role=arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+(&region=[a-z0-9-]+)?"
     ),
 }
-WAREHOUSE_GRAMMAR = {"duckdb:///path": r"duckdb:///.+"}
+WAREHOUSE_GRAMMAR = {"duckdb:///path": r"duckdb:///.+", REDSHIFT: r"redshift://.+"}
 _JARS_GRAMMAR = "a folder, file:///folder, group:artifact:version,…"
 STORE_GRAMMAR = "a folder, file:///folder, s3://bucket/prefix"
 _BUCKET = r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"
@@ -38,7 +40,7 @@ _PREFIX = r"(/(?!\.\.?(/|$))[^/?#\r\n\t]+)*"
 
 def _one_of(value: str, grammar: dict[str, str]) -> str:
     if not any(re.fullmatch(pattern, value) for pattern in grammar.values()):
-        raise ValueError(f"{value!r} is not an address known here; valid are: {', '.join(grammar)}")
+        raise ValueError(f"{without_user(value)!r} is not an address known here; valid are: {', '.join(grammar)}")
     return value
 
 
@@ -99,6 +101,10 @@ class Settings(BaseSettings):
     memory_limit: str = Field(
         default="2GB", pattern=r"^\d+(MB|GB)$", description="most memory of the embedded engine and warehouse"
     )
+    fact_diststyle: Literal["key", "even", "auto"] = Field(
+        default="key", description="how Redshift spreads the fact: by month, as the contract says, or even or auto"
+    )
+    statement_timeout: float = Field(default=3600.0, gt=0, description="seconds that Redshift may take for a statement")
     lock_timeout: float = Field(default=600.0, gt=0, description="seconds to wait for another process's write")
 
     @classmethod
@@ -145,7 +151,15 @@ class Settings(BaseSettings):
     @field_validator("warehouse")
     @classmethod
     def _warehouse(cls, value: str, info: ValidationInfo) -> str:
-        return _one_of(value or f"duckdb:///{info.data.get('home')}/warehouse.duckdb", WAREHOUSE_GRAMMAR)
+        value = _one_of(value or f"duckdb:///{info.data.get('home')}/warehouse.duckdb", WAREHOUSE_GRAMMAR)
+        if value.startswith("redshift://"):
+            RedshiftAddress.parse(value)
+            lake = info.data.get("lake")
+            if lake and not on_s3(lake):
+                raise ValueError(
+                    f"Redshift loads from S3 only, and the lake is the folder {lake}; set I94_LAKE to s3://bucket/prefix"
+                )
+        return value
 
     @field_validator("s3_endpoint")
     @classmethod
@@ -176,6 +190,11 @@ class Settings(BaseSettings):
     def on_s3(self) -> bool:
         """Whether the lake or the deliveries are in a bucket."""
         return on_s3(self.lake) or on_s3(self.raw)
+
+    @property
+    def redshift(self) -> RedshiftAddress | None:
+        """The address of the warehouse where it is Redshift's."""
+        return RedshiftAddress.parse(self.warehouse) if self.warehouse.startswith("redshift://") else None
 
     @property
     def warehouse_path(self) -> Path:

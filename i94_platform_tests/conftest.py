@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from i94_platform.settings import PROJECT, Settings
+from i94_platform_tests.emulators.postgres import lacking
+from i94_platform_tests.emulators.redshift import Redshift, redshift
 from i94_platform_tests.emulators.s3 import S3Server, moto_server, versitygw, versitygw_server
 
 REAL_DATA = Path(os.environ.get("I94_REAL_DATA") or PROJECT.parent / "shared" / "data")
@@ -49,6 +51,15 @@ def s3(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> S3Server:
     for name, value in s3_server.environment.items():
         monkeypatch.setenv(name, value)
     return s3_server
+
+
+@pytest.fixture(scope="session")
+def redshift_emulator(s3_server: S3Server) -> Iterator[Redshift]:
+    """The Redshift emulator, which reads the S3 server; see `emulators.redshift`. Make a database for each test."""
+    if reason := lacking():
+        pytest.skip(reason)
+    with redshift(s3_server) as emulator:
+        yield emulator
 
 
 @pytest.fixture(scope="session")

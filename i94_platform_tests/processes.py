@@ -17,7 +17,9 @@ from typing import Any
 
 CONTEXT = multiprocessing.get_context("forkserver")
 # not duckdb: a process that ends with it loaded tells of leaks in its bindings
-CONTEXT.set_forkserver_preload(["pyarrow.parquet", "boto3", "s3transfer", "i94_platform.warehouse.duckdb", __name__])
+CONTEXT.set_forkserver_preload(
+    ["pyarrow.parquet", "boto3", "s3transfer", "psycopg2", "i94_platform_tests.warehouse.conftest", __name__]
+)
 
 PATIENCE = 20.0
 """Seconds that a test waits for another process at most; only a fault lets it wait so long."""

@@ -23,7 +23,7 @@ PACKAGE = Path(i94_platform.__file__).parent
 NAME = PACKAGE.name
 
 LAYERS = (
-    {"settings", "partitions", "failures", "contracts"},
+    {"addresses", "settings", "partitions", "failures", "contracts"},
     {"transforms"},
     {"lake", "engine", "warehouse"},
     {"assets", "checks", "marts"},
@@ -35,8 +35,8 @@ LAYERS = (
 """From the ground up: a part may import its own layer and those before it."""
 
 BESIDE = {
-    "sample": {"settings", "partitions", "failures", "contracts"},
-    "serving": {"settings", "partitions", "failures", "contracts", "transforms", "lake", "warehouse"},
+    "sample": {"addresses", "settings", "partitions", "failures", "contracts"},
+    "serving": {"addresses", "settings", "partitions", "failures", "contracts", "transforms", "lake", "warehouse"},
 }
 """Parts beside the layers, and what they may import; only the top layer imports them."""
 
@@ -51,6 +51,7 @@ HEAVY = frozenset(
         "fastapi",
         "grpc",
         "pandas",
+        "psycopg2",
         "pyarrow",
         "pyreadstat",
         "pyspark",

@@ -215,7 +215,8 @@ def test_a_missing_column_is_named_and_the_old_month_stays(i94: I94, home: Deplo
     assert "i94_jan16_sub.parquet lacks the column depdate." in said.err
     assert "what was loaded before is unchanged" in said.err
     assert home.fingerprint("i94.immigration") == before
-    assert months_run(i94("status", **home.environment)) >= {"2016-01", "2016-02"}
+    status = i94("status", **home.environment).out
+    assert all(month in status for month in ("2016-01", "2016-02"))
 
     shutil.copy(kept, delivery)
     assert i94("run", "--month", "2016-01", **home.environment).code == 0
@@ -245,7 +246,7 @@ def test_the_status_tells_each_month_from_delivery_to_load(i94: I94, home: Deplo
     said = i94("status", **home.environment)
     assert said.code == 0
     (line,) = [line for line in said.out.splitlines() if "2016-02" in line]
-    cells = [cell.strip() for cell in line.strip("│").split("│")]
+    cells = line.split()
     assert (cells[0], *cells[2:5]) == ("2016-02", "300", "0", "300")
     passed, _, checks = cells[5].partition("/")
     assert passed == checks != "0"
@@ -345,7 +346,8 @@ def test_the_ddl_creates_every_table(i94: I94, dialect: str, layout: str | None)
     assert said.code == 0
     statements = [statement.strip() for statement in said.out.split(";") if statement.strip()]
     assert statements[0].startswith("CREATE SCHEMA IF NOT EXISTS i94")
-    assert len(statements) == 2 + len(WAREHOUSE)
+    assert len([s for s in statements if s.startswith("CREATE TABLE")]) == 1 + len(WAREHOUSE) + (dialect == "redshift")
+    assert ("GRANT" in said.out) == (dialect == "redshift")
     assert all(f"CREATE TABLE IF NOT EXISTS {contract.fullname} " in said.out for contract in WAREHOUSE)
     assert (layout or "i94") in said.out
     assert ("DISTKEY" in said.out) == (layout is not None)

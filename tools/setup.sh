@@ -51,7 +51,7 @@ what=${1:-}
 case $what in
     base) target=. description="the platform" stamps="base" ;;
     spark) target=.[spark] description="the platform with Spark" stamps="base spark" ;;
-    dev) target=.[spark,aws,dev] description="the platform with Spark, AWS and the tools for tests and linters" stamps="base spark dev" ;;
+    dev) target=.[spark,aws,postgres,dev] description="the platform with Spark, AWS and the tools for tests and linters" stamps="base spark dev" ;;
     *) fail "usage: tools/setup.sh base|spark|dev" ;;
 esac
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 from pydantic import Field
 
+from i94_platform.addresses import RedshiftAddress
 from i94_platform.engine.base import Engine
 from i94_platform.engine.duckdb import DuckDBEngine
 from i94_platform.engine.emr import Application, EmrSession
@@ -28,6 +29,7 @@ from i94_platform.lake.store import Store
 from i94_platform.settings import in_process
 from i94_platform.warehouse.base import Warehouse
 from i94_platform.warehouse.duckdb import DuckDBWarehouse
+from i94_platform.warehouse.redshift import RedshiftWarehouse
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -189,3 +191,24 @@ class DuckDBWarehouseResource(dg.ConfigurableResource[Warehouse]):
         """The warehouse in that file."""
         files = S3Files(partial(s3_client, self.s3_endpoint), Path(self.scratch))
         return DuckDBWarehouse(Path(self.path), Path(self.scratch), self.memory_limit, self.lock_timeout, files)
+
+
+class RedshiftWarehouseResource(dg.ConfigurableResource[Warehouse]):
+    """Amazon Redshift; the password is no field, since Dagster shows them: it is read when a connection is opened."""
+
+    address: str
+    scratch: str
+    s3_endpoint: str = ""
+    fact_diststyle: str = "key"
+    lock_timeout: float = 600.0
+    statement_timeout: float = 3600.0
+
+    def create_resource(self, context: dg.InitResourceContext) -> Warehouse:
+        """The warehouse in that database."""
+        return RedshiftWarehouse(
+            RedshiftAddress.parse(self.address),
+            S3Files(partial(s3_client, self.s3_endpoint), Path(self.scratch)),
+            fact_diststyle=self.fact_diststyle,
+            lock_timeout=self.lock_timeout,
+            statement_timeout=self.statement_timeout,
+        )

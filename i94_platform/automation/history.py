@@ -1,7 +1,7 @@
-"""The persistent Dagster instance of the embedded deployment: where runs, events and checks are remembered.
+"""The persistent Dagster instance of a deployment: where runs, events and checks are remembered.
 
-Here: making it, opening it, closing what killed processes left open, and keeping its SQLite files cheap to write.
-Not here: launching runs, and the instances of production, which their own `dagster.yaml` describes.
+Here: making the embedded one, opening any, closing what killed processes left open, and keeping SQLite files cheap to
+write. Not here: launching runs, and the instances of production, which their own `dagster.yaml` describes.
 """
 
 from __future__ import annotations
@@ -83,17 +83,23 @@ def prepare_home(home: Path) -> None:
 
 @contextmanager
 def instance(home: Path) -> Iterator[dg.DagsterInstance]:
-    """The instance in a folder, made on first use; runs that a killed process left are closed as failed."""
+    """The instance in a folder, made on first use.
+
+    Runs that a killed process left are closed as failed, unless the history is kept elsewhere: then they may be another
+    machine's, whose processes can't be seen from here, and Dagster's run monitoring closes them.
+    """
     _sync_less()
     with ExitStack() as held:
         # Dagster makes its files without regard to another process that does the same
         with LocalStore(home).lock("history", "Waiting for another process that is opening the history …"):
             prepare_home(home)
-            ref = InstanceRef.from_dir(str(home), overrides={**_OWN_OUTPUT, **_storage(home)})
+            embedded = _storage(home)
+            ref = InstanceRef.from_dir(str(home), overrides={**_OWN_OUTPUT, **embedded})
             opened = held.enter_context(dg.DagsterInstance.from_ref(ref))
             for path in (home / "history").glob("runs.db"):
                 held.enter_context(held_open(path))
-            _close_orphans(opened)
+            if embedded:
+                _close_orphans(opened)
         yield opened
 
 

@@ -34,13 +34,14 @@ def column(
     low: Any = None,
     high: Any = None,
     byte_encoding: str | None = None,
+    personal: bool = False,
 ) -> Column[Any]:
     """One column of a contract.
 
     `source` names where the value comes from; `unit` is empty for codes and text. `key` columns are never null and
     form the grain together. `references` is `table.column` of a dimension in the same schema. `allowed` is a closed
     domain, `low` and `high` an inclusive range; nulls are outside both rules. `byte_encoding` is Redshift's ENCODE,
-    chosen by type unless given.
+    chosen by type unless given. `personal` says that the value leads to one person: only analysts and loaders see it.
     """
     return Column(
         name,
@@ -56,6 +57,7 @@ def column(
             "low": low,
             "high": high,
             "encode": byte_encoding,
+            "personal": personal,
         },
     )
 
@@ -93,3 +95,8 @@ def column_names(contract: Table) -> list[str]:
 def text_limit(col: Column[Any]) -> int | None:
     """The most bytes of UTF-8 a text column holds, as Redshift counts them; None for other types."""
     return col.type.length if isinstance(col.type, String) else None
+
+
+def is_personal(contract: Table) -> bool:
+    """Whether a column leads to one person."""
+    return any(c.info["personal"] for c in contract.columns)

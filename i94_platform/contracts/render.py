@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BigInteger, Boolean, Column, Date, Double, Integer, String, Table
+from sqlalchemy import BigInteger, Boolean, CheckConstraint, Column, Date, Double, Integer, String, Table, func
 from sqlalchemy.schema import CreateSchema, CreateTable
 
 from i94_platform.contracts.model import key_columns, text_limit
@@ -82,13 +82,13 @@ def _is_tag(value: str) -> bool:
 
 
 @cache
-def ddl(contract: Table, dialect: str) -> str:
+def ddl(contract: Table, dialect: str, diststyle: str = "key") -> str:
     """`CREATE TABLE IF NOT EXISTS` in the dialect `duckdb` or `redshift`, without a closing semicolon.
 
-    Keys stay out of both: Redshift's planner trusts an unenforced key, and DuckDB's index would triple the load.
+    `diststyle` (`even`, `auto`) replaces a distribution by key, which is the fact's, on Redshift. Keys stay out of both: Redshift's planner trusts an unenforced key, and DuckDB's index would triple the load.
     Uniqueness is checked before a load instead.
     """
-    rendered = CreateTable(_physical(contract, dialect), if_not_exists=True).compile(dialect=_dialect(dialect))
+    rendered = CreateTable(_physical(contract, dialect, diststyle), if_not_exists=True).compile(dialect=_dialect(dialect))
     return str(rendered).strip()
 
 
@@ -110,7 +110,7 @@ def _dialect(name: str) -> Dialect:
     raise ValueError(f"{name!r} is not a dialect known here; valid are: {', '.join(DIALECTS)}")
 
 
-def _physical(contract: Table, dialect: str) -> Table:
+def _physical(contract: Table, dialect: str, diststyle: str) -> Table:
     """The contract without keys, with the dialect's own layout options."""
     from sqlalchemy import MetaData
 
@@ -118,14 +118,23 @@ def _physical(contract: Table, dialect: str) -> Table:
     if dialect == "redshift":
         distribution, sort = contract.info["distribution"], contract.info["sort"]
         by_key = distribution not in ("ALL", "EVEN", "AUTO")
-        options = {"redshift_diststyle": "KEY" if by_key else distribution}
+        if by_key and diststyle != "key":
+            by_key, distribution = False, diststyle.upper()
+        # AUTO is what Redshift does where nothing is said, and the dialect knows no word for it
+        options = {"redshift_diststyle": "KEY" if by_key else distribution} if distribution != "AUTO" else {}
         options |= {"redshift_distkey": distribution} if by_key else {}
         options |= {"redshift_sortkey": sort} if sort else {}
     columns = [
         Column(c.name, c.type, nullable=c.nullable, **_column_options(contract, c, dialect))
         for c in contract.columns
     ]
-    return Table(contract.name, MetaData(schema=contract.schema), *columns, **options)
+    limits = [_byte_limit(c) for c in columns if text_limit(c)] if dialect == "duckdb" else []
+    return Table(contract.name, MetaData(schema=contract.schema), *columns, *limits, **options)
+
+
+def _byte_limit(col: Column[Any]) -> CheckConstraint:
+    """DuckDB takes a text of any length; Redshift counts its bytes, and both must refuse the same rows."""
+    return CheckConstraint(func.strlen(col) <= text_limit(col))
 
 
 def _column_options(contract: Table, col: Column[Any], dialect: str) -> dict[str, Any]:

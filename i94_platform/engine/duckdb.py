@@ -31,9 +31,7 @@ class DuckDBEngine(Engine):
     @property
     def _connection(self) -> duckdb.DuckDBPyConnection:
         if self._opened is None:
-            self._opened = connect(":memory:", self._scratch, self._memory_limit)
-            # rows of a dataset have no order, and keeping one would serialize the write
-            self._opened.execute("SET preserve_insertion_order = false")
+            self._opened = connect(self._scratch, self._memory_limit)
         return self._opened
 
     def view_delivered(self, groups: Sequence[FileGroup]) -> None:
@@ -58,7 +56,7 @@ class DuckDBEngine(Engine):
             "FORMAT parquet, COMPRESSION snappy, PER_THREAD_OUTPUT, FILENAME_PATTERN 'part-{i}', OVERWRITE_OR_IGNORE"
         )
         with self._files.writing(folder) as local:
-            self._connection.execute(f"COPY ({_sql(query)}) TO {_text(str(local))} ({options})", dict(query.values))
+            self._connection.execute(f"COPY ({_sql(query)}) TO {quoted(str(local))} ({options})", dict(query.values))
 
     def table(self, query: Query) -> pa.Table:
         rows: pa.Table = self._connection.sql(_sql(query), params=dict(query.values)).to_arrow_table()
@@ -75,8 +73,11 @@ class DuckDBEngine(Engine):
         self._named[name] = kind
 
 
-def connect(database: str, scratch: Path, memory_limit: str, *, read_only: bool = False) -> duckdb.DuckDBPyConnection:
-    """A DuckDB connection with our limits: memory, a spill folder, nothing downloaded, no progress on the terminal."""
+def connect(scratch: Path, memory_limit: str) -> duckdb.DuckDBPyConnection:
+    """DuckDB in memory, with our limits: memory, a spill folder, nothing downloaded, rows in any order.
+
+    Rows of a dataset or table have no order, and keeping one would serialize every write.
+    """
     import duckdb
 
     scratch.mkdir(parents=True, exist_ok=True)
@@ -85,8 +86,9 @@ def connect(database: str, scratch: Path, memory_limit: str, *, read_only: bool 
         "temp_directory": str(scratch / "duckdb"),
         "autoinstall_known_extensions": "false",
         "autoload_known_extensions": "false",
+        "preserve_insertion_order": "false",
     }
-    return duckdb.connect(database, read_only=read_only, config=settings)
+    return duckdb.connect(":memory:", config=settings)
 
 
 def _select_delivered(group: FileGroup, local: Mapping[str, str]) -> str:
@@ -100,9 +102,10 @@ def _sql(query: Query) -> str:
     return translate(query.text, "duckdb")
 
 
-def _text(value: str) -> str:
+def quoted(value: str) -> str:
+    """A text as a literal, where no value can be bound: the names of files."""
     return "'" + value.replace("'", "''") + "'"
 
 
 def _list(values: Iterable[str]) -> str:
-    return "[" + ", ".join(_text(value) for value in values) + "]"
+    return "[" + ", ".join(quoted(value) for value in values) + "]"

@@ -124,9 +124,9 @@ class SparkEngine(Engine):
     def view_rows(self, name: str, rows: pa.Table) -> None:
         from pyspark.sql.pandas.types import from_arrow_schema
 
-        # Spark Connect takes no types from a table without rows
-        schema = None if rows.num_rows else from_arrow_schema(rows.schema)
-        self._name(name, self._session.createDataFrame(rows, schema))
+        # Connect takes the columns of an empty table from its rows
+        relation = self._session.createDataFrame(rows if rows.num_rows else [], from_arrow_schema(rows.schema))
+        self._name(name, relation)
 
     def define(self, name: str, query: Query) -> None:
         relation = self._run(query).cache()

@@ -17,6 +17,7 @@ from sqlalchemy import Table
 
 from i94_platform.contracts.render import arrow_schema
 from i94_platform.failures import PermanentFailure, TransientFailure
+from i94_platform.lake.footers import verified
 from i94_platform.lake.manifest import Entry, Manifest
 from i94_platform.lake.store import Store, Stored
 
@@ -191,24 +192,8 @@ class Lake:
             self.store.delete(file.path for file in list(self.store.list(folder)))
 
     def _verified(self, file: Stored, contract: Table) -> Entry:
-        import pyarrow.parquet as pq
-
-        expected = arrow_schema(contract)
         with self.store.open(file.path) as content:
-            footer = pq.ParquetFile(content)
-            found, rows = footer.schema_arrow, footer.metadata.num_rows
-        differences = [
-            f"column {i + 1} is {f.name} {f.type}, expected {e.name} {e.type}"
-            for i, (f, e) in enumerate(zip(found, expected, strict=False))
-            if (f.name, f.type) != (e.name, e.type)
-        ]
-        if len(found) != len(expected):
-            differences.append(f"{len(found)} columns, expected {len(expected)}")
-        if differences:
-            raise PermanentFailure(
-                f"{file.path} does not match the contract of {contract.name}: {'; '.join(differences)}."
-            )
-        return Entry(self.store.uri(file.path), file.size, rows)
+            return Entry(self.store.uri(file.path), file.size, verified(content, file.path, contract))
 
     def sweep(self, dataset: Dataset) -> list[str]:
         """Delete the run folders that the manifest does not name; the deleted paths. Call it while `writing`."""

@@ -6,6 +6,7 @@ Here: the interface, for addresses that are local. Not here: copies of objects (
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 
 class Files:
@@ -14,6 +15,10 @@ class Files:
     def local(self, urls: Iterable[str]) -> dict[str, str]:
         """The local path of each address, readable until `forget`."""
         return {url: url for url in urls}
+
+    def open(self, url: str) -> BinaryIO:
+        """A file for reading where it lies; FileNotFoundError where there is none."""
+        return Path(url).open("rb")
 
     @contextmanager
     def writing(self, folder: str) -> Iterator[Path]:

@@ -164,6 +164,11 @@ class S3Files(Files):
             self._copies |= {url: str(copy) for url, copy in copies.items()}
         return {url: self._copies.get(url, url) for url in asked}
 
+    def open(self, url: str) -> BinaryIO:
+        if not url.startswith(SCHEME):
+            return super().open(url)
+        return io.BufferedReader(_Object(self._client, *_parsed(url)), READ_BYTES)
+
     @contextmanager
     def writing(self, folder: str) -> Iterator[Path]:
         if not folder.startswith(SCHEME):

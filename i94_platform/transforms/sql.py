@@ -76,6 +76,8 @@ def _rewrite(node: exp.Expr, dialect: str) -> exp.Expr:
     import sqlglot
     from sqlglot import exp
 
+    if dialect == "redshift":
+        return _rewrite_for_redshift(node)
     if dialect != "duckdb":
         return node
     if isinstance(node, exp.TryCast) and (parts := _date_parts(node)):
@@ -92,6 +94,16 @@ def _rewrite(node: exp.Expr, dialect: str) -> exp.Expr:
             f"CASE WHEN ends_with({text}, ' ') THEN rtrim({text}, ' ') ELSE {text} END", read="duckdb"
         )
     return node
+
+
+def _rewrite_for_redshift(node: exp.Expr) -> exp.Expr:
+    from sqlglot import exp
+
+    # what is translated to it are rules, whose casts can't fail: TRY_CAST knows fewer types there
+    if isinstance(node, exp.TryCast):
+        return exp.Cast(this=node.this, to=node.args["to"])
+    # values are bound by the warehouse, from the markers that every dialect here has
+    return exp.Var(this=f":{node.name}") if isinstance(node, exp.Placeholder) else node
 
 
 def _date_parts(cast: exp.TryCast) -> tuple[exp.Expr, str] | None:

@@ -1,23 +1,25 @@
 """The interface to a warehouse, and the one way to load it.
 
-Here: create from contracts; replace a table or a month by what a manifest names, in one transaction that compares
-counts and writes the ledger before it commits; read-only queries. Not here: any database's own terms.
+Here: create from contracts; replace a table or a month by what a manifest names, whose files are compared with the
+contract first, in one transaction that compares counts and writes the ledger before it commits; read-only queries. Not
+here: any database's own terms.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 from sqlalchemy import Table
 
 from i94_platform.contracts import WAREHOUSE, load_ledger
 from i94_platform.contracts.render import create_schema, ddl
 from i94_platform.failures import PermanentFailure
+from i94_platform.lake.footers import verified
 from i94_platform.lake.manifest import Manifest
 from i94_platform.partitions import Month
 from i94_platform.transforms.rules import rules
@@ -26,6 +28,8 @@ from i94_platform.transforms.sql import translate
 if TYPE_CHECKING:
     import pyarrow as pa
 
+
+T = TypeVar("T")
 
 _TABLES = "SELECT table_name FROM information_schema.tables WHERE table_schema = :schema"
 
@@ -64,21 +68,32 @@ class Warehouse(ABC):
     """`duckdb` or `redshift`: how contracts are rendered and marts are translated."""
 
     @abstractmethod
-    def transaction(self, *, purpose: str, read_only: bool = False) -> AbstractContextManager[Transaction]:
-        """A transaction; `purpose` tells people who waits for what, where another process is writing.
+    def transaction(
+        self, *, purpose: str, read_only: bool = False, run_id: str = ""
+    ) -> AbstractContextManager[Transaction]:
+        """A transaction; `purpose` tells people who waits for what, and `run_id` for which run, where that can be seen.
 
         Raises:
             TransientFailure: the warehouse stayed busy or out of reach for longer than the timeout.
         """
 
+    @abstractmethod
+    def open(self, url: str) -> BinaryIO:
+        """A file that a manifest names; FileNotFoundError where there is none."""
+
     def statements(self) -> Iterator[str]:
         """The DDL that `create` runs, in order."""
-        yield create_schema(str(load_ledger.schema), self.dialect)
-        for contract in (*WAREHOUSE, load_ledger):
-            yield ddl(contract, self.dialect)
+        yield from table_statements(self.dialect)
+
+    def attempt(self, work: Callable[[], T]) -> T:
+        """Do something that opens transactions; a warehouse at the end of a line tries again what may pass."""
+        return work()
 
     def create(self) -> None:
         """Create the schema and every table that is not there yet; doing it again changes nothing."""
+        self.attempt(self._create)
+
+    def _create(self) -> None:
         with self.transaction(purpose="create the tables") as transaction:
             for statement in self.statements():
                 transaction.execute(statement)
@@ -86,15 +101,40 @@ class Warehouse(ABC):
     def replace(self, contract: Table, manifest: Manifest, run_id: str) -> int:
         """Make a table, or the manifest's month of it, hold exactly what the manifest names; the rows loaded.
 
-        One transaction: delete, copy, compare the count with the manifest, write the ledger, commit. Anything else
-        leaves what was there.
+        The files are compared with the contract. Then one transaction: delete, copy, compare the count with the
+        manifest, look for orphans, write the ledger, commit. Anything else leaves what was there.
 
         Raises:
-            PermanentFailure: the loaded rows differ in number from the manifest's, or refer to rows that are not there.
+            PermanentFailure: a file is gone or differs from the contract; the loaded rows differ in number from the
+                manifest's, break a rule of the table, or refer to rows that are not there.
         """
+        self._compare(contract, manifest)
+        rows = self.attempt(lambda: self._replace(contract, manifest, run_id))
+        self.settle(contract)
+        return rows
+
+    def settle(self, contract: Table) -> None:  # noqa: B027
+        """What is done for a table after its rows have changed, outside the transaction; nothing by default."""
+
+    def _compare(self, contract: Table, manifest: Manifest) -> None:
+        """A file with two columns swapped, or named twice, loads without an error: look before the load."""
+        if repeated := sorted({url for url in manifest.urls if manifest.urls.count(url) > 1}):
+            raise PermanentFailure(
+                f"{manifest.address} names {', '.join(repeated)} more than once; materialize it again."
+            )
+        for url in manifest.urls:
+            try:
+                with self.open(url) as content:
+                    verified(content, url, contract)
+            except FileNotFoundError as error:
+                raise PermanentFailure(
+                    f"{url}, which {manifest.address} names, is gone; materialize it again."
+                ) from error
+
+    def _replace(self, contract: Table, manifest: Manifest, run_id: str) -> int:
         month = Month.parse(manifest.partition) if manifest.partition else None
         what = f"{contract.schema}.{contract.name} {manifest.partition}".strip()
-        with self.transaction(purpose=f"load {what}") as transaction:
+        with self.transaction(purpose=f"load {what}", run_id=run_id) as transaction:
             if not _tables(transaction) >= _CONTRACTED:
                 for statement in self.statements():
                     transaction.execute(statement)
@@ -129,8 +169,20 @@ class Warehouse(ABC):
 
     def query(self, sql: str, values: Mapping[str, Any] | None = None) -> pa.Table:
         """The rows of a read-only query in the warehouse's SQL."""
-        with self.transaction(purpose="query", read_only=True) as transaction:
-            return transaction.execute(sql, values)
+
+        def read() -> pa.Table:
+            with self.transaction(purpose="query", read_only=True) as transaction:
+                return transaction.execute(sql, values)
+
+        return self.attempt(read)
+
+    @abstractmethod
+    def refuse_changes(self, sql: str) -> None:
+        """Look at a query that somebody typed.
+
+        Raises:
+            PermanentFailure: it is no single statement that only reads.
+        """
 
     @abstractmethod
     def exists(self) -> bool:
@@ -140,12 +192,23 @@ class Warehouse(ABC):
         """What every table and month holds now, by table and month; empty before the first load."""
         if not self.exists():
             return []
-        with self.transaction(purpose="read the ledger", read_only=True) as transaction:
-            # a first load that failed leaves a warehouse without tables
-            if load_ledger.name not in _tables(transaction):
-                return []
-            rows = transaction.execute(f"SELECT * FROM {load_ledger.fullname} ORDER BY table_name, partition_key")
-        return [Loaded(**row) for row in rows.to_pylist()]
+
+        def read() -> list[Loaded]:
+            with self.transaction(purpose="read the ledger", read_only=True) as transaction:
+                # a first load that failed leaves a warehouse without tables
+                if load_ledger.name not in _tables(transaction):
+                    return []
+                rows = transaction.execute(f"SELECT * FROM {load_ledger.fullname} ORDER BY table_name, partition_key")
+            return [Loaded(**row) for row in rows.to_pylist()]
+
+        return self.attempt(read)
+
+
+def table_statements(dialect: str, fact_diststyle: str = "key") -> Iterator[str]:
+    """The DDL of the schema and every table in it."""
+    yield create_schema(str(load_ledger.schema), dialect)
+    for contract in (*WAREHOUSE, load_ledger):
+        yield ddl(contract, dialect, fact_diststyle)
 
 
 _CONTRACTED = {table.name for table in (*WAREHOUSE, load_ledger)}

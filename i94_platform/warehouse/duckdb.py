@@ -11,13 +11,14 @@ import re
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from sqlalchemy import Table
 
 from i94_platform.contracts.model import column_names
-from i94_platform.engine.duckdb import connect
+from i94_platform.engine.duckdb import connect, quoted
 from i94_platform.failures import PermanentFailure, TransientFailure
 from i94_platform.lake.files import Files
 from i94_platform.lake.manifest import Manifest
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 logger = logging.getLogger(__name__)
+
+_IN_USE = re.compile("could not set lock|unique file handle conflict", re.IGNORECASE)
+"""What DuckDB says where another process, or another thread of this one, has the file."""
 
 
 class _Transaction(Transaction):
@@ -77,30 +81,51 @@ class DuckDBWarehouse(Warehouse):
     def exists(self) -> bool:
         return self.path.exists()
 
-    @contextmanager
-    def transaction(self, *, purpose: str, read_only: bool = False) -> Iterator[Transaction]:
-        connection = self._open(purpose, read_only)
+    def open(self, url: str) -> BinaryIO:
+        return self._files.open(url)
+
+    def refuse_changes(self, sql: str) -> None:
+        import duckdb
+
         try:
-            # rows of a table have no order, and keeping one would serialize the load
-            connection.execute("SET preserve_insertion_order = false")
+            # a database opened to be read would still let COPY write files
+            reads = [statement.type for statement in duckdb.extract_statements(sql)] == [duckdb.StatementType.SELECT]
+        except duckdb.Error as error:
+            raise PermanentFailure(f"The warehouse refused the query: {error}") from None
+        if not reads:
+            raise PermanentFailure("A query is one SELECT statement (or SHOW, DESCRIBE, SUMMARIZE); nothing was run.")
+
+    @contextmanager
+    def transaction(self, *, purpose: str, read_only: bool = False, run_id: str = "") -> Iterator[Transaction]:
+        connection = self._attached(purpose, read_only)
+        try:
+            connection.execute("USE warehouse")
             connection.execute("BEGIN TRANSACTION")
             yield _Transaction(connection, self._files)
             connection.execute("COMMIT")
         finally:
             connection.close()  # rolls back what is not committed
+            self._instance.execute("DETACH warehouse")
 
-    def _open(self, purpose: str, read_only: bool) -> duckdb.DuckDBPyConnection:
+    @cached_property
+    def _instance(self) -> duckdb.DuckDBPyConnection:
+        """What the file is attached to while it is used: attaching takes a tenth of what opening it anew does."""
+        return connect(self._scratch, self._memory_limit)
+
+    def _attached(self, purpose: str, read_only: bool) -> duckdb.DuckDBPyConnection:
         import duckdb
 
         if read_only and not self.exists():
             raise PermanentFailure(f"There is no warehouse at {self.path}; run 'i94 run' or 'i94 create-tables' first.")
         self.path.parent.mkdir(parents=True, exist_ok=True)
+        options = " (READ_ONLY)" if read_only else ""
         deadline, told = time.monotonic() + self._lock_timeout, False
         while True:
             try:
-                return connect(str(self.path), self._scratch, self._memory_limit, read_only=read_only)
-            except duckdb.IOException as error:
-                if "could not set lock" not in str(error).lower():
+                self._instance.execute(f"ATTACH {quoted(str(self.path))} AS warehouse{options}")
+                return self._instance.cursor()
+            except duckdb.Error as error:
+                if not _IN_USE.search(str(error)):
                     raise
                 if time.monotonic() > deadline:
                     raise TransientFailure(

@@ -18,7 +18,7 @@ from sqlalchemy import BigInteger, Boolean, Column, Date, Double, Integer, MetaD
 from sqlglot import exp
 
 from i94_platform import contracts
-from i94_platform.contracts import ALL, WAREHOUSE, delivered_immigration, immigration, load_ledger
+from i94_platform.contracts import ALL, WAREHOUSE, country, delivered_immigration, immigration, load_ledger
 from i94_platform.contracts.model import (
     column,
     column_names,
@@ -61,7 +61,7 @@ def every_type() -> Table:
         column("fraction", Double(), "A fraction.", source="the test"),
         column("day", Date(), "A day.", source="the test"),
         column("flag", Boolean(), "True or false.", source="the test"),
-        column("text", String(12), "A text.", source="the test"),
+        column("text", String(14), "A text.", source="the test"),
         column("order", String(), "A text without limit under a reserved word.", source="the test"),
         grain="one row per whole number",
     )
@@ -94,6 +94,8 @@ def test_a_row_of_every_type_comes_back_from_the_embedded_database_as_it_was(tmp
         back = connection.sql("SELECT * FROM test.every_type").to_arrow_table()
         with pytest.raises(duckdb.ConstraintException, match="whole"):
             connection.execute('INSERT INTO test.every_type ("long") VALUES (1)')
+        with pytest.raises(duckdb.ConstraintException, match="text"):  # 15 bytes in 14 letters, as Redshift counts
+            connection.execute("INSERT INTO test.every_type (whole, text) VALUES (1, 'Côtes D''Ivoire')")
     assert back.schema.equals(arrow_schema(contract))
     assert sorted(back.to_pylist(), key=str) == sorted(rows.to_pylist(), key=str)
 
@@ -259,6 +261,16 @@ def test_an_encoding_of_its_own_wins_over_the_one_of_the_type() -> None:
     assert "a INTEGER ENCODE raw" in text
     assert "b INTEGER ENCODE zstd" in text
     assert "DISTSTYLE EVEN" in text
+
+
+@pytest.mark.parametrize(
+    ("diststyle", "said"), [("key", "DISTSTYLE KEY DISTKEY (i94mon)"), ("even", "DISTSTYLE EVEN"), ("auto", "")]
+)
+def test_a_distribution_by_key_can_be_replaced_and_every_other_stays(diststyle: str, said: str) -> None:
+    attributes = ddl(immigration, "redshift", diststyle)
+    assert attributes.rpartition("\n) ")[2].startswith(f"{said} SORTKEY (i94yr, i94mon, arrdate)".strip())
+    assert "DISTSTYLE ALL" in ddl(country, "redshift", diststyle)
+    assert ddl(immigration, "duckdb", diststyle) == ddl(immigration, "duckdb")
 
 
 def test_an_unknown_dialect_is_refused_and_the_known_ones_are_named() -> None:

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from sqlalchemy import Table
 
 from i94_platform.automation import runs
-from i94_platform.build import build_definitions, resources
+from i94_platform.build import Platform
 from i94_platform.contracts import WAREHOUSE
 from i94_platform.lake.datasets import Dataset, Lake
 from i94_platform.lake.manifest import Manifest
@@ -82,29 +82,29 @@ class Deployment:
         return runs.run_job(runs.month_job(self.definitions), self.history, month=Month.parse(key))
 
     @cached_property
+    def platform(self) -> Platform:
+        """The deployment as the command line sees it."""
+        return Platform(self.settings, self.overrides)
+
+    @property
     def definitions(self) -> dg.Definitions:
         """The graph over this deployment."""
-        return build_definitions(self.settings, self.overrides)
-
-    @cached_property
-    def _built(self) -> dict[str, Any]:
-        context = dg.build_init_resource_context()
-        return {name: made.create_resource(context) for name, made in resources(self.settings).items()}
+        return self.platform.definitions
 
     @property
     def landing(self) -> Store:
         """Where deliveries land."""
-        return self._built["raw"]  # type: ignore[no-any-return]
+        return self.platform.raw
 
     @property
     def lake(self) -> Lake:
         """The lake."""
-        return self._built["lake"]  # type: ignore[no-any-return]
+        return self.platform.lake
 
     @property
     def warehouse(self) -> Warehouse:
         """The warehouse."""
-        return self._built["warehouse"]  # type: ignore[no-any-return]
+        return self.platform.warehouse
 
     def manifest(self, dataset: str, month: str = "") -> Manifest:
         """What is committed of a dataset."""

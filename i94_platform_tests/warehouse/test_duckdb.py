@@ -5,14 +5,19 @@ A path that merely contained the word lock was once taken for a held lock, and w
 
 from __future__ import annotations
 
+import logging
 import time
 import warnings
+from functools import partial
 from pathlib import Path
 
 import duckdb
 import pytest
 
+from i94_platform.failures import TransientFailure
 from i94_platform.warehouse.duckdb import DuckDBWarehouse
+from i94_platform_tests.processes import running, wait_for
+from i94_platform_tests.warehouse.conftest import hold, reach_duckdb
 
 
 def test_a_file_that_is_no_database_fails_at_once_also_below_a_folder_called_lock(tmp_path: Path) -> None:
@@ -51,3 +56,19 @@ def test_nothing_is_left_beside_the_file_between_transactions(tmp_path: Path) ->
     warehouse = DuckDBWarehouse(tmp_path / "w" / "w.duckdb", tmp_path / "scratch")
     warehouse.create()
     assert [path.name for path in (tmp_path / "w").iterdir()] == ["w.duckdb"], "a log of writes waits to be replayed"
+
+
+def test_a_reader_gives_up_after_the_timeout_with_a_failure_worth_a_retry(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A file that is written can't be read; on Redshift readers go on."""
+    reach = partial(reach_duckdb, tmp_path)
+    reach().create()
+    with running(hold, reach, tmp_path / "held", False):
+        wait_for((tmp_path / "held").exists, "the writer")
+        told = r"Another process has held .*, waited to query; let it finish or stop it"
+        with caplog.at_level(logging.WARNING), pytest.raises(TransientFailure, match=told):
+            reach().query("SELECT 1")
+    assert len(caplog.messages) == 1
+    assert "to query" in caplog.messages[0]
+    assert reach().query("SELECT count(*) AS n FROM i94.i94mode").to_pylist() == [{"n": 0}], "free once it is gone"

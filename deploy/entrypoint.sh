@@ -1,0 +1,10 @@
+#!/bin/sh
+# Runs a command with the secrets in its environment: each file of /run/secrets that is named like one of the platform's
+# variables, such as I94_HISTORY_PASSWORD. They stand in no image and in no container's configuration.
+set -eu
+for file in "${SECRETS:-/run/secrets}"/I94_*; do
+    [ -f "$file" ] || continue
+    value=$(cat "$file")
+    export "$(basename "$file")=$value"
+done
+exec "$@"

@@ -1,0 +1,92 @@
+"""psycopg2 in the platform's terms: named markers, rows as Arrow, and which of its errors may pass by themselves.
+
+Here: pure functions over statements, cursors and errors. Not here: connections, and what is run over them.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import psycopg2
+    import pyarrow as pa
+    from psycopg2.extensions import cursor as Cursor
+
+# text and comments are passed over, so that what looks like a marker in them is none
+_MARKER = re.compile(r"'(?:[^']|'')*'|\"[^\"]*\"|--[^\n]*|/\*.*?\*/|::|(?<!\w):(?P<name>[A-Za-z_]\w*)|%", re.DOTALL)
+
+_PASSING_CODES = {"40001", "40P01", "53300", "57P01", "57P02", "57P03"}
+"""Serialization, deadlock, too many connections, a restart."""
+_PASSING_TEXT = re.compile(
+    r"^\s*(error:\s*)?1023\b|serializable isolation violation|conflict with concurrent transaction"
+    r"|connection refused|connection (already )?closed|closed the connection|connection (has been )?(closed|reset)"
+    r"|connection timed out|timeout expired|no route to host|network is unreachable|temporary failure in name"
+    r"|could not receive data|could not send data|eof detected|starting up|shutting down|terminating connection"
+    r"|too many (clients|connections)|connection limit|SlowDown|reduce your request rate",
+    re.IGNORECASE,
+)
+
+
+def markers(sql: str) -> str:
+    """Named markers (`:name`) as psycopg2 writes them (`%(name)s`), for a statement that values are bound to."""
+
+    def rewritten(match: re.Match[str]) -> str:
+        return f"%({match['name']})s" if match["name"] else match[0].replace("%", "%%")
+
+    return _MARKER.sub(rewritten, sql)
+
+
+def rows(cursor: Cursor) -> pa.Table:
+    """What a statement has returned, in the types of its columns; no columns where it returns nothing."""
+    import pyarrow as pa
+
+    if cursor.description is None:
+        return pa.table({})
+    found = cursor.fetchall()
+    columns: list[Any] = [
+        pa.array([row[i] for row in found], type=arrow_type(column)) for i, column in enumerate(cursor.description)
+    ]
+    return pa.Table.from_arrays(columns, names=[column.name for column in cursor.description])
+
+
+def arrow_type(column: Any) -> Any:
+    """The Arrow type of a result's column; None for a type that the values themselves tell."""
+    import pyarrow as pa
+
+    if column.type_code == 1700:  # numeric; a sum's has no precision of its own
+        bounded = column.precision is not None and 0 < column.precision <= 38
+        return pa.decimal128(column.precision, column.scale or 0) if bounded else None
+    return {
+        16: pa.bool_(),
+        20: pa.int64(),
+        21: pa.int16(),
+        23: pa.int32(),
+        700: pa.float32(),
+        701: pa.float64(),
+        19: pa.string(),
+        25: pa.string(),
+        1042: pa.string(),
+        1043: pa.string(),
+        1082: pa.date32(),
+        1114: pa.timestamp("us"),
+        1184: pa.timestamp("us", "UTC"),
+    }.get(column.type_code)
+
+
+def may_pass(error: psycopg2.Error) -> bool:
+    """Whether the same transaction may succeed later: a conflict with another, or a server that went away."""
+    import psycopg2
+
+    code = error.pgcode or ""
+    if code in _PASSING_CODES or code.startswith("08"):
+        return True
+    # an error about data may quote any text
+    lost = isinstance(error, psycopg2.OperationalError | psycopg2.InternalError | psycopg2.InterfaceError)
+    return lost and any(_PASSING_TEXT.search(line) for line in str(error).splitlines() or [""])
+
+
+def sentence(error: psycopg2.Error) -> str:
+    """What the server or client says, in one line and without the statement."""
+    told = [error.diag.message_primary, error.diag.message_detail] if error.pgcode else [str(error)]
+    return "; ".join(" ".join(part.split()).rstrip(".") for part in told if part) or type(error).__name__

@@ -1,0 +1,161 @@
+"""A PostgreSQL server for tests: in a folder of its own, reached by its socket there, gone when the tests end.
+
+Here: finding the programs, starting and stopping. It refuses to run as root, so that root's tests start it as another
+user. Nothing is synced to disk: this server need not survive a crash. Not here: what it is made to look like.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+START_SECONDS, STOP_SECONDS = 30.0, 10.0
+
+_OPTIONS = {
+    "listen_addresses": "",
+    "fsync": "off",
+    "full_page_writes": "off",
+    "synchronous_commit": "off",
+    "shared_buffers": "64MB",
+    "max_connections": "60",
+    "autovacuum": "off",
+    "log_statement": "all",
+    "log_min_messages": "warning",
+    "log_line_prefix": "%p %d ",
+    "timezone": "UTC",
+}
+
+ACCESS = "local all postgres trust\nlocal all awsuser trust\nlocal all all scram-sha-256\n"
+"""Who needs a password: everyone but the two administrators."""
+
+
+@dataclass(frozen=True)
+class Postgres:
+    """A running server; its user `postgres` may do everything and needs no password."""
+
+    folder: Path
+
+    @property
+    def socket(self) -> str:
+        """The path of its Unix socket."""
+        return str(self.folder / ".s.PGSQL.5432")
+
+    @property
+    def log(self) -> str:
+        """Everything it has logged so far: each statement, and what went wrong."""
+        return (self.folder / "log").read_text("utf-8", "replace")
+
+    def connect(self, database: str = "postgres", user: str = "postgres") -> Any:
+        """A connection in autocommit."""
+        import psycopg2
+
+        connection = psycopg2.connect(host=str(self.folder), dbname=database, user=user)
+        connection.autocommit = True
+        return connection
+
+    def execute(self, *statements: str, database: str = "postgres") -> None:
+        """Run statements, each in a transaction of its own."""
+        with contextlib.closing(self.connect(database)) as connection:
+            for statement in statements:
+                connection.cursor().execute(statement)
+
+
+@cache
+def programs() -> Path | None:
+    """The folder of `initdb` and `postgres`; None where there is no server."""
+    folders = [*Path("/usr/lib/postgresql").glob("*/bin"), *Path("/opt/homebrew/opt").glob("postgresql@*/bin")]
+    folders.sort(reverse=True)
+    if on_path := shutil.which("initdb"):
+        folders.insert(0, Path(on_path).parent)
+    if config := shutil.which("pg_config"):
+        told = subprocess.run([config, "--bindir"], capture_output=True, text=True, check=True).stdout
+        folders.insert(0, Path(told.strip()))
+    for folder in folders:
+        if (folder / "initdb").exists() and (folder / "postgres").exists():
+            return folder
+    return None
+
+
+def lacking() -> str | None:
+    """What this machine lacks to run PostgreSQL, as a sentence; None where it lacks nothing."""
+    if programs() is None:
+        return "there is no PostgreSQL server (Debian: apt-get install postgresql), or run tools/postgres.sh"
+    return None
+
+
+@contextlib.contextmanager
+def postgres() -> Iterator[Postgres]:
+    """A server that runs as long as the context."""
+    folder = Path(tempfile.mkdtemp(prefix="i94-pg-", dir="/tmp"))  # a socket's path has at most 107 bytes
+    try:
+        account = _account()
+        if account:
+            os.chown(folder, account["user"], account["group"])
+        _initialize(folder, account)
+        options = [word for name, value in _OPTIONS.items() for word in ("-c", f"{name}={value}")]
+        command = [str(_program("postgres")), "-D", str(folder / "data"), "-k", str(folder), "-p", "5432", *options]
+        with (folder / "log").open("wb") as log:
+            server = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log, **account)
+        try:
+            yield _ready(Postgres(folder), server)
+        finally:
+            _stop(server)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _program(name: str) -> Path:
+    folder = programs()
+    assert folder is not None, lacking()
+    return folder / name
+
+
+def _account() -> dict[str, Any]:
+    """Another user than root, as arguments of a process; nothing where we are not root."""
+    if os.geteuid() != 0:
+        return {}
+    names = {entry.pw_name: entry for entry in pwd.getpwall()}
+    entry = names.get("postgres") or names["nobody"]
+    return {"user": entry.pw_uid, "group": entry.pw_gid, "extra_groups": []}
+
+
+def _initialize(folder: Path, account: dict[str, Any]) -> None:
+    command = [str(_program("initdb")), "-D", str(folder / "data"), "-U", "postgres", "-A", "trust", "-N", "-E", "UTF8"]
+    done = subprocess.run([*command, "--locale=C"], cwd=folder, capture_output=True, text=True, check=False, **account)
+    assert done.returncode == 0, done.stderr
+    (folder / "data" / "pg_hba.conf").write_text(ACCESS)
+
+
+def _ready(server: Postgres, process: subprocess.Popen[bytes]) -> Postgres:
+    import psycopg2
+
+    deadline = time.monotonic() + START_SECONDS
+    while True:
+        try:
+            server.connect().close()
+        except psycopg2.OperationalError as error:
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise AssertionError(f"PostgreSQL did not start: {error}\n{server.log[-4000:]}") from None
+            time.sleep(0.02)
+        else:
+            return server
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    """End it at once: nothing that it holds is needed again."""
+    for sign in (signal.SIGQUIT, signal.SIGKILL):
+        process.send_signal(sign)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(STOP_SECONDS)
+            return

@@ -1,0 +1,162 @@
+"""COPY from Parquet by manifest, as strict as Redshift is: what it refuses, and the rows as PostgreSQL takes them.
+
+Here: reading the statement, the manifest and the objects. Columns are matched by position, counts and types exactly,
+texts are measured in bytes, and a file that the manifest names twice is loaded twice. Not here: the connection.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from i94_platform_tests.emulators.redshift_sql import Masked, Refused
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+ReadObject = Callable[[str], "bytes | None"]
+"""Reads an object by its address; None where there is none."""
+
+# PostgreSQL's name of a type → Arrow's names of the Parquet types that Redshift loads into it
+TYPES: dict[str, set[str]] = {
+    "int2": {"int16"},
+    "int4": {"int32"},
+    "int8": {"int64"},
+    "float4": {"float"},
+    "float8": {"double"},
+    "bool": {"bool"},
+    "date": {"date32[day]"},
+    "varchar": {"string", "large_string"},
+    "bpchar": {"string", "large_string"},
+}
+OPTIONS = (
+    r"IAM_ROLE (?:DEFAULT\b|\x01\d+\x02)",
+    r"FORMAT (?:AS )?PARQUET\b",
+    r"MANIFEST\b",
+    r"FILLRECORD\b",
+    r"ACCEPTINVCHARS(?: AS)?(?: \x01\d+\x02)?",
+    r"STATUPDATE(?: ON\b| OFF\b)?",
+    r"EXPLICIT_IDS\b",
+    r"SERIALIZETOJSON\b",
+)
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the target: its type, its length in bytes where it has one, and whether it may be null."""
+
+    name: str
+    type: str
+    length: int | None
+    required: bool
+
+
+class LoadError(Refused):
+    """A refusal that has a line in SYS_LOAD_ERROR_DETAIL."""
+
+    def __init__(self, file: str, column: str, message: str) -> None:
+        super().__init__(f"Load into table failed. Check 'sys_load_error_detail' system table: {message}", code="XX000")
+        self.file, self.column, self.told = file, column, message
+
+
+@dataclass(frozen=True)
+class Copy:
+    """A COPY statement that Redshift takes."""
+
+    table: str
+    manifest: str
+
+    def rows(self, columns: Sequence[Column], read: ReadObject) -> Iterator[tuple[int, bytes]]:
+        """Each file's number of rows, and the rows as CSV.
+
+        Raises:
+            Refused: something differs from the target.
+        """
+        for url in self._files(read):
+            yield _as_csv(url, read(url) or b"", columns)
+
+    def _files(self, read: ReadObject) -> Iterator[str]:
+        manifest = read(self.manifest)
+        if manifest is None:
+            raise Refused(f"The specified S3 key does not exist: {self.manifest}", code="XX000")
+        entries: list[dict[str, Any]] = json.loads(manifest)["entries"]
+        if not entries:
+            raise Refused(f"The manifest {self.manifest} names no file", code="XX000")
+        for entry in entries:
+            url, length = entry["url"], entry.get("meta", {}).get("content_length")
+            if length is None:
+                raise Refused(f"The manifest lacks content_length, which columnar files need: {url}", code="XX000")
+            content = read(url)
+            if content is None and not entry.get("mandatory", False):
+                continue
+            if content is None:
+                raise LoadError(url, "", f"The mandatory file {url} does not exist")
+            if len(content) != length:
+                raise LoadError(url, "", f"The file {url} has {len(content)} bytes, the manifest says {length}")
+            yield url
+
+
+def parse(sql: str) -> Copy:
+    """Read a COPY statement.
+
+    Raises:
+        Refused: Redshift does not take it, or not for Parquet.
+    """
+    masked = Masked(sql)
+    match = re.match(r"COPY (?P<table>\S+) FROM (?P<address>\x01\d+\x02) (?P<rest>.*)$", masked.text, re.IGNORECASE)
+    if not match:
+        raise Refused('syntax error at or near "COPY"', code="42601")
+    rest, found = match["rest"], []
+    while rest:
+        option = next((m for o in OPTIONS if (m := re.match(o, rest, re.IGNORECASE))), None)
+        if option is None:
+            raise Refused(f"{rest.split()[0].upper()} is not supported for PARQUET based COPY")
+        found.append(option[0].upper())
+        rest = rest[option.end() :].strip()
+    if not any(option.startswith("IAM_ROLE") for option in found):
+        raise Refused("COPY needs credentials: IAM_ROLE", code="42601")
+    if not any(option.endswith("PARQUET") for option in found) or "MANIFEST" not in found:
+        raise Refused("the emulator copies Parquet by manifest only")
+    address = masked.unmask(match["address"])[1:-1].replace("''", "'")
+    if not address.startswith("s3://"):
+        raise Refused(f"invalid COPY source {address}", code="22023")
+    return Copy(masked.unmask(match["table"]), address)
+
+
+def _as_csv(url: str, content: bytes, columns: Sequence[Column]) -> tuple[int, bytes]:
+    import pyarrow as pa
+    import pyarrow.csv as pc
+    import pyarrow.parquet as pq
+
+    rows = pq.read_table(io.BytesIO(content), partitioning=None)
+    if rows.num_columns != len(columns):
+        raise LoadError(url, "", f"Unmatched number of columns: table {len(columns)}, file {rows.num_columns}")
+    for column, values in zip(columns, rows.columns, strict=True):
+        _refuse_values(url, column, values)
+    target = io.BytesIO()
+    # numbered, since two columns of a file may have one name
+    numbered = pa.Table.from_arrays(rows.columns, names=[str(i) for i in range(rows.num_columns)])
+    pc.write_csv(numbered, target, pc.WriteOptions(include_header=False))
+    return rows.num_rows, target.getvalue()
+
+
+def _refuse_values(url: str, column: Column, values: pa.ChunkedArray) -> None:
+    import pyarrow.compute as pc
+
+    if str(values.type) not in TYPES.get(column.type, set()):
+        raise LoadError(
+            url, column.name, f"column {column.name}: the file's type {values.type} is incompatible with {column.type}"
+        )
+    if column.required and values.null_count:
+        raise LoadError(url, column.name, f"Missing data for not-null field {column.name}")
+    if column.length is not None:
+        longest = pc.max(pc.binary_length(values)).as_py() or 0
+        if longest > column.length:
+            raise LoadError(
+                url, column.name, f"The length of the data column {column.name} is longer than the length defined "
+                f"in the table. Table: {column.length}, Data: {longest}",
+            )  # fmt: skip

@@ -1,0 +1,169 @@
+"""Redshift's statements as PostgreSQL can run them, and a refusal for those that Redshift refuses.
+
+Here: text to text, one statement at a time. Layout (DISTKEY, SORTKEY, ENCODE) is checked, cut out and handed back; keys
+are cut out, since Redshift does not enforce them. Not here: COPY (`redshift_copy`), and the connection (`redshift`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+NOTHING = "DO 'BEGIN END'"
+
+ENCODINGS = {
+    "az64", "bytedict", "delta", "delta32k", "lzo", "mostly8", "mostly16", "mostly32", "raw", "runlength", "text255",
+    "text32k", "zstd", "auto",
+}  # fmt: skip
+SYSTEM_PERMISSIONS = "ANALYZE|VACUUM|TRUNCATE TABLE|CANCEL|CREATE USER|CREATE ROLE|CREATE SCHEMA|IGNORE RLS|EXPLAIN RLS"
+
+REFUSED: tuple[tuple[str, str], ...] = (
+    (r"\bON CONFLICT\b", 'syntax error at or near "ON"'),
+    (r"\bRETURNING\b", 'syntax error at or near "RETURNING"'),
+    (r"^(SAVEPOINT|RELEASE|ROLLBACK( WORK| TRANSACTION)? TO)\b", "SQL command is not supported: savepoints"),
+    (r"^CREATE( UNIQUE)? INDEX\b", "SQL command is not supported: CREATE INDEX"),
+    (r"^CREATE (TRIGGER|SEQUENCE|TYPE|DOMAIN|EXTENSION|RULE)\b", "SQL command is not supported"),
+    (r"\b(BIG|SMALL)?SERIAL\b", "type serial is not supported"),
+    (r"\bFOR (UPDATE|SHARE)\b", "SELECT FOR UPDATE is not supported"),
+    (r"\bDISTINCT ON\b", "SELECT DISTINCT ON is not supported"),
+    (r"\bLATERAL\b", 'syntax error at or near "LATERAL"'),
+    (r"^(LISTEN|NOTIFY|REINDEX|CLUSTER)\b", "SQL command is not supported"),
+    (r"^LOCK\b.*\b(MODE|NOWAIT)\b", "syntax error: LOCK takes names only"),
+    (r"^CREATE (ROLE|USER) IF NOT EXISTS\b", 'syntax error at or near "NOT"'),
+    (r"^DO\b", 'syntax error at or near "DO"'),
+    (r"\bpg_advisory", "function pg_advisory_lock does not exist"),
+    (r"^COPY\b.*\b(FROM STDIN|TO STDOUT)\b", "COPY reads from Amazon S3 and the like only"),
+    (r"^(UNLOAD|ALTER TABLE \S+ APPEND)\b", "the emulator does not know this statement"),
+)
+
+
+class Refused(Exception):
+    """What Redshift answers to a statement that it does not take."""
+
+    def __init__(self, message: str, detail: str = "", code: str = "0A000") -> None:
+        super().__init__(message)
+        self.message, self.detail, self.code = message, detail, code
+
+
+@dataclass
+class Layout:
+    """How a table was asked to be laid out."""
+
+    diststyle: str = "AUTO"
+    distkey: str = ""
+    sortkey: tuple[str, ...] = ()
+    encodings: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass
+class Interpreted:
+    """What PostgreSQL is to run, and what was cut out of it."""
+
+    sql: str
+    table: str = ""
+    layout: Layout | None = None
+
+
+class Masked:
+    """A statement whose texts, quoted names and comments are out of the way of patterns."""
+
+    def __init__(self, sql: str) -> None:
+        self._kept: list[str] = []
+        pattern = r"--[^\n]*|/\*.*?\*/|E?'(?:[^'\\]|''|\\.)*'|\"(?:[^\"]|\"\")*\""
+        text = re.sub(pattern, self._mask, sql, flags=re.DOTALL)
+        self.text = " ".join(text.split()).rstrip("; ")
+
+    def _mask(self, match: re.Match[str]) -> str:
+        if match[0].startswith(("--", "/*")):
+            return " "
+        self._kept.append(match[0])
+        return f"\x01{len(self._kept) - 1}\x02"
+
+    def unmask(self, text: str) -> str:
+        """A part of the statement with its texts and names back in place."""
+        return re.sub(r"\x01(\d+)\x02", lambda match: self._kept[int(match[1])], text)
+
+
+def interpret(sql: str) -> Interpreted:
+    """The statement for PostgreSQL.
+
+    Raises:
+        Refused: Redshift does not take it.
+    """
+    masked = Masked(sql)
+    if ";" in masked.text:
+        raise Refused("the emulator takes one statement at a time")
+    for pattern, message in REFUSED:
+        if re.search(pattern, masked.text, re.IGNORECASE):
+            raise Refused(message, code="42601" if "syntax" in message else "0A000")
+    if match := re.match(r"CREATE (?:TEMP(?:ORARY)? )?TABLE (?:IF NOT EXISTS )?([^\s(]+)", masked.text, re.IGNORECASE):
+        text, layout = _without_layout(masked.text, masked)
+        return Interpreted(masked.unmask(text), masked.unmask(match[1]).replace('"', ""), layout)
+    text = masked.text
+    for pattern, replacement in REWRITES:
+        text = re.sub(pattern, replacement, text, flags=re.IGNORECASE)
+    return Interpreted(masked.unmask(text))
+
+
+def _attach(match: re.Match[str]) -> str:
+    """Redshift makes a policy once and attaches it to tables; PostgreSQL makes one for each table."""
+    return f"SELECT redshift_attach('{match['policy']}', '{match['table']}', '{match['role']}')"
+
+
+REWRITES: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
+    (rf"^(GRANT|REVOKE) ({SYSTEM_PERMISSIONS}) (TO|FROM) ROLE \S+$", NOTHING),
+    (r"^(GRANT|REVOKE) ROLE (\S+) (TO|FROM) (ROLE )?", r"\1 \2 \3 "),
+    (r"\b(TO|FROM) ROLE (?=\S)", r"\1 "),
+    (r"\bFOR USER\b", "FOR ROLE"),
+    (r"\bPASSWORD DISABLE\b", "PASSWORD NULL"),
+    (r"^(SET|RESET|SHOW) query_group\b", r"\1 redshift.query_group"),
+    (r" WITH NO SCHEMA BINDING$", ""),
+    (
+        r"^CREATE RLS POLICY (\w+)( WITH \(.*?\))?( AS \w+)? USING \((.*)\)$",
+        r"SELECT redshift_policy('\1', $policy$\4$policy$)",
+    ),
+    (r"^ATTACH RLS POLICY (?P<policy>\w+) ON (TABLE )?(?P<table>\S+) TO (ROLE )?(?P<role>\w+)$", _attach),
+    (r"^ALTER TABLE (\S+) ROW LEVEL SECURITY ON\b.*$", r"ALTER TABLE \1 ENABLE ROW LEVEL SECURITY"),
+    (r"^ALTER TABLE (\S+) ROW LEVEL SECURITY OFF$", r"ALTER TABLE \1 DISABLE ROW LEVEL SECURITY"),
+)
+
+
+def _without_layout(text: str, masked: Masked) -> tuple[str, Layout]:
+    layout = Layout()
+    for column, type_, encoding in re.findall(
+        r"[(,] ?([^\s(,]+) ((?:DOUBLE PRECISION|\w+)(?: ?\([\d, ]+\))?)[^,]*? ENCODE (\w+)", text, re.IGNORECASE
+    ):
+        _refuse_encoding(column, type_.lower(), encoding.lower())
+        layout.encodings[masked.unmask(column).strip('"')] = encoding.lower()
+    text = re.sub(r" ENCODE \w+", "", text, flags=re.IGNORECASE)
+    if match := re.search(r" (?:COMPOUND |INTERLEAVED )?SORTKEY ?(?:AUTO\b|\(([^)]*)\))", text, re.IGNORECASE):
+        layout.sortkey = tuple(masked.unmask(name).strip(' "') for name in (match[1] or "").split(",") if name)
+        text = text.replace(match[0], "")
+    if match := re.search(r" DISTKEY ?\(([^)]*)\)", text, re.IGNORECASE):
+        layout.diststyle, layout.distkey = "KEY", masked.unmask(match[1]).strip(' "')
+        text = text.replace(match[0], "")
+    if match := re.search(r" DISTSTYLE (\w+)", text, re.IGNORECASE):
+        style = match[1].upper()
+        if style not in ("ALL", "EVEN", "KEY", "AUTO") or (style == "KEY") != bool(layout.distkey):
+            raise Refused(f"DISTSTYLE {style} does not go with DISTKEY ({layout.distkey})", code="42601")
+        layout.diststyle = style
+        text = text.replace(match[0], "")
+    text = re.sub(r", (?:CONSTRAINT \S+ )?(?:PRIMARY KEY|UNIQUE|FOREIGN KEY) ?\([^)]*\)", "", text, flags=re.IGNORECASE)
+    text = re.sub(r" (?:PRIMARY KEY|UNIQUE)\b|\bREFERENCES \S+( ?\([^)]*\))?", "", text, flags=re.IGNORECASE)
+    _refuse_unknown_columns(text, masked, (layout.distkey, *layout.sortkey))
+    return text, layout
+
+
+def _refuse_encoding(column: str, type_: str, encoding: str) -> None:
+    if encoding not in ENCODINGS:
+        raise Refused(f'invalid encoding type "{encoding}" specified for column "{column}"', code="42P17")
+    if encoding == "az64" and type_.startswith(("varchar", "char", "bool", "double", "real", "super")):
+        raise Refused(f'invalid encoding type specified for column "{column}"', code="42P17")
+
+
+def _refuse_unknown_columns(text: str, masked: Masked, names: Iterable[str]) -> None:
+    columns = masked.unmask(text).lower()
+    for name in filter(None, names):
+        if not re.search(rf"[(,]\s*\"?{re.escape(name.lower())}\"?\s", columns):
+            raise Refused(f'column "{name}" named in key does not exist', code="42703")

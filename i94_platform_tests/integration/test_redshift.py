@@ -1,0 +1,146 @@
+"""Pins the whole graph on Redshift over S3: the same rows in every table as on the laptop, and the command line on it.
+
+The warehouse is the emulator, the engine the embedded one: what is new here are the lake and the warehouse.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Table
+
+from i94_platform.contracts import WAREHOUSE, immigration
+from i94_platform.contracts.model import column_names, key_columns
+from i94_platform.failures import PermanentFailure
+from i94_platform.lake.datasets import Dataset
+from i94_platform_tests.emulators.redshift import Redshift
+from i94_platform_tests.emulators.s3 import S3Server
+from i94_platform_tests.integration.command import Ended, i94_here
+from i94_platform_tests.integration.deployment import Deployment
+from i94_platform_tests.integration.fixtures import MONTH
+
+pytestmark = pytest.mark.xdist_group("redshift")
+
+
+@pytest.fixture(scope="module")
+def aws(s3_server: S3Server) -> Any:
+    """The environment that leads to the S3 server."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in s3_server.environment.items():
+            patch.setenv(name, value)
+        yield s3_server
+
+
+@pytest.fixture(scope="module")
+def production(
+    aws: S3Server, sample: Path, redshift_emulator: Redshift, tmp_path_factory: pytest.TempPathFactory
+) -> Deployment:
+    """The sample's January, loaded into Redshift from a lake on S3."""
+    deployment = Deployment(
+        tmp_path_factory.mktemp("production"),
+        lake=f"s3://{aws.bucket()}/lake",
+        warehouse=redshift_emulator.address(redshift_emulator.database()),
+        s3_endpoint=aws.endpoint,
+    )
+    deployment.deliver(*sample.iterdir())
+    outcomes = deployment.run(MONTH)
+    assert all(outcome.succeeded for outcome in outcomes), outcomes
+    return deployment
+
+
+@pytest.fixture
+def i94(production: Deployment) -> Any:
+    """Run a command on that deployment."""
+    settings = production.settings
+    addresses = {
+        "I94_LAKE": settings.lake,
+        "I94_WAREHOUSE": settings.warehouse,
+        "I94_S3_ENDPOINT": settings.s3_endpoint,
+    }
+
+    def run(*arguments: str, **environment: str) -> Ended:
+        return i94_here({**production.environment, **addresses, **environment}, *arguments)
+
+    return run
+
+
+@pytest.mark.parametrize("contract", WAREHOUSE, ids=lambda contract: contract.name)
+def test_a_table_holds_the_same_rows_as_on_the_laptop(
+    production: Deployment, loaded: Deployment, contract: Table
+) -> None:
+    names = ", ".join(f'"{name}"' for name in column_names(contract))
+    order = ", ".join(f'"{name}"' for name in key_columns(contract))
+    sql = f"SELECT {names} FROM {contract.fullname} ORDER BY {order}"
+    here, there = (
+        sorted(deployment.query(sql), key=lambda row: repr([row[name] for name in key_columns(contract)]))
+        for deployment in (production, loaded)
+    )
+    assert here == there
+    assert here
+
+
+def test_every_count_is_the_manifests(production: Deployment) -> None:
+    for line in production.warehouse.ledger():
+        layer = "staged" if line.manifest.split("/lake/")[1].startswith("staged") else "warehouse"
+        manifest = production.lake.committed(Dataset(f"{layer}/{line.table_name}", line.partition_key))
+        assert (line.loaded_rows, line.manifest) == (manifest.rows, manifest.address)
+        where = f" WHERE i94mon = {int(MONTH[-2:])}" if line.partition_key else ""
+        assert production.value(f"SELECT count(*) FROM i94.{line.table_name}{where}") == manifest.rows
+
+
+def test_running_a_loaded_month_again_changes_nothing(production: Deployment) -> None:
+    before = production.query("SELECT * FROM i94.immigration ORDER BY cicid")
+    assert production.month(MONTH).succeeded
+    assert production.query("SELECT * FROM i94.immigration ORDER BY cicid") == before
+
+
+def test_assets_of_the_warehouse_say_that_they_are_on_redshift(production: Deployment) -> None:
+    graph = production.definitions.resolve_asset_graph()
+    kinds = {
+        key.path[-1]: graph.get(key).kinds for key in graph.materializable_asset_keys if key.path[0] == "warehouse"
+    }
+    assert kinds["immigration"] == {"table", "redshift"}
+
+
+def test_the_doctor_looks_at_the_warehouse(i94: Any, production: Deployment) -> None:
+    told = i94("doctor")
+    assert f"I94_WAREHOUSE  {production.warehouse.address}, 1 month(s) loaded" in told.output
+    assert told.code == 0, told.output
+
+
+def test_the_doctor_says_what_is_wrong_with_the_warehouse(i94: Any, production: Deployment) -> None:
+    wrong = production.settings.warehouse.replace("/db", "/no_db")
+    told = i94("doctor", I94_WAREHOUSE=wrong)
+    assert "✗ I94_WAREHOUSE" in told.output
+    assert "refuses the connection" in told.output
+    assert told.code == 1
+
+
+def test_a_query_is_read_only_and_an_error_is_one_sentence(i94: Any) -> None:
+    good = i94("query", "SELECT i94mon, count(*) AS n FROM i94.immigration GROUP BY 1", "--format", "csv")
+    assert good.output.startswith("i94mon,n\n1,")
+    for sql, told in (
+        ("DELETE FROM i94.immigration", "one SELECT statement"),
+        ("SELECT 1; DELETE FROM i94.immigration", "one SELECT statement"),
+        ("SELECT nothing FROM i94.immigration", 'column "nothing" does not exist'),
+    ):
+        with pytest.raises(PermanentFailure, match=told):
+            i94("query", sql)
+
+
+def test_create_tables_can_be_repeated(i94: Any, production: Deployment) -> None:
+    for _ in range(2):
+        assert i94("create-tables").code == 0
+    assert production.value(f"SELECT count(*) FROM {immigration.fullname}_masked") > 0
+
+
+def test_what_is_printed_is_what_is_run(i94: Any, production: Deployment, redshift_emulator: Redshift) -> None:
+    printed = i94("ddl", "--dialect", "redshift", I94_FACT_DISTSTYLE="even").output
+    assert "DISTSTYLE EVEN SORTKEY (i94yr, i94mon, arrdate)" in printed
+    database = production.settings.redshift.database  # type: ignore[union-attr]
+    sent = redshift_emulator.sent(database)
+    for statement in filter(None, (part.strip() for part in printed.split(";\n"))):
+        if not statement.startswith("CREATE ROLE") and "i94.immigration (" not in statement:
+            assert statement in sent
