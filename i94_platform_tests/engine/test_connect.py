@@ -48,13 +48,3 @@ def test_sample_dirty_rows_and_temperatures_are_staged_as_duckdb_stages_them(
     manifest = Lake(LocalStore(tmp_path / "connect")).committed(Dataset("staged/world_temperature"))
     assert rows_of(manifest, world_temperature).num_rows > 0
     assert_same(sorted_temperatures(manifest), temperatures(duckdb, raw, tmp_path / "lake"))
-
-
-@pytest.mark.real_data
-def test_the_whole_real_month_is_staged_as_duckdb_stages_it(
-    duckdb: Engine, connect: str, real_data: Path, tmp_path: Path
-) -> None:
-    stage_through(connect, real_data, tmp_path / "connect", APRIL.key)
-    found = staged(tmp_path / "connect", APRIL)
-    assert found.accepted.rows == 3_096_313
-    assert_same_months(found, stage(duckdb, real_data, tmp_path / "lake", APRIL))

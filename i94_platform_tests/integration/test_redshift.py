@@ -16,6 +16,7 @@ from i94_platform.contracts import WAREHOUSE, immigration
 from i94_platform.contracts.model import column_names, key_columns
 from i94_platform.failures import PermanentFailure
 from i94_platform.lake.datasets import Dataset
+from i94_platform.sample import write_sample
 from i94_platform_tests.emulators.redshift import Redshift
 from i94_platform_tests.emulators.s3 import S3Server
 from i94_platform_tests.engine.spark import QUICK_JAVA, lacking_for_s3
@@ -104,13 +105,17 @@ def test_a_table_holds_the_same_rows_as_on_the_laptop(
     assert here
 
 
-def test_every_count_is_the_manifests(production: Deployment) -> None:
-    for line in production.warehouse.ledger():
+def assert_counts_are_the_manifests(deployment: Deployment) -> None:
+    for line in deployment.warehouse.ledger():
         layer = "staged" if line.manifest.split("/lake/")[1].startswith("staged") else "warehouse"
-        manifest = production.lake.committed(Dataset(f"{layer}/{line.table_name}", line.partition_key))
+        manifest = deployment.lake.committed(Dataset(f"{layer}/{line.table_name}", line.partition_key))
         assert (line.loaded_rows, line.manifest) == (manifest.rows, manifest.address)
         where = f" WHERE i94mon = {int(line.partition_key[-2:])}" if line.partition_key else ""
-        assert production.value(f"SELECT count(*) FROM i94.{line.table_name}{where}") == manifest.rows
+        assert deployment.value(f"SELECT count(*) FROM i94.{line.table_name}{where}") == manifest.rows
+
+
+def test_every_count_is_the_manifests(production: Deployment) -> None:
+    assert_counts_are_the_manifests(production)
 
 
 def test_running_it_again_changes_nothing(production: Deployment, i94: Any) -> None:
@@ -169,3 +174,15 @@ def test_what_is_printed_is_what_is_run(i94: Any, production: Deployment, redshi
     for statement in filter(None, (part.strip() for part in printed.split(";\n"))):
         if not statement.startswith("CREATE ROLE") and "i94.immigration (" not in statement:
             assert statement in sent
+
+
+def test_a_year_of_deliveries_ends_with_the_counts_of_its_manifests(
+    production: Deployment, i94: Any, tmp_path: Path
+) -> None:
+    write_sample(tmp_path, first="2016-03", last="2016-12", rows=300)
+    production.deliver(*tmp_path.glob("i94_*_sub.parquet"))
+    assert i94("run", I94_ENGINE="duckdb").code == 0
+    months = [line.partition_key for line in production.warehouse.ledger() if line.table_name == immigration.name]
+    assert months == [f"2016-{number:02d}" for number in range(1, 13)]
+    assert_counts_are_the_manifests(production)
+    assert "Nothing to do" in i94("run").output
