@@ -44,9 +44,8 @@ test: .venv/.dev ## all tests (ARGS='-k labels' for some)
 	@tools/chromium.sh >/dev/null
 	@tools/jars.sh || true # it says why not; the tests that need them are skipped
 	@tools/postgres.sh >/dev/null
-	@$(WITH_JAVA) $(BIN)/python -m pytest -n 2 --dist loadgroup --ignore=i94_platform_tests/test_cli.py $(ARGS)
-	@# these tell one story on one deployment, in order; 5 is pytest's word for none selected
-	@$(BIN)/python -m pytest i94_platform_tests/test_cli.py $(ARGS) || [ $$? -eq 5 ]
+	@# a file's tests tell one story in one process: they share its servers and sessions
+	@$(WITH_JAVA) $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: .venv/.dev ## ruff, mypy, and checks of the definitions, the deployment's files and the data dictionary
 	@$(BIN)/ruff check

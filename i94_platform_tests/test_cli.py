@@ -21,8 +21,6 @@ from i94_platform.contracts import WAREHOUSE
 from i94_platform.settings import PROJECT
 from i94_platform_tests.integration.deployment import Deployment, rewrite_delivery
 
-pytestmark = pytest.mark.xdist_group("cli")
-
 
 @dataclass(frozen=True)
 class Said:

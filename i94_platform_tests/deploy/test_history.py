@@ -19,8 +19,6 @@ from i94_platform.automation.history import PID_TAG, instance
 from i94_platform_tests.deploy.conftest import PASSWORD
 from i94_platform_tests.integration.command import i94_here
 
-pytestmark = pytest.mark.xdist_group("production")  # one server and one history for all
-
 
 def test_a_run_of_the_command_line_is_found_by_the_services(
     production: Path, sample: Path, services: dg.DagsterInstance

@@ -18,7 +18,7 @@ from i94_platform_tests.engine.arrivals import APRIL
 from i94_platform_tests.engine.spark import Cluster, lacking_for_s3
 from i94_platform_tests.engine.staging import Place, Staged, assert_same_months, copied, stage_through, staged, store_at
 
-pytestmark = [pytest.mark.spark, pytest.mark.xdist_group("cluster")]
+pytestmark = [pytest.mark.spark]
 
 SECRETS = {
     "AWS_ACCESS_KEY_ID": "AKIAPLANTEDPLANTED00",

@@ -28,7 +28,7 @@ from i94_platform_tests.engine.staging import (
     temperatures,
 )
 
-pytestmark = [pytest.mark.spark, pytest.mark.xdist_group("connect")]
+pytestmark = [pytest.mark.spark]
 
 
 def test_sample_dirty_rows_and_temperatures_are_staged_as_duckdb_stages_them(

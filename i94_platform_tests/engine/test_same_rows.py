@@ -26,7 +26,7 @@ from i94_platform_tests.engine.climates import DEGREES, NUMBERS, ODD_DATES, ODD_
 from i94_platform_tests.engine.climates import delivered as delivered_temperatures
 from i94_platform_tests.engine.staging import Staged, assert_same, stage, temperatures
 
-pytestmark = [pytest.mark.spark, pytest.mark.xdist_group("spark")]
+pytestmark = [pytest.mark.spark]
 
 Both = Callable[..., tuple[Staged, Staged]]
 

@@ -21,8 +21,6 @@ from i94_platform.sample import write_sample
 from i94_platform_tests.integration.command import i94_here, killed_when, started
 from i94_platform_tests.integration.deployment import MONTHLY, Deployment, rewrite_delivery
 
-pytestmark = pytest.mark.xdist_group("faults")
-
 MONTH, FILE, OLD_ROWS, NEW_ROWS = "2016-04", "i94_apr16_sub.parquet", 700, 60_000
 STAGED, QUARANTINE = (f"{name}/month={MONTH}" for name in MONTHLY)
 

@@ -9,8 +9,6 @@ import pytest
 from i94_platform_tests.integration.command import PATIENCE, started
 from i94_platform_tests.integration.deployment import Deployment
 
-pytestmark = pytest.mark.xdist_group("faults")
-
 
 @pytest.fixture(scope="module")
 def alone(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Deployment:

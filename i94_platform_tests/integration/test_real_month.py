@@ -16,7 +16,7 @@ import pytest
 from i94_platform_tests.integration.command import Ended, i94_measured
 from i94_platform_tests.integration.deployment import Deployment
 
-pytestmark = [pytest.mark.real_data, pytest.mark.xdist_group("real_month")]
+pytestmark = [pytest.mark.real_data]
 
 MONTH = "2016-04"
 REFERENCES = (

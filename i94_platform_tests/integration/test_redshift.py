@@ -24,8 +24,6 @@ from i94_platform_tests.integration import command
 from i94_platform_tests.integration.command import Ended
 from i94_platform_tests.integration.deployment import Deployment
 
-pytestmark = pytest.mark.xdist_group("redshift")
-
 MONTHS = ("2016-01", "2016-02")
 
 

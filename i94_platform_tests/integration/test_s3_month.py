@@ -24,8 +24,6 @@ from i94_platform_tests.integration.command import i94_here
 from i94_platform_tests.integration.deployment import MONTHLY, Deployment
 from i94_platform_tests.integration.fixtures import MONTH
 
-pytestmark = pytest.mark.xdist_group("s3")
-
 STEM = "i94_jan16_sub"
 
 
