@@ -156,6 +156,6 @@ def test_every_month_is_asked_for_once_in_order_whatever_the_day(day: int) -> No
     assert [month_before(time.date()) for time in local] == Month(2023, 12).through(Month(2027, 11))
 
 
-def test_the_month_is_that_of_new_york_and_can_be_run_at_that_time(ticks: Ticks) -> None:
+def test_on_the_first_of_a_month_the_one_that_has_just_ended_is_asked_for(ticks: Ticks) -> None:
     at = executions(1, dt.datetime(2016, 11, 1, tzinfo=NEW_YORK), 1)[0]
     assert "No delivery for 2016-10 " in skipped(ticks.schedule(at))
