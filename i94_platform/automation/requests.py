@@ -7,9 +7,11 @@ Not here: who asks, and when.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import dagster as dg
+from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 
 from i94_platform.assets.common import combined
 from i94_platform.assets.staged import ENCODED_WITH
@@ -26,8 +28,8 @@ INPUTS_TAG = "i94/inputs"
 DELIVERED_TAG = "i94/delivered"
 """What a run was asked to read, as its marks: of a month, or of each reference file as JSON."""
 
-_RECENT = 20
-"""Runs that are looked through for the last one that says what it was asked to read."""
+_PAGE = 20
+"""Runs that are read at a time; most often the first one tells."""
 
 
 class MonthsWait(PermanentFailure):
@@ -95,17 +97,26 @@ def month_mark(delivery: Delivery, raw: Store, lists: tuple[str, ...]) -> str:
 
 
 def last_request(history: dg.DagsterInstance, job: str, month: str = "") -> Request | None:
-    """The last content that a job was asked to read; None where no recent run tells.
+    """The last content that a job was asked to read; None where no run tells.
 
     A re-execution carries the tags of its first run although it reads what is there now, so it is none.
     """
-    partition = {"dagster/partition": month} if month else {}
-    runs = history.get_runs(dg.RunsFilter(job_name=job, tags=partition), limit=_RECENT)
-    told = [run for run in runs if DELIVERED_TAG in run.tags]
-    for number, run in enumerate(told):
-        if run.parent_run_id is None:
-            return Request(run.tags[DELIVERED_TAG], tuple(told[: number + 1]))
+    since: list[dg.DagsterRun] = []
+    for run in _runs(history, job, month):
+        if DELIVERED_TAG in run.tags:
+            since.append(run)
+            if run.parent_run_id is None:
+                return Request(run.tags[DELIVERED_TAG], tuple(since))
     return None
+
+
+def _runs(history: dg.DagsterInstance, job: str, month: str) -> Iterator[dg.DagsterRun]:
+    """Every run of a job, newest first."""
+    wanted = dg.RunsFilter(job_name=job, tags={"dagster/partition": month} if month else {})
+    page = list(history.get_runs(wanted, limit=_PAGE))
+    while page:
+        yield from page
+        page = list(history.get_runs(wanted, cursor=page[-1].run_id, limit=_PAGE))
 
 
 def new_references(found: Landed, raw: Store, request: Request | None) -> list[str]:
@@ -134,8 +145,7 @@ def _list_versions(lake: Lake) -> tuple[str, ...]:
 
 def _wait_for(found: Landed, raw: Store, history: dg.DagsterInstance) -> str:
     """What has to happen to the reference files before a month can be encoded with them; empty where nothing has."""
-    runs = history.get_runs(dg.RunsFilter(job_name=REFERENCE_JOB), limit=_RECENT)
-    if going := [run for run in runs if not run.is_finished]:
+    if going := history.get_runs(dg.RunsFilter(job_name=REFERENCE_JOB, statuses=NOT_FINISHED_STATUSES), limit=1):
         return f"the reference run {going[0].run_id[:8]} is under way"
     request = last_request(history, REFERENCE_JOB)
     if request is None:

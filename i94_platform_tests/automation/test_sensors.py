@@ -200,6 +200,17 @@ def test_a_run_that_does_not_say_what_it_was_to_read_proves_nothing(local: Ticks
     assert local.months() + local.months() == ["2016-04"]
 
 
+def test_the_last_request_is_found_behind_any_number_of_runs_of_a_part(local: Ticks) -> None:
+    local.deliver(APRIL)
+    assert local.months() + local.months() == ["2016-04"]
+    for _ in range(45):
+        local.record(MONTH_JOB, {"dagster/partition": "2016-04"})
+        local.record(REFERENCE_JOB, {})
+    local.cursors.clear()
+    assert local.months() + local.months() == []
+    assert local.tick(REFERENCES).skip_message == "The reference files are loaded as they are."
+
+
 def test_a_re_execution_proves_nothing_since_it_reads_what_is_there_now(local: Ticks) -> None:
     tags = []
     for content in (b"A", b"B"):
