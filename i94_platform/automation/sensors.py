@@ -52,6 +52,8 @@ class Cursor(BaseModel):
     version: Literal[1]
     seen: dict[str, Seen] = Field(default_factory=dict)
     reported: list[str] = Field(default_factory=list)
+    newest: str = ""
+    """The newest run up to which others' requests are taken into account."""
 
     @classmethod
     def of(cls, context: dg.SensorEvaluationContext) -> Cursor:
@@ -169,8 +171,7 @@ def _due(
     contents = {
         key: requests.month_mark(delivery, raw, lists) for key, delivery in inside.items() if key not in arriving
     }
-    due = [key for key, content in contents.items() if cursor.seen[key].asked != content]
-    asked = _ask(context, watch, cursor, {key: contents[key] for key in due})
+    asked = _ask(context, watch, cursor, contents)
     if arriving:
         return asked, (
             f"Still arriving: {', '.join(arriving)}; a month is taken when it has not changed "
@@ -184,14 +185,20 @@ def _ask(
 ) -> list[dg.RunRequest]:
     """Requests for the contents that nobody asked for yet, at most so many; the rest is due at the next tick."""
     asked: list[dg.RunRequest] = []
+    runs = context.instance.get_runs(dg.RunsFilter(job_name=MONTH_JOB), limit=1)
+    newest = runs[0].run_id if runs else ""
     for key, content in contents.items():
-        if len(asked) == watch.most:
-            context.log.info(f"Asked for {watch.most} month(s) at once; the others follow at the next tick.")
-            break
+        seen = cursor.seen[key]
+        if seen.asked == content and cursor.newest == newest:
+            continue
         last = requests.last_request(context.instance, MONTH_JOB, key)
-        if last is None or last.delivered != content:
+        if content != (last.delivered if last else seen.asked):
+            if len(asked) == watch.most:
+                context.log.info(f"Asked for {watch.most} month(s) at once; the others follow at the next tick.")
+                return asked
             asked.append(requests.month_request(key, content, last))
-        cursor.seen[key].asked = content
+        seen.asked = content
+    cursor.newest = newest
     return asked
 
 

@@ -194,6 +194,28 @@ def test_what_the_command_line_has_run_is_not_asked_for(local: Ticks) -> None:
     assert local.months() + local.months() == []
 
 
+def test_a_content_that_comes_back_after_the_command_line_ran_another_is_run_again(local: Ticks) -> None:
+    """The sensor was stopped meanwhile: all that it has seen is the first content."""
+    path = Path(local.raw.root, APRIL)
+    local.deliver(APRIL, b"A")
+    time = path.stat().st_mtime_ns
+    assert local.months() + local.months() + local.months() == ["2016-04"]
+    local.deliver(APRIL, b"B")
+    tags = tags_of(Month(2016, 4), landed(local.raw.list()), local.raw, local.lake)
+    local.record(MONTH_JOB, {**tags, "dagster/partition": "2016-04"})
+    local.deliver(APRIL, b"A")
+    os.utime(path, ns=(time, time))
+    assert local.months() == ["2016-04"]
+    assert local.months() == []
+
+
+def test_a_month_whose_runs_were_deleted_is_not_run_again(local: Ticks) -> None:
+    local.deliver(APRIL)
+    assert local.months() + local.months() == ["2016-04"]
+    local.history.delete_run(local.history.get_runs()[0].run_id)
+    assert local.months() + local.months() == []
+
+
 def test_a_run_that_does_not_say_what_it_was_to_read_proves_nothing(local: Ticks) -> None:
     local.record(MONTH_JOB, {"dagster/partition": "2016-04"})
     local.deliver(APRIL)
