@@ -4,7 +4,7 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo dev test lint format bench clean
+.PHONY: help demo dev jars test lint format bench clean
 
 BIN := .venv/bin
 DEMO := $(CURDIR)/.i94/demo
@@ -13,7 +13,9 @@ DEMO := $(CURDIR)/.i94/demo
 ENGINE := $(or $(I94_ENGINE),duckdb)
 RUNTIME := $(if $(filter duckdb,$(ENGINE)),.venv/.base,.venv/.spark)
 WITH_JAVA := JAVA_HOME="$$(tools/java.sh)"
-ENGINE_ENV := $(if $(filter local%,$(ENGINE)),$(WITH_JAVA))
+# Spark in this process, and the Spark Connect server that `make dev` starts, need Java here.
+NEEDS_JAVA := local% spark://% yarn sc://localhost% sc://127.0.0.1%
+ENGINE_ENV := $(if $(filter $(NEEDS_JAVA),$(ENGINE)),$(WITH_JAVA))
 
 # The demo has its own home and hears of no other address: it can touch neither your data nor your warehouse.
 DEMO_I94 := $(ENGINE_ENV) env -u I94_LAKE -u I94_WAREHOUSE -u I94_FIRST_MONTH -u DAGSTER_HOME \
@@ -35,8 +37,12 @@ demo: $(RUNTIME) ## three synthetic months through the whole graph, then a summa
 dev: $(RUNTIME) ## the lineage UI and the daemon (schedules, sensors, backfills)
 	@$(ENGINE_ENV) $(BIN)/i94 dev
 
+jars: ## what Spark needs for s3:// addresses, into .jars
+	@tools/jars.sh
+
 test: .venv/.dev ## all tests (ARGS='-k labels' for some)
 	@tools/chromium.sh >/dev/null
+	@tools/jars.sh || true # it says why not; the tests that need them are skipped
 	@tools/postgres.sh >/dev/null
 	@$(WITH_JAVA) $(BIN)/python -m pytest -n 2 --dist loadgroup --ignore=i94_platform_tests/test_cli.py $(ARGS)
 	@# these tell one story on one deployment, in order; 5 is pytest's word for none selected
@@ -57,7 +63,7 @@ bench: .venv/.dev ## the benchmark
 	@$(WITH_JAVA) $(BIN)/python -m bench
 
 clean: ## remove the virtual environment, the demo and every cache (your own .i94 stays)
-	@rm -rf .venv .i94/demo .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist *.egg-info \
+	@rm -rf .venv .i94/demo .jars .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist *.egg-info \
 		derby.log metastore_db spark-warehouse
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

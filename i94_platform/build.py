@@ -57,7 +57,12 @@ def resources(settings: Settings) -> dict[str, Any]:
     engine = (
         r.DuckDBEngineResource(**duckdb)
         if settings.engine == "duckdb"
-        else r.SparkEngineResource(address=settings.engine)
+        else r.SparkEngineResource(
+            address=settings.engine,
+            on_s3=settings.on_s3,
+            s3_endpoint=settings.s3_endpoint,
+            jars=settings.spark_jars,
+        )
     )
     return {
         "raw": r.S3StoreResource(root=raw, **s3, **lock) if on_s3(raw) else r.LocalStoreResource(root=raw, **lock),

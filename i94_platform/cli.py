@@ -9,6 +9,8 @@ from __future__ import annotations
 import gc
 import logging
 import os
+import signal
+import subprocess
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
@@ -37,8 +39,8 @@ if TYPE_CHECKING:
     from i94_platform.build import Platform
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False)
-out = Console(soft_wrap=True)
-err = Console(stderr=True, soft_wrap=True)
+out = Console(soft_wrap=True, emoji=False)
+err = Console(stderr=True, soft_wrap=True, emoji=False)
 
 
 class Dialect(StrEnum):
@@ -382,8 +384,12 @@ def doctor() -> None:
 
 @app.command()
 def dev(port: Annotated[int, typer.Option(help="Port of the lineage UI on 127.0.0.1.")] = 3000) -> None:
-    """Serve the lineage UI with the daemon, over the history that the command line writes. One Ctrl-C stops all."""
+    """Serve the lineage UI with the daemon, over the history that the command line writes. One Ctrl-C stops all.
+
+    Where I94_ENGINE is sc:// on this machine and nothing listens there, a Spark Connect server is started beside it.
+    """
     from i94_platform.automation.history import prepare_home
+    from i94_platform.engine import connect
 
     settings = Settings.from_env()
     prepare_home(settings.dagster_home)
@@ -392,13 +398,37 @@ def dev(port: Annotated[int, typer.Option(help="Port of the lineage UI on 127.0.
         I94_HOME=settings.home,
         I94_LAKE=settings.lake,
         I94_RAW=settings.raw,
+        I94_SPARK_JARS=settings.spark_jars,
         I94_WAREHOUSE=settings.warehouse,
     )
     # "dagster dev" calls itself superseded by a command that is no part of the base installation
     os.environ.setdefault("PYTHONWARNINGS", "ignore:Function")
     program = str(Path(sys.executable).parent / "dagster")
+    command = [program, "dev", "-w", "workspace.yaml", "-h", "127.0.0.1", "-p", str(port)]
     os.chdir(PROJECT)
-    os.execv(program, [program, "dev", "-w", "workspace.yaml", "-h", "127.0.0.1", "-p", str(port)])
+    if connect.on_this_machine(settings.engine) and not connect.listens(settings.engine):
+        sys.exit(_beside_connect_server(settings, command))
+    os.execv(program, command)
+
+
+def _beside_connect_server(settings: Settings, command: Sequence[str]) -> int:
+    """Run a command while a Spark Connect server listens at the engine's address; the command's exit code."""
+    from i94_platform.assets.resources import aws_region
+    from i94_platform.engine import connect
+    from i94_platform.engine.spark import LOCAL_CONFIG, s3_config
+
+    buckets = s3_config(settings.spark_jars, settings.s3_endpoint, aws_region()) if settings.on_s3 else {}
+    log = Path(settings.home) / "spark" / "connect.log"
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that the server is stopped then too
+    err.print(f"Starting a Spark Connect server at {settings.engine}; its log is {escape(str(log))}", highlight=False)
+    with connect.connect_server(settings.engine, log, LOCAL_CONFIG | buckets), subprocess.Popen(command) as process:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:  # the command has heard it too
+            return process.wait()
+        finally:
+            if process.poll() is None:
+                process.terminate()
 
 
 if __name__ == "__main__":

@@ -5,11 +5,12 @@ valid ones, never a fallback. Not here: what is built from an address (`build.py
 """
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError, ValidationInfo, field_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from i94_platform.addresses import GRAMMAR as REDSHIFT
@@ -24,8 +25,14 @@ ENGINE_GRAMMAR = {
     "duckdb": r"duckdb",
     "local[N] or local[*]": r"local\[(\*|[1-9]\d*)\]",
     "sc://host:port": r"sc://[^/:\s]+(:\d+)?(/.*)?",
+    "spark://host:port": r"spark://[^/:,\s]+:\d+(,[^/:,\s]+:\d+)*",
+    "yarn": r"yarn",
+    "emr-serverless://application?role=arn&region=name": (
+        r"emr-serverless://[0-9a-z]+\?role=arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+(&region=[a-z0-9-]+)?"
+    ),
 }
 WAREHOUSE_GRAMMAR = {"duckdb:///path": r"duckdb:///.+", REDSHIFT: r"redshift://.+"}
+_JARS_GRAMMAR = "a folder, file:///folder, group:artifact:version,…"
 STORE_GRAMMAR = "a folder, file:///folder, s3://bucket/prefix"
 _BUCKET = r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"
 _PREFIX = r"(/(?!\.\.?(/|$))[^/?#\r\n\t]+)*"
@@ -36,6 +43,9 @@ def _one_of(value: str, grammar: dict[str, str]) -> str:
         raise ValueError(f"{without_user(value)!r} is not an address known here; valid are: {', '.join(grammar)}")
     return value
 
+
+_MAVEN = r"[^:/\\\s,]+(:[^:/\\\s,]+){2}"
+_SECRET_PARAMETER = r"(?i)[/;][^;=]*(token|auth|secret|password)[^;=]*="
 
 _CREDENTIALS = "leave them to AWS's own variables and files (AWS_ACCESS_KEY_ID, AWS_PROFILE, a role)"
 
@@ -50,6 +60,11 @@ def _local_path(value: str, valid: str = "a folder, file:///folder") -> str:
 def on_s3(address: str) -> bool:
     """Whether an address of files is a bucket's."""
     return address.startswith("s3://")
+
+
+def in_process(engine: str) -> bool:
+    """Whether Spark's driver is this process."""
+    return engine.startswith(("local[", "spark://")) or engine == "yarn"
 
 
 def _store(value: str) -> str:
@@ -78,6 +93,10 @@ class Settings(BaseSettings):
         description="where the star schema lives; default duckdb:///<home>/warehouse.duckdb",
     )
     s3_endpoint: str = Field(default="", description="URL of an S3-compatible store; default AWS itself")
+    spark_jars: str = Field(
+        default=str(PROJECT / ".jars"),
+        description="with which Spark in this process reads and writes buckets: a folder, or Maven coordinates",
+    )
     first_month: str = Field(default="2016-01", description="first month that may be delivered")
     memory_limit: str = Field(
         default="2GB", pattern=r"^\d+(MB|GB)$", description="most memory of the embedded engine and warehouse"
@@ -106,7 +125,9 @@ class Settings(BaseSettings):
             return cls()
         except ValidationError as error:
             told = "; ".join(
-                f"I94_{'_'.join(map(str, e['loc'])).upper()}: {e['msg'].removeprefix('Value error, ')}"
+                # what concerns several of them names them itself
+                (f"I94_{'_'.join(map(str, e['loc'])).upper()}: " if e["loc"] else "")
+                + e["msg"].removeprefix("Value error, ")
                 for e in error.errors(include_url=False, include_input=False)
             )
             raise PermanentFailure(f"The settings in the environment are not valid. {told}") from None
@@ -119,6 +140,8 @@ class Settings(BaseSettings):
     @field_validator("engine")
     @classmethod
     def _engine(cls, value: str) -> str:
+        if value.startswith("sc://") and re.search(_SECRET_PARAMETER, value):
+            raise ValueError("an address holds no credentials; leave a token to SPARK_CONNECT_AUTHENTICATE_TOKEN")
         return _one_of(value, ENGINE_GRAMMAR)
 
     # an address that failed is absent from info.data, and what follows from it does not matter any more
@@ -154,10 +177,26 @@ class Settings(BaseSettings):
             raise ValueError(f"{value!r} is not an endpoint; valid are: https://host, http://host:port")
         return value.rstrip("/")
 
+    @field_validator("spark_jars")
+    @classmethod
+    def _spark_jars(cls, value: str) -> str:
+        return value if re.fullmatch(f"{_MAVEN}(,{_MAVEN})*", value) else _local_path(value, _JARS_GRAMMAR)
+
     @field_validator("first_month")
     @classmethod
     def _first_month(cls, value: str) -> str:
         return Month.parse(value).key
+
+    @model_validator(mode="after")
+    def _that_go_together(self) -> Self:
+        if refused := [told for combined, told in REFUSED if combined(self)]:
+            raise ValueError("; ".join(refused))
+        return self
+
+    @property
+    def on_s3(self) -> bool:
+        """Whether the lake or the deliveries are in a bucket."""
+        return on_s3(self.lake) or on_s3(self.raw)
 
     @property
     def redshift(self) -> RedshiftAddress | None:
@@ -178,3 +217,24 @@ class Settings(BaseSettings):
     def scratch(self) -> Path:
         """Where engines may spill, and where converted deliveries wait."""
         return Path(self.home) / "scratch"
+
+
+def _elsewhere(settings: Settings) -> bool:
+    return settings.engine == "yarn" or settings.engine.startswith("emr-serverless://")
+
+
+REFUSED: tuple[tuple[Callable[[Settings], bool], str], ...] = (
+    (
+        lambda s: _elsewhere(s) and not on_s3(s.lake),
+        "I94_LAKE: the machines of I94_ENGINE don't see a folder of this one; set I94_LAKE to s3://bucket/prefix",
+    ),
+    (
+        lambda s: _elsewhere(s) and on_s3(s.lake) and not on_s3(s.raw),
+        "I94_RAW: the machines of I94_ENGINE don't see a folder of this one; set I94_RAW to s3://bucket/prefix",
+    ),
+    (
+        lambda s: s.engine.startswith("emr-serverless://") and bool(s.s3_endpoint),
+        "I94_S3_ENDPOINT: EMR Serverless reads and writes AWS's own S3; unset it, or choose another I94_ENGINE",
+    ),
+)
+"""Addresses that are valid by themselves but not together, and what to do; all others work in every combination."""

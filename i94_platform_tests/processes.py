@@ -44,11 +44,11 @@ def finish(process: ForkServerProcess) -> int | None:
     return process.exitcode
 
 
-def wait_for(condition: Callable[[], Any], what: str) -> None:
+def wait_for(condition: Callable[[], Any], what: str, patience: float = PATIENCE) -> None:
     """Wait until a condition holds; AssertionError that says what did not happen."""
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + patience
     while not condition():
-        assert time.monotonic() < deadline, f"waited {PATIENCE:.0f} s in vain for {what}"
+        assert time.monotonic() < deadline, f"waited {patience:.0f} s in vain for {what}"
         time.sleep(0.005)
 
 

@@ -49,6 +49,7 @@ HEAVY = frozenset(
         "dagster_pyspark",
         "duckdb",
         "fastapi",
+        "grpc",
         "pandas",
         "psycopg2",
         "pyarrow",
@@ -61,7 +62,7 @@ HEAVY = frozenset(
 WITHOUT_DAGSTER = ("transforms", "lake", "engine", "warehouse", "contracts", "sample", "serving")
 RENDERS_FOR_DAGSTER = "contracts.render"
 """The one module among them that may name Dagster, late: it renders a contract as Dagster's column schema."""
-KNOWS_SPARK = ("engine.spark", "assets.resources", "cli")
+KNOWS_SPARK = ("engine.spark", "engine.emr", "assets.resources", "cli")
 
 
 @dataclass(frozen=True)

@@ -88,10 +88,66 @@ def test_relative_folders_and_the_users_home_become_absolute(monkeypatch: pytest
     assert settings.warehouse_path == tmp_path / "w.duckdb"
 
 
-@pytest.mark.parametrize("engine", ["duckdb", "local[*]", "local[4]", "sc://host", "sc://host:15002/;user_id=me"])
+EMR = "emr-serverless://00f1abcdefghij?role=arn:aws:iam::123456789012:role/team/i94-spark"
+ENGINES = ("duckdb", "local[*]", "sc://host", "spark://host:7077", "yarn", EMR)
+
+
+@pytest.mark.parametrize(
+    "engine",
+    [*ENGINES, "local[4]", "sc://host:15002/;user_id=me", "spark://a:7077,b:7077", f"{EMR}&region=us-west-2"],
+)
 def test_an_engine_of_the_grammar_is_taken_as_it_is(monkeypatch: pytest.MonkeyPatch, engine: str) -> None:
     monkeypatch.setenv("I94_ENGINE", engine)
+    monkeypatch.setenv("I94_LAKE", "s3://bucket/lake")
     assert Settings.from_env().engine == engine
+
+
+HERE, THERE = "/data/i94", "s3://bucket/i94"
+ELSEWHERE = {"yarn", EMR}
+"""Engines on machines that see no folder of this one. A cluster at `spark://` or a server at `sc://` may share one."""
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("lake", [HERE, THERE])
+@pytest.mark.parametrize("raw", [HERE, THERE])
+def test_addresses_that_can_not_go_together_are_refused_and_all_others_are_taken(
+    monkeypatch: pytest.MonkeyPatch, engine: str, lake: str, raw: str
+) -> None:
+    for name, value in {"ENGINE": engine, "LAKE": lake, "RAW": raw}.items():
+        monkeypatch.setenv(f"I94_{name}", value)
+    if engine not in ELSEWHERE or (lake, raw) == (THERE, THERE):
+        settings = Settings.from_env()
+        assert (settings.engine, settings.lake, settings.raw) == (engine, lake, raw)
+        assert settings.on_s3 == (THERE in (lake, raw))
+        return
+    wrong = "LAKE" if lake == HERE else "RAW"
+    told = f"I94_{wrong}: the machines of I94_ENGINE don't see a folder of this one; set I94_{wrong} to s3://bucket/pre"
+    with pytest.raises(PermanentFailure, match=told):
+        Settings.from_env()
+
+
+def test_emr_serverless_does_not_reach_another_store_than_awss(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"ENGINE": EMR, "LAKE": THERE, "S3_ENDPOINT": "http://minio:9000"}.items():
+        monkeypatch.setenv(f"I94_{name}", value)
+    with pytest.raises(PermanentFailure, match=r"I94_S3_ENDPOINT: EMR Serverless reads and writes AWS's own S3; unset"):
+        Settings.from_env()
+
+
+@pytest.mark.parametrize("parameter", ["token=planted-secret", "user_id=me;x-aws-proxy-auth=planted-secret"])
+def test_a_token_in_the_address_of_a_server_is_refused_and_not_repeated(
+    monkeypatch: pytest.MonkeyPatch, parameter: str
+) -> None:
+    monkeypatch.setenv("I94_ENGINE", f"sc://host:443/;{parameter}")
+    with pytest.raises(PermanentFailure, match=r"I94_ENGINE: .* leave a token to SPARK_CONNECT_AUTHENT") as failure:
+        Settings.from_env()
+    assert "planted-secret" not in str(failure.value)
+
+
+def test_jars_are_a_folder_or_what_maven_fetches(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    assert Settings.from_env().spark_jars == str(PROJECT / ".jars")
+    for given, taken in {f"file://{tmp_path}": str(tmp_path), "a.b:c_2.13:1.0,d:e:2": "a.b:c_2.13:1.0,d:e:2"}.items():
+        monkeypatch.setenv("I94_SPARK_JARS", given)
+        assert Settings.from_env().spark_jars == taken
 
 
 @pytest.mark.parametrize(
@@ -110,6 +166,9 @@ def test_an_engine_of_the_grammar_is_taken_as_it_is(monkeypatch: pytest.MonkeyPa
         ("ENGINE", "flink", "valid are: duckdb, local[N] or local[*], sc://host:port"),
         ("ENGINE", "DuckDB", "valid are: duckdb, local[N] or local[*], sc://host:port"),
         ("ENGINE", "local[0]", "valid are: duckdb, local[N] or local[*], sc://host:port"),
+        ("ENGINE", "spark://host", "sc://host:port, spark://host:port, yarn, emr-serverless://application?role=arn"),
+        ("ENGINE", "emr-serverless://00f1", "yarn, emr-serverless://application?role=arn&region=name"),
+        ("SPARK_JARS", "s3://bucket/jars", "valid are: a folder, file:///folder, group:artifact:version,…"),
         ("WAREHOUSE", "sqlite:///w.db", "valid are: duckdb:///path"),
         ("FIRST_MONTH", "2016-13", "'2016-13' is not a month; write it as YYYY-MM, such as 2016-04"),
         ("MEMORY_LIMIT", "lots", "should match"),

@@ -6,6 +6,7 @@ among them, which `build` does from the settings.
 
 from __future__ import annotations
 
+import atexit
 import os
 from functools import cache, partial
 from pathlib import Path
@@ -17,13 +18,15 @@ from pydantic import Field
 from i94_platform.addresses import RedshiftAddress
 from i94_platform.engine.base import Engine
 from i94_platform.engine.duckdb import DuckDBEngine
-from i94_platform.engine.spark import CONFIG, LOCAL_CONFIG, SparkEngine
+from i94_platform.engine.emr import Application, EmrSession
+from i94_platform.engine.spark import CONFIG, DRIVER_CONFIG, LOCAL_CONFIG, NOT_INSTALLED, SparkEngine, s3_config
 from i94_platform.failures import PermanentFailure
 from i94_platform.lake.datasets import Lake
 from i94_platform.lake.local import LocalStore
 from i94_platform.lake.s3 import S3Files, S3Store
 from i94_platform.lake.s3_failures import told
 from i94_platform.lake.store import Store
+from i94_platform.settings import in_process
 from i94_platform.warehouse.base import Warehouse
 from i94_platform.warehouse.duckdb import DuckDBWarehouse
 from i94_platform.warehouse.redshift import RedshiftWarehouse
@@ -121,17 +124,35 @@ class DuckDBEngineResource(dg.ConfigurableResource[Engine]):
 
 
 class SparkEngineResource(dg.ConfigurableResource[Engine]):
-    """Spark: `local[*]` in this process, or a Spark Connect server at `sc://host:port`."""
+    """Spark: in this process or with it as the driver of a cluster, a Spark Connect server, or EMR Serverless."""
 
     address: str
+    on_s3: bool = False
+    s3_endpoint: str = ""
+    jars: str = ""
     options: dict[str, str] = Field(default_factory=dict)
 
     def create_resource(self, context: dg.InitResourceContext) -> Engine:
         """An engine over the process's one session, which starts with the first query."""
-        connect = self.address.startswith("sc://")
-        where = {"spark.remote": self.address} if connect else {"spark.master": self.address, **LOCAL_CONFIG}
-        options = tuple(sorted({**CONFIG, **where, **self.options}.items()))
-        return SparkEngine(self.address, lambda: spark_session(options))
+        if self.address.startswith("emr-serverless://"):
+            return SparkEngine(self.address, emr_session(self.address, _frozen(CONFIG | self.options)).open)
+        return SparkEngine(self.address, lambda: spark_session(_frozen(self._options())))
+
+    def _options(self) -> dict[str, str]:
+        if not in_process(self.address):
+            return CONFIG | {"spark.remote": self.address} | self.options
+        needs = LOCAL_CONFIG if self.address.startswith("local[") else DRIVER_CONFIG
+        buckets = s3_config(self.jars, self.s3_endpoint, aws_region()) if self.on_s3 else {}
+        return CONFIG | needs | {"spark.master": self.address} | buckets | self.options
+
+
+def aws_region() -> str:
+    """The region that the environment names, by either variable."""
+    return os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or ""
+
+
+def _frozen(options: dict[str, str]) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted(options.items()))
 
 
 @cache
@@ -144,11 +165,17 @@ def spark_session(options: tuple[tuple[str, str], ...]) -> SparkSession:
     try:
         from dagster_pyspark import LazyPySparkResource
     except ModuleNotFoundError as error:
-        raise PermanentFailure(
-            "I94_ENGINE names Spark, which is not installed; run: pip install 'i94-platform[spark]'."
-        ) from error
+        raise PermanentFailure(NOT_INSTALLED) from error
     session = LazyPySparkResource(spark_config=dict(options)).spark_session
     return session  # type: ignore[no-any-return]
+
+
+@cache
+def emr_session(address: str, options: tuple[tuple[str, str], ...]) -> EmrSession:
+    """The process's session at this address with these options; it is ended with the process."""
+    session = EmrSession(Application.parse(address, aws_region()), dict(options))
+    atexit.register(session.close)
+    return session
 
 
 class DuckDBWarehouseResource(dg.ConfigurableResource[Warehouse]):

@@ -15,11 +15,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from i94_platform.assets.resources import aws_region
+from i94_platform.engine import connect
+from i94_platform.engine.emr import Application
+from i94_platform.engine.spark import jars_in
 from i94_platform.failures import PlatformFailure
 from i94_platform.lake.datasets import Lake
 from i94_platform.lake.raw import REFERENCE_FILES, landed
 from i94_platform.lake.store import Store
-from i94_platform.settings import Settings, on_s3
+from i94_platform.settings import Settings, in_process, on_s3
 from i94_platform.warehouse.base import Warehouse
 
 JAVA = (17, 21)
@@ -89,23 +93,67 @@ def _writable(subject: str, folder: Path) -> Finding:
 
 
 def _engine(settings: Settings) -> Iterator[Finding]:
-    if settings.engine == "duckdb":
+    engine = settings.engine
+    if engine == "duckdb":
         yield Finding("I94_ENGINE", True, f"duckdb, in this process, memory limit {settings.memory_limit}")
         return
     there = importlib.util.find_spec("pyspark") is not None
     yield Finding(
-        "I94_ENGINE",
-        there,
-        settings.engine if there else "pyspark is not installed; run: pip install 'i94-platform[spark]'",
+        "I94_ENGINE", there, engine if there else "pyspark is not installed; run: pip install 'i94-platform[spark]'"
     )
-    if settings.engine.startswith("local"):
-        version = java_version()
-        found = "no Java" if version is None else f"Java {version}"
-        yield Finding(
-            "java",
-            version in JAVA,
-            found if version in JAVA else f"{found} found; install Java 17 or 21 and set JAVA_HOME",
+    if in_process(engine):
+        yield _java()
+        if settings.on_s3:
+            yield _jars(settings.spark_jars)
+    if engine.startswith(("sc://", "spark://")):
+        yield _listening(settings)
+    if engine == "yarn":
+        yield _yarn()
+    if engine.startswith("emr-serverless://"):
+        application = Application.parse(engine, aws_region())
+        yield _guarded("application", lambda: _application(application))
+
+
+def _java() -> Finding:
+    version = java_version()
+    found = "no Java" if version is None else f"Java {version}"
+    fine = version in JAVA
+    return Finding("java", fine, found if fine else f"{found} found; install Java 17 or 21 and set JAVA_HOME")
+
+
+def _jars(jars: str) -> Finding:
+    if ":" in jars:
+        return Finding("jars", True, f"Spark fetches {jars} by itself when it starts")
+    found = jars_in(jars)
+    missing = f"none in {jars}, and Spark needs them for s3://; run: make jars, or set I94_SPARK_JARS to their folder"
+    return Finding("jars", bool(found), f"{len(found)} for s3:// in {jars}" if found else missing)
+
+
+def _listening(settings: Settings) -> Finding:
+    address = settings.engine
+    if connect.listens(address):
+        own = "; its jars and configuration for s3:// are its own: docs/operations.md, Spark on S3"
+        return Finding(
+            "spark", True, f"{address} answers{own if settings.on_s3 and address.startswith('sc://') else ''}"
         )
+    start = "i94 dev starts a server there" if connect.on_this_machine(address) else "start it, or correct I94_ENGINE"
+    return Finding("spark", False, f"nothing answers at {address}; {start}")
+
+
+def _yarn() -> Finding:
+    folder = os.environ.get("HADOOP_CONF_DIR") or os.environ.get("YARN_CONF_DIR") or ""
+    fine = Path(folder, "yarn-site.xml").is_file()
+    told = (
+        f"the cluster of {folder}"
+        if fine
+        else "set HADOOP_CONF_DIR to the folder that holds the cluster's yarn-site.xml"
+    )
+    return Finding("spark", fine, told)
+
+
+def _application(application: Application) -> Finding:
+    state = application.look(application.client())
+    return Finding("application", True, f"{application} takes sessions and is {state}")
 
 
 def java_version() -> int | None:

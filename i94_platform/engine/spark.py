@@ -1,7 +1,8 @@
-"""The Spark engine: a local session, or a Spark Connect server. Only what Spark Connect offers is used.
+"""The Spark engine: a session in this process, or a Spark Connect server. Only what Spark Connect offers is used.
 
-Here: Spark's terms. The session is made by whoever builds the engine and is shared by every step of the process; it is
-never stopped between steps. Not here: the SQL itself, and how a session is configured (`assets.resources`).
+Here: Spark's terms, and what a session is configured with. The session is made by whoever builds the engine and is
+shared by every step of the process; it is never stopped between steps. Not here: the SQL itself, how a session is
+opened (`assets.resources`, `emr`), and a server on this machine (`connect`).
 """
 
 from __future__ import annotations
@@ -9,10 +10,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from functools import reduce
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from i94_platform.engine.base import DELIVERED, DELIVERED_FILES, Engine, FileGroup, delivered_files
+from i94_platform.failures import PermanentFailure
 from i94_platform.transforms.sql import Query
 
 if TYPE_CHECKING:
@@ -22,6 +25,8 @@ if TYPE_CHECKING:
 MAX_FILES = 8
 """Files that a write makes at most: a month then lies in files of 5 to 100 MB, as warehouses like them."""
 
+NOT_INSTALLED = "I94_ENGINE names Spark, which is not installed; run: pip install 'i94-platform[spark]'."
+
 CONFIG = {
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.ansi.enabled": "true",
@@ -30,16 +35,67 @@ CONFIG = {
 }
 """What the queries rely on, and sizes that fit a month."""
 
-LOCAL_CONFIG = {
+# one judgement over 28 columns is a method beyond the size that the JVM compiles unasked: half the time is saved
+_JAVA_OPTIONS = "-XX:-DontCompileHugeMethods"
+
+DRIVER_CONFIG = {
     "spark.driver.memory": "2g",
-    "spark.driver.bindAddress": "127.0.0.1",
-    "spark.driver.host": "127.0.0.1",
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
-    # one judgement over 28 columns is a method beyond the size that the JVM compiles unasked: half the time is saved
-    "spark.driver.extraJavaOptions": "-XX:-DontCompileHugeMethods",
+    "spark.driver.extraJavaOptions": _JAVA_OPTIONS,
+    "spark.executor.extraJavaOptions": _JAVA_OPTIONS,
 }
 """What a session in this process needs beside that."""
+
+LOCAL_CONFIG = DRIVER_CONFIG | {"spark.driver.bindAddress": "127.0.0.1", "spark.driver.host": "127.0.0.1"}
+"""The same where there are no other machines: nothing listens to the network."""
+
+_AWS_SDK = "software.amazon.awssdk"
+_CLOUD = "org.apache.spark.internal.io.cloud"
+
+_SHIPPED = ("org.apache.hadoop:hadoop-client-api", "org.apache.hadoop:hadoop-client-runtime")
+"""What comes with PySpark, and must not come a second time in another version."""
+
+S3_CONFIG = {
+    # AWS's own chain, asked by the driver and by each executor: no key is in the configuration, nor in what shows it
+    "spark.hadoop.fs.s3a.aws.credentials.provider": f"{_AWS_SDK}.auth.credentials.DefaultCredentialsProvider",
+    # an attempt's files become objects when the job commits, so none of a failed or doubled attempt is ever listed
+    "spark.hadoop.fs.s3a.committer.name": "magic",
+    "spark.sql.sources.commitProtocolClass": f"{_CLOUD}.PathOutputCommitProtocol",
+    "spark.sql.parquet.output.committer.class": f"{_CLOUD}.BindingParquetOutputCommitter",
+}
+"""What whatever runs the queries needs to read and write buckets: this process, or the Spark Connect server."""
+
+
+def s3_config(jars: str, endpoint: str = "", region: str = "") -> dict[str, str]:
+    """The configuration for buckets: `jars` is a folder, or Maven coordinates that Spark fetches by itself.
+
+    Raises:
+        PermanentFailure: the folder holds no jars.
+    """
+    config = {**S3_CONFIG, **_jars_config(jars)}
+    if endpoint:
+        config["spark.hadoop.fs.s3a.endpoint"] = endpoint
+        config["spark.hadoop.fs.s3a.path.style.access"] = "true"
+    if region:
+        config["spark.hadoop.fs.s3a.endpoint.region"] = region
+    return config
+
+
+def _jars_config(jars: str) -> dict[str, str]:
+    if ":" in jars:
+        return {"spark.jars.packages": jars, "spark.jars.excludes": ",".join(_SHIPPED)}
+    if not (found := jars_in(jars)):
+        raise PermanentFailure(
+            f"Spark reads and writes s3:// with jars that are not in {jars}; run: make jars, or set I94_SPARK_JARS to "
+            "the folder that holds them."
+        )
+    return {"spark.jars": ",".join(found)}
+
+
+def jars_in(folder: str) -> list[str]:
+    """The jars of a folder, which may not be there."""
+    return sorted(str(path) for path in Path(folder).glob("*.jar"))
 
 
 class SparkEngine(Engine):
@@ -80,7 +136,7 @@ class SparkEngine(Engine):
 
     def write(self, query: Query, folder: str) -> None:
         # coalesce, not repartition: no shuffle of a whole month to even out what is already even
-        self._run(query).coalesce(MAX_FILES).write.option("compression", "snappy").parquet(folder)
+        self._run(query).coalesce(MAX_FILES).write.option("compression", "snappy").parquet(_for_hadoop(folder))
 
     def table(self, query: Query) -> pa.Table:
         return self._run(query).toArrow()
@@ -93,7 +149,8 @@ class SparkEngine(Engine):
         self._cached, self._named = [], []
 
     def _read(self, urls: Iterable[str]) -> DataFrame:
-        return self._session.read.parquet(*[re.sub(r"([][{}*?\\])", r"\\\1", url) for url in urls])  # no wildcards
+        literal = [re.sub(r"([][{}*?\\])", r"\\\1", _for_hadoop(url)) for url in urls]  # no wildcards
+        return self._session.read.parquet(*literal)
 
     def _run(self, query: Query) -> DataFrame:
         values: dict[str, Any] = dict(query.values)
@@ -112,9 +169,14 @@ def _delivered(files: DataFrame, group: FileGroup) -> DataFrame:
     return files.select(*columns, f.col("_metadata.file_path").alias("source_path"), row)
 
 
+def _for_hadoop(address: str) -> str:
+    """An address as Hadoop takes it: its file system for `s3:` is one that is gone, for buckets it has `s3a:`."""
+    return re.sub(r"^s3://", "s3a://", address)
+
+
 def _address(spelled: str) -> str:
-    """The full address of a file that Spark spells as a URL: percent-encoded, local ones behind `file:`."""
-    return re.sub(r"^file:/+", "/", unquote(spelled))
+    """The full address of a file that Spark spells as a URL: percent-encoded, `s3a:`, local ones behind `file:`."""
+    return re.sub(r"^s3a://", "s3://", re.sub(r"^file:/+", "/", unquote(spelled)))
 
 
 def _spelled(input_file: str) -> str:

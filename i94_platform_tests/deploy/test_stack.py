@@ -228,10 +228,10 @@ def values(of: Any) -> Iterator[str]:
         yield str(of)
 
 
-def test_the_outputs_for_deliveries_lake_and_warehouse_are_addresses_as_they_stand(stack: Stack) -> None:
-    settings = Settings(
-        raw=stack.output("I94Raw"), lake=stack.output("I94Lake"), warehouse=stack.output("I94Warehouse")
-    )
+def test_the_outputs_are_addresses_as_they_stand(stack: Stack) -> None:
+    addresses = {name: stack.output(f"I94{name.capitalize()}") for name in ("raw", "lake", "engine", "warehouse")}
+    settings = Settings(**addresses)
+    assert settings.engine == addresses["engine"]
     assert (settings.lake, settings.raw) == ("s3://i94-test-bucket/lake", "s3://i94-test-bucket/raw")
     warehouse = settings.redshift
     assert warehouse is not None

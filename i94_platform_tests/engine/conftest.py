@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from i94_platform.engine.base import Engine
 from i94_platform.engine.duckdb import DuckDBEngine
-from i94_platform_tests.engine.spark import connect_server, lacking
-from i94_platform_tests.engine.staging import spark_engine
+from i94_platform_tests.emulators.s3 import S3Server
+from i94_platform_tests.engine.arrivals import ACCEPTED, APRIL, REFUSED, delivered
+from i94_platform_tests.engine.spark import Cluster, cluster, connect_server, lacking
+from i94_platform_tests.engine.staging import Staged, spark_engine, stage
 
 
 @pytest.fixture(scope="session")
@@ -37,3 +41,34 @@ def connect(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         pytest.skip(reason)
     with connect_server(tmp_path_factory.mktemp("connect")) as address:
         yield address
+
+
+@pytest.fixture(scope="session")
+def standalone(tmp_path_factory: pytest.TempPathFactory, s3_server: S3Server) -> Iterator[Cluster]:
+    """A cluster whose machines have credentials of their own; stage through it in a process of its own."""
+    if reason := lacking():
+        pytest.skip(reason)
+    with cluster(tmp_path_factory.mktemp("cluster"), s3_server.environment) as running:
+        yield running
+
+
+ODD_NAMES = ("part 1+1=2 100%.parquet", "part%201.parquet", "é [1] {a,b}*? & ñ;a,b#c.parquet")
+
+
+@pytest.fixture(scope="session")
+def dirty(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A raw folder with one April: every dirty row but the repeated ones, over files of odd names."""
+    folder = tmp_path_factory.mktemp("dirty")
+    (folder / "2016" / "i94_apr16_sub.parquet").mkdir(parents=True)
+    once = [row for row, reasons in REFUSED if "duplicate_key" not in reasons]
+    rows = [*once, *(row for row, _ in ACCEPTED)]
+    for number, name in enumerate(ODD_NAMES):
+        part = delivered(rows[number :: len(ODD_NAMES)])
+        pq.write_table(part, folder / "2016" / "i94_apr16_sub.parquet" / name)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def dirty_by_duckdb(duckdb: Engine, dirty: Path, tmp_path_factory: pytest.TempPathFactory) -> Staged:
+    """That April as the embedded engine stages it."""
+    return stage(duckdb, dirty, tmp_path_factory.mktemp("by_duckdb"), APRIL)

@@ -1,4 +1,4 @@
-"""Spark for tests: whether this machine can run it, and a Spark Connect server as a process of its own.
+"""Spark for tests: whether this machine can run it, a Spark Connect server, and a cluster of processes.
 
 Here: starting and stopping. Not here: sessions, which the platform makes itself.
 """
@@ -7,23 +7,28 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import json
 import os
 import shutil
 import signal
 import socket
 import subprocess
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from i94_platform.engine.spark import LOCAL_CONFIG
+from i94_platform.engine import connect
+from i94_platform.engine.spark import LOCAL_CONFIG, jars_in
+from i94_platform.settings import PROJECT
+from i94_platform_tests.processes import wait_for
 
-START_SECONDS, STOP_SECONDS = 120, 20
 QUICK_JAVA = "-XX:TieredStopAtLevel=1 -XX:+UseParallelGC -XX:-DontCompileHugeMethods"
 """Java options for a short life: compile at once and lightly, which halves the time of small months."""
 
-_SERVER = "org.apache.spark.sql.connect.service.SparkConnectServer"
+JARS = str(PROJECT / ".jars")
 
 
 def lacking() -> str | None:
@@ -36,32 +41,80 @@ def lacking() -> str | None:
     return None
 
 
+def lacking_for_s3() -> str | None:
+    """The same for Spark on S3."""
+    return lacking() or (None if jars_in(JARS) else "Spark lacks the jars for S3, which `make jars` could not fetch")
+
+
 @contextmanager
 def connect_server(folder: Path) -> Iterator[str]:
     """The address of a Spark Connect server that runs as long as the context; its log is in `folder`."""
-    port, log = _free_port(), folder / "connect.log"
-    with log.open("wb") as output:
-        server = subprocess.Popen(
-            _command(port), cwd=folder, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+    address = f"sc://127.0.0.1:{_free_port()}"
+    options = LOCAL_CONFIG | {"spark.driver.extraJavaOptions": QUICK_JAVA}
+    with connect.connect_server(address, folder / "connect.log", options):
+        yield address
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A standalone cluster on loopback."""
+
+    address: str
+    status_page: str
+
+    def status(self) -> dict[str, Any]:
+        """What the master says of its workers and applications."""
+        with urllib.request.urlopen(self.status_page, timeout=5) as answer:
+            found: dict[str, Any] = json.load(answer)
+        return found
+
+    def answers(self) -> bool:
+        """Whether the master listens, and its page, which comes up in parts."""
+        with contextlib.suppress(OSError, ValueError):
+            return bool(self.status()) and connect.listens(self.address)
+        return False
+
+
+@contextmanager
+def cluster(folder: Path, environment: Mapping[str, str]) -> Iterator[Cluster]:
+    """One master and two workers, each a process with one core and 512 MB, as long as the context; logs in `folder`."""
+    port, page = _free_port(), _free_port()
+    made = Cluster(f"spark://127.0.0.1:{port}", f"http://127.0.0.1:{page}/json/")
+    master = ["deploy.master.Master", "--host", "127.0.0.1", "--port", str(port), "--webui-port", str(page)]
+    worker = ["deploy.worker.Worker", "--host", "127.0.0.1", "--cores", "1", "--memory", "512m", "--webui-port", "0"]
+    with ExitStack() as processes:
+        processes.enter_context(_daemon(master, folder / "master", environment))
+        wait_for(made.answers, "the master to answer", connect.START_SECONDS)
+        for number in (1, 2):
+            work = folder / f"worker{number}"
+            command = [*worker, "--work-dir", str(work), made.address]
+            processes.enter_context(_daemon(command, work, environment))
+        both = "two workers to register"
+        wait_for(lambda: made.status()["aliveworkers"] == 2, both, connect.START_SECONDS)
+        yield made
+
+
+@contextmanager
+def _daemon(command: list[str], folder: Path, environment: Mapping[str, str]) -> Iterator[None]:
+    folder.mkdir()
+    small = {"SPARK_DAEMON_MEMORY": "200m", "SPARK_DAEMON_JAVA_OPTS": QUICK_JAVA, "SPARK_LOCAL_IP": "127.0.0.1"}
+    spark_class, (name, *words) = connect.program("spark-class"), command
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [spark_class, f"org.apache.spark.{name}", *words],
+            env={**os.environ, **small, **environment},
+            cwd=folder,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
         )
     try:
-        _wait(server, port, log)
-        yield f"sc://127.0.0.1:{port}"
+        yield
     finally:
-        _stop(server)
-
-
-def _command(port: int) -> list[str]:
-    import pyspark
-
-    options = LOCAL_CONFIG | {
-        "spark.connect.grpc.binding.address": "127.0.0.1",
-        "spark.connect.grpc.binding.port": str(port),
-        "spark.driver.extraJavaOptions": QUICK_JAVA,
-    }
-    settings = [word for name, value in options.items() for word in ("--conf", f"{name}={value}")]
-    submit = Path(pyspark.__file__).parent / "bin" / "spark-submit"
-    return [str(submit), "--class", _SERVER, "--master", "local[*]", *settings, "spark-internal"]
+        # a worker's executors are in its group
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 def _free_port() -> int:
@@ -69,22 +122,3 @@ def _free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
-
-
-def _wait(server: subprocess.Popen[bytes], port: int, log: Path) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline and server.poll() is None:
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-            return
-        time.sleep(0.2)
-    raise AssertionError(f"The Spark Connect server did not start:\n{log.read_text('utf-8', 'replace')[-4000:]}")
-
-
-def _stop(server: subprocess.Popen[bytes]) -> None:
-    """End the server and whatever it started: it leads a process group of its own."""
-    for sign in (signal.SIGTERM, signal.SIGKILL):
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(server.pid, sign)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            server.wait(STOP_SECONDS)
-            return

@@ -1,15 +1,20 @@
 """Staging months for tests: lakes that hold the code lists, engines by address, and tables that can be compared.
 
-Run as a program (`python -m i94_platform_tests.engine.staging ADDRESS RAW LAKE WHAT…`) it stages in a process of its
-own on Spark: a process holds one kind of Spark session only. WHAT is a month such as 2016-04, or `temperatures`.
+A place is a folder, or a prefix of a bucket on the server that the environment names. Run as a program (`python -m
+i94_platform_tests.engine.staging ADDRESS RAW LAKE WHAT…`) it stages in a process of its own on Spark: a process holds
+one kind of Spark session only. WHAT is a month such as 2016-04, or `temperatures`.
 """
 
 from __future__ import annotations
 
 import math
+import os
+import subprocess
 import sys
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import dagster as dg
@@ -18,7 +23,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from sqlalchemy import Table
 
-from i94_platform.assets.resources import SparkEngineResource
+from i94_platform.assets.resources import SparkEngineResource, s3_client
 from i94_platform.assets.staged import stage_month, stage_temperatures
 from i94_platform.assets.tabular import as_arrow
 from i94_platform.contracts import immigration, immigration_quarantine, world_temperature
@@ -28,15 +33,25 @@ from i94_platform.engine.base import Engine
 from i94_platform.lake.datasets import Dataset, Lake
 from i94_platform.lake.local import LocalStore
 from i94_platform.lake.manifest import Manifest
+from i94_platform.lake.s3 import S3Store
+from i94_platform.lake.store import Store
 from i94_platform.partitions import Month
-from i94_platform_tests.engine.spark import QUICK_JAVA
+from i94_platform.settings import PROJECT, in_process, on_s3
+from i94_platform_tests.engine.spark import JARS, QUICK_JAVA
 
 SMALL = {
     "spark.sql.shuffle.partitions": "2",
     "spark.sql.files.openCostInBytes": "1",
     "spark.driver.extraJavaOptions": QUICK_JAVA,
+    "spark.executor.extraJavaOptions": QUICK_JAVA,
+    "spark.executor.memory": "512m",
 }
 """Spark for tests: few tasks, since a task costs more than the rows of one."""
+
+BRIEF = SMALL | {"spark.sql.codegen.wholeStage": "false", "spark.sql.codegen.factoryMode": "NO_CODEGEN"}
+"""The same for a process that stages once: compiling the queries costs more than interpreting them."""
+
+Place = Path | str
 
 
 @dataclass(frozen=True)
@@ -66,25 +81,40 @@ class Staged:
         return dict(zip(zip(files, rows, strict=True), reasons, strict=True))
 
 
-def new_lake(folder: Path) -> Lake:
+def store_at(place: Place) -> Store:
+    """The store at a place."""
+    if not on_s3(str(place)):
+        return LocalStore(place)
+    connect = partial(s3_client, os.environ["I94_S3_ENDPOINT"])
+    return S3Store(str(place), connect, Path(tempfile.gettempdir()), lock_timeout=60.0)
+
+
+def copied(source: Place, target: Place) -> Place:
+    """Another place that holds the same files."""
+    for file in store_at(source).list():
+        store_at(target).put(file.path, store_at(source).read(file.path))
+    return target
+
+
+def new_lake(place: Place) -> Lake:
     """A lake that holds the reviewed code lists and nothing else."""
-    lake = Lake(LocalStore(folder))
+    lake = Lake(store_at(place))
     for name, contract in LISTS.items():
         lake.write_csv(Dataset(f"lookup/{name}"), "reviewed", as_arrow(reviewed(name), contract), fingerprint=name)
     return lake
 
 
-def stage(engine: Engine, raw: Path, folder: Path, month: Month, run_id: str = "run") -> Staged:
-    """Stage a month into the lake in `folder`, which is made where it does not exist."""
-    lake = Lake(LocalStore(folder)) if folder.exists() else new_lake(folder)
+def stage(engine: Engine, raw: Place, place: Place, month: Month, run_id: str = "run") -> Staged:
+    """Stage a month into the lake at `place`, which is made where it does not exist."""
+    lake = Lake(store_at(place)) if any(store_at(place).list("lookup")) else new_lake(place)
     said: list[str] = []
-    accepted, refused = stage_month(month, LocalStore(raw), lake, engine, run_id, said.append)
+    accepted, refused = stage_month(month, store_at(raw), lake, engine, run_id, said.append)
     return Staged(accepted, refused, tuple(said))
 
 
-def staged(folder: Path, month: Month) -> Staged:
-    """A month that was staged into the lake in `folder` before."""
-    lake = Lake(LocalStore(folder))
+def staged(place: Place, month: Month) -> Staged:
+    """A month that was staged into the lake at `place` before."""
+    lake = Lake(store_at(place))
     names = ("staged/immigration", "staged/immigration_quarantine")
     accepted, refused = (lake.committed(Dataset(name, month.key)) for name in names)
     return Staged(accepted, refused)
@@ -104,12 +134,26 @@ def sorted_temperatures(manifest: Manifest) -> pa.Table:
 def rows_of(manifest: Manifest, contract: Table) -> pa.Table:
     """Every committed row as it lies in the files, whose columns must be the contract's in order and type."""
     schema = arrow_schema(contract)
-    tables = [pq.read_table(url, partitioning=None) for url in manifest.urls]
+    tables = [_read(url) for url in manifest.urls]
     for table in tables:
         assert _columns(table.schema) == _columns(schema)
     return (
         pa.concat_tables([table.cast(schema) for table in tables]).combine_chunks() if tables else schema.empty_table()
     )
+
+
+def _read(url: str) -> pa.Table:
+    folder, _, name = url.rpartition("/")
+    with store_at(folder).open(name) as file:
+        return pq.read_table(file)
+
+
+def assert_same_months(found: Staged, expected: Staged) -> None:
+    """Rows, quarantine and figures."""
+    assert_same(found.arrivals, expected.arrivals)
+    assert_same(found.quarantine, expected.quarantine)
+    assert found.accepted.facts == expected.accepted.facts
+    assert found.refused.facts == expected.refused.facts
 
 
 def assert_same(found: pa.Table, expected: pa.Table) -> None:
@@ -137,21 +181,43 @@ def _bits(column: pa.ChunkedArray) -> pa.ChunkedArray:
     return pa.chunked_array([chunk.view(pa.int64()) for chunk in column.chunks], pa.int64())
 
 
-def spark_engine(address: str) -> Engine:
+def spark_engine(address: str, options: Mapping[str, str] = SMALL) -> Engine:
     """The Spark engine as the platform builds it; in this process with the sizes of tests."""
-    options = {} if address.startswith("sc://") else SMALL
-    return SparkEngineResource(address=address, options=options).create_resource(dg.build_init_resource_context())
+    endpoint = os.environ.get("I94_S3_ENDPOINT", "")
+    made = SparkEngineResource(
+        address=address,
+        on_s3=bool(endpoint),
+        s3_endpoint=endpoint,
+        jars=JARS,
+        options=dict(options) if in_process(address) else {},
+    )
+    return made.create_resource(dg.build_init_resource_context())
 
 
-def main(address: str, raw: str, lake: str, what: Sequence[str]) -> None:
+def stage_through(address: str, raw: Place, lake: Place, *what: str, **environment: str) -> str:
+    """Stage months, or `temperatures`, in a process of its own with Spark at `address`; what it printed."""
+    command = [sys.executable, "-m", "i94_platform_tests.engine.staging", address, str(raw), str(lake), *what]
+    done = subprocess.run(
+        command,
+        cwd=PROJECT,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-6000:]
+    return done.stdout + done.stderr
+
+
+def main(address: str, raw: Place, lake: Place, what: Sequence[str]) -> None:
     """Stage `what` with Spark at `address`."""
-    folder = Path(lake)
-    engine = spark_engine(address)
+    engine = spark_engine(address, BRIEF)
     for name in what:
         if name == "temperatures":
-            stage_temperatures(LocalStore(raw), Lake(LocalStore(folder)), engine, "run")
+            stage_temperatures(store_at(raw), Lake(store_at(lake)), engine, "run")
         else:
-            stage(engine, Path(raw), folder, Month.parse(name))
+            stage(engine, raw, lake, Month.parse(name))
 
 
 if __name__ == "__main__":

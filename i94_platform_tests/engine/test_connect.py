@@ -6,8 +6,6 @@ The server is a process of its own, from the same package, and so is the client:
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -18,34 +16,19 @@ from i94_platform.engine.base import Engine
 from i94_platform.lake.datasets import Dataset, Lake
 from i94_platform.lake.local import LocalStore
 from i94_platform.partitions import Month
-from i94_platform.settings import PROJECT
 from i94_platform_tests.engine.arrivals import ACCEPTED, APRIL, REFUSED, delivered
 from i94_platform_tests.engine.staging import (
-    Staged,
     assert_same,
+    assert_same_months,
     rows_of,
     sorted_temperatures,
     stage,
+    stage_through,
     staged,
     temperatures,
 )
 
 pytestmark = [pytest.mark.spark, pytest.mark.xdist_group("connect")]
-
-
-def stage_through(address: str, raw: Path, lake: Path, *what: str) -> None:
-    """Stage months, or `temperatures`, in a process that is a client of the server."""
-    command = [sys.executable, "-m", "i94_platform_tests.engine.staging", address, str(raw), str(lake), *what]
-    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=300, check=False)
-    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-6000:]
-
-
-def assert_same_months(found: Staged, expected: Staged) -> None:
-    """Rows, quarantine and figures."""
-    assert_same(found.arrivals, expected.arrivals)
-    assert_same(found.quarantine, expected.quarantine)
-    assert found.accepted.facts == expected.accepted.facts
-    assert found.refused.facts == expected.refused.facts
 
 
 def test_sample_dirty_rows_and_temperatures_are_staged_as_duckdb_stages_them(

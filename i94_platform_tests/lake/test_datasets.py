@@ -196,6 +196,8 @@ def test_what_is_no_parquet_in_a_run_folder_is_no_content(lake: Lake) -> None:
     put_parquet(lake, "staged/i94mode/run=r1/part-0.parquet", modes(1))
     lake.store.put("staged/i94mode/run=r1/_SUCCESS", b"")
     lake.store.put("staged/i94mode/run=r1/.part-0.parquet.crc", b"x")
+    for folder in ("_temporary/0/task_1", "__magic_job-1/attempt_1"):  # of an attempt of Spark's that was given up
+        put_parquet(lake, f"staged/i94mode/run=r1/{folder}/part-1.parquet", modes(1))
     assert [entry.url.rpartition("/")[2] for entry in lake.written(MODES, "r1", i94mode)] == ["part-0.parquet"]
 
 

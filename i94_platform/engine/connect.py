@@ -1,0 +1,101 @@
+"""A Spark Connect server on this machine, as a process of its own that ends with whoever started it.
+
+Here: starting, waiting and stopping. Not here: the client (`spark`), and servers elsewhere, which others look after.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from i94_platform.engine.spark import NOT_INSTALLED
+from i94_platform.failures import PermanentFailure
+
+PORT = 15002
+"""Where a Spark Connect server listens if nothing else is said."""
+START_SECONDS, STOP_SECONDS = 120.0, 20.0
+
+_SERVER = "org.apache.spark.sql.connect.service.SparkConnectServer"
+_LOOPBACK = ("localhost", "127.0.0.1")
+
+
+def host_and_port(address: str) -> tuple[str, int]:
+    """Where `sc://` or `spark://` leads; of several masters the first."""
+    parts = urlsplit(address.partition(",")[0])
+    return parts.hostname or "", parts.port or PORT
+
+
+def on_this_machine(address: str) -> bool:
+    """Whether an address is that of a Spark Connect server here."""
+    return address.startswith("sc://") and host_and_port(address)[0] in _LOOPBACK
+
+
+def listens(address: str) -> bool:
+    """Whether something listens there."""
+    with contextlib.suppress(OSError), socket.create_connection(host_and_port(address), timeout=3):
+        return True
+    return False
+
+
+def program(name: str) -> str:
+    """The path of a program that comes with PySpark.
+
+    Raises:
+        PermanentFailure: the spark extra is not installed.
+    """
+    found = importlib.util.find_spec("pyspark")
+    if found is None or found.origin is None:
+        raise PermanentFailure(NOT_INSTALLED)
+    return str(Path(found.origin).parent / "bin" / name)
+
+
+@contextmanager
+def connect_server(address: str, log: Path, options: Mapping[str, str]) -> Iterator[None]:
+    """A server at an address of this machine that runs as long as the context.
+
+    Raises:
+        PermanentFailure: it did not start; the message says where its log is.
+    """
+    _, port = host_and_port(address)
+    bound = {"spark.connect.grpc.binding.address": "127.0.0.1", "spark.connect.grpc.binding.port": str(port)}
+    settings = [word for name, value in {**options, **bound}.items() for word in ("--conf", f"{name}={value}")]
+    command = [program("spark-submit"), "--class", _SERVER, "--master", "local[*]", *settings, "spark-internal"]
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("wb") as output:
+        # in a group of its own: a Ctrl-C on the terminal is for whoever uses it, and the server outlives the last query
+        server = subprocess.Popen(
+            command, cwd=log.parent, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+        )
+    try:
+        _wait(server, address, log)
+        yield
+    finally:
+        _stop(server)
+
+
+def _wait(server: subprocess.Popen[bytes], address: str, log: Path) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and server.poll() is None:
+        if listens(address):
+            return
+        time.sleep(0.2)
+    raise PermanentFailure(f"The Spark Connect server at {address} did not start; its log is {log}.")
+
+
+def _stop(server: subprocess.Popen[bytes]) -> None:
+    """End the server and whatever it started: it leads a process group of its own."""
+    for sign in (signal.SIGTERM, signal.SIGKILL):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(server.pid, sign)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            server.wait(STOP_SECONDS)
+            return

@@ -1,0 +1,71 @@
+"""Pins that a month staged by a standalone cluster, bucket to bucket, has the rows that DuckDB stages from folders.
+
+The master, both workers and their executors are processes of their own, and so is the driver: jars, addresses and
+credentials that only the driver knows do not reach the executors, and a query that needs them there fails here. Spark
+spells addresses of buckets in its own way (`s3a:`, percent-encoded): a name that got lost would lose the delivered file
+of each refused row. Failed attempts must leave nothing that a manifest could take up. No key is in Spark's
+configuration, nor in what Spark writes down of its environment by itself.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from i94_platform_tests.emulators.s3 import S3Server
+from i94_platform_tests.engine.arrivals import APRIL
+from i94_platform_tests.engine.spark import Cluster, lacking_for_s3
+from i94_platform_tests.engine.staging import Place, Staged, assert_same_months, copied, stage_through, staged, store_at
+
+pytestmark = [pytest.mark.spark, pytest.mark.xdist_group("cluster")]
+
+SECRETS = {
+    "AWS_ACCESS_KEY_ID": "AKIAPLANTEDPLANTED00",
+    "AWS_SECRET_ACCESS_KEY": "planted/secret+access/key0000000000000000",
+    "AWS_SESSION_TOKEN": "plantedSessionToken0000000000",
+}
+
+
+def test_a_month_goes_from_bucket_to_bucket_through_a_cluster_and_no_key_is_told(
+    standalone: Cluster, s3: S3Server, dirty: Path, dirty_by_duckdb: Staged, tmp_path: Path
+) -> None:
+    if reason := lacking_for_s3():
+        stage_and_compare(standalone, dirty, tmp_path / "lake", dirty_by_duckdb, tmp_path, I94_S3_ENDPOINT="")
+        pytest.skip(f"{reason}; staged from folder to folder only")
+    bucket = f"s3://{s3.bucket()}"
+    raw, lake = copied(dirty, f"{bucket}/raw"), f"{bucket}/the lake"
+    written = stage_and_compare(standalone, raw, lake, dirty_by_duckdb, tmp_path, **SECRETS)
+    assert "fs.s3a.committer.name" in written, "the configuration is in the events that are looked through"
+    for secret in SECRETS.values():
+        assert secret not in written
+    assert_the_magic_committer_wrote(staged(lake, APRIL))
+
+
+def stage_and_compare(
+    standalone: Cluster, raw: Place, lake: Place, expected: Staged, folder: Path, **environment: str
+) -> str:
+    """Stage on both workers; what Spark printed, and its log of events."""
+    (folder / "events").mkdir()
+    defaults = (
+        "spark.eventLog.enabled true",
+        f"spark.eventLog.dir file://{folder}/events",
+        "spark.eventLog.compress false",
+    )
+    (folder / "spark-defaults.conf").write_text("\n".join(defaults))
+    here = {"SPARK_LOCAL_IP": "127.0.0.1", "SPARK_CONF_DIR": str(folder)}
+    printed = stage_through(standalone.address, raw, lake, APRIL.key, **here, **environment)
+    assert_same_months(staged(lake, APRIL), expected)
+    (application,) = standalone.status()["completedapps"]
+    assert application["cores"] == 2, "both workers had a part"
+    return printed + "".join(file.read_text() for file in (folder / "events").rglob("events_*"))
+
+
+def assert_the_magic_committer_wrote(found: Staged) -> None:
+    """It says so in the file that marks a success, which another one leaves empty; and it has cleared what it used."""
+    url = found.accepted.urls[0]
+    lake, _, path = url.partition("/staged/")
+    folder = f"staged/{path.rpartition('/')[0]}"
+    assert b'"committer":"magic"' in store_at(lake).read(f"{folder}/_SUCCESS").replace(b" ", b"")
+    names = {file.path.removeprefix(f"{folder}/") for file in store_at(lake).list(folder)}
+    assert not [name for name in names if "/" in name]

@@ -1,0 +1,308 @@
+"""Pins the life of a session on EMR Serverless: started once, waited for, reached with a fresh token, ended at exit.
+
+What is sent and answered is checked by botocore's own model of the service; the calls of Spark Connect go to a server
+that writes down their headers. Nothing here has met AWS itself.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+from collections.abc import Iterator
+from concurrent import futures
+from typing import Any
+
+import boto3
+import grpc
+import pytest
+from botocore.stub import Stubber
+from pyspark.sql.connect import proto
+
+from i94_platform.engine import emr
+from i94_platform.engine.emr import Application, EmrSession
+from i94_platform.failures import PermanentFailure, PlatformFailure, TransientFailure
+
+ROLE = "arn:aws:iam::123456789012:role/team/i94-spark"
+ADDRESS = f"emr-serverless://00f1abcdefghij?role={ROLE}&region=us-west-2"
+APPLICATION = Application("00f1abcdefghij", ROLE, "us-west-2")
+NAMES = {"applicationId": APPLICATION.id, "sessionId": "00session1"}
+START = dt.datetime(2026, 1, 1, 12, tzinfo=dt.UTC)
+TOKENS = ("planted-token-one", "planted-token-two")
+
+
+class Clock:
+    """Time that passes only when it is told to."""
+
+    def __init__(self) -> None:
+        self.now = START
+
+    def __call__(self) -> dt.datetime:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += dt.timedelta(seconds=seconds)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def aws() -> Iterator[Stubber]:
+    """EMR Serverless as botocore knows it; every answer that was prepared must be asked for."""
+    keys = {"aws_access_key_id": "x", "aws_secret_access_key": "x"}
+    with Stubber(boto3.client("emr-serverless", region_name="us-west-2", **keys)) as stub:
+        yield stub
+        stub.assert_no_pending_responses()
+
+
+@pytest.fixture
+def session(aws: Stubber, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> EmrSession:
+    """A session whose Spark side is a placeholder."""
+    monkeypatch.setattr(EmrSession, "_reach", Spark)
+    return EmrSession(APPLICATION, {}, lambda: aws.client, clock.sleep, clock)
+
+
+class Spark:
+    """What an opened session gives."""
+
+    stopped, release_session_on_close = False, True
+
+    def stop(self) -> None:
+        self.stopped = True
+
+
+def starts(aws: Stubber, session_id: str = "00session1") -> None:
+    asked = {
+        "applicationId": APPLICATION.id,
+        "executionRoleArn": ROLE,
+        "idleTimeoutMinutes": emr.IDLE_MINUTES,
+        "name": "i94-platform",
+    }
+    arn = f"arn:aws:emr-serverless:us-west-2:123456789012:/applications/{APPLICATION.id}/sessions/{session_id}"
+    aws.add_response("start_session", {**NAMES, "sessionId": session_id, "arn": arn}, asked)
+
+
+def is_in(aws: Stubber, state: str, session_id: str = "00session1") -> None:
+    names = {**NAMES, "sessionId": session_id}
+    found = {
+        **names,
+        "arn": f"arn:aws:emr-serverless:us-west-2:123456789012:/applications/{APPLICATION.id}/sessions/{session_id}",
+        "state": state,
+        "stateDetails": "as it is.",
+        "releaseLabel": "emr-7.13.0",
+        "executionRoleArn": ROLE,
+        "createdBy": "arn:aws:iam::123456789012:user/me",
+        "createdAt": START,
+        "updatedAt": START,
+    }
+    aws.add_response("get_session", {"session": found}, names)
+
+
+def gives_token(
+    aws: Stubber, token: str, expires: dt.datetime, host: str = "spark.example", session_id: str = "00session1"
+) -> None:
+    names = {**NAMES, "sessionId": session_id}
+    answer = {**names, "endpoint": f"https://{host}", "authToken": token, "authTokenExpiresAt": expires}
+    aws.add_response("get_session_endpoint", answer, names)
+
+
+def ends(aws: Stubber) -> None:
+    aws.add_response("terminate_session", NAMES, NAMES)
+
+
+def opened(aws: Stubber, session: EmrSession) -> Any:
+    starts(aws)
+    is_in(aws, "STARTED")
+    gives_token(aws, TOKENS[0], START + dt.timedelta(hours=1))
+    return session.open()
+
+
+def test_an_address_names_application_role_and_region() -> None:
+    assert Application.parse(ADDRESS) == APPLICATION
+    plus = f"emr-serverless://00f1?role={ROLE}+a@b"
+    assert Application.parse(plus, "eu-west-1") == Application("00f1", f"{ROLE}+a@b", "eu-west-1")
+
+
+def test_a_session_is_started_once_waited_for_and_ended(
+    aws: Stubber, session: EmrSession, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    starts(aws)
+    for state in ("SUBMITTED", "STARTING", "IDLE"):
+        is_in(aws, state)
+    gives_token(aws, TOKENS[0], START + dt.timedelta(hours=1))
+    spark: Any = session.open()
+    assert clock.now - START == dt.timedelta(seconds=2 * emr.PAUSE_SECONDS)
+    assert session.open() is spark
+    assert caplog.messages == ["Waiting for session 00session1 on EMR Serverless, which takes a minute or two …"]
+    ends(aws)
+    session.close()
+    session.close()
+    assert spark.stopped
+    assert not spark.release_session_on_close, "nobody is asked who may be gone"
+
+
+def test_a_session_that_nobody_opened_costs_no_request(session: EmrSession) -> None:
+    session.close()
+
+
+def test_a_token_is_kept_until_shortly_before_its_end_and_then_replaced(
+    aws: Stubber, session: EmrSession, clock: Clock
+) -> None:
+    opened(aws, session)
+    clock.now = START + dt.timedelta(minutes=54)
+    assert session.token() == TOKENS[0]
+    clock.now = START + dt.timedelta(minutes=55)
+    gives_token(aws, TOKENS[1], clock.now + dt.timedelta(hours=1))
+    assert session.token() == TOKENS[1]
+    assert session.token() == TOKENS[1]
+
+
+def test_a_session_that_ended_meanwhile_is_replaced_between_two_steps(
+    aws: Stubber, session: EmrSession, clock: Clock
+) -> None:
+    first = opened(aws, session)
+    clock.sleep(61)
+    is_in(aws, "BUSY")
+    assert session.open() is first
+    clock.sleep(61)
+    is_in(aws, "TERMINATED")
+    starts(aws, "00session2")
+    is_in(aws, "STARTED", "00session2")
+    gives_token(aws, TOKENS[1], clock.now + dt.timedelta(hours=1), session_id="00session2")
+    second = session.open()
+    assert second is not first
+    assert first.stopped
+
+
+@pytest.mark.parametrize("state", ["FAILED", "TERMINATING", "TERMINATED"])
+def test_a_session_that_fails_to_start_is_told_and_ended(aws: Stubber, session: EmrSession, state: str) -> None:
+    starts(aws)
+    is_in(aws, state)
+    ends(aws)
+    with pytest.raises(PermanentFailure, match=f"00f1abcdefghij in us-west-2 started no session: {state}, as it is"):
+        session.open()
+
+
+def test_a_session_that_takes_too_long_is_ended_and_worth_another_attempt(
+    aws: Stubber, session: EmrSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(emr, "START_SECONDS", 4.0)
+    starts(aws)
+    is_in(aws, "STARTING")
+    is_in(aws, "STARTING")
+    ends(aws)
+    with pytest.raises(TransientFailure, match=r"did not start a session within 4 s \(as it is\); look at its limits"):
+        session.open()
+
+
+@pytest.mark.parametrize(
+    ("code", "kind", "told"),
+    [
+        ("AccessDeniedException", PermanentFailure, rf"allow StartSession, .* and iam:PassRole of {ROLE} \(said\)\."),
+        ("ResourceNotFoundException", PermanentFailure, "is not there; correct I94_ENGINE or the region"),
+        ("ValidationException", PermanentFailure, r"refused the request \(ValidationException: said\)"),
+        ("ConflictException", TransientFailure, "is busy .*; run again later"),
+        ("ServiceQuotaExceededException", TransientFailure, "is busy .*; run again later"),
+        ("InternalServerException", TransientFailure, "is busy .*; run again later"),
+    ],
+)
+def test_an_answer_is_told_in_one_sentence(
+    aws: Stubber, session: EmrSession, code: str, kind: type[PlatformFailure], told: str
+) -> None:
+    aws.add_client_error("start_session", code, "said.")
+    with pytest.raises(kind, match=told):
+        session.open()
+
+
+def test_a_session_that_can_not_be_ended_is_said_and_no_failure(
+    aws: Stubber, session: EmrSession, caplog: pytest.LogCaptureFixture
+) -> None:
+    opened(aws, session)
+    aws.add_client_error("terminate_session", "InternalServerException", "said")
+    caplog.clear()
+    session.close()
+    assert caplog.messages[0].startswith(f"The session 00session1 ends by itself in {emr.IDLE_MINUTES} minutes: ")
+
+
+def test_without_a_region_and_without_credentials_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(PermanentFailure, match="the AWS configuration is not usable: You must specify a region"):
+        Application("00f1", ROLE, "").client()
+    with pytest.raises(PermanentFailure, match="there are no AWS credentials; set AWS_PROFILE"):
+        EmrSession(APPLICATION, {}).open()
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_an_application_that_takes_no_sessions_is_told_before_a_run(aws: Stubber, enabled: bool) -> None:
+    found = {
+        "applicationId": APPLICATION.id,
+        "arn": f"arn:aws:emr-serverless:us-west-2:123456789012:/applications/{APPLICATION.id}",
+        "releaseLabel": "emr-7.13.0",
+        "type": "Spark",
+        "state": "STARTED",
+        "createdAt": START,
+        "updatedAt": START,
+        "interactiveConfiguration": {"sessionEnabled": enabled},
+    }
+    aws.add_response("get_application", {"application": found}, {"applicationId": APPLICATION.id})
+    if enabled:
+        assert APPLICATION.look(aws.client) == "STARTED"
+    else:
+        with pytest.raises(PermanentFailure, match="takes no interactive sessions; enable them in its interactive"):
+            APPLICATION.look(aws.client)
+
+
+# --- what Spark Connect sends -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def connect_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, list[dict[str, str]]]]:
+    """A server that answers the setting of options, on a channel that is encrypted as far as loopback needs it."""
+    headers: list[dict[str, str]] = []
+
+    def config(request: Any, context: Any) -> Any:
+        headers.append(dict(context.invocation_metadata()))
+        return proto.ConfigResponse(session_id=request.session_id)
+
+    handler = grpc.unary_unary_rpc_method_handler(
+        config,
+        request_deserializer=proto.ConfigRequest.FromString,
+        response_serializer=proto.ConfigResponse.SerializeToString,
+    )
+    service = "spark.connect.SparkConnectService"
+    server = grpc.server(futures.ThreadPoolExecutor(2))
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, {"Config": handler}),))
+    port = server.add_secure_port("127.0.0.1:0", grpc.local_server_credentials())
+    server.start()
+    monkeypatch.setattr(grpc, "ssl_channel_credentials", grpc.local_channel_credentials)
+    monkeypatch.setenv("SPARK_CONNECT_MODE_ENABLED", "1")  # and taken back at the end, for the tests that come after
+    yield f"127.0.0.1:{port}", headers
+    server.stop(0).wait()
+
+
+def test_every_call_carries_the_token_of_the_moment_and_nothing_shows_it(
+    aws: Stubber,
+    clock: Clock,
+    connect_server: tuple[str, list[dict[str, str]]],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    host, headers = connect_server
+    session = EmrSession(APPLICATION, {"spark.sql.ansi.enabled": "true"}, lambda: aws.client, clock.sleep, clock)
+    starts(aws)
+    is_in(aws, "STARTED")
+    gives_token(aws, TOKENS[0], START + dt.timedelta(hours=1), host)
+    spark = session.open()
+    before = len(headers)
+    clock.now = START + dt.timedelta(hours=1)
+    gives_token(aws, TOKENS[1], clock.now + dt.timedelta(hours=1), host)
+    spark.conf.set("spark.sql.shuffle.partitions", "8")
+    assert before
+    assert {header["x-aws-proxy-auth"] for header in headers[:before]} == {TOKENS[0]}
+    assert {header["x-aws-proxy-auth"] for header in headers[before:]} == {TOKENS[1]}
+    shown = [caplog.text, repr(session), str(session), repr(spark), str(APPLICATION), repr(APPLICATION)]
+    ends(aws)
+    session.close()
+    for token in TOKENS:
+        assert not [text for text in shown if token in text]
