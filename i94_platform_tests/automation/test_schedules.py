@@ -92,7 +92,7 @@ def test_a_delivery_that_is_still_arriving_is_left_to_the_sensor(ticks: Ticks) -
     written = Path(ticks.raw.root, APRIL).stat().st_mtime
     ticks.now = written + SETTLE - 1
     assert skipped(ticks.schedule(MAY_10)) == "2016-04 is arriving; the sensor takes it when it is whole."
-    ticks.now = written + SETTLE
+    ticks.now = written + SETTLE + 1
     assert len(ticks.schedule(MAY_10).run_requests) == 1
 
 
