@@ -1,4 +1,4 @@
-"""The one place where assets, checks, resources and jobs meet.
+"""The one place where assets, checks, resources, jobs, sensors and schedules meet.
 
 Here: choosing resources from the settings' addresses, and what is mapped onto every asset alike (group, kinds,
 owners). Not here: anything that a deployment could not have otherwise.
@@ -20,6 +20,8 @@ from i94_platform.assets.raw import raw_assets
 from i94_platform.assets.staged import staged_assets
 from i94_platform.assets.warehouse import warehouse_assets
 from i94_platform.automation.jobs import jobs
+from i94_platform.automation.schedules import schedules
+from i94_platform.automation.sensors import sensors
 from i94_platform.checks import all_checks
 from i94_platform.contracts import ALL
 from i94_platform.contracts.render import dagster_schema
@@ -39,6 +41,8 @@ def build_definitions(settings: Settings, overrides: Mapping[str, Any] | None = 
         assets=[*raw_assets(partitions), *(_with_common(a, settings) for a in assets)],
         asset_checks=all_checks(partitions),
         jobs=jobs(),
+        sensors=sensors(settings.first_month, settings.settle_seconds, settings.requests_per_tick),
+        schedules=schedules(settings.first_month, settings.delivery_day, settings.settle_seconds),
         resources={**resources(settings), **(overrides or {})},
         executor=dg.in_process_executor,
     )

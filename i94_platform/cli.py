@@ -134,6 +134,7 @@ def _run_all(
     platform: Platform, due: Any, opened: dg.DagsterInstance, select: Sequence[str], steps: Any
 ) -> list[Outcome]:
     from i94_platform.automation import runs
+    from i94_platform.automation.requests import tags_of
     from i94_platform.lake.raw import landed
 
     jobs = [(runs.reference_job(platform.definitions), None)] if due.reference or select else []
@@ -143,11 +144,8 @@ def _run_all(
         jobs = [(part, month) for job, month in jobs if (part := runs.narrowed(job, select)) is not None]
     outcomes: list[Outcome] = []
     for job, month in jobs:
-        tags = {}
-        if month is None and not select:  # a part of the reference run has not read all there is
-            import json
-
-            tags[runs.INPUTS_TAG] = json.dumps(runs.reference_versions(landed(platform.raw.list()), platform.raw))
+        # a part of a run has not read, or not loaded, all there is
+        tags = {} if select else tags_of(month, landed(platform.raw.list()), platform.raw, platform.lake)
         name = month.key if month else "reference"
         outcomes.append(
             runs.run_job(job, opened, month=month, tags=tags, on_step=lambda *step, name=name: steps(name, *step))

@@ -106,6 +106,13 @@ class Settings(BaseSettings):
     )
     statement_timeout: float = Field(default=3600.0, gt=0, description="seconds that Redshift may take for a statement")
     lock_timeout: float = Field(default=600.0, gt=0, description="seconds to wait for another process's write")
+    settle_seconds: float = Field(
+        default=60.0, ge=0, description="seconds without a change after which a delivery is taken to be complete"
+    )
+    requests_per_tick: int = Field(default=12, gt=0, description="most months that the sensor asks for at a time")
+    delivery_day: int = Field(
+        default=10, ge=1, le=28, description="day of the month on which last month's delivery has to be there"
+    )
 
     @classmethod
     def from_env(cls) -> Self:

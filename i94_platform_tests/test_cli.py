@@ -17,8 +17,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from i94_platform import cli
+from i94_platform.automation.history import instance
 from i94_platform.contracts import WAREHOUSE
 from i94_platform.settings import PROJECT
+from i94_platform_tests.automation.ticks import MONTHS, REFERENCES, SETTLE, Ticks
 from i94_platform_tests.integration.deployment import Deployment, rewrite_delivery
 
 
@@ -141,6 +143,14 @@ def test_a_run_without_arguments_runs_what_is_not_loaded_and_then_nothing(i94: I
     second = i94("run", **home.environment)
     assert (second.code, months_run(second)) == (0, set())
     assert "Nothing to do: every delivered month is loaded in its newest content." in second.out
+
+
+def test_what_a_command_has_run_no_sensor_asks_for(i94: I94, home: Deployment) -> None:
+    with instance(home.settings.dagster_home) as history:
+        ticks = Ticks(home.landing, home.lake, history=history)
+        for name, told in ((REFERENCES, "are loaded as they are."), (MONTHS, "was asked for in its newest content.")):
+            ticks.tick(name)
+            assert told in (ticks.tick(name, SETTLE).skip_message or "")
 
 
 def test_a_month_delivered_again_is_run_again_alone(i94: I94, home: Deployment) -> None:

@@ -47,9 +47,20 @@ def graph_of(repository: dg.RepositoryDefinition) -> dict[str, Any]:
     return {
         "assets": {name: _asset(repository, node) for name, node in nodes(repository)},
         "jobs": {job: _job(repository, job) for job in jobs(repository)},
-        "schedules": {s.name: {"cron": s.cron_schedule, "job": s.job_name} for s in repository.schedule_defs},
+        "schedules": {
+            s.name: {
+                "cron": f"{s.cron_schedule} {s.execution_timezone}",
+                "job": s.job_name,
+                "runs by default": s.default_status is dg.DefaultScheduleStatus.RUNNING,
+            }
+            for s in repository.schedule_defs
+        },
         "sensors": {
-            s.name: {"type": s.sensor_type.value, "jobs": sorted(t.job_name for t in s.targets if t.job_name)}
+            s.name: {
+                "jobs": sorted(t.job_name for t in s.targets if t.job_name),
+                "seconds": s.minimum_interval_seconds,
+                "runs by default": s.default_status is dg.DefaultSensorStatus.RUNNING,
+            }
             for s in repository.sensor_defs
         },
     }
@@ -208,6 +219,12 @@ def test_a_month_is_one_job_with_all_its_blocking_checks(repository: dg.Reposito
 def test_the_two_jobs_cover_the_graph_up_to_the_warehouse(repository: dg.RepositoryDefinition) -> None:
     covered = {name for job in ("reference", "month") for name in _job(repository, job)["assets"]}
     assert covered >= {name for name, _ in nodes(repository) if name.split("/")[0] in LAYERS[:4]}
+
+
+def test_what_starts_runs_says_when_and_for_which_job(repository: dg.RepositoryDefinition) -> None:
+    made = [*repository.sensor_defs, *repository.schedule_defs]
+    assert made
+    assert not [trigger.name for trigger in made if not trigger.description]
 
 
 def test_jobs_run_in_one_process(repository: dg.RepositoryDefinition) -> None:

@@ -173,6 +173,9 @@ def test_jars_are_a_folder_or_what_maven_fetches(monkeypatch: pytest.MonkeyPatch
         ("FIRST_MONTH", "2016-13", "'2016-13' is not a month; write it as YYYY-MM, such as 2016-04"),
         ("MEMORY_LIMIT", "lots", "should match"),
         ("LOCK_TIMEOUT", "0", "greater than 0"),
+        ("SETTLE_SECONDS", "-1", "greater than or equal to 0"),
+        ("REQUESTS_PER_TICK", "0", "greater than 0"),
+        ("DELIVERY_DAY", "29", "less than or equal to 28"),
     ],
 )
 def test_an_unknown_value_is_refused_by_the_name_of_its_variable(

@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 
 IMMIGRATION, QUARANTINE = key("staged", "immigration"), key("staged", "immigration_quarantine")
 
+ENCODED_WITH = tuple(Dataset(f"lookup/{name}") for name in (*arrivals.CODE_LISTS, "i94cit_res"))
+"""The code lists that decide what becomes of a delivered row."""
 
 _COUNTRY_CODES = Query(
     "SELECT code, CAST(sum(arrivals) AS BIGINT) AS arrivals FROM ("
@@ -90,8 +92,7 @@ def stage_month(
 
 def month_version(delivery: Delivery, raw: Store, lake: Lake) -> str:
     """The data version that staging a delivery now would give: its content, the code lists, and this code."""
-    lists = (lake.committed(Dataset(f"lookup/{name}")).fingerprint for name in (*arrivals.CODE_LISTS, "i94cit_res"))
-    return combined(delivery.fingerprint(raw), *lists)
+    return combined(delivery.fingerprint(raw), *(lake.committed(dataset).fingerprint for dataset in ENCODED_WITH))
 
 
 def _write_accepted(
@@ -172,7 +173,7 @@ def _immigration_assets(partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDe
                 asset_key,
                 deps=[
                     key("raw", "immigration"),
-                    *(key("lookup", name) for name in (*arrivals.CODE_LISTS, "i94cit_res")),
+                    *(dg.AssetKey(dataset.name.split("/")) for dataset in ENCODED_WITH),
                 ],
                 description=contract.comment,
             )

@@ -18,6 +18,7 @@ import dagster as dg
 from i94_platform.assets.staged import month_version
 from i94_platform.automation.history import PID_TAG
 from i94_platform.automation.jobs import MONTH_JOB, REFERENCE_JOB
+from i94_platform.automation.requests import INPUTS_TAG, reference_versions
 from i94_platform.contracts import DIMENSIONS, LOOKUPS, REFERENCES
 from i94_platform.failures import PermanentFailure
 from i94_platform.lake.datasets import Dataset, Lake
@@ -27,8 +28,6 @@ from i94_platform.partitions import Month
 from i94_platform.warehouse.base import Warehouse
 
 _LABELS = "i94_labels"
-INPUTS_TAG = "i94/inputs"
-"""What a reference run read: the data version of each file, as JSON."""
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
@@ -111,11 +110,6 @@ def stale_references(
     runs = history.get_runs(dg.RunsFilter(job_name=REFERENCE_JOB, statuses=[dg.DagsterRunStatus.SUCCESS]), limit=20)
     read: dict[str, str] = next((json.loads(run.tags[INPUTS_TAG]) for run in runs if INPUTS_TAG in run.tags), {})
     return frozenset(name for name, version in versions.items() if read.get(name) != version)
-
-
-def reference_versions(found: Landed, raw: Store) -> dict[str, str]:
-    """The data version of every delivered reference file."""
-    return {name: delivery.fingerprint(raw) for name, delivery in sorted(found.references.items())}
 
 
 def run_job(

@@ -89,6 +89,12 @@ class LocalStore(Store):
             digest = hashlib.file_digest(content, lambda: hashlib.blake2b(digest_size=16))  # type: ignore[arg-type]
         return f"{file.size}-{digest.hexdigest()}"
 
+    def mark(self, file: Stored) -> str:
+        return f"{file.size}-{file.stamp}"
+
+    def written(self, file: Stored) -> float:
+        return int(file.stamp) / 1e9
+
     @contextmanager
     def lock(self, name: str, waiting: str) -> Iterator[None]:
         """Hold an advisory lock; the kernel frees it when the process ends, however it ends.

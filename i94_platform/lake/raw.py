@@ -5,7 +5,7 @@ Here: the reading of a raw listing. Nothing here is fatal: an unknown name is re
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from i94_platform.failures import PermanentFailure
@@ -19,6 +19,9 @@ REFERENCE_FILES = {
     "land_temperatures": "GlobalLandTemperaturesByCity.csv",
 }
 """Asset name below `raw/` → file name, matched without regard to case at any depth."""
+
+MARKER = "_SUCCESS"
+"""The empty file by which a writer, Spark among them, says that a folder is complete."""
 
 
 @dataclass(frozen=True)
@@ -35,10 +38,23 @@ class Delivery:
 
     def fingerprint(self, store: Store) -> str:
         """The data version: a hash over each file's path and content version."""
+        return self._hash(store.version)
+
+    def mark(self, store: Store) -> str:
+        """A hash over each file's path and mark: what can be told without reading a file."""
+        return self._hash(store.mark)
+
+    def _hash(self, told: Callable[[Stored], str]) -> str:
         digest = hashlib.blake2b(digest_size=16)
         for file in self.files:
-            digest.update(f"{file.path}\0{store.version(file)}\n".encode())
+            digest.update(f"{file.path}\0{told(file)}\n".encode())
         return digest.hexdigest()
+
+    def declared_whole(self, store: Store, markers: Mapping[str, Stored]) -> bool:
+        """Whether every file has a `_SUCCESS` in its folder or above that is not older than the newest file."""
+        newest = max(map(store.written, self.files))
+        fresh = {folder for folder, marker in markers.items() if store.written(marker) >= newest}
+        return all(fresh & set(_folders(file.path)) for file in self.files)
 
 
 @dataclass(frozen=True)
@@ -48,6 +64,8 @@ class Landed:
     months: dict[Month, Delivery] = field(default_factory=dict)
     references: dict[str, Delivery] = field(default_factory=dict)
     unknown: tuple[str, ...] = ()
+    markers: dict[str, Stored] = field(default_factory=dict)
+    """The `_SUCCESS` files by folder; the root is empty."""
 
     def month(self, month: Month, root: str) -> Delivery:
         """The delivery of a month; PermanentFailure says where it was looked for."""
@@ -76,17 +94,27 @@ def landed(files: Iterable[Stored]) -> Landed:
     by_name = {file_name.lower(): name for name, file_name in REFERENCE_FILES.items()}
     months: dict[Month, list[Stored]] = defaultdict(list)
     references: dict[str, list[Stored]] = defaultdict(list)
-    unknown = []
+    unknown, markers = [], {}
     for file in files:
-        base = file.path.rpartition("/")[2]
+        folder, _, base = file.path.rpartition("/")
         if delivered := parse_name(file.path):
             months[delivered.month].append(file)
         elif base.lower() in by_name:
             references[by_name[base.lower()]].append(file)
+        elif base == MARKER:
+            markers[folder] = file
         elif not base.startswith(("_", ".")):
             unknown.append(file.path)
     return Landed(
         {month: Delivery(month.key, tuple(sorted(parts))) for month, parts in sorted(months.items())},
         {name: Delivery(name, tuple(sorted(found))) for name, found in references.items()},
         tuple(sorted(unknown)),
+        markers,
     )
+
+
+def _folders(path: str) -> Iterator[str]:
+    """The folders that a file is in, from its own up to the root."""
+    while path:
+        path = path.rpartition("/")[0]
+        yield path

@@ -7,6 +7,7 @@ folder. Not here: where the client and its credentials come from (`assets.resour
 
 from __future__ import annotations
 
+import datetime as dt
 import io
 import shutil
 import tempfile
@@ -110,6 +111,12 @@ class S3Store(Store):
 
     def version(self, file: Stored) -> str:
         return file.stamp.partition(" ")[0]
+
+    def mark(self, file: Stored) -> str:
+        return self.version(file)
+
+    def written(self, file: Stored) -> float:
+        return dt.datetime.fromisoformat(file.stamp.partition(" ")[2]).timestamp()
 
     @contextmanager
     def lock(self, name: str, waiting: str) -> Iterator[None]:

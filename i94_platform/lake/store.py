@@ -58,6 +58,17 @@ class Store(ABC):
         """An identifier of the content: a hash or an ETag, equal for equal content."""
 
     @abstractmethod
+    def mark(self, file: Stored) -> str:
+        """What a listing alone tells of the content: other content has another mark.
+
+        On a bucket equal content has an equal one; in a folder a file that was written again has not.
+        """
+
+    @abstractmethod
+    def written(self, file: Stored) -> float:
+        """When it was last written, in seconds since 1970; a file that was moved into a folder keeps its time."""
+
+    @abstractmethod
     def lock(self, name: str, waiting: str) -> AbstractContextManager[None]:
         """Hold `name` against other processes that ask for it; `waiting` is logged where one has to wait."""
 

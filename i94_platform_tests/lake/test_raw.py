@@ -5,6 +5,7 @@ An unknown name never stops the reading, and the same content delivered again is
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,25 @@ def test_the_parts_of_a_folder_are_one_delivery_in_path_order_without_its_marker
     assert found(
         f"{folder}/part-2.parquet", f"{folder}/_SUCCESS", f"{folder}/.part-1.parquet.crc", f"{folder}/part-1.parquet"
     ) == {"2016-04": [f"{folder}/part-1.parquet", f"{folder}/part-2.parquet"]}
+
+
+def test_a_marker_speaks_for_its_folder_and_those_below(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path)
+    for number, path in enumerate(("x/i94_apr16_sub.parquet/a/1.parquet", "x/i94_apr16_sub.parquet/2.parquet")):
+        store.put(path, b"1")
+        os.utime(tmp_path / path, (100 + number, 100 + number))
+
+    def whole(folder: str, time: int) -> bool:
+        marker = f"{folder}/_SUCCESS".lstrip("/")
+        store.put(marker, b"")
+        os.utime(tmp_path / marker, (time, time))
+        found = landed(store.list())
+        store.delete([marker])
+        return found.months[APRIL].declared_whole(store, found.markers)
+
+    assert [whole(folder, 101) for folder in ("", "x", "x/i94_apr16_sub.parquet")] == [True, True, True]
+    assert [whole(folder, 101) for folder in ("y", "x/i94_apr16_sub.parquet/a")] == [False, False]
+    assert not whole("x", 100), "a part came after it"
 
 
 def test_months_come_in_order() -> None:

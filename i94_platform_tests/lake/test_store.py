@@ -58,6 +58,17 @@ def test_a_version_tells_content_and_not_time_or_place(store: Store) -> None:
     assert a == b != c
 
 
+def test_a_mark_tells_another_content_and_a_time_when_a_file_was_written(store: Store) -> None:
+    before = time.time()
+    store.put("a", b"one")
+    (first,) = store.list()
+    store.put("a", b"two")
+    (second,) = store.list()
+    assert store.mark(first) == store.mark(first) != store.mark(second)
+    for file in (first, second):
+        assert before - 2 < store.written(file) < time.time() + 2, "S3 tells whole seconds"
+
+
 def test_addresses_and_paths_are_each_others_inverse(store: Store) -> None:
     uri = store.uri("staged/x/part-0.parquet")
     assert uri == f"{store.root}/staged/x/part-0.parquet"

@@ -1,0 +1,101 @@
+"""The schedules: what happens by the calendar, whatever the sensors saw.
+
+Here: the monthly safety net. Not here: deliveries as they land (`sensors`).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+import time
+from collections.abc import Callable
+
+import dagster as dg
+
+from i94_platform.assets.common import months
+from i94_platform.automation import requests
+from i94_platform.automation.jobs import MONTH_JOB
+from i94_platform.lake.datasets import Lake
+from i94_platform.lake.raw import landed
+from i94_platform.lake.store import Store
+from i94_platform.partitions import Month
+
+TIMEZONE = "America/New_York"
+"""Where the analysts are."""
+
+HOUR = 6
+"""An hour that every day has once: clocks change at two."""
+
+logger = logging.getLogger(__name__)
+
+
+def log(message: str) -> None:
+    """The alert where none is set up: a warning in the daemon's log."""
+    logger.warning("%s", message)
+
+
+def schedules(
+    first_month: str,
+    delivery_day: int,
+    settle_seconds: float,
+    alert: Callable[[str], None] = log,
+    now: Callable[[], float] = time.time,
+) -> list[dg.ScheduleDefinition]:
+    """Every schedule, running unless stopped; `alert` is given one sentence, `now` is the clock."""
+    partitions = months(first_month)
+
+    @dg.schedule(
+        job_name=MONTH_JOB,
+        cron_schedule=f"0 {HOUR} {delivery_day} * *",
+        execution_timezone=TIMEZONE,
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description="The safety net: alerts where last month's delivery is absent, and runs it where no sensor did.",
+    )
+    def last_month_delivered(
+        context: dg.ScheduleEvaluationContext, raw: dg.ResourceParam[Store], lake: dg.ResourceParam[Lake]
+    ) -> dg.RunRequest | dg.SkipReason:
+        month = month_before(context.scheduled_execution_time.date())
+        if not partitions.has_partition_key(month.key):
+            return dg.SkipReason(f"{month.key} is before {first_month}, the first month that can be run.")
+        found = landed(raw.list())
+        if month not in found.months:
+            return _alerted(
+                f"No delivery for {month.key} is under {raw.root}; ask for {month.file_stem}, which was due by now.",
+                alert,
+            )
+        try:
+            lists = requests.list_versions(found, raw, lake, context.instance)
+        except requests.MonthsWait as waiting:
+            return _alerted(f"{month.key} is delivered and not loaded. {waiting}", alert)
+        delivery = found.months[month]
+        if now() - max(map(raw.written, delivery.files)) < settle_seconds:
+            return dg.SkipReason(f"{month.key} is arriving; the sensor takes it when it is whole.")
+        content = requests.month_mark(delivery, raw, lists)
+        last = requests.last_request(context.instance, MONTH_JOB, month.key)
+        return _unless_done(month, content, last, alert)
+
+    return [last_month_delivered]
+
+
+def month_before(day: dt.date) -> Month:
+    """The month before a day's."""
+    last = day.replace(day=1) - dt.timedelta(days=1)
+    return Month(last.year, last.month)
+
+
+def _unless_done(
+    month: Month, content: str, last: requests.Request | None, alert: Callable[[str], None]
+) -> dg.RunRequest | dg.SkipReason:
+    """The request for a month's content, unless a run did it or is at it."""
+    if last is not None and last.delivered == content:
+        if last.succeeded:
+            return dg.SkipReason(f"{month.key} is loaded as it was delivered.")
+        if last.under_way:
+            return dg.SkipReason(f"The run {last.newest} of {month.key} is under way.")
+        alert(f"{month.key} is delivered, but its run {last.newest} failed; it is tried once more.")
+    return requests.month_request(month.key, content, last)
+
+
+def _alerted(message: str, alert: Callable[[str], None]) -> dg.SkipReason:
+    alert(message)
+    return dg.SkipReason(message)
