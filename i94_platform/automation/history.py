@@ -31,6 +31,9 @@ telemetry:
   enabled: false
 nux:
   enabled: false
+concurrency:
+  runs:
+    max_concurrent_runs: 2  # a month takes two cores and up to four gigabytes
 """
 
 _OWN_OUTPUT = {
