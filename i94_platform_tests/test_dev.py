@@ -79,6 +79,8 @@ from i94_platform import cli
 from i94_platform.engine import connect
 from i94_platform.settings import Settings
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell lets what it runs in the background ignore it
+
 @contextmanager
 def server(*_):
     try:
