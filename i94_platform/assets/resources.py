@@ -97,9 +97,7 @@ def s3_client(endpoint: str = "") -> Any:
             "An address starts with s3://, and the AWS part is not installed; run: pip install 'i94-platform[aws]'."
         ) from error
     with told(endpoint or "S3"):
-        # boto3 reads AWS_DEFAULT_REGION by itself, but not the variable that the other AWS tools know
-        region = os.environ.get("AWS_REGION") or None
-        client = S3Resource(endpoint_url=endpoint or None, region_name=region).get_client()
+        client = S3Resource(endpoint_url=endpoint or None, region_name=aws_region() or None).get_client()
     if endpoint:
         client.meta.events.register("before-endpoint-resolution.s3", _address_by_path)
     return client

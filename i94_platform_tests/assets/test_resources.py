@@ -36,8 +36,8 @@ def test_each_address_of_files_gets_its_own_kind_of_store(settings: Settings) ->
 
 def test_a_deployment_on_s3_is_built_without_a_request_and_without_credentials(settings: Settings) -> None:
     there = Settings(home=settings.home, lake="s3://bucket/lake", s3_endpoint="http://127.0.0.1:9")
-    for name in resources(there):
-        built(there, name)
+    made = {name: built(there, name) for name in resources(there)}
+    assert (made["lake"].store.root, made["raw"].root) == ("s3://bucket/lake", "s3://bucket/lake/raw")
 
 
 def test_loading_a_code_location_on_s3_imports_neither_boto3_nor_dagsters_part_for_aws(tmp_path: Any) -> None:

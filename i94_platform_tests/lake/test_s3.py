@@ -267,6 +267,7 @@ def test_a_lock_outlives_its_lease_as_long_as_its_holder_works(
     with holder.lock("x", "waiting"):
         told(lambda: waiter.lock("x", "waiting").__enter__(), TransientFailure)
         holder.put("f", b"still mine")
+    assert waiter.read("f") == b"still mine"
 
 
 def test_a_network_that_fails_for_a_moment_costs_no_lock(
