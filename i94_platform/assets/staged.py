@@ -101,7 +101,7 @@ def _write_accepted(
     """Write the accepted rows and name them `staged`; the run folder's name and its files."""
     engine.view_rows("kept", arrivals.none_kept())
     entries = _write(month, lake, engine, dataset, run_id)
-    if entries and engine.row(arrivals.surplus())["surplus"]:
+    if entries and engine.repeats("staged", "cicid"):
         engine.define("repeated", arrivals.repeated())
         engine.define("kept", arrivals.kept(month))
         # a folder of its own: what is kept was found in the first one, which the commit sweeps

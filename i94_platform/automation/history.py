@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -43,29 +44,55 @@ _OWN_OUTPUT = {
 
 
 class PooledEventLog(SqliteEventLogStorage):
-    """Dagster's event log in the same SQLite files, over one engine a file.
+    """Dagster's event log in the same SQLite files, over one engine a file and one transaction a file and event.
 
     The original makes an engine for every statement: each is then compiled anew, and the last connection to close
-    rewrites the whole log. A run of a hundred events takes a second less.
+    rewrites the whole log. It stores an event in up to four transactions, and the events that plan a run one by one.
     """
 
     def __init__(self, *args: Any, **options: Any) -> None:
         self._engines: dict[str, Engine] = {}
+        self._storing: ExitStack | None = None
+        self._begun: dict[str, Connection] = {}
         super().__init__(*args, **options)
+        self._db_lock = threading.RLock()  # type: ignore[assignment]  # whoever stores events connects several times
 
     @classmethod
     def from_config_value(cls, inst_data: Any, config_value: Any) -> PooledEventLog:
         """Dagster's way to make a storage from its configuration."""
         return cls(inst_data=inst_data, **config_value)
 
+    def store_event(self, event: dg.EventLogEntry) -> None:
+        """Store one event."""
+        self.store_event_batch([event])
+
+    def store_event_batch(self, events: Sequence[dg.EventLogEntry]) -> None:
+        """Store events, all or none in each file. The first statement in a file writes, so that it waits its turn."""
+        with self._db_lock, ExitStack() as transactions:
+            self._storing = transactions
+            try:
+                for event in events:
+                    super().store_event(event)
+            finally:
+                self._storing = None
+                self._begun.clear()
+
     @contextmanager
     def _connect(self, shard: str) -> Iterator[Connection]:
         with self._db_lock:
-            if shard not in self._engines:
-                self._engines[shard] = create_engine(self.conn_string_for_shard(shard), connect_args=_PATIENT)
-                self._initdb(self._engines[shard])
-            with self._engines[shard].begin() as connection:
-                yield connection
+            if self._storing is None:
+                with self._engine(shard).begin() as connection:
+                    yield connection
+                return
+            if shard not in self._begun:
+                self._begun[shard] = self._storing.enter_context(self._engine(shard).begin())
+            yield self._begun[shard]
+
+    def _engine(self, shard: str) -> Engine:
+        if shard not in self._engines:
+            self._engines[shard] = create_engine(self.conn_string_for_shard(shard), connect_args=_PATIENT)
+            self._initdb(self._engines[shard])
+        return self._engines[shard]
 
     def dispose(self) -> None:
         """Close every file."""
@@ -92,6 +119,7 @@ def instance(home: Path) -> Iterator[dg.DagsterInstance]:
     machine's, whose processes can't be seen from here, and Dagster's run monitoring closes them.
     """
     _sync_less()
+    os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", "1000")  # how it asks for `store_event_batch`
     with ExitStack() as held:
         # Dagster makes its files without regard to another process that does the same
         with LocalStore(home).lock("history", "Waiting for another process that is opening the history …"):

@@ -103,6 +103,7 @@ def _in_lake(
                     f"`{contract.name}`",
                     "",
                     lambda sql: engine.table(Query(sql)).to_pylist(),
+                    engine.repeats,
                 )
 
     return checked
@@ -139,16 +140,26 @@ def _asked(context: dg.AssetCheckExecutionContext, subjects: Iterable[Subject]) 
 
 
 def _judge(
-    asset_key: dg.AssetKey, contract: Table, kinds: Sequence[str], relation: str, where: str, run: Rows
+    asset_key: dg.AssetKey,
+    contract: Table,
+    kinds: Sequence[str],
+    relation: str,
+    where: str,
+    run: Rows,
+    repeats: Callable[[str, str], bool] | None = None,
 ) -> Iterator[dg.AssetCheckResult]:
-    """One result per kind: how many rows break which rule, of how many, with a sample."""
+    """One result per kind: how many rows break which rule, of how many, with a sample.
+
+    `repeats` looks quickly whether a column of the contract's relation repeats a value, where there is such a look.
+    """
     found = rules(contract, relation, kinds, where)
     counting, by_row = count_all(found, relation, where)
     totals = run(counting)[0]
     broken = {id(rule): int(totals[f"r{i}"]) for i, rule in enumerate(by_row)}
     for rule in found:
         if id(rule) not in broken:
-            broken[id(rule)] = int(run(rule.count)[0]["broken"])
+            settled = repeats and rule.settled_by and not repeats(contract.name, rule.settled_by)
+            broken[id(rule)] = 0 if settled else int(run(rule.count)[0]["broken"])
     for kind in kinds:
         of_kind = [(rule, broken[id(rule)]) for rule in found if rule.kind == kind]
         yield _result(asset_key, kind, of_kind, totals["row_count"], run)

@@ -19,6 +19,9 @@ lake_metadata = MetaData(schema="staged")
 raw_metadata = MetaData(schema="raw")
 """What is delivered to us, as it is delivered."""
 
+MONTH_COLUMNS = ("i94yr", "i94mon")
+"""The columns that say a row's month, in every table that is kept by months."""
+
 
 def column(
     name: str,

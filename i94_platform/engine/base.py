@@ -79,6 +79,11 @@ class Engine(ABC):
         rows: list[dict[str, Any]] = self.table(query).to_pylist()
         return rows[0]
 
+    def repeats(self, relation: str, column: str) -> bool:
+        """Whether an integer column of a named relation holds a value more than once; nulls are not looked at."""
+        counted = self.row(Query(f"SELECT count(`{column}`) - count(DISTINCT `{column}`) AS surplus FROM `{relation}`"))
+        return bool(counted["surplus"])
+
     @contextmanager
     def step(self) -> Iterator[None]:
         """A span of work after which the named relations are forgotten."""

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
 
+_BITS = 2**27
+"""The widest range of values of which each gets a bit: 16 MB a thread."""
+
 
 class DuckDBEngine(Engine):
     """Runs the staging SQL in this process."""
@@ -61,6 +64,15 @@ class DuckDBEngine(Engine):
     def table(self, query: Query) -> pa.Table:
         rows: pa.Table = self._connection.sql(_sql(query), params=dict(query.values)).to_arrow_table()
         return rows
+
+    def repeats(self, relation: str, column: str) -> bool:
+        # a bit for each value that there can be takes a tenth of the time that telling the values apart does
+        span = self.row(Query(f"SELECT min(`{column}`) AS low, max(`{column}`) AS high FROM `{relation}`"))
+        if span["low"] is None or span["high"] - span["low"] >= _BITS:
+            return super().repeats(relation, column)
+        bits = f'bit_count(bitstring_agg("{column}", $low, $high))'
+        counted = self._connection.execute(f'SELECT count("{column}"), {bits} FROM "{relation}"', span).fetchall()
+        return bool(counted[0][0] != counted[0][1])
 
     def forget(self) -> None:
         for name, kind in self._named.items():

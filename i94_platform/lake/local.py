@@ -9,6 +9,7 @@ import os
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
 
@@ -85,9 +86,12 @@ class LocalStore(Store):
             folder = folder.parent
 
     def version(self, file: Stored) -> str:
-        with self.open(file.path) as content:
-            digest = hashlib.file_digest(content, lambda: hashlib.blake2b(digest_size=16))  # type: ignore[arg-type]
-        return f"{file.size}-{digest.hexdigest()}"
+        path = Path(self.root, file.path)
+        status = path.stat()
+        # what was changed just now may change again within one tick of the file system's clock
+        rested = time.time() - status.st_ctime > 2
+        mark = (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+        return f"{file.size}-{_digest_of(path, mark) if rested else _digest(path)}"
 
     def mark(self, file: Stored) -> str:
         return f"{file.size}-{file.stamp}"
@@ -121,3 +125,14 @@ class LocalStore(Store):
                         told = True
                     time.sleep(0.1)
             yield
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as content:
+        return hashlib.file_digest(content, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+
+
+@lru_cache(maxsize=4096)
+def _digest_of(path: Path, mark: tuple[int, ...]) -> str:
+    """The digest of a file that bears this mark; one run asks for it several times."""
+    return _digest(path)

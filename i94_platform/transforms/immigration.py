@@ -167,11 +167,6 @@ def none_kept() -> pa.Table:
     return pa.table({name: pa.array([], type_) for name, type_ in types.items()})
 
 
-def surplus() -> Query:
-    """How many rows of `staged` repeat the key of another: one row with `surplus`."""
-    return Query("SELECT count(*) - count(DISTINCT cicid) AS surplus FROM staged")
-
-
 def repeated() -> Query:
     """The keys that several rows of `staged` have: column `cicid`."""
     return _render("immigration_repeated")

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Column, Table
+from sqlalchemy import Column, Integer, Table
 
-from i94_platform.contracts.model import key_columns
+from i94_platform.contracts.model import MONTH_COLUMNS, key_columns
 from i94_platform.contracts.render import sql_type
 
 KINDS = ("not_null", "key_unique", "allowed_values", "ranges", "foreign_keys")
@@ -29,6 +29,8 @@ class Rule:
     bound: str
     count: str
     sample: str
+    settled_by: str = ""
+    """An integer column that settles the rule where it repeats no value, which may be quicker to see."""
 
 
 def rules(contract: Table, relation: str, kinds: Sequence[str] = KINDS, where: str = "") -> list[Rule]:
@@ -93,7 +95,15 @@ def _key_rule(contract: Table, scope: str) -> Rule:
         "each once",
         f"SELECT count(*) AS broken FROM ({repeated}) AS repeated",
         f"{repeated} LIMIT 5",
+        _settles(contract),
     )
+
+
+def _settles(contract: Table) -> str:
+    """The column of the key that tells a month's rows apart, if it is one and an integer."""
+    telling = [name for name in key_columns(contract) if name not in MONTH_COLUMNS]
+    alone = telling[0] if len(telling) == 1 else ""
+    return alone if alone and isinstance(contract.columns[alone].type, Integer) else ""
 
 
 def _foreign_keys(contract: Table, scope: str, narrowed: bool) -> list[Rule]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -85,3 +86,24 @@ def test_a_folder_that_another_process_removes_during_a_deletion_is_no_error(
     monkeypatch.setattr(Path, "rmdir", rmdir)
     store.delete(["shared/deep/gone"])
     assert paths(store) == []
+
+
+def test_a_version_is_that_of_the_content_also_where_nothing_else_tells(tmp_path: Path) -> None:
+    store, path = LocalStore(tmp_path), tmp_path / "f"
+    path.write_bytes(b"one")
+    os.utime(path, (1, 1))
+    first = version_of(store)
+    path.write_bytes(b"two")
+    os.utime(path, (1, 1))
+    second = version_of(store)
+    assert first != second, "the same length and time, other content"
+    time.sleep(2.1)  # by now the file has rested long enough for its version to be remembered
+    assert [version_of(store), version_of(store)] == [second, second]
+    path.write_bytes(b"one")
+    os.utime(path, (1, 1))
+    assert version_of(store) == first
+
+
+def version_of(store: LocalStore) -> str:
+    (found,) = store.list()
+    return store.version(found)
