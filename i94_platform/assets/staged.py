@@ -46,12 +46,16 @@ ENCODED_WITH = tuple(Dataset(f"lookup/{name}") for name in (*arrivals.CODE_LISTS
 _COUNTRY_CODES = Query(
     "SELECT code, CAST(sum(arrivals) AS BIGINT) AS arrivals FROM ("
     "SELECT i94cit AS code, count(*) AS arrivals FROM staged GROUP BY i94cit "
-    "UNION ALL SELECT i94res AS code, count(*) AS arrivals FROM staged GROUP BY i94res) AS both "
-    "WHERE code IS NOT NULL GROUP BY code ORDER BY code"
+    "UNION ALL SELECT i94res AS code, count(*) AS arrivals FROM staged GROUP BY i94res) AS seen "
+    "WHERE code IS NOT NULL GROUP BY code ORDER BY code",
+    is_plain=True,
 )
-_REASONS = Query("SELECT reasons, count(*) AS refused FROM refused GROUP BY reasons ORDER BY refused DESC, reasons")
+_REASONS = Query(
+    "SELECT reasons, count(*) AS refused FROM refused GROUP BY reasons ORDER BY refused DESC, reasons", is_plain=True
+)
 _REFUSED = Query(
-    "SELECT source_file, source_row, reasons, cicid FROM refused ORDER BY source_file, source_row LIMIT 10"
+    "SELECT source_file, source_row, reasons, cicid FROM refused ORDER BY source_file, source_row LIMIT 10",
+    is_plain=True,
 )
 
 

@@ -23,7 +23,7 @@ from i94_platform.engine.base import Engine
 from i94_platform.lake.datasets import Dataset, Lake
 from i94_platform.partitions import Month
 from i94_platform.transforms.rules import KINDS, MUST_HOLD, Rule, count_all, kinds_of, rules
-from i94_platform.transforms.sql import Query, translate
+from i94_platform.transforms.sql import Query, plain
 from i94_platform.warehouse.base import Warehouse, of_month
 
 Subject = tuple[dg.AssetKey, Table, tuple[str, ...]]
@@ -102,7 +102,7 @@ def _in_lake(
                     kinds,
                     f"`{contract.name}`",
                     "",
-                    lambda sql: engine.table(Query(sql)).to_pylist(),
+                    lambda sql: engine.table(Query(sql, is_plain=True)).to_pylist(),
                     engine.repeats,
                 )
 
@@ -125,7 +125,7 @@ def _in_warehouse(
                     kinds,
                     contract.fullname,
                     where,
-                    lambda sql: transaction.execute(translate(sql, warehouse.dialect), values).to_pylist(),
+                    lambda sql: transaction.execute(plain(sql), values).to_pylist(),
                 )
 
     return checked

@@ -81,8 +81,8 @@ class Engine(ABC):
 
     def repeats(self, relation: str, column: str) -> bool:
         """Whether an integer column of a named relation holds a value more than once; nulls are not looked at."""
-        counted = self.row(Query(f"SELECT count(`{column}`) - count(DISTINCT `{column}`) AS surplus FROM `{relation}`"))
-        return bool(counted["surplus"])
+        surplus = f"SELECT count(`{column}`) - count(DISTINCT `{column}`) AS surplus FROM `{relation}`"
+        return bool(self.row(Query(surplus, is_plain=True))["surplus"])
 
     @contextmanager
     def step(self) -> Iterator[None]:

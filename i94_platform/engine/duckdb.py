@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from i94_platform.engine.base import DELIVERED, DELIVERED_FILES, Engine, FileGroup, delivered_files
 from i94_platform.lake.files import Files
-from i94_platform.transforms.sql import Query, translate
+from i94_platform.transforms.sql import Query, for_duckdb
 
 if TYPE_CHECKING:
     import duckdb
@@ -52,22 +52,25 @@ class DuckDBEngine(Engine):
         self._connection.unregister("registered")
 
     def define(self, name: str, query: Query) -> None:
-        self._create("TABLE", name, _sql(query), query.values)
+        self._create("TABLE", name, for_duckdb(query), query.values)
 
     def write(self, query: Query, folder: str) -> None:
         options = (
             "FORMAT parquet, COMPRESSION snappy, PER_THREAD_OUTPUT, FILENAME_PATTERN 'part-{i}', OVERWRITE_OR_IGNORE"
         )
         with self._files.writing(folder) as local:
-            self._connection.execute(f"COPY ({_sql(query)}) TO {quoted(str(local))} ({options})", dict(query.values))
+            self._connection.execute(
+                f"COPY ({for_duckdb(query)}) TO {quoted(str(local))} ({options})", dict(query.values)
+            )
 
     def table(self, query: Query) -> pa.Table:
-        rows: pa.Table = self._connection.sql(_sql(query), params=dict(query.values)).to_arrow_table()
+        rows: pa.Table = self._connection.sql(for_duckdb(query), params=dict(query.values)).to_arrow_table()
         return rows
 
     def repeats(self, relation: str, column: str) -> bool:
         # a bit for each value that there can be takes a tenth of the time that telling the values apart does
-        span = self.row(Query(f"SELECT min(`{column}`) AS low, max(`{column}`) AS high FROM `{relation}`"))
+        ends = f"SELECT min(`{column}`) AS low, max(`{column}`) AS high FROM `{relation}`"
+        span = self.row(Query(ends, is_plain=True))
         if span["low"] is None or span["high"] - span["low"] >= _BITS:
             return super().repeats(relation, column)
         bits = f'bit_count(bitstring_agg("{column}", $low, $high))'
@@ -108,10 +111,6 @@ def _select_delivered(group: FileGroup, local: Mapping[str, str]) -> str:
     options = "filename = 'source_path', file_row_number = true, hive_partitioning = false"
     source = f"read_parquet({_list(local[url] for url in group.files)}, {options})"
     return f"SELECT {columns}, source_path, file_row_number + 1 AS source_row FROM {source}"
-
-
-def _sql(query: Query) -> str:
-    return translate(query.text, "duckdb")
 
 
 def quoted(value: str) -> str:

@@ -1,7 +1,8 @@
 """A contract's rules as queries: what breaks them, how often, and which rows.
 
-Here: the rules that every table has by its contract, rendered as Spark SQL over a relation. Not here: rules about more
-than one table's contract (`checks`), and running the queries.
+Here: the rules that every table has by its contract, over a relation. They are rendered in words that every dialect
+knows, and only names are quoted as Spark quotes them (`transforms.sql.plain`). Not here: rules about more than one
+table's contract (`checks`), and running the queries.
 """
 
 from __future__ import annotations
@@ -10,10 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Column, Integer, Table
+from sqlalchemy import Column, Date, Integer, Table
 
 from i94_platform.contracts.model import MONTH_COLUMNS, key_columns
-from i94_platform.contracts.render import sql_type
 
 KINDS = ("not_null", "key_unique", "allowed_values", "ranges", "foreign_keys")
 MUST_HOLD = frozenset({"not_null", "key_unique", "foreign_keys"})
@@ -83,7 +83,9 @@ def _span(low: Any, high: Any) -> str:
 
 
 def _literal(col: Column[Any], value: Any) -> str:
-    return "" if value is None else f"CAST('{value}' AS {sql_type(col)})"
+    if value is None:
+        return ""
+    return f"DATE '{value}'" if isinstance(col.type, Date) else str(value)
 
 
 def _key_rule(contract: Table, scope: str) -> Rule:

@@ -24,10 +24,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Query:
-    """Spark SQL and the values of its named markers (`:first_day`); values are bound, never formatted in."""
+    """Spark SQL and the values of its named markers (`:first_day`); values are bound, never formatted in.
+
+    `is_plain` says that only the quotes around its names are Spark's, which saves parsing it.
+    """
 
     text: str
     values: Mapping[str, Any] = field(default_factory=dict)
+    is_plain: bool = False
 
 
 @cache
@@ -64,46 +68,41 @@ def any_of(conditions: Iterable[str]) -> str:
     return "coalesce(" + "\n    OR ".join(f"({condition})" for condition in conditions) + ", false)"
 
 
+def plain(spark_sql: str) -> str:
+    """A text that says the same in every dialect, with names in the quotes that all but Spark know."""
+    return spark_sql.replace("`", '"')
+
+
+def for_duckdb(query: Query) -> str:
+    """A query in DuckDB's dialect, by sqlglot and the few rewrites that it lacks."""
+    return plain(query.text) if query.is_plain else _translated(query.text)
+
+
 @lru_cache(maxsize=256)
-def translate(spark_sql: str, dialect: str) -> str:
-    """Spark SQL in another dialect (`duckdb`, `redshift`), by sqlglot and the few rewrites that it lacks."""
+def _translated(spark_sql: str) -> str:
     import sqlglot
 
-    return sqlglot.parse_one(spark_sql, read="spark").transform(_rewrite, dialect).sql(dialect)
+    return sqlglot.parse_one(spark_sql, read="spark").transform(_rewrite).sql("duckdb")
 
 
-def _rewrite(node: exp.Expr, dialect: str) -> exp.Expr:
+def _rewrite(node: exp.Expr) -> exp.Expr:
     import sqlglot
     from sqlglot import exp
 
-    if dialect == "redshift":
-        return _rewrite_for_redshift(node)
-    if dialect != "duckdb":
-        return node
     if isinstance(node, exp.TryCast) and (parts := _date_parts(node)):
         # put together from parts, a date costs DuckDB a text a row; read by its format, one call a distinct text
-        text, form = parts[0].transform(_rewrite, dialect), exp.Literal.string(parts[1])
+        text, form = parts[0].transform(_rewrite), exp.Literal.string(parts[1])
         return exp.Cast(this=exp.Anonymous(this="try_strptime", expressions=[text, form]), to=node.to)
     # DuckDB's octet_length knows BLOB only; its strlen counts the bytes of a text
     if isinstance(node, exp.Anonymous) and node.name.lower() == "octet_length":
         return exp.Anonymous(this="strlen", expressions=node.expressions)
     # DuckDB's rtrim removes every kind of blank, other engines' spaces only, and takes its time where there is none
     if isinstance(node, exp.Trim) and node.args.get("position") == "TRAILING" and not node.expression:
-        text = node.this.transform(_rewrite, dialect).sql(dialect)
+        text = node.this.transform(_rewrite).sql("duckdb")
         return sqlglot.parse_one(
             f"CASE WHEN ends_with({text}, ' ') THEN rtrim({text}, ' ') ELSE {text} END", read="duckdb"
         )
     return node
-
-
-def _rewrite_for_redshift(node: exp.Expr) -> exp.Expr:
-    from sqlglot import exp
-
-    # what is translated to it are rules, whose casts can't fail: TRY_CAST knows fewer types there
-    if isinstance(node, exp.TryCast):
-        return exp.Cast(this=node.this, to=node.args["to"])
-    # values are bound by the warehouse, from the markers that every dialect here has
-    return exp.Var(this=f":{node.name}") if isinstance(node, exp.Placeholder) else node
 
 
 def _date_parts(cast: exp.TryCast) -> tuple[exp.Expr, str] | None:

@@ -23,7 +23,7 @@ from i94_platform.lake.footers import verified
 from i94_platform.lake.manifest import Manifest
 from i94_platform.partitions import Month
 from i94_platform.transforms.rules import rules
-from i94_platform.transforms.sql import translate
+from i94_platform.transforms.sql import plain
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -157,9 +157,9 @@ class Warehouse(ABC):
         where, values = of_month(month)
         found = []
         for rule in rules(contract, contract.fullname, ["foreign_keys"], where):
-            broken = transaction.execute(translate(rule.count, self.dialect), values).column("broken")[0].as_py()
+            broken = transaction.execute(plain(rule.count), values).column("broken")[0].as_py()
             if broken:
-                sample = transaction.execute(translate(rule.sample, self.dialect), values).to_pylist()
+                sample = transaction.execute(plain(rule.sample), values).to_pylist()
                 shown = ", ".join(str(row[rule.column]) for row in sample)
                 found.append(f"{rule.column} of {broken:,} rows ({shown}) is not {rule.bound}")
         if found:
