@@ -5,7 +5,7 @@ Not here: the protocol of a load (`warehouse`), and the transforms.
 """
 
 import datetime as dt
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
@@ -72,26 +72,52 @@ def _loaded(
 
 def _made(contract: Table, deps: Iterable[dg.AssetKey], make: Make) -> dg.AssetsDefinition:
     """An asset that makes a small table, commits it to the lake and loads it."""
-    asset_key = key("warehouse", contract.name)
 
-    @dg.asset(key=asset_key, deps=[*deps, *_parents(contract)], description=contract.comment, pool=POOL)
+    @dg.asset(
+        key=key("warehouse", contract.name), deps=[*deps, *_parents(contract)], description=contract.comment, pool=POOL
+    )
     def made(
         context: dg.AssetExecutionContext,
         lake: dg.ResourceParam[Lake],
         engine: dg.ResourceParam[Engine],
         warehouse: dg.ResourceParam[Warehouse],
     ) -> dg.MaterializeResult[Any]:
-        with told():
-            dataset = Dataset(f"warehouse/{contract.name}")
-            with lake.writing(dataset):
-                frame, versions = make(lake, engine)
-                rows = as_arrow(frame, contract)
-                version = combined(*versions)
-                manifest = lake.write_table(dataset, write_id(context), contract, rows, fingerprint=version)
-                warehouse.replace(contract, manifest, context.run.run_id)
-            return _table_result(asset_key, contract, manifest, warehouse)
+        return _make_and_load(context, contract, make, lake, engine, warehouse)
 
     return made
+
+
+def _code_lists() -> dg.AssetsDefinition:
+    """The five code lists in one step: they are small, and come from one file."""
+    specs = [
+        dg.AssetSpec(key("warehouse", c.name), deps=[key("lookup", c.name), *_parents(c)], description=c.comment)
+        for c in LOOKUPS
+    ]
+
+    @dg.multi_asset(name="warehouse_code_lists", specs=specs, can_subset=True, pool=POOL)
+    def code_lists(
+        context: dg.AssetExecutionContext,
+        lake: dg.ResourceParam[Lake],
+        engine: dg.ResourceParam[Engine],
+        warehouse: dg.ResourceParam[Warehouse],
+    ) -> Iterator[dg.MaterializeResult[Any]]:
+        for contract in sorted(LOOKUPS, key=lambda c: len(_parents(c))):  # ports refer to states
+            if key("warehouse", contract.name) in context.selected_asset_keys:
+                yield _make_and_load(context, contract, _lookup(contract), lake, engine, warehouse)
+
+    return code_lists
+
+
+def _make_and_load(
+    context: dg.AssetExecutionContext, contract: Table, make: Make, lake: Lake, engine: Engine, warehouse: Warehouse
+) -> dg.MaterializeResult[Any]:
+    dataset = Dataset(f"warehouse/{contract.name}")
+    with told(), lake.writing(dataset):
+        frame, versions = make(lake, engine)
+        rows = as_arrow(frame, contract)
+        manifest = lake.write_table(dataset, write_id(context), contract, rows, fingerprint=combined(*versions))
+        warehouse.replace(contract, manifest, context.run.run_id)
+    return _table_result(key("warehouse", contract.name), contract, manifest, warehouse)
 
 
 def _parents(contract: Table) -> list[dg.AssetKey]:
@@ -165,7 +191,7 @@ def warehouse_assets(partitions: dg.PartitionsDefinition[str]) -> list[dg.Assets
     """The warehouse layer."""
     staged_immigration = key("staged", "immigration")
     return [
-        *(_made(c, [key("lookup", c.name)], _lookup(c)) for c in LOOKUPS),
+        _code_lists(),
         *(_loaded(c, [key("staged", c.name)]) for c in REFERENCES),
         _made(state, [key("lookup", "i94addr"), key("staged", "us_cities_demographics")], _make_state),
         _made(
