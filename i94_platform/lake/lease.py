@@ -71,7 +71,8 @@ class Lease:
             if found is not None and found.holder not in ("", self._me):
                 logger.warning("Took over %s: %s has not renewed it for %.0f s", self._address, found.told, found.age)
             return ""
-        return seen.told if seen else "another process"
+        # nobody holds it any more where whoever was faster has given it back already: that does not make it ours
+        return seen.told if seen and seen.holder else "another process"
 
     def check(self) -> None:
         """Fail where it may be another's by now, as after a long sleep of this machine."""

@@ -216,6 +216,27 @@ def test_of_two_who_see_a_free_lock_one_takes_it(s3_server: S3Server, bucket: st
     assert second.blocked_by()
 
 
+def test_a_lock_that_a_faster_one_took_and_gave_back_meanwhile_is_not_ours(s3_server: S3Server, bucket: str) -> None:
+    faster, free = lease(s3_server, bucket), lease(s3_server, bucket)
+
+    class Slow(Lease):
+        """Meets a faster one between its look and its write."""
+
+        def _write(self, replaced: str) -> bool:
+            if not faster._renewed:
+                assert not faster.blocked_by()
+                faster.give_back()
+            return super()._write(replaced)
+
+    slow = Slow(s3_server.client(), bucket, "lock", 60.0)
+    assert slow.blocked_by(), "the write came too late"
+    with pytest.raises(TransientFailure, match="was not renewed"):
+        slow.check()
+    assert not slow.blocked_by(), "the next try takes it"
+    slow.check()
+    assert free.blocked_by()
+
+
 def test_a_write_whose_answer_got_lost_is_recognized_as_ones_own(
     s3_server: S3Server, bucket: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
