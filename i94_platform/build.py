@@ -15,6 +15,7 @@ import dagster as dg
 
 from i94_platform.assets import resources as r
 from i94_platform.assets.common import CODE_VERSION, months
+from i94_platform.assets.lineage import schema
 from i94_platform.assets.lookup import lookup_assets
 from i94_platform.assets.raw import raw_assets
 from i94_platform.assets.staged import staged_assets
@@ -24,7 +25,6 @@ from i94_platform.automation.schedules import schedules
 from i94_platform.automation.sensors import sensors
 from i94_platform.checks import all_checks
 from i94_platform.contracts import ALL
-from i94_platform.contracts.render import dagster_schema
 from i94_platform.lake.datasets import Lake
 from i94_platform.lake.store import Store
 from i94_platform.settings import Settings, on_s3
@@ -93,13 +93,13 @@ def _with_common(assets: dg.AssetsDefinition, settings: Settings) -> dg.AssetsDe
             "staged": {"parquet", engine if name in by_engine else "pandas"},
             "warehouse": {"table", warehouse},
         }[layer]
-        schema = dagster_schema(next(contract for contract in ALL if contract.name == name))
+        contract = next(contract for contract in ALL if contract.name == name)
         return spec.replace_attributes(
             group_name=layer,
             owners=[OWNER],
             kinds=kinds,
             code_version=CODE_VERSION,
-            metadata={**spec.metadata, "dagster/column_schema": schema},
+            metadata={**spec.metadata, "dagster/column_schema": schema(spec.key, contract)},
         )
 
     return assets.map_asset_specs(common)

@@ -369,6 +369,24 @@ def dictionary(
 
 
 @app.command()
+def lineage(
+    write: Annotated[bool, typer.Option("--write", help="Write the file that the assets read.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Fail where that file is stale.")] = False,
+) -> None:
+    """Print the lineage of every column, found from the SQL and what the transforms declare, as JSON."""
+    from i94_platform.assets.lineage import FILE, rendered
+
+    text = rendered()
+    if check:
+        if not FILE.exists() or FILE.read_text("utf-8") != text:
+            raise PermanentFailure(f"{FILE.relative_to(PROJECT)} is stale; run: i94 lineage --write")
+    elif write:
+        FILE.write_text(text, "utf-8")
+    else:
+        sys.stdout.write(text)
+
+
+@app.command()
 def doctor() -> None:
     """Look at Python, Java, the addresses and the folders, and say what to do."""
     from i94_platform.automation.doctor import examine

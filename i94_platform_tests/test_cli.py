@@ -34,7 +34,7 @@ class Said:
 
 
 I94 = Callable[..., Said]
-COMMANDS = ("run", "status", "query", "sample", "ddl", "create-tables", "dictionary", "doctor", "dev")
+COMMANDS = ("run", "status", "query", "sample", "ddl", "create-tables", "dictionary", "lineage", "doctor", "dev")
 
 
 @pytest.fixture
@@ -374,6 +374,19 @@ def test_creating_tables_twice_changes_nothing(i94: I94, tmp_path: Path) -> None
 def test_the_committed_dictionary_is_what_the_contracts_say(i94: I94) -> None:
     assert i94("dictionary", "--check").code == 0
     assert i94("dictionary").out == (PROJECT / "docs" / "data-dictionary.md").read_text("utf-8")
+
+
+def test_a_stale_lineage_fails_and_is_written_anew(i94: I94, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "column_lineage.json"
+    monkeypatch.setattr("i94_platform.assets.lineage.FILE", file)
+    monkeypatch.setattr("i94_platform.cli.PROJECT", tmp_path)
+    file.write_text("{}", "utf-8")
+    said = i94("lineage", "--check")
+    assert said.code == 2
+    assert "column_lineage.json is stale; run: i94 lineage --write" in said.err
+    assert i94("lineage", "--write").code == 0
+    assert i94("lineage", "--check").code == 0
+    assert i94("lineage").out == file.read_text("utf-8")
 
 
 def test_a_stale_dictionary_fails_and_is_written_anew(

@@ -13,7 +13,7 @@ from typing import Any
 import dagster as dg
 from sqlalchemy import Table
 
-from i94_platform.contracts.render import dagster_schema
+from i94_platform.assets.lineage import column_lineage, schema
 from i94_platform.failures import PlatformFailure, TransientFailure
 from i94_platform.lake.manifest import Manifest
 
@@ -74,7 +74,8 @@ def result(
             "files": len(manifest.entries),
             "manifest": dg.MetadataValue.path(manifest.address),
             "dagster/uri": manifest.address,
-            "dagster/column_schema": dagster_schema(contract),
+            "dagster/column_schema": schema(asset_key, contract),
+            "dagster/column_lineage": column_lineage(asset_key),
             **(more or {}),
         },
     )
