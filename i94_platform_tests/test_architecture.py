@@ -57,6 +57,7 @@ HEAVY = frozenset(
         "pyspark",
         "scipy",
         "sqlglot",
+        "vl_convert",
     ]
 )
 WITHOUT_DAGSTER = ("transforms", "lake", "engine", "warehouse", "contracts", "sample", "serving")

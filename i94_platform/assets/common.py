@@ -83,9 +83,10 @@ def result(
         "files": len(manifest.entries),
         "manifest": dg.MetadataValue.path(manifest.address),
         "dagster/uri": manifest.address,
+        **(more or {}),
     }
     if (first := preview(lake, manifest, contract)) is not None:
-        told_of["preview"] = first
+        told_of["preview"] = first  # last, since it is long
     return record(
         asset_key,
         contract,
@@ -93,7 +94,7 @@ def result(
         manifest.rows,
         seconds,
         partitioned=bool(manifest.partition),
-        more={**told_of, **(more or {})},
+        more=told_of,
     )
 
 
