@@ -17,10 +17,12 @@ from i94_platform.assets import resources as r
 from i94_platform.assets.common import months
 from i94_platform.assets.described import described
 from i94_platform.assets.lookup import lookup_assets
+from i94_platform.assets.marts import mart_assets
 from i94_platform.assets.raw import raw_assets
 from i94_platform.assets.staged import staged_assets
 from i94_platform.assets.warehouse import warehouse_assets
 from i94_platform.automation.jobs import jobs
+from i94_platform.automation.loaded import loaded_sensors
 from i94_platform.automation.schedules import schedules
 from i94_platform.automation.sensors import sensors
 from i94_platform.checks import all_checks
@@ -38,12 +40,16 @@ def build_definitions(settings: Settings, overrides: Mapping[str, Any] | None = 
         *lookup_assets(),
         *staged_assets(partitions),
         *warehouse_assets(partitions),
+        *mart_assets(partitions),
     ]
     return dg.Definitions(
         assets=[described(a, settings) for a in assets],
         asset_checks=all_checks(partitions),
         jobs=jobs(),
-        sensors=sensors(settings.first_month, settings.settle_seconds, settings.requests_per_tick),
+        sensors=[
+            *sensors(settings.first_month, settings.settle_seconds, settings.requests_per_tick),
+            *loaded_sensors(settings.first_month, settings.requests_per_tick),
+        ],
         schedules=schedules(settings.first_month, settings.delivery_day, settings.settle_seconds),
         resources={**resources(settings), **(overrides or {})},
         executor=dg.in_process_executor,

@@ -14,7 +14,7 @@ from dagster._core.definitions.external_asset import create_external_asset_from_
 import i94_platform
 from i94_platform.assets.common import CODE_VERSION
 from i94_platform.assets.lineage import schema
-from i94_platform.contracts import ALL, LOOKUPS
+from i94_platform.contracts import ALL, LOOKUPS, MONTHLY_MARTS, correlations
 from i94_platform.contracts.model import is_personal
 from i94_platform.settings import Settings
 
@@ -58,6 +58,13 @@ CODE = {
     "warehouse/state": ("transforms/states.py",),
     "warehouse/country": ("transforms/countries.py", "transforms/climate.sql"),
     "warehouse/calendar": ("transforms/calendar.py",),
+    **{f"mart/{c.name}": (f"marts/{c.name}.sql",) for c in MONTHLY_MARTS},
+    f"mart/{correlations.name}": (
+        "marts/correlations.py",
+        "marts/correlations_origins.sql",
+        "marts/correlations_pairs.sql",
+        "marts/correlations_groups.sql",
+    ),
 }
 """The files that say how an asset's rows are made; loads make none."""
 
@@ -91,11 +98,13 @@ def _with_common(spec: dg.AssetSpec, settings: Settings) -> dg.AssetSpec:
 
 def _kinds(layer: str, name: str, settings: Settings) -> set[str]:
     engine = "duckdb" if settings.engine == "duckdb" else "pyspark"
+    warehouse = "redshift" if settings.redshift else "duckdb"
     return {
         "raw": _RAW_KINDS.get(name, {"csv"}),
         "lookup": {"csv", "pandas"},
         "staged": {"parquet", engine if name in _BY_ENGINE else "pandas"},
-        "warehouse": {"table", "redshift" if settings.redshift else "duckdb"},
+        "warehouse": {"table", warehouse},
+        "mart": {"table", "sql", warehouse},
     }[layer]
 
 
