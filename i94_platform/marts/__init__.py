@@ -25,8 +25,11 @@ from i94_platform.contracts.marts import (
     NOT_GIVEN,
     UNKNOWN,
 )
-from i94_platform.contracts.render import type_name
+from i94_platform.contracts.render import sql_type
 from i94_platform.transforms.sql import translate
+
+_REDSHIFT_TYPES = {"DOUBLE": "DOUBLE PRECISION"}
+"""The one type of the final casts that Redshift calls otherwise."""
 
 _READ = re.compile(r"\b(?:FROM|JOIN) i94\.(\w+)")
 
@@ -49,11 +52,16 @@ def select(mart: Table, dialect: str) -> str:
         f"answer.{c.name}"
         # a text that is too long is refused by the table, where a cast would cut it
         if isinstance(c.type, String)
-        else f"CAST(answer.{c.name} AS {type_name(c, 'redshift')}) AS {c.name}"
+        else f"CAST(answer.{c.name} AS {_REDSHIFT_TYPES.get(sql_type(c), sql_type(c))}) AS {c.name}"
         for c in mart.columns
     )
-    answer = _template(mart.name).substitute(_parts())
-    return translate(f"SELECT {columns} FROM (\n{answer}) AS answer", dialect, "redshift")
+    return translate(f"SELECT {columns} FROM (\n{answer(mart)}) AS answer", dialect, "redshift")
+
+
+@cache
+def answer(mart: Table) -> str:
+    """The file of a mart with what the contracts put into it, in Redshift's SQL."""
+    return _template(mart.name).substitute(_parts())
 
 
 @cache
