@@ -20,6 +20,7 @@ from i94_platform.assets.lookup import lookup_assets
 from i94_platform.assets.raw import raw_assets
 from i94_platform.assets.staged import staged_assets
 from i94_platform.assets.warehouse import warehouse_assets
+from i94_platform.automation.charts import charts_job, charts_sensor
 from i94_platform.automation.jobs import jobs
 from i94_platform.automation.schedules import schedules
 from i94_platform.automation.sensors import sensors
@@ -42,8 +43,11 @@ def build_definitions(settings: Settings, overrides: Mapping[str, Any] | None = 
     return dg.Definitions(
         assets=[described(a, settings) for a in assets],
         asset_checks=all_checks(partitions),
-        jobs=jobs(),
-        sensors=sensors(settings.first_month, settings.settle_seconds, settings.requests_per_tick),
+        jobs=[*jobs(), charts_job()],
+        sensors=[
+            *sensors(settings.first_month, settings.settle_seconds, settings.requests_per_tick),
+            charts_sensor(),
+        ],
         schedules=schedules(settings.first_month, settings.delivery_day, settings.settle_seconds),
         resources={**resources(settings), **(overrides or {})},
         executor=dg.in_process_executor,

@@ -11,7 +11,7 @@ import dagster as dg
 import pyarrow as pa
 import pytest
 
-from i94_platform.assets.charts import MOST_BYTES, bars, counted_by, of_fact
+from i94_platform.assets.charts import CHARTED, MOST_BYTES, bars, counted_by, observation
 from i94_platform.assets.common import PREVIEW_ROWS, preview, told
 from i94_platform.assets.lineage import column_lineage
 from i94_platform.assets.tabular import as_records
@@ -117,9 +117,9 @@ def picture(value: dg.MarkdownMetadataValue) -> bytes:
 
 
 def test_the_fact_is_drawn_by_day_as_a_small_png(loaded: Deployment) -> None:
-    observed = of_fact(loaded.warehouse, Month.parse(MONTH))
+    observed = observation(loaded.warehouse, CHARTED[0], Month.parse(MONTH))
     assert (observed.asset_key.path, observed.partition) == (["warehouse", "immigration"], MONTH)
-    chart: Any = observed.metadata["arrivals"]
+    chart: Any = observed.metadata["chart"]
     drawn = picture(chart)
     assert drawn.startswith(b"\x89PNG")
     assert 1_000 < len(drawn) < MOST_BYTES
