@@ -21,6 +21,7 @@ from i94_platform.assets.marts import mart_assets
 from i94_platform.assets.raw import raw_assets
 from i94_platform.assets.staged import staged_assets
 from i94_platform.assets.warehouse import warehouse_assets
+from i94_platform.automation.charts import charts_job, charts_sensor
 from i94_platform.automation.jobs import jobs
 from i94_platform.automation.loaded import loaded_sensors
 from i94_platform.automation.schedules import schedules
@@ -45,10 +46,11 @@ def build_definitions(settings: Settings, overrides: Mapping[str, Any] | None = 
     return dg.Definitions(
         assets=[described(a, settings) for a in assets],
         asset_checks=all_checks(partitions),
-        jobs=jobs(),
+        jobs=[*jobs(), charts_job()],
         sensors=[
             *sensors(settings.first_month, settings.settle_seconds, settings.requests_per_tick),
             *loaded_sensors(settings.first_month, settings.requests_per_tick),
+            charts_sensor(),
         ],
         schedules=schedules(settings.first_month, settings.delivery_day, settings.settle_seconds),
         resources={**resources(settings), **(overrides or {})},

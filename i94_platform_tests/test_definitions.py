@@ -206,7 +206,7 @@ def test_every_asset_links_to_the_function_and_the_files_that_make_it(repository
         assert all(Path(reference.file_path).is_file() for reference in references), name
         assert Path(references[0].file_path).parent.name == "assets", name
     files = {Path(reference.file_path) for references in linked.values() for reference in references}
-    assert set((PACKAGE / "transforms").glob("*.sql")) <= files, "some SQL is linked from no asset"
+    assert set(PACKAGE.rglob("*.sql")) <= files, "some SQL is linked from no asset"
 
 
 def test_a_link_leads_to_the_line_of_the_asset(repository: dg.RepositoryDefinition) -> None:

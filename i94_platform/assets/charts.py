@@ -1,7 +1,8 @@
 """Charts in metadata: a month of a table, counted by one of its columns, as a picture.
 
 Here: one query, one Vega-Lite specification, and the PNG as Markdown. The first chart of a process costs 0.7 s, for
-the renderer starts with it, so that no step of the bounded month draws one. Not here: the dashboard's charts.
+the renderer starts with it, so that no step of a month draws one. Not here: when (`automation.charts`), and the
+dashboard's charts.
 """
 
 from __future__ import annotations
@@ -9,13 +10,23 @@ from __future__ import annotations
 import base64
 import datetime as dt
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import dagster as dg
 from sqlalchemy import Date, Table
 
 from i94_platform.assets.common import key
-from i94_platform.contracts import immigration
+from i94_platform.contracts import (
+    destination_by_climate,
+    destination_by_origin,
+    immigration,
+    origin_climate,
+    visitor_demographics_by_state,
+    visitors_by_airline,
+    visitors_by_nationality,
+    visitors_by_origin,
+)
 from i94_platform.partitions import Month
 from i94_platform.warehouse.base import Warehouse, of_month
 
@@ -26,13 +37,43 @@ _WIDTH, _HEIGHT, _BAR = 420, 140, 16
 _MOST_BARS = 12
 
 
+@dataclass(frozen=True)
+class Charted:
+    """A monthly table, and the column by which its months are drawn; `total` is SQL of ours for what is counted."""
+
+    asset_key: dg.AssetKey
+    contract: Table
+    column: str
+    total: str = "count(*)"
+
+
+_GROUPS = {
+    visitors_by_nationality: "nationality",
+    visitors_by_origin: "origin",
+    visitors_by_airline: "airline",
+    destination_by_origin: "state",
+    destination_by_climate: "climate_band",
+    origin_climate: "region",
+    visitor_demographics_by_state: "age_band",
+}
+
+CHARTED = (
+    Charted(key("warehouse", immigration.name), immigration, "arrdate"),
+    *(Charted(key("mart", mart.name), mart, column, "sum(visitors)") for mart, column in _GROUPS.items()),
+)
+"""Every table that is drawn."""
+
+
+def observation(warehouse: Warehouse, charted: Charted, month: Month) -> dg.AssetObservation:
+    """A month's chart as an observation of its asset: the UI shows it beside what was told when it was loaded."""
+    chart = counted_by(warehouse, charted.contract, charted.column, month, charted.total)
+    return dg.AssetObservation(charted.asset_key, partition=month.key, metadata={"chart": chart})
+
+
 def counted_by(
     warehouse: Warehouse, contract: Table, column: str, month: Month, total: str = "count(*)"
 ) -> dg.MarkdownMetadataValue:
-    """A month of a table by the values of a column: every day of a date, else the values with the largest totals.
-
-    `total` is SQL of ours for what is counted, such as `sum(visitors)`.
-    """
+    """A month of a table by the values of a column: every day of a date, else the values with the largest totals."""
     by_day = isinstance(contract.columns[column].type, Date)
     where, values = of_month(month)
     found = warehouse.query(
@@ -79,12 +120,3 @@ def _specification(title: str, figures: Mapping[Any, int], *, upright: bool) -> 
         "mark": "bar",
         "encoding": {"x": names, "y": amounts} if upright else {"y": names, "x": amounts},
     }
-
-
-def of_fact(warehouse: Warehouse, month: Month) -> dg.AssetObservation:
-    """The fact's month by day, for a step that follows the month to log: the UI shows it beside what was loaded."""
-    return dg.AssetObservation(
-        key("warehouse", immigration.name),
-        partition=month.key,
-        metadata={"arrivals": counted_by(warehouse, immigration, "arrdate", month)},
-    )

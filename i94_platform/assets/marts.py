@@ -4,22 +4,23 @@ Here: one step for the seven, whose SQL reads one fact, and one for the correlat
 and loaded like every table that is made here. Not here: the SQL (`marts`), and the protocol of a load (`warehouse`).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 from sqlalchemy import Table
 
 from i94_platform import marts
-from i94_platform.assets.common import combined, key, result, told, write_id
-from i94_platform.assets.tabular import as_arrow
+from i94_platform.assets.common import PREVIEW_ROWS, combined, key, record, result, told, write_id
+from i94_platform.assets.tabular import as_arrow, as_records
 from i94_platform.assets.warehouse import POOL
 from i94_platform.contracts import MONTHLY_MARTS, correlations, immigration
+from i94_platform.contracts.model import column_names
 from i94_platform.failures import PermanentFailure
 from i94_platform.lake.datasets import Dataset, Lake
 from i94_platform.marts import correlations as correlating
 from i94_platform.partitions import Month
-from i94_platform.warehouse.base import Loaded, Warehouse
+from i94_platform.warehouse.base import Loaded, Warehouse, of_month
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -83,14 +84,20 @@ def _monthly(partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
         for mart in MONTHLY_MARTS:
             asset_key = key(LAYER, mart.name)
             if asset_key in context.selected_asset_keys:
-                with told():
-                    yield _refreshed(asset_key, mart, month, loaded, warehouse, context.run.run_id)
+                with told() as seconds:
+                    yield _refreshed(asset_key, mart, month, loaded, warehouse, context.run.run_id, seconds)
 
     return monthly
 
 
 def _refreshed(
-    asset_key: dg.AssetKey, mart: Table, month: Month, loaded: Versions, warehouse: Warehouse, run_id: str
+    asset_key: dg.AssetKey,
+    mart: Table,
+    month: Month,
+    loaded: Versions,
+    warehouse: Warehouse,
+    run_id: str,
+    seconds: Callable[[], float],
 ) -> dg.MaterializeResult[Any]:
     # before the transaction: should the fact change meanwhile, the mart is due again
     version = mart_version(mart, month.key, loaded)
@@ -98,15 +105,23 @@ def _refreshed(
         raise PermanentFailure(f"{month.key} is not loaded, so that it has no marts; run: i94 run --month {month.key}")
     query = marts.select(mart, warehouse.dialect)
     rows = warehouse.refresh(mart, month, query, version, run_id)
-    return dg.MaterializeResult(
-        asset_key=asset_key,
-        data_version=dg.DataVersion(version),
-        metadata={
-            "dagster/partition_row_count": rows,
-            "dagster/table_name": mart.fullname,
-            "warehouse": warehouse.address,
-        },
+    more = {
+        "dagster/table_name": mart.fullname,
+        "warehouse": warehouse.address,
+        "preview": _largest(mart, month, warehouse),
+    }
+    return record(asset_key, mart, version, rows, seconds(), partitioned=True, more=more)
+
+
+def _largest(mart: Table, month: Month, warehouse: Warehouse) -> dg.TableMetadataValue:
+    """The rows of a month with the most visitors."""
+    where, values = of_month(month)
+    columns = column_names(mart)
+    rows = warehouse.query(
+        f"SELECT {', '.join(columns)} FROM {mart.fullname} WHERE {where} ORDER BY visitors DESC LIMIT {PREVIEW_ROWS}",
+        values,
     )
+    return as_records(rows.to_pylist(), columns)
 
 
 def _correlations() -> dg.AssetsDefinition:
@@ -121,7 +136,7 @@ def _correlations() -> dg.AssetsDefinition:
     def correlated(
         context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], warehouse: dg.ResourceParam[Warehouse]
     ) -> dg.MaterializeResult[Any]:
-        with told():
+        with told() as seconds:
             dataset = Dataset(f"{LAYER}/{correlations.name}")
             with lake.writing(dataset):
                 frame, version = _correlate(warehouse)
@@ -129,7 +144,7 @@ def _correlations() -> dg.AssetsDefinition:
                 manifest = lake.write_table(dataset, write_id(context), correlations, rows, fingerprint=version)
                 warehouse.replace(correlations, manifest, context.run.run_id)
             more = {"dagster/table_name": correlations.fullname, "warehouse": warehouse.address}
-            return result(asset_key, correlations, manifest, more)
+            return result(asset_key, correlations, manifest, lake, seconds(), more)
 
     return correlated
 

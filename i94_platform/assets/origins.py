@@ -11,11 +11,15 @@ from collections.abc import Iterable, Mapping
 
 from sqlalchemy import Double, Table
 
+from i94_platform import marts
 from i94_platform.contracts import (
     LOOKUPS,
+    MONTHLY_MARTS,
     REFERENCES,
+    WAREHOUSE,
     airport_codes,
     calendar,
+    correlations,
     country,
     delivered_immigration,
     immigration,
@@ -25,6 +29,7 @@ from i94_platform.contracts import (
     world_temperature,
 )
 from i94_platform.contracts.model import column_names
+from i94_platform.marts.correlations import SOURCES as CORRELATED
 from i94_platform.partitions import Month
 from i94_platform.transforms import airports, countries, demographics, states, temperatures
 from i94_platform.transforms import immigration as arrivals
@@ -39,7 +44,7 @@ _PLACED = "place of the row in the delivered file"
 
 def computed() -> dict[str, Lineage]:
     """The lineage of every asset that we make, by `layer/name`."""
-    return {**_lookup(), **_staged(), **_warehouse()}
+    return {**_lookup(), **_staged(), **_warehouse(), **_mart()}
 
 
 def relations(layer: str, contracts: Iterable[Table]) -> dict[str, Lineage]:
@@ -103,3 +108,26 @@ def _warehouse() -> dict[str, Lineage]:
         calendar.name: dict.fromkeys(column_names(calendar), CALENDAR),
     }
     return {f"warehouse/{name}": columns for name, columns in made.items()}
+
+
+def _mart() -> dict[str, Lineage]:
+    star, asked = relations("warehouse", WAREHOUSE), "the month that is asked for"
+    monthly = {
+        f"mart/{c.name}": of_query(marts.select(c, "redshift"), c, star, "redshift", bound=asked) for c in MONTHLY_MARTS
+    }
+    return {**monthly, f"mart/{correlations.name}": _correlations()}
+
+
+def _correlations() -> dict[str, Origin]:
+    """Their figures come from all that is read of the marts; what names and explains them from no column."""
+    answers = relations("mart", MONTHLY_MARTS)
+    queries = [
+        of_query(marts.statement(f"correlations_{n}", "redshift"), None, answers, "redshift") for n in CORRELATED
+    ]
+    read = tuple(sorted({c for query in queries for origin in query.values() for c in origin}))
+    in_words = ("question", "x", "y", "method", "unit_of_observation", "caveat")
+    reasons = {
+        **dict.fromkeys(in_words, "named in marts/correlations.py"),
+        **dict.fromkeys(("months", "first_month", "last_month"), "the months that the warehouse's ledger names"),
+    }
+    return {name: reasons.get(name, read) for name in column_names(correlations)}

@@ -33,9 +33,9 @@ def loaded_sensors(first_month: str, most: int) -> list[dg.SensorDefinition]:
         description="Asks for a loaded month's marts once they are older than what they are made from.",
     )
     def loaded_months(context: dg.SensorEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
-        if _unfinished(context.instance, [REFERENCE_JOB]):
+        if unfinished(context.instance, [REFERENCE_JOB]):
             return dg.SkipReason("The reference run is under way; the marts of every month follow it.")
-        going = {run.tags.get(PARTITION_TAG) for run in _unfinished(context.instance, [MONTH_JOB, MARTS_JOB])}
+        going = {run.tags.get(PARTITION_TAG) for run in unfinished(context.instance, [MONTH_JOB, MARTS_JOB])}
         inside = set(partitions.get_partition_keys())
         due = {m: newest for m, newest in _due(context.instance).items() if m in inside}
         asked = [m for m in sorted(due) if m not in going][:most]
@@ -53,7 +53,7 @@ def loaded_sensors(first_month: str, most: int) -> list[dg.SensorDefinition]:
         description="Asks for the correlations when the last of the months' marts are made.",
     )
     def refreshed_marts(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        if _unfinished(context.instance, [MARTS_JOB, CORRELATIONS_JOB]):
+        if unfinished(context.instance, [MARTS_JOB, CORRELATIONS_JOB]):
             return dg.SkipReason("Marts or correlations are under way.")
         newest = max((n for mart in SOURCES.values() for n in _months(context.instance, mart.name).values()), default=0)
         if newest <= _newest(context.instance, key("mart", correlations.name)):
@@ -77,7 +77,7 @@ def _due(history: dg.DagsterInstance) -> dict[str, int]:
     return due
 
 
-def _unfinished(history: dg.DagsterInstance, jobs: Iterable[str]) -> list[dg.DagsterRun]:
+def unfinished(history: dg.DagsterInstance, jobs: Iterable[str]) -> list[dg.DagsterRun]:
     """The runs of jobs that are still to end."""
     filters = [dg.RunsFilter(job_name=job, statuses=NOT_FINISHED_STATUSES) for job in jobs]
     return [run for wanted in filters for run in history.get_runs(wanted)]
