@@ -47,12 +47,13 @@ test: .venv/.dev ## all tests (ARGS='-k labels' for some)
 	@# a file's tests tell one story in one process: they share its servers and sessions
 	@$(WITH_JAVA) $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
-lint: .venv/.dev ## ruff, mypy, and checks of the definitions, the deployment's files and the data dictionary
+lint: .venv/.dev ## ruff, mypy, and checks of the definitions, the deployment's files, data dictionary and column lineage
 	@$(BIN)/ruff check
 	@$(BIN)/mypy
 	@tools/check_definitions.sh
 	@tools/check_deployment.sh
 	@$(BIN)/i94 dictionary --check
+	@$(BIN)/i94 lineage --check
 
 format: .venv/.dev ## sort imports, apply ruff's safe fixes and its format (the contracts are laid out by hand)
 	@$(BIN)/ruff check --fix --exit-zero --quiet

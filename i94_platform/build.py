@@ -1,7 +1,7 @@
 """The one place where assets, checks, resources, jobs, sensors and schedules meet.
 
-Here: choosing resources from the settings' addresses, and what is mapped onto every asset alike (group, kinds,
-owners). Not here: anything that a deployment could not have otherwise.
+Here: choosing resources from the settings' addresses. Not here: what is mapped onto every asset alike
+(`assets.described`), and anything that a deployment could not have otherwise.
 """
 
 from __future__ import annotations
@@ -14,34 +14,44 @@ from typing import Any
 import dagster as dg
 
 from i94_platform.assets import resources as r
-from i94_platform.assets.common import CODE_VERSION, months
+from i94_platform.assets.common import months
+from i94_platform.assets.described import described
 from i94_platform.assets.lookup import lookup_assets
+from i94_platform.assets.marts import mart_assets
 from i94_platform.assets.raw import raw_assets
 from i94_platform.assets.staged import staged_assets
 from i94_platform.assets.warehouse import warehouse_assets
+from i94_platform.automation.charts import charts_job, charts_sensor
 from i94_platform.automation.jobs import jobs
+from i94_platform.automation.loaded import loaded_sensors
 from i94_platform.automation.schedules import schedules
 from i94_platform.automation.sensors import sensors
 from i94_platform.checks import all_checks
-from i94_platform.contracts import ALL
-from i94_platform.contracts.render import dagster_schema
 from i94_platform.lake.datasets import Lake
 from i94_platform.lake.store import Store
 from i94_platform.settings import Settings, on_s3
 from i94_platform.warehouse.base import Warehouse
 
-OWNER = "team:data-platform"
-
 
 def build_definitions(settings: Settings, overrides: Mapping[str, Any] | None = None) -> dg.Definitions:
     """Fresh definitions for a deployment; `overrides` replaces resources by name, for tests."""
     partitions = months(settings.first_month)
-    assets = [*lookup_assets(), *staged_assets(partitions), *warehouse_assets(partitions)]
+    assets: list[dg.AssetsDefinition | dg.SourceAsset] = [
+        *raw_assets(partitions),
+        *lookup_assets(),
+        *staged_assets(partitions),
+        *warehouse_assets(partitions),
+        *mart_assets(partitions),
+    ]
     return dg.Definitions(
-        assets=[*raw_assets(partitions), *(_with_common(a, settings) for a in assets)],
+        assets=[described(a, settings) for a in assets],
         asset_checks=all_checks(partitions),
-        jobs=jobs(),
-        sensors=sensors(settings.first_month, settings.settle_seconds, settings.requests_per_tick),
+        jobs=[*jobs(), charts_job()],
+        sensors=[
+            *sensors(settings.first_month, settings.settle_seconds, settings.requests_per_tick),
+            *loaded_sensors(settings.first_month, settings.requests_per_tick),
+            charts_sensor(),
+        ],
         schedules=schedules(settings.first_month, settings.delivery_day, settings.settle_seconds),
         resources={**resources(settings), **(overrides or {})},
         executor=dg.in_process_executor,
@@ -78,31 +88,6 @@ def resources(settings: Settings) -> dict[str, Any]:
         if settings.redshift
         else r.DuckDBWarehouseResource(path=str(settings.warehouse_path), **duckdb, **lock),
     }
-
-
-def _with_common(assets: dg.AssetsDefinition, settings: Settings) -> dg.AssetsDefinition:
-    """Group, owners, kinds, schema and code version, mapped onto every asset alike."""
-    engine = "duckdb" if settings.engine == "duckdb" else "pyspark"
-    warehouse = "redshift" if settings.redshift else "duckdb"
-    by_engine = {"immigration", "immigration_quarantine", "world_temperature"}
-
-    def common(spec: dg.AssetSpec) -> dg.AssetSpec:
-        layer, name = spec.key.path
-        kinds = {
-            "lookup": {"csv", "pandas"},
-            "staged": {"parquet", engine if name in by_engine else "pandas"},
-            "warehouse": {"table", warehouse},
-        }[layer]
-        schema = dagster_schema(next(contract for contract in ALL if contract.name == name))
-        return spec.replace_attributes(
-            group_name=layer,
-            owners=[OWNER],
-            kinds=kinds,
-            code_version=CODE_VERSION,
-            metadata={**spec.metadata, "dagster/column_schema": schema},
-        )
-
-    return assets.map_asset_specs(common)
 
 
 @dataclass(frozen=True)

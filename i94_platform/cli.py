@@ -101,7 +101,9 @@ Select = Annotated[
 
 @app.command()
 def run(month: Months = None, from_: From = None, to: To = None, select: Select = None) -> None:
-    """Materialize: the reference part when stale, then the months; without months, what is delivered and not loaded.
+    """Materialize: the reference part when stale, then the months with their marts, then the correlations.
+
+    Without months, what is delivered and not loaded, and every mart that is older than what it is made from.
 
     Examples: [bold]i94 run[/bold] · [bold]i94 run -m 2016-04[/bold] · [bold]i94 run --from 2016-01 --to 2016-12[/bold]
     """
@@ -137,21 +139,35 @@ def _run_all(
     from i94_platform.automation.requests import tags_of
     from i94_platform.lake.raw import landed
 
-    jobs = [(runs.reference_job(platform.definitions), None)] if due.reference or select else []
-    jobs += [(runs.month_job(platform.definitions), month) for month in due.months]
     if select:
         _refuse_unknown(platform, select)
-        jobs = [(part, month) for job, month in jobs if (part := runs.narrowed(job, select)) is not None]
     outcomes: list[Outcome] = []
-    for job, month in jobs:
+
+    def succeeds(job: dg.JobDefinition, month: Month | None = None, reads_deliveries: bool = False) -> bool:
+        part = runs.narrowed(job, select) if select else job
+        if part is None:
+            return True
         # a part of a run has not read, or not loaded, all there is
-        tags = {} if select else tags_of(month, landed(platform.raw.list()), platform.raw, platform.lake)
-        name = month.key if month else "reference"
-        outcomes.append(
-            runs.run_job(job, opened, month=month, tags=tags, on_step=lambda *step, name=name: steps(name, *step))
-        )
-        if month is None and not outcomes[-1].succeeded:
-            break  # the months would be encoded with lists that failed
+        whole = reads_deliveries and not select
+        tags = tags_of(month, landed(platform.raw.list()), platform.raw, platform.lake) if whole else {}
+        name = runs.name_of(job.name, month.key if month else "")
+        outcomes.append(runs.run_job(part, opened, month=month, tags=tags, on_step=lambda *step: steps(name, *step)))
+        return outcomes[-1].succeeded
+
+    if (due.reference or select) and not succeeds(runs.reference_job(platform.definitions), reads_deliveries=True):
+        return outcomes  # the months would be encoded with lists that failed
+    settled: set[Month] = set()
+    for month in due.months:
+        if not succeeds(runs.month_job(platform.definitions), month, reads_deliveries=True):
+            settled.add(month)
+        elif due.asked or not select:
+            settled.add(month)
+            succeeds(runs.marts_job(platform.definitions), month)
+    others = [] if due.asked else [m for m in runs.stale_marts(platform.warehouse.ledger()) if m not in settled]
+    for month in others:
+        succeeds(runs.marts_job(platform.definitions), month)
+    if all(o.succeeded for o in outcomes) and runs.stale_correlations(platform.warehouse.ledger()):
+        succeeds(runs.correlations_job(platform.definitions))
     return outcomes
 
 
@@ -223,14 +239,14 @@ def _print_outcomes(outcomes: Sequence[Outcome]) -> None:
             o.rows.get(n) for n in ("staged/immigration", "staged/immigration_quarantine", "warehouse/immigration")
         ]
         table.add_row(
-            o.month or o.job,
+            o.name,
             "[green]loaded[/green]" if o.succeeded else "[red]failed[/red]",
             *("" if f is None else f"{f:,}" for f in figures),
             f"{o.seconds:.1f}",
         )
     out.print(table)
     for o in outcomes:
-        name = o.month or o.job
+        name = o.name
         for told in (*o.errors, *o.failed_checks):
             err.print(f"[red]{name}[/red] {escape(told)}", highlight=False, soft_wrap=True)
         for told in o.warnings:
@@ -253,12 +269,12 @@ def status() -> None:
         out.print(f"No months yet. Deliveries are looked for under {escape(platform.settings.raw)}.")
         return
     # as wide as a terminal of 80 columns
-    headers = ("month", "MB", "staged", "quarantined", "loaded", "checks", "last run", "at (UTC)")
-    table = Table(*headers, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    headers = ("month", "MB", "staged", "quarantined", "loaded", "marts", "checks", "last run", "at (UTC)")
+    table = Table(*headers, box=box.SIMPLE_HEAD, padding=0, pad_edge=False)
     for s in statuses:
         size = "" if s.delivered_bytes is None else f"{s.delivered_bytes / 1e6:,.1f}"
         counts = ["" if n is None else f"{n:,}" for n in (s.staged, s.quarantined, s.loaded)]
-        table.add_row(s.month, size, *counts, s.checks, s.last_run, s.loaded_at[5:16].replace("T", " "))
+        table.add_row(s.month, size, *counts, s.marts, s.checks, s.last_run, s.loaded_at[5:16].replace("T", " "))
     out.print(table)
 
 
@@ -364,6 +380,24 @@ def dictionary(
             raise PermanentFailure("docs/data-dictionary.md is stale; run: i94 dictionary --write")
     elif write:
         page.write_text(text, "utf-8")
+    else:
+        sys.stdout.write(text)
+
+
+@app.command()
+def lineage(
+    write: Annotated[bool, typer.Option("--write", help="Write the file that the assets read.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Fail where that file is stale.")] = False,
+) -> None:
+    """Print the lineage of every column, found from the SQL and what the transforms declare, as JSON."""
+    from i94_platform.assets.lineage import FILE, rendered
+
+    text = rendered()
+    if check:
+        if not FILE.exists() or FILE.read_text("utf-8") != text:
+            raise PermanentFailure(f"{FILE.relative_to(PROJECT)} is stale; run: i94 lineage --write")
+    elif write:
+        FILE.write_text(text, "utf-8")
     else:
         sys.stdout.write(text)
 

@@ -114,6 +114,10 @@ class Settings(BaseSettings):
         default=10, ge=1, le=28, description="day of the month on which last month's delivery has to be there"
     )
 
+    code_url: str = Field(
+        default="", description="where this version's files are to be read, such as https://host/group/project/tree/v1"
+    )
+
     @classmethod
     def from_env(cls) -> Self:
         """Read and validate the environment.
@@ -175,6 +179,15 @@ class Settings(BaseSettings):
             raise ValueError(f"an endpoint holds no credentials; {_CREDENTIALS}")
         if value and not re.fullmatch(r"https?://[^/\s?#]+/?", value):
             raise ValueError(f"{value!r} is not an endpoint; valid are: https://host, http://host:port")
+        return value.rstrip("/")
+
+    @field_validator("code_url")
+    @classmethod
+    def _code_url(cls, value: str) -> str:
+        if "@" in value:
+            raise ValueError("it holds no credentials: it is shown to everyone who sees the UI")
+        if value and not re.fullmatch(r"https?://[^/\s?#]+(/[^\s?#]*)?", value):
+            raise ValueError(f"{value!r} is not the address of a folder; valid are: https://host/group/project/tree/v1")
         return value.rstrip("/")
 
     @field_validator("spark_jars")

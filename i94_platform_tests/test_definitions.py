@@ -18,8 +18,17 @@ import pytest
 from dagster._core.definitions.assets.graph.asset_graph import AssetNode
 from sqlalchemy import Table
 
+from i94_platform.assets.described import OWNER, PACKAGE
 from i94_platform.build import build_definitions
-from i94_platform.contracts import LOOKUPS, REFERENCES, WAREHOUSE, immigration, immigration_quarantine
+from i94_platform.contracts import (
+    LOOKUPS,
+    MARTS,
+    MONTHLY_MARTS,
+    REFERENCES,
+    WAREHOUSE,
+    immigration,
+    immigration_quarantine,
+)
 from i94_platform.lake.raw import REFERENCE_FILES
 from i94_platform.settings import Settings
 
@@ -29,6 +38,7 @@ UPDATE = os.environ.get("I94_UPDATE_SNAPSHOTS") == "1"
 
 LAYERS = ("raw", "lookup", "staged", "warehouse", "mart", "published")
 MONTHLY = {"raw/immigration", "staged/immigration", "staged/immigration_quarantine", "warehouse/immigration"}
+MARTS_OF_A_MONTH = {f"mart/{mart.name}" for mart in MONTHLY_MARTS}
 
 
 @pytest.fixture(scope="module")
@@ -152,6 +162,7 @@ def test_an_asset_is_called_like_its_table(repository: dg.RepositoryDefinition) 
     assert by_layer["lookup"] == {c.name for c in LOOKUPS}
     assert by_layer["staged"] == {c.name for c in (*REFERENCES, immigration, immigration_quarantine)}
     assert by_layer["warehouse"] == {c.name for c in WAREHOUSE}
+    assert by_layer["mart"] == {c.name for c in MARTS}
 
 
 def test_every_asset_is_described(repository: dg.RepositoryDefinition) -> None:
@@ -162,10 +173,55 @@ def test_every_asset_is_described(repository: dg.RepositoryDefinition) -> None:
         assert len(said) == len(set(said)), f"two assets of {layer} are described alike"
 
 
-def test_every_asset_that_we_make_has_an_owner_kinds_and_a_code_version(repository: dg.RepositoryDefinition) -> None:
+def test_every_asset_has_a_group_an_owner_kinds_and_tags(repository: dg.RepositoryDefinition) -> None:
+    for name, node in nodes(repository):
+        layer = name.split("/")[0]
+        assert node.group_name == layer
+        assert node.owners == [OWNER], name
+        assert node.kinds, name
+        assert node.tags["domain"] in ("arrivals", "climate", "codes", "people", "places", "time"), name
+        assert node.tags["cadence"] == ("monthly" if node.partitions_def else "reference"), name
+
+
+def test_what_leads_to_one_person_is_tagged(repository: dg.RepositoryDefinition) -> None:
+    personal = {name for name, node in nodes(repository) if node.tags.get("personal") == "yes"}
+    assert personal == {name for name in MONTHLY if name.split("/")[0] != "mart"}
+
+
+def test_every_asset_that_we_make_has_a_code_version(repository: dg.RepositoryDefinition) -> None:
     made = {name: node for name, node in nodes(repository) if node.is_materializable}
     assert {name.split("/")[0] for name in made} >= {"lookup", "staged", "warehouse"}
-    assert not [name for name, node in made.items() if not (node.owners and node.kinds and node.code_version)]
+    assert not [name for name, node in made.items() if not node.code_version]
+
+
+def code_of(node: AssetNode) -> list[Any]:
+    """The files and lines, or addresses, that an asset links to."""
+    return list(node.metadata["dagster/code_references"].code_references)
+
+
+def test_every_asset_links_to_the_function_and_the_files_that_make_it(repository: dg.RepositoryDefinition) -> None:
+    linked = {name: code_of(node) for name, node in nodes(repository)}
+    for name, references in linked.items():
+        assert references, name
+        assert all(Path(reference.file_path).is_file() for reference in references), name
+        assert Path(references[0].file_path).parent.name == "assets", name
+    files = {Path(reference.file_path) for references in linked.values() for reference in references}
+    assert set(PACKAGE.rglob("*.sql")) <= files, "some SQL is linked from no asset"
+
+
+def test_a_link_leads_to_the_line_of_the_asset(repository: dg.RepositoryDefinition) -> None:
+    node = repository.asset_graph.get(dg.AssetKey(["staged", "immigration"]))
+    function = code_of(node)[0]
+    lines = Path(function.file_path).read_text("utf-8").splitlines()[function.line_number - 1 :]
+    assert lines[0].strip() == "@dg.multi_asset("
+    assert lines[1].strip() == 'name="staged_immigration",'
+
+
+def test_links_lead_to_the_published_code_where_its_address_is_set(settings: Settings) -> None:
+    published = settings.model_copy(update={"code_url": "https://code.example/i94/tree/v1"})
+    for name, node in nodes(build_definitions(published).get_repository_def()):
+        assert all(r.url.startswith("https://code.example/i94/tree/v1/i94_platform/") for r in code_of(node)), name
+        assert name.startswith("raw/") or re.search(r"\.py#L\d+$", code_of(node)[0].url), name
 
 
 def test_what_lands_is_observed_and_never_made(repository: dg.RepositoryDefinition) -> None:
@@ -179,9 +235,9 @@ def test_every_monthly_asset_has_the_same_months_and_no_other_asset_has_any(sett
     found = {
         name: node.partitions_def
         for name, node in nodes(build_definitions(later).get_repository_def())
-        if node.partitions_def is not None and name.split("/")[0] not in ("mart", "published")
+        if node.partitions_def is not None and not name.startswith("published/")
     }
-    assert set(found) == MONTHLY
+    assert set(found) == MONTHLY | MARTS_OF_A_MONTH
     assert len({str(months) for months in found.values()}) == 1
     assert found["staged/immigration"].get_first_partition_key() == "2016-03"
 
@@ -214,6 +270,26 @@ def test_a_month_is_one_job_with_all_its_blocking_checks(repository: dg.Reposito
     for name in MONTHLY:
         blocking = {f"{name}:{check}" for check, what in graph[name]["checks"].items() if what == "blocks"}
         assert blocking <= set(job["checks"])
+
+
+def test_marts_are_no_part_of_the_jobs_that_load_and_their_job_has_all_their_blocking_checks(
+    repository: dg.RepositoryDefinition,
+) -> None:
+    loading = {name for job in ("reference", "month") for name in _job(repository, job)["assets"]}
+    assert not [name for name in loading if name.startswith("mart/")]
+    job = _job(repository, "marts")
+    assert set(job["assets"]) == MARTS_OF_A_MONTH
+    assert _job(repository, "correlations")["assets"] == ["mart/correlations"]
+    assert {f"{name}:visitors_equal_arrivals" for name in MARTS_OF_A_MONTH} <= set(job["checks"])
+
+
+def test_a_mart_follows_what_its_sql_reads(repository: dg.RepositoryDefinition) -> None:
+    parents = repository.asset_graph.get(dg.AssetKey(["mart", "visitor_demographics_by_state"])).parent_keys
+    assert {key.to_user_string() for key in parents} == {
+        "warehouse/i94visa",
+        "warehouse/immigration",
+        "warehouse/state",
+    }
 
 
 def test_the_two_jobs_cover_the_graph_up_to_the_warehouse(repository: dg.RepositoryDefinition) -> None:

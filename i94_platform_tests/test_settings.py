@@ -46,6 +46,21 @@ def test_a_bucket_is_an_address_and_raw_lies_below_the_lake(monkeypatch: pytest.
     assert settings.s3_endpoint == "http://localhost:9000"
 
 
+def test_where_the_code_is_published_is_an_address_of_a_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Settings.from_env().code_url == ""
+    monkeypatch.setenv("I94_CODE_URL", "https://code.example/group/i94/-/tree/v1.2/")
+    assert Settings.from_env().code_url == "https://code.example/group/i94/-/tree/v1.2"
+    for wrong in (
+        "code.example/i94",
+        "https://code.example/i94?ref=main",
+        "https://me:planted-secret@code.example/i94",
+    ):
+        monkeypatch.setenv("I94_CODE_URL", wrong)
+        with pytest.raises(PermanentFailure, match="I94_CODE_URL: ") as failure:
+            Settings.from_env()
+        assert "planted-secret" not in str(failure.value)
+
+
 def test_a_whole_bucket_is_an_address(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("I94_LAKE", str(tmp_path))
     monkeypatch.setenv("I94_RAW", "s3://deliveries/")

@@ -6,18 +6,23 @@ Here: small helpers over Dagster's own terms. Not here: any one asset.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import dagster as dg
 from sqlalchemy import Table
 
-from i94_platform.contracts.render import dagster_schema
+from i94_platform.assets.lineage import column_lineage, schema
+from i94_platform.assets.tabular import as_records
 from i94_platform.failures import PlatformFailure, TransientFailure
+from i94_platform.lake.datasets import Lake
 from i94_platform.lake.manifest import Manifest
 
 RETRIES, RETRY_SECONDS = 3, 15.0
+
+PREVIEW_ROWS = 10
 
 CODE_VERSION = "1"
 """Raise it when a transform's result changes for the same input: everything staged before is stale then."""
@@ -34,10 +39,14 @@ def months(first_month: str) -> dg.MonthlyPartitionsDefinition:
 
 
 @contextmanager
-def told() -> Iterator[None]:
-    """Turn the platform's failures into Dagster's: a transient one is retried, a permanent one never."""
+def told() -> Iterator[Callable[[], float]]:
+    """Turn the platform's failures into Dagster's: a transient one is retried, a permanent one never.
+
+    What it gives tells the seconds since it was entered.
+    """
+    started = time.perf_counter()
     try:
-        yield
+        yield lambda: time.perf_counter() - started
     except TransientFailure as failure:
         raise dg.RetryRequested(max_retries=RETRIES, seconds_to_wait=RETRY_SECONDS) from failure
     except PlatformFailure as failure:
@@ -61,20 +70,60 @@ def combined(*fingerprints: str) -> str:
 
 
 def result(
-    asset_key: dg.AssetKey, contract: Table, manifest: Manifest, more: Mapping[str, Any] | None = None
+    asset_key: dg.AssetKey,
+    contract: Table,
+    manifest: Manifest,
+    lake: Lake,
+    seconds: float,
+    more: Mapping[str, Any] | None = None,
 ) -> dg.MaterializeResult[Any]:
-    """The record of a committed dataset: rows, bytes, files, data version, schema and the writer's own figures."""
-    count = "dagster/partition_row_count" if manifest.partition else "dagster/row_count"
+    """The record of a committed dataset: what `record` tells, its files and bytes, and its first rows."""
+    told_of = {
+        "bytes": manifest.size,
+        "files": len(manifest.entries),
+        "manifest": dg.MetadataValue.path(manifest.address),
+        "dagster/uri": manifest.address,
+        **(more or {}),
+    }
+    if (first := preview(lake, manifest, contract)) is not None:
+        told_of["preview"] = first  # last, since it is long
+    return record(
+        asset_key,
+        contract,
+        manifest.fingerprint,
+        manifest.rows,
+        seconds,
+        partitioned=bool(manifest.partition),
+        more=told_of,
+    )
+
+
+def record(
+    asset_key: dg.AssetKey,
+    contract: Table,
+    version: str,
+    rows: int,
+    seconds: float,
+    *,
+    partitioned: bool,
+    more: Mapping[str, Any],
+) -> dg.MaterializeResult[Any]:
+    """The record of any table: rows, seconds, data version, column schema and lineage, and the writer's own figures."""
     return dg.MaterializeResult(
         asset_key=asset_key,
-        data_version=dg.DataVersion(manifest.fingerprint),
+        data_version=dg.DataVersion(version),
         metadata={
-            count: manifest.rows,
-            "bytes": manifest.size,
-            "files": len(manifest.entries),
-            "manifest": dg.MetadataValue.path(manifest.address),
-            "dagster/uri": manifest.address,
-            "dagster/column_schema": dagster_schema(contract),
-            **(more or {}),
+            "dagster/partition_row_count" if partitioned else "dagster/row_count": rows,
+            "seconds": round(seconds, 3),
+            "dagster/column_schema": schema(asset_key, contract),
+            "dagster/column_lineage": column_lineage(asset_key),
+            **more,
         },
     )
+
+
+def preview(lake: Lake, manifest: Manifest, contract: Table) -> dg.TableMetadataValue | None:
+    """The first rows of a committed dataset without its personal columns; None where it is superseded by now."""
+    columns = [c.name for c in contract.columns if not c.info["personal"]]
+    rows = lake.first_rows(manifest, contract, columns, PREVIEW_ROWS)
+    return None if rows is None else as_records(rows.to_pylist(), columns)

@@ -35,7 +35,7 @@ def lookup_assets() -> list[dg.AssetsDefinition]:
     def lookup(
         context: dg.AssetExecutionContext, raw: dg.ResourceParam[Store], lake: dg.ResourceParam[Lake]
     ) -> Iterator[dg.MaterializeResult[Any]]:
-        with told():
+        with told() as seconds:
             delivery = landed(raw.list()).reference("i94_labels", raw.root)
             path, version = delivery.files[0].path, delivery.fingerprint(raw)
             frames = lookup_frames(raw.read(path).decode("latin-1"), path)
@@ -44,6 +44,6 @@ def lookup_assets() -> list[dg.AssetsDefinition]:
                 with lake.writing(dataset):
                     rows = as_arrow(frames[contract.name], contract)
                     manifest = lake.write_csv(dataset, write_id(context), rows, fingerprint=version)
-                yield result(key("lookup", contract.name), contract, manifest)
+                yield result(key("lookup", contract.name), contract, manifest, lake, seconds())
 
     return [lookup]

@@ -190,7 +190,7 @@ def _immigration_assets(partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDe
         lake: dg.ResourceParam[Lake],
         engine: dg.ResourceParam[Engine],
     ) -> Iterator[dg.MaterializeResult[Any]]:
-        with told():
+        with told() as seconds:
             month = Month.parse(context.partition_key)
             manifest, quarantine = stage_month(month, raw, lake, engine, write_id(context), context.log.info)
         delivered = {"delivered_rows": manifest.facts["delivered_rows"], "engine": engine.name}
@@ -199,15 +199,16 @@ def _immigration_assets(partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDe
             QUARANTINE,
             immigration_quarantine,
             quarantine,
-            {
-                "reasons": dg.MetadataValue.md(markdown(reasons, 100)),
-                "sample": dg.MetadataValue.md(markdown(quarantine.facts["sample"])),
-            },
+            lake,
+            seconds(),
+            {"reasons": dg.MetadataValue.md(markdown(reasons, 100))},
         )
         yield result(
             IMMIGRATION,
             immigration,
             manifest,
+            lake,
+            seconds(),
             {
                 **delivered,
                 "quarantined_rows": quarantine.rows,
@@ -228,7 +229,7 @@ def _read_reference(
     def staged(
         context: dg.AssetExecutionContext, raw: dg.ResourceParam[Store], lake: dg.ResourceParam[Lake]
     ) -> dg.MaterializeResult[Any]:
-        with told():
+        with told() as seconds:
             delivery = landed(raw.list()).reference(source, raw.root)
             path, version = delivery.files[0].path, combined(delivery.fingerprint(raw))
             dataset = Dataset(f"staged/{name}")
@@ -237,7 +238,7 @@ def _read_reference(
                 rows = as_arrow(frame, contract)
                 manifest = lake.write_table(dataset, write_id(context), contract, rows, fingerprint=version)
             notes = {str(k): v if isinstance(v, str) else ", ".join(v) or "none" for k, v in frame.attrs.items()}
-            return result(key("staged", name), contract, manifest, notes)
+            return result(key("staged", name), contract, manifest, lake, seconds(), notes)
 
     return staged
 
@@ -252,13 +253,15 @@ def _temperature_asset() -> dg.AssetsDefinition:
         lake: dg.ResourceParam[Lake],
         engine: dg.ResourceParam[Engine],
     ) -> dg.MaterializeResult[Any]:
-        with told():
+        with told() as seconds:
             manifest = stage_temperatures(raw, lake, engine, write_id(context))
         unmatched = ", ".join(manifest.facts["countries_without_iso3"]) or "none"
         return result(
             asset_key,
             world_temperature,
             manifest,
+            lake,
+            seconds(),
             {
                 "delivered_rows": manifest.facts["delivered_rows"],
                 "repeated_rows": manifest.facts["repeated_rows"],

@@ -1,13 +1,15 @@
-"""Small tables between pandas, Arrow and Markdown.
+"""Small tables between pandas, Arrow, Markdown and Dagster.
 
 Here: the conversions that several assets and checks share. Not here: anything of the size of a month.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import dagster as dg
 from sqlalchemy import Table
 
 from i94_platform.contracts.render import arrow_schema
@@ -37,3 +39,16 @@ def markdown(rows: Iterable[Mapping[str, Any]], most: int = 10) -> str:
         for row in shown
     ]
     return "\n".join(lines)
+
+
+def as_records(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> dg.TableMetadataValue:
+    """Rows as a table of the UI, which knows texts, numbers and booleans; all others (dates) are written as text."""
+    schema = dg.TableSchema([dg.TableColumn(name) for name in columns])
+    records = [dg.TableRecord({name: _cell(row[name]) for name in columns}) for row in rows]
+    return dg.MetadataValue.table(records, schema)
+
+
+def _cell(value: Any) -> str | int | float | bool | None:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value if value is None or isinstance(value, str | int | float) else str(value)

@@ -59,13 +59,13 @@ def _loaded(
     def loaded(
         context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], warehouse: dg.ResourceParam[Warehouse]
     ) -> dg.MaterializeResult[Any]:
-        with told():
+        with told() as seconds:
             month = context.partition_key if context.has_partition_key else ""
             dataset = Dataset(f"staged/{contract.name}", month)
             with lake.writing(dataset):  # or another run would sweep the files while they are loaded
                 manifest = lake.committed(dataset)
                 warehouse.replace(contract, manifest, context.run.run_id)
-            return _table_result(asset_key, contract, manifest, warehouse)
+            return _table_result(asset_key, contract, manifest, lake, warehouse, seconds())
 
     return loaded
 
@@ -112,12 +112,12 @@ def _make_and_load(
     context: dg.AssetExecutionContext, contract: Table, make: Make, lake: Lake, engine: Engine, warehouse: Warehouse
 ) -> dg.MaterializeResult[Any]:
     dataset = Dataset(f"warehouse/{contract.name}")
-    with told(), lake.writing(dataset):
+    with told() as seconds, lake.writing(dataset):
         frame, versions = make(lake, engine)
         rows = as_arrow(frame, contract)
         manifest = lake.write_table(dataset, write_id(context), contract, rows, fingerprint=combined(*versions))
         warehouse.replace(contract, manifest, context.run.run_id)
-    return _table_result(key("warehouse", contract.name), contract, manifest, warehouse)
+        return _table_result(key("warehouse", contract.name), contract, manifest, lake, warehouse, seconds())
 
 
 def _parents(contract: Table) -> list[dg.AssetKey]:
@@ -127,11 +127,10 @@ def _parents(contract: Table) -> list[dg.AssetKey]:
 
 
 def _table_result(
-    asset_key: dg.AssetKey, contract: Table, manifest: Manifest, warehouse: Warehouse
+    asset_key: dg.AssetKey, contract: Table, manifest: Manifest, lake: Lake, warehouse: Warehouse, seconds: float
 ) -> dg.MaterializeResult[Any]:
-    return result(
-        asset_key, contract, manifest, {"dagster/table_name": contract.fullname, "warehouse": warehouse.address}
-    )
+    more = {"dagster/table_name": contract.fullname, "warehouse": warehouse.address}
+    return result(asset_key, contract, manifest, lake, seconds, more)
 
 
 def _read(lake: Lake, layer: str, contract: Table) -> tuple["pd.DataFrame", str]:

@@ -139,7 +139,10 @@ immigration: Table = table(
 
 def _refused_columns() -> list[Column[Any]]:
     return [
-        column(name, type_, f"{meaning}, as delivered.", source=_FILE) for name, type_, meaning in _DELIVERED
+        column(
+            name, type_, f"{meaning}, as delivered.", source=_FILE, personal=immigration.columns[name].info["personal"],
+        )
+        for name, type_, meaning in _DELIVERED
     ]
 
 
@@ -159,7 +162,7 @@ immigration_quarantine: Table = table(
         "unlisted:column, uncastable:column.",
         source="transforms/immigration.sql", nullable=False,
     ),
-    column("unreadable", String(65535), "Texts that could not be read as numbers, as column='text'.", source=_FILE),
+    column("unreadable", String(65535), "Texts that could not be read as numbers, as column='text'.", source=_FILE, personal=True),
     *_refused_columns(),
     grain="one row per refused record (source_file, source_row)",
     distribution="EVEN",

@@ -5,7 +5,9 @@ Here: every rendering, from one table of types. Not here: a second copy of any s
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import BigInteger, Boolean, CheckConstraint, Column, Date, Double, Integer, String, Table, func
@@ -58,8 +60,11 @@ def _arrow_type(name: str) -> pa.DataType:
     return alias(name)  # type: ignore[no-any-return]
 
 
-def dagster_schema(contract: Table) -> dg.TableSchema:
-    """The column schema that the lineage UI shows, with descriptions, units and constraints."""
+def dagster_schema(contract: Table, more: Mapping[str, str] = MappingProxyType({})) -> dg.TableSchema:
+    """The column schema that the lineage UI shows, with descriptions, units and constraints.
+
+    `more` has, by column, a sentence that follows its description.
+    """
     import dagster as dg
 
     return dg.TableSchema(
@@ -67,7 +72,7 @@ def dagster_schema(contract: Table) -> dg.TableSchema:
             dg.TableColumn(
                 name=c.name,
                 type=sql_type(c).lower() if text_limit(c) is None else f"varchar({text_limit(c)})",
-                description=c.comment,
+                description=f"{c.comment} {more.get(c.name, '')}".strip(),
                 constraints=dg.TableColumnConstraints(nullable=bool(c.nullable), unique=key_columns(contract) == [c.name]),
                 tags={k: v for k, v in {"source": c.info["source"], "unit": c.info["unit"]}.items() if v and _is_tag(v)},
             )

@@ -11,7 +11,7 @@ import datetime as dt
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from sqlalchemy import Table
 
@@ -167,19 +167,36 @@ class Lake:
     def read_table(self, manifest: Manifest, contract: Table) -> pa.Table:
         """The rows of a small committed dataset, in the contract's types."""
         import pyarrow as pa
-        import pyarrow.csv as pc
         import pyarrow.parquet as pq
 
         schema = arrow_schema(contract)
         tables = []
         for entry in manifest.entries:
             with self.store.open(self.store.path(entry.url)) as file:
-                if entry.url.endswith(".csv"):
-                    options = pc.ConvertOptions(column_types=schema, strings_can_be_null=True, null_values=[""])
-                    tables.append(pc.read_csv(file, convert_options=options))
-                else:
-                    tables.append(pq.read_table(file))
+                tables.append(_read_csv(file, schema) if entry.url.endswith(".csv") else pq.read_table(file))
         return pa.concat_tables(tables).select(schema.names).cast(schema) if tables else schema.empty_table()
+
+    def first_rows(self, manifest: Manifest, contract: Table, columns: list[str], most: int) -> pa.Table | None:
+        """Up to `most` rows of the first file that has any; None where another run has superseded it by now.
+
+        Of Parquet a few rows are decoded, so that a month costs no more than a code list.
+        """
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        schema = arrow_schema(contract)
+        entry = next((entry for entry in manifest.entries if entry.rows), None)
+        if entry is None:
+            return schema.empty_table().select(columns)
+        try:
+            file = self.store.open(self.store.path(entry.url))
+        except FileNotFoundError:
+            return None
+        with file:
+            if entry.url.endswith(".csv"):
+                return _read_csv(file, schema).select(columns).slice(0, most)
+            batch = next(pq.ParquetFile(file).iter_batches(batch_size=most, columns=columns))
+            return pa.Table.from_batches([batch]).select(columns)
 
     @contextmanager
     def scratch(self, dataset: Dataset) -> Iterator[str]:
@@ -206,3 +223,10 @@ class Lake:
         ]
         self.store.delete(garbage)
         return garbage
+
+
+def _read_csv(file: BinaryIO, schema: pa.Schema) -> pa.Table:
+    import pyarrow.csv as pc
+
+    options = pc.ConvertOptions(column_types=schema, strings_can_be_null=True, null_values=[""])
+    return pc.read_csv(file, convert_options=options)

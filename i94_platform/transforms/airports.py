@@ -28,7 +28,9 @@ _PLACE = ("latitude", "longitude")
 HEADERS = {name: name for name in column_names(airport_codes) if name not in _PLACE} | {"coordinates": "coordinates"}
 """Our names and the file's; its coordinates are one text."""
 
-_SOURCES = HEADERS | dict.fromkeys(_PLACE, "coordinates")
+SOURCES = HEADERS | dict.fromkeys(_PLACE, "coordinates")
+"""The file's column behind each of the contract's."""
+
 _PAIR = rf"(?P<first>{NUMBER})\s*,\s*(?P<second>{NUMBER})"
 _FARTHEST_LATITUDE = 90
 
@@ -45,7 +47,7 @@ def read_airports(source: Path | BinaryIO, name: str, order: CoordinateOrder = "
     found = detect_order(pairs, name) if order == "detect" else order
     latitude, longitude = ("first", "second") if found == "lat, lon" else ("second", "first")
     placed = text.assign(latitude=pairs[latitude], longitude=pairs[longitude])
-    frame = conform(placed, airport_codes, _SOURCES, name)
+    frame = conform(placed, airport_codes, SOURCES, name)
     frame.attrs["coordinate_order"] = found
     return frame
 

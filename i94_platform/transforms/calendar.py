@@ -16,6 +16,9 @@ from i94_platform.failures import PermanentFailure
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+ORIGIN = "computed from the calendar; no delivery is read"
+"""Why no column of it has a source."""
+
 _SATURDAY = 6
 
 

@@ -35,6 +35,16 @@ _CORRECTION_COLUMNS = {name: name for name in ("list", "key", "iso3", "reason")}
 _LISTS = ("i94", "temperature")
 _CLIMATE = ["iso3", "mean_temperature", "latitude", "longitude", "temperature_cities"]
 
+_UNLISTED = ("immigration.i94cit", "immigration.i94res")
+SOURCES = {
+    "code": ("i94cit_res.code", *_UNLISTED),
+    "label": ("i94cit_res.label", *_UNLISTED),
+    "status": ("i94cit_res.status", "i94cit_res.code", *_UNLISTED),
+    **dict.fromkeys(("name", "iso3", "continent", "region"), ("i94cit_res.label",)),
+    **{name: ("i94cit_res.label", "climate.iso3", f"climate.{name}") for name in _CLIMATE[1:]},
+}
+"""The columns behind each of the contract's; what ISO 3166 and the corrections say is found by the label."""
+
 
 def label_iso3(i94cit_res: DataFrame) -> Series[str]:
     """ISO 3166 alpha-3 code of each label, as pandas string on the index of `i94cit_res`; null for no country.

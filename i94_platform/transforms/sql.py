@@ -1,4 +1,4 @@
-"""Queries: SQL written once, as Spark SQL, with the values that are bound to it.
+"""Queries: SQL written once, as Spark SQL or Redshift's, with the values that are bound to it.
 
 Here: the `Query` record, reading a `.sql` file of this package with its rendered parts, and the few expressions that
 several transforms render, and the translation to another dialect. Not here: any one transform, and running a query
@@ -74,15 +74,16 @@ def plain(spark_sql: str) -> str:
 
 
 def for_duckdb(query: Query) -> str:
-    """A query in DuckDB's dialect, by sqlglot and the few rewrites that it lacks."""
-    return plain(query.text) if query.is_plain else _translated(query.text)
+    """A query in DuckDB's dialect."""
+    return plain(query.text) if query.is_plain else translate(query.text, "duckdb")
 
 
 @lru_cache(maxsize=256)
-def _translated(spark_sql: str) -> str:
+def translate(text: str, dialect: str, read: str = "spark") -> str:
+    """SQL of Spark or Redshift in DuckDB's dialect, by sqlglot and the few rewrites that it lacks; or as it is."""
     import sqlglot
 
-    return sqlglot.parse_one(spark_sql, read="spark").transform(_rewrite).sql("duckdb")
+    return text if read == dialect else sqlglot.parse_one(text, read=read).transform(_rewrite).sql(dialect)
 
 
 def _rewrite(node: exp.Expr) -> exp.Expr:

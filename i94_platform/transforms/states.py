@@ -36,6 +36,23 @@ _SUMS = {
 _MEANS = ("median_age", "average_household_size")
 _DECIMALS = 2
 
+_CITY_OF = ("i94addr.code", "us_cities_demographics.state_code")
+SOURCES = {
+    "code": ("i94addr.code",),
+    "label": ("i94addr.label",),
+    "name": (*_CITY_OF, "us_cities_demographics.state"),
+    "cities": (*_CITY_OF, "us_cities_demographics.city"),
+    **{ours: (*_CITY_OF, f"us_cities_demographics.{theirs}") for theirs, ours in _SUMS.items()},
+    **{
+        name: (*_CITY_OF, f"us_cities_demographics.{name}", "us_cities_demographics.total_population")
+        for name in _MEANS
+    },
+    **{
+        name: (*_CITY_OF, "us_cities_demographics.race", "us_cities_demographics.race_count") for name in RACES.values()
+    },
+}
+"""The columns behind each of the contract's, with those by which cities find their state."""
+
 
 def state_dimension(i94addr: DataFrame, demographics: DataFrame) -> DataFrame:
     """One row per code of `i94addr` (code, label), sorted by code, with the figures of its cities.
