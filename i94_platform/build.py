@@ -19,9 +19,11 @@ from i94_platform.assets.lookup import lookup_assets
 from i94_platform.assets.raw import raw_assets
 from i94_platform.assets.staged import staged_assets
 from i94_platform.assets.warehouse import warehouse_assets
+from i94_platform.automation.alerts import Alarm, failed_runs
 from i94_platform.automation.jobs import jobs
 from i94_platform.automation.schedules import schedules
 from i94_platform.automation.sensors import sensors
+from i94_platform.automation.standing import standing_check, standing_sensor
 from i94_platform.checks import all_checks
 from i94_platform.contracts import ALL
 from i94_platform.contracts.render import dagster_schema
@@ -36,13 +38,18 @@ OWNER = "team:data-platform"
 def build_definitions(settings: Settings, overrides: Mapping[str, Any] | None = None) -> dg.Definitions:
     """Fresh definitions for a deployment; `overrides` replaces resources by name, for tests."""
     partitions = months(settings.first_month)
+    alarm = Alarm(settings.alert_webhook)
     assets = [*lookup_assets(), *staged_assets(partitions), *warehouse_assets(partitions)]
     return dg.Definitions(
         assets=[*raw_assets(partitions), *(_with_common(a, settings) for a in assets)],
-        asset_checks=all_checks(partitions),
+        asset_checks=[*all_checks(partitions), standing_check(settings.first_month)],
         jobs=jobs(),
-        sensors=sensors(settings.first_month, settings.settle_seconds, settings.requests_per_tick),
-        schedules=schedules(settings.first_month, settings.delivery_day, settings.settle_seconds),
+        sensors=[
+            *sensors(settings.first_month, settings.settle_seconds, settings.requests_per_tick),
+            failed_runs(alarm, settings.ui_url),
+            standing_sensor(settings.first_month),
+        ],
+        schedules=schedules(settings.first_month, settings.delivery_day, settings.settle_seconds, alarm),
         resources={**resources(settings), **(overrides or {})},
         executor=dg.in_process_executor,
     )

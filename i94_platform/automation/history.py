@@ -34,6 +34,23 @@ nux:
 concurrency:
   runs:
     max_concurrent_runs: 2  # a month takes two cores and up to four gigabytes
+  pools:
+    default_limit: 1  # loads of the warehouse take turns; I94_STAGED_AT_ONCE limits the staging of months
+    granularity: op
+
+# A process that was killed can't say so. A month takes minutes: one that is busy after two hours is none.
+run_monitoring:
+  enabled: true
+  start_timeout_seconds: 180
+  cancel_timeout_seconds: 180
+  max_runtime_seconds: 7200
+  free_slots_after_run_end_seconds: 300
+
+# Steps retry by themselves what may pass; a run is only started again where its process was lost.
+run_retries:
+  enabled: true
+  max_retries: 2
+  retry_on_asset_or_op_failure: false
 """
 
 _OWN_OUTPUT = {
@@ -104,6 +121,11 @@ def instance(home: Path) -> Iterator[dg.DagsterInstance]:
             if embedded:
                 _close_orphans(opened)
         yield opened
+
+
+def limit(opened: dg.DagsterInstance, pool: str, at_once: int) -> None:
+    """Set how many steps of a pool may run at a time, over all runs; the history remembers it."""
+    opened.event_log_storage.set_concurrency_slots(pool, at_once)
 
 
 def _storage(home: Path) -> dict[str, Any]:

@@ -18,8 +18,9 @@ import pytest
 from dagster._core.definitions.schedule_definition import ScheduleExecutionData
 from dagster._utils.schedules import schedule_execution_time_iterator
 
+from i94_platform.automation.alerts import Alarm
 from i94_platform.automation.jobs import MONTH_JOB
-from i94_platform.automation.schedules import TIMEZONE, log, month_before, schedules
+from i94_platform.automation.schedules import TIMEZONE, month_before, schedules
 from i94_platform.lake.datasets import Lake
 from i94_platform.lake.local import LocalStore
 from i94_platform.lake.raw import REFERENCE_FILES
@@ -112,13 +113,6 @@ def test_a_month_before_the_first_one_is_not_asked_for(ticks: Ticks) -> None:
     assert ticks.alerts == []
 
 
-def test_an_alert_goes_to_the_log_where_nothing_else_is_set_up(caplog: pytest.LogCaptureFixture) -> None:
-    log("No delivery for 2016-04.")
-    assert [(record.levelname, record.message) for record in caplog.records] == [
-        ("WARNING", "No delivery for 2016-04.")
-    ]
-
-
 @pytest.mark.parametrize(
     ("day", "month"), [("2016-05-01", "2016-04"), ("2016-03-31", "2016-02"), ("2017-01-10", "2016-12")]
 )
@@ -131,7 +125,7 @@ def test_the_month_before_is_that_of_the_calendar(day: str, month: str) -> None:
 
 def executions(day: int, start: dt.datetime, count: int) -> list[dt.datetime]:
     """The next times of the schedule, as Dagster's daemon works them out."""
-    (schedule,) = schedules("2016-01", day, SETTLE)
+    (schedule,) = schedules("2016-01", day, SETTLE, Alarm())
     assert isinstance(schedule.cron_schedule, str)
     times = schedule_execution_time_iterator(start.timestamp(), schedule.cron_schedule, schedule.execution_timezone)
     return list(itertools.islice(times, count))
