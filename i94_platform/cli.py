@@ -88,7 +88,8 @@ def _described() -> None:
     """Monthly I-94 arrivals as a checked analytics warehouse.
 
     Settings come from the environment: I94_RAW (deliveries), I94_HOME, I94_LAKE, I94_ENGINE, I94_WAREHOUSE.
-    Example: [bold]I94_RAW=deliveries i94 run --month 2016-04[/bold]
+    Examples: [bold]I94_RAW=deliveries i94 run --month 2016-04[/bold] ·
+    [bold]i94 backfill --from 2016-01 --to 2016-12[/bold] · [bold]i94 status[/bold]
     """
 
 
