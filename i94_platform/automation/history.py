@@ -24,7 +24,7 @@ from sqlalchemy.engine import Connection, Engine
 from i94_platform.lake.local import LocalStore
 
 PID_TAG = "i94/pid"
-"""The process that executes a run; its absence tells a killed run from a running one."""
+"""The process that executes a run of the command line; its absence tells a killed run from a running one."""
 
 _CONFIG = """# The embedded instance: history in SQLite files beside this one.
 telemetry:
@@ -157,13 +157,21 @@ def _on_connect(connection: Any, _record: Any) -> None:
 
 
 def _close_orphans(opened: dg.DagsterInstance) -> None:
-    """Runs of command lines that were killed would stand as running for ever."""
+    """Runs whose process was killed would stand as running, and hold what they have of a pool, for hours."""
     unfinished = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.NOT_STARTED]
     for run in opened.get_runs(dg.RunsFilter(statuses=unfinished)):
-        pid = run.tags.get(PID_TAG)
-        if pid and not _alive(int(pid)):
+        pid = _pid(opened, run)
+        if pid and not _alive(pid):
             opened.report_run_failed(run, message="The process that ran this was ended from outside.")
             opened.event_log_storage.free_concurrency_slots_for_run(run.run_id)
+
+
+def _pid(opened: dg.DagsterInstance, run: dg.DagsterRun) -> int | None:
+    """The process of a run: the command line says it on the run, those of the UI and the daemon as they start."""
+    if PID_TAG in run.tags:
+        return int(run.tags[PID_TAG])
+    events = opened.all_logs(run.run_id, of_type=dg.DagsterEventType.RUN_START)
+    return events[0].get_dagster_event().pid if events else None
 
 
 def _alive(pid: int) -> bool:

@@ -49,6 +49,29 @@ def test_only_a_run_whose_process_is_gone_is_closed(
     assert found.status == status
 
 
+@pytest.mark.parametrize(
+    ("process", "status"), [(GONE, dg.DagsterRunStatus.FAILURE), (HERE, dg.DagsterRunStatus.STARTED)]
+)
+def test_a_run_of_the_ui_whose_process_was_killed_is_closed_gives_its_slot_back_and_is_tried_again(
+    tmp_path: Path, process: str, status: dg.DagsterRunStatus
+) -> None:
+    pid = ended_process() if process == GONE else os.getpid()
+    run = dg.DagsterRun(job_name="month", status=dg.DagsterRunStatus.STARTED)
+    begun = dg.DagsterEvent(dg.DagsterEventType.RUN_START.value, job_name="month", message="begun", pid=pid)
+    with instance(tmp_path) as opened:
+        limit(opened, POOL, 1)
+        opened.add_run(run)
+        opened.report_dagster_event(begun, run.run_id)
+        assert opened.event_log_storage.claim_concurrency_slot(POOL, run.run_id, "stage").is_claimed
+    with instance(tmp_path) as opened:
+        found = opened.get_run_by_id(run.run_id)
+        assert found is not None
+        assert found.status == status
+        free = opened.event_log_storage.claim_concurrency_slot(POOL, "another", "stage").is_claimed
+        assert free == (process == GONE)
+        assert found.tags.get(WILL_RETRY_TAG) == ("true" if process == GONE else None)
+
+
 def test_the_embedded_instance_limits_what_works_at_a_time_and_ends_what_hangs(tmp_path: Path) -> None:
     with instance(tmp_path) as opened:
         concurrency = opened.get_concurrency_config()
