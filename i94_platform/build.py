@@ -21,11 +21,13 @@ from i94_platform.assets.marts import mart_assets
 from i94_platform.assets.raw import raw_assets
 from i94_platform.assets.staged import staged_assets
 from i94_platform.assets.warehouse import warehouse_assets
+from i94_platform.automation.alerts import Alarm, failed_runs
 from i94_platform.automation.charts import charts_job, charts_sensor
 from i94_platform.automation.jobs import jobs
 from i94_platform.automation.loaded import loaded_sensors
 from i94_platform.automation.schedules import schedules
 from i94_platform.automation.sensors import sensors
+from i94_platform.automation.standing import standing_check, standing_sensor
 from i94_platform.checks import all_checks
 from i94_platform.lake.datasets import Lake
 from i94_platform.lake.store import Store
@@ -36,6 +38,7 @@ from i94_platform.warehouse.base import Warehouse
 def build_definitions(settings: Settings, overrides: Mapping[str, Any] | None = None) -> dg.Definitions:
     """Fresh definitions for a deployment; `overrides` replaces resources by name, for tests."""
     partitions = months(settings.first_month)
+    alarm = Alarm(settings.alert_webhook)
     assets: list[dg.AssetsDefinition | dg.SourceAsset] = [
         *raw_assets(partitions),
         *lookup_assets(),
@@ -45,14 +48,16 @@ def build_definitions(settings: Settings, overrides: Mapping[str, Any] | None = 
     ]
     return dg.Definitions(
         assets=[described(a, settings) for a in assets],
-        asset_checks=all_checks(partitions),
+        asset_checks=[*all_checks(partitions), standing_check(settings.first_month)],
         jobs=[*jobs(), charts_job()],
         sensors=[
             *sensors(settings.first_month, settings.settle_seconds, settings.requests_per_tick),
             *loaded_sensors(settings.first_month, settings.requests_per_tick),
             charts_sensor(),
+            failed_runs(alarm, settings.ui_url),
+            standing_sensor(settings.first_month),
         ],
-        schedules=schedules(settings.first_month, settings.delivery_day, settings.settle_seconds),
+        schedules=schedules(settings.first_month, settings.delivery_day, settings.settle_seconds, alarm),
         resources={**resources(settings), **(overrides or {})},
         executor=dg.in_process_executor,
     )

@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 from enum import StrEnum
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     import dagster as dg
     import pyarrow as pa
 
+    from i94_platform.automation import runs
     from i94_platform.automation.runs import Outcome
     from i94_platform.build import Platform
 
@@ -87,7 +88,8 @@ def _described() -> None:
     """Monthly I-94 arrivals as a checked analytics warehouse.
 
     Settings come from the environment: I94_RAW (deliveries), I94_HOME, I94_LAKE, I94_ENGINE, I94_WAREHOUSE.
-    Example: [bold]I94_RAW=deliveries i94 run --month 2016-04[/bold]
+    Examples: [bold]I94_RAW=deliveries i94 run --month 2016-04[/bold] ·
+    [bold]i94 backfill --from 2016-01 --to 2016-12[/bold] · [bold]i94 status[/bold]
     """
 
 
@@ -107,23 +109,13 @@ def run(month: Months = None, from_: From = None, to: To = None, select: Select 
 
     Examples: [bold]i94 run[/bold] · [bold]i94 run -m 2016-04[/bold] · [bold]i94 run --from 2016-01 --to 2016-12[/bold]
     """
-    from i94_platform.automation import history, runs
+    from i94_platform.automation import history
 
     platform = _platform()
     asked = _asked_months(month or [], from_, to)
     with history.instance(platform.settings.dagster_home) as opened, _steps() as steps:
-        due = runs.plan(
-            platform.raw,
-            platform.lake,
-            platform.warehouse,
-            opened,
-            asked=asked,
-            first_month=Month.parse(platform.settings.first_month),
-            last_month=_last_month(platform.settings),
-        )
-        for note in due.notes:
-            err.print(escape(note), style="yellow")
-        outcomes = _run_all(platform, due, opened, select or [], steps)
+        due = _plan(platform, opened, asked)
+        outcomes = list(_run_all(platform, due, opened, steps, select=select or []))
     if not outcomes:
         out.print("Nothing to do: every delivered month is loaded in its newest content.")
         return
@@ -132,43 +124,117 @@ def run(month: Months = None, from_: From = None, to: To = None, select: Select 
         raise typer.Exit(1)
 
 
+@app.command()
+def backfill(
+    from_: Annotated[str, typer.Option("--from", help="First month of the range.")],
+    to: Annotated[str, typer.Option("--to", help="Last month of the range.")],
+    force: Annotated[bool, typer.Option("--force", help="Run every month of the range, loaded or not.")] = False,
+) -> None:
+    """Load what is missing of a range of months, or failed: a run for each, one after the other, in this process.
+
+    It may be stopped and called again: months that are loaded in their newest content are left out. A failed month
+    does not stop the others; it is listed at the end with the reason and what to do.
+
+    Examples: [bold]i94 backfill --from 2016-01 --to 2016-12[/bold] · [bold]… --force[/bold]
+    """
+    from i94_platform.automation import backfills, history
+
+    platform = _platform()
+    asked = _asked_months([], from_, to)
+    with history.instance(platform.settings.dagster_home) as opened, _steps() as steps:
+        due = _plan(platform, opened, asked, only_due=not force)
+        work = backfills.Progress(asked, due)
+        out.print(work.intention(), highlight=False)
+        try:
+            for outcome in _run_all(platform, due, opened, steps, tags=work.tags, label=work.label):
+                err.print(work.ended(outcome), highlight=False)
+        except KeyboardInterrupt:
+            err.print(f"Stopped. What is loaded stays; go on with: i94 backfill --from {from_} --to {to}")
+            raise typer.Exit(130) from None
+        finally:
+            if work.outcomes:
+                _print_outcomes(work.outcomes)
+    for reason in work.not_run():
+        err.print(f"[red]not run[/red] {escape(reason)}", highlight=False)
+    if not work.succeeded:
+        raise typer.Exit(1)
+
+
+def _plan(
+    platform: Platform, opened: dg.DagsterInstance, asked: Sequence[Month], *, only_due: bool = False
+) -> runs.Plan:
+    """What is due; what is worth knowing about it is printed."""
+    from i94_platform.automation import runs
+
+    due = runs.plan(
+        platform.raw,
+        platform.lake,
+        platform.warehouse,
+        opened,
+        asked=asked,
+        only_due=only_due,
+        first_month=Month.parse(platform.settings.first_month),
+        last_month=_last_month(platform.settings),
+    )
+    for note in due.notes:
+        err.print(escape(note), style="yellow")
+    return due
+
+
 def _run_all(
-    platform: Platform, due: Any, opened: dg.DagsterInstance, select: Sequence[str], steps: Any
-) -> list[Outcome]:
+    platform: Platform,
+    due: runs.Plan,
+    opened: dg.DagsterInstance,
+    steps: Any,
+    *,
+    select: Sequence[str] = (),
+    tags: Mapping[str, str] | None = None,
+    label: Callable[[str], str] = str,
+) -> Iterator[Outcome]:
+    """Run what is due, one after the other; each outcome as soon as it is there."""
     from i94_platform.automation import runs
     from i94_platform.automation.requests import tags_of
     from i94_platform.lake.raw import landed
 
     if select:
         _refuse_unknown(platform, select)
-    outcomes: list[Outcome] = []
 
-    def succeeds(job: dg.JobDefinition, month: Month | None = None, reads_deliveries: bool = False) -> bool:
+    def attempt(job: dg.JobDefinition, month: Month | None = None, *, reads_deliveries: bool = False) -> list[Outcome]:
+        """The outcome of a run; none where nothing of it is selected."""
         part = runs.narrowed(job, select) if select else job
         if part is None:
-            return True
+            return []
         # a part of a run has not read, or not loaded, all there is
         whole = reads_deliveries and not select
-        tags = tags_of(month, landed(platform.raw.list()), platform.raw, platform.lake) if whole else {}
-        name = runs.name_of(job.name, month.key if month else "")
-        outcomes.append(runs.run_job(part, opened, month=month, tags=tags, on_step=lambda *step: steps(name, *step)))
-        return outcomes[-1].succeeded
+        read = tags_of(month, landed(platform.raw.list()), platform.raw, platform.lake) if whole else {}
+        name = label(runs.name_of(job.name, month.key if month else ""))
+        run_tags = {**(tags or {}), **read}
+        return [runs.run_job(part, opened, month=month, tags=run_tags, on_step=lambda *step: steps(name, *step))]
 
-    if (due.reference or select) and not succeeds(runs.reference_job(platform.definitions), reads_deliveries=True):
-        return outcomes  # the months would be encoded with lists that failed
-    settled: set[Month] = set()
+    jobs, clean, settled = platform.definitions, True, set()
+    if due.reference or select:
+        yield from (reference := attempt(runs.reference_job(jobs), reads_deliveries=True))
+        if not _good(reference):
+            return  # the months would be encoded with lists that failed
     for month in due.months:
-        if not succeeds(runs.month_job(platform.definitions), month, reads_deliveries=True):
+        yield from (loaded := attempt(runs.month_job(jobs), month, reads_deliveries=True))
+        if not _good(loaded):
+            clean = False
             settled.add(month)
         elif due.asked or not select:
             settled.add(month)
-            succeeds(runs.marts_job(platform.definitions), month)
-    others = [] if due.asked else [m for m in runs.stale_marts(platform.warehouse.ledger()) if m not in settled]
-    for month in others:
-        succeeds(runs.marts_job(platform.definitions), month)
-    if all(o.succeeded for o in outcomes) and runs.stale_correlations(platform.warehouse.ledger()):
-        succeeds(runs.correlations_job(platform.definitions))
-    return outcomes
+            yield from (made := attempt(runs.marts_job(jobs), month))
+            clean = clean and _good(made)
+    for month in runs.stale_marts(platform.warehouse.ledger()):
+        if month not in settled and (not due.asked or month in due.asked):
+            yield from (made := attempt(runs.marts_job(jobs), month))
+            clean = clean and _good(made)
+    if clean and runs.stale_correlations(platform.warehouse.ledger()):
+        yield from attempt(runs.correlations_job(jobs))
+
+
+def _good(outcomes: Sequence[Outcome]) -> bool:
+    return all(outcome.succeeded for outcome in outcomes)
 
 
 def _refuse_unknown(platform: Platform, select: Sequence[str]) -> None:
@@ -422,11 +488,13 @@ def dev(port: Annotated[int, typer.Option(help="Port of the lineage UI on 127.0.
 
     Where I94_ENGINE is sc:// on this machine and nothing listens there, a Spark Connect server is started beside it.
     """
-    from i94_platform.automation.history import prepare_home
+    from i94_platform.assets.staged import POOL
+    from i94_platform.automation import history
     from i94_platform.engine import connect
 
     settings = Settings.from_env()
-    prepare_home(settings.dagster_home)
+    with history.instance(settings.dagster_home) as opened:
+        history.limit(opened, POOL, settings.staged_at_once)
     os.environ.update(
         DAGSTER_HOME=str(settings.dagster_home),
         I94_HOME=settings.home,
@@ -435,6 +503,7 @@ def dev(port: Annotated[int, typer.Option(help="Port of the lineage UI on 127.0.
         I94_SPARK_JARS=settings.spark_jars,
         I94_WAREHOUSE=settings.warehouse,
     )
+    os.environ.setdefault("I94_UI_URL", f"http://127.0.0.1:{port}")
     # "dagster dev" calls itself superseded by a command that is no part of the base installation
     os.environ.setdefault("PYTHONWARNINGS", "ignore:Function")
     program = str(Path(sys.executable).parent / "dagster")

@@ -1,7 +1,8 @@
 """The addresses that make a deployment, read once from the environment and validated.
 
 Here: `Settings` and the address grammar. An unset address means local; an unknown scheme is an error that lists the
-valid ones, never a fallback. Not here: what is built from an address (`build.py`), and secrets: no setting holds one.
+valid ones, never a fallback. Not here: what is built from an address (`build.py`), and passwords: the one secret among
+the settings is the address that alerts are sent to.
 """
 
 import re
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from i94_platform.addresses import GRAMMAR as REDSHIFT
@@ -46,6 +47,8 @@ def _one_of(value: str, grammar: dict[str, str]) -> str:
 
 _MAVEN = r"[^:/\\\s,]+(:[^:/\\\s,]+){2}"
 _SECRET_PARAMETER = r"(?i)[/;][^;=]*(token|auth|secret|password)[^;=]*="
+
+_URL = r"https?://[^/@\s\x00-\x1f?#]+([/?][\x21-\x7e]*)?"
 
 _CREDENTIALS = "leave them to AWS's own variables and files (AWS_ACCESS_KEY_ID, AWS_PROFILE, a role)"
 
@@ -113,6 +116,11 @@ class Settings(BaseSettings):
     delivery_day: int = Field(
         default=10, ge=1, le=28, description="day of the month on which last month's delivery has to be there"
     )
+    staged_at_once: int = Field(default=2, gt=0, description="most months that are staged at a time, over all runs")
+    alert_webhook: SecretStr = Field(
+        default=SecretStr(""), description="URL that alerts are sent to; whoever knows it can write there"
+    )
+    ui_url: str = Field(default="http://127.0.0.1:3000", description="where people reach the lineage UI, for links")
 
     code_url: str = Field(
         default="", description="where this version's files are to be read, such as https://host/group/project/tree/v1"
@@ -188,6 +196,20 @@ class Settings(BaseSettings):
             raise ValueError("it holds no credentials: it is shown to everyone who sees the UI")
         if value and not re.fullmatch(r"https?://[^/\s?#]+(/[^\s?#]*)?", value):
             raise ValueError(f"{value!r} is not the address of a folder; valid are: https://host/group/project/tree/v1")
+        return value.rstrip("/")
+
+    @field_validator("alert_webhook")
+    @classmethod
+    def _alert_webhook(cls, value: SecretStr) -> SecretStr:
+        if value.get_secret_value() and not re.fullmatch(_URL, value.get_secret_value()):
+            raise ValueError("this is not a URL (it is not shown here); valid are: https://host/path, http://host/path")
+        return value
+
+    @field_validator("ui_url")
+    @classmethod
+    def _ui_url(cls, value: str) -> str:
+        if not re.fullmatch(_URL, value) or re.search("[?#]", value):
+            raise ValueError("this is not the address of a UI; valid are: https://host/path, http://host:port")
         return value.rstrip("/")
 
     @field_validator("spark_jars")

@@ -34,7 +34,9 @@ class Said:
 
 
 I94 = Callable[..., Said]
-COMMANDS = ("run", "status", "query", "sample", "ddl", "create-tables", "dictionary", "lineage", "doctor", "dev")
+COMMANDS = (
+    *("run", "backfill", "status", "query", "sample", "ddl", "create-tables", "dictionary", "lineage", "doctor", "dev"),
+)
 
 
 @pytest.fixture
@@ -117,6 +119,9 @@ def test_a_wrong_setting_is_named_with_the_valid_ones(
         (("run", "--month", "2012-04"), "2012-04 is not a month that can be run; the range is 2016-01 to "),
         (("run", "--from", "2016-01"), "--from and --to go together"),
         (("run", "--from", "2016-03", "--to", "2016-01"), "--from 2016-03 is later than --to 2016-01"),
+        (("backfill", "--from", "2016-03", "--to", "2016-01"), "--from 2016-03 is later than --to 2016-01"),
+        (("backfill", "--from", "2012-01", "--to", "2016-01"), "2012-01 is not a month that can be run; the range is"),
+        (("backfill", "--from", "2016-01"), "Missing option '--to'"),
         (("sample", "--out", "x", "--rows", "5"), "ask for 100 or more"),
         (("query", "SELECT 1"), "There is no warehouse at "),
         (("nonsense",), "No such command 'nonsense'"),

@@ -68,6 +68,29 @@ def test_a_whole_bucket_is_an_address(monkeypatch: pytest.MonkeyPatch, tmp_path:
 
 
 @pytest.mark.parametrize(
+    "value", ["hooks.example/planted-secret", "ftp://hooks.example/planted-secret", "https://planted-secret@host/x",
+              "https://hooks.example/planted secret", "file:///planted-secret", "https://h/planted-secret\n"]
+)  # fmt: skip
+def test_an_address_of_alerts_that_is_none_is_refused_and_not_repeated(
+    monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    monkeypatch.setenv("I94_ALERT_WEBHOOK", value)
+    with pytest.raises(PermanentFailure, match=r"I94_ALERT_WEBHOOK: this is not a URL .* are: https://") as failure:
+        Settings.from_env()
+    assert "planted-secret" not in str(failure.value)
+
+
+def test_alerts_link_to_the_local_ui_unless_it_is_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Settings.from_env().ui_url == "http://127.0.0.1:3000"
+    monkeypatch.setenv("I94_UI_URL", "https://dagster.example/i94/")
+    assert Settings.from_env().ui_url == "https://dagster.example/i94"
+    for value in ("dagster.example", "https://me:pw@dagster.example", "https://dagster.example?x"):
+        monkeypatch.setenv("I94_UI_URL", value)
+        with pytest.raises(PermanentFailure, match="I94_UI_URL: this is not the address of a UI"):
+            Settings.from_env()
+
+
+@pytest.mark.parametrize(
     ("name", "value"),
     [
         ("LAKE", "s3://AKIAKEY:planted-secret@bucket/lake"),

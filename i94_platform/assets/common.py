@@ -20,7 +20,8 @@ from i94_platform.failures import PlatformFailure, TransientFailure
 from i94_platform.lake.datasets import Lake
 from i94_platform.lake.manifest import Manifest
 
-RETRIES, RETRY_SECONDS = 3, 15.0
+RETRIES = dg.RetryPolicy(max_retries=3, delay=15, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
+"""After about 15, 45 and 105 seconds, each 15 more or less: what failed together is not tried again together."""
 
 PREVIEW_ROWS = 10
 
@@ -40,15 +41,17 @@ def months(first_month: str) -> dg.MonthlyPartitionsDefinition:
 
 @contextmanager
 def told() -> Iterator[Callable[[], float]]:
-    """Turn the platform's failures into Dagster's: a transient one is retried, a permanent one never.
+    """Turn the platform's failures into Dagster's: a transient one is retried later and later, a permanent one never.
 
-    What it gives tells the seconds since it was entered.
+    Not the step's own policy, which would try a permanent failure, and a mistake in the code, as often. What it gives
+    tells the seconds since it was entered.
     """
     started = time.perf_counter()
     try:
         yield lambda: time.perf_counter() - started
     except TransientFailure as failure:
-        raise dg.RetryRequested(max_retries=RETRIES, seconds_to_wait=RETRY_SECONDS) from failure
+        wait = RETRIES.calculate_delay(dg.OpExecutionContext.get().retry_number + 1)
+        raise dg.RetryRequested(max_retries=RETRIES.max_retries, seconds_to_wait=wait) from failure
     except PlatformFailure as failure:
         raise dg.Failure(description=str(failure), allow_retries=False) from failure
 

@@ -38,6 +38,9 @@ from i94_platform.transforms.sql import Query
 if TYPE_CHECKING:
     import pandas as pd
 
+POOL = "staging"
+"""Months that are staged at a time are limited, over all runs: `I94_STAGED_AT_ONCE`."""
+
 IMMIGRATION, QUARANTINE = key("staged", "immigration"), key("staged", "immigration_quarantine")
 
 ENCODED_WITH = tuple(Dataset(f"lookup/{name}") for name in (*arrivals.CODE_LISTS, "i94cit_res"))
@@ -172,6 +175,7 @@ def _immigration_assets(partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDe
     @dg.multi_asset(
         name="staged_immigration",
         partitions_def=partitions,
+        pool=POOL,
         specs=[
             dg.AssetSpec(
                 asset_key,

@@ -25,7 +25,7 @@ from sqlalchemy.engine import Connection, Engine
 from i94_platform.lake.local import LocalStore
 
 PID_TAG = "i94/pid"
-"""The process that executes a run; its absence tells a killed run from a running one."""
+"""The process that executes a run of the command line; its absence tells a killed run from a running one."""
 
 _CONFIG = """# The embedded instance: history in SQLite files beside this one.
 telemetry:
@@ -35,6 +35,23 @@ nux:
 concurrency:
   runs:
     max_concurrent_runs: 2  # a month takes two cores and up to four gigabytes
+  pools:
+    default_limit: 1  # loads of the warehouse take turns; I94_STAGED_AT_ONCE limits the staging of months
+    granularity: op
+
+# A process that was killed can't say so. A month takes minutes: one that is busy after two hours is none.
+run_monitoring:
+  enabled: true
+  start_timeout_seconds: 180
+  cancel_timeout_seconds: 180
+  max_runtime_seconds: 7200
+  free_slots_after_run_end_seconds: 300
+
+# Steps retry by themselves what may pass; a run is only started again where its process was lost.
+run_retries:
+  enabled: true
+  max_retries: 2
+  retry_on_asset_or_op_failure: false
 """
 
 _OWN_OUTPUT = {
@@ -134,6 +151,11 @@ def instance(home: Path) -> Iterator[dg.DagsterInstance]:
         yield opened
 
 
+def limit(opened: dg.DagsterInstance, pool: str, at_once: int) -> None:
+    """Set how many steps of a pool may run at a time, over all runs; the history remembers it."""
+    opened.event_log_storage.set_concurrency_slots(pool, at_once)
+
+
 def _storage(home: Path) -> dict[str, Any]:
     """Where events go, unless the instance's own configuration says it."""
     configured = load_yaml_from_path(str(home / "dagster.yaml"))
@@ -163,13 +185,21 @@ def _on_connect(connection: Any, _record: Any) -> None:
 
 
 def _close_orphans(opened: dg.DagsterInstance) -> None:
-    """Runs of command lines that were killed would stand as running for ever."""
+    """Runs whose process was killed would stand as running, and hold what they have of a pool, for hours."""
     unfinished = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.NOT_STARTED]
     for run in opened.get_runs(dg.RunsFilter(statuses=unfinished)):
-        pid = run.tags.get(PID_TAG)
-        if pid and not _alive(int(pid)):
+        pid = _pid(opened, run)
+        if pid and not _alive(pid):
             opened.report_run_failed(run, message="The process that ran this was ended from outside.")
             opened.event_log_storage.free_concurrency_slots_for_run(run.run_id)
+
+
+def _pid(opened: dg.DagsterInstance, run: dg.DagsterRun) -> int | None:
+    """The process of a run: the command line says it on the run, those of the UI and the daemon as they start."""
+    if PID_TAG in run.tags:
+        return int(run.tags[PID_TAG])
+    events = opened.all_logs(run.run_id, of_type=dg.DagsterEventType.RUN_START)
+    return events[0].get_dagster_event().pid if events else None
 
 
 def _alive(pid: int) -> bool:

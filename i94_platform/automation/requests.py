@@ -119,6 +119,11 @@ def _runs(history: dg.DagsterInstance, job: str, month: str) -> Iterator[dg.Dags
         page = list(history.get_runs(wanted, cursor=page[-1].run_id, limit=_PAGE))
 
 
+def last_run(history: dg.DagsterInstance, job: str, month: str) -> dg.DagsterRun | None:
+    """The newest run of a job for a month, whatever it was asked to read."""
+    return next(_runs(history, job, month), None)
+
+
 def new_references(found: Landed, raw: Store, request: Request | None) -> list[str]:
     """The delivered reference files that the last request did not ask for as they are now."""
     asked = json.loads(request.delivered) if request else {}
@@ -137,10 +142,16 @@ def list_versions(found: Landed, raw: Store, lake: Lake, history: dg.DagsterInst
 
 
 def _list_versions(lake: Lake) -> tuple[str, ...]:
-    manifests = {str(dataset): lake.manifest(dataset) for dataset in ENCODED_WITH}
-    if missing := [name for name, manifest in manifests.items() if manifest is None]:
+    versions = committed_lists(lake)
+    if missing := [str(dataset) for dataset, version in zip(ENCODED_WITH, versions, strict=True) if not version]:
         raise MonthsWait(f"Months wait: the lake at {lake.store.root} lacks {', '.join(missing)}; run: i94 run.")
-    return tuple(manifest.fingerprint for manifest in manifests.values() if manifest)
+    return versions
+
+
+def committed_lists(lake: Lake) -> tuple[str, ...]:
+    """The data version of each code list that months are encoded with; empty where the lake lacks it."""
+    manifests = [lake.manifest(dataset) for dataset in ENCODED_WITH]
+    return tuple(manifest.fingerprint if manifest else "" for manifest in manifests)
 
 
 def _wait_for(found: Landed, raw: Store, history: dg.DagsterInstance) -> str:

@@ -14,16 +14,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import dagster as dg
+from dagster._core.errors import DagsterExecutionInterruptedError
 
 from i94_platform.assets.marts import correlations_version, data_versions, mart_version
 from i94_platform.assets.staged import month_version
 from i94_platform.automation.history import PID_TAG
 from i94_platform.automation.jobs import CORRELATIONS_JOB, MARTS_JOB, MONTH_JOB, REFERENCE_JOB
-from i94_platform.automation.requests import INPUTS_TAG, reference_versions
+from i94_platform.automation.requests import INPUTS_TAG, last_run, reference_versions
 from i94_platform.contracts import DIMENSIONS, LOOKUPS, MONTHLY_MARTS, REFERENCES, correlations, immigration
 from i94_platform.failures import PermanentFailure
 from i94_platform.lake.datasets import Dataset, Lake
-from i94_platform.lake.raw import Landed, landed
+from i94_platform.lake.raw import Delivery, Landed, landed
 from i94_platform.lake.store import Store
 from i94_platform.partitions import Month
 from i94_platform.warehouse.base import Loaded, Warehouse
@@ -47,6 +48,9 @@ class Outcome:
     """Blocking and other errors, as `asset check: description`."""
     warnings: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
+    failed_steps: list[str] = field(default_factory=list)
+    interrupted: bool = False
+    """Whether somebody stopped it, with Ctrl-C."""
 
     @property
     def name(self) -> str:
@@ -69,8 +73,10 @@ class Plan:
     reference: bool
     months: tuple[Month, ...]
     notes: tuple[str, ...] = ()
-    asked: bool = False
-    """Whether somebody named the months, and means no other."""
+    asked: tuple[Month, ...] = ()
+    """The months that somebody named, where no other is meant."""
+    undelivered: tuple[tuple[Month, str], ...] = ()
+    """Asked months that are left out since nothing is there to load, each with what was looked for."""
 
 
 def plan(
@@ -82,8 +88,11 @@ def plan(
     first_month: Month,
     last_month: Month,
     asked: Sequence[Month] = (),
+    only_due: bool = False,
 ) -> Plan:
     """Which runs are due; without `asked` months, those delivered whose newest content is not loaded.
+
+    `only_due` leaves out asked months that are loaded, unless their last run failed, and those that are not delivered.
 
     Raises:
         PermanentFailure: an asked month is outside the range of months.
@@ -97,18 +106,32 @@ def plan(
                 f"{month.key} is not a month that can be run; the range is {first_month.key} to {last_month.key}."
             )
     notes = [f"Not a delivery by name, left alone: {', '.join(found.unknown)}"] if found.unknown else []
+    asked = tuple(dict.fromkeys(asked))
+    if asked and not only_due:
+        return Plan(bool(stale), asked, tuple(notes), asked)
+    recode = _LABELS in stale  # every month is encoded with the lists of the label file
+
+    def due(month: Month, delivery: Delivery) -> bool:
+        return recode or loaded.get(("immigration", month.key)) != month_version(delivery, raw, lake)
+
     if asked:
-        return Plan(bool(stale), tuple(dict.fromkeys(asked)), tuple(notes), asked=True)
+        there = [month for month in asked if month in found.months]
+        return Plan(
+            bool(stale),
+            tuple(month for month in there if _failed(month, history) or due(month, found.months[month])),
+            tuple(notes),
+            asked,
+            tuple((month, found.expected(month, raw.root)) for month in asked if month not in found.months),
+        )
     in_range = {month: delivery for month, delivery in found.months.items() if first_month <= month <= last_month}
     span = f"{first_month.key} to {last_month.key}"
     notes += [f"{m.key} is delivered but outside {span}, left alone" for m in found.months if m not in in_range]
-    recode = _LABELS in stale  # every month is encoded with the lists of the label file
-    due = [
-        month
-        for month, delivery in in_range.items()
-        if recode or loaded.get(("immigration", month.key)) != month_version(delivery, raw, lake)
-    ]
-    return Plan(bool(stale), tuple(due), tuple(notes))
+    return Plan(bool(stale), tuple(month for month in in_range if due(month, in_range[month])), tuple(notes))
+
+
+def _failed(month: Month, history: dg.DagsterInstance) -> bool:
+    run = last_run(history, MONTH_JOB, month.key)
+    return run is not None and run.is_finished and not run.is_success
 
 
 def stale_references(
@@ -158,7 +181,11 @@ def run_job(
     tags: Mapping[str, str] | None = None,
     on_step: Callable[[str, int, int], None] = lambda step, done, total: None,
 ) -> Outcome:
-    """Run a job in this process and record it; `on_step` hears of each step that starts, with steps done and total."""
+    """Run a job in this process and record it; `on_step` hears of each step that starts, with steps done and total.
+
+    Raises:
+        KeyboardInterrupt: somebody stopped it; Dagster itself would only end the run.
+    """
     from dagster._core.definitions.job_base import InMemoryJob
     from dagster._core.execution.api import create_execution_plan, execute_run_iterator
 
@@ -180,6 +207,17 @@ def run_job(
             on_step("", done, total)
         _note(event, outcome)
     outcome.seconds = time.monotonic() - started
+    if outcome.interrupted:
+        raise KeyboardInterrupt
+    return outcome
+
+
+def outcome_of(run: dg.DagsterRun, history: dg.DagsterInstance) -> Outcome:
+    """What the history tells of a run that somebody else has run."""
+    outcome = Outcome(run.job_name, run.tags.get("dagster/partition", ""), run.run_id)
+    for entry in history.all_logs(run.run_id):
+        if entry.is_dagster_event:
+            _note(entry.get_dagster_event(), outcome)
     return outcome
 
 
@@ -199,14 +237,20 @@ def _note(event: dg.DagsterEvent, outcome: Outcome) -> None:
             shown = f"{'/'.join(evaluation.asset_key.path)} {evaluation.check_name}: {evaluation.description}"
             error = evaluation.severity == dg.AssetCheckSeverity.ERROR
             (outcome.failed_checks if error else outcome.warnings).append(shown)
+    elif event.event_type == dg.DagsterEventType.RUN_CANCELED:
+        outcome.interrupted = True
     elif event.is_step_failure:
         data = event.step_failure_data
-        told = data.user_failure_data.description if data.user_failure_data else _deepest(data.error)
+        outcome.failed_steps.append(str(event.step_key))
+        if data.error is not None and data.error.cls_name == DagsterExecutionInterruptedError.__name__:
+            outcome.interrupted = True
+        told = data.user_failure_data.description if data.user_failure_data else deepest(data.error)
         if told and "blocking asset check" not in told:
             outcome.errors.append(f"{event.step_key}: {told}")
 
 
-def _deepest(error: Any) -> str:
+def deepest(error: Any) -> str:
+    """The message of the failure at the bottom of a chain of them; empty for none."""
     while error is not None and error.cause is not None:
         error = error.cause
     return "" if error is None else str(error.message).strip()

@@ -6,7 +6,6 @@ Here: the monthly safety net. Not here: deliveries as they land (`sensors`).
 from __future__ import annotations
 
 import datetime as dt
-import logging
 import time
 from collections.abc import Callable
 
@@ -14,6 +13,7 @@ import dagster as dg
 
 from i94_platform.assets.common import months
 from i94_platform.automation import requests
+from i94_platform.automation.alerts import Alert
 from i94_platform.automation.jobs import MONTH_JOB
 from i94_platform.lake.datasets import Lake
 from i94_platform.lake.raw import landed
@@ -26,19 +26,12 @@ TIMEZONE = "America/New_York"
 HOUR = 6
 """An hour that every day has once: clocks change at two."""
 
-logger = logging.getLogger(__name__)
-
-
-def log(message: str) -> None:
-    """The alert where none is set up: a warning in the daemon's log."""
-    logger.warning("%s", message)
-
 
 def schedules(
     first_month: str,
     delivery_day: int,
     settle_seconds: float,
-    alert: Callable[[str], None] = log,
+    alert: Alert,
     now: Callable[[], float] = time.time,
 ) -> list[dg.ScheduleDefinition]:
     """Every schedule, running unless stopped; `alert` is given one sentence, `now` is the clock."""
@@ -84,7 +77,7 @@ def month_before(day: dt.date) -> Month:
 
 
 def _unless_done(
-    month: Month, content: str, last: requests.Request | None, alert: Callable[[str], None]
+    month: Month, content: str, last: requests.Request | None, alert: Alert
 ) -> dg.RunRequest | dg.SkipReason:
     """The request for a month's content, unless a run did it or is at it."""
     if last is not None and last.delivered == content:
@@ -96,6 +89,6 @@ def _unless_done(
     return requests.month_request(month.key, content, last)
 
 
-def _alerted(message: str, alert: Callable[[str], None]) -> dg.SkipReason:
+def _alerted(message: str, alert: Alert) -> dg.SkipReason:
     alert(message)
     return dg.SkipReason(message)

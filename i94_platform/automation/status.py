@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import dagster as dg
 
 from i94_platform.automation.jobs import MONTH_JOB
+from i94_platform.automation.requests import last_run
 from i94_platform.automation.runs import marts_up_to_date
 from i94_platform.contracts import MONTHLY_MARTS
 from i94_platform.lake.datasets import Dataset, Lake
@@ -64,9 +65,9 @@ def month_statuses(raw: Store, lake: Lake, warehouse: Warehouse, history: dg.Dag
 
 
 def _last_run(month: str, history: dg.DagsterInstance) -> tuple[str, str]:
-    runs = history.get_runs(dg.RunsFilter(job_name=MONTH_JOB, tags={"dagster/partition": month}), limit=1)
-    if not runs:
+    run = last_run(history, MONTH_JOB, month)
+    if run is None:
         return "", ""
-    events = history.all_logs(runs[0].run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
+    events = history.all_logs(run.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
     results = [e.get_dagster_event().asset_check_evaluation_data.passed for e in events]
-    return f"{sum(results)}/{len(results)}", runs[0].status.value.lower()
+    return f"{sum(results)}/{len(results)}", run.status.value.lower()

@@ -70,11 +70,16 @@ class Landed:
     def month(self, month: Month, root: str) -> Delivery:
         """The delivery of a month; PermanentFailure says where it was looked for."""
         if month not in self.months:
-            raise PermanentFailure(
-                f"No delivery for {month.key} under {root}; "
-                f"expected {month.file_stem}.sas7bdat, .parquet (file or folder) or .csv at any depth."
-            )
+            raise PermanentFailure(self.expected(month, root))
         return self.months[month]
+
+    @staticmethod
+    def expected(month: Month, root: str) -> str:
+        """What to deliver where a month is absent."""
+        return (
+            f"No delivery for {month.key} under {root}; "
+            f"expected {month.file_stem}.sas7bdat, .parquet (file or folder) or .csv at any depth."
+        )
 
     def reference(self, name: str, root: str) -> Delivery:
         """The one file of a reference; PermanentFailure where it is absent or there are several."""

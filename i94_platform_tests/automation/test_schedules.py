@@ -18,13 +18,14 @@ import pytest
 from dagster._core.definitions.schedule_definition import ScheduleExecutionData
 from dagster._utils.schedules import schedule_execution_time_iterator
 
+from i94_platform.automation.alerts import Alarm
 from i94_platform.automation.jobs import MONTH_JOB
-from i94_platform.automation.schedules import TIMEZONE, log, month_before, schedules
+from i94_platform.automation.schedules import TIMEZONE, month_before, schedules
 from i94_platform.lake.datasets import Lake
 from i94_platform.lake.local import LocalStore
 from i94_platform.lake.raw import REFERENCE_FILES
 from i94_platform.partitions import Month
-from i94_platform_tests.automation.ticks import FAILURE, SETTLE, STARTED, SUCCESS, Ticks
+from i94_platform_tests.automation.ticks import FAILURE, LAST_MONTH, SETTLE, STARTED, SUCCESS, Ticks, repository
 
 NEW_YORK = ZoneInfo("America/New_York")
 MAY_10 = dt.datetime(2016, 5, 10, 6, tzinfo=NEW_YORK)
@@ -112,13 +113,6 @@ def test_a_month_before_the_first_one_is_not_asked_for(ticks: Ticks) -> None:
     assert ticks.alerts == []
 
 
-def test_an_alert_goes_to_the_log_where_nothing_else_is_set_up(caplog: pytest.LogCaptureFixture) -> None:
-    log("No delivery for 2016-04.")
-    assert [(record.levelname, record.message) for record in caplog.records] == [
-        ("WARNING", "No delivery for 2016-04.")
-    ]
-
-
 @pytest.mark.parametrize(
     ("day", "month"), [("2016-05-01", "2016-04"), ("2016-03-31", "2016-02"), ("2017-01-10", "2016-12")]
 )
@@ -131,10 +125,14 @@ def test_the_month_before_is_that_of_the_calendar(day: str, month: str) -> None:
 
 def executions(day: int, start: dt.datetime, count: int) -> list[dt.datetime]:
     """The next times of the schedule, as Dagster's daemon works them out."""
-    (schedule,) = schedules("2016-01", day, SETTLE)
+    made = schedules("2016-01", day, SETTLE, Alarm())
+    return times(next(schedule for schedule in made if schedule.name == LAST_MONTH), start, count)
+
+
+def times(schedule: dg.ScheduleDefinition, start: dt.datetime, count: int) -> list[dt.datetime]:
     assert isinstance(schedule.cron_schedule, str)
-    times = schedule_execution_time_iterator(start.timestamp(), schedule.cron_schedule, schedule.execution_timezone)
-    return list(itertools.islice(times, count))
+    found = schedule_execution_time_iterator(start.timestamp(), schedule.cron_schedule, schedule.execution_timezone)
+    return list(itertools.islice(found, count))
 
 
 def test_it_is_six_in_new_york_on_both_sides_of_a_change_of_clocks() -> None:
@@ -145,6 +143,19 @@ def test_it_is_six_in_new_york_on_both_sides_of_a_change_of_clocks() -> None:
         "11-10 11:00",  # and back on November 1
         "12-10 11:00",
     ]
+
+
+@pytest.mark.parametrize("around", ["2026-03-08", "2026-11-01"])
+def test_no_schedule_of_the_graph_is_due_at_an_hour_that_clocks_leave_out_or_repeat(around: str) -> None:
+    begin = dt.datetime.fromisoformat(around).replace(tzinfo=NEW_YORK) - dt.timedelta(days=1)
+    found = repository().schedule_defs
+    assert found
+    for schedule in found:
+        assert schedule.execution_timezone == TIMEZONE, schedule.name
+        local = [time.astimezone(NEW_YORK) for time in times(schedule, begin, 3)]
+        assert len({(time.hour, time.minute) for time in local}) == 1, f"{schedule.name} moves with the clocks"
+        assert len({time.date() for time in local}) == 3, f"{schedule.name} is due twice in a day"
+        assert not {time.hour for time in local} & {1, 2}, f"{schedule.name} is due while clocks change"
 
 
 @pytest.mark.parametrize("day", [1, 8, 10, 14, 28])

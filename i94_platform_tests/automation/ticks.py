@@ -26,7 +26,7 @@ from i94_platform.lake.raw import REFERENCE_FILES
 from i94_platform.lake.store import Store
 from i94_platform.settings import Settings
 
-MONTHS, REFERENCES = "delivered_months", "delivered_references"
+MONTHS, REFERENCES, LAST_MONTH = "delivered_months", "delivered_references", "last_month_delivered"
 SETTLE = 60.0
 SUCCESS, FAILURE = dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE
 STARTED, NOT_STARTED = dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.NOT_STARTED
@@ -77,7 +77,8 @@ class Ticks:
 
     def schedule(self, at: dt.datetime) -> ScheduleExecutionData:
         """The tick of the monthly schedule at a time; Dagster opens the history for it, which has to be on disk."""
-        (schedule,) = schedules(self.first_month, 10, SETTLE, self.alerts.append, lambda: self.now)
+        made = schedules(self.first_month, 10, SETTLE, self.alerts.append, lambda: self.now)
+        schedule = next(schedule for schedule in made if schedule.name == LAST_MONTH)
         with dg.build_schedule_context(
             scheduled_execution_time=at,
             resources={"raw": self.raw, "lake": self.lake},

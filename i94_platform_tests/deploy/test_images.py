@@ -181,3 +181,24 @@ def test_without_secrets_the_command_runs_and_its_exit_code_is_kept(tmp_path: Pa
     command = [str(DEPLOY / "entrypoint.sh"), *shlex.split("sh -c 'exit 7'")]
     environment = {"PATH": os.environ["PATH"], "SECRETS": str(tmp_path / "absent")}
     assert subprocess.run(command, env=environment, check=False, timeout=20).returncode == 7
+
+
+@pytest.mark.parametrize(
+    ("arguments", "asked"),
+    [
+        ("dagster-daemon run -w x", "instance concurrency set staging 3\n"),
+        ("dagster-daemon liveness-check", ""),
+        ("dagster-webserver -w x", ""),
+    ],
+)
+def test_the_daemon_takes_over_the_limit_of_staging_when_it_starts(tmp_path: Path, arguments: str, asked: str) -> None:
+    for program in ("dagster", "dagster-daemon", "dagster-webserver"):
+        told = f'echo "$@" >>{tmp_path}/asked' if program == "dagster" else f"echo {program}"
+        (tmp_path / program).write_text(f"#!/bin/sh\n{told}\n")
+        (tmp_path / program).chmod(0o755)
+    (tmp_path / "asked").touch()
+    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "I94_STAGED_AT_ONCE": "3", "SECRETS": str(tmp_path)}
+    command = [str(DEPLOY / "entrypoint.sh"), *arguments.split()]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=20)
+    assert done.stdout == f"{command[1]}\n"
+    assert (tmp_path / "asked").read_text() == asked
