@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 from sqlalchemy import Table
 
 from i94_platform.contracts import WAREHOUSE, load_ledger
+from i94_platform.contracts.model import column_names, key_columns
 from i94_platform.contracts.render import create_schema, ddl
 from i94_platform.failures import PermanentFailure
 from i94_platform.lake.footers import verified
@@ -57,6 +58,10 @@ class Transaction(ABC):
     @abstractmethod
     def copy(self, contract: Table, manifest: Manifest) -> None:
         """Append the rows of every file that a manifest names."""
+
+    @abstractmethod
+    def export(self, contract: Table, folder: str) -> None:
+        """Write a table as Parquet into the folder of that address, which is new, in the order of its key."""
 
 
 class Warehouse(ABC):
@@ -196,12 +201,30 @@ class Warehouse(ABC):
         def read() -> list[Loaded]:
             with self.transaction(purpose="read the ledger", read_only=True) as transaction:
                 # a first load that failed leaves a warehouse without tables
-                if load_ledger.name not in _tables(transaction):
-                    return []
-                rows = transaction.execute(f"SELECT * FROM {load_ledger.fullname} ORDER BY table_name, partition_key")
-            return [Loaded(**row) for row in rows.to_pylist()]
+                return _lines(transaction) if load_ledger.name in _tables(transaction) else []
 
         return self.attempt(read)
+
+    def export(self, folders: Sequence[tuple[Table, str]]) -> tuple[dict[str, int], list[Loaded]]:
+        """Write tables as Parquet into folders by address, all as of one moment.
+
+        Returns:
+            How many rows each table has at that moment, by its name, and the ledger.
+
+        Raises:
+            PermanentFailure: there is no warehouse.
+        """
+
+        def write() -> tuple[dict[str, int], list[Loaded]]:
+            rows = {}
+            with self.transaction(purpose="export tables", read_only=True) as transaction:
+                for contract, folder in folders:
+                    transaction.export(contract, folder)
+                    counted = transaction.execute(f"SELECT count(*) AS n FROM {contract.fullname}")
+                    rows[contract.name] = int(counted.column("n")[0].as_py())
+                return rows, _lines(transaction)
+
+        return self.attempt(write)
 
 
 def table_statements(dialect: str, fact_diststyle: str = "key") -> Iterator[str]:
@@ -212,6 +235,18 @@ def table_statements(dialect: str, fact_diststyle: str = "key") -> Iterator[str]
 
 
 _CONTRACTED = {table.name for table in (*WAREHOUSE, load_ledger)}
+
+
+def _lines(transaction: Transaction) -> list[Loaded]:
+    """The ledger as a transaction sees it."""
+    rows = transaction.execute(f"SELECT * FROM {load_ledger.fullname} ORDER BY table_name, partition_key")
+    return [Loaded(**row) for row in rows.to_pylist()]
+
+
+def in_order(contract: Table) -> str:
+    """The query of a whole table: its columns as the contract has them, its rows by their key."""
+    names, order = (", ".join(f'"{n}"' for n in found) for found in (column_names(contract), key_columns(contract)))
+    return f"SELECT {names} FROM {contract.fullname} ORDER BY {order}"
 
 
 def _tables(transaction: Transaction) -> set[str]:
