@@ -1,6 +1,6 @@
 """Every table, declared once.
 
-`model` says what a contract is; `immigration`, `reference` and `ledger` declare the tables; `render` turns a contract
+`model` says what a contract is; `immigration`, `reference`, `marts` and `ledger` declare the tables; `render` turns a contract
 into each engine's terms; `codes` are the reviewed code lists. Not here: how data is transformed, read or stored.
 """
 
@@ -8,7 +8,18 @@ from sqlalchemy import Table
 
 from i94_platform.contracts.immigration import delivered_immigration, immigration, immigration_quarantine
 from i94_platform.contracts.ledger import load_ledger
-from i94_platform.contracts.model import warehouse_metadata
+from i94_platform.contracts.marts import (
+    MONTHLY_MARTS,
+    correlations,
+    destination_by_climate,
+    destination_by_origin,
+    origin_climate,
+    visitor_demographics_by_state,
+    visitors_by_airline,
+    visitors_by_nationality,
+    visitors_by_origin,
+)
+from i94_platform.contracts.model import mart_metadata, warehouse_metadata
 from i94_platform.contracts.reference import (
     airport_codes,
     calendar,
@@ -27,20 +38,27 @@ LOOKUPS: tuple[Table, ...] = (i94cit_res, i94port, i94mode, i94addr, i94visa)
 REFERENCES: tuple[Table, ...] = (us_cities_demographics, airport_codes, world_temperature)
 DIMENSIONS: tuple[Table, ...] = (state, country, calendar)
 WAREHOUSE: tuple[Table, ...] = (*LOOKUPS, *REFERENCES, *DIMENSIONS, immigration)
-"""The tables analysts query; the ledger beside them is the platform's own."""
+"""The star schema; the ledger beside it is the platform's own."""
+MARTS: tuple[Table, ...] = (*MONTHLY_MARTS, correlations)
+"""The answers, in a schema of their own."""
 
-ALL: tuple[Table, ...] = (*WAREHOUSE, immigration_quarantine, load_ledger)
+ALL: tuple[Table, ...] = (*WAREHOUSE, *MARTS, immigration_quarantine, load_ledger)
 
 __all__ = [
     "ALL",
     "DIMENSIONS",
     "LOOKUPS",
+    "MARTS",
+    "MONTHLY_MARTS",
     "REFERENCES",
     "WAREHOUSE",
     "airport_codes",
     "calendar",
+    "correlations",
     "country",
     "delivered_immigration",
+    "destination_by_climate",
+    "destination_by_origin",
     "i94addr",
     "i94cit_res",
     "i94mode",
@@ -49,8 +67,14 @@ __all__ = [
     "immigration",
     "immigration_quarantine",
     "load_ledger",
+    "mart_metadata",
+    "origin_climate",
     "state",
     "us_cities_demographics",
+    "visitor_demographics_by_state",
+    "visitors_by_airline",
+    "visitors_by_nationality",
+    "visitors_by_origin",
     "warehouse_metadata",
     "world_temperature",
 ]

@@ -13,6 +13,9 @@ from sqlalchemy.types import TypeEngine
 warehouse_metadata = MetaData(schema="i94")
 """Everything that the warehouse holds, in schema `i94`."""
 
+mart_metadata = MetaData(schema="mart")
+"""The answers, computed in the warehouse from what schema `i94` holds."""
+
 lake_metadata = MetaData(schema="staged")
 """What stays in the lake and is never loaded: the quarantine."""
 

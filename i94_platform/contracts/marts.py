@@ -1,0 +1,265 @@
+"""The marts: the seven questions, month by month, and the correlations over all months.
+
+Here: their contracts, and the bands that they group by, each band once. In every monthly mart the key holds no null:
+what is not given has a value of its own, so that each breakdown adds up to all arrivals. Not here: how a mart is
+computed (`i94_platform/marts/*.sql`), and when (`assets`).
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import BigInteger, Column, Double, Integer, String, Table
+
+from i94_platform.contracts.model import column, mart_metadata, table
+
+NOT_GIVEN = "not given"
+"""The label of what the arrivals leave empty; it is longer than any code of an airline."""
+
+NO_COUNTRY = -1
+"""The code of a citizenship or residence that is not given; no country's code is below 0."""
+
+UNKNOWN = "unknown"
+
+CLIMATE_BANDS: tuple[tuple[str, float | None, float | None], ...] = (
+    ("cold", None, 5.0),
+    ("cool", 5.0, 10.0),
+    ("mild", 10.0, 15.0),
+    ("warm", 15.0, 20.0),
+    ("hot", 20.0, 25.0),
+    ("very hot", 25.0, None),
+)
+"""Name, lowest mean temperature in °C, and the one that is too high; a country without a temperature is `unknown`."""
+
+AGE_BANDS: tuple[tuple[str, int, int | None], ...] = (
+    ("0-17", 0, 18),
+    ("18-24", 18, 25),
+    ("25-34", 25, 35),
+    ("35-44", 35, 45),
+    ("45-54", 45, 55),
+    ("55-64", 55, 65),
+    ("65+", 65, None),
+)
+"""Name, lowest age in years, and the one that is too high; no age, or one below 0, is `unknown`."""
+
+GENDERS: Mapping[str, str] = {
+    "F": "female",
+    "M": "male",
+    "X": "recorded as X",
+    "U": "recorded as unknown",
+    NOT_GIVEN: NOT_GIVEN,
+}
+
+CARRIERS: Mapping[str, str] = {"*GA": "general aviation", "VES": "vessel", NOT_GIVEN: NOT_GIVEN}
+"""What is no airline among the codes; what `*GA` and `VES` mean is inferred from the arrivals."""
+AIRLINE = "airline"
+
+METHODS = ("pearson", "spearman", "cramers_v")
+
+_FACT = "immigration"
+_COUNTRY = "country"
+_STATE = "state"
+_CLIMATE_RULE = ", ".join(
+    f"{name} {f'{low:g} to ' if low is not None and high is not None else ''}"
+    f"{f'below {high:g}' if high is not None else f'from {low:g}'}"
+    for name, low, high in CLIMATE_BANDS
+)
+
+
+def _month() -> list[Column[Any]]:
+    return [
+        column("i94yr", Integer(), "Year of arrival.", source=_FACT, unit="year", key=True, low=2000, high=2099),
+        column("i94mon", Integer(), "Month of arrival, 1 to 12.", source=_FACT, unit="month", key=True, low=1, high=12),
+    ]
+
+
+def _visitors(of: str) -> Column[Any]:
+    return column("visitors", BigInteger(), f"Arrivals in the month {of}.", source=_FACT, unit="arrivals", nullable=False, low=1)
+
+
+def _origin(*, key: bool = True) -> list[Column[Any]]:
+    return [
+        column("i94res", Integer(), f"Code of the country of residence; {NO_COUNTRY} where it is not given.", source=_FACT, key=key, low=NO_COUNTRY),
+        column("origin", String(128), "Label of the country of residence, 'unlisted code N' for a code outside the list.", source=_COUNTRY, nullable=False),
+    ]
+
+
+def _destination() -> list[Column[Any]]:
+    return [
+        column("i94addr", String(2), "State of the first address; 99 for missing and for every code outside the list.", source=_FACT, key=True),
+        column("state", String(64), "Label of the state of the first address.", source=_STATE, nullable=False),
+    ]
+
+
+def _listed(what: str) -> list[Column[Any]]:
+    return [
+        column("status", String(16), f"Status of the {what} in the code list, such as valid or unlisted.", source=_COUNTRY, nullable=False),
+        column("iso3", String(3), "ISO 3166 alpha-3 code; null where the code names no country or an ambiguous one.", source=_COUNTRY),
+        column("region", String(64), f"UN M49 region of the country, or {UNKNOWN}.", source=_COUNTRY, nullable=False),
+    ]
+
+
+def _climate_band(*, key: bool) -> Column[Any]:
+    return column(
+        "climate_band", String(16), f"Band of the source country's mean yearly temperature in °C: {_CLIMATE_RULE}; {UNKNOWN} without a temperature.",
+        source=_COUNTRY, key=key, nullable=False, allowed=(*(name for name, *_ in CLIMATE_BANDS), UNKNOWN),
+    )
+
+
+visitors_by_nationality: Table = table(
+    mart_metadata,
+    "visitors_by_nationality",
+    "Arrivals by country of citizenship.",
+    *_month(),
+    column("i94cit", Integer(), f"Code of the country of citizenship; {NO_COUNTRY} where it is not given.", source=_FACT, key=True, low=NO_COUNTRY),
+    column("nationality", String(128), "Label of the country of citizenship, 'unlisted code N' for a code outside the list.", source=_COUNTRY, nullable=False),
+    *_listed("nationality"),
+    _visitors("with this citizenship"),
+    column("hint_likely_residence", String(128), "A hint, not a fact: where most of the visitors of an unlisted nationality live that month; null for listed ones.", source=_FACT),
+    column("hint_likely_residence_visitors", BigInteger(), "How many of these visitors live there, to judge the hint by.", source=_FACT, unit="arrivals", low=1),
+    grain="one row per month and country of citizenship (i94yr, i94mon, i94cit)",
+    distribution="AUTO",
+    sort=("i94yr", "i94mon", "i94cit"),
+)
+
+visitors_by_origin: Table = table(
+    mart_metadata,
+    "visitors_by_origin",
+    "Arrivals by country of residence.",
+    *_month(),
+    *_origin(),
+    *_listed("country of residence"),
+    _visitors("with this residence"),
+    grain="one row per month and country of residence (i94yr, i94mon, i94res)",
+    distribution="AUTO",
+    sort=("i94yr", "i94mon", "i94res"),
+)
+
+visitors_by_airline: Table = table(
+    mart_metadata,
+    "visitors_by_airline",
+    "Arrivals by airline or other carrier.",
+    *_month(),
+    column("airline", String(16), f"Code of the airline as delivered, '{NOT_GIVEN}' where there is none.", source=_FACT, key=True),
+    column("carrier", String(32), "Kind of carrier; *GA as general aviation and VES as vessel are inferred.", source=_FACT, nullable=False, allowed=(AIRLINE, *CARRIERS.values())),
+    _visitors("with this carrier"),
+    grain="one row per month and airline (i94yr, i94mon, airline)",
+    distribution="AUTO",
+    sort=("i94yr", "i94mon", "airline"),
+)
+
+destination_by_origin: Table = table(
+    mart_metadata,
+    "destination_by_origin",
+    "Arrivals by state of the first address and country of residence.",
+    *_month(),
+    *_destination(),
+    *_origin(),
+    *_listed("country of residence"),
+    _visitors("to this state from this country"),
+    grain="one row per month, state and country of residence (i94yr, i94mon, i94addr, i94res)",
+    distribution="AUTO",
+    sort=("i94yr", "i94mon", "i94addr", "i94res"),
+)
+
+destination_by_climate: Table = table(
+    mart_metadata,
+    "destination_by_climate",
+    "Arrivals by state of the first address and climate of the country of residence.",
+    *_month(),
+    *_destination(),
+    _climate_band(key=True),
+    column("source_countries", Integer(), "Countries of residence in the band that these visitors come from.", source=_FACT, unit="countries", nullable=False, low=0),
+    column("mean_temperature", Double(), "Mean of the source countries' mean yearly temperatures, each as often as it has visitors; null in the band unknown.", source=_COUNTRY, unit="°C", low=-90, high=70),
+    _visitors("to this state from this climate"),
+    grain="one row per month, state and climate band (i94yr, i94mon, i94addr, climate_band)",
+    distribution="AUTO",
+    sort=("i94yr", "i94mon", "i94addr", "climate_band"),
+)
+
+origin_climate: Table = table(
+    mart_metadata,
+    "origin_climate",
+    "Arrivals by source region and country with the country's temperature.",
+    *_month(),
+    *_origin(),
+    *_listed("source country"),
+    column("continent", String(16), f"Continent of the source country, or {UNKNOWN}.", source=_COUNTRY, nullable=False),
+    _climate_band(key=False),
+    column("mean_temperature", Double(), "Mean yearly temperature of the source country's cities; null where no city of it is measured.", source=_COUNTRY, unit="°C", low=-90, high=70),
+    column("temperature_cities", Integer(), "Cities behind that mean.", source=_COUNTRY, unit="cities", low=1),
+    column("latitude", Double(), "Mean latitude of those cities, south negative.", source=_COUNTRY, unit="degrees", low=-90, high=90),
+    column("longitude", Double(), "Mean longitude of those cities, west negative.", source=_COUNTRY, unit="degrees", low=-180, high=180),
+    _visitors("from this country"),
+    grain="one row per month and country of residence, which lies in one region (i94yr, i94mon, i94res)",
+    distribution="AUTO",
+    sort=("i94yr", "i94mon", "i94res"),
+)
+
+visitor_demographics_by_state: Table = table(
+    mart_metadata,
+    "visitor_demographics_by_state",
+    "Arrivals by state, age, gender and purpose, beside the people of the state's cities of 65,000 and more.",
+    *_month(),
+    *_destination(),
+    column("age_band", String(16), f"Age of the visitor in years; {UNKNOWN} where it is missing or below 0.", source=_FACT, key=True, allowed=(*(name for name, *_ in AGE_BANDS), UNKNOWN)),
+    column("gender", String(16), f"Sex of the visitor as recorded, '{NOT_GIVEN}' where it is missing.", source=_FACT, key=True, allowed=tuple(GENDERS)),
+    column("gender_label", String(32), "Sex of the visitor in words.", source=_FACT, nullable=False, allowed=tuple(GENDERS.values())),
+    column("i94visa", Integer(), "Code of the purpose of the visit.", source=_FACT, key=True),
+    column("visa", String(32), "Purpose of the visit in words.", source="i94visa", nullable=False),
+    _visitors("of this group to this state"),
+    column("cities", Integer(), "Cities of 65,000 and more that the figures beside cover; they repeat in each row of the state.", source=_STATE, unit="cities", nullable=False, low=0),
+    column("city_population", Integer(), "All people in these cities, which is not the state's population; null without such a city.", source=_STATE, unit="people", low=0),
+    column("city_male_population", Integer(), "Men and boys in these cities.", source=_STATE, unit="people", low=0),
+    column("city_female_population", Integer(), "Women and girls in these cities.", source=_STATE, unit="people", low=0),
+    column("city_median_age", Double(), "Mean of these cities' median ages weighted by population: an approximation.", source=_STATE, unit="years", low=0, high=120),
+    column("city_foreign_born", Integer(), "People born abroad in these cities; null where no city gives the figure.", source=_STATE, unit="people", low=0),
+    column("city_veterans", Integer(), "Veterans in these cities; null where no city gives the figure.", source=_STATE, unit="people", low=0),
+    column("city_average_household_size", Double(), "Mean household size of these cities weighted by population: an approximation.", source=_STATE, unit="people", low=0, high=20),
+    column("city_hispanic_or_latino", Integer(), "People of these cities who named Hispanic or Latino origin; the groups overlap.", source=_STATE, unit="people", low=0),
+    column("city_white", Integer(), "People of these cities who named themselves white.", source=_STATE, unit="people", low=0),
+    column("city_black_or_african_american", Integer(), "People of these cities who named themselves black or African-American.", source=_STATE, unit="people", low=0),
+    column("city_asian", Integer(), "People of these cities who named themselves Asian.", source=_STATE, unit="people", low=0),
+    column("city_american_indian_and_alaska_native", Integer(), "People of these cities who named themselves American Indian or Alaska Native.", source=_STATE, unit="people", low=0),
+    grain="one row per month, state, age band, gender and purpose (i94yr, i94mon, i94addr, age_band, gender, i94visa)",
+    distribution="AUTO",
+    sort=("i94yr", "i94mon", "i94addr"),
+)
+
+MONTHLY_MARTS: tuple[Table, ...] = (
+    visitors_by_nationality,
+    visitors_by_origin,
+    visitors_by_airline,
+    destination_by_origin,
+    destination_by_climate,
+    origin_climate,
+    visitor_demographics_by_state,
+)
+"""The marts that are replaced month by month."""
+
+_MARTS = "the marts"
+
+correlations: Table = table(
+    mart_metadata,
+    "correlations",
+    "How strongly two things go together over all loaded months: association, not cause.",
+    column("question", String(64), "Mart that the figures come from.", source=_MARTS, key=True, allowed=("destination_by_origin", "destination_by_climate", "origin_climate", "visitor_demographics_by_state")),
+    column("x", String(128), "First variable, in words.", source=_MARTS, key=True),
+    column("y", String(128), "Second variable, in words.", source=_MARTS, key=True),
+    column("method", String(16), "Measure of association; Cramér's V (bias-corrected) where both variables are categories.", source=_MARTS, key=True, allowed=METHODS),
+    column("unit_of_observation", String(64), "What one of the n observations is, such as one state.", source=_MARTS, nullable=False),
+    column("coefficient", Double(), "The measure: -1 to 1, Cramér's V 0 to 1; null where it can't be computed (fewer than 4 observations, or one that never changes).", source="computed", low=-1, high=1),
+    column("ci_low", Double(), "Lower end of the 95 % interval of the coefficient.", source="computed", low=-1, high=1),
+    column("ci_high", Double(), "Upper end of the 95 % interval of the coefficient.", source="computed", low=-1, high=1),
+    column("p_value", Double(), "Probability of a coefficient at least as far from 0 without any association; many pairs are tested, and some are small by chance.", source="computed", low=0, high=1),
+    column("n", BigInteger(), "Observations.", source=_MARTS, unit="observations", nullable=False, low=0),
+    column("excluded", BigInteger(), "Observations left out.", source=_MARTS, unit="observations", nullable=False, low=0),
+    column("excluded_visitors", BigInteger(), "Arrivals behind what was left out.", source=_MARTS, unit="arrivals", nullable=False, low=0),
+    column("excluded_why", String(1024), "What was left out, how many and why; empty where nothing was.", source=_MARTS, nullable=False),
+    column("months", Integer(), "Months that the figures cover.", source=_MARTS, unit="months", nullable=False, low=1),
+    column("first_month", String(7), "First of these months, as YYYY-MM.", source=_MARTS, nullable=False),
+    column("last_month", String(7), "Last of these months, as YYYY-MM.", source=_MARTS, nullable=False),
+    column("caveat", String(1024), "What the coefficient does not say: it is association, not cause.", source=_MARTS, nullable=False),
+    grain="one row per question, pair of variables and method (question, x, y, method)",
+    distribution="AUTO",
+    sort=("question",),
+)
