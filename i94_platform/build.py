@@ -16,6 +16,7 @@ import dagster as dg
 from i94_platform.assets import resources as r
 from i94_platform.assets.common import CODE_VERSION, months
 from i94_platform.assets.lookup import lookup_assets
+from i94_platform.assets.published import published_assets
 from i94_platform.assets.raw import raw_assets
 from i94_platform.assets.staged import staged_assets
 from i94_platform.assets.warehouse import warehouse_assets
@@ -36,7 +37,7 @@ OWNER = "team:data-platform"
 def build_definitions(settings: Settings, overrides: Mapping[str, Any] | None = None) -> dg.Definitions:
     """Fresh definitions for a deployment; `overrides` replaces resources by name, for tests."""
     partitions = months(settings.first_month)
-    assets = [*lookup_assets(), *staged_assets(partitions), *warehouse_assets(partitions)]
+    assets = [*lookup_assets(), *staged_assets(partitions), *warehouse_assets(partitions), *published_assets()]
     return dg.Definitions(
         assets=[*raw_assets(partitions), *(_with_common(a, settings) for a in assets)],
         asset_checks=all_checks(partitions),
@@ -92,6 +93,7 @@ def _with_common(assets: dg.AssetsDefinition, settings: Settings) -> dg.AssetsDe
             "lookup": {"csv", "pandas"},
             "staged": {"parquet", engine if name in by_engine else "pandas"},
             "warehouse": {"table", warehouse},
+            "published": {"parquet", warehouse},
         }[layer]
         schema = dagster_schema(next(contract for contract in ALL if contract.name == name))
         return spec.replace_attributes(

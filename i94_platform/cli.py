@@ -134,19 +134,24 @@ def _run_all(
     platform: Platform, due: Any, opened: dg.DagsterInstance, select: Sequence[str], steps: Any
 ) -> list[Outcome]:
     from i94_platform.automation import runs
+    from i94_platform.automation.jobs import PUBLISH_JOB
     from i94_platform.automation.requests import tags_of
     from i94_platform.lake.raw import landed
 
     jobs = [(runs.reference_job(platform.definitions), None)] if due.reference or select else []
     jobs += [(runs.month_job(platform.definitions), month) for month in due.months]
+    jobs += [(runs.publish_job(platform.definitions), None)] if jobs or due.publish else []
     if select:
         _refuse_unknown(platform, select)
         jobs = [(part, month) for job, month in jobs if (part := runs.narrowed(job, select)) is not None]
     outcomes: list[Outcome] = []
     for job, month in jobs:
+        if job.name == PUBLISH_JOB and outcomes and not any(outcome.succeeded for outcome in outcomes):
+            break  # there is nothing new to publish
         # a part of a run has not read, or not loaded, all there is
-        tags = {} if select else tags_of(month, landed(platform.raw.list()), platform.raw, platform.lake)
-        name = month.key if month else "reference"
+        partial = select or job.name == PUBLISH_JOB
+        tags = {} if partial else tags_of(month, landed(platform.raw.list()), platform.raw, platform.lake)
+        name = month.key if month else job.name
         outcomes.append(
             runs.run_job(job, opened, month=month, tags=tags, on_step=lambda *step, name=name: steps(name, *step))
         )

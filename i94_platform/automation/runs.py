@@ -17,15 +17,16 @@ import dagster as dg
 
 from i94_platform.assets.staged import month_version
 from i94_platform.automation.history import PID_TAG
-from i94_platform.automation.jobs import MONTH_JOB, REFERENCE_JOB
+from i94_platform.automation.jobs import MONTH_JOB, PUBLISH_JOB, REFERENCE_JOB
 from i94_platform.automation.requests import INPUTS_TAG, reference_versions
 from i94_platform.contracts import DIMENSIONS, LOOKUPS, REFERENCES
 from i94_platform.failures import PermanentFailure
 from i94_platform.lake.datasets import Dataset, Lake
 from i94_platform.lake.raw import Landed, landed
+from i94_platform.lake.releases import current_release
 from i94_platform.lake.store import Store
 from i94_platform.partitions import Month
-from i94_platform.warehouse.base import Warehouse
+from i94_platform.warehouse.base import Loaded, Warehouse
 
 _LABELS = "i94_labels"
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -55,6 +56,8 @@ class Plan:
     reference: bool
     months: tuple[Month, ...]
     notes: tuple[str, ...] = ()
+    publish: bool = False
+    """Whether the release is due although nothing else is: something was loaded since, or it failed."""
 
 
 def plan(
@@ -73,7 +76,8 @@ def plan(
         PermanentFailure: an asked month is outside the range of months.
     """
     found = landed(raw.list())
-    loaded = {(line.table_name, line.partition_key): line.fingerprint for line in warehouse.ledger()}
+    ledger = warehouse.ledger()
+    loaded = {(line.table_name, line.partition_key): line.fingerprint for line in ledger}
     stale = stale_references(found, raw, lake, history, {name for name, _ in loaded})
     for month in asked:
         if not first_month <= month <= last_month:
@@ -92,7 +96,13 @@ def plan(
         for month, delivery in in_range.items()
         if recode or loaded.get(("immigration", month.key)) != month_version(delivery, raw, lake)
     ]
-    return Plan(bool(stale), tuple(due), tuple(notes))
+    return Plan(bool(stale), tuple(due), tuple(notes), publish=_publish_due(ledger, lake))
+
+
+def _publish_due(ledger: Sequence[Loaded], lake: Lake) -> bool:
+    release = current_release(lake)
+    as_of = max((line.loaded_at for line in ledger), default="")
+    return bool(ledger) and (release is None or release.data_as_of != as_of)
 
 
 def stale_references(
@@ -182,6 +192,11 @@ def month_job(definitions: dg.Definitions) -> dg.JobDefinition:
 def reference_job(definitions: dg.Definitions) -> dg.JobDefinition:
     """The job of the reference part."""
     return definitions.resolve_job_def(REFERENCE_JOB)
+
+
+def publish_job(definitions: dg.Definitions) -> dg.JobDefinition:
+    """The job of the release."""
+    return definitions.resolve_job_def(PUBLISH_JOB)
 
 
 def narrowed(job: dg.JobDefinition, selection: Sequence[str]) -> dg.JobDefinition | None:

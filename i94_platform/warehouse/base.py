@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 from sqlalchemy import Table
 
 from i94_platform.contracts import WAREHOUSE, load_ledger
-from i94_platform.contracts.model import column_names, key_columns
+from i94_platform.contracts.model import column_names, is_monthly, key_columns
 from i94_platform.contracts.render import create_schema, ddl
 from i94_platform.failures import PermanentFailure
 from i94_platform.lake.footers import verified
@@ -46,6 +46,15 @@ class Loaded:
     run_id: str
     loaded_rows: int
     loaded_at: str
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What a table held when it was exported."""
+
+    rows: int
+    months: tuple[str, ...]
+    """The months that it has rows of, as YYYY-MM; empty for a table without months."""
 
 
 class Transaction(ABC):
@@ -205,24 +214,30 @@ class Warehouse(ABC):
 
         return self.attempt(read)
 
-    def export(self, folders: Sequence[tuple[Table, str]]) -> tuple[dict[str, int], list[Loaded]]:
+    def export(self, folders: Sequence[tuple[Table, str]]) -> tuple[dict[str, Exported], list[Loaded]]:
         """Write tables as Parquet into folders by address, all as of one moment.
 
         Returns:
-            How many rows each table has at that moment, by its name, and the ledger.
+            What each table holds at that moment, by its name, and the ledger.
 
         Raises:
-            PermanentFailure: there is no warehouse.
+            PermanentFailure: there is no warehouse, or it lacks a table.
         """
 
-        def write() -> tuple[dict[str, int], list[Loaded]]:
-            rows = {}
+        def write() -> tuple[dict[str, Exported], list[Loaded]]:
             with self.transaction(purpose="export tables", read_only=True) as transaction:
+                there = {
+                    f"{schema}.{name}"
+                    for schema in {str(contract.schema) for contract, _ in folders}
+                    for name in _tables(transaction, schema)
+                }
+                if lacking := [contract.fullname for contract, _ in folders if contract.fullname not in there]:
+                    raise PermanentFailure(f"{self.address} has no table {', '.join(lacking)}; run 'i94 run' first.")
+                found = {}
                 for contract, folder in folders:
                     transaction.export(contract, folder)
-                    counted = transaction.execute(f"SELECT count(*) AS n FROM {contract.fullname}")
-                    rows[contract.name] = int(counted.column("n")[0].as_py())
-                return rows, _lines(transaction)
+                    found[contract.name] = _exported(transaction, contract)
+                return found, _lines(transaction)
 
         return self.attempt(write)
 
@@ -249,9 +264,21 @@ def in_order(contract: Table) -> str:
     return f"SELECT {names} FROM {contract.fullname} ORDER BY {order}"
 
 
-def _tables(transaction: Transaction) -> set[str]:
-    """The names of the tables that are there."""
-    rows = transaction.execute(_TABLES, {"schema": load_ledger.schema}).to_pylist()
+def _exported(transaction: Transaction, contract: Table) -> Exported:
+    if not is_monthly(contract):
+        counted = transaction.execute(f"SELECT count(*) AS n FROM {contract.fullname}")
+        return Exported(int(counted.column("n")[0].as_py()), ())
+    counted = transaction.execute(
+        f"SELECT i94yr, i94mon, count(*) AS n FROM {contract.fullname} GROUP BY i94yr, i94mon ORDER BY i94yr, i94mon"
+    )
+    found = counted.to_pylist()
+    months = tuple(Month(row["i94yr"], row["i94mon"]).key for row in found)
+    return Exported(sum(row["n"] for row in found), months)
+
+
+def _tables(transaction: Transaction, schema: str = str(load_ledger.schema)) -> set[str]:
+    """The names of the tables of a schema that are there."""
+    rows = transaction.execute(_TABLES, {"schema": schema}).to_pylist()
     return {row["table_name"] for row in rows}
 
 

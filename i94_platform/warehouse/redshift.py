@@ -106,8 +106,8 @@ class _Transaction(Transaction):
                 if not _UNREADABLE.search(str(error)):
                     raise
                 raise PermanentFailure(
-                    f"Redshift can't write {folder} by the role of its address ({sentence(error)}); let that role write "
-                    "the bucket, and the cluster use the role. Nothing was published."
+                    f"Redshift can't write {folder} by the role of its address ({sentence(error)}); let that role "
+                    "write the bucket, and the cluster use the role. Nothing was published."
                 ) from error
 
     def _details(self) -> Iterator[str]:

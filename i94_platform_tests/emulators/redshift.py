@@ -34,8 +34,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from i94_platform_tests.emulators.postgres import Postgres, postgres
 from i94_platform_tests.emulators import redshift_unload
+from i94_platform_tests.emulators.postgres import Postgres, postgres
 from i94_platform_tests.emulators.redshift_copy import Column, LoadError, parse
 from i94_platform_tests.emulators.redshift_sql import NOTHING, Layout, Refused, interpret
 from i94_platform_tests.emulators.s3 import S3Server

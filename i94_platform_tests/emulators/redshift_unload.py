@@ -1,8 +1,8 @@
 """UNLOAD to Parquet, one file at a time: what Redshift refuses, and rows as it writes them.
 
 Here: reading the statement, and PostgreSQL's text of a row as typed columns. A query without rows writes no file, the
-harder of the two cases for a reader; which of them a cluster shows is for `warehouse/test_redshift_cluster.py`. Not here:
-the connection.
+harder of the two cases for a reader; what a cluster does is for `warehouse/test_redshift_cluster.py`. Not here: the
+connection.
 """
 
 from __future__ import annotations
