@@ -29,6 +29,7 @@ from rich.table import Table
 
 from i94_platform.failures import PermanentFailure, PlatformFailure
 from i94_platform.partitions import Month
+from i94_platform.serving import commands as serving
 from i94_platform.settings import PROJECT, Settings
 
 if TYPE_CHECKING:
@@ -435,6 +436,8 @@ def _beside_connect_server(settings: Settings, command: Sequence[str]) -> int:
             if process.poll() is None:
                 process.terminate()
 
+
+serving.add_to(app)
 
 if __name__ == "__main__":
     main()

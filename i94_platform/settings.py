@@ -114,6 +114,10 @@ class Settings(BaseSettings):
         default=10, ge=1, le=28, description="day of the month on which last month's delivery has to be there"
     )
 
+    serve_rate: float = Field(default=50.0, gt=0, description="requests a second that the server answers a caller")
+    serve_timeout: float = Field(default=10.0, gt=0, description="seconds that a query of the server may take")
+    serve_memory: str = Field(default="1GB", pattern=r"^\d+(MB|GB)$", description="most memory of the server's data")
+
     @classmethod
     def from_env(cls) -> Self:
         """Read and validate the environment.

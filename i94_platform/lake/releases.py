@@ -113,7 +113,8 @@ def commit_release(
     }
     kept = before.run_id if before else ""
     version = _version(lake, run_id)
-    return parsed(lake.commit(RELEASE, run_id, tuple(entries), fingerprint=version, facts=facts, kept=kept))
+    manifest = lake.commit(RELEASE, run_id, tuple(entries), fingerprint=version, facts=facts, kept=kept)
+    return parsed(Manifest.from_json(manifest.to_json()))  # as every reader has it
 
 
 def current_release(lake: Lake) -> Release | None:

@@ -43,7 +43,7 @@ def _key(row: dict[str, Any], contract: Table) -> list[Any]:
     return [value.encode() if isinstance(value := row[n], str) else value for n in key_columns(contract)]
 
 
-def _value(col: Column[Any], chance: random.Random, number: int) -> Any:
+def _value(col: Column[Any], chance: random.Random, number: int) -> Any:  # noqa: PLR0911
     if col.nullable and chance.random() < 0.3:
         return None
     if col.info["allowed"]:
