@@ -21,6 +21,7 @@ from i94_platform.contracts.model import is_monthly, key_columns
 from i94_platform.contracts.render import arrow_schema
 from i94_platform.lake.releases import CheckState, Complaint
 from i94_platform.serving.app import TABLES
+from i94_platform_tests.processes import wait_for
 from i94_platform_tests.serving.answers import AWKWARD, MONTHS, rows_of
 from i94_platform_tests.serving.server import Served
 
@@ -322,10 +323,19 @@ def forged(cursor: str, *last: Any) -> str:
     return base64.urlsafe_b64encode(json.dumps([version, digest, *last]).encode()).decode().rstrip("=")
 
 
-@pytest.mark.parametrize(
-    "last",
-    [(2016, 1), (None, None, None), (2016, 1, None), (True, 1, "a"), ("2016", 1, "a"), (1e300, 1, "a"), (2016, 1, {"a": 1}), (2016, [1], "a")],
-)  # fmt: skip
+FORGED: list[tuple[Any, ...]] = [
+    (2016, 1),
+    (None, None, None),
+    (2016, 1, None),
+    (True, 1, "a"),
+    ("2016", 1, "a"),
+    (1e300, 1, "a"),
+    (2016, 1, {"a": 1}),
+    (2016, [1], "a"),
+]
+
+
+@pytest.mark.parametrize("last", FORGED, ids=str)
 def test_a_forged_cursor_is_refused(shared: Served, last: tuple[Any, ...]) -> None:
     cursor = shared.get(AIRLINES, params={"limit": 5}).json()["page"]["next"]
     answer = shared.get(AIRLINES, params={"limit": 5, "cursor": forged(cursor, *last)})
@@ -344,7 +354,7 @@ def test_a_method_that_is_not_allowed_is_a_problem(shared: Served, method: str) 
     with shared.client() as client:
         answer = client.request(method, AIRLINES)
     problem(answer, 405, "method-not-allowed")
-    assert answer.headers["allow"] == "GET, HEAD"
+    assert set(answer.headers["allow"].split(", ")) == {"GET", "HEAD"}
 
 
 def test_a_mistake_of_the_server_is_a_problem_with_a_number_and_no_more(
@@ -358,7 +368,8 @@ def test_a_mistake_of_the_server_is_a_problem_with_a_number_and_no_more(
     told = problem(answer, 500, "internal-error")
     assert answer.headers["x-request-id"] in told["detail"]
     assert "nobody" not in answer.text
-    assert f"Request {answer.headers['x-request-id']} could not be answered" in caplog.text
+    said = f"Request {answer.headers['x-request-id']} could not be answered"
+    wait_for(lambda: said in caplog.text, "the log of it")
 
 
 def test_every_answer_has_the_headers_that_browsers_heed(shared: Served) -> None:
