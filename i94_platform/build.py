@@ -16,11 +16,13 @@ import dagster as dg
 from i94_platform.assets import resources as r
 from i94_platform.assets.common import CODE_VERSION, months
 from i94_platform.assets.lookup import lookup_assets
+from i94_platform.assets.marts import mart_assets
 from i94_platform.assets.published import published_assets
 from i94_platform.assets.raw import raw_assets
 from i94_platform.assets.staged import staged_assets
 from i94_platform.assets.warehouse import warehouse_assets
 from i94_platform.automation.jobs import jobs
+from i94_platform.automation.loaded import loaded_sensors
 from i94_platform.automation.schedules import schedules
 from i94_platform.automation.sensors import sensors
 from i94_platform.checks import all_checks
@@ -37,12 +39,21 @@ OWNER = "team:data-platform"
 def build_definitions(settings: Settings, overrides: Mapping[str, Any] | None = None) -> dg.Definitions:
     """Fresh definitions for a deployment; `overrides` replaces resources by name, for tests."""
     partitions = months(settings.first_month)
-    assets = [*lookup_assets(), *staged_assets(partitions), *warehouse_assets(partitions), *published_assets()]
+    assets = [
+        *lookup_assets(),
+        *staged_assets(partitions),
+        *warehouse_assets(partitions),
+        *mart_assets(partitions),
+        *published_assets(),
+    ]
     return dg.Definitions(
         assets=[*raw_assets(partitions), *(_with_common(a, settings) for a in assets)],
         asset_checks=all_checks(partitions),
         jobs=jobs(),
-        sensors=sensors(settings.first_month, settings.settle_seconds, settings.requests_per_tick),
+        sensors=[
+            *sensors(settings.first_month, settings.settle_seconds, settings.requests_per_tick),
+            *loaded_sensors(settings.first_month, settings.requests_per_tick),
+        ],
         schedules=schedules(settings.first_month, settings.delivery_day, settings.settle_seconds),
         resources={**resources(settings), **(overrides or {})},
         executor=dg.in_process_executor,
@@ -93,6 +104,7 @@ def _with_common(assets: dg.AssetsDefinition, settings: Settings) -> dg.AssetsDe
             "lookup": {"csv", "pandas"},
             "staged": {"parquet", engine if name in by_engine else "pandas"},
             "warehouse": {"table", warehouse},
+            "mart": {"table", "sql", warehouse},
             "published": {"parquet", warehouse},
         }[layer]
         schema = dagster_schema(next(contract for contract in ALL if contract.name == name))

@@ -102,7 +102,9 @@ Select = Annotated[
 
 @app.command()
 def run(month: Months = None, from_: From = None, to: To = None, select: Select = None) -> None:
-    """Materialize: the reference part when stale, then the months; without months, what is delivered and not loaded.
+    """Materialize: the reference part when stale, then the months with their marts, then the correlations.
+
+    Without months, what is delivered and not loaded, and every mart that is older than what it is made from.
 
     Examples: [bold]i94 run[/bold] · [bold]i94 run -m 2016-04[/bold] · [bold]i94 run --from 2016-01 --to 2016-12[/bold]
     """
@@ -135,29 +137,41 @@ def _run_all(
     platform: Platform, due: Any, opened: dg.DagsterInstance, select: Sequence[str], steps: Any
 ) -> list[Outcome]:
     from i94_platform.automation import runs
-    from i94_platform.automation.jobs import PUBLISH_JOB
     from i94_platform.automation.requests import tags_of
     from i94_platform.lake.raw import landed
 
-    jobs = [(runs.reference_job(platform.definitions), None)] if due.reference or select else []
-    jobs += [(runs.month_job(platform.definitions), month) for month in due.months]
-    jobs += [(runs.publish_job(platform.definitions), None)] if jobs or due.publish else []
     if select:
         _refuse_unknown(platform, select)
-        jobs = [(part, month) for job, month in jobs if (part := runs.narrowed(job, select)) is not None]
     outcomes: list[Outcome] = []
-    for job, month in jobs:
-        if job.name == PUBLISH_JOB and outcomes and not any(outcome.succeeded for outcome in outcomes):
-            break  # there is nothing new to publish
+
+    def succeeds(job: dg.JobDefinition, month: Month | None = None, reads_deliveries: bool = False) -> bool:
+        part = runs.narrowed(job, select) if select else job
+        if part is None:
+            return True
         # a part of a run has not read, or not loaded, all there is
-        partial = select or job.name == PUBLISH_JOB
-        tags = {} if partial else tags_of(month, landed(platform.raw.list()), platform.raw, platform.lake)
-        name = month.key if month else job.name
-        outcomes.append(
-            runs.run_job(job, opened, month=month, tags=tags, on_step=lambda *step, name=name: steps(name, *step))
-        )
-        if month is None and not outcomes[-1].succeeded:
-            break  # the months would be encoded with lists that failed
+        whole = reads_deliveries and not select
+        tags = tags_of(month, landed(platform.raw.list()), platform.raw, platform.lake) if whole else {}
+        name = runs.name_of(job.name, month.key if month else "")
+        outcomes.append(runs.run_job(part, opened, month=month, tags=tags, on_step=lambda *step: steps(name, *step)))
+        return outcomes[-1].succeeded
+
+    if (due.reference or select) and not succeeds(runs.reference_job(platform.definitions), reads_deliveries=True):
+        return outcomes  # the months would be encoded with lists that failed
+    settled: set[Month] = set()
+    for month in due.months:
+        if not succeeds(runs.month_job(platform.definitions), month, reads_deliveries=True):
+            settled.add(month)
+        elif due.asked or not select:
+            settled.add(month)
+            succeeds(runs.marts_job(platform.definitions), month)
+    others = [] if due.asked else [m for m in runs.stale_marts(platform.warehouse.ledger()) if m not in settled]
+    for month in others:
+        succeeds(runs.marts_job(platform.definitions), month)
+    if all(o.succeeded for o in outcomes) and runs.stale_correlations(platform.warehouse.ledger()):
+        succeeds(runs.correlations_job(platform.definitions))
+    loaded = not outcomes or any(o.succeeded for o in outcomes)
+    if loaded and (select or runs.release_due(platform.warehouse, platform.lake)):
+        succeeds(runs.publish_job(platform.definitions))
     return outcomes
 
 
@@ -229,14 +243,14 @@ def _print_outcomes(outcomes: Sequence[Outcome]) -> None:
             o.rows.get(n) for n in ("staged/immigration", "staged/immigration_quarantine", "warehouse/immigration")
         ]
         table.add_row(
-            o.month or o.job,
+            o.name,
             "[green]loaded[/green]" if o.succeeded else "[red]failed[/red]",
             *("" if f is None else f"{f:,}" for f in figures),
             f"{o.seconds:.1f}",
         )
     out.print(table)
     for o in outcomes:
-        name = o.month or o.job
+        name = o.name
         for told in (*o.errors, *o.failed_checks):
             err.print(f"[red]{name}[/red] {escape(told)}", highlight=False, soft_wrap=True)
         for told in o.warnings:
@@ -259,12 +273,12 @@ def status() -> None:
         out.print(f"No months yet. Deliveries are looked for under {escape(platform.settings.raw)}.")
         return
     # as wide as a terminal of 80 columns
-    headers = ("month", "MB", "staged", "quarantined", "loaded", "checks", "last run", "at (UTC)")
-    table = Table(*headers, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    headers = ("month", "MB", "staged", "quarantined", "loaded", "marts", "checks", "last run", "at (UTC)")
+    table = Table(*headers, box=box.SIMPLE_HEAD, padding=0, pad_edge=False)
     for s in statuses:
         size = "" if s.delivered_bytes is None else f"{s.delivered_bytes / 1e6:,.1f}"
         counts = ["" if n is None else f"{n:,}" for n in (s.staged, s.quarantined, s.loaded)]
-        table.add_row(s.month, size, *counts, s.checks, s.last_run, s.loaded_at[5:16].replace("T", " "))
+        table.add_row(s.month, size, *counts, s.marts, s.checks, s.last_run, s.loaded_at[5:16].replace("T", " "))
     out.print(table)
 
 

@@ -1,13 +1,14 @@
-"""The jobs: reference data, one month from delivery to fact, and the release of what is published.
+"""The jobs: reference data, a month from delivery to fact, its marts, the correlations over all months, the release.
 
-Here: what each job selects. A month is one job so that a failed blocking check stops everything below it. Not here:
-who launches them and when.
+Here: what each job selects. A month is one job so that a failed blocking check stops everything below it; its marts
+follow in a job of their own, so that a month is loaded no later for them. Not here: who launches them and when.
 """
 
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
-REFERENCE_JOB, MONTH_JOB, PUBLISH_JOB = "reference", "month", "publish"
+REFERENCE_JOB, MONTH_JOB, MARTS_JOB, CORRELATIONS_JOB = "reference", "month", "marts", "correlations"
+PUBLISH_JOB = "publish"
 
 MONTHLY = dg.AssetSelection.assets(
     ["raw", "immigration"],
@@ -21,14 +22,17 @@ MONTHLY = dg.AssetSelection.assets(
 _RAW_REFERENCES = dg.AssetSelection.assets(
     ["raw", "i94_labels"], ["raw", "us_cities_demographics"], ["raw", "airport_codes"], ["raw", "land_temperatures"]
 )
+_LOADED = dg.AssetSelection.key_prefixes("lookup", "staged", "warehouse")
+REFERENCE = _RAW_REFERENCES | (_LOADED - (MONTHLY - dg.AssetSelection.assets(["warehouse", "country"])))
+
+CORRELATIONS = dg.AssetSelection.assets(["mart", "correlations"])
+MARTS = dg.AssetSelection.key_prefixes("mart") - CORRELATIONS
+
 PUBLISHED = dg.AssetSelection.key_prefixes("published")
-REFERENCE = _RAW_REFERENCES | (
-    dg.AssetSelection.all() - (MONTHLY - dg.AssetSelection.assets(["warehouse", "country"])) - PUBLISHED
-)
 
 
 def jobs() -> list[UnresolvedAssetJobDefinition]:
-    """All jobs, run in one process each: a session per step would cost more than the steps."""
+    """Every job, run in one process each: a session per step would cost more than the steps."""
     return [
         dg.define_asset_job(
             REFERENCE_JOB,
@@ -40,6 +44,18 @@ def jobs() -> list[UnresolvedAssetJobDefinition]:
             MONTH_JOB,
             MONTHLY,
             description="One month of arrivals, from delivery to fact.",
+            executor_def=dg.in_process_executor,
+        ),
+        dg.define_asset_job(
+            MARTS_JOB,
+            MARTS,
+            description="The seven marts of one loaded month.",
+            executor_def=dg.in_process_executor,
+        ),
+        dg.define_asset_job(
+            CORRELATIONS_JOB,
+            CORRELATIONS,
+            description="The correlations over every month that has its marts.",
             executor_def=dg.in_process_executor,
         ),
         dg.define_asset_job(

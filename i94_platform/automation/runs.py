@@ -1,7 +1,7 @@
 """Runs from the command line: what is due, and running it in this process with its history kept.
 
-Here: the plan (which references and months are stale), one run of a job, and what became of it. Runs are recorded in
-the Dagster instance under `I94_HOME`, which the lineage UI shows. Not here: printing.
+Here: the plan (which references, months and marts are stale), one run of a job, and what became of it. Runs are
+recorded in the Dagster instance under `I94_HOME`, which the lineage UI shows. Not here: printing.
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ from typing import Any
 
 import dagster as dg
 
+from i94_platform.assets.marts import correlations_version, data_versions, mart_version
 from i94_platform.assets.staged import month_version
 from i94_platform.automation.history import PID_TAG
-from i94_platform.automation.jobs import MONTH_JOB, PUBLISH_JOB, REFERENCE_JOB
+from i94_platform.automation.jobs import CORRELATIONS_JOB, MARTS_JOB, MONTH_JOB, PUBLISH_JOB, REFERENCE_JOB
 from i94_platform.automation.requests import INPUTS_TAG, reference_versions
-from i94_platform.contracts import DIMENSIONS, LOOKUPS, REFERENCES
+from i94_platform.contracts import DIMENSIONS, LOOKUPS, MONTHLY_MARTS, REFERENCES, correlations, immigration
 from i94_platform.failures import PermanentFailure
 from i94_platform.lake.datasets import Dataset, Lake
 from i94_platform.lake.raw import Landed, landed
@@ -48,16 +49,29 @@ class Outcome:
     warnings: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
 
+    @property
+    def name(self) -> str:
+        """The run, for people."""
+        return name_of(self.job, self.month)
+
+
+def name_of(job: str, month: str) -> str:
+    """A run, for people: its month where that tells enough."""
+    return month if job == MONTH_JOB else f"{month} {job}".strip()
+
 
 @dataclass(frozen=True)
 class Plan:
-    """What is due: whether the reference part is, which months, and what was left out and why."""
+    """What is due: whether the reference part is, which months, and what was left out and why.
+
+    Which marts are due too shows when these have run: `stale_marts`, `stale_correlations`.
+    """
 
     reference: bool
     months: tuple[Month, ...]
     notes: tuple[str, ...] = ()
-    publish: bool = False
-    """Whether the release is due although nothing else is: something was loaded since, or it failed."""
+    asked: bool = False
+    """Whether somebody named the months, and means no other."""
 
 
 def plan(
@@ -76,8 +90,7 @@ def plan(
         PermanentFailure: an asked month is outside the range of months.
     """
     found = landed(raw.list())
-    ledger = warehouse.ledger()
-    loaded = {(line.table_name, line.partition_key): line.fingerprint for line in ledger}
+    loaded = data_versions(warehouse.ledger())
     stale = stale_references(found, raw, lake, history, {name for name, _ in loaded})
     for month in asked:
         if not first_month <= month <= last_month:
@@ -86,7 +99,7 @@ def plan(
             )
     notes = [f"Not a delivery by name, left alone: {', '.join(found.unknown)}"] if found.unknown else []
     if asked:
-        return Plan(bool(stale), tuple(dict.fromkeys(asked)), tuple(notes))
+        return Plan(bool(stale), tuple(dict.fromkeys(asked)), tuple(notes), asked=True)
     in_range = {month: delivery for month, delivery in found.months.items() if first_month <= month <= last_month}
     span = f"{first_month.key} to {last_month.key}"
     notes += [f"{m.key} is delivered but outside {span}, left alone" for m in found.months if m not in in_range]
@@ -96,13 +109,13 @@ def plan(
         for month, delivery in in_range.items()
         if recode or loaded.get(("immigration", month.key)) != month_version(delivery, raw, lake)
     ]
-    return Plan(bool(stale), tuple(due), tuple(notes), publish=_publish_due(ledger, lake))
+    return Plan(bool(stale), tuple(due), tuple(notes))
 
 
-def _publish_due(ledger: Sequence[Loaded], lake: Lake) -> bool:
-    release = current_release(lake)
-    as_of = max((line.loaded_at for line in ledger), default="")
-    return bool(ledger) and (release is None or release.data_as_of != as_of)
+def release_due(warehouse: Warehouse, lake: Lake) -> bool:
+    """Whether anything was loaded since the release, or there is none of what is loaded."""
+    release, ledger = current_release(lake), warehouse.ledger()
+    return bool(ledger) and (release is None or release.data_as_of != max(line.loaded_at for line in ledger))
 
 
 def stale_references(
@@ -120,6 +133,28 @@ def stale_references(
     runs = history.get_runs(dg.RunsFilter(job_name=REFERENCE_JOB, statuses=[dg.DagsterRunStatus.SUCCESS]), limit=20)
     read: dict[str, str] = next((json.loads(run.tags[INPUTS_TAG]) for run in runs if INPUTS_TAG in run.tags), {})
     return frozenset(name for name, version in versions.items() if read.get(name) != version)
+
+
+def marts_up_to_date(ledger: Sequence[Loaded]) -> dict[str, int]:
+    """Of every loaded month, how many of its marts are made from what is loaded now, by the SQL that is here now."""
+    loaded = data_versions(ledger)
+    return {
+        month: sum(loaded.get((mart.name, month)) == mart_version(mart, month, loaded) for mart in MONTHLY_MARTS)
+        for name, month in loaded
+        if name == immigration.name
+    }
+
+
+def stale_marts(ledger: Sequence[Loaded]) -> tuple[Month, ...]:
+    """The loaded months whose marts are due."""
+    fresh = marts_up_to_date(ledger)
+    return tuple(Month.parse(month) for month in sorted(fresh) if fresh[month] < len(MONTHLY_MARTS))
+
+
+def stale_correlations(ledger: Sequence[Loaded]) -> bool:
+    """Whether the marts have changed since they were correlated."""
+    loaded = data_versions(ledger)
+    return loaded.get((correlations.name, ""), "") != correlations_version(loaded)
 
 
 def run_job(
@@ -197,6 +232,16 @@ def reference_job(definitions: dg.Definitions) -> dg.JobDefinition:
 def publish_job(definitions: dg.Definitions) -> dg.JobDefinition:
     """The job of the release."""
     return definitions.resolve_job_def(PUBLISH_JOB)
+
+
+def marts_job(definitions: dg.Definitions) -> dg.JobDefinition:
+    """The job of one month's marts."""
+    return definitions.resolve_job_def(MARTS_JOB)
+
+
+def correlations_job(definitions: dg.Definitions) -> dg.JobDefinition:
+    """The job of the correlations."""
+    return definitions.resolve_job_def(CORRELATIONS_JOB)
 
 
 def narrowed(job: dg.JobDefinition, selection: Sequence[str]) -> dg.JobDefinition | None:

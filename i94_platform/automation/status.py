@@ -1,4 +1,4 @@
-"""What is there: each month's way from delivery to fact, in figures.
+"""What is there: each month's way from delivery to fact and marts, in figures.
 
 Here: one record a month, from the raw listing, the lake, the ledger and the history. Not here: printing.
 """
@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import dagster as dg
 
 from i94_platform.automation.jobs import MONTH_JOB
+from i94_platform.automation.runs import marts_up_to_date
+from i94_platform.contracts import MONTHLY_MARTS
 from i94_platform.lake.datasets import Dataset, Lake
 from i94_platform.lake.raw import landed
 from i94_platform.lake.store import Store
@@ -25,6 +27,8 @@ class MonthStatus:
     staged: int | None
     quarantined: int | None
     loaded: int | None
+    marts: str
+    """Marts that are made from what is loaded, of all, such as `7/7`; empty where nothing is loaded."""
     loaded_at: str
     checks: str
     """Passed of all checks of the last run, such as `12/12`; empty without a run."""
@@ -34,7 +38,9 @@ class MonthStatus:
 def month_statuses(raw: Store, lake: Lake, warehouse: Warehouse, history: dg.DagsterInstance) -> list[MonthStatus]:
     """Every month that was delivered, staged or loaded, in order."""
     delivered = {month.key: delivery for month, delivery in landed(raw.list()).months.items()}
-    loaded = {line.partition_key: line for line in warehouse.ledger() if line.table_name == "immigration"}
+    ledger = warehouse.ledger()
+    loaded = {line.partition_key: line for line in ledger if line.table_name == "immigration"}
+    fresh = marts_up_to_date(ledger)
     staged = {manifest.partition: manifest for manifest in lake.partitions("staged/immigration")}
     statuses = []
     for month in sorted({*delivered, *loaded, *staged}):
@@ -48,6 +54,7 @@ def month_statuses(raw: Store, lake: Lake, warehouse: Warehouse, history: dg.Dag
                 manifest.rows if manifest else None,
                 refused.rows if refused else None,
                 line.loaded_rows if line else None,
+                f"{fresh[month]}/{len(MONTHLY_MARTS)}" if line else "",
                 line.loaded_at if line else "",
                 checks,
                 last_run,

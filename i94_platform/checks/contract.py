@@ -1,7 +1,8 @@
 """Checks generated from the contracts: required values, unique keys, allowed values, ranges, foreign keys.
 
 Here: where each contract is checked. Code lists and staged datasets are checked by the engine before they are loaded;
-dimensions and foreign keys in the warehouse, where the parents are. Not here: the rules' queries.
+dimensions, foreign keys and marts in the warehouse, where they are made or their parents are. Not here: the rules'
+queries.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -15,7 +16,9 @@ from i94_platform.assets.tabular import markdown
 from i94_platform.contracts import (
     DIMENSIONS,
     LOOKUPS,
+    MONTHLY_MARTS,
     REFERENCES,
+    correlations,
     immigration,
     immigration_quarantine,
 )
@@ -54,6 +57,8 @@ def contract_checks(partitions: dg.PartitionsDefinition[str]) -> list[dg.AssetCh
             [(key("warehouse", "immigration"), immigration, ("foreign_keys",))],
             partitions,
         ),
+        _in_warehouse("mart_contract", [(key("mart", c.name), c, _OF_ROWS) for c in MONTHLY_MARTS], partitions),
+        _in_warehouse("mart_correlations_contract", [(key("mart", correlations.name), correlations, _OF_ROWS)]),
     ]
 
 

@@ -1,6 +1,7 @@
 """Counts that must agree: nothing lost, nothing doubled.
 
-Here: delivered = staged + quarantined, staged = loaded, and the manifest's files. Not here: what single rows hold.
+Here: delivered = staged + quarantined, staged = loaded, the manifest's files, and every breakdown = all arrivals. Not
+here: what single rows hold.
 """
 
 from collections.abc import Iterator
@@ -8,18 +9,18 @@ from collections.abc import Iterator
 import dagster as dg
 
 from i94_platform.assets.common import key, month_of, told
-from i94_platform.contracts import DIMENSIONS, LOOKUPS, REFERENCES
+from i94_platform.contracts import DIMENSIONS, LOOKUPS, MONTHLY_MARTS, REFERENCES
 from i94_platform.lake.datasets import Dataset, Lake
 from i94_platform.lake.manifest import Manifest
 from i94_platform.partitions import Month
-from i94_platform.warehouse.base import Warehouse, of_month
+from i94_platform.warehouse.base import Warehouse, of_month, visitors_and_arrivals
 
 _STAGED = key("staged", "immigration")
 
 
 def reconciliation_checks(partitions: dg.PartitionsDefinition[str]) -> list[dg.AssetChecksDefinition]:
     """The reconciliation of every month and of every table."""
-    return [_staged(partitions), _loaded_month(partitions), _loaded_tables()]
+    return [_staged(partitions), _loaded_month(partitions), _loaded_tables(), _marts(partitions)]
 
 
 def _staged(partitions: dg.PartitionsDefinition[str]) -> dg.AssetChecksDefinition:
@@ -141,6 +142,46 @@ def _loaded_tables() -> dg.AssetChecksDefinition:
                 staged = lake.committed(Dataset(f"{source[name]}/{name}")).rows
                 counted = transaction.execute(f"SELECT count(*) AS n FROM i94.{name}")
                 yield _equal(check.asset_key, staged, counted.column("n")[0].as_py())
+
+    return checked
+
+
+def _marts(partitions: dg.PartitionsDefinition[str]) -> dg.AssetChecksDefinition:
+    @dg.multi_asset_check(
+        name="mart_reconciliation",
+        can_subset=True,
+        specs=[
+            dg.AssetCheckSpec(
+                "visitors_equal_arrivals",
+                asset=key("mart", mart.name),
+                blocking=True,
+                partitions_def=partitions,
+                description="The month's visitors add up to all its arrivals: what is unknown is a row, not a loss.",
+            )
+            for mart in MONTHLY_MARTS
+        ],
+    )
+    def checked(
+        context: dg.AssetCheckExecutionContext, warehouse: dg.ResourceParam[Warehouse]
+    ) -> Iterator[dg.AssetCheckResult]:
+        month = Month.parse(month_of(context))
+        asked = {check.asset_key for check in context.selected_asset_check_keys}
+        with told(), warehouse.transaction(purpose="check", read_only=True) as transaction:
+            for mart in MONTHLY_MARTS:
+                if (asset_key := key("mart", mart.name)) in asked:
+                    visitors, arrivals = visitors_and_arrivals(transaction, mart, month)
+                    yield dg.AssetCheckResult(
+                        asset_key=asset_key,
+                        check_name="visitors_equal_arrivals",
+                        passed=visitors == arrivals,
+                        description=f"{visitors:,} visitors in the mart, {arrivals:,} arrivals in the fact.",
+                        metadata={
+                            "visitors": visitors,
+                            "arrivals": arrivals,
+                            "difference": visitors - arrivals,
+                            "bound": 0,
+                        },
+                    )
 
     return checked
 

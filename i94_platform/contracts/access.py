@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from sqlalchemy import Table
 
-from i94_platform.contracts import WAREHOUSE, load_ledger
+from i94_platform.contracts import WAREHOUSE, load_ledger, mart_metadata
 from i94_platform.contracts.model import is_personal
 from i94_platform.contracts.render import create_schema
 
@@ -22,7 +22,7 @@ LOADER = "i94_loader"
 """Everything, to read and to replace: for the platform itself."""
 ROLES = (READER, ANALYST, LOADER)
 
-MART = "mart"
+MART = str(mart_metadata.schema)
 """The schema of the marts, whose tables everyone may read as they come."""
 
 

@@ -1,4 +1,4 @@
-"""Queries: SQL written once, as Spark SQL, with the values that are bound to it.
+"""Queries: SQL written once, as Spark SQL or Redshift's, with the values that are bound to it.
 
 Here: the `Query` record, reading a `.sql` file of this package with its rendered parts, and the few expressions that
 several transforms render, and the translation to another dialect. Not here: any one transform, and running a query
@@ -65,11 +65,13 @@ def any_of(conditions: Iterable[str]) -> str:
 
 
 @lru_cache(maxsize=256)
-def translate(spark_sql: str, dialect: str) -> str:
-    """Spark SQL in another dialect (`duckdb`, `redshift`), by sqlglot and the few rewrites that it lacks."""
+def translate(text: str, dialect: str, read: str = "spark") -> str:
+    """SQL of one dialect (`spark`, `redshift`) in another, by sqlglot and the few rewrites that it lacks."""
     import sqlglot
 
-    return sqlglot.parse_one(spark_sql, read="spark").transform(_rewrite, dialect).sql(dialect)
+    if read == dialect:
+        return text
+    return sqlglot.parse_one(text, read=read).transform(_rewrite, dialect).sql(dialect)
 
 
 def _rewrite(node: exp.Expr, dialect: str) -> exp.Expr:

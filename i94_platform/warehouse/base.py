@@ -1,8 +1,8 @@
 """The interface to a warehouse, and the one way to load it.
 
 Here: create from contracts; replace a table or a month by what a manifest names, whose files are compared with the
-contract first, in one transaction that compares counts and writes the ledger before it commits; read-only queries. Not
-here: any database's own terms.
+contract first, or a month of a mart by what the warehouse holds; each in one transaction that compares counts and
+writes the ledger before it commits; read-only queries. Not here: any database's own terms, and a mart's SQL (`marts`).
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ from __future__ import annotations
 import datetime as dt
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 from sqlalchemy import Table
 
-from i94_platform.contracts import WAREHOUSE, load_ledger
+from i94_platform.contracts import MARTS, WAREHOUSE, immigration, load_ledger, mart_metadata, warehouse_metadata
 from i94_platform.contracts.model import column_names, is_monthly, key_columns
 from i94_platform.contracts.render import create_schema, ddl
 from i94_platform.failures import PermanentFailure
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_TABLES = "SELECT table_name FROM information_schema.tables WHERE table_schema = :schema"
+_TABLES = "SELECT table_schema, table_name FROM information_schema.tables WHERE table_schema IN (:loaded, :computed)"
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,11 @@ class Transaction(ABC):
     @abstractmethod
     def export(self, contract: Table, folder: str) -> None:
         """Write a table as Parquet into the folder of that address, which is new, in the order of its key."""
+
+    def insert(self, contract: Table, select: str, values: Mapping[str, Any]) -> None:
+        """Append the rows of a query in the warehouse's SQL that gives the contract's columns in their order."""
+        names = ", ".join(column_names(contract))
+        self.execute(f"INSERT INTO {contract.fullname} ({names}) {select}", values)
 
 
 class Warehouse(ABC):
@@ -147,24 +152,55 @@ class Warehouse(ABC):
 
     def _replace(self, contract: Table, manifest: Manifest, run_id: str) -> int:
         month = Month.parse(manifest.partition) if manifest.partition else None
-        what = f"{contract.schema}.{contract.name} {manifest.partition}".strip()
-        with self.transaction(purpose=f"load {what}", run_id=run_id) as transaction:
-            if not _tables(transaction) >= _CONTRACTED:
-                for statement in self.statements():
-                    transaction.execute(statement)
-            condition, values = of_month(month)
-            where = f" WHERE {condition}" if condition else ""
-            transaction.execute(f"DELETE FROM {contract.fullname}{where}", values)
+        with self._exchange(contract, month, run_id) as (transaction, what):
             transaction.copy(contract, manifest)
-            counted = transaction.execute(f"SELECT count(*) AS n FROM {contract.fullname}{where}", values)
-            rows = int(counted.column("n")[0].as_py())
+            rows = _count(transaction, contract, month)
             if rows != manifest.rows:
                 raise PermanentFailure(
                     f"{what} would hold {rows:,} rows where the manifest names {manifest.rows:,}; nothing was loaded."
                 )
             self._refuse_orphans(transaction, contract, month)
-            _enter(transaction, contract, manifest, run_id, rows)
+            _enter(transaction, contract, month, manifest.address, manifest.fingerprint, run_id, rows)
         return rows
+
+    def refresh(self, contract: Table, month: Month, select: str, version: str, run_id: str) -> int:
+        """Make a month of a mart hold what a query finds in the warehouse itself; the rows that it has then.
+
+        `select` is in the warehouse's SQL, gives the contract's columns in their order and is bound `:year` and
+        `:month`; `version` is the data version of what it reads. One transaction: delete, insert, compare the visitors
+        with the arrivals of the month, write the ledger, commit. Anything else leaves what was there.
+
+        Raises:
+            PermanentFailure: the visitors do not add up to the arrivals, or the rows break a rule of the table.
+        """
+        rows = self.attempt(lambda: self._refresh(contract, month, select, version, run_id))
+        self.settle(contract)
+        return rows
+
+    def _refresh(self, contract: Table, month: Month, select: str, version: str, run_id: str) -> int:
+        with self._exchange(contract, month, run_id) as (transaction, what):
+            transaction.insert(contract, select, of_month(month)[1])
+            found, expected = visitors_and_arrivals(transaction, contract, month)
+            if found != expected:
+                raise PermanentFailure(
+                    f"{what} would hold {found:,} visitors where {expected:,} have arrived; it is left as it was. "
+                    "Some arrivals are lost or doubled: mend the mart's SQL, or load the dimensions that it joins."
+                )
+            rows = _count(transaction, contract, month)
+            _enter(transaction, contract, month, "", version, run_id, rows)
+        return rows
+
+    @contextmanager
+    def _exchange(self, contract: Table, month: Month | None, run_id: str) -> Iterator[tuple[Transaction, str]]:
+        """A transaction that has just deleted a table, or a month of it, and what that is called."""
+        what = f"{contract.fullname} {month.key if month else ''}".strip()
+        with self.transaction(purpose=f"load {what}", run_id=run_id) as transaction:
+            if not _tables(transaction) >= _CONTRACTED:
+                for statement in self.statements():
+                    transaction.execute(statement)
+            where, values = _narrowed(month)
+            transaction.execute(f"DELETE FROM {contract.fullname}{where}", values)
+            yield transaction, what
 
     def _refuse_orphans(self, transaction: Transaction, contract: Table, month: Month | None) -> None:
         """Foreign keys are audited before the commit, so that an orphan is never visible."""
@@ -210,7 +246,7 @@ class Warehouse(ABC):
         def read() -> list[Loaded]:
             with self.transaction(purpose="read the ledger", read_only=True) as transaction:
                 # a first load that failed leaves a warehouse without tables
-                return _lines(transaction) if load_ledger.name in _tables(transaction) else []
+                return _lines(transaction) if load_ledger.fullname in _tables(transaction) else []
 
         return self.attempt(read)
 
@@ -226,11 +262,7 @@ class Warehouse(ABC):
 
         def write() -> tuple[dict[str, Exported], list[Loaded]]:
             with self.transaction(purpose="export tables", read_only=True) as transaction:
-                there = {
-                    f"{schema}.{name}"
-                    for schema in {str(contract.schema) for contract, _ in folders}
-                    for name in _tables(transaction, schema)
-                }
+                there = _tables(transaction)
                 if lacking := [contract.fullname for contract, _ in folders if contract.fullname not in there]:
                     raise PermanentFailure(f"{self.address} has no table {', '.join(lacking)}; run 'i94 run' first.")
                 found = {}
@@ -243,13 +275,15 @@ class Warehouse(ABC):
 
 
 def table_statements(dialect: str, fact_diststyle: str = "key") -> Iterator[str]:
-    """The DDL of the schema and every table in it."""
-    yield create_schema(str(load_ledger.schema), dialect)
-    for contract in (*WAREHOUSE, load_ledger):
+    """The DDL of both schemas and every table in them."""
+    for schema in _SCHEMAS:
+        yield create_schema(schema, dialect)
+    for contract in (*WAREHOUSE, load_ledger, *MARTS):
         yield ddl(contract, dialect, fact_diststyle)
 
 
-_CONTRACTED = {table.name for table in (*WAREHOUSE, load_ledger)}
+_SCHEMAS = (str(warehouse_metadata.schema), str(mart_metadata.schema))
+_CONTRACTED = {table.fullname for table in (*WAREHOUSE, load_ledger, *MARTS)}
 
 
 def _lines(transaction: Transaction) -> list[Loaded]:
@@ -276,10 +310,10 @@ def _exported(transaction: Transaction, contract: Table) -> Exported:
     return Exported(sum(row["n"] for row in found), months)
 
 
-def _tables(transaction: Transaction, schema: str = str(load_ledger.schema)) -> set[str]:
-    """The names of the tables of a schema that are there."""
-    rows = transaction.execute(_TABLES, {"schema": schema}).to_pylist()
-    return {row["table_name"] for row in rows}
+def _tables(transaction: Transaction) -> set[str]:
+    """The names of the tables that are there, with their schemas."""
+    rows = transaction.execute(_TABLES, dict(zip(("loaded", "computed"), _SCHEMAS, strict=True))).to_pylist()
+    return {f"{row['table_schema']}.{row['table_name']}" for row in rows}
 
 
 def of_month(month: Month | None) -> tuple[str, dict[str, int]]:
@@ -287,20 +321,41 @@ def of_month(month: Month | None) -> tuple[str, dict[str, int]]:
     return ("i94yr = :year AND i94mon = :month", {"year": month.year, "month": month.month}) if month else ("", {})
 
 
-def _enter(transaction: Transaction, contract: Table, manifest: Manifest, run_id: str, rows: int) -> None:
-    key = {"table_name": contract.name, "partition_key": manifest.partition}
+def _narrowed(month: Month | None) -> tuple[str, dict[str, int]]:
+    condition, values = of_month(month)
+    return f" WHERE {condition}" if condition else "", values
+
+
+def _count(transaction: Transaction, contract: Table, month: Month | None) -> int:
+    where, values = _narrowed(month)
+    counted = transaction.execute(f"SELECT count(*) AS n FROM {contract.fullname}{where}", values)
+    return int(counted.column("n")[0].as_py())
+
+
+def visitors_and_arrivals(transaction: Transaction, mart: Table, month: Month) -> tuple[int, int]:
+    """The visitors of a month of a mart, and the arrivals in the fact that they must add up to."""
+    where, values = _narrowed(month)
+    visitors = transaction.execute(
+        f"SELECT CAST(coalesce(sum(visitors), 0) AS BIGINT) AS n FROM {mart.fullname}{where}", values
+    )
+    return int(visitors.column("n")[0].as_py()), _count(transaction, immigration, month)
+
+
+def _enter(
+    transaction: Transaction,
+    contract: Table,
+    month: Month | None,
+    manifest: str,
+    fingerprint: str,
+    run_id: str,
+    rows: int,
+) -> None:
+    key = {"table_name": contract.name, "partition_key": month.key if month else ""}
     transaction.execute(
         f"DELETE FROM {load_ledger.fullname} WHERE table_name = :table_name AND partition_key = :partition_key", key
     )
     now = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
-    line = Loaded(
-        **key,
-        manifest=manifest.address,
-        fingerprint=manifest.fingerprint,
-        run_id=run_id,
-        loaded_rows=rows,
-        loaded_at=now,
-    )
+    line = Loaded(**key, manifest=manifest, fingerprint=fingerprint, run_id=run_id, loaded_rows=rows, loaded_at=now)
     names = [c.name for c in load_ledger.columns]
     transaction.execute(
         f"INSERT INTO {load_ledger.fullname} ({', '.join(names)}) VALUES ({', '.join(f':{n}' for n in names)})",

@@ -69,6 +69,17 @@ class _Transaction(Transaction):
         finally:
             self._files.forget()
 
+    def insert(self, contract: Table, select: str, values: Mapping[str, Any]) -> None:
+        import duckdb
+
+        try:
+            super().insert(contract, select, values)
+        except duckdb.ConstraintException as error:
+            raise PermanentFailure(
+                f"{contract.fullname} can't hold the rows that were computed for it ({error}); it is left as it was. "
+                "Load the dimensions that it joins, or mend its SQL."
+            ) from error
+
 
 class DuckDBWarehouse(Warehouse):
     """Tables in one local file."""

@@ -152,9 +152,9 @@ def _role(iam_role: str) -> Any:
 
 
 def redshift_statements(fact_diststyle: str = "key") -> Iterator[str]:
-    """The DDL of the schema, the guard and every table."""
-    schema, *tables = table_statements("redshift", fact_diststyle)
-    yield from (schema, _GUARD_DDL, *tables)
+    """The DDL of the schemas, the guard and every table."""
+    schema, *others = table_statements("redshift", fact_diststyle)
+    yield from (schema, _GUARD_DDL, *others)
 
 
 class RedshiftWarehouse(Warehouse):

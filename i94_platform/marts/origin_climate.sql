@@ -1,0 +1,24 @@
+-- Arrivals of a month by source region and country, with the country's temperature.
+WITH counted AS (
+  SELECT coalesce(i94res, $no_country) AS i94res, count(*) AS visitors
+  FROM i94.immigration
+  WHERE i94yr = :year AND i94mon = :month
+  GROUP BY 1
+)
+SELECT
+  :year AS i94yr,
+  :month AS i94mon,
+  counted.i94res,
+  CASE WHEN counted.i94res = $no_country THEN $not_given ELSE country.label END AS origin,
+  CASE WHEN counted.i94res = $no_country THEN $not_given ELSE country.status END AS status,
+  country.iso3,
+  coalesce(country.region, $unknown) AS region,
+  coalesce(country.continent, $unknown) AS continent,
+  $climate_band AS climate_band,
+  country.mean_temperature,
+  country.temperature_cities,
+  country.latitude,
+  country.longitude,
+  counted.visitors
+FROM counted
+LEFT JOIN i94.country AS country ON country.code = counted.i94res
