@@ -16,9 +16,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from fastapi import FastAPI
 from prometheus_client import generate_latest
 from sqlalchemy import Table
 from starlette.exceptions import HTTPException
@@ -36,6 +35,9 @@ from i94_platform.serving.pages import Page, Pages
 from i94_platform.serving.problems import Problem
 from i94_platform.serving.release import NOTHING, Running, Shelf, Snapshot, described, state_of_tables
 from i94_platform.serving.sessions import COOKIE
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
 
 logger = logging.getLogger(__name__)
 
@@ -107,6 +109,7 @@ def _heard(made: asyncio.Future[Page]) -> None:
 
 def create_app(service: Service, hosts: tuple[str, ...] = ()) -> ASGIApp:
     """The whole application; `hosts` are the names that it answers to, any where there are none."""
+    from fastapi import FastAPI
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

@@ -77,7 +77,7 @@ class Ticks:
 
     def schedule(self, at: dt.datetime) -> ScheduleExecutionData:
         """The tick of the monthly schedule at a time; Dagster opens the history for it, which has to be on disk."""
-        (schedule,) = schedules(self.first_month, 10, SETTLE, self.alerts.append, lambda: self.now)
+        schedule, _ = schedules(self.first_month, 10, SETTLE, self.alerts.append, lambda: self.now)
         with dg.build_schedule_context(
             scheduled_execution_time=at,
             resources={"raw": self.raw, "lake": self.lake},
