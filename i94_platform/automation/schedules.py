@@ -90,8 +90,9 @@ def published_daily() -> dg.ScheduleDefinition:
         description="Publishes marts and dimensions every morning, before the dashboard is opened.",
     )
     def release_of_the_day(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        made = context.instance.get_latest_materialization_events([source(mart) for mart in MARTS])
-        if lacking := sorted(asset.to_user_string() for asset, event in made.items() if event is None):
+        marts = [source(mart) for mart in MARTS]
+        made = context.instance.get_latest_materialization_events(marts)
+        if lacking := [asset.to_user_string() for asset in marts if made.get(asset) is None]:
             return dg.SkipReason(f"There is nothing to publish: {', '.join(lacking)} was never made.")
         return dg.RunRequest()
 

@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING, Any
 from i94_platform.failures import PermanentFailure
 from i94_platform.lake.datasets import Lake
 from i94_platform.lake.local import LocalStore
+from i94_platform.lake.releases import RELEASE
 from i94_platform.lake.s3 import S3Store
 from i94_platform.serving.keys import Keys
+from i94_platform.serving.release import NOTHING
 from i94_platform.settings import Settings, on_s3
 
 if TYPE_CHECKING:
@@ -44,6 +46,8 @@ def serve(settings: Settings, host: str, port: int, say: Callable[[str], None]) 
         PermanentFailure: other machines could reach a server without keys.
     """
     server, token = prepared(settings, host, port)
+    if lake_of(settings).manifest(RELEASE) is None:
+        say(NOTHING)
     shown = f"http://{f'[{host}]' if ':' in host else host}:{port}"
     say(f"Serving {settings.lake} at {shown} (Ctrl-C ends it)")
     if token:
@@ -82,12 +86,14 @@ def config(made: Service, host: str, port: int) -> uvicorn.Config:
 
     from i94_platform.serving.app import create_app
 
+    # it writes down whole URLs to whoever listens, and access_log=False only takes its own handler away
+    logging.getLogger("uvicorn.access").disabled = True
     return uvicorn.Config(
         create_app(made, LOOPBACK if _is_loopback(host) else ()),
         host=host,
         port=port,
         log_config=None,
-        access_log=False,  # it would write down whole URLs
+        access_log=False,
         server_header=False,
         proxy_headers=False,
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
