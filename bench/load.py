@@ -1,7 +1,7 @@
 """`python -m bench.load`: what the web API bears. Many clients at once, while the release is being replaced.
 
-A server process of its own on loopback, over synthetic rows. Clients here ask for pages, filters and formats; all answers
-to one question about one release must be equal, and the release must be one that was published. It prints the figures;
+A server process of its own on loopback, over synthetic rows. Clients ask for pages, filters and formats; all answers to
+one question about one release must be equal, and the release must be one that was published. It prints the figures;
 exit code 1 where an answer was wrong. Not here: the same for a few seconds as a test (`serving/test_load.py`).
 """
 

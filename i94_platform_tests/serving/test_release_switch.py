@@ -15,6 +15,9 @@ from i94_platform.contracts import PUBLISHED, visitors_by_airline
 from i94_platform.lake.releases import RELEASE
 from i94_platform.serving import release as serving_release
 from i94_platform.serving.release import Running, Shelf
+from i94_platform.serving.server import lake_of
+from i94_platform.settings import Settings
+from i94_platform_tests.emulators.s3 import S3Server
 from i94_platform_tests.processes import wait_for
 from i94_platform_tests.serving.answers import release, rows_of
 from i94_platform_tests.serving.server import Served, served
@@ -208,3 +211,17 @@ def test_readers_see_whole_releases_only_while_they_change(server: Served) -> No
     expected = {version: rows_of(visitors_by_airline, seed).to_pylist() for version, seed in versions.items()}
     assert len({version for version, _ in answers}) >= 4
     assert all(rows == expected[version] for version, rows in answers)
+
+
+def test_a_release_on_s3_is_served_like_one_in_a_folder(s3: S3Server, tmp_path: Path) -> None:
+    settings = Settings(home=str(tmp_path), lake=f"s3://{s3.bucket()}/the lake", s3_endpoint=s3.endpoint)
+    shelf = Shelf(lake_of(settings), tmp_path / "serving")
+    assert not shelf.refresh()
+    made = release(lake_of(settings), "r1")
+    assert shelf.refresh()
+    assert not shelf.refresh(), "it is the same"
+    with shelf.taken(made.version) as snapshot:
+        assert snapshot is not None
+        sql = "SELECT * FROM mart.visitors_by_airline ORDER BY i94yr, i94mon, airline"
+        assert snapshot.table(sql, {}, Running()).to_pylist() == rows_of(visitors_by_airline).to_pylist()
+    shelf.close()
