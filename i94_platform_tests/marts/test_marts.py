@@ -223,6 +223,26 @@ def test_a_bands_temperature_is_weighted_by_visitors(filled: Warehouse) -> None:
     assert ("NY", "very hot", 2, 26.0, 3) in shown(filled, "destination_by_climate", *columns)
 
 
+def test_a_bands_temperature_that_lies_between_two_roundings_is_the_same_on_both_warehouses(
+    duckdb_place: Place, redshift_place: Place
+) -> None:
+    """Two countries with a visitor each, whose mean ends in a 5: one engine rounded it up and the other down."""
+    found = []
+    for place in (duckdb_place, redshift_place):
+        warehouse = with_arrivals(prepared(place.reach()), Staging(place.lake))
+        with warehouse.transaction(purpose="prepare a test") as transaction:
+            transaction.execute("UPDATE i94.country SET mean_temperature = 25.6962 WHERE code = 135")
+            transaction.execute("UPDATE i94.country SET mean_temperature = 25.6971 WHERE code = 245")
+        staging, rows = Staging(place.lake), []
+        for number, code in enumerate((135, 245)):
+            rows += arrivals("2016-04", [number], i94cit=135, i94res=code)
+        manifest = staging.commit(immigration, Dataset("staged/tie", "2016-04"), rows)
+        warehouse.replace(immigration, manifest, "r1")
+        refresh(warehouse, MARTS["destination_by_climate"])
+        found += shown(warehouse, "destination_by_climate", "mean_temperature", "visitors")
+    assert found == [(51.3933 / 2, 2)] * 2
+
+
 def test_origins_have_their_climate_beside_them(made: Warehouse) -> None:
     columns = ("origin", "region", "continent", "climate_band", "mean_temperature", "temperature_cities", "visitors")
     assert shown(made, "origin_climate", *columns) == [
