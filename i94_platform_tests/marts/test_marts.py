@@ -269,6 +269,14 @@ def test_demographics_have_bands_labels_and_the_people_of_the_cities(made: Wareh
     ]
 
 
+def test_a_letter_that_no_gender_has_costs_no_visitor(filled: Warehouse, staging: Staging) -> None:
+    """The arrivals' contract only warns of it, so that a month may hold one."""
+    filled.replace(immigration, staging.month("2016-04", [1, 2], gender="Z"), "r1")
+    refresh(filled, MARTS["visitor_demographics_by_state"])
+    columns = ("gender", "gender_label", "visitors")
+    assert shown(filled, "visitor_demographics_by_state", *columns) == [("Z", "recorded otherwise", 2)]
+
+
 @pytest.mark.parametrize("bands", [CLIMATE_BANDS, AGE_BANDS], ids=["climate", "age"])
 def test_bands_follow_each_other_without_a_gap(bands: tuple[tuple[str, Any, Any], ...]) -> None:
     assert all(band[2] == after[1] for band, after in pairwise(bands))
