@@ -59,7 +59,7 @@ HEAVY = frozenset(
         "sqlglot",
     ]
 )
-WITHOUT_DAGSTER = ("transforms", "lake", "engine", "warehouse", "contracts", "sample", "serving")
+WITHOUT_DAGSTER = ("transforms", "lake", "engine", "warehouse", "marts", "contracts", "sample", "serving")
 RENDERS_FOR_DAGSTER = "contracts.render"
 """The one module among them that may name Dagster, late: it renders a contract as Dagster's column schema."""
 KNOWS_SPARK = ("engine.spark", "engine.emr", "assets.resources", "cli")

@@ -18,7 +18,7 @@ import pytest
 
 from i94_platform import cli
 from i94_platform.automation.history import instance
-from i94_platform.contracts import WAREHOUSE
+from i94_platform.contracts import MARTS, WAREHOUSE
 from i94_platform.settings import PROJECT
 from i94_platform_tests.automation.ticks import MONTHS, REFERENCES, SETTLE, Ticks
 from i94_platform_tests.integration.deployment import Deployment, rewrite_delivery
@@ -67,9 +67,9 @@ def home(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Deployment:
 
 
 def months_run(said: Said) -> set[str]:
-    """The runs that a command's final table names."""
+    """The runs that a command's final table names, a month's marts by the month; not the correlations, which follow."""
     lines = [line.strip("│ ").split() for line in said.out.splitlines() if line.startswith("│")]
-    return {line[0] for line in lines}
+    return {line[0] for line in lines} - {"correlations"}
 
 
 # --- the help -----------------------------------------------------------------------------------------------------
@@ -153,6 +153,39 @@ def test_what_a_command_has_run_no_sensor_asks_for(i94: I94, home: Deployment) -
             assert told in (ticks.tick(name, SETTLE).skip_message or "")
 
 
+def test_a_month_is_followed_by_its_marts_and_the_last_by_the_correlations(i94: I94, home: Deployment) -> None:
+    said = i94("run", "--month", "2016-01", **home.environment)
+    rows = [line.strip("│ ").split("│")[0].strip() for line in said.out.splitlines() if line.startswith("│")]
+    assert rows == ["2016-01", "2016-01 marts"], "the same marts need no other correlations"
+    (arrivals,) = (row["n"] for row in home.query("SELECT count(*) AS n FROM i94.immigration WHERE i94mon = 1"))
+    assert home.value("SELECT sum(visitors) FROM mart.visitors_by_airline WHERE i94mon = 1") == arrivals
+
+
+def test_a_mart_that_is_older_than_its_fact_is_due_and_shown(i94: I94, home: Deployment) -> None:
+    home.change(
+        "UPDATE i94.load_ledger SET fingerprint = 'old' WHERE table_name = 'origin_climate' AND "
+        "partition_key = '2016-01'"
+    )
+    (line,) = [line for line in i94("status", **home.environment).out.splitlines() if "2016-01" in line]
+    assert " 6/7 " in line
+    said = i94("run", **home.environment)
+    assert (said.code, months_run(said)) == (0, {"2016-01"})
+    assert "2016-01 marts" in said.out
+    assert "Nothing to do" in i94("run", **home.environment).out
+
+
+def test_a_month_that_fails_has_no_marts_made(i94: I94, home: Deployment) -> None:
+    said = i94("run", "--month", "2016-03", **home.environment)
+    assert said.code == 1
+    assert "2016-03 marts" not in said.out
+
+
+def test_marts_of_a_month_that_is_not_loaded_say_what_to_run(i94: I94, home: Deployment) -> None:
+    said = i94("run", "--month", "2016-03", "--select", "mart", **home.environment)
+    assert said.code == 1
+    assert "2016-03 is not loaded, so that it has no marts; run: i94 run --month 2016-03" in said.err
+
+
 def test_a_month_delivered_again_is_run_again_alone(i94: I94, home: Deployment) -> None:
     rewrite_delivery(home.raw / "i94_feb16_sub.parquet", lambda rows: rows.slice(0, 300))
     said = i94("run", **home.environment)
@@ -188,13 +221,12 @@ def test_a_selection_runs_a_layer_or_an_asset(i94: I94, home: Deployment, select
 
 
 def test_a_selection_of_one_month_runs_its_part_only(i94: I94, home: Deployment) -> None:
-    (loaded_at,) = {
-        row["loaded_at"] for row in home.query("SELECT * FROM i94.load_ledger WHERE partition_key = '2016-01'")
-    }
+    line = "SELECT * FROM i94.load_ledger WHERE partition_key = '2016-01' AND table_name = 'immigration'"
+    (loaded_at,) = {row["loaded_at"] for row in home.query(line)}
     said = i94("run", "--month", "2016-01", "--select", "staged/immigration", **home.environment)
     assert said.code == 0, said.err
     assert "2016-01" in months_run(said)
-    (after,) = {row["loaded_at"] for row in home.query("SELECT * FROM i94.load_ledger WHERE partition_key = '2016-01'")}
+    (after,) = {row["loaded_at"] for row in home.query(line)}
     assert after == loaded_at
 
 
@@ -256,9 +288,10 @@ def test_the_status_tells_each_month_from_delivery_to_load(i94: I94, home: Deplo
     (line,) = [line for line in said.out.splitlines() if "2016-02" in line]
     cells = line.split()
     assert (cells[0], *cells[2:5]) == ("2016-02", "300", "0", "300")
-    passed, _, checks = cells[5].partition("/")
+    assert cells[5] == "7/7"
+    passed, _, checks = cells[6].partition("/")
     assert passed == checks != "0"
-    assert cells[6] == "success"
+    assert cells[7] == "success"
 
 
 def test_the_status_of_nothing_says_where_deliveries_are_looked_for(i94: I94, tmp_path: Path) -> None:
@@ -354,9 +387,11 @@ def test_the_ddl_creates_every_table(i94: I94, dialect: str, layout: str | None)
     assert said.code == 0
     statements = [statement.strip() for statement in said.out.split(";") if statement.strip()]
     assert statements[0].startswith("CREATE SCHEMA IF NOT EXISTS i94")
-    assert len([s for s in statements if s.startswith("CREATE TABLE")]) == 1 + len(WAREHOUSE) + (dialect == "redshift")
+    assert len([s for s in statements if s.startswith("CREATE TABLE")]) == len(
+        [*WAREHOUSE, *MARTS, "the ledger", *(["the guard"] if dialect == "redshift" else [])]
+    )
     assert ("GRANT" in said.out) == (dialect == "redshift")
-    assert all(f"CREATE TABLE IF NOT EXISTS {contract.fullname} " in said.out for contract in WAREHOUSE)
+    assert all(f"CREATE TABLE IF NOT EXISTS {contract.fullname} " in said.out for contract in (*WAREHOUSE, *MARTS))
     assert (layout or "i94") in said.out
     assert ("DISTKEY" in said.out) == (layout is not None)
 

@@ -19,7 +19,15 @@ from dagster._core.definitions.assets.graph.asset_graph import AssetNode
 from sqlalchemy import Table
 
 from i94_platform.build import build_definitions
-from i94_platform.contracts import LOOKUPS, REFERENCES, WAREHOUSE, immigration, immigration_quarantine
+from i94_platform.contracts import (
+    LOOKUPS,
+    MARTS,
+    MONTHLY_MARTS,
+    REFERENCES,
+    WAREHOUSE,
+    immigration,
+    immigration_quarantine,
+)
 from i94_platform.lake.raw import REFERENCE_FILES
 from i94_platform.settings import Settings
 
@@ -29,6 +37,7 @@ UPDATE = os.environ.get("I94_UPDATE_SNAPSHOTS") == "1"
 
 LAYERS = ("raw", "lookup", "staged", "warehouse", "mart", "published")
 MONTHLY = {"raw/immigration", "staged/immigration", "staged/immigration_quarantine", "warehouse/immigration"}
+MARTS_OF_A_MONTH = {f"mart/{mart.name}" for mart in MONTHLY_MARTS}
 
 
 @pytest.fixture(scope="module")
@@ -152,6 +161,7 @@ def test_an_asset_is_called_like_its_table(repository: dg.RepositoryDefinition) 
     assert by_layer["lookup"] == {c.name for c in LOOKUPS}
     assert by_layer["staged"] == {c.name for c in (*REFERENCES, immigration, immigration_quarantine)}
     assert by_layer["warehouse"] == {c.name for c in WAREHOUSE}
+    assert by_layer["mart"] == {c.name for c in MARTS}
 
 
 def test_every_asset_is_described(repository: dg.RepositoryDefinition) -> None:
@@ -179,9 +189,9 @@ def test_every_monthly_asset_has_the_same_months_and_no_other_asset_has_any(sett
     found = {
         name: node.partitions_def
         for name, node in nodes(build_definitions(later).get_repository_def())
-        if node.partitions_def is not None and name.split("/")[0] not in ("mart", "published")
+        if node.partitions_def is not None and not name.startswith("published/")
     }
-    assert set(found) == MONTHLY
+    assert set(found) == MONTHLY | MARTS_OF_A_MONTH
     assert len({str(months) for months in found.values()}) == 1
     assert found["staged/immigration"].get_first_partition_key() == "2016-03"
 
@@ -214,6 +224,26 @@ def test_a_month_is_one_job_with_all_its_blocking_checks(repository: dg.Reposito
     for name in MONTHLY:
         blocking = {f"{name}:{check}" for check, what in graph[name]["checks"].items() if what == "blocks"}
         assert blocking <= set(job["checks"])
+
+
+def test_marts_are_no_part_of_the_jobs_that_load_and_their_job_has_all_their_blocking_checks(
+    repository: dg.RepositoryDefinition,
+) -> None:
+    loading = {name for job in ("reference", "month") for name in _job(repository, job)["assets"]}
+    assert not [name for name in loading if name.startswith("mart/")]
+    job = _job(repository, "marts")
+    assert set(job["assets"]) == MARTS_OF_A_MONTH
+    assert _job(repository, "correlations")["assets"] == ["mart/correlations"]
+    assert {f"{name}:visitors_equal_arrivals" for name in MARTS_OF_A_MONTH} <= set(job["checks"])
+
+
+def test_a_mart_follows_what_its_sql_reads(repository: dg.RepositoryDefinition) -> None:
+    parents = repository.asset_graph.get(dg.AssetKey(["mart", "visitor_demographics_by_state"])).parent_keys
+    assert {key.to_user_string() for key in parents} == {
+        "warehouse/i94visa",
+        "warehouse/immigration",
+        "warehouse/state",
+    }
 
 
 def test_the_two_jobs_cover_the_graph_up_to_the_warehouse(repository: dg.RepositoryDefinition) -> None:

@@ -46,7 +46,7 @@ def mart_version(mart: Table, month: str, loaded: Versions) -> str:
     sources = [loaded.get((name, month if name == immigration.name else ""), "") for name in names]
     if (immigration.name, month) not in loaded:
         return ""
-    return combined(marts.select(mart, "redshift"), *sources)
+    return combined(marts.answer(mart), *sources)
 
 
 def correlations_version(loaded: Versions) -> str:

@@ -39,11 +39,6 @@ def sql_type(col: Column[Any]) -> str:
     return _types(col)[0]
 
 
-def type_name(col: Column[Any], dialect: str) -> str:
-    """The type of a column as the dialect `duckdb` or `redshift` writes it."""
-    return str(col.type.compile(dialect=_dialect(dialect)))
-
-
 def spark_schema(contract: Table) -> str:
     """The schema as a Spark DDL string, such as `cicid INT, i94port STRING`."""
     return ", ".join(f"`{c.name}` {sql_type(c)}" for c in contract.columns)

@@ -8,7 +8,7 @@ the correlations over the marts (`marts.correlations`).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from string import Template
@@ -23,10 +23,14 @@ from i94_platform.contracts.marts import (
     GENDERS,
     NO_COUNTRY,
     NOT_GIVEN,
+    OTHER_GENDER,
     UNKNOWN,
 )
-from i94_platform.contracts.render import type_name
+from i94_platform.contracts.render import sql_type
 from i94_platform.transforms.sql import translate
+
+_REDSHIFT_TYPES = {"DOUBLE": "DOUBLE PRECISION"}
+"""The one type of the final casts that Redshift calls otherwise."""
 
 _READ = re.compile(r"\b(?:FROM|JOIN) i94\.(\w+)")
 
@@ -49,11 +53,16 @@ def select(mart: Table, dialect: str) -> str:
         f"answer.{c.name}"
         # a text that is too long is refused by the table, where a cast would cut it
         if isinstance(c.type, String)
-        else f"CAST(answer.{c.name} AS {type_name(c, 'redshift')}) AS {c.name}"
+        else f"CAST(answer.{c.name} AS {_REDSHIFT_TYPES.get(sql_type(c), sql_type(c))}) AS {c.name}"
         for c in mart.columns
     )
-    answer = _template(mart.name).substitute(_parts())
-    return translate(f"SELECT {columns} FROM (\n{answer}) AS answer", dialect, "redshift")
+    return translate(f"SELECT {columns} FROM (\n{answer(mart)}) AS answer", dialect, "redshift")
+
+
+@cache
+def answer(mart: Table) -> str:
+    """The file of a mart with what the contracts put into it, in Redshift's SQL."""
+    return _template(mart.name).substitute(_parts())
 
 
 @cache
@@ -80,8 +89,8 @@ def _parts() -> dict[str, str]:
         "unknown": _text(UNKNOWN),
         "climate_band": _band("country.mean_temperature", CLIMATE_BANDS),
         "age_band": _band("i94bir", AGE_BANDS),
-        "gender_label": _named("counted.gender", GENDERS.items(), None),
-        "carrier": _named("counted.airline", CARRIERS.items(), AIRLINE),
+        "gender_label": _named("counted.gender", GENDERS, OTHER_GENDER),
+        "carrier": _named("counted.airline", CARRIERS, AIRLINE),
     }
 
 
@@ -98,6 +107,6 @@ def _band(value: str, bands: Sequence[tuple[str, float | None, float | None]]) -
     return f"CASE {' '.join(tests)} ELSE {_text(UNKNOWN)} END"
 
 
-def _named(value: str, names: Iterable[tuple[str, str]], otherwise: str | None) -> str:
-    cases = " ".join(f"WHEN {_text(code)} THEN {_text(name)}" for code, name in names)
-    return f"CASE {value} {cases}{f' ELSE {_text(otherwise)}' if otherwise else ''} END"
+def _named(value: str, names: Mapping[str, str], otherwise: str) -> str:
+    cases = " ".join(f"WHEN {_text(code)} THEN {_text(name)}" for code, name in names.items())
+    return f"CASE {value} {cases} ELSE {_text(otherwise)} END"

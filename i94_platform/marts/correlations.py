@@ -108,7 +108,7 @@ def spearman(x: Sequence[float], y: Sequence[float]) -> Measured:
     if not _vary(x, y):
         return Measured()
     found = stats.spearmanr(x, y)
-    rho = min(1.0, max(-1.0, float(found.statistic)))  # rounding may leave a perfect order just outside
+    rho = round(float(found.statistic), 12)  # a perfect order is found as 1 but for the last digits
     if abs(rho) == 1:
         return Measured(rho, rho, rho, float(found.pvalue))
     reach = Z95 * np.sqrt((1 + rho**2 / 2) / (len(x) - 3))

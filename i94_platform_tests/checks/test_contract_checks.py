@@ -15,7 +15,7 @@ import pyarrow as pa
 import pytest
 from sqlalchemy import Column, Double, Integer, Table
 
-from i94_platform.contracts import ALL, DIMENSIONS, immigration, immigration_quarantine
+from i94_platform.contracts import ALL, DIMENSIONS, MONTHLY_MARTS, immigration, immigration_quarantine
 from i94_platform.contracts.model import key_columns
 from i94_platform_tests.integration.deployment import MONTHLY, Deployment
 from i94_platform_tests.integration.fixtures import MONTH
@@ -44,6 +44,14 @@ IN_WAREHOUSE = {
     "warehouse/country": ("not_null", "key_unique", "allowed_values", "ranges"),
     "warehouse/calendar": ("not_null", "key_unique", "ranges"),
     "warehouse/immigration": ("foreign_keys",),
+    "mart/visitors_by_nationality": ("not_null", "key_unique", "ranges"),
+    "mart/visitors_by_origin": ("not_null", "key_unique", "ranges"),
+    "mart/visitors_by_airline": ("not_null", "key_unique", "allowed_values", "ranges"),
+    "mart/destination_by_origin": ("not_null", "key_unique", "ranges"),
+    "mart/destination_by_climate": ("not_null", "key_unique", "allowed_values", "ranges"),
+    "mart/origin_climate": ("not_null", "key_unique", "allowed_values", "ranges"),
+    "mart/visitor_demographics_by_state": ("not_null", "key_unique", "allowed_values", "ranges"),
+    "mart/correlations": ("not_null", "key_unique", "allowed_values", "ranges"),
 }
 
 
@@ -52,7 +60,8 @@ def pairs(tables: dict[str, tuple[str, ...]]) -> list[Any]:
 
 
 def month_of(asset: str) -> str | None:
-    return MONTH if asset in (*MONTHLY, "warehouse/immigration") else None
+    monthly = (*MONTHLY, "warehouse/immigration", *(f"mart/{mart.name}" for mart in MONTHLY_MARTS))
+    return MONTH if asset in monthly else None
 
 
 def broken_column(contract: Table, kind: str) -> tuple[Column[Any], Any]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from i94_platform.contracts import WAREHOUSE, immigration
+from i94_platform.contracts import MONTHLY_MARTS, WAREHOUSE, immigration
 from i94_platform_tests.integration.deployment import Deployment
 from i94_platform_tests.integration.fixtures import MONTH
 
@@ -90,3 +90,21 @@ def test_another_month_in_the_table_is_not_counted(loaded: Deployment, tmp_path:
     deployment = loaded.copy(tmp_path)
     deployment.change("INSERT INTO i94.immigration SELECT * REPLACE (2 AS i94mon) FROM i94.immigration")
     assert deployment.check("warehouse/immigration", "staged_equals_loaded", MONTH).passed
+
+
+@pytest.mark.parametrize("name", [contract.name for contract in MONTHLY_MARTS])
+def test_visitors_that_do_not_add_up_to_the_arrivals_are_told(loaded: Deployment, tmp_path: Path, name: str) -> None:
+    deployment = loaded.copy(tmp_path)
+    arrivals = deployment.value("SELECT count(*) FROM i94.immigration")
+    deployment.change(f"UPDATE mart.{name} SET visitors = visitors + 2 WHERE rowid = 0")
+    deployment.change(f"INSERT INTO mart.{name} SELECT * REPLACE (2 AS i94mon) FROM mart.{name}")
+    result = deployment.check(f"mart/{name}", "visitors_equal_arrivals", MONTH)
+    assert not result.passed
+    assert result.blocking
+    assert {name: metadata.value for name, metadata in result.metadata.items()} == {
+        "visitors": arrivals + 2,
+        "arrivals": arrivals,
+        "difference": 2,
+        "bound": 0,
+    }
+    assert result.description == f"{arrivals + 2:,} visitors in the mart, {arrivals:,} arrivals in the fact."

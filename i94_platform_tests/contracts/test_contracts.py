@@ -18,11 +18,12 @@ from sqlalchemy import BigInteger, Boolean, Column, Date, Double, Integer, MetaD
 from sqlglot import exp
 
 from i94_platform import contracts
-from i94_platform.contracts import ALL, WAREHOUSE, country, delivered_immigration, immigration, load_ledger
+from i94_platform.contracts import ALL, MARTS, WAREHOUSE, country, delivered_immigration, immigration, load_ledger
 from i94_platform.contracts.model import (
     column,
     column_names,
     key_columns,
+    mart_metadata,
     required_columns,
     table,
     text_limit,
@@ -42,7 +43,8 @@ from i94_platform.contracts.render import (
 from i94_platform.settings import PROJECT
 
 EVERY = (*ALL, delivered_immigration)
-LOADED = (*WAREHOUSE, load_ledger)
+STARS = (*WAREHOUSE, load_ledger)
+LOADED = (*STARS, *MARTS)
 
 every_table = pytest.mark.parametrize("contract", EVERY, ids=lambda contract: contract.fullname)
 loaded_table = pytest.mark.parametrize("contract", LOADED, ids=lambda contract: contract.fullname)
@@ -179,7 +181,14 @@ def test_the_delivered_contract_is_the_real_files_own_schema(real_data: Path) ->
 
 
 def test_every_loaded_table_is_in_the_schema_of_the_analysts() -> None:
-    assert {c.fullname for c in LOADED} == {f"i94.{c.name}" for c in LOADED} == set(warehouse_metadata.tables)
+    assert {c.fullname for c in STARS} == {f"i94.{c.name}" for c in STARS} == set(warehouse_metadata.tables)
+    assert {c.fullname for c in MARTS} == {f"mart.{c.name}" for c in MARTS} == set(mart_metadata.tables)
+
+
+def test_a_name_is_that_of_one_loaded_table_whatever_its_schema() -> None:
+    """The ledger knows a table by its name alone."""
+    names = [c.name for c in LOADED]
+    assert len(names) == len(set(names))
 
 
 def test_every_contract_is_exported_by_its_name() -> None:
@@ -217,7 +226,7 @@ def test_the_fact_is_distributed_by_month_and_sorted_by_year_month_and_day_on_re
     assert "INTERLEAVED" not in text  # a sort key is compound unless it says otherwise
 
 
-@pytest.mark.parametrize("contract", [c for c in LOADED if c is not immigration], ids=lambda contract: contract.name)
+@pytest.mark.parametrize("contract", [c for c in STARS if c is not immigration], ids=lambda contract: contract.name)
 def test_small_tables_are_on_every_node_of_redshift(contract: Table) -> None:
     text = ddl(contract, "redshift")
     assert "DISTSTYLE ALL" in text

@@ -20,7 +20,7 @@ from sqlalchemy import Table
 
 from i94_platform.automation import runs
 from i94_platform.build import Platform
-from i94_platform.contracts import WAREHOUSE
+from i94_platform.contracts import MARTS, WAREHOUSE
 from i94_platform.lake.datasets import Dataset, Lake
 from i94_platform.lake.manifest import Manifest
 from i94_platform.lake.store import Store
@@ -70,8 +70,12 @@ class Deployment:
                 self.landing.put(file.relative_to(source.parent).as_posix(), file.read_bytes())
 
     def run(self, *months: str) -> list[runs.Outcome]:
-        """The reference job, then the month job for each month, all in this process."""
-        return [self.reference(), *map(self.month, months)]
+        """What `i94 run` does, in this process: the reference job, each month with its marts, the correlations."""
+        return [
+            self.reference(),
+            *(outcome for key in months for outcome in (self.month(key), self.marts(key))),
+            self.correlate(),
+        ]
 
     def reference(self) -> runs.Outcome:
         """The reference job."""
@@ -80,6 +84,14 @@ class Deployment:
     def month(self, key: str) -> runs.Outcome:
         """The job of one month."""
         return runs.run_job(runs.month_job(self.definitions), self.history, month=Month.parse(key))
+
+    def marts(self, key: str) -> runs.Outcome:
+        """The job of one month's marts."""
+        return runs.run_job(runs.marts_job(self.definitions), self.history, month=Month.parse(key))
+
+    def correlate(self) -> runs.Outcome:
+        """The job of the correlations."""
+        return runs.run_job(runs.correlations_job(self.definitions), self.history)
 
     @cached_property
     def platform(self) -> Platform:
@@ -141,8 +153,8 @@ class Deployment:
             connection.execute(sql, values or None)
 
     def tables(self) -> dict[str, Fingerprint]:
-        """Every table of the star schema by name."""
-        return {contract.name: self.fingerprint(contract.fullname) for contract in WAREHOUSE}
+        """Every table of the star schema and every mart by name."""
+        return {contract.name: self.fingerprint(contract.fullname) for contract in (*WAREHOUSE, *MARTS)}
 
     def fingerprint(self, relation: str) -> Fingerprint:
         """The content of a table, or of a query in brackets."""

@@ -13,6 +13,7 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 
+from i94_platform.contracts import MONTHLY_MARTS
 from i94_platform_tests.integration.command import Ended, i94_measured
 from i94_platform_tests.integration.deployment import Deployment
 
@@ -42,6 +43,19 @@ FIGURES = {
     "SELECT count(*) FROM i94.immigration WHERE admnum > 2147483647": 3_015_215,
     "SELECT count(*) FROM i94.immigration WHERE duration_of_status": 45_343,
     "SELECT count(*) FROM i94.immigration WHERE stay_days < 0": 375,
+    "SELECT sum(visitors) FROM mart.destination_by_origin WHERE i94addr = 'FL'": 621_701,
+    "SELECT sum(visitors) FROM mart.destination_by_climate WHERE state = 'FLORIDA'": 621_701,
+    "SELECT sum(visitors) FROM mart.visitor_demographics_by_state WHERE i94addr = 'FL'": 621_701,
+    "SELECT visitors FROM mart.visitors_by_nationality WHERE i94cit = 135 AND nationality = 'UNITED KINGDOM'": 360_157,
+    "SELECT visitors FROM mart.visitors_by_airline WHERE airline = 'AA'": 310_091,
+    "SELECT visitors FROM mart.visitors_by_airline WHERE airline = 'not given'": 83_627,
+    "SELECT visitors FROM mart.destination_by_origin WHERE i94addr = 'FL' AND origin = 'UNITED KINGDOM'": 101_913,
+    "SELECT sum(visitors) FROM mart.visitors_by_nationality WHERE status = 'unlisted'": 386_189,
+    "SELECT hint_likely_residence_visitors FROM mart.visitors_by_nationality WHERE i94cit = 148": 148_689,
+    "SELECT sum(visitors) FROM mart.visitor_demographics_by_state WHERE gender = 'not given'": 414_269,
+    "SELECT sum(visitors) FROM mart.origin_climate WHERE climate_band = 'unknown'": 539_977,
+    "SELECT excluded_visitors FROM mart.correlations WHERE method = 'pearson' AND question = 'origin_climate'": 539_977,
+    **{f"SELECT sum(visitors) FROM {mart.fullname}": 3_096_313 for mart in MONTHLY_MARTS},
 }
 FOUR_GB = 4 * 10**9
 

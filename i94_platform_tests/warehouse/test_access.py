@@ -15,7 +15,7 @@ import psycopg2
 import pytest
 
 from i94_platform.addresses import RedshiftAddress
-from i94_platform.contracts import WAREHOUSE, i94mode, immigration
+from i94_platform.contracts import MARTS, WAREHOUSE, i94mode, immigration
 from i94_platform.contracts.access import ANALYST, LOADER, READER, access, masked_name
 from i94_platform.contracts.model import column_names
 from i94_platform.lake.s3 import S3Files
@@ -125,6 +125,9 @@ def test_a_reader_reads_code_lists_dimensions_and_every_mart_as_it_comes(
     reader = as_one_of(READER)
     for contract in WAREHOUSE:
         assert refused(reader, f"SELECT * FROM {contract.fullname}") == (contract is immigration), contract.name
+    for contract in MARTS:
+        assert rows(reader, f"SELECT * FROM {contract.fullname}") == []
+        assert refused(reader, f"DELETE FROM {contract.fullname}")
     assert rows(reader, "SELECT * FROM mart.visitors") == [(1,)]
 
 

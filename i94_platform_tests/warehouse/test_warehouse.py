@@ -21,7 +21,7 @@ import pyarrow as pa
 import pytest
 from sqlalchemy import Table
 
-from i94_platform.contracts import WAREHOUSE, i94mode, i94port, immigration, load_ledger
+from i94_platform.contracts import MARTS, WAREHOUSE, i94mode, i94port, immigration, load_ledger
 from i94_platform.contracts.model import column_names
 from i94_platform.contracts.render import arrow_schema
 from i94_platform.failures import PermanentFailure, TransientFailure
@@ -67,7 +67,7 @@ def with_type(rows: pa.Table, name: str, type_: pa.DataType) -> pa.Table:
 
 def test_creating_makes_every_table_of_the_contracts_with_its_columns(bare: Warehouse) -> None:
     bare.create()
-    for contract in (*WAREHOUSE, load_ledger):
+    for contract in (*WAREHOUSE, load_ledger, *MARTS):
         found = bare.query(f"SELECT * FROM {contract.fullname}")
         assert (found.column_names, found.num_rows) == (column_names(contract), 0)
 
@@ -87,7 +87,9 @@ def test_loading_needs_no_table_to_be_created_before(bare: Warehouse, staging: S
 def test_a_table_that_a_newer_version_added_is_created_by_the_next_load(warehouse: Warehouse, staging: Staging) -> None:
     with warehouse.transaction(purpose="remove a table") as transaction:
         transaction.execute("DROP TABLE i94.state")
+        transaction.execute("DROP TABLE mart.correlations")
     warehouse.replace(i94mode, staging.modes({1: "Air"}), "r1")
+    assert warehouse.query("SELECT * FROM mart.correlations").num_rows == 0
     assert warehouse.query("SELECT * FROM i94.state").num_rows == 0
 
 

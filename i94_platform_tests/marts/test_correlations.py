@@ -1,0 +1,323 @@
+"""Pins the correlations: each measure against the formula by hand in numpy, and what is left out, counted.
+
+The incident: a coefficient over states among which the code for all other states was one.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from i94_platform.contracts import MONTHLY_MARTS, correlations
+from i94_platform.contracts.model import column_names
+from i94_platform.marts.correlations import Measured, correlate, cramers_v, pearson, spearman
+from i94_platform_tests.integration.deployment import Deployment
+from i94_platform_tests.integration.fixtures import MONTH
+
+X = [3.0, 1.0, 4.0, 1.0, 5.0, 9.0, 2.0, 6.0]
+Y = [2.0, 7.0, 1.0, 8.0, 2.0, 8.0, 1.0, 8.0]
+MONTHS = ("2016-03", "2016-04")
+
+
+def r_by_hand(x: Any, y: Any) -> float:
+    """Pearson's r from its definition."""
+    a, b = np.asarray(x, float) - np.mean(x), np.asarray(y, float) - np.mean(y)
+    return float((a * b).sum() / math.sqrt((a * a).sum() * (b * b).sum()))
+
+
+def ranks(values: Any) -> list[float]:
+    """Ranks from 1, ties share the mean of theirs."""
+    return [
+        sum(other < value for other in values) + (1 + sum(other == value for other in values)) / 2 for value in values
+    ]
+
+
+def fisher(r: float, standard_error: float) -> tuple[float, float]:
+    """The 95 % interval through Fisher's transformation."""
+    z = math.atanh(r)
+    return math.tanh(z - 1.959964 * standard_error), math.tanh(z + 1.959964 * standard_error)
+
+
+def v_by_hand(table: Any) -> float:
+    """Cramér's V with Bergsma's correction."""
+    counts = np.asarray(table, float)
+    n, (rows, columns) = counts.sum(), counts.shape
+    phi2 = 0.0
+    for i in range(rows):
+        for j in range(columns):
+            expected = counts[i].sum() * counts[:, j].sum() / n
+            phi2 += (counts[i, j] - expected) ** 2 / expected / n
+    phi2 = max(0.0, phi2 - (rows - 1) * (columns - 1) / (n - 1))
+    return math.sqrt(phi2 / (min(rows - (rows - 1) ** 2 / (n - 1), columns - (columns - 1) ** 2 / (n - 1)) - 1))
+
+
+# --- the measures -----------------------------------------------------------------------------------------------------
+
+
+def test_pearson_is_the_definition_with_fishers_interval() -> None:
+    found, r = pearson(X, Y), r_by_hand(X, Y)
+    low, high = fisher(r, 1 / math.sqrt(len(X) - 3))
+    assert (found.coefficient, found.ci_low, found.ci_high) == pytest.approx((r, low, high), abs=1e-6)
+    assert found.p_value is not None
+    assert 0.5 < found.p_value < 1
+
+
+def test_spearman_is_pearson_of_the_ranks_with_the_interval_of_bonett_and_wright() -> None:
+    found, rho = spearman(X, Y), r_by_hand(ranks(X), ranks(Y))
+    low, high = fisher(rho, math.sqrt((1 + rho**2 / 2) / (len(X) - 3)))
+    assert (found.coefficient, found.ci_low, found.ci_high) == pytest.approx((rho, low, high), abs=1e-6)
+
+
+def test_a_perfect_order_has_an_interval_of_one_point() -> None:
+    found = spearman([1, 2, 3, 4, 5], [1, 8, 27, 64, 125])
+    assert (found.coefficient, found.ci_low, found.ci_high) == (1, 1, 1)
+    assert spearman([1, 2, 3, 4], [4, 3, 2, 1]).coefficient == -1
+
+
+@pytest.mark.parametrize("measure", [pearson, spearman])
+@pytest.mark.parametrize("x", [[], [1.0, 2.0, 3.0], [5.0] * 8], ids=["nothing", "three", "constant"])
+def test_what_says_nothing_has_no_coefficient(measure: Any, x: list[float]) -> None:
+    assert measure(x, Y[: len(x)]) == Measured()
+
+
+def test_cramers_v_is_bergsmas() -> None:
+    table = np.array([[20, 30, 7], [11, 45, 21]])
+    found = cramers_v(table)
+    assert found.coefficient == pytest.approx(v_by_hand(table), abs=1e-12)
+    expected = np.outer(table.sum(axis=1), table.sum(axis=0)) / table.sum()
+    chi2 = ((table - expected) ** 2 / expected).sum()
+    assert found.p_value == pytest.approx(math.exp(-chi2 / 2)), "the chi-square's tail for 2 degrees of freedom"
+    assert found.ci_low is not None
+    assert found.ci_high is not None
+    assert 0 <= found.ci_low < float(found.coefficient or 0) < found.ci_high < 1
+
+
+def test_cramers_v_is_0_for_independence_and_1_for_a_rule_without_exception() -> None:
+    assert cramers_v(np.outer([10, 20, 30], [1, 2])).coefficient == 0
+    assert cramers_v(np.diag([1000, 2000, 3000])).coefficient == pytest.approx(1, abs=1e-9)
+
+
+def test_the_interval_of_cramers_v_holds_the_truth_about_as_often_as_it_says() -> None:
+    """Drawn from known shares 400 times: 95 % give or take what 400 draws leave to chance."""
+    shares = np.array([[0.30, 0.10, 0.10], [0.10, 0.20, 0.20]])
+    phi2 = (((shares - np.outer(shares.sum(1), shares.sum(0))) ** 2) / np.outer(shares.sum(1), shares.sum(0))).sum()
+    truth, draw = math.sqrt(phi2), np.random.default_rng(94)
+    found = [cramers_v(draw.multinomial(2_000, shares.ravel()).reshape(2, 3)) for _ in range(400)]
+    held = sum((one.ci_low or 0) <= truth <= (one.ci_high or 0) for one in found)
+    assert 0.91 < held / 400 < 0.99
+
+
+@pytest.mark.parametrize("table", [np.zeros((0, 0)), np.array([[5, 6, 7]]), np.array([[1, 0], [0, 1]])])
+def test_a_table_that_says_nothing_has_no_v(table: Any) -> None:
+    assert cramers_v(table) == Measured()
+
+
+# --- what is correlated, and what is left out -------------------------------------------------------------------------
+
+
+STATES = ("CA", "FL", "NY", "TX", "VT", "WA")
+COUNTRIES = {101: 5.5, 102: 12.0, 103: 18.5, 104: 21.0, 105: 27.0}
+
+
+def pairs() -> pd.DataFrame:
+    """Six states and five countries with a pattern, and one row for each reason to be left out."""
+    rows = [
+        {"i94addr": state, "i94res": code, "status": "valid", "visitors": (i + 1) * 10 + (j * 7 + i * 3) % 11 * 5}
+        for i, state in enumerate(STATES)
+        for j, code in enumerate(COUNTRIES)
+    ]
+    rows += [
+        {"i94addr": "99", "i94res": 101, "status": "valid", "visitors": 1_000},
+        {"i94addr": "99", "i94res": 148, "status": "unlisted", "visitors": 2_000},
+        {"i94addr": "NY", "i94res": 148, "status": "unlisted", "visitors": 300},
+        {"i94addr": "NY", "i94res": 311, "status": "collapsed", "visitors": 40},
+        {"i94addr": "NY", "i94res": -1, "status": "not given", "visitors": 5},
+        {"i94addr": "NY", "i94res": 106, "status": "valid", "visitors": 6},
+    ]
+    return pd.DataFrame(rows)
+
+
+def origins() -> pd.DataFrame:
+    temperatures = {**COUNTRIES, 311: 22.1}
+    rows = []
+    for (code, status), visitors in pairs().groupby(["i94res", "status"])["visitors"].sum().items():
+        warmth = temperatures.get(code)
+        band = "unknown" if warmth is None else f"band of {warmth:.0f}"
+        rows.append(
+            {"i94res": code, "status": status, "climate_band": band, "mean_temperature": warmth, "visitors": visitors}
+        )
+    return pd.DataFrame(rows).astype({"mean_temperature": float})
+
+
+def groups() -> pd.DataFrame:
+    """Six states, of which VT has no city and WA no figure of people born abroad, and the other one."""
+    rows = []
+    for i, state in enumerate((*STATES, "99")):
+        people = {
+            "city_population": 1000.0 * (i + 2), "city_male_population": 400.0 + 37 * i,
+            "city_female_population": 500.0 - 11 * i * i, "city_median_age": 30.0 + (i * 5) % 7,
+            "city_foreign_born": 100.0 + 60 * i if state != "WA" else None,
+        }  # fmt: skip
+        if state in ("VT", "99"):
+            people = dict.fromkeys(people)
+        rows += [
+            {
+                "i94addr": state,
+                "age_band": band,
+                "gender": gender,
+                "i94visa": visa,
+                "visitors": 10 + (i * 3 + j * 5) % 17,
+            }
+            | people
+            for j, (band, gender, visa) in enumerate(
+                [("0-17", "F", 2), ("25-34", "M", 1), ("65+", "F", 3), ("unknown", "not given", 2), ("65+", "X", 2)]
+            )
+        ]
+    return pd.DataFrame(rows)
+
+
+def found(question: str, x: str, method: str, y: str = "") -> dict[str, Any]:
+    """One row of the contract."""
+    rows = correlate(pairs(), origins(), groups(), MONTHS)
+    (row,) = [r for r in rows if (r["question"], r["x"], r["method"]) == (question, x, method) and y in r["y"]]
+    return row
+
+
+def test_destination_and_source_country() -> None:
+    kept = pairs().iloc[:30]
+    table = kept.pivot(index="i94addr", columns="i94res", values="visitors").to_numpy(float)
+    with_last = np.column_stack([table, [0, 0, 6, 0, 0, 0]])  # 106 sends visitors to one state only
+    row = found("destination_by_origin", "state", "cramers_v")
+    assert row["coefficient"] == pytest.approx(v_by_hand(with_last))
+    assert row["n"] == int(with_last.sum())
+    assert (row["excluded"], row["excluded_visitors"]) == (3_345, 3_345)
+    assert row["excluded_why"] == (
+        "no listed state (99): 3,000 arrivals, 3,000 visitors; residence collapsed: 40 arrivals, 40 visitors; "
+        "residence not given: 5 arrivals, 5 visitors; residence unlisted: 300 arrivals, 300 visitors"
+    )
+    expected = np.outer(with_last.sum(1), with_last.sum(0)) / with_last.sum()
+    for method, by_hand in (("pearson", r_by_hand), ("spearman", lambda x, y: r_by_hand(ranks(x), ranks(y)))):
+        row = found("destination_by_origin", "visitors expected from the totals of state and country", method)
+        assert row["coefficient"] == pytest.approx(by_hand(expected.ravel(), with_last.ravel()))
+        assert (row["n"], row["excluded"], row["excluded_visitors"]) == (36, 5, 3_345)
+
+
+def test_destination_and_climate_of_the_source() -> None:
+    kept = pairs().iloc[:30]
+    row = found("destination_by_climate", "state", "cramers_v")
+    assert row["coefficient"] == pytest.approx(
+        v_by_hand(kept.pivot(index="i94addr", columns="i94res", values="visitors"))
+    )
+    assert (row["n"], row["excluded"]) == (int(kept["visitors"].sum()), 3_351)
+    assert "residence without a temperature: 6 arrivals, 6 visitors" in row["excluded_why"]
+
+    by_state = {state: kept[kept["i94addr"] == state] for state in STATES}
+    warmth = [
+        sum(COUNTRIES[code] * n for code, n in zip(rows["i94res"], rows["visitors"], strict=True))
+        / rows["visitors"].sum()
+        for rows in by_state.values()
+    ]
+    x = "mean temperature of the countries of residence, each as often as it has visitors"
+    row = found("destination_by_climate", x, "pearson")
+    visitors = [rows["visitors"].sum() for rows in by_state.values()]
+    assert row["coefficient"] == pytest.approx(r_by_hand(warmth, visitors))
+    assert (row["n"], row["excluded"], row["excluded_visitors"]) == (6, 1, 3_351)
+
+
+def test_visitors_and_temperature_of_the_source() -> None:
+    visitors = [origins().set_index("i94res").loc[code, "visitors"] for code in COUNTRIES]
+    for method, by_hand in (("pearson", r_by_hand), ("spearman", lambda x, y: r_by_hand(ranks(x), ranks(y)))):
+        row = found("origin_climate", "mean yearly temperature of the country", method)
+        assert row["coefficient"] == pytest.approx(by_hand(list(COUNTRIES.values()), visitors))
+        assert (row["n"], row["excluded"], row["excluded_visitors"]) == (5, 4, 2_351)
+        assert row["excluded_why"] == (
+            "residence collapsed: 1 countries, 40 visitors; residence not given: 1 countries, 5 visitors; "
+            "residence unlisted: 1 countries, 2,300 visitors; without a temperature: 1 countries, 6 visitors"
+        )
+
+
+def test_visitors_and_people_of_a_state() -> None:
+    rows = groups()
+    kept = [state for state in STATES if state != "VT"]
+    one = {state: rows[rows["i94addr"] == state] for state in kept}
+
+    def share(state: str, column: str, value: Any, of: tuple[Any, ...]) -> float:
+        those = one[state]
+        among = those[those[column].isin(of)]["visitors"].sum()
+        return float(those[those[column] == value]["visitors"].sum() / among)
+
+    women = [share(state, "gender", "F", ("F", "M")) for state in kept]
+    theirs = [
+        float(s["city_female_population"].iloc[0] / (s["city_female_population"] + s["city_male_population"]).iloc[0])
+        for s in one.values()
+    ]
+    row = found("visitor_demographics_by_state", "share of women among visitors recorded as F or M", "pearson")
+    assert row["coefficient"] == pytest.approx(r_by_hand(women, theirs))
+    assert (row["n"], row["excluded"]) == (5, 2)
+    lost = [int(rows[rows["i94addr"] == state]["visitors"].sum()) for state in ("VT", "99")]
+    assert row["excluded_visitors"] == sum(lost)
+    assert row["excluded_why"] == (
+        f"no figure of a city of 65,000 and more: 1 states, {lost[0]} visitors; "
+        f"no listed state (99): 1 states, {lost[1]} visitors"
+    )
+
+    old = [share(state, "age_band", "65+", ("0-17", "25-34", "65+")) for state in kept]
+    ages = [float(s["city_median_age"].iloc[0]) for s in one.values()]
+    row = found("visitor_demographics_by_state", "share of visitors of 65 and more", "spearman")
+    assert row["coefficient"] == pytest.approx(r_by_hand(ranks(old), ranks(ages)))
+
+    row = found("visitor_demographics_by_state", "visitors", "pearson", y="born abroad")
+    assert (row["n"], row["excluded"]) == (4, 3), "WA gives no figure of people born abroad"
+
+
+def test_every_row_fits_the_contract_and_says_that_it_is_no_cause() -> None:
+    rows = list(correlate(pairs(), origins(), groups(), MONTHS))
+    assert all(set(row) == set(column_names(correlations)) for row in rows)
+    assert len({(row["question"], row["x"], row["y"], row["method"]) for row in rows}) == len(rows) == 24
+    assert all(row["caveat"].startswith("Association, not cause.") for row in rows)
+    assert {(row["months"], row["first_month"], row["last_month"]) for row in rows} == {(2, *MONTHS)}
+
+
+def test_months_without_a_single_arrival_have_rows_without_coefficients() -> None:
+    rows = list(correlate(pairs().head(0), origins().head(0), groups().head(0), MONTHS))
+    assert len(rows) == 24
+    assert {(row["coefficient"], row["n"], row["excluded"], row["excluded_why"]) for row in rows} == {(None, 0, 0, "")}
+
+
+# --- as an asset ------------------------------------------------------------------------------------------------------
+
+
+def test_the_correlations_of_the_sample_are_those_of_its_marts(loaded: Deployment) -> None:
+    (row,) = loaded.query("SELECT * FROM mart.correlations WHERE question = 'origin_climate' AND method = 'pearson'")
+    rows = loaded.query(
+        "SELECT mean_temperature, visitors FROM mart.origin_climate "
+        "WHERE status = 'valid' AND mean_temperature IS NOT NULL"
+    )
+    by_hand = r_by_hand([row["mean_temperature"] for row in rows], [row["visitors"] for row in rows])
+    assert row["coefficient"] == pytest.approx(by_hand)
+    assert (row["n"], row["months"], row["first_month"]) == (len(rows), 1, MONTH)
+
+
+def test_marts_that_differ_in_their_months_are_not_correlated(loaded: Deployment, tmp_path: Any) -> None:
+    deployment = loaded.copy(tmp_path)
+    before = deployment.fingerprint("mart.correlations")
+    deployment.change("DELETE FROM i94.load_ledger WHERE table_name = 'origin_climate'")
+    outcome = deployment.correlate()
+    assert not outcome.succeeded
+    assert outcome.errors == [
+        f"mart__correlations: The marts differ in their months (origin_climate lacks {MONTH}); run: i94 run"
+    ]
+    assert deployment.fingerprint("mart.correlations") == before
+
+
+def test_without_marts_there_is_nothing_to_correlate(loaded: Deployment, tmp_path: Any) -> None:
+    deployment = loaded.copy(tmp_path)
+    for mart in MONTHLY_MARTS:
+        deployment.change("DELETE FROM i94.load_ledger WHERE table_name = $name", name=mart.name)
+    outcome = deployment.correlate()
+    assert not outcome.succeeded
+    assert "No month has its marts yet, so that nothing can be correlated; run: i94 run" in outcome.errors[0]
