@@ -44,7 +44,7 @@ def build_definitions(settings: Settings, overrides: Mapping[str, Any] | None = 
         *staged_assets(partitions),
         *warehouse_assets(partitions),
         *mart_assets(partitions),
-        *published_assets(),
+        *published_assets(check for checks in all_checks(partitions) for check in checks.check_keys),
     ]
     return dg.Definitions(
         assets=[*raw_assets(partitions), *(_with_common(a, settings) for a in assets)],

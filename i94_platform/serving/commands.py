@@ -13,9 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from i94_platform.failures import PermanentFailure
-from i94_platform.serving.keys import SCOPES, Key
-from i94_platform.serving.server import keys_of
-from i94_platform.serving.server import serve as run_server
+from i94_platform.serving.keys import SCOPES, Key, Keys
 from i94_platform.settings import Settings
 
 out = Console(soft_wrap=True, emoji=False)
@@ -41,6 +39,8 @@ def serve(
         import uvicorn  # noqa: F401
     except ModuleNotFoundError:
         raise PermanentFailure("The web API is not installed; run: pip install 'i94-platform[serve]'.") from None
+    from i94_platform.serving.server import serve as run_server
+
     run_server(Settings.from_env(), host, port, lambda told: out.print(escape(told), highlight=False))
 
 
@@ -56,7 +56,7 @@ def add(
 
     Example: [bold]i94 keys add backend --scope read:marts --scope read:dimensions[/bold]
     """
-    key, secret = keys_of(Settings.from_env()).add(name, scope or [s for s in SCOPES if s.startswith("read:")])
+    key, secret = _keys().add(name, scope or [s for s in SCOPES if s.startswith("read:")])
     out.print(f"Key {key.id} for {escape(name)}, with {', '.join(sorted(key.scopes))}. It is shown this once:")
     typer.echo(secret)
 
@@ -64,7 +64,7 @@ def add(
 @keys.command("list")
 def list_() -> None:
     """Every key with its scopes, last use and revocation; never a secret."""
-    found = keys_of(Settings.from_env()).all()
+    found = _keys().all()
     if not found:
         out.print("No keys yet; make one: i94 keys add NAME")
         return
@@ -72,6 +72,12 @@ def list_() -> None:
     for key in found:
         table.add_row(*map(escape, _row(key)))
     out.print(table)
+
+
+def _keys() -> Keys:
+    from i94_platform.serving.server import keys_of
+
+    return keys_of(Settings.from_env())
 
 
 def _row(key: Key) -> list[str]:
@@ -82,5 +88,5 @@ def _row(key: Key) -> list[str]:
 @keys.command()
 def revoke(id_: Annotated[str, typer.Argument(metavar="ID", help="As i94 keys list shows it.")]) -> None:
     """End a key at once, with the sessions that it opened."""
-    key = keys_of(Settings.from_env()).revoke(id_)
+    key = _keys().revoke(id_)
     out.print(f"Key {key.id} of {escape(key.name)} is revoked.")
