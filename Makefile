@@ -4,7 +4,7 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo dev jars test lint format bench clean
+.PHONY: help demo dev serve jars test lint format bench clean
 
 BIN := .venv/bin
 DEMO := $(CURDIR)/.i94/demo
@@ -32,10 +32,16 @@ demo: $(RUNTIME) ## three synthetic months through the whole graph, then a summa
 	@printf '  %s\n' \
 		'I94_HOME=.i94/demo $(BIN)/i94 query "SELECT i94yr, i94mon, count(*) FROM i94.immigration GROUP BY 1, 2 ORDER BY 1, 2"' \
 		'I94_HOME=.i94/demo I94_RAW=.i94/demo/raw make dev      the lineage UI on these months' \
+		'make serve                                             the API and the dashboard on these months' \
 		'$(BIN)/i94 --help                                      every command'
 
 dev: $(RUNTIME) ## the lineage UI and the daemon (schedules, sensors, backfills)
 	@$(ENGINE_ENV) $(BIN)/i94 dev
+
+serve: .venv/.serve ## API and dashboard on http://127.0.0.1:8094, of the demo where it was run, else of I94_HOME
+	@if [ -d "$(DEMO)" ] && [ -z "$$I94_HOME$$I94_LAKE" ]; then \
+		echo 'Serving the demo, .i94/demo; I94_HOME or I94_LAKE name another.'; $(DEMO_I94) serve; \
+	else $(BIN)/i94 serve; fi
 
 jars: ## what Spark needs for s3:// addresses, into .jars
 	@tools/jars.sh
@@ -67,5 +73,5 @@ clean: ## remove the virtual environment, the demo and every cache (your own .i9
 		derby.log metastore_db spark-warehouse
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.venv/.base .venv/.spark .venv/.dev: pyproject.toml constraints.txt
+.venv/.base .venv/.spark .venv/.serve .venv/.dev: pyproject.toml constraints.txt
 	@tools/setup.sh $(@:.venv/.%=%)

@@ -18,6 +18,7 @@ from i94_platform.assets.common import months
 from i94_platform.assets.described import described
 from i94_platform.assets.lookup import lookup_assets
 from i94_platform.assets.marts import mart_assets
+from i94_platform.assets.published import published_assets
 from i94_platform.assets.raw import raw_assets
 from i94_platform.assets.staged import staged_assets
 from i94_platform.assets.warehouse import warehouse_assets
@@ -39,16 +40,18 @@ def build_definitions(settings: Settings, overrides: Mapping[str, Any] | None = 
     """Fresh definitions for a deployment; `overrides` replaces resources by name, for tests."""
     partitions = months(settings.first_month)
     alarm = Alarm(settings.alert_webhook)
+    checks = all_checks(partitions)
     assets: list[dg.AssetsDefinition | dg.SourceAsset] = [
         *raw_assets(partitions),
         *lookup_assets(),
         *staged_assets(partitions),
         *warehouse_assets(partitions),
         *mart_assets(partitions),
+        *published_assets(key for made in checks for key in made.check_keys),
     ]
     return dg.Definitions(
         assets=[described(a, settings) for a in assets],
-        asset_checks=[*all_checks(partitions), standing_check(settings.first_month)],
+        asset_checks=[*checks, standing_check(settings.first_month)],
         jobs=[*jobs(), charts_job()],
         sensors=[
             *sensors(settings.first_month, settings.settle_seconds, settings.requests_per_tick),

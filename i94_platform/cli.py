@@ -29,6 +29,7 @@ from rich.table import Table
 
 from i94_platform.failures import PermanentFailure, PlatformFailure
 from i94_platform.partitions import Month
+from i94_platform.serving import commands as serving
 from i94_platform.settings import PROJECT, Settings
 
 if TYPE_CHECKING:
@@ -231,6 +232,8 @@ def _run_all(
             clean = clean and _good(made)
     if clean and runs.stale_correlations(platform.warehouse.ledger()):
         yield from attempt(runs.correlations_job(jobs))
+    if select or runs.release_due(platform.warehouse, platform.lake):
+        yield from attempt(runs.publish_job(jobs))
 
 
 def _good(outcomes: Sequence[Outcome]) -> bool:
@@ -533,6 +536,8 @@ def _beside_connect_server(settings: Settings, command: Sequence[str]) -> int:
             if process.poll() is None:
                 process.terminate()
 
+
+serving.add_to(app)
 
 if __name__ == "__main__":
     main()

@@ -126,6 +126,10 @@ class Settings(BaseSettings):
         default="", description="where this version's files are to be read, such as https://host/group/project/tree/v1"
     )
 
+    serve_rate: float = Field(default=50.0, gt=0, description="requests a second that the server answers a caller")
+    serve_timeout: float = Field(default=10.0, gt=0, description="seconds that a query of the server may take")
+    serve_memory: str = Field(default="1GB", pattern=r"^\d+(MB|GB)$", description="most memory of the server's data")
+
     @classmethod
     def from_env(cls) -> Self:
         """Read and validate the environment.

@@ -19,6 +19,7 @@ import pytest
 from i94_platform import cli
 from i94_platform.automation.history import instance
 from i94_platform.contracts import MARTS, WAREHOUSE
+from i94_platform.lake.releases import current_release
 from i94_platform.settings import PROJECT
 from i94_platform_tests.automation.ticks import MONTHS, REFERENCES, SETTLE, Ticks
 from i94_platform_tests.integration.deployment import Deployment, rewrite_delivery
@@ -36,6 +37,7 @@ class Said:
 I94 = Callable[..., Said]
 COMMANDS = (
     *("run", "backfill", "status", "query", "sample", "ddl", "create-tables", "dictionary", "lineage", "doctor", "dev"),
+    "serve",
 )
 
 
@@ -71,7 +73,7 @@ def home(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Deployment:
 def months_run(said: Said) -> set[str]:
     """The runs that a command's final table names, a month's marts by the month; not the correlations, which follow."""
     lines = [line.strip("│ ").split() for line in said.out.splitlines() if line.startswith("│")]
-    return {line[0] for line in lines} - {"correlations"}
+    return {line[0] for line in lines} - {"correlations", "publish"}
 
 
 # --- the help -----------------------------------------------------------------------------------------------------
@@ -144,6 +146,12 @@ def test_a_run_without_arguments_runs_what_is_not_loaded_and_then_nothing(i94: I
     assert first.code == 0, first.err
     assert months_run(first) == {"reference", "2016-01", "2016-02"}
     assert "2016-01  0/" in first.err, "progress is told"
+    release = current_release(home.lake)
+    assert release is not None
+    assert release.months == ("2016-01", "2016-02")
+    for contract in MARTS:
+        assert release.tables[contract.name].rows == home.value(f"SELECT count(*) FROM {contract.fullname}")
+        assert release.tables[contract.name].checks.state in ("passed", "warned"), "its checks have run"
 
     second = i94("run", **home.environment)
     assert (second.code, months_run(second)) == (0, set())
@@ -161,7 +169,7 @@ def test_what_a_command_has_run_no_sensor_asks_for(i94: I94, home: Deployment) -
 def test_a_month_is_followed_by_its_marts_and_the_last_by_the_correlations(i94: I94, home: Deployment) -> None:
     said = i94("run", "--month", "2016-01", **home.environment)
     rows = [line.strip("│ ").split("│")[0].strip() for line in said.out.splitlines() if line.startswith("│")]
-    assert rows == ["2016-01", "2016-01 marts"], "the same marts need no other correlations"
+    assert rows == ["2016-01", "2016-01 marts", "publish"], "the same marts need no other correlations"
     (arrivals,) = (row["n"] for row in home.query("SELECT count(*) AS n FROM i94.immigration WHERE i94mon = 1"))
     assert home.value("SELECT sum(visitors) FROM mart.visitors_by_airline WHERE i94mon = 1") == arrivals
 

@@ -3,7 +3,8 @@
 #
 #   tools/setup.sh base     the platform on its embedded default (no Spark)
 #   tools/setup.sh spark    base and Spark
-#   tools/setup.sh dev      everything: base, Spark, AWS, and the tools for tests and linters
+#   tools/setup.sh serve    base and the web API
+#   tools/setup.sh dev      everything: base, Spark, AWS, the web API, and the tools for tests and linters
 #
 # A stamp file .venv/.<what> says that it is done; make compares the stamps with pyproject.toml and constraints.txt.
 # Versions are exactly those of constraints.txt.
@@ -51,8 +52,9 @@ what=${1:-}
 case $what in
     base) target=. description="the platform" stamps="base" ;;
     spark) target=.[spark] description="the platform with Spark" stamps="base spark" ;;
-    dev) target=.[spark,aws,postgres,dev] description="the platform with Spark, AWS and the tools for tests and linters" stamps="base spark dev" ;;
-    *) fail "usage: tools/setup.sh base|spark|dev" ;;
+    serve) target=.[serve] description="the platform with its web API" stamps="base serve" ;;
+    dev) target=.[spark,aws,postgres,serve,dev] description="the platform with Spark, AWS, its web API and the tools for tests and linters" stamps="base spark serve dev" ;;
+    *) fail "usage: tools/setup.sh base|spark|serve|dev" ;;
 esac
 
 ensure_environment

@@ -105,6 +105,7 @@ def _kinds(layer: str, name: str, settings: Settings) -> set[str]:
         "staged": {"parquet", engine if name in _BY_ENGINE else "pandas"},
         "warehouse": {"table", warehouse},
         "mart": {"table", "sql", warehouse},
+        "published": {"parquet", warehouse},
     }[layer]
 
 

@@ -12,9 +12,11 @@ from collections.abc import Iterable, Mapping
 from sqlalchemy import Double, Table
 
 from i94_platform import marts
+from i94_platform.assets.published import source
 from i94_platform.contracts import (
     LOOKUPS,
     MONTHLY_MARTS,
+    PUBLISHED,
     REFERENCES,
     WAREHOUSE,
     airport_codes,
@@ -44,7 +46,7 @@ _PLACED = "place of the row in the delivered file"
 
 def computed() -> dict[str, Lineage]:
     """The lineage of every asset that we make, by `layer/name`."""
-    return {**_lookup(), **_staged(), **_warehouse(), **_mart()}
+    return {**_lookup(), **_staged(), **_warehouse(), **_mart(), **_published()}
 
 
 def relations(layer: str, contracts: Iterable[Table]) -> dict[str, Lineage]:
@@ -116,6 +118,11 @@ def _mart() -> dict[str, Lineage]:
         f"mart/{c.name}": of_query(marts.select(c, "redshift"), c, star, "redshift", bound=asked) for c in MONTHLY_MARTS
     }
     return {**monthly, f"mart/{correlations.name}": _correlations()}
+
+
+def _published() -> dict[str, Lineage]:
+    """Extracts hold the columns of their tables."""
+    return {f"published/{c.name}": same_columns(source(c).to_user_string(), column_names(c)) for c in PUBLISHED}
 
 
 def _correlations() -> dict[str, Origin]:

@@ -1,4 +1,4 @@
-"""The jobs: reference data, one month from delivery to fact, a month's marts, and the correlations over all months.
+"""The jobs: reference data, a month from delivery to fact, its marts, the correlations over all months, the release.
 
 Here: what each job selects. A month is one job so that a failed blocking check stops everything below it; its marts
 follow in a job of their own, so that a month is loaded no later for them. Not here: who launches them and when.
@@ -8,6 +8,7 @@ import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 REFERENCE_JOB, MONTH_JOB, MARTS_JOB, CORRELATIONS_JOB = "reference", "month", "marts", "correlations"
+PUBLISH_JOB = "publish"
 
 MONTHLY = dg.AssetSelection.assets(
     ["raw", "immigration"],
@@ -29,6 +30,8 @@ REFERENCE = _RAW_REFERENCES | (_LOADED - (MONTHLY - dg.AssetSelection.assets(["w
 
 CORRELATIONS = dg.AssetSelection.assets(["mart", "correlations"])
 MARTS = dg.AssetSelection.key_prefixes("mart") - CORRELATIONS
+
+PUBLISHED = dg.AssetSelection.key_prefixes("published")
 
 
 def jobs() -> list[UnresolvedAssetJobDefinition]:
@@ -56,6 +59,12 @@ def jobs() -> list[UnresolvedAssetJobDefinition]:
             CORRELATIONS_JOB,
             CORRELATIONS,
             description="The correlations over every month that has its marts.",
+            executor_def=dg.in_process_executor,
+        ),
+        dg.define_asset_job(
+            PUBLISH_JOB,
+            PUBLISHED,
+            description="Marts and dimensions as one release, which dashboard and API show.",
             executor_def=dg.in_process_executor,
         ),
     ]

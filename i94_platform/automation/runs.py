@@ -19,12 +19,13 @@ from dagster._core.errors import DagsterExecutionInterruptedError
 from i94_platform.assets.marts import correlations_version, data_versions, mart_version
 from i94_platform.assets.staged import month_version
 from i94_platform.automation.history import PID_TAG
-from i94_platform.automation.jobs import CORRELATIONS_JOB, MARTS_JOB, MONTH_JOB, REFERENCE_JOB
+from i94_platform.automation.jobs import CORRELATIONS_JOB, MARTS_JOB, MONTH_JOB, PUBLISH_JOB, REFERENCE_JOB
 from i94_platform.automation.requests import INPUTS_TAG, last_run, reference_versions
 from i94_platform.contracts import DIMENSIONS, LOOKUPS, MONTHLY_MARTS, REFERENCES, correlations, immigration
 from i94_platform.failures import PermanentFailure
 from i94_platform.lake.datasets import Dataset, Lake
 from i94_platform.lake.raw import Delivery, Landed, landed
+from i94_platform.lake.releases import current_release
 from i94_platform.lake.store import Store
 from i94_platform.partitions import Month
 from i94_platform.warehouse.base import Loaded, Warehouse
@@ -132,6 +133,12 @@ def plan(
 def _failed(month: Month, history: dg.DagsterInstance) -> bool:
     run = last_run(history, MONTH_JOB, month.key)
     return run is not None and run.is_finished and not run.is_success
+
+
+def release_due(warehouse: Warehouse, lake: Lake) -> bool:
+    """Whether anything was loaded since the release, or there is none of what is loaded."""
+    release, ledger = current_release(lake), warehouse.ledger()
+    return bool(ledger) and (release is None or release.data_as_of != max(line.loaded_at for line in ledger))
 
 
 def stale_references(
@@ -264,6 +271,11 @@ def month_job(definitions: dg.Definitions) -> dg.JobDefinition:
 def reference_job(definitions: dg.Definitions) -> dg.JobDefinition:
     """The job of the reference part."""
     return definitions.resolve_job_def(REFERENCE_JOB)
+
+
+def publish_job(definitions: dg.Definitions) -> dg.JobDefinition:
+    """The job of the release."""
+    return definitions.resolve_job_def(PUBLISH_JOB)
 
 
 def marts_job(definitions: dg.Definitions) -> dg.JobDefinition:

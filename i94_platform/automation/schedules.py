@@ -1,6 +1,6 @@
 """The schedules: what happens by the calendar, whatever the sensors saw.
 
-Here: the monthly safety net. Not here: deliveries as they land (`sensors`).
+Here: the monthly safety net, and the daily release. Not here: deliveries as they land (`sensors`).
 """
 
 from __future__ import annotations
@@ -12,19 +12,21 @@ from collections.abc import Callable
 import dagster as dg
 
 from i94_platform.assets.common import months
+from i94_platform.assets.published import TIMEZONE, source
 from i94_platform.automation import requests
 from i94_platform.automation.alerts import Alert
-from i94_platform.automation.jobs import MONTH_JOB
+from i94_platform.automation.jobs import MONTH_JOB, PUBLISH_JOB
+from i94_platform.contracts import MARTS
 from i94_platform.lake.datasets import Lake
 from i94_platform.lake.raw import landed
 from i94_platform.lake.store import Store
 from i94_platform.partitions import Month
 
-TIMEZONE = "America/New_York"
-"""Where the analysts are."""
-
 HOUR = 6
 """An hour that every day has once: clocks change at two."""
+
+PUBLISH_MINUTE = 15
+"""Past that hour: the release is there when analysts open the dashboard at seven."""
 
 
 def schedules(
@@ -67,7 +69,27 @@ def schedules(
         last = requests.last_request(context.instance, MONTH_JOB, month.key)
         return _unless_done(month, content, last, alert)
 
-    return [last_month_delivered]
+    return [last_month_delivered, published_daily()]
+
+
+def published_daily() -> dg.ScheduleDefinition:
+    """The release of every morning, whatever was loaded since the one before."""
+
+    @dg.schedule(
+        job_name=PUBLISH_JOB,
+        cron_schedule=f"{PUBLISH_MINUTE} {HOUR} * * *",
+        execution_timezone=TIMEZONE,
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description="Publishes marts and dimensions every morning, before the dashboard is opened.",
+    )
+    def release_of_the_day(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        marts = [source(mart) for mart in MARTS]
+        made = context.instance.get_latest_materialization_events(marts)
+        if lacking := [asset.to_user_string() for asset in marts if made.get(asset) is None]:
+            return dg.SkipReason(f"There is nothing to publish: {', '.join(lacking)} was never made.")
+        return dg.RunRequest()
+
+    return release_of_the_day
 
 
 def month_before(day: dt.date) -> Month:

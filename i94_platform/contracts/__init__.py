@@ -41,6 +41,8 @@ WAREHOUSE: tuple[Table, ...] = (*LOOKUPS, *REFERENCES, *DIMENSIONS, immigration)
 """The star schema; the ledger beside it is the platform's own."""
 MARTS: tuple[Table, ...] = (*MONTHLY_MARTS, correlations)
 """The answers, in a schema of their own."""
+PUBLISHED: tuple[Table, ...] = (*MARTS, state, country, *LOOKUPS)
+"""What dashboard and API show; no two have one name."""
 
 ALL: tuple[Table, ...] = (*WAREHOUSE, *MARTS, immigration_quarantine, load_ledger)
 
@@ -50,6 +52,7 @@ __all__ = [
     "LOOKUPS",
     "MARTS",
     "MONTHLY_MARTS",
+    "PUBLISHED",
     "REFERENCES",
     "WAREHOUSE",
     "airport_codes",

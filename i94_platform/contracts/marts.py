@@ -49,6 +49,9 @@ GENDERS: Mapping[str, str] = {
     NOT_GIVEN: NOT_GIVEN,
 }
 
+OTHER_GENDER = "recorded otherwise"
+"""The label of a letter that the contract of the arrivals only warns of."""
+
 CARRIERS: Mapping[str, str] = {"*GA": "general aviation", "VES": "vessel", NOT_GIVEN: NOT_GIVEN}
 """What is no airline among the codes; what `*GA` and `VES` mean is inferred from the arrivals."""
 AIRLINE = "airline"
@@ -203,7 +206,7 @@ visitor_demographics_by_state: Table = table(
     *_destination(),
     column("age_band", String(16), f"Age of the visitor in years; {UNKNOWN} where it is missing or below 0.", source=_FACT, key=True, allowed=(*(name for name, *_ in AGE_BANDS), UNKNOWN)),
     column("gender", String(16), f"Sex of the visitor as recorded, '{NOT_GIVEN}' where it is missing.", source=_FACT, key=True, allowed=tuple(GENDERS)),
-    column("gender_label", String(32), "Sex of the visitor in words.", source=_FACT, nullable=False, allowed=tuple(GENDERS.values())),
+    column("gender_label", String(32), "Sex of the visitor in words.", source=_FACT, nullable=False, allowed=(*GENDERS.values(), OTHER_GENDER)),
     column("i94visa", Integer(), "Code of the purpose of the visit.", source=_FACT, key=True),
     column("visa", String(32), "Purpose of the visit in words.", source="i94visa", nullable=False),
     _visitors("of this group to this state"),

@@ -88,6 +88,11 @@ def key_columns(contract: Table) -> list[str]:
     return [c.name for c in contract.columns if c.info["key"]]
 
 
+def is_monthly(contract: Table) -> bool:
+    """Whether every row belongs to a month."""
+    return {"i94yr", "i94mon"} <= {c.name for c in contract.columns}
+
+
 def required_columns(contract: Table) -> list[str]:
     """The names that are never null."""
     return [c.name for c in contract.columns if not c.nullable]

@@ -120,8 +120,11 @@ class Lake:
         *,
         fingerprint: str,
         facts: dict[str, Any] | None = None,
+        kept: str = "",
     ) -> Manifest:
         """Make what a run has `written` the dataset's content, and sweep what it supersedes.
+
+        The run `kept` stays: for a dataset whose readers may still be at the version before.
 
         Raises:
             TransientFailure: a file changed or vanished since it was read back.
@@ -134,7 +137,7 @@ class Lake:
         if problems := self.missing_files(manifest):
             raise TransientFailure(f"{dataset} changed while it was being committed: {'; '.join(problems)}. Run again.")
         self.store.put(path, manifest.to_json())
-        self.sweep(dataset)
+        self.sweep(dataset, kept)
         return manifest
 
     def write_table(
@@ -212,14 +215,18 @@ class Lake:
         with self.store.open(file.path) as content:
             return Entry(self.store.uri(file.path), file.size, verified(content, file.path, contract))
 
-    def sweep(self, dataset: Dataset) -> list[str]:
-        """Delete the run folders that the manifest does not name; the deleted paths. Call it while `writing`."""
+    def sweep(self, dataset: Dataset, kept: str = "") -> list[str]:
+        """Delete the run folders but the manifest's and that of the run `kept`; the deleted paths.
+
+        Call it while `writing`.
+        """
         manifest = self.manifest(dataset)
-        current = f"{dataset.folder}/run={manifest.run_id}/" if manifest else ""
+        runs = filter(None, (manifest.run_id if manifest else "", kept))
+        stay = tuple(f"{dataset.folder}/run={run}/" for run in runs)
         garbage = [
             file.path
             for file in self.store.list(dataset.folder)
-            if file.path.startswith(f"{dataset.folder}/run=") and not (current and file.path.startswith(current))
+            if file.path.startswith(f"{dataset.folder}/run=") and not file.path.startswith(stay)
         ]
         self.store.delete(garbage)
         return garbage

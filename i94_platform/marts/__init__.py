@@ -8,7 +8,7 @@ the correlations over the marts (`marts.correlations`).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from string import Template
@@ -23,6 +23,7 @@ from i94_platform.contracts.marts import (
     GENDERS,
     NO_COUNTRY,
     NOT_GIVEN,
+    OTHER_GENDER,
     UNKNOWN,
 )
 from i94_platform.contracts.render import sql_type
@@ -88,8 +89,8 @@ def _parts() -> dict[str, str]:
         "unknown": _text(UNKNOWN),
         "climate_band": _band("country.mean_temperature", CLIMATE_BANDS),
         "age_band": _band("i94bir", AGE_BANDS),
-        "gender_label": _named("counted.gender", GENDERS.items(), None),
-        "carrier": _named("counted.airline", CARRIERS.items(), AIRLINE),
+        "gender_label": _named("counted.gender", GENDERS, OTHER_GENDER),
+        "carrier": _named("counted.airline", CARRIERS, AIRLINE),
     }
 
 
@@ -106,6 +107,6 @@ def _band(value: str, bands: Sequence[tuple[str, float | None, float | None]]) -
     return f"CASE {' '.join(tests)} ELSE {_text(UNKNOWN)} END"
 
 
-def _named(value: str, names: Iterable[tuple[str, str]], otherwise: str | None) -> str:
-    cases = " ".join(f"WHEN {_text(code)} THEN {_text(name)}" for code, name in names)
-    return f"CASE {value} {cases}{f' ELSE {_text(otherwise)}' if otherwise else ''} END"
+def _named(value: str, names: Mapping[str, str], otherwise: str) -> str:
+    cases = " ".join(f"WHEN {_text(code)} THEN {_text(name)}" for code, name in names.items())
+    return f"CASE {value} {cases} ELSE {_text(otherwise)} END"

@@ -10,8 +10,9 @@ banded AS (
     counted.i94addr,
     $climate_band AS climate_band,
     count(counted.i94res) AS source_countries,
-    -- four decimals: in which order the countries are added up must not be seen
-    CAST(sum(country.mean_temperature * counted.visitors) / sum(counted.visitors) AS DECIMAL(18, 4)) AS mean_temperature,
+    -- added up exactly, or the order of the countries would be seen in the last digits
+    CAST(sum(CAST(country.mean_temperature AS DECIMAL(9, 4)) * counted.visitors) AS DOUBLE PRECISION)
+    / CAST(sum(counted.visitors) AS DOUBLE PRECISION) AS mean_temperature,
     sum(counted.visitors) AS visitors
   FROM counted
   LEFT JOIN i94.country AS country ON country.code = counted.i94res

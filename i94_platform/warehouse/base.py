@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 from sqlalchemy import Table
 
 from i94_platform.contracts import MARTS, WAREHOUSE, immigration, load_ledger, mart_metadata, warehouse_metadata
-from i94_platform.contracts.model import column_names
+from i94_platform.contracts.model import column_names, is_monthly, key_columns
 from i94_platform.contracts.render import create_schema, ddl
 from i94_platform.failures import PermanentFailure
 from i94_platform.lake.footers import verified
@@ -48,6 +48,15 @@ class Loaded:
     loaded_at: str
 
 
+@dataclass(frozen=True)
+class Exported:
+    """What a table held when it was exported."""
+
+    rows: int
+    months: tuple[str, ...]
+    """The months that it has rows of, as YYYY-MM; empty for a table without months."""
+
+
 class Transaction(ABC):
     """An open transaction; leaving its context commits, an exception rolls everything back."""
 
@@ -58,6 +67,10 @@ class Transaction(ABC):
     @abstractmethod
     def copy(self, contract: Table, manifest: Manifest) -> None:
         """Append the rows of every file that a manifest names."""
+
+    @abstractmethod
+    def export(self, contract: Table, folder: str) -> None:
+        """Write a table as Parquet into the folder of that address, which is new, in the order of its key."""
 
     def insert(self, contract: Table, select: str, values: Mapping[str, Any]) -> None:
         """Append the rows of a query in the warehouse's SQL that gives the contract's columns in their order."""
@@ -233,12 +246,32 @@ class Warehouse(ABC):
         def read() -> list[Loaded]:
             with self.transaction(purpose="read the ledger", read_only=True) as transaction:
                 # a first load that failed leaves a warehouse without tables
-                if load_ledger.fullname not in _tables(transaction):
-                    return []
-                rows = transaction.execute(f"SELECT * FROM {load_ledger.fullname} ORDER BY table_name, partition_key")
-            return [Loaded(**row) for row in rows.to_pylist()]
+                return _lines(transaction) if load_ledger.fullname in _tables(transaction) else []
 
         return self.attempt(read)
+
+    def export(self, folders: Sequence[tuple[Table, str]]) -> tuple[dict[str, Exported], list[Loaded]]:
+        """Write tables as Parquet into folders by address, all as of one moment.
+
+        Returns:
+            What each table holds at that moment, by its name, and the ledger.
+
+        Raises:
+            PermanentFailure: there is no warehouse, or it lacks a table.
+        """
+
+        def write() -> tuple[dict[str, Exported], list[Loaded]]:
+            with self.transaction(purpose="export tables", read_only=True) as transaction:
+                there = _tables(transaction)
+                if lacking := [contract.fullname for contract, _ in folders if contract.fullname not in there]:
+                    raise PermanentFailure(f"{self.address} has no table {', '.join(lacking)}; run 'i94 run' first.")
+                found = {}
+                for contract, folder in folders:
+                    transaction.export(contract, folder)
+                    found[contract.name] = _exported(transaction, contract)
+                return found, _lines(transaction)
+
+        return self.attempt(write)
 
 
 def table_statements(dialect: str, fact_diststyle: str = "key") -> Iterator[str]:
@@ -251,6 +284,30 @@ def table_statements(dialect: str, fact_diststyle: str = "key") -> Iterator[str]
 
 _SCHEMAS = (str(warehouse_metadata.schema), str(mart_metadata.schema))
 _CONTRACTED = {table.fullname for table in (*WAREHOUSE, load_ledger, *MARTS)}
+
+
+def _lines(transaction: Transaction) -> list[Loaded]:
+    """The ledger as a transaction sees it."""
+    rows = transaction.execute(f"SELECT * FROM {load_ledger.fullname} ORDER BY table_name, partition_key")
+    return [Loaded(**row) for row in rows.to_pylist()]
+
+
+def in_order(contract: Table) -> str:
+    """The query of a whole table: its columns as the contract has them, its rows by their key."""
+    names, order = (", ".join(f'"{n}"' for n in found) for found in (column_names(contract), key_columns(contract)))
+    return f"SELECT {names} FROM {contract.fullname} ORDER BY {order}"
+
+
+def _exported(transaction: Transaction, contract: Table) -> Exported:
+    if not is_monthly(contract):
+        counted = transaction.execute(f"SELECT count(*) AS n FROM {contract.fullname}")
+        return Exported(int(counted.column("n")[0].as_py()), ())
+    counted = transaction.execute(
+        f"SELECT i94yr, i94mon, count(*) AS n FROM {contract.fullname} GROUP BY i94yr, i94mon ORDER BY i94yr, i94mon"
+    )
+    found = counted.to_pylist()
+    months = tuple(Month(row["i94yr"], row["i94mon"]).key for row in found)
+    return Exported(sum(row["n"] for row in found), months)
 
 
 def _tables(transaction: Transaction) -> set[str]:

@@ -22,7 +22,7 @@ from i94_platform.engine.duckdb import connect, quoted
 from i94_platform.failures import PermanentFailure, TransientFailure
 from i94_platform.lake.files import Files
 from i94_platform.lake.manifest import Manifest
-from i94_platform.warehouse.base import Transaction, Warehouse
+from i94_platform.warehouse.base import Transaction, Warehouse, in_order
 
 if TYPE_CHECKING:
     import duckdb
@@ -58,6 +58,14 @@ class _Transaction(Transaction):
                 f"{contract.fullname} can't hold the rows of {manifest.address} ({error}); nothing was loaded, "
                 "correct them and stage them again."
             ) from error
+        finally:
+            self._files.forget()
+
+    def export(self, contract: Table, folder: str) -> None:
+        try:
+            with self._files.writing(folder) as local:
+                target = quoted(str(local / "part-0.parquet"))
+                self._connection.execute(f"COPY ({in_order(contract)}) TO {target} (FORMAT parquet)")
         finally:
             self._files.forget()
 

@@ -26,7 +26,7 @@ from i94_platform.contracts.render import create_schema
 from i94_platform.failures import PermanentFailure, PlatformFailure, TransientFailure
 from i94_platform.lake.files import Files
 from i94_platform.lake.manifest import Manifest
-from i94_platform.warehouse.base import Transaction, Warehouse, table_statements
+from i94_platform.warehouse.base import Transaction, Warehouse, in_order, table_statements
 from i94_platform.warehouse.redshift_client import markers, may_pass, rows, sentence
 from i94_platform.warehouse.redshift_login import parameters
 
@@ -96,6 +96,20 @@ class _Transaction(Transaction):
                     "them again."
                 ) from error
 
+    def export(self, contract: Table, folder: str) -> None:
+        import psycopg2
+
+        with self._connection.cursor() as cursor:
+            try:
+                cursor.execute(_unload(contract, folder, self._warehouse.location.iam_role))
+            except psycopg2.Error as error:
+                if not _UNREADABLE.search(str(error)):
+                    raise
+                raise PermanentFailure(
+                    f"Redshift can't write {folder} by the role of its address ({sentence(error)}); let that role "
+                    "write the bucket, and the cluster use the role. Nothing was published."
+                ) from error
+
     def _details(self) -> Iterator[str]:
         """What Redshift has written down about the load that has just failed; that is not always anything."""
         import psycopg2
@@ -118,10 +132,23 @@ def _copy(contract: Table, manifest: Manifest, iam_role: str) -> Any:
     from psycopg2 import sql
 
     return sql.SQL("COPY {} FROM {} IAM_ROLE {} FORMAT AS PARQUET MANIFEST").format(
-        sql.Identifier(str(contract.schema), contract.name),
-        sql.Literal(manifest.address),
-        sql.SQL("default") if iam_role == "default" else sql.Literal(iam_role),
+        sql.Identifier(str(contract.schema), contract.name), sql.Literal(manifest.address), _role(iam_role)
     )
+
+
+def _unload(contract: Table, folder: str, iam_role: str) -> Any:
+    """One file, in order, by a name that another attempt writes again."""
+    from psycopg2 import sql
+
+    return sql.SQL("UNLOAD ({}) TO {} IAM_ROLE {} FORMAT AS PARQUET PARALLEL OFF ALLOWOVERWRITE").format(
+        sql.Literal(in_order(contract)), sql.Literal(f"{folder}/part-"), _role(iam_role)
+    )
+
+
+def _role(iam_role: str) -> Any:
+    from psycopg2 import sql
+
+    return sql.SQL("default") if iam_role == "default" else sql.Literal(iam_role)
 
 
 def redshift_statements(fact_diststyle: str = "key") -> Iterator[str]:

@@ -18,9 +18,11 @@ import pytest
 from dagster._core.definitions.schedule_definition import ScheduleExecutionData
 from dagster._utils.schedules import schedule_execution_time_iterator
 
+from i94_platform.assets.published import FRESH, TIMEZONE, source
 from i94_platform.automation.alerts import Alarm
 from i94_platform.automation.jobs import MONTH_JOB
-from i94_platform.automation.schedules import TIMEZONE, month_before, schedules
+from i94_platform.automation.schedules import month_before, published_daily, schedules
+from i94_platform.contracts import MARTS
 from i94_platform.lake.datasets import Lake
 from i94_platform.lake.local import LocalStore
 from i94_platform.lake.raw import REFERENCE_FILES
@@ -170,3 +172,36 @@ def test_every_month_is_asked_for_once_in_order_whatever_the_day(day: int) -> No
 def test_on_the_first_of_a_month_the_one_that_has_just_ended_is_asked_for(ticks: Ticks) -> None:
     at = executions(1, dt.datetime(2016, 11, 1, tzinfo=NEW_YORK), 1)[0]
     assert "No delivery for 2016-10 " in skipped(ticks.schedule(at))
+
+
+# --- the release of the day -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "change", [dt.datetime(2026, 3, 6, 12, tzinfo=NEW_YORK), dt.datetime(2026, 10, 30, 12, tzinfo=NEW_YORK)]
+)
+def test_a_release_comes_every_morning_before_seven_also_when_clocks_change(change: dt.datetime) -> None:
+    found = [time.astimezone(NEW_YORK) for time in times(published_daily(), change, 5)]
+    assert [time.date() for time in found] == [change.date() + dt.timedelta(days=n) for n in range(1, 6)]
+    assert {(time.hour, time.minute) for time in found} == {(6, 15)}
+    assert len({time.utcoffset() for time in found}) == 2, "the clocks changed meanwhile"
+
+
+def test_what_is_published_is_fresh_from_the_schedule_to_the_deadline() -> None:
+    deadline = dt.datetime(2026, 3, 8, 7, tzinfo=NEW_YORK)
+    assert (FRESH.deadline_cron, FRESH.timezone) == ("0 7 * * *", TIMEZONE)
+    (time,) = times(published_daily(), deadline - dt.timedelta(hours=20), 1)
+    assert deadline - FRESH.lower_bound_delta < time < deadline
+
+
+def released(history: dg.DagsterInstance) -> ScheduleExecutionData:
+    with dg.build_schedule_context(instance_ref=history.get_ref(), scheduled_execution_time=MAY_10) as context:
+        return published_daily().evaluate_tick(context)
+
+
+def test_nothing_is_published_before_every_mart_was_made_once(ticks: Ticks) -> None:
+    for mart in MARTS:
+        assert f"{source(mart).to_user_string()}" in (released(ticks.history).skip_message or "")
+        ticks.history.report_runless_asset_event(dg.AssetMaterialization(source(mart), partition="2016-04"))
+    (request,) = released(ticks.history).run_requests
+    assert request.partition_key is None

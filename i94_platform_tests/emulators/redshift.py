@@ -2,7 +2,8 @@
 
 Any client of any process connects to it as to a cluster, with TLS and passwords. Statements are rewritten, refused as
 Redshift refuses them (a refusal aborts the transaction, for PostgreSQL itself raises it), or carried out: COPY reads
-the manifest and its objects from an S3 server and loads them in the client's own transaction. Everything runs at
+the manifest and its objects from an S3 server and loads them in the client's own transaction, UNLOAD writes what a
+query finds to that server. Everything runs at
 PostgreSQL's serializable level, and its conflicts reach the client as Redshift's error 1023.
 
 What it can't catch: IAM (any role may read), skew, encodings and sort order, WLM and queues, the real timing of 1023,
@@ -11,7 +12,7 @@ types, its 8.0-old parser (PostgreSQL takes more), lengths in bytes outside COPY
 treat views. What a real cluster must confirm is in `warehouse/test_redshift_cluster.py`.
 
 Here: the server, its databases and faults, and the session of one client. Not here: which statements there are
-(`redshift_sql`), and COPY's rules (`redshift_copy`).
+(`redshift_sql`), and the rules of COPY (`redshift_copy`) and UNLOAD (`redshift_unload`).
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from i94_platform_tests.emulators import redshift_unload
 from i94_platform_tests.emulators.postgres import Postgres, postgres
 from i94_platform_tests.emulators.redshift_copy import Column, LoadError, parse
 from i94_platform_tests.emulators.redshift_sql import NOTHING, Layout, Refused, interpret
@@ -138,6 +140,20 @@ class Redshift:
         except (client.exceptions.NoSuchKey, client.exceptions.NoSuchBucket):
             return None
         return content
+
+    def write(self, url: str, content: bytes, overwrites: bool) -> None:
+        """Put an object on the S3 server.
+
+        Raises:
+            Refused: it is there already, or its bucket is not.
+        """
+        parts, client = urlsplit(url), self._objects
+        if not overwrites and self.read(url) is not None:
+            raise Refused("Specified unload destination on S3 is not empty", code="XX000")
+        try:
+            client.put_object(Bucket=parts.netloc, Key=parts.path.lstrip("/"), Body=content)
+        except client.exceptions.NoSuchBucket:
+            raise Refused(f"S3ServiceException: The specified bucket does not exist: {url}", code="XX000") from None
 
 
 @contextlib.contextmanager
@@ -287,6 +303,9 @@ class _Session(socketserver.BaseRequestHandler):
         if re.match(r"\s*COPY\b", sql, re.IGNORECASE):
             self._copy(sql)
             return
+        if re.match(r"\s*UNLOAD\b", sql, re.IGNORECASE):
+            self._unload(sql)
+            return
         if "sys_load_error_detail" in sql:
             self._tell_details()
         found = interpret(sql)
@@ -314,6 +333,14 @@ class _Session(socketserver.BaseRequestHandler):
                 self.errors.append(refusal)
             raise
         self._relay("COMMIT" if alone else NOTHING)
+
+    def _unload(self, sql: str) -> None:
+        unload = redshift_unload.parse(sql)
+        columns = list[tuple[str, int]]()
+        rows = self._ask(interpret(unload.query).sql, columns)
+        if rows:
+            self.emulator.write(unload.file, redshift_unload.as_parquet(columns, rows), unload.overwrites)
+        self._relay(NOTHING)
 
     def _load(self, table: str, rows: bytes) -> None:
         """Send rows through PostgreSQL's own COPY, within the client's transaction."""
@@ -349,14 +376,16 @@ class _Session(socketserver.BaseRequestHandler):
                 self.status = body
                 return
 
-    def _ask(self, sql: str) -> list[list[str | None]]:
-        """The rows of a statement that the client hears nothing of."""
+    def _ask(self, sql: str, columns: list[tuple[str, int]] | None = None) -> list[list[str | None]]:
+        """The rows of a statement that the client hears nothing of; names and types are added to `columns`."""
         self.backend.sendall(_query(sql))
         rows, failed = [], None
         while True:
             kind, body = _message(self.backend)
             if kind == b"D":
                 rows.append(_values(body))
+            elif kind == b"T" and columns is not None:
+                columns.extend(_described(body))
             elif kind == b"E":
                 failed = _fields(body)
             elif kind == b"Z":
@@ -399,6 +428,15 @@ def _values(body: bytes) -> list[str | None]:
         found.append(None if length < 0 else body[position : position + length].decode())
         position += max(length, 0)
     return found
+
+
+def _described(body: bytes) -> Iterator[tuple[str, int]]:
+    """Names and types of a result's columns."""
+    position = 2
+    for _ in range(struct.unpack("!h", body[:2])[0]):
+        end = body.index(b"\0", position)
+        yield body[position:end].decode(), struct.unpack("!i", body[end + 7 : end + 11])[0]
+        position = end + 19
 
 
 def _query(sql: str) -> bytes:

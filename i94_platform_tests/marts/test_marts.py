@@ -223,6 +223,26 @@ def test_a_bands_temperature_is_weighted_by_visitors(filled: Warehouse) -> None:
     assert ("NY", "very hot", 2, 26.0, 3) in shown(filled, "destination_by_climate", *columns)
 
 
+def test_a_bands_temperature_that_lies_between_two_roundings_is_the_same_on_both_warehouses(
+    duckdb_place: Place, redshift_place: Place
+) -> None:
+    """Two countries with a visitor each, whose mean ends in a 5: one engine rounded it up and the other down."""
+    found = []
+    for place in (duckdb_place, redshift_place):
+        warehouse = with_arrivals(prepared(place.reach()), Staging(place.lake))
+        with warehouse.transaction(purpose="prepare a test") as transaction:
+            transaction.execute("UPDATE i94.country SET mean_temperature = 25.6962 WHERE code = 135")
+            transaction.execute("UPDATE i94.country SET mean_temperature = 25.6971 WHERE code = 245")
+        staging, rows = Staging(place.lake), []
+        for number, code in enumerate((135, 245)):
+            rows += arrivals("2016-04", [number], i94cit=135, i94res=code)
+        manifest = staging.commit(immigration, Dataset("staged/tie", "2016-04"), rows)
+        warehouse.replace(immigration, manifest, "r1")
+        refresh(warehouse, MARTS["destination_by_climate"])
+        found += shown(warehouse, "destination_by_climate", "mean_temperature", "visitors")
+    assert found == [(51.3933 / 2, 2)] * 2
+
+
 def test_origins_have_their_climate_beside_them(made: Warehouse) -> None:
     columns = ("origin", "region", "continent", "climate_band", "mean_temperature", "temperature_cities", "visitors")
     assert shown(made, "origin_climate", *columns) == [
@@ -247,6 +267,14 @@ def test_demographics_have_bands_labels_and_the_people_of_the_cities(made: Wareh
         ("NY", "65+", "M", "male", "Pleasure", 1, *cities),
         ("VT", "unknown", "not given", "not given", "Pleasure", 1, *none),
     ]
+
+
+def test_a_letter_that_no_gender_has_costs_no_visitor(filled: Warehouse, staging: Staging) -> None:
+    """The arrivals' contract only warns of it, so that a month may hold one."""
+    filled.replace(immigration, staging.month("2016-04", [1, 2], gender="Z"), "r1")
+    refresh(filled, MARTS["visitor_demographics_by_state"])
+    columns = ("gender", "gender_label", "visitors")
+    assert shown(filled, "visitor_demographics_by_state", *columns) == [("Z", "recorded otherwise", 2)]
 
 
 @pytest.mark.parametrize("bands", [CLIMATE_BANDS, AGE_BANDS], ids=["climate", "age"])

@@ -1,0 +1,102 @@
+"""UNLOAD to Parquet, one file at a time: what Redshift refuses, and rows as it writes them.
+
+Here: reading the statement, and PostgreSQL's text of a row as typed columns. A query without rows writes no file, the
+harder of the two cases for a reader; what a cluster does is for `warehouse/test_redshift_cluster.py`. Not here: the
+connection.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import io
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from i94_platform_tests.emulators.redshift_sql import Masked, Refused
+
+OPTIONS = (
+    r"IAM_ROLE (?:\x01\d+\x02|default\b)",
+    r"(?:FORMAT (?:AS )?)?PARQUET\b",
+    r"PARALLEL OFF\b",
+    r"ALLOWOVERWRITE\b",
+)
+"""Of all that Redshift takes, what writes one Parquet file."""
+
+# PostgreSQL's number of a type → its name in Arrow, and what its text means
+VALUES: dict[int, tuple[str, Callable[[str], Any]]] = {
+    16: ("bool", lambda text: text == "t"),
+    20: ("int64", int),
+    21: ("int16", int),
+    23: ("int32", int),
+    700: ("float32", float),
+    701: ("float64", float),
+    1042: ("string", str),
+    1043: ("string", str),
+    1082: ("date32", dt.date.fromisoformat),
+}
+
+
+@dataclass(frozen=True)
+class Unload:
+    """An UNLOAD statement that Redshift takes."""
+
+    query: str
+    prefix: str
+    overwrites: bool
+
+    @property
+    def file(self) -> str:
+        """The one file that is written."""
+        return f"{self.prefix}000.parquet"
+
+
+def parse(sql: str) -> Unload:
+    """Read an UNLOAD statement.
+
+    Raises:
+        Refused: Redshift does not take it, or the emulator does not know how.
+    """
+    masked = Masked(sql)
+    match = re.match(r"UNLOAD ?\((\x01\d+\x02)\) TO (\x01\d+\x02) (?P<rest>.*)$", masked.text, re.IGNORECASE)
+    if not match:
+        raise Refused('syntax error at or near "UNLOAD"', code="42601")
+    query, prefix = (masked.unmask(match[part])[1:-1].replace("''", "'") for part in (1, 2))
+    rest, found = match["rest"], list[str]()
+    while rest:
+        option = next((m for o in OPTIONS if (m := re.match(o, rest, re.IGNORECASE))), None)
+        if option is None:
+            raise Refused(f"the emulator unloads to one Parquet file, without {rest.split()[0].upper()}")
+        found.append(option[0].upper())
+        rest = rest[option.end() :].strip()
+    if not any(option.startswith("IAM_ROLE") for option in found):
+        raise Refused("UNLOAD needs credentials: IAM_ROLE", code="42601")
+    if "PARALLEL OFF" not in found or not any(option.endswith("PARQUET") for option in found):
+        raise Refused("the emulator unloads to one Parquet file")
+    if not prefix.startswith("s3://"):
+        raise Refused(f"invalid UNLOAD destination {prefix}", code="22023")
+    if re.search(r"\bLIMIT \d+\s*$", query, re.IGNORECASE):
+        raise Refused("Limit clause is not supported in the outer SELECT of UNLOAD")
+    return Unload(query, prefix, "ALLOWOVERWRITE" in found)
+
+
+def as_parquet(columns: Sequence[tuple[str, int]], rows: Sequence[Sequence[str | None]]) -> bytes:
+    """A file with these rows; `columns` are names and PostgreSQL's numbers of types.
+
+    Raises:
+        Refused: a type is none that the emulator writes.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    if unknown := [name for name, number in columns if number not in VALUES]:
+        raise Refused(f"the emulator unloads no column like {', '.join(unknown)}")
+    arrays = []
+    for place, (_, number) in enumerate(columns):
+        alias, read = VALUES[number]
+        values = [None if row[place] is None else read(str(row[place])) for row in rows]
+        arrays.append(pa.array(values, pa.type_for_alias(alias)))
+    target = io.BytesIO()
+    pq.write_table(pa.Table.from_arrays(arrays, [name for name, _ in columns]), target)
+    return target.getvalue()

@@ -1,0 +1,94 @@
+"""Small tables for what is published: plausible rows for every contract, in a warehouse or straight in a release.
+
+Here: rows made from the contracts, so that a new mart needs nothing here. Not here: the queries that make real marts.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import random
+from collections.abc import Sequence
+from typing import Any
+
+import pyarrow as pa
+from sqlalchemy import BigInteger, Boolean, Column, Date, Double, Integer, Table
+
+from i94_platform.contracts import PUBLISHED, mart_metadata
+from i94_platform.contracts.model import column_names, is_monthly, key_columns, text_limit
+from i94_platform.contracts.render import arrow_schema, create_schema, ddl
+from i94_platform.lake.datasets import Lake
+from i94_platform.lake.releases import RELEASE, CheckState, Release, ReleasedTable, commit_release
+from i94_platform.warehouse.base import Warehouse
+
+MONTHS = ("2016-01", "2016-02", "2016-03")
+AWKWARD = ("Côte d'Ivoire", 'a "quoted" name', "comma, here", "100% _sure_", "line\nbreak", "", "99", "NULL", "日本")
+"""Texts that trip formats and filters."""
+
+
+def rows_of(contract: Table, seed: int = 94, per_month: int = 40, months: Sequence[str] = MONTHS) -> pa.Table:
+    """Rows with unique keys, some nulls where they may be, awkward texts; the same seed gives the same."""
+    chance = random.Random(f"{contract.name} {seed}")
+    found: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for month in months if is_monthly(contract) else months[:1]:
+        for number in range(per_month):
+            row = {c.name: _value(c, chance, number) for c in contract.columns}
+            if is_monthly(contract):
+                row |= {"i94yr": int(month[:4]), "i94mon": int(month[5:])}
+            found[tuple(row[name] for name in key_columns(contract))] = row
+    return pa.Table.from_pylist(sorted(found.values(), key=lambda row: _key(row, contract)), arrow_schema(contract))
+
+
+def _key(row: dict[str, Any], contract: Table) -> list[Any]:
+    # texts as UTF-8, which is how both warehouses compare them
+    return [value.encode() if isinstance(value := row[n], str) else value for n in key_columns(contract)]
+
+
+def _value(col: Column[Any], chance: random.Random, number: int) -> Any:  # noqa: PLR0911
+    if col.nullable and chance.random() < 0.3:
+        return None
+    if col.info["allowed"]:
+        return chance.choice(col.info["allowed"])
+    low, high = col.info["low"], col.info["high"]
+    if isinstance(col.type, BigInteger | Integer):
+        return chance.randint(0 if low is None else int(low), 5_000 if high is None else int(high))
+    if isinstance(col.type, Double):
+        return round(chance.uniform(-50 if low is None else low, 50 if high is None else high), 3)
+    if isinstance(col.type, Boolean):
+        return chance.random() < 0.5
+    if isinstance(col.type, Date):
+        return dt.date(2016, 1, 1) + dt.timedelta(days=number)
+    limit = text_limit(col) or 64
+    fitting = [text for text in AWKWARD if len(text.encode()) <= limit] if limit > 3 else []
+    made = f"{number:03}"[-limit:] if limit <= 3 else f"{col.name[: limit - 4]} {number:03}"
+    return chance.choice([made, made, *fitting])
+
+
+def fill(warehouse: Warehouse, seed: int = 94) -> None:
+    """Put rows into every published table of a warehouse, in place of those that are there."""
+    with warehouse.transaction(purpose="prepare a test") as transaction:
+        transaction.execute(create_schema(str(mart_metadata.schema), warehouse.dialect))
+        for contract in PUBLISHED:
+            transaction.execute(ddl(contract, warehouse.dialect))
+            transaction.execute(f"DELETE FROM {contract.fullname}")
+            names = column_names(contract)
+            marks = ", ".join(f":{name}" for name in names)
+            quoted = ", ".join(f'"{name}"' for name in names)
+            for row in rows_of(contract, seed, per_month=6).to_pylist():
+                transaction.execute(f"INSERT INTO {contract.fullname} ({quoted}) VALUES ({marks})", row)
+
+
+def release(
+    lake: Lake, run: str, *, seed: int = 94, per_month: int = 40, checks: dict[str, CheckState] | None = None
+) -> Release:
+    """Publish rows without a warehouse; another seed gives other rows."""
+    import pyarrow.parquet as pq
+
+    tables = {}
+    with lake.writing(RELEASE):
+        for contract in PUBLISHED:
+            rows = rows_of(contract, seed, per_month)
+            with lake.store.create(f"{RELEASE.folder}/run={run}/{contract.name}/part-0.parquet") as file:
+                pq.write_table(rows, file)
+            state = (checks or {}).get(contract.name, CheckState())
+            tables[contract.name] = ReleasedTable(rows.num_rows, MONTHS if is_monthly(contract) else (), state)
+        return commit_release(lake, run, PUBLISHED, tables, "2016-04-10T06:00:00+00:00")

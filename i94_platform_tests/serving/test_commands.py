@@ -1,0 +1,94 @@
+"""Pins the commands: a key's way from add to revoke, a server as a process of its own, and what it does not import."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+from i94_platform.lake.datasets import Lake
+from i94_platform.lake.local import LocalStore
+from i94_platform_tests.integration.command import i94_here, started
+from i94_platform_tests.processes import wait_for
+from i94_platform_tests.serving.answers import release
+
+
+def test_a_key_is_shown_once_listed_without_its_secret_and_revoked(tmp_path: Path) -> None:
+    home = {"I94_HOME": str(tmp_path)}
+    assert "No keys yet" in i94_here(home, "keys", "list").output
+    made = i94_here(home, "keys", "add", "back end", "--scope", "read:marts").output
+    (key,) = re.findall(r"i94_[0-9a-f]{8}_\S{43}", made)
+    listed = i94_here({**home, "COLUMNS": "200"}, "keys", "list").output
+    id_ = key.split("_")[1]
+    assert id_ in listed
+    assert "back end" in listed
+    assert key.split("_", 2)[2] not in listed
+    assert "is revoked" in i94_here(home, "keys", "revoke", id_).output
+
+
+@pytest.fixture
+def port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.mark.parametrize("published", [True, False])
+def test_the_server_prints_a_url_that_works_once_and_ends_cleanly(tmp_path: Path, port: int, published: bool) -> None:
+    if published:
+        release(Lake(LocalStore(tmp_path / "home" / "lake")), "r1", per_month=3)
+    said = tmp_path / "said"
+    home = {"I94_HOME": str(tmp_path / "home"), "PYTHONUNBUFFERED": "1"}
+    with said.open("w") as output, started(home, "serve", "--port", str(port), output=output) as process:
+        wait_for(lambda: "/token?token=" in said.read_text(), "the URL")
+        (url,) = re.findall(r"http://\S+/token\?token=\S+", said.read_text())
+
+        def answers() -> bool:
+            try:
+                return httpx.get(f"http://127.0.0.1:{port}/healthz").status_code == 200
+            except httpx.ConnectError:
+                return False
+
+        wait_for(answers, "the server")
+        with httpx.Client(follow_redirects=True) as browser:
+            assert browser.get(url).status_code == 200
+            assert browser.get(f"http://127.0.0.1:{port}/api/v1/status").status_code == (200 if published else 503)
+        assert httpx.get(url).status_code == 401
+        os.killpg(process.pid, signal.SIGINT)
+        assert process.wait(20) == 0, said.read_text()
+    told = said.read_text()
+    assert ("run 'i94 run'" in told) == (not published)
+    assert "Traceback" not in told
+    assert told.count(url.partition("token=")[2]) == 1, "the access log does not repeat it"
+    assert not list((tmp_path / "home").rglob("*.duckdb*"))
+
+
+def test_another_machine_is_let_in_by_a_key_only(tmp_path: Path, port: int) -> None:
+    with started({"I94_HOME": str(tmp_path)}, "serve", "--port", str(port), "--host", "0.0.0.0") as process:
+        output, _ = process.communicate(timeout=30)
+    assert process.returncode == 2
+    assert "Without a key the server listens on this machine only" in output
+
+
+def test_a_running_server_has_imported_neither_dagster_nor_spark() -> None:
+    program = (
+        "import sys\n"
+        "import i94_platform.cli, i94_platform.serving.app\n"
+        "from i94_platform.serving.server import prepared\n"
+        "from i94_platform.settings import Settings\n"
+        "prepared(Settings(home=sys.argv[1]), '127.0.0.1', 0)\n"
+        "heavy = {'dagster', 'dagster_aws', 'pyspark', 'pandas', 'boto3'}\n"
+        "found = {name.split('.')[0] for name in sys.modules} & heavy\n"
+        "assert not found, found\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, "/nowhere"], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
