@@ -117,7 +117,7 @@ def _measure(found: Mapping[str, Subject], load: Workload, rounds: int) -> dict[
 
 
 def _needs_warming(name: str) -> bool:
-    return not name.startswith("whole command")
+    return "command" not in name
 
 
 def _print(lines: list[report.Figures], delivery: dict[str, Any], as_json: bool) -> None:

@@ -18,7 +18,7 @@ from rich.table import Table
 
 from bench.subjects import Reading
 
-MAX_RATIO = {"month, warm, duckdb": 1.5, "whole command, duckdb": 3.0}
+MAX_RATIO = {"month, warm, duckdb": 1.5, "command to the fact, duckdb": 3.0}
 """The most that the embedded default may take, as a multiple of the plain script."""
 
 MAX_PEAK_MB = 4_000

@@ -11,6 +11,7 @@ import sys
 
 from i94_platform.automation import history, runs
 from i94_platform.build import build_definitions
+from i94_platform.cli import collect_rarely
 from i94_platform.partitions import Month
 from i94_platform.settings import Settings
 
@@ -34,5 +35,6 @@ def run_month(home: str, raw: str, month: str, engine: str) -> float:
 
 
 if __name__ == "__main__":
+    collect_rarely()  # as the command does
     for line in sys.stdin:
         print(run_month(line.strip(), *sys.argv[1:]), flush=True)

@@ -109,6 +109,7 @@ class PooledEventLog(SqliteEventLogStorage):
         if shard not in self._engines:
             self._engines[shard] = create_engine(self.conn_string_for_shard(shard), connect_args=_PATIENT)
             self._initdb(self._engines[shard])
+            self._engines[shard].dispose()  # from here on its connections wait for the disk
         return self._engines[shard]
 
     def dispose(self) -> None:
@@ -181,7 +182,9 @@ def _sync_less() -> None:
 
 def _on_connect(connection: Any, _record: Any) -> None:
     if isinstance(connection, sqlite3.Connection):
-        connection.execute("PRAGMA synchronous = NORMAL")
+        (schema,) = connection.execute("PRAGMA schema_version").fetchone()
+        # a file that is only being made has nothing to lose yet
+        connection.execute(f"PRAGMA synchronous = {'NORMAL' if schema else 'OFF'}")
 
 
 def _close_orphans(opened: dg.DagsterInstance) -> None:

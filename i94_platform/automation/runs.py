@@ -299,5 +299,8 @@ def narrowed(job: dg.JobDefinition, selection: Sequence[str]) -> dg.JobDefinitio
     if not chosen:
         return None
     # what one step makes together is run together
-    whole = dg.AssetSelection.assets(*chosen).required_multi_asset_neighbors().resolve(job.asset_layer.asset_graph)
-    return job.get_subset(asset_selection=whole)
+    graph = job.asset_layer.asset_graph
+    whole = dg.AssetSelection.assets(*chosen).required_multi_asset_neighbors().resolve(graph)
+    # only the job's own checks: unasked, Dagster takes every check of an asset
+    checks = {check for check in graph.asset_check_keys if check.asset_key in whole}
+    return job.get_subset(asset_selection=whole, asset_check_selection=checks)
