@@ -59,7 +59,9 @@ def test_a_failed_month_stops_no_other_and_is_listed_with_the_reason_and_what_to
     assert [(run.job_name, run.tags.get("dagster/partition"), run.is_success) for run in found] == [
         ("reference", None, True),
         ("month", "2016-01", True),
+        ("marts", "2016-01", True),
         ("month", "2016-02", False),
+        ("publish", None, True),
     ]
     (name,) = {run.tags[BACKFILL_TAG] for run in found}
     assert f"{BACKFILL_TAG}={name} in the UI" in ended.output
