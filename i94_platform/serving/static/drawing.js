@@ -1,0 +1,61 @@
+// Charts drawn with Vega-Lite, in the page's colours and at the width that there is.
+
+import { element } from "./tables.js";
+
+const library = import(document.querySelector("link[rel=modulepreload]").href);
+
+/** Draw rows into an element; the view, which knows how to become a picture. */
+export async function draw(chart, rows, target) {
+  await library;
+  const width = target.clientWidth;
+  const { view } = await window.vegaEmbed(target, specification(chart, rows, width), {
+    mode: "vega-lite",
+    renderer: "svg",
+    actions: false,
+    ast: true, // expressions are interpreted, since the page's policy allows no eval
+    defaultStyle: false,
+    tooltip: { disableDefaultStyle: true },
+    config: config(width),
+  });
+  return view;
+}
+
+function specification(chart, rows, width) {
+  const height = chart.ratio ? { height: Math.round(width * chart.ratio) } : {};
+  const params = ["ink", "paper", "sea"].map((name) => ({ name, value: colour(name) }));
+  return {
+    ...chart.spec,
+    ...height,
+    width,
+    params: [...params, { name: "narrow", value: width < 480 }],
+    datasets: { rows },
+    autosize: { type: chart.ratio ? "fit" : "fit-x", contains: "padding" },
+  };
+}
+
+const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+
+function config(width) {
+  const [ink, quiet, line, low, high] = ["ink", "quiet", "line", "low", "high"].map(colour);
+  const font = getComputedStyle(document.body).fontFamily;
+  return {
+    aria: false, // the element around it is an image with a name, and a table stands below
+    background: colour("paper"),
+    font,
+    padding: 2,
+    view: { stroke: null },
+    axis: {
+      labelColor: ink, titleColor: quiet, titleFontWeight: 400, gridColor: line, domainColor: line, tickColor: line,
+      labelFontSize: 12, titleFontSize: 12,
+    },
+    axisY: { labelLimit: Math.min(220, Math.round(width * 0.36)) },
+    legend: { labelColor: ink, titleColor: quiet, titleFontWeight: 400, labelFontSize: 12, titleFontSize: 12, gradientLength: Math.min(220, width * 0.6) },
+    text: { color: ink, fontSize: 12 },
+    range: { ramp: [low, high], heatmap: [low, high] },
+  };
+}
+
+/** Hand a file to the person at the browser. */
+export function download(name, address) {
+  element("a", { href: address, download: name }).click();
+}
