@@ -181,7 +181,7 @@ def _largest(rows: list[Row], code: str, label: str, most: int = MOST_BARS) -> l
     if rest := rows[most:]:
         left = sum(row["visitors"] for row in rest)
         shown.append({code: None, "label": f"{len(rest):,} {OTHERS}", "visitors": left, "others": True})
-    return [{**row, "rank": rank, "share": row["visitors"] / total} for rank, row in enumerate(shown)]
+    return [{**row, "share": row["visitors"] / total} for row in shown]
 
 
 def _with_hints(rows: list[Row]) -> list[Row]:
@@ -220,11 +220,10 @@ def _heat(rows: list[Row]) -> list[Row]:
             "origin": origin,
             "visitors": cells[state, origin],
             "share": cells[state, origin] / of_state[state],
-            "row": number,
-            "column": place,
+            "named": not origin.endswith(OTHERS),
         }
-        for number, state in enumerate(dict.fromkeys(states.values()))
-        for place, origin in enumerate(dict.fromkeys(origins.values()))
+        for state in dict.fromkeys(states.values())
+        for origin in dict.fromkeys(origins.values())
     ]
 
 

@@ -22,7 +22,7 @@ from i94_platform.contracts import (
     visitors_by_airline,
     visitors_by_nationality,
 )
-from i94_platform.contracts.marts import GENDERS, OTHER_GENDER, UNKNOWN
+from i94_platform.contracts.marts import GENDERS, METHODS, OTHER_GENDER, UNKNOWN
 
 Spec = dict[str, Any]
 
@@ -46,13 +46,11 @@ STATE_TILES: Mapping[str, tuple[int, int]] = {
 """Column and row of every state and territory of the code list, about where they lie; 99 is beside the map."""
 
 _CONTINENTS = (
-    ("North America", 50, -105),
-    ("South America", -18, -60),
-    ("Europe", 60, 22),
-    ("Africa", 5, 20),
-    ("Asia", 62, 95),
-    ("Australia", -25, 134),
-)
+    ("North America", 44, -102), ("South America", -4, -58), ("Europe", 64, 32), ("Africa", 12, 12), ("Asia", 60, 95),
+    ("Australia", -25, 128),
+)  # fmt: skip
+_WEST, _EAST, _SOUTH, _NORTH = -170, 190, -58, 78
+"""What the map shows; nobody comes from beyond."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +79,8 @@ class Chart:
     """Height by width; 0 where the specification says the height."""
     draws: str = ""
     """A column that rows without are not drawn; the page says how many visitors that leaves out."""
+    legend: str = ""
+    """A column whose values the legend names, those alone that there are."""
     added_up: bool = True
     """Whether the rows add up to all visitors that fit the filters."""
 
@@ -94,25 +94,26 @@ def _tip(name: str, title: str, format_: str = "") -> Spec:
     return {"field": name, "title": title, "type": kind, **({"format": format_} if format_ else {})}
 
 
+_SHORT: Spec = {"labelExpr": "format(datum.value, '~s')"}
 _ROWS: Spec = {"name": "rows"}
 _VISITORS_TIP, _SHARE_TIP = _tip("visitors", "visitors", ","), _tip("share", "share", ".1%")
 _AMOUNT: Spec = {"field": "visitors", "type": "quantitative", "title": None}
 
 
-def _bars(label: str, tips: list[Spec], *, sort: Any, colour: Any) -> Spec:
-    """Lying bars with their figures behind them."""
+def _bars(label: str, tips: list[Spec], colour: Any, step: int = 24) -> Spec:
+    """Lying bars in the order of the rows, with their figures behind them."""
     return {
         "data": _ROWS,
-        "height": {"step": 24},
+        "height": {"step": step},
         "encoding": {
             "y": {
                 "field": label,
                 "type": "nominal",
-                "sort": sort,
+                "sort": None,
                 "title": None,
                 "axis": {"ticks": False, "domain": False},
             },
-            "x": {**_AMOUNT, "axis": None, "scale": {"padding": 44}},
+            "x": {**_AMOUNT, "axis": None, "scale": {"domainMax": {"expr": "most * (narrow ? 1.35 : 1.2)"}}},
             "tooltip": tips,
         },
         "layer": [
@@ -127,9 +128,7 @@ def _bars(label: str, tips: list[Spec], *, sort: Any, colour: Any) -> Spec:
 
 def _largest(*tips: Spec) -> Spec:
     colour = {"condition": {"test": "datum.others", "value": GREY}, "value": BLUE}
-    return _bars(
-        "label", [_tip("label", "name"), _VISITORS_TIP, _SHARE_TIP, *tips], sort={"field": "rank"}, colour=colour
-    )
+    return _bars("label", [_tip("label", "name"), _VISITORS_TIP, _SHARE_TIP, *tips], colour)
 
 
 def _months() -> Spec:
@@ -138,12 +137,25 @@ def _months() -> Spec:
         "data": _ROWS,
         "height": 220,
         "encoding": {
-            "x": {"field": "month", "type": "ordinal", "title": None, "axis": {"labelAngle": 0, "labelOverlap": True}},
-            "y": {**_AMOUNT, "axis": {"format": "~s", "tickCount": 5}},
+            "x": {
+                "field": "month",
+                "type": "ordinal",
+                "title": None,
+                "sort": None,
+                "axis": {"labelAngle": 0, "labelOverlap": True},
+            },
+            "y": {**_AMOUNT, "axis": {**_SHORT, "tickCount": 5}},
             "tooltip": [_tip("month", "month"), _VISITORS_TIP, _tip("change", "change", "+.1%")],
         },
         "layer": [
-            {"mark": {"type": "bar", "cornerRadiusEnd": 3, "color": BLUE, "width": {"band": 0.7}}},
+            {
+                "mark": {
+                    "type": "bar",
+                    "cornerRadiusEnd": 3,
+                    "color": BLUE,
+                    "width": {"expr": "min(110, 0.7 * bandwidth('x'))"},
+                }
+            },
             {
                 "mark": {"type": "text", "dy": -7},
                 "encoding": {"text": {**_AMOUNT, "format": ".3~s"}},
@@ -190,7 +202,13 @@ def _tiles() -> Spec:
     }
 
 
-_RAMP: Spec = {"orient": "bottom", "title": "visitors", "format": "~s", "gradientThickness": 8, "tickCount": 4}
+_RAMP: Spec = {
+    "orient": "bottom",
+    "title": "visitors",
+    "gradientThickness": 8,
+    "tickCount": 4,
+    "labelExpr": "format(datum.value, '.2~s')",
+}
 
 
 def _on_tile(strong: str) -> Spec:
@@ -206,15 +224,15 @@ def _world() -> Spec:
     named: Spec = {"mark": {"type": "text", "fontSize": 10, "dy": -9}, "encoding": {**place, "text": {"field": "iso3"}}}
     return {
         "projection": {"type": "equirectangular"},
+        "view": {"fill": {"expr": "sea"}},
         "layer": [
-            {"data": {"sphere": True}, "mark": {"type": "geoshape", "fill": {"expr": "sea"}}},
             {
-                "data": {"graticule": {"step": [30, 30]}},
+                "data": {"graticule": {"step": [30, 30], "extent": [[_WEST, _SOUTH], [_EAST, _NORTH]]}},
                 "mark": {"type": "geoshape", "filled": False, "stroke": GREY, "strokeWidth": 0.5, "opacity": 0.5},
             },
             {
                 "data": {"values": names},
-                "mark": {"type": "text", "opacity": 0.75, "fontSize": 12, "fontStyle": "italic"},
+                "mark": {"type": "text", "opacity": {"expr": "narrow ? 0 : 0.8"}, "fontStyle": "italic"},
                 "encoding": {**place, "text": {"field": "name"}},
             },
             {
@@ -244,19 +262,23 @@ _RANKED: Spec = {
 def _heat() -> Spec:
     return {
         "data": _ROWS,
+        "transform": [
+            {"calculate": "datum.named ? datum.share : null", "as": "tone"},
+            {"joinaggregate": [{"op": "max", "field": "tone", "as": "most"}]},
+        ],
         "height": {"step": 26},
         "encoding": {
             "x": {
                 "field": "origin",
                 "type": "nominal",
-                "sort": {"field": "column"},
+                "sort": None,
                 "title": None,
                 "axis": {"orient": "top", "labelAngle": -40, "labelLimit": 110, "ticks": False, "domain": False},
             },
             "y": {
                 "field": "state",
                 "type": "nominal",
-                "sort": {"field": "row"},
+                "sort": None,
                 "title": None,
                 "axis": {"ticks": False, "domain": False},
             },
@@ -272,16 +294,24 @@ def _heat() -> Spec:
                 "mark": {"type": "rect", "cornerRadius": 2},
                 "encoding": {
                     "color": {
-                        "field": "share",
-                        "type": "quantitative",
-                        "scale": {"type": "sqrt"},
-                        "legend": {**_RAMP, "title": "share of the state's visitors", "format": ".0%"},
+                        "condition": {
+                            "test": "datum.named",
+                            "field": "tone",
+                            "type": "quantitative",
+                            "scale": {"type": "sqrt"},
+                            "legend": {
+                                **_RAMP,
+                                "title": "share of the state's visitors",
+                                "labelExpr": "format(datum.value, '.0%')",
+                            },
+                        },
+                        "value": {"expr": "sea"},
                     }
                 },
             },
             {
                 "mark": {"type": "text", "fontSize": 10},
-                "encoding": {"text": {**_AMOUNT, "format": ".2~s"}, "color": _on_tile("datum.share > 0.25")},
+                "encoding": {"text": {**_AMOUNT, "format": ".2~s"}, "color": _on_tile("datum.tone > 0.3 * datum.most")},
             },
         ],
     }
@@ -318,14 +348,14 @@ def _ages() -> Spec:
                 "title": "age in years",
                 "axis": {"labelAngle": 0, "labelOverlap": True},
             },
-            "y": {**_AMOUNT, "axis": {"format": "~s"}},
+            "y": {**_AMOUNT, "axis": _SHORT},
             "color": {
                 "field": "gender_label",
                 "type": "nominal",
                 "title": None,
                 "sort": None,
                 "scale": {"domain": [*GENDERS.values(), OTHER_GENDER], "range": shades},
-                "legend": {"orient": "top", "columns": {"expr": "narrow ? 2 : 3"}},
+                "legend": {"orient": "top", "columns": {"expr": "narrow ? 2 : 5"}, "values": {"expr": "present"}},
             },
             "order": {"field": "rank", "type": "quantitative"},
             "tooltip": [_tip("age_band", "age"), _tip("gender_label", "gender"), _VISITORS_TIP],
@@ -335,7 +365,7 @@ def _ages() -> Spec:
 
 def _women() -> Spec:
     def share(name: str, title: str) -> Spec:
-        axis = {"format": ".0%", "tickCount": 6}
+        axis = {"format": ".1~%", "tickCount": 5}
         return {"field": name, "type": "quantitative", "title": title, "axis": axis, "scale": {"zero": False}}
 
     tips = [
@@ -360,74 +390,77 @@ _METHODS = "{pearson: 'Pearson', spearman: 'Spearman', cramers_v: \"Cramér's V\
 
 
 def _forest() -> Spec:
-    """Coefficients with their intervals, a pair of variables above each line."""
-    y: Spec = {"field": "pair", "type": "nominal", "sort": None, "axis": None}
-    along = {"scale": {"domain": [-1, 1]}, "type": "quantitative"}
-    shift = {
-        "field": "method",
-        "type": "nominal",
-        "scale": {"domain": ["pearson", "spearman", "cramers_v"], "range": [18, 28, 18]},
-    }
+    """Coefficients with their intervals below the names of their pair, Spearman's below Pearson's."""
     method: Spec = {
         "field": "method",
         "type": "nominal",
         "title": None,
-        "scale": {"domain": ["pearson", "spearman", "cramers_v"], "range": [BLUE, ORANGE, VIOLET]},
+        "scale": {"domain": list(METHODS), "range": [BLUE, ORANGE, VIOLET]},
         "legend": {"orient": "top", "labelExpr": _METHODS},
     }
+    tips = [
+        *(_tip(name, name) for name in ("x", "y", "method")),
+        *(_tip(name, title, ".3f") for name, title in _INTERVAL),
+        *(_tip(name, name, ",") for name in ("n", "excluded")),
+    ]
     return {
         "data": _ROWS,
-        "transform": [{"calculate": "datum.x + ' | ' + datum.y", "as": "pair"}],
-        "height": {"step": 60},
-        "encoding": {"y": y},
+        "transform": [
+            {"calculate": "datum.x + ' | ' + datum.y", "as": "pair"},
+            {"calculate": "'and ' + datum.y", "as": "other"},
+        ],
+        "height": {"step": 58},
+        "encoding": {"y": {"field": "pair", "type": "nominal", "sort": None, "axis": None}},
         "layer": [
             {
+                "data": {"values": [{}]},
                 "mark": {"type": "rule", "strokeDash": [3, 3], "color": GREY},
                 "encoding": {"x": {"datum": 0}, "y": None},
             },
-            {
-                "transform": [{"filter": "datum.method !== 'spearman'"}],
-                "mark": {"type": "text", "align": "left", "dy": -20, "x": 0, "limit": {"expr": "width"}},
-                "encoding": {"text": {"field": "x"}},
-            },
-            {
-                "transform": [{"filter": "datum.method !== 'spearman'"}],
-                "mark": {"type": "text", "align": "left", "dy": -6, "x": 0, "limit": {"expr": "width"}},
-                "encoding": {"text": {"field": "with"}},
-            },
-            {
-                "mark": {"type": "rule", "strokeWidth": 2},
-                "encoding": {
-                    "x": {"field": "ci_low", "title": "coefficient with its 95 % interval", **along},
-                    "x2": {"field": "ci_high"},
-                    "yOffset": shift,
-                    "color": method,
-                },
-            },
-            {
-                "mark": {"type": "point", "filled": True, "size": 60},
-                "encoding": {
-                    "x": {"field": "coefficient", **along},
-                    "yOffset": shift,
-                    "color": method,
-                    "shape": {
-                        **method,
-                        "scale": {"domain": method["scale"]["domain"], "range": ["circle", "diamond", "square"]},
-                    },
-                    "tooltip": [
-                        _tip("x", "x"),
-                        _tip("y", "y"),
-                        _tip("method", "method"),
-                        _tip("coefficient", "coefficient", ".3f"),
-                        _tip("ci_low", "from", ".3f"),
-                        _tip("ci_high", "to", ".3f"),
-                        _tip("n", "n", ","),
-                        _tip("excluded", "excluded", ","),
-                    ],
-                },
-            },
+            _pair_name("x", -20, 600),
+            _pair_name("other", -6, 400),
+            *_intervals("datum.method !== 'spearman'", 9, method, tips),
+            *_intervals("datum.method === 'spearman'", 18, method, tips),
         ],
     }
+
+
+_INTERVAL = (("coefficient", "coefficient"), ("ci_low", "from"), ("ci_high", "to"))
+_FROM_TO = {"type": "quantitative", "scale": {"domain": [-1, 1]}, "axis": {"tickCount": 5, "format": ".1f"}}
+
+
+def _pair_name(name: str, above: int, weight: int) -> Spec:
+    mark = {"type": "text", "align": "left", "dy": above, "x": 0, "limit": {"expr": "width"}, "fontWeight": weight}
+    # each pair has one row of these two methods
+    return {
+        "transform": [{"filter": "datum.method !== 'spearman'"}],
+        "mark": mark,
+        "encoding": {"text": {"field": name}},
+    }
+
+
+def _intervals(which: str, below: int, method: Spec, tips: list[Spec]) -> list[Spec]:
+    title = "coefficient with its 95 % interval"
+    line = {
+        "transform": [{"filter": which}],
+        "mark": {"type": "rule", "strokeWidth": 2, "yOffset": below},
+        "encoding": {
+            "x": {"field": "ci_low", "title": title, **_FROM_TO},
+            "x2": {"field": "ci_high"},
+            "color": method,
+        },
+    }
+    point = {
+        "transform": [{"filter": which}],
+        "mark": {"type": "point", "filled": True, "opacity": 1, "size": 70, "yOffset": below},
+        "encoding": {
+            "x": {"field": "coefficient", "title": title, **_FROM_TO},
+            "color": method,
+            "shape": {**method, "scale": {"domain": list(METHODS), "range": ["circle", "diamond", "square"]}},
+            "tooltip": tips,
+        },
+    }
+    return [line, point]
 
 
 _HINT = Shown("hint_likely_residence", "Where most of them live (a hint)")
@@ -477,15 +510,6 @@ CHARTS: tuple[Chart, ...] = (
         _largest(_tip("carrier", "carrier")),
     ),
     Chart(
-        "purpose",
-        "Who arrives",
-        visitor_demographics_by_state,
-        "Purpose of the visit",
-        "From the class of visa.",
-        (Shown("visa", "Purpose"), Shown("i94visa", "Code"), _VISITORS),
-        _bars("visa", [_tip("visa", "purpose"), _VISITORS_TIP], sort="-x", colour={"value": BLUE}),
-    ),
-    Chart(
         "age",
         "Who arrives",
         visitor_demographics_by_state,
@@ -493,6 +517,7 @@ CHARTS: tuple[Chart, ...] = (
         "As recorded at arrival.",
         (Shown("age_band", "Age"), Shown("gender_label", "Gender"), _VISITORS),
         _ages(),
+        legend="gender_label",
     ),
     Chart(
         "women",
@@ -512,6 +537,15 @@ CHARTS: tuple[Chart, ...] = (
         added_up=False,
     ),
     Chart(
+        "purpose",
+        "Who arrives",
+        visitor_demographics_by_state,
+        "Purpose of the visit",
+        "From the class of visa.",
+        (Shown("visa", "Purpose"), Shown("i94visa", "Code"), _VISITORS),
+        _bars("visa", [_tip("visa", "purpose"), _VISITORS_TIP], {"value": BLUE}, 64),
+    ),
+    Chart(
         "states",
         "Where they go",
         destination_by_origin,
@@ -519,7 +553,21 @@ CHARTS: tuple[Chart, ...] = (
         "Each tile is a state, about where it lies; other is every code outside the list.",
         (Shown("state", "State"), Shown("i94addr", "Code"), _VISITORS),
         _tiles(),
-        ratio=0.72,
+        ratio=0.78,
+    ),
+    Chart(
+        "heat",
+        "Where they go",
+        destination_by_origin,
+        "States by country of residence",
+        "Figures are visitors; the colour is the share of the state's visitors.",
+        (
+            Shown("state", "State"),
+            Shown("origin", "Country of residence"),
+            _VISITORS,
+            Shown("share", "Share of the state", "share"),
+        ),
+        _heat(),
     ),
     Chart(
         "countries",
@@ -536,23 +584,9 @@ CHARTS: tuple[Chart, ...] = (
             _VISITORS,
         ),
         _world(),
-        ratio=0.5,
-        draws="latitude",
-    ),
-    Chart(
-        "heat",
-        "Where they go",
-        destination_by_origin,
-        "States by country of residence",
-        "Figures are visitors; the colour is the share of the state's visitors.",
-        (
-            Shown("state", "State"),
-            Shown("origin", "Country of residence"),
-            _VISITORS,
-            Shown("share", "Share of the state", "share"),
-        ),
-        _heat(),
         wide=True,
+        ratio=(_NORTH - _SOUTH) / (_EAST - _WEST),
+        draws="latitude",
     ),
     Chart(
         "climate",
@@ -564,8 +598,8 @@ CHARTS: tuple[Chart, ...] = (
         _bars(
             "climate_band",
             [_tip("climate_band", "climate"), _VISITORS_TIP, _SHARE_TIP],
-            sort=None,
-            colour={"value": GREEN},
+            {"value": GREEN},
+            40,
         ),
     ),
     Chart(
@@ -583,7 +617,7 @@ CHARTS: tuple[Chart, ...] = (
         ),
         _scatter(
             _TEMPERATURE,
-            {**_AMOUNT, "title": "visitors", "scale": {"type": "log"}, "axis": {"format": "~s", "tickCount": 4}},
+            {**_AMOUNT, "title": "visitors", "scale": {"type": "log"}, "axis": {**_SHORT, "tickCount": 4}},
             {"value": 50},
             [_tip("origin", "country"), _tip("mean_temperature", "°C", ".1f"), _VISITORS_TIP],
             {"value": GREEN},

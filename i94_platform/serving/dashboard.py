@@ -126,6 +126,8 @@ def _told(chart: Chart) -> dict[str, Any]:
         "spec": chart.spec,
         "ratio": chart.ratio,
         "draws": chart.draws,
+        "legend": chart.legend,
+        "counted": chart.added_up,
         "heeds": breakdowns.HEEDED[chart.mart.name],
         "monthly": is_monthly(chart.mart),
     }

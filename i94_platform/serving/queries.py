@@ -102,7 +102,7 @@ class Totals:
     contract: Table
     by: tuple[str, ...]
     told: tuple[str, ...] = ()
-    """Columns that are the same wherever those are, such as labels; where months differ, the last in the alphabet is told."""
+    """Columns that are the same wherever those are, such as labels; where months differ, the last in the alphabet."""
     conditions: tuple[Condition, ...] = ()
 
     def sql(self) -> tuple[str, dict[str, Any]]:

@@ -13,7 +13,7 @@ const ALL = { i94addr: "All states", i94res: "All countries", region: "All regio
 const UNREACHABLE = "The server can't be reached. Is i94 serve still running? Reload the page to try again.";
 
 const page = Object.fromEntries(
-  ["filters", "figures", "main", "message", "key", "status", "totals", "release", "checks", "trouble", "share"].map((id) => [
+  ["filters", "figures", "main", "message", "key", "status", "totals", "release", "state", "checks", "trouble", "share"].map((id) => [
     id, document.getElementById(id),
   ]),
 );
@@ -179,7 +179,7 @@ function changed(month) {
   if (month.before === null) return "The month before is not published.";
   if (month.change === null) return "There were none in the month before.";
   const arrow = month.change > 0 ? "▲" : month.change < 0 ? "▼" : "●";
-  return `${arrow} ${written(month.change, "change")} to the month before (${written(month.before, "count")})`;
+  return `${arrow} ${written(month.change, "change")} on the month before (${written(month.before, "count")})`;
 }
 
 /** Draw every chart, unless another drawing begins meanwhile. */
@@ -265,6 +265,7 @@ async function tell() {
   try {
     const status = await ask("/api/v1/status");
     page.checks.replaceChildren(...released(status.release), ...checked(status.tables));
+    page.state.replaceChildren("checks: ", ...summary(status.tables).flatMap((part, place) => (place ? [", ", part] : [part])));
     told(page.trouble, status.trouble ? `What was published last can't be read, and the release before is shown: ${status.trouble}` : "");
   } catch (problem) {
     page.checks.replaceChildren(element("p", {}, `What the checks said can't be shown. ${problem.detail ?? problem}`));
@@ -282,17 +283,27 @@ function released(release) {
   return [element("h3", {}, "What is published"), element("dl", {}, ...facts.flatMap(([name, value]) => [element("dt", {}, name), element("dd", {}, value)]))];
 }
 
-function checked(tables) {
-  const states = Object.entries(tables).map(([name, { checks }]) => ({ name, ...checks }));
-  const words = ["failed", "warned", "passed", "unchecked"]
-    .map((state) => [state, states.filter((found) => found.state === state).length])
+/** How many tables are in which state, the worst first. */
+function summary(tables) {
+  const states = Object.values(tables).map((found) => found.checks.state);
+  return ["failed", "warned", "passed", "unchecked"]
+    .map((state) => [state, states.filter((found) => found === state).length])
     .filter(([, n]) => n)
-    .map(([state, n]) => element("li", { className: state }, `${n} ${n === 1 ? "table" : "tables"} ${state}`));
-  const complaints = states.flatMap(({ name, complaints }) => complaints.map((complaint) => ({ name, ...complaint })));
-  const told = complaints.map(({ name, check, month, blocking, told }) =>
-    element("li", {}, element("strong", { className: blocking ? "failed" : "warned" }, blocking ? "failed" : "warned"), ` ${name} ${month} ${check}: ${told}`),
+    .map(([state, n]) => element("span", { className: state }, `${n} ${n === 1 ? "table" : "tables"} ${state}`));
+}
+
+function checked(tables) {
+  const told = Object.entries(tables).flatMap(([name, { checks }]) =>
+    checks.complaints.map(({ check, month, blocking, told }) => {
+      const state = blocking ? "failed" : "warned";
+      return element("li", {}, element("strong", { className: state }, state), ` ${[name, month, check].filter(Boolean).join(", ")}: ${told}`);
+    }),
   );
-  return [element("h3", {}, "Checks"), element("ul", {}, ...words), ...(told.length ? [element("ul", { className: "complaints" }, ...told)] : [])];
+  return [
+    element("h3", {}, "Checks"),
+    element("ul", {}, ...summary(tables).map((part) => element("li", {}, part))),
+    ...(told.length ? [element("ul", { className: "complaints" }, ...told)] : []),
+  ];
 }
 
 // --- beginning -------------------------------------------------------------------------------------------------------

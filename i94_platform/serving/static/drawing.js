@@ -2,7 +2,7 @@
 
 import { element } from "./tables.js";
 
-const library = import(document.querySelector("link[rel=modulepreload]").href);
+const library = import(document.getElementById("vega").href);
 
 /** Draw rows into an element; the view, which knows how to become a picture. */
 export async function draw(chart, rows, target) {
@@ -22,12 +22,17 @@ export async function draw(chart, rows, target) {
 
 function specification(chart, rows, width) {
   const height = chart.ratio ? { height: Math.round(width * chart.ratio) } : {};
-  const params = ["ink", "paper", "sea"].map((name) => ({ name, value: colour(name) }));
+  const values = {
+    ...Object.fromEntries(["ink", "paper", "sea"].map((name) => [name, colour(name)])),
+    narrow: width < 480,
+    most: Math.max(0, ...rows.map((row) => row.visitors ?? 0)),
+    present: [...new Set(rows.map((row) => row[chart.legend]))],
+  };
   return {
     ...chart.spec,
     ...height,
     width,
-    params: [...params, { name: "narrow", value: width < 480 }],
+    params: Object.entries(values).map(([name, value]) => ({ name, value })),
     datasets: { rows },
     autosize: { type: chart.ratio ? "fit" : "fit-x", contains: "padding" },
   };
@@ -46,7 +51,7 @@ function config(width) {
     view: { stroke: null },
     axis: {
       labelColor: ink, titleColor: quiet, titleFontWeight: 400, gridColor: line, domainColor: line, tickColor: line,
-      labelFontSize: 12, titleFontSize: 12,
+      labelFontSize: 12, titleFontSize: 12, labelPadding: 6,
     },
     axisY: { labelLimit: Math.min(220, Math.round(width * 0.36)) },
     legend: { labelColor: ink, titleColor: quiet, titleFontWeight: 400, labelFontSize: 12, titleFontSize: 12, gradientLength: Math.min(220, width * 0.6) },
