@@ -114,10 +114,12 @@ def _bars(label: str, tips: list[Spec], colour: Any, step: int = 24) -> Spec:
                 "axis": {"ticks": False, "domain": False},
             },
             "x": {**_AMOUNT, "axis": None, "scale": {"domainMax": {"expr": "most * (narrow ? 1.35 : 1.2)"}}},
-            "tooltip": tips,
         },
         "layer": [
-            {"mark": {"type": "bar", "cornerRadiusEnd": 3, "height": {"band": 0.74}}, "encoding": {"color": colour}},
+            {
+                "mark": {"type": "bar", "cornerRadiusEnd": 3, "height": {"band": 0.74}},
+                "encoding": {"color": colour, "tooltip": tips},
+            },
             {
                 "mark": {"type": "text", "align": "left", "dx": 5},
                 "encoding": {"text": {**_AMOUNT, "format": ",", "type": "quantitative"}},
@@ -145,7 +147,6 @@ def _months() -> Spec:
                 "axis": {"labelAngle": 0, "labelOverlap": True},
             },
             "y": {**_AMOUNT, "axis": {**_SHORT, "tickCount": 5}},
-            "tooltip": [_tip("month", "month"), _VISITORS_TIP, _tip("change", "change", "+.1%")],
         },
         "layer": [
             {
@@ -154,7 +155,8 @@ def _months() -> Spec:
                     "cornerRadiusEnd": 3,
                     "color": BLUE,
                     "width": {"expr": "min(110, 0.7 * bandwidth('x'))"},
-                }
+                },
+                "encoding": {"tooltip": [_tip("month", "month"), _VISITORS_TIP, _tip("change", "change", "+.1%")]},
             },
             {
                 "mark": {"type": "text", "dy": -7},
@@ -183,19 +185,21 @@ def _tiles() -> Spec:
         "encoding": {
             "x": {"field": "x", **axis},
             "y": {"field": "y", **axis},
-            "tooltip": [_tip("state", "state"), _tip("i94addr", "code"), _VISITORS_TIP],
         },
         "layer": [
             {
                 "mark": {"type": "rect", "cornerRadius": 4},
-                "encoding": {"color": {**_AMOUNT, "scale": {"type": "sqrt"}, "legend": _RAMP}},
+                "encoding": {
+                    "color": {**_AMOUNT, "scale": {"type": "sqrt"}, "legend": _RAMP},
+                    "tooltip": [_tip("state", "state"), _tip("i94addr", "code"), _VISITORS_TIP],
+                },
             },
             {
-                "mark": {"type": "text", "fontWeight": 600, "dy": -6},
+                "mark": {"type": "text", "fontWeight": 600, "fontSize": {"expr": "narrow ? 10 : 12"}, "dy": -6},
                 "encoding": {"text": {"field": "label"}, "color": _on_tile(strong)},
             },
             {
-                "mark": {"type": "text", "fontSize": 10, "dy": 8},
+                "mark": {"type": "text", "fontSize": {"expr": "narrow ? 8 : 10"}, "dy": 8},
                 "encoding": {"text": {**_AMOUNT, "format": ".2~s"}, "color": _on_tile(strong)},
             },
         ],
@@ -237,15 +241,21 @@ def _world() -> Spec:
             },
             {
                 "data": _ROWS,
-                "mark": {"type": "circle", "opacity": 0.7, "stroke": {"expr": "paper"}, "color": BLUE},
+                "mark": {
+                    "type": "circle",
+                    "opacity": 0.7,
+                    "stroke": {"expr": "paper"},
+                    "strokeWidth": 0.5,
+                    "color": BLUE,
+                },
                 "encoding": {
                     **place,
-                    "size": {**_AMOUNT, "scale": {"range": [6, 900], "zero": True}, "legend": None},
+                    "size": {**_AMOUNT, "scale": {"range": [12, 900], "zero": True}, "legend": None},
                     "order": {**_AMOUNT, "sort": "descending"},
                     "tooltip": [_tip("origin", "country"), _tip("region", "region"), _VISITORS_TIP],
                 },
             },
-            {"data": _ROWS, "transform": [_RANKED, {"filter": f"datum.place <= {_NAMED}"}], **named},
+            {"data": _ROWS, "transform": [_RANKED, {"filter": f"datum.place <= (narrow ? 4 : {_NAMED})"}], **named},
         ],
     }
 
@@ -273,7 +283,15 @@ def _heat() -> Spec:
                 "type": "nominal",
                 "sort": None,
                 "title": None,
-                "axis": {"orient": "top", "labelAngle": -40, "labelLimit": 110, "ticks": False, "domain": False},
+                "axis": {
+                    "orient": "top",
+                    "labelAngle": {"expr": "narrow ? -90 : -40"},
+                    "labelAlign": "left",
+                    "labelBaseline": "middle",
+                    "labelLimit": 110,
+                    "ticks": False,
+                    "domain": False,
+                },
             },
             "y": {
                 "field": "state",
@@ -282,12 +300,6 @@ def _heat() -> Spec:
                 "title": None,
                 "axis": {"ticks": False, "domain": False},
             },
-            "tooltip": [
-                _tip("state", "state"),
-                _tip("origin", "country"),
-                _VISITORS_TIP,
-                _tip("share", "share of the state", ".1%"),
-            ],
         },
         "layer": [
             {
@@ -306,11 +318,17 @@ def _heat() -> Spec:
                             },
                         },
                         "value": {"expr": "sea"},
-                    }
+                    },
+                    "tooltip": [
+                        _tip("state", "state"),
+                        _tip("origin", "country"),
+                        _VISITORS_TIP,
+                        _tip("share", "share of the state", ".1%"),
+                    ],
                 },
             },
             {
-                "mark": {"type": "text", "fontSize": 10},
+                "mark": {"type": "text", "fontSize": 10, "opacity": {"expr": "narrow ? 0 : 1"}},
                 "encoding": {"text": {**_AMOUNT, "format": ".2~s"}, "color": _on_tile("datum.tone > 0.3 * datum.most")},
             },
         ],

@@ -21,10 +21,11 @@ export async function draw(chart, rows, target) {
 }
 
 function specification(chart, rows, width) {
-  const height = chart.ratio ? { height: Math.round(width * chart.ratio) } : {};
+  const narrow = width < 480;
+  const height = chart.ratio ? { height: Math.round(width * chart.ratio * (narrow ? 1.25 : 1)) } : {};
   const values = {
     ...Object.fromEntries(["ink", "paper", "sea"].map((name) => [name, colour(name)])),
-    narrow: width < 480,
+    narrow,
     most: Math.max(0, ...rows.map((row) => row.visitors ?? 0)),
     present: [...new Set(rows.map((row) => row[chart.legend]))],
   };
