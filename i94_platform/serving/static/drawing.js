@@ -17,6 +17,8 @@ export async function draw(chart, rows, target) {
     tooltip: { disableDefaultStyle: true },
     config: config(width),
   });
+  // the element around it is an image with a name, and a table stands below
+  target.querySelector("svg").setAttribute("aria-hidden", "true");
   return view;
 }
 
@@ -45,7 +47,7 @@ function config(width) {
   const [ink, quiet, line, low, high] = ["ink", "quiet", "line", "low", "high"].map(colour);
   const font = getComputedStyle(document.body).fontFamily;
   return {
-    aria: false, // the element around it is an image with a name, and a table stands below
+    aria: false,
     background: colour("paper"),
     font,
     padding: 2,
