@@ -117,10 +117,8 @@ def create_app(service: Service, hosts: tuple[str, ...] = ()) -> ASGIApp:
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await service.refresh()
         watching = asyncio.create_task(service.watch())
-        preparing = asyncio.create_task(service.library.page())  # the first browser would wait for it
         yield
         watching.cancel()
-        preparing.cancel()
         service.workers.shutdown(wait=False, cancel_futures=True)
         service.shelf.close()
 

@@ -47,7 +47,7 @@ def routes(service: Service, tables: Mapping[str, tuple[Table, ...]]) -> list[Ba
     library = f"/static/vega-{service.library.version}.js"
     page = _page(texts, {"static": folder, "vega": library, "tables": _listed(tables)})
     answers: dict[str, Callable[[Request], Awaitable[Response]]] = {
-        "/": _file("html", page, ASK_EACH_TIME),
+        "/": partial(_index, service, _file("html", page, ASK_EACH_TIME)),
         "/dashboard/figures": partial(_figures, service),
         library: partial(_library, service),
     }
@@ -65,6 +65,12 @@ def _file(kind: str, text: str, kept: str) -> Callable[[Request], Awaitable[Resp
         return unchanged(name, kept) if known(request, name) else sent(request, page, _TYPES[kind], name, kept)
 
     return answer
+
+
+async def _index(service: Service, page: Callable[[Request], Awaitable[Response]], request: Request) -> Response:
+    """The page; the browser will ask for the library next."""
+    service.library.begin()
+    return await page(request)
 
 
 async def _library(service: Service, request: Request) -> Response:

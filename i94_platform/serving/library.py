@@ -25,12 +25,16 @@ class Library:
         self._store, self._path = LocalStore(folder), f"vega-{self.version}.js"
         self._making: asyncio.Task[Page] | None = None
 
-    async def page(self) -> Page:
-        """The scripts; whoever asks while they are made waits for the same making."""
+    def begin(self) -> asyncio.Task[Page]:
+        """Make the scripts, unless that was begun before; one that failed is begun again."""
         if self._making is None or (self._making.done() and self._making.exception()):
             self._making = asyncio.create_task(asyncio.to_thread(self._made))
+        return self._making
+
+    async def page(self) -> Page:
+        """The scripts; whoever asks while they are made waits for the same making."""
         # whoever asked first may go away; the others still wait
-        return await asyncio.shield(self._making)
+        return await asyncio.shield(self.begin())
 
     def _made(self) -> Page:
         try:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -91,6 +92,11 @@ def look(context: BrowserContext, site: Served, query: str = "") -> Page:
     return page
 
 
+def lend_library(site: Served, folder: Path) -> None:
+    """Spare another server the making of the scripts."""
+    shutil.copytree(Path(site.settings.home, "scripts"), folder / "home" / "scripts")
+
+
 def settled(page: Page) -> None:
     page.locator("main[aria-busy=false]").wait_for()
 
@@ -112,6 +118,7 @@ def table(page: Page, chart: str) -> Rows:
     details = card(page, chart).locator("details")
     if details.get_attribute("open") is None:
         details.locator("summary").click()
+    details.locator("tbody").wait_for(state="attached")
     lines = details.locator("tr").evaluate_all("rows => rows.map(row => [...row.cells].map(cell => cell.textContent))")
     heads, *rows = lines
     return [dict(zip(heads, row, strict=True)) for row in rows]
@@ -371,7 +378,10 @@ def test_without_a_session_the_page_asks_for_a_key_and_shows_no_figures(browser:
         assert page.locator("#message").is_hidden()
 
 
-def test_an_absent_release_and_a_broken_one_are_told(browser: Browser, tmp_path: Path) -> None:
+def test_an_absent_release_and_a_broken_one_are_told(
+    browser: Browser, site: Served, front: Page, tmp_path: Path
+) -> None:
+    lend_library(site, tmp_path)
     with served(tmp_path) as server, opened(browser, server) as context:
         page = look(context, server)
         assert (
@@ -391,7 +401,10 @@ def test_an_absent_release_and_a_broken_one_are_told(browser: Browser, tmp_path:
         assert page.locator("#nationality svg").is_visible()
 
 
-def test_labels_from_the_data_are_text_and_never_markup(browser: Browser, tmp_path: Path) -> None:
+def test_labels_from_the_data_are_text_and_never_markup(
+    browser: Browser, site: Served, front: Page, tmp_path: Path
+) -> None:
+    lend_library(site, tmp_path)
     with served(tmp_path) as server, opened(browser, server) as context:
         server.publish("r1", per_month=15)
         page = look(context, server)

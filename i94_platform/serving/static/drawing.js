@@ -50,7 +50,7 @@ function config(width) {
     aria: false,
     background: colour("paper"),
     font,
-    padding: 2,
+    padding: { left: 2, top: 2, bottom: 2, right: 14 }, // the last of slanted names reaches beyond
     view: { stroke: null },
     axis: {
       labelColor: ink, titleColor: quiet, titleFontWeight: 400, gridColor: line, domainColor: line, tickColor: line,
