@@ -84,6 +84,16 @@ class Service:
                 logger.exception("The lake could not be looked at; trying again in %.0f s", self.poll_seconds)
             await asyncio.sleep(self.poll_seconds)
 
+    async def page(
+        self, request: Request, name: str, snapshot: Snapshot, make: Callable[[Snapshot, Running], Page]
+    ) -> Page:
+        """The page of that name, which is made where none is kept; the log and the figures tell which."""
+        hits = self.pages.hits
+        page = await self.pages.get(name, partial(self.made, snapshot, make))
+        request.scope["i94_page"] = made = "kept" if self.pages.hits > hits else "made"
+        self.figures.pages.labels(made).inc()
+        return page
+
     async def made(self, snapshot: Snapshot, make: Callable[[Snapshot, Running], Page]) -> Page:
         """One page, made in a thread within the time that a query may take."""
         running, lease = Running(), ExitStack()
@@ -178,10 +188,7 @@ async def _table(service: Service, layer: str, contract: Table, request: Request
         name = f"{snapshot.release.version}-{query.page}"
         if known(request, name):
             return unchanged(name)
-        hits = service.pages.hits
-        page = await service.pages.get(name, partial(service.made, snapshot, partial(_page, query)))
-    request.scope["i94_page"] = made = "kept" if service.pages.hits > hits else "made"
-    service.figures.pages.labels(made).inc()
+        page = await service.page(request, name, snapshot, partial(_page, query))
     answer = sent(request, page, formats.MEDIA_TYPES[query.format], name)
     if page.following:
         # the last parameter of its name would not win: what was sent is replaced

@@ -91,7 +91,7 @@ async def _figures(service: Service, request: Request) -> Response:
         name = f"{snapshot.release.version}-view-{view.digest}"
         if known(request, name):
             return unchanged(name)
-        page = await service.pages.get(name, partial(service.made, snapshot, partial(_answered, view)))
+        page = await service.page(request, name, snapshot, partial(_answered, view))
     return sent(request, page, formats.MEDIA_TYPES["json"], name)
 
 
