@@ -38,7 +38,7 @@ demo: $(RUNTIME) ## three synthetic months through the whole graph, then a summa
 dev: $(RUNTIME) ## the lineage UI and the daemon (schedules, sensors, backfills)
 	@$(ENGINE_ENV) $(BIN)/i94 dev
 
-serve: .venv/.serve ## API and dashboard on http://127.0.0.1:8094, of the demo where it was run, else of I94_HOME
+serve: .venv/.serve ## dashboard and API on http://127.0.0.1:8094, of the demo where it was run, else of I94_HOME
 	@if [ -d "$(DEMO)" ] && [ -z "$$I94_HOME$$I94_LAKE" ]; then \
 		echo 'Serving the demo, .i94/demo; I94_HOME or I94_LAKE name another.'; $(DEMO_I94) serve; \
 	else $(BIN)/i94 serve; fi

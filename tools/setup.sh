@@ -3,7 +3,7 @@
 #
 #   tools/setup.sh base     the platform on its embedded default (no Spark)
 #   tools/setup.sh spark    base and Spark
-#   tools/setup.sh serve    base and the web API
+#   tools/setup.sh serve    base, the web API and the dashboard
 #   tools/setup.sh dev      everything: base, Spark, AWS, the web API, and the tools for tests and linters
 #
 # A stamp file .venv/.<what> says that it is done; make compares the stamps with pyproject.toml and constraints.txt.

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-import hashlib
 import json
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -30,10 +29,12 @@ from i94_platform.contracts import MARTS, PUBLISHED
 from i94_platform.serving import dashboard, formats, openapi, queries
 from i94_platform.serving.access import Access
 from i94_platform.serving.front import Figures, Front
+from i94_platform.serving.library import Library
 from i94_platform.serving.openapi import LAYERS
 from i94_platform.serving.pages import Page, Pages
 from i94_platform.serving.problems import Problem
 from i94_platform.serving.release import NOTHING, Running, Shelf, Snapshot, described, state_of_tables
+from i94_platform.serving.replies import digest, document, known, sent, unchanged, with_gzip
 from i94_platform.serving.sessions import COOKIE
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ class Service:
 
     shelf: Shelf
     access: Access
+    library: Library
     query_seconds: float = 10.0
     poll_seconds: float = 3.0
     pages: Pages = field(default_factory=Pages)
@@ -82,11 +84,21 @@ class Service:
                 logger.exception("The lake could not be looked at; trying again in %.0f s", self.poll_seconds)
             await asyncio.sleep(self.poll_seconds)
 
-    async def query(self, snapshot: Snapshot, query: queries.Query) -> Page:
-        """One page, within the time that a query may take."""
+    async def page(
+        self, request: Request, name: str, snapshot: Snapshot, make: Callable[[Snapshot, Running], Page]
+    ) -> Page:
+        """The page of that name, which is made where none is kept; the log and the figures tell which."""
+        hits = self.pages.hits
+        page = await self.pages.get(name, partial(self.made, snapshot, make))
+        request.scope["i94_page"] = made = "kept" if self.pages.hits > hits else "made"
+        self.figures.pages.labels(made).inc()
+        return page
+
+    async def made(self, snapshot: Snapshot, make: Callable[[Snapshot, Running], Page]) -> Page:
+        """One page, made in a thread within the time that a query may take."""
         running, lease = Running(), ExitStack()
         lease.enter_context(snapshot.used())  # the thread may outlive the request
-        made = asyncio.get_running_loop().run_in_executor(self.workers, _page, snapshot, query, running)
+        made = asyncio.get_running_loop().run_in_executor(self.workers, make, snapshot, running)
         made.add_done_callback(lambda _: lease.close())
         done, _ = await asyncio.wait([made], timeout=self.query_seconds)
         if done:
@@ -134,7 +146,7 @@ def create_app(service: Service, hosts: tuple[str, ...] = ()) -> ASGIApp:
     _add(app, "/token", _token, service)
     app.add_route("/session", partial(_begin_session, service), methods=["POST"], include_in_schema=False)
     app.add_route("/session", partial(_end_session, service), methods=["DELETE"], include_in_schema=False)
-    app.router.routes.extend(dashboard.routes(service.access, TABLES))
+    app.router.routes.extend(dashboard.routes(service, TABLES))
     app.add_exception_handler(Problem, _told)
     app.add_exception_handler(HTTPException, _unrouted)
     app.add_exception_handler(Exception, _mistaken)
@@ -174,13 +186,10 @@ async def _table(service: Service, layer: str, contract: Table, request: Request
         if snapshot is None:
             raise _without(service, query)
         name = f"{snapshot.release.version}-{query.page}"
-        if _known(request, name):
-            return _unchanged(name)
-        hits = service.pages.hits
-        page = await service.pages.get(name, partial(service.query, snapshot, query))
-    request.scope["i94_page"] = made = "kept" if service.pages.hits > hits else "made"
-    service.figures.pages.labels(made).inc()
-    answer = _sent(request, page, formats.MEDIA_TYPES[query.format], name)
+        if known(request, name):
+            return unchanged(name)
+        page = await service.page(request, name, snapshot, partial(_page, query))
+    answer = sent(request, page, formats.MEDIA_TYPES[query.format], name)
     if page.following:
         # the last parameter of its name would not win: what was sent is replaced
         answer.headers["Link"] = f'<{request.url.include_query_params(cursor=page.following)}>; rel="next"'
@@ -196,7 +205,7 @@ def _without(service: Service, query: queries.Query) -> Problem:
     return Problem("release-gone", "Newer releases have replaced it; begin again without the cursor.")
 
 
-def _page(snapshot: Snapshot, query: queries.Query, running: Running) -> Page:
+def _page(query: queries.Query, snapshot: Snapshot, running: Running) -> Page:
     """Make a page; the row beyond it only says that there is another."""
     sql, values = query.sql()
     rows = snapshot.table(sql, values, running)
@@ -210,12 +219,7 @@ def _page(snapshot: Snapshot, query: queries.Query, running: Running) -> Page:
         body = formats.as_json({"data": rows.to_pylist(), "page": page, "release": described(snapshot.release)})
     else:
         body = formats.rows_as(query.format, rows, query.contract)
-    return _with_gzip(body, query.format, following)
-
-
-def _with_gzip(body: bytes, format_: str, following: str = "") -> Page:
-    small = len(body) < formats.GZIP_BYTES or format_ == "parquet"
-    return Page(body, b"" if small else formats.compressed(body), following)
+    return with_gzip(body, query.format, following)
 
 
 async def _list(service: Service, layer: str, request: Request) -> Response:
@@ -228,7 +232,7 @@ async def _list(service: Service, layer: str, request: Request) -> Response:
         openapi.described(c, layer, release.tables[c.name].rows if c.name in release.tables else None)
         for c in TABLES[layer]
     ]
-    return _document(request, {"release": described(release), "tables": tables})
+    return document(request, {"release": described(release), "tables": tables})
 
 
 async def _status(service: Service, request: Request) -> Response:
@@ -238,13 +242,12 @@ async def _status(service: Service, request: Request) -> Response:
     if release is None:
         raise Problem("no-release", service.shelf.trouble or NOTHING, retry_after=service.poll_seconds)
     told = {"release": described(release), "tables": state_of_tables(release), "trouble": service.shelf.trouble}
-    return _document(request, told)
+    return document(request, told)
 
 
-async def _description(document: bytes, request: Request) -> Response:
+async def _description(told: bytes, request: Request) -> Response:
     queries.refuse_parameters(request.scope["query_string"])
-    page = _with_gzip(document, "json")
-    return _sent(request, page, "application/json", hashlib.blake2b(document, digest_size=12).hexdigest())
+    return sent(request, with_gzip(told, "json"), "application/json", digest(told))
 
 
 async def _healthz(request: Request) -> Response:
@@ -295,45 +298,3 @@ async def _end_session(service: Service, request: Request) -> Response:
 def _with_cookie(answer: Response, cookie: str, request: Request) -> Response:
     answer.set_cookie(COOKIE, cookie, httponly=True, samesite="strict", secure=request.url.scheme == "https")
     return answer
-
-
-def _document(request: Request, told: dict[str, Any]) -> Response:
-    body = formats.as_json(told)
-    name = hashlib.blake2b(body, digest_size=12).hexdigest()
-    if _known(request, name):
-        return _unchanged(name)
-    return _sent(request, _with_gzip(body, "json"), "application/json", name)
-
-
-def _headers(name: str) -> dict[str, str]:
-    # weak, since the same answer may be compressed or not; no-cache lets a browser keep it, and ask each time
-    return {
-        "ETag": f'W/"{name}"',
-        "Cache-Control": "private, no-cache",
-        "Vary": "Accept-Encoding, Authorization, Cookie",
-    }
-
-
-def _known(request: Request, name: str) -> bool:
-    sent = request.headers.get("if-none-match", "")
-    return sent.strip() == "*" or f'"{name}"' in (tag.strip().removeprefix("W/") for tag in sent.split(","))
-
-
-def _unchanged(name: str) -> Response:
-    return Response(status_code=304, headers=_headers(name))
-
-
-def _sent(request: Request, page: Page, media_type: str, name: str) -> Response:
-    answer = Response(page.body, headers=_headers(name), media_type=None)
-    if page.gzipped and _takes_gzip(request.headers.get("accept-encoding", "")):
-        answer = Response(page.gzipped, headers={**_headers(name), "Content-Encoding": "gzip"})
-    answer.headers["Content-Type"] = media_type
-    return answer
-
-
-def _takes_gzip(accepted: str) -> bool:
-    for part in accepted.lower().split(","):
-        coding, _, weight = part.strip().partition(";")
-        if coding.strip() in ("gzip", "*"):
-            return weight.replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
-    return False

@@ -82,12 +82,7 @@ class Query:
 
     def sql(self) -> tuple[str, dict[str, Any]]:
         """The statement and the values that are bound to it; it asks for a row more than the page has."""
-        values: dict[str, Any] = {}
-
-        def bound(value: Any) -> str:
-            values[f"p{len(values)}"] = value
-            return f"$p{len(values) - 1}"
-
+        bound = _Bound()
         where = [_condition(condition, bound) for condition in self.conditions]
         if self.after:
             where.append(_after(self.order, self.after, bound))
@@ -96,8 +91,45 @@ class Query:
         narrowed = f" WHERE {' AND '.join(where)}" if where else ""
         return (
             f"SELECT {names} FROM {self.contract.fullname}{narrowed} ORDER BY {order} LIMIT {bound(self.limit + 1)}",
-            values,
+            bound.values,
         )
+
+
+@dataclass(frozen=True)
+class Totals:
+    """The visitors of a mart, added up by some of its columns."""
+
+    contract: Table
+    by: tuple[str, ...]
+    told: tuple[str, ...] = ()
+    """Columns that are the same wherever those are, such as labels; where months differ, the last in the alphabet."""
+    conditions: tuple[Condition, ...] = ()
+
+    def sql(self) -> tuple[str, dict[str, Any]]:
+        """The statement and the values that are bound to it."""
+        bound = _Bound()
+        by = [f'"{self.contract.columns[name].name}"' for name in self.by]
+        told = [f'max("{self.contract.columns[name].name}") AS "{name}"' for name in self.told]
+        where = [_condition(condition, bound) for condition in self.conditions]
+        narrowed = f" WHERE {' AND '.join(where)}" if where else ""
+        chosen = ", ".join([*by, *told, "sum(visitors)::BIGINT AS visitors"])
+        return (
+            f"SELECT {chosen} FROM {self.contract.fullname}{narrowed} "
+            f"GROUP BY {', '.join(by)} ORDER BY visitors DESC, {', '.join(by)}",
+            bound.values,
+        )
+
+
+class _Bound:
+    """Values with the markers that stand for them in a statement."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, Any] = {}
+
+    def __call__(self, value: Any) -> str:
+        marker = f"p{len(self.values)}"
+        self.values[marker] = value
+        return f"${marker}"
 
 
 def parse(contract: Table, query_string: bytes) -> Query:
@@ -303,7 +335,7 @@ def _cursor_value(col: Column[Any], value: Any, wrong: Problem) -> Any:
         raise wrong from None
 
 
-def _condition(condition: Condition, bound: Any) -> str:
+def _condition(condition: Condition, bound: _Bound) -> str:
     name = "(i94yr * 12 + i94mon)" if condition.column == "month" else f'"{condition.column}"'
     if condition.operator == "null":
         return f"{name} IS {'NULL' if condition.values[0] else 'NOT NULL'}"
@@ -313,7 +345,7 @@ def _condition(condition: Condition, bound: Any) -> str:
     return f"({name} NOT IN ({listed}) OR {name} IS NULL)" if condition.operator == "ne" else f"{name} IN ({listed})"
 
 
-def _after(order: Sequence[tuple[str, bool]], last: Sequence[Any], bound: Any) -> str:
+def _after(order: Sequence[tuple[str, bool]], last: Sequence[Any], bound: _Bound) -> str:
     """Rows that come after one: greater in a column and equal in all before it; nulls come last."""
     ways, equal = list[str](), list[str]()
     for (name, down), value in zip(order, last, strict=True):

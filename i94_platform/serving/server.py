@@ -105,13 +105,14 @@ def service(settings: Settings) -> Service:
     """What the routes share, from the settings."""
     from i94_platform.serving.access import Access
     from i94_platform.serving.app import Service
+    from i94_platform.serving.library import Library
     from i94_platform.serving.limits import Rate
     from i94_platform.serving.release import Shelf
     from i94_platform.serving.sessions import Sessions
 
     shelf = Shelf(lake_of(settings), Path(settings.home) / "serving", settings.serve_memory)
     access = Access(keys_of(settings), Sessions(), Rate(settings.serve_rate))
-    return Service(shelf, access, settings.serve_timeout)
+    return Service(shelf, access, Library(f"{settings.home}/scripts"), settings.serve_timeout)
 
 
 def lake_of(settings: Settings) -> Lake:

@@ -99,7 +99,7 @@ def test_what_must_stay_here_does_not_reach_the_builder(path: str) -> None:
 def test_the_services_start_programs_that_the_image_has(compose: dict[str, Any]) -> None:
     programs = Path(sys.executable).parent
     commands = [service["command"][0] for service in compose["services"].values() if "command" in service]
-    assert sorted(commands) == ["dagster-daemon", "dagster-webserver"]
+    assert sorted(commands) == ["dagster-daemon", "dagster-webserver", "i94"]
     assert all((programs / command).exists() for command in commands)
 
 
@@ -111,9 +111,9 @@ def test_services_find_each_other_by_name_and_port(compose: dict[str, Any]) -> N
     assert example()["I94_HISTORY_HOST"] in compose["services"]
 
 
-def test_only_the_lineage_ui_is_published_and_on_this_machine_only(compose: dict[str, Any]) -> None:
+def test_only_lineage_ui_and_dashboard_are_published_and_on_this_machine_only(compose: dict[str, Any]) -> None:
     published = {name: service["ports"] for name, service in compose["services"].items() if "ports" in service}
-    assert published == {"webserver": ["127.0.0.1:3000:3000"]}
+    assert published == {"webserver": ["127.0.0.1:3000:3000"], "serve": ["127.0.0.1:8094:8094"]}
 
 
 def test_every_service_says_whether_it_is_well_and_may_gain_no_rights(compose: dict[str, Any]) -> None:
@@ -127,7 +127,8 @@ def test_every_service_says_whether_it_is_well_and_may_gain_no_rights(compose: d
 
 def test_data_lies_in_named_volumes_and_secrets_in_files(compose: dict[str, Any]) -> None:
     mounted = [volume for service in compose["services"].values() for volume in service.get("volumes", [])]
-    assert {volume.partition(":")[0] for volume in mounted} == set(compose["volumes"]) == {"history", "scratch"}
+    named = {volume.partition(":")[0] for volume in mounted}
+    assert named == set(compose["volumes"]) == {"history", "scratch", "served"}
     assert compose["secrets"] == {"history_password": {"file": "secrets/history_password"}}
     ignored = (PROJECT / ".gitignore").read_text().splitlines()
     assert {"deploy/secrets/", "deploy/i94.env"} <= set(ignored)

@@ -48,7 +48,14 @@ def test_no_statement_that_allows_names_any_resource_or_any_action(stack: Stack)
 
 def test_a_wildcard_stands_only_at_the_end_below_one_thing_of_the_stack(stack: Stack) -> None:
     resources = {r for s in stack.statements() for r in s.resources if "*" in r and r != "*"}
-    assert resources == {SESSIONS, f"{BUCKET}/*", f"{BUCKET}/raw/*", f"{BUCKET}/lake/*", f"{BUCKET}/logs/*"}
+    assert resources == {
+        SESSIONS,
+        f"{BUCKET}/*",
+        f"{BUCKET}/raw/*",
+        f"{BUCKET}/lake/*",
+        f"{BUCKET}/lake/published/*",
+        f"{BUCKET}/logs/*",
+    }
 
 
 def test_every_statement_of_a_role_has_a_name_that_says_what_it_is_for(stack: Stack) -> None:
@@ -65,12 +72,15 @@ def test_listing_is_allowed_below_named_prefixes_and_to_learn_that_an_object_is_
         assert set([prefixes] if isinstance(prefixes, str) else prefixes) <= {"raw/*", "lake/*", "logs/*"}
 
 
-def test_redshift_may_read_the_lake_and_nothing_else(stack: Stack) -> None:
+def test_redshift_may_read_the_lake_and_write_releases_and_nothing_else(stack: Stack) -> None:
     assert allowed(stack, "CopyRole") == {
         "s3:ListBucket": {BUCKET},
         "s3:GetBucketLocation": {BUCKET},
         "s3:GetObject": {f"{BUCKET}/lake/*"},
+        "s3:PutObject": {f"{BUCKET}/lake/published/*"},
+        "s3:AbortMultipartUpload": {f"{BUCKET}/lake/published/*"},
         "kms:Decrypt": {"Key.Arn"},
+        "kms:GenerateDataKey": {"Key.Arn"},
     }
 
 

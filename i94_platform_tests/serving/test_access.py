@@ -28,7 +28,7 @@ GUARDED = {
     "/api/v1/dimensions/country": "read:dimensions",
     "/api/v1/status": "read:status",
     "/metrics": "metrics",
-    "/": "read:marts",
+    "/dashboard/figures": "read:marts",
 }
 SECRET = "i94_0123abcd_" + "s" * 43
 
@@ -41,7 +41,7 @@ def test_without_a_key_nothing_is_told(shared: Served, path: str) -> None:
     assert answer.headers["www-authenticate"] == 'Bearer realm="i94"'
 
 
-@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/api/v1/openapi.json"])
+@pytest.mark.parametrize("path", ["/", "/healthz", "/readyz", "/api/v1/openapi.json"])
 def test_what_holds_no_data_is_open(shared: Served, path: str) -> None:
     with shared.client("") as client:
         assert client.get(path).status_code == 200
