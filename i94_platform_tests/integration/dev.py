@@ -44,6 +44,8 @@ class Dev:
     log: Path
     seconds: float
     """From the start of the command to a page that can be used."""
+    processor_seconds: float
+    """What all its processes worked until then; other work on the machine does not lengthen it."""
 
     def ask(self, query: str, **variables: Any) -> dict[str, Any]:
         """What the UI's server answers to a GraphQL query."""
@@ -91,7 +93,7 @@ def dev(environment: Mapping[str, str], log: Path) -> Iterator[Dev]:
         log.open("a") as output,
         started(environment, "dev", "--port", str(port), output=output) as process,
     ):
-        made = Dev(process, f"http://127.0.0.1:{port}", log, 0.0)
+        made = Dev(process, f"http://127.0.0.1:{port}", log, 0.0, 0.0)
 
         def usable() -> bool:
             assert process.poll() is None, log.read_text()
@@ -103,7 +105,16 @@ def dev(environment: Mapping[str, str], log: Path) -> Iterator[Dev]:
             return False
 
         wait_for(usable, "the UI to show the code location", patience=START, every=0.1)
-        yield Dev(process, made.url, log, time.monotonic() - began)
+        yield Dev(process, made.url, log, time.monotonic() - began, _worked(process))
+
+
+def _worked(process: subprocess.Popen[str]) -> float:
+    """Seconds of the processor that a process and its children took."""
+    import psutil
+
+    first = psutil.Process(process.pid)
+    times = [one.cpu_times() for one in (first, *first.children(recursive=True))]
+    return sum(one.user + one.system for one in times)
 
 
 def free_port() -> int:
