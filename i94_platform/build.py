@@ -39,7 +39,7 @@ from i94_platform.warehouse.base import Warehouse
 def build_definitions(settings: Settings, overrides: Mapping[str, Any] | None = None) -> dg.Definitions:
     """Fresh definitions for a deployment; `overrides` replaces resources by name, for tests."""
     partitions = months(settings.first_month)
-    alarm = Alarm(settings.alert_webhook)
+    alarm, every = Alarm(settings.alert_webhook), settings.sensor_seconds
     checks = all_checks(partitions)
     assets: list[dg.AssetsDefinition | dg.SourceAsset] = [
         *raw_assets(partitions),
@@ -54,11 +54,11 @@ def build_definitions(settings: Settings, overrides: Mapping[str, Any] | None = 
         asset_checks=[*checks, standing_check(settings.first_month)],
         jobs=[*jobs(), charts_job()],
         sensors=[
-            *sensors(settings.first_month, settings.settle_seconds, settings.requests_per_tick),
-            *loaded_sensors(settings.first_month, settings.requests_per_tick),
-            charts_sensor(),
-            failed_runs(alarm, settings.ui_url),
-            standing_sensor(settings.first_month),
+            *sensors(settings.first_month, settings.settle_seconds, settings.requests_per_tick, every=every),
+            *loaded_sensors(settings.first_month, settings.requests_per_tick, every),
+            charts_sensor(every),
+            failed_runs(alarm, settings.ui_url, every),
+            standing_sensor(settings.first_month, 2 * every),
         ],
         schedules=schedules(settings.first_month, settings.delivery_day, settings.settle_seconds, alarm),
         resources={**resources(settings), **(overrides or {})},

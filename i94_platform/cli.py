@@ -502,6 +502,7 @@ def dev(port: Annotated[int, typer.Option(help="Port of the lineage UI on 127.0.
     settings = Settings.from_env()
     with history.instance(settings.dagster_home) as opened:
         history.limit(opened, POOL, settings.staged_at_once)
+        history.take_over(opened, settings.dagster_home)  # Dagster's program keeps the number of this process
     os.environ.update(
         DAGSTER_HOME=str(settings.dagster_home),
         I94_HOME=settings.home,

@@ -112,6 +112,7 @@ class Settings(BaseSettings):
     settle_seconds: float = Field(
         default=60.0, ge=0, description="seconds without a change after which a delivery is taken to be complete"
     )
+    sensor_seconds: int = Field(default=30, gt=0, description="seconds from one look of a sensor to the next, at least")
     requests_per_tick: int = Field(default=12, gt=0, description="most months that the sensor asks for at a time")
     delivery_day: int = Field(
         default=10, ge=1, le=28, description="day of the month on which last month's delivery has to be there"

@@ -44,12 +44,12 @@ def finish(process: ForkServerProcess) -> int | None:
     return process.exitcode
 
 
-def wait_for(condition: Callable[[], Any], what: str, patience: float = PATIENCE) -> None:
-    """Wait until a condition holds; AssertionError that says what did not happen."""
+def wait_for(condition: Callable[[], Any], what: str, patience: float = PATIENCE, every: float = 0.005) -> None:
+    """Wait until a condition holds, looking `every` so many seconds; AssertionError that says what did not happen."""
     deadline = time.monotonic() + patience
     while not condition():
         assert time.monotonic() < deadline, f"waited {patience:.0f} s in vain for {what}"
-        time.sleep(0.005)
+        time.sleep(every)
 
 
 def log_to(path: Path) -> None:

@@ -135,12 +135,12 @@ def scrubbed(text: str) -> str:
 # --- failed runs ------------------------------------------------------------------------------------------------------
 
 
-def failed_runs(alert: Alert, ui_url: str) -> dg.SensorDefinition:
+def failed_runs(alert: Alert, ui_url: str, every: int = INTERVAL) -> dg.SensorDefinition:
     """The sensor that alerts for every failed run that the UI, a sensor or a schedule started."""
 
     @dg.run_failure_sensor(
         name="failed_runs",
-        minimum_interval_seconds=INTERVAL,
+        minimum_interval_seconds=every,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Tells of each failed run: in the log, and at I94_ALERT_WEBHOOK.",
     )

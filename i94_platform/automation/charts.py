@@ -52,12 +52,12 @@ def charts_job() -> dg.JobDefinition:
     return charts
 
 
-def charts_sensor() -> dg.SensorDefinition:
+def charts_sensor(every: int = INTERVAL) -> dg.SensorDefinition:
     """Asks for the job, once for what is loaded now."""
 
     @dg.sensor(
         job_name=CHARTS_JOB,
-        minimum_interval_seconds=INTERVAL,
+        minimum_interval_seconds=every,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Asks for the charts of months that were loaded since they were drawn, when no month is under way.",
     )

@@ -197,6 +197,20 @@ def _close_orphans(opened: dg.DagsterInstance) -> None:
             opened.event_log_storage.free_concurrency_slots_for_run(run.run_id)
 
 
+def take_over(opened: dg.DagsterInstance, home: Path) -> None:
+    """Have this process launch runs from now on; what the one before it launched and did not begin is closed.
+
+    Such a run has no process that could be looked for. Where the one before is still there, nothing is closed.
+    """
+    note = home / "launches.pid"
+    before = int(note.read_text()) if note.exists() else None
+    if not _storage(home) or (before is not None and before != os.getpid() and _alive(before)):
+        return
+    for run in opened.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTING])):
+        opened.report_run_failed(run, message="The process that was to start this was ended from outside.")
+    LocalStore(home).put(note.name, str(os.getpid()).encode())
+
+
 def _pid(opened: dg.DagsterInstance, run: dg.DagsterRun) -> int | None:
     """The process of a run: the command line says it on the run, those of the UI and the daemon as they start."""
     if PID_TAG in run.tags:
@@ -212,4 +226,16 @@ def _alive(pid: int) -> bool:
         return False
     except PermissionError:
         return True
-    return True
+    return not _defunct(pid)
+
+
+def _defunct(pid: int) -> bool:
+    """Whether a process has ended and nobody has asked for its exit code, which the first one of a container may never.
+
+    Only Linux tells; the state follows the command's name, which is in brackets and may hold any character.
+    """
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text("utf-8", errors="replace")
+    except OSError:
+        return False
+    return status.rpartition(")")[2].split()[0] in ("Z", "X")

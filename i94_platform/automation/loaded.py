@@ -22,13 +22,13 @@ from i94_platform.marts.correlations import SOURCES
 PARTITION_TAG = "dagster/partition"
 
 
-def loaded_sensors(first_month: str, most: int) -> list[dg.SensorDefinition]:
+def loaded_sensors(first_month: str, most: int, every: int = INTERVAL) -> list[dg.SensorDefinition]:
     """Both sensors, which run unless they are stopped; one tick asks for `most` months at most."""
     partitions = months(first_month)
 
     @dg.sensor(
         job_name=MARTS_JOB,
-        minimum_interval_seconds=INTERVAL,
+        minimum_interval_seconds=every,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Asks for a loaded month's marts once they are older than what they are made from.",
     )
@@ -48,7 +48,7 @@ def loaded_sensors(first_month: str, most: int) -> list[dg.SensorDefinition]:
 
     @dg.sensor(
         job_name=CORRELATIONS_JOB,
-        minimum_interval_seconds=INTERVAL,
+        minimum_interval_seconds=every,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Asks for the correlations when the last of the months' marts are made.",
     )

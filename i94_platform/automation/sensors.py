@@ -25,7 +25,7 @@ from i94_platform.lake.raw import REFERENCE_FILES, Delivery, Landed, landed
 from i94_platform.lake.store import Store
 
 INTERVAL = 30
-"""Seconds from one tick to the next, at least."""
+"""Seconds from one tick to the next, at least, unless the settings say otherwise."""
 
 REPORTED = 1_000
 """Names that are remembered one by one as reported; of more only whether there are others than before."""
@@ -104,14 +104,18 @@ class Watch:
 
 
 def sensors(
-    first_month: str, settle_seconds: float, most: int, now: Callable[[], float] = time.time
+    first_month: str,
+    settle_seconds: float,
+    most: int,
+    now: Callable[[], float] = time.time,
+    every: int = INTERVAL,
 ) -> list[dg.SensorDefinition]:
-    """Both sensors, which run unless they are stopped; `now` is the clock."""
+    """Both sensors, which run unless they are stopped, `every` so many seconds; `now` is the clock."""
     watch = Watch(months(first_month), settle_seconds, most, now)
 
     @dg.sensor(
         job_name=MONTH_JOB,
-        minimum_interval_seconds=INTERVAL,
+        minimum_interval_seconds=every,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Asks for the run of a month once for each content that was delivered whole.",
     )
@@ -122,7 +126,7 @@ def sensors(
 
     @dg.sensor(
         job_name=REFERENCE_JOB,
-        minimum_interval_seconds=INTERVAL,
+        minimum_interval_seconds=every,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Asks for the reference run when all four files are there and one has changed.",
     )

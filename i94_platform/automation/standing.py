@@ -111,12 +111,12 @@ def standing_check(first_month: str) -> dg.AssetChecksDefinition:
     return every_month_loaded
 
 
-def standing_sensor(first_month: str) -> dg.SensorDefinition:
+def standing_sensor(first_month: str, every: int = INTERVAL) -> dg.SensorDefinition:
     """The sensor that puts the check's result on record when it has changed."""
 
     @dg.sensor(
         name="standing_of_months",
-        minimum_interval_seconds=INTERVAL,
+        minimum_interval_seconds=every,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Puts on record which months failed, wait or are absent, whenever that changes; it starts no run.",
     )

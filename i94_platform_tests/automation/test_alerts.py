@@ -5,13 +5,11 @@ A receiver that is down must not stop the sensor, nor go unnoticed; one that han
 
 from __future__ import annotations
 
-import json
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -23,61 +21,19 @@ from i94_platform.automation import alerts
 from i94_platform.automation.alerts import ATTEMPTS, MOST, Alarm, failed_runs, scrubbed
 from i94_platform.build import build_definitions
 from i94_platform.settings import Settings
+from i94_platform_tests.automation.webhook import HANGS, KEY, Receiver, receiver_of_alerts
 from i94_platform_tests.checks.test_blocking import FAULTS, broken_copy
 from i94_platform_tests.integration.deployment import Deployment
 from i94_platform_tests.integration.fixtures import MONTH
 from i94_platform_tests.integration.tampering import SpoilingEngine, in_place_of, with_value
 
-KEY = "planted-webhook-key-94"
 UI = "https://lineage.example"
-
-
-@dataclass
-class Receiver:
-    """An HTTP server that keeps what it is sent and answers as it is told, the last answer for ever."""
-
-    url: str
-    answers: list[int] = field(default_factory=lambda: [200])
-    got: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
-    stopped: threading.Event = field(default_factory=threading.Event)
-
-    @property
-    def texts(self) -> list[str]:
-        """What was said."""
-        return [body["text"] for _, body in self.got]
-
-
-HANGS = 0
-"""Instead of an answer."""
 
 
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            content = self.rfile.read(int(self.headers["Content-Length"]))
-            made.got.append((self.headers["Content-Type"], json.loads(content)))
-            answer = made.answers.pop(0) if len(made.answers) > 1 else made.answers[0]
-            if answer == HANGS:
-                made.stopped.wait(60)
-                return
-            self.send_response(answer)
-            self.send_header("Location", made.url)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        def do_GET(self) -> None:
-            made.got.append(("redirected", {}))
-
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        made = Receiver(f"http://127.0.0.1:{server.server_port}/services/{KEY}?token={KEY}")
-        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    with receiver_of_alerts() as made:
         yield made
-        made.stopped.set()
-        server.shutdown()
 
 
 @pytest.fixture(autouse=True)

@@ -14,7 +14,7 @@ from dagster._core.instance.config import PoolGranularity
 from dagster._core.storage.tags import WILL_RETRY_TAG
 
 from i94_platform.assets.staged import POOL
-from i94_platform.automation.history import PID_TAG, instance, limit
+from i94_platform.automation.history import PID_TAG, instance, limit, take_over
 
 GONE, HERE = "the process is gone", "the process runs"
 
@@ -49,6 +49,20 @@ def test_only_a_run_whose_process_is_gone_is_closed(
     assert found.status == status
 
 
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="only Linux tells an ended process from a running one")
+def test_a_run_whose_process_has_ended_unasked_is_closed(tmp_path: Path) -> None:
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # and nobody takes its exit code
+    run = dg.DagsterRun(job_name="month", status=dg.DagsterRunStatus.STARTED, tags={PID_TAG: str(process.pid)})
+    with instance(tmp_path) as opened:
+        opened.add_run(run)
+    with instance(tmp_path) as opened:
+        found = opened.get_run_by_id(run.run_id)
+    assert process.wait() == 0
+    assert found is not None
+    assert found.status == dg.DagsterRunStatus.FAILURE
+
+
 @pytest.mark.parametrize(
     ("process", "status"), [(GONE, dg.DagsterRunStatus.FAILURE), (HERE, dg.DagsterRunStatus.STARTED)]
 )
@@ -70,6 +84,25 @@ def test_a_run_of_the_ui_whose_process_was_killed_is_closed_gives_its_slot_back_
         free = opened.event_log_storage.claim_concurrency_slot(POOL, "another", "stage").is_claimed
         assert free == (process == GONE)
         assert found.tags.get(WILL_RETRY_TAG) == ("true" if process == GONE else None)
+
+
+@pytest.mark.parametrize(
+    ("process", "status"), [(GONE, dg.DagsterRunStatus.FAILURE), (HERE, dg.DagsterRunStatus.STARTING)]
+)
+def test_a_run_that_was_launched_and_never_began_is_closed_and_tried_again_when_its_ui_is_gone(
+    tmp_path: Path, process: str, status: dg.DagsterRunStatus
+) -> None:
+    other = os.getppid() if process == HERE else ended_process()
+    run = dg.DagsterRun(job_name="month", status=dg.DagsterRunStatus.STARTING)
+    with instance(tmp_path) as opened:
+        (tmp_path / "launches.pid").write_text(str(other))
+        opened.add_run(run)
+        take_over(opened, tmp_path)
+        found = opened.get_run_by_id(run.run_id)
+    assert found is not None
+    assert found.status == status
+    assert (found.tags.get(WILL_RETRY_TAG) == "true") == (status == dg.DagsterRunStatus.FAILURE)
+    assert (tmp_path / "launches.pid").read_text() == str(other if process == HERE else os.getpid())
 
 
 def test_the_embedded_instance_limits_what_works_at_a_time_and_ends_what_hangs(tmp_path: Path) -> None:

@@ -1,0 +1,102 @@
+"""One `i94 dev` on sample data and one headless Chromium for the tests of the UI; where one fails, a picture is kept.
+
+`I94_UPDATE_SCREENSHOTS=1` has the tests write the pictures of docs/images anew.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from i94_platform.lake.raw import REFERENCE_FILES
+from i94_platform.partitions import Month
+from i94_platform.sample import write_sample
+from i94_platform.settings import PROJECT
+from i94_platform_tests.integration.command import i94_here
+from i94_platform_tests.integration.deployment import Deployment
+from i94_platform_tests.integration.dev import Dev, dev
+
+UPDATE = os.environ.get("I94_UPDATE_SCREENSHOTS") == "1"
+"""Read before the environment is cleared."""
+
+IMAGES, MOST_BYTES = PROJECT / "docs" / "images", 300_000
+PATIENCE = 60_000.0
+"""Milliseconds that the UI may take to show something: runs take their turns, and other tests the processor."""
+
+QUICK = {"I94_SETTLE_SECONDS": "0.5", "I94_SENSOR_SECONDS": "1"}
+LOADED, DROPPED, ON_S3 = "2016-01", ("2016-02", "2016-03", "2016-04"), "2016-05"
+
+
+FAILED = pytest.StashKey[bool]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Note on a test that it failed, for its page to know."""
+    report = yield
+    item.stash[FAILED] = report.failed
+    return report
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A deployment with the UI and the daemon at work on it, and files still to be delivered."""
+
+    deployment: Deployment
+    platform: Dev
+    outbox: Path
+
+    def file(self, month: str) -> Path:
+        """A month's delivery."""
+        return self.outbox / f"{Month.parse(month).file_stem}.parquet"
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A month is loaded with all that follows from it; the sensors on marts and charts are stopped."""
+    folder = tmp_path_factory.mktemp("ui")
+    deployment, outbox = Deployment(folder / "there"), folder / "outbox"
+    write_sample(outbox, first=LOADED, last=ON_S3, rows=2_000)
+    references = (outbox / file for file in REFERENCE_FILES.values())
+    deployment.deliver(*references, outbox / f"{Month.parse(LOADED).file_stem}.parquet")
+    assert i94_here(deployment.environment, "run").code == 0
+    with dev({**deployment.environment, **QUICK}, folder / "log") as platform:
+        platform.stop_sensors("loaded_months", "refreshed_marts", "undrawn_months")
+        yield Stack(deployment, platform, outbox)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """The browser; the tests are skipped where there is none."""
+    program = subprocess.run([PROJECT / "tools" / "chromium.sh"], capture_output=True, text=True, check=True).stdout
+    if not program.strip():
+        pytest.skip("there is no Chromium; tools/chromium.sh says how to get one")
+    with sync_playwright() as playwright:
+        # the sandbox needs a user other than root
+        yield playwright.chromium.launch(executable_path=program.strip(), chromium_sandbox=os.getuid() != 0)
+
+
+@pytest.fixture
+def page(chromium: Browser, stack: Stack, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Page]:
+    """A page on the UI; where the test fails, a picture of it stays in the test's folder."""
+    expect.set_options(timeout=PATIENCE)
+    with chromium.new_context(base_url=stack.platform.url, viewport={"width": 1440, "height": 900}) as context:
+        made = context.new_page()
+        made.set_default_timeout(PATIENCE)
+        yield made
+        if request.node.stash.get(FAILED, False):
+            made.screenshot(path=tmp_path / "failed.png")
+
+
+def picture(page: Page, name: str) -> None:
+    """Write a picture of docs/images, when asked to."""
+    if UPDATE:
+        page.wait_for_timeout(3_000)  # states and charts appear one by one
+        page.screenshot(path=IMAGES / f"{name}.png")
+        assert (IMAGES / f"{name}.png").stat().st_size < MOST_BYTES

@@ -1,0 +1,141 @@
+"""Pins what people do in the UI, in a browser: see the lineage, run a month, backfill, follow a sensor, see a failure.
+
+One story on one deployment, in the order of the tests.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from i94_platform.contracts import immigration
+from i94_platform_tests.browser.conftest import DROPPED, LOADED, ON_S3, PATIENCE, QUICK, Stack, picture
+from i94_platform_tests.emulators.s3 import S3Server
+from i94_platform_tests.integration.deployment import Deployment
+from i94_platform_tests.integration.dev import dev
+from i94_platform_tests.processes import wait_for
+
+pytestmark = pytest.mark.browser
+
+START = 15.0
+"""Seconds from nothing to a page, which the processor's time exceeds on one core only."""
+
+GROUPS = ("raw", "lookup", "staged", "warehouse", "mart", "published")
+JOB, SENSORS = "/locations/i94_platform/jobs/month", "/locations/i94_platform/sensors"
+NEWEST = """{ runsOrError(limit: 1, filter: { pipelineName: "month" }) { ... on Runs { results { runId } } } }"""
+FACT = "/assets/warehouse/immigration"
+
+
+def launch(page: Page, months: str, button: str) -> None:
+    """Jobs, month, Partitions: choose months and launch."""
+    page.goto(f"{JOB}/partitions")
+    page.get_by_text(re.compile("^Materialize")).first.click()
+    dialog = page.get_by_role("dialog")
+    chosen = dialog.get_by_placeholder(re.compile("^ex: "))
+    chosen.fill(months)
+    chosen.press("Enter")
+    dialog.get_by_role("button", name=button).click()
+
+
+def loaded_months(deployment: Deployment) -> set[str]:
+    """The months that the warehouse holds."""
+    return {line["partition_key"] for line in deployment.ledger() if line["table_name"] == immigration.name}
+
+
+def group_exists(number: int) -> bool:
+    """Whether a group of processes has one left."""
+    try:
+        os.killpg(number, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_the_ui_can_be_used_soon_after_its_start(stack: Stack) -> None:
+    assert stack.platform.processor_seconds < START
+
+
+def test_the_lineage_is_drawn_with_every_group(page: Page) -> None:
+    page.goto("/asset-groups")
+    for group in GROUPS:
+        expect(page.locator("svg").get_by_text(group, exact=True)).to_be_visible()
+
+
+def test_the_lineage_of_the_fact_leads_from_the_delivery_to_the_release(page: Page) -> None:
+    page.set_viewport_size({"width": 1440, "height": 1200})
+    page.goto(f"{FACT}?view=lineage&lineageScope=neighbors&lineageDepth=6")
+    for group in GROUPS:
+        expect(page.locator("svg").get_by_text(group, exact=True)).to_be_visible()
+    picture(page, "lineage")
+
+
+def test_a_month_is_materialized_from_the_ui(page: Page, stack: Stack) -> None:
+    before = stack.deployment.state()
+    launch(page, LOADED, "Launch 1 run")
+    expect(page.get_by_text("Launched run")).to_be_visible()
+    (run,) = stack.platform.ask(NEWEST)["runsOrError"]["results"]
+    page.goto(f"/runs/{run['runId']}")
+    expect(page.get_by_text("Success", exact=True).first).to_be_visible()
+    assert stack.deployment.state() == before
+
+
+def test_the_sensor_picks_up_months_that_are_dropped_into_the_folder(page: Page, stack: Stack) -> None:
+    page.goto(f"{SENSORS}/delivered_months")
+    stack.deployment.deliver(*map(stack.file, DROPPED))
+    expect(page.get_by_text(re.compile("^[1-3] runs? requested$")).first).to_be_visible()
+    picture(page, "sensor")
+    wait_for(lambda: loaded_months(stack.deployment) == {LOADED, *DROPPED}, "the months", PATIENCE / 1_000, 1.0)
+
+
+def test_a_backfill_of_three_months_is_launched_from_the_ui(page: Page) -> None:
+    launch(page, f"[{DROPPED[0]}...{DROPPED[-1]}]", "Launch backfill")
+    page.goto("/runs?view=backfills")
+    expect(page.get_by_text("3 partitions").first).to_be_visible()
+
+
+def test_a_month_that_fails_is_told_and_its_old_rows_stay(page: Page, stack: Stack) -> None:
+    old = f"(SELECT * FROM i94.immigration WHERE i94yr = 2016 AND i94mon = {int(LOADED[-2:])})"
+    before = stack.deployment.fingerprint(old)
+    stack.deployment.landing.put(stack.file(LOADED).name, stack.file(LOADED).read_bytes()[:-1_000])
+
+    def told() -> bool:
+        page.goto(f"{FACT}?view=checks")
+        shown = page.get_by_text(re.compile(f"^failed: {LOADED}"))
+        page.get_by_text("Latest execution").first.wait_for()
+        return shown.count() > 0
+
+    wait_for(told, "the check on all months to name the month", PATIENCE / 1_000, 1.0)
+    picture(page, "failed-check")
+    assert before[0] > 0
+    assert stack.deployment.fingerprint(old) == before
+
+
+def test_the_backfill_ends_with_a_run_for_each_month(page: Page) -> None:
+    page.goto("/runs?view=backfills")
+    expect(page.get_by_text("Success", exact=True)).to_be_visible()
+    picture(page, "backfill")
+
+
+def test_ctrl_c_stops_all_and_a_second_start_finds_its_history_and_follows_a_bucket(
+    page: Page, stack: Stack, s3_server: S3Server
+) -> None:
+    assert stack.platform.interrupt() == 0
+    wait_for(lambda: not group_exists(stack.platform.process.pid), "the last process of the UI to end", START, 0.2)
+    there = stack.deployment
+    bucket = f"s3://{s3_server.bucket()}/raw"
+    environment = {**there.environment, **s3_server.environment, **QUICK, "I94_RAW": bucket}
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in s3_server.environment.items():
+            patch.setenv(name, value)
+        on_s3 = Deployment(there.folder, raw=bucket, s3_endpoint=s3_server.endpoint)
+        on_s3.deliver(*(file for file in stack.outbox.iterdir() if not file.name.startswith("i94_")))
+        on_s3.deliver(stack.file(ON_S3))
+    with dev(environment, there.folder / "log") as again:
+        page.goto(f"{again.url}/runs?view=backfills")
+        expect(page.get_by_text("3 partitions").first).to_be_visible()
+        page.goto(f"{again.url}{SENSORS}/delivered_months")
+        expect(page.get_by_text("1 run requested").first).to_be_visible()
+        wait_for(lambda: ON_S3 in loaded_months(there), "the month in the bucket to be loaded", PATIENCE / 1_000, 1.0)
