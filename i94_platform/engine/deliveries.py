@@ -84,7 +84,7 @@ def _footer(store: Store, path: str, source: str) -> tuple[pa.Schema, int]:
             return footer.schema_arrow, footer.metadata.num_rows
     except (pa.ArrowInvalid, OSError) as error:
         raise PermanentFailure(
-            f"{source} can't be read as Parquet: {error}. Ask for it to be delivered again."
+            f"{source} can't be read as Parquet ({error}); ask for it to be delivered again."
         ) from error
 
 
@@ -190,7 +190,7 @@ def _read_local_sas(address: str, file: Stored) -> Iterator[pd.DataFrame]:
             yield frame
     except pyreadstat.ReadstatError as error:
         raise PermanentFailure(
-            f"{file.path} can't be read as SAS: {error}. Ask for it to be delivered again."
+            f"{file.path} can't be read as SAS ({error}); ask for it to be delivered again."
         ) from error
 
 
@@ -205,7 +205,7 @@ def _read_csv(raw: Store, file: Stored) -> Iterator[pd.DataFrame]:
                 yield frame[[name for name in frame.columns if name not in _INDEX_NAMES]]
         except (ValueError, UnicodeDecodeError) as error:  # pandas' parser errors are ValueErrors
             raise PermanentFailure(
-                f"{file.path} can't be read as CSV: {error}. Ask for it to be delivered again."
+                f"{file.path} can't be read as CSV ({error}); ask for it to be delivered again."
             ) from error
 
 
@@ -282,7 +282,7 @@ def prepare_text(delivery: Delivery, raw: Store, lake: Store, folder: str, heade
             extra = tuple(name for name in batches.schema.names if name not in headers)
     except pa.ArrowInvalid as error:
         raise PermanentFailure(
-            f"{file.path} can't be read as CSV: {error}. Ask for it to be delivered again."
+            f"{file.path} can't be read as CSV ({error}); ask for it to be delivered again."
         ) from error
     columns = {name: f"CAST({name} AS STRING)" for name in headers}
     return Readable((FileGroup({lake.uri(path): file.path}, columns),), rows, extra)

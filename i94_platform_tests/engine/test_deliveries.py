@@ -122,8 +122,8 @@ def test_retyped_columns_of_a_sas_file_are_named(stage_here: StageHere, raw: Pat
 def test_a_file_of_another_kind_is_named(stage_here: StageHere, raw: Path, name: str, content: bytes) -> None:
     (raw / name).write_bytes(content)
     told = refusal(stage_here)
-    assert told.startswith(f"{name} can't be read as {'Parquet' if name == PARQUET else 'SAS'}: ")
-    assert told.endswith("Ask for it to be delivered again.")
+    assert told.startswith(f"{name} can't be read as {'Parquet' if name == PARQUET else 'SAS'} (")
+    assert told.endswith("; ask for it to be delivered again.")
 
 
 @pytest.mark.parametrize(
@@ -132,22 +132,22 @@ def test_a_file_of_another_kind_is_named(stage_here: StageHere, raw: Path, name:
 def test_a_csv_file_that_is_none_is_named(stage_here: StageHere, raw: Path, content: bytes) -> None:
     (raw / CSV).write_bytes(content)
     told = refusal(stage_here)
-    assert told.startswith(f"{CSV} can't be read as CSV: ")
-    assert told.endswith("Ask for it to be delivered again.")
+    assert told.startswith(f"{CSV} can't be read as CSV (")
+    assert told.endswith("; ask for it to be delivered again.")
 
 
 def test_a_truncated_parquet_file_is_named(stage_here: StageHere, raw: Path) -> None:
     pq.write_table(delivered([{}] * 1_000), raw / PARQUET)
     whole = (raw / PARQUET).read_bytes()
     (raw / PARQUET).write_bytes(whole[: len(whole) // 2])
-    assert refusal(stage_here).startswith(f"{PARQUET} can't be read as Parquet: ")
+    assert refusal(stage_here).startswith(f"{PARQUET} can't be read as Parquet (")
 
 
 def test_a_truncated_sas_file_is_named(stage_here: StageHere, raw: Path) -> None:
     sas(raw / SAS, delivered([{}] * 2_000))
     whole = (raw / SAS).read_bytes()
     (raw / SAS).write_bytes(whole[: len(whole) // 2])
-    assert refusal(stage_here).startswith(f"{SAS} can't be read as SAS: ")
+    assert refusal(stage_here).startswith(f"{SAS} can't be read as SAS (")
 
 
 def test_nothing_is_committed_and_nothing_left_behind_when_a_delivery_is_refused(
@@ -357,5 +357,5 @@ def test_a_long_text_is_not_read_only_to_be_counted(raw: Path, monkeypatch: pyte
 @pytest.mark.parametrize(("name", "what"), [(PARQUET, "Parquet"), (SAS, "SAS")])
 def test_a_file_that_can_not_be_counted_is_named(raw: Path, name: str, what: str) -> None:
     (raw / name).write_text("not what its name says")
-    with pytest.raises(PermanentFailure, match=rf"^{name} can't be read as {what}: "):
+    with pytest.raises(PermanentFailure, match=rf"^{name} can't be read as {what} \("):
         counted(raw, name)
