@@ -236,7 +236,9 @@ def _sas_rows(store: Store, file: Stored) -> int | None:
         with store.local(file.path) as path:
             return pyreadstat.read_sas7bdat(str(path), metadataonly=True)[1].number_rows
     except pyreadstat.ReadstatError as error:
-        raise PermanentFailure(f"{file.path} can't be read as SAS: {error}.") from error
+        raise PermanentFailure(
+            f"{file.path} can't be read as SAS ({error}); ask for it to be delivered again."
+        ) from error
 
 
 def _csv_rows(store: Store, file: Stored) -> int:
@@ -253,7 +255,9 @@ def _csv_rows(store: Store, file: Stored) -> int:
         with store.open(file.path) as content, pc.open_csv(content, read, parse, convert) as batches:
             return sum(batch.num_rows for batch in batches) - 1
     except pa.ArrowInvalid as error:
-        raise PermanentFailure(f"{file.path} can't be read as CSV: {error}.") from error
+        raise PermanentFailure(
+            f"{file.path} can't be read as CSV ({error}); ask for it to be delivered again."
+        ) from error
 
 
 def prepare_text(delivery: Delivery, raw: Store, lake: Store, folder: str, headers: tuple[str, ...]) -> Readable:
