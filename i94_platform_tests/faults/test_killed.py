@@ -145,7 +145,7 @@ def test_a_run_that_is_killed_leaves_a_whole_month_and_the_next_run_ends_as_if_u
     again = i94_here(deployment.environment, "run", "--month", MONTH)
     assert again.code == 0, again.output
     assert deployment.state() == prepared.expected
-    assert {folder: len(runs) for folder, runs in deployment.run_folders().items() if len(runs) != 1} == {}
+    assert deployment.left_over() == {}
     assert not list(Path(deployment.settings.lake).glob("scratch/**/*.parquet"))
     assert_history_tells(deployment)
 
@@ -171,4 +171,4 @@ def test_a_first_run_that_is_killed_is_made_good_by_the_next(prepared: Prepared,
     state = deployment.state()
     assert state["tables"] == prepared.expected["tables"]
     assert state["ledger"] == prepared.expected["ledger"]
-    assert {folder: len(runs) for folder, runs in deployment.run_folders().items() if len(runs) != 1} == {}
+    assert deployment.left_over() == {}

@@ -23,6 +23,7 @@ from i94_platform.build import Platform
 from i94_platform.contracts import MARTS, WAREHOUSE
 from i94_platform.lake.datasets import Dataset, Lake
 from i94_platform.lake.manifest import Manifest
+from i94_platform.lake.releases import RELEASE
 from i94_platform.lake.store import Store
 from i94_platform.partitions import Month
 from i94_platform.settings import Settings
@@ -174,7 +175,8 @@ class Deployment:
         for file in self.lake.store.list():
             if file.path.endswith("/manifest.json"):
                 manifest = Manifest.from_json(self.lake.store.read(file.path))
-                found[file.path.rpartition("/")[0]] = (manifest.fingerprint, manifest.rows, manifest.facts)
+                facts = {name: fact for name, fact in manifest.facts.items() if name != "data_as_of"}  # a time, too
+                found[file.path.rpartition("/")[0]] = (manifest.fingerprint, manifest.rows, facts)
         return found
 
     def state(self) -> dict[str, Any]:
@@ -184,10 +186,15 @@ class Deployment:
     def run_folders(self) -> dict[str, list[str]]:
         """The run folders of every dataset, by dataset; an object store knows no empty ones."""
         found: dict[str, list[str]] = {}
-        for path in sorted({file.path.rpartition("/")[0] for file in self.lake.store.list() if "/run=" in file.path}):
-            dataset, _, name = path.rpartition("/")
-            found.setdefault(dataset, []).append(name)
+        for dataset, _, inside in sorted(f.path.partition("/run=") for f in self.lake.store.list()):
+            if inside and (run := inside.partition("/")[0]) not in found.setdefault(dataset, []):
+                found[dataset].append(run)
         return found
+
+    def left_over(self) -> dict[str, list[str]]:
+        """The datasets with run folders that a sweep has left over; of the release the one before stays too."""
+        folders = self.run_folders().items()
+        return {dataset: runs for dataset, runs in folders if len(runs) > (2 if dataset == RELEASE.folder else 1)}
 
     def evaluations(self, run_id: str) -> dict[str, Any]:
         """The check results of a run by `asset check`."""

@@ -76,7 +76,7 @@ def test_a_second_run_changes_nothing_but_the_run(loaded: Deployment, tmp_path: 
     assert all(outcome.succeeded for outcome in deployment.run(MONTH))
     assert deployment.state() == before
     assert not runs & run_ids(deployment)
-    assert all(len(folders) == 1 for folders in deployment.run_folders().values())
+    assert deployment.left_over() == {}
 
 
 def run_ids(deployment: Deployment) -> set[str]:
@@ -131,7 +131,7 @@ def test_a_delivery_with_a_broken_column_fails_by_its_name_and_the_old_month_sta
     assert outcome.errors == [f"staged_immigration: {told}"]
     assert outcome.rows == {}
     assert deployment.state() == before
-    assert all(len(folders) == 1 for folders in deployment.run_folders().values())
+    assert deployment.left_over() == {}
 
 
 def test_a_cut_file_fails_by_its_name_and_the_old_month_stays(loaded: Deployment, tmp_path: Path) -> None:

@@ -68,9 +68,10 @@ def load(settings: Settings, *, stage: bool = True) -> tuple[bool, str]:
         lake: Lake = used["lake"].create_resource(dg.build_init_resource_context())
         rows = [{"code": 582, "label": "MEXICO", "status": "valid"}]
         Staging(lake).commit(i94cit_res, Dataset("lookup/i94cit_res"), rows)
-    (asset,) = [a for a in warehouse_assets(months()) if a.key == dg.AssetKey(["warehouse", "i94cit_res"])]
+    countries = dg.AssetKey(["warehouse", "i94cit_res"])
+    (asset,) = [a for a in warehouse_assets(months()) if countries in a.keys]
     with dg.DagsterInstance.ephemeral() as instance:
-        done = dg.materialize([asset], resources=used, instance=instance, raise_on_error=False)
+        done = dg.materialize([asset], selection=[countries], resources=used, instance=instance, raise_on_error=False)
         events = instance.all_logs(done.run_id)
         return done.success, "\n".join(dg.serialize_value(event) for event in events)
 

@@ -285,6 +285,10 @@ class Watched(Transaction):
         self._before("COPY")
         self._inner.copy(contract, manifest)
 
+    def export(self, contract: Table, folder: str) -> None:
+        self._before("UNLOAD")
+        self._inner.export(contract, folder)
+
 
 def watched(warehouse: Warehouse, before: Callable[[str], None]) -> Callable[..., Any]:
     """The warehouse's own transactions, watched."""
