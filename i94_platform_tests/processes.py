@@ -21,7 +21,7 @@ CONTEXT.set_forkserver_preload(
     ["pyarrow.parquet", "boto3", "s3transfer", "psycopg2", "i94_platform_tests.warehouse.conftest", __name__]
 )
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 """Seconds that a test waits for another process at most; only a fault lets it wait so long."""
 
 
