@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -13,6 +16,9 @@ from i94_platform.settings import PROJECT, Settings
 from i94_platform_tests.emulators.postgres import lacking
 from i94_platform_tests.emulators.redshift import Redshift, redshift
 from i94_platform_tests.emulators.s3 import S3Server, moto_server, versitygw, versitygw_server
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 REAL_DATA = Path(os.environ.get("I94_REAL_DATA") or PROJECT.parent / "shared" / "data")
 """Read before the environment is cleared."""
@@ -28,6 +34,12 @@ def no_deployment() -> Iterator[None]:
             patch.setenv(file, os.devnull)
         patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def ctrl_c_is_heard() -> None:
+    """A shell lets what it runs in the background ignore SIGINT, and every process that a test starts inherits that."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
@@ -68,6 +80,19 @@ def redshift_emulator(s3_server: S3Server) -> Iterator[Redshift]:
         pytest.skip(reason)
     with redshift(s3_server) as emulator:
         yield emulator
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """A headless browser: one a process, since Playwright has one event loop in each."""
+    from playwright.sync_api import sync_playwright
+
+    program = subprocess.run([PROJECT / "tools" / "chromium.sh"], capture_output=True, text=True, check=True).stdout
+    if not program.strip():
+        pytest.skip("there is no Chromium; tools/chromium.sh says how to get one")
+    with sync_playwright() as playwright:
+        # the sandbox needs a user other than root
+        yield playwright.chromium.launch(executable_path=program.strip(), chromium_sandbox=os.getuid() != 0)
 
 
 @pytest.fixture(scope="session")

@@ -85,13 +85,11 @@ def test_the_ui_starts_with_the_limit_of_months_that_are_staged_at_a_time(server
 
 
 INTERRUPTED = """
-import sys, signal
+import sys
 from contextlib import contextmanager
 from i94_platform import cli
 from i94_platform.engine import connect
 from i94_platform.settings import Settings
-
-signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell lets what it runs in the background ignore it
 
 @contextmanager
 def server(*_):

@@ -6,13 +6,12 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from i94_platform.lake.raw import REFERENCE_FILES
 from i94_platform.partitions import Month
@@ -69,17 +68,6 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     with dev({**deployment.environment, **QUICK}, folder / "log") as platform:
         platform.stop_sensors("loaded_months", "refreshed_marts", "undrawn_months")
         yield Stack(deployment, platform, outbox)
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
-    """The browser; the tests are skipped where there is none."""
-    program = subprocess.run([PROJECT / "tools" / "chromium.sh"], capture_output=True, text=True, check=True).stdout
-    if not program.strip():
-        pytest.skip("there is no Chromium; tools/chromium.sh says how to get one")
-    with sync_playwright() as playwright:
-        # the sandbox needs a user other than root
-        yield playwright.chromium.launch(executable_path=program.strip(), chromium_sandbox=os.getuid() != 0)
 
 
 @pytest.fixture

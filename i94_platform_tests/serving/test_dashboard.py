@@ -8,7 +8,6 @@ from __future__ import annotations
 import csv
 import io
 import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from typing import Any
 import duckdb
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Locator, Page
 
 from i94_platform.automation import runs
 from i94_platform.contracts import MARTS, i94addr
@@ -25,7 +24,6 @@ from i94_platform.lake.releases import current_release
 from i94_platform.serving.breakdowns import HEEDED, MOST_BARS
 from i94_platform.serving.charts import CHARTS, STATE_TILES
 from i94_platform.serving.sessions import COOKIE
-from i94_platform.settings import PROJECT
 from i94_platform_tests.integration.deployment import Deployment
 from i94_platform_tests.processes import wait_for
 from i94_platform_tests.serving.server import Served, served
@@ -35,17 +33,6 @@ pytestmark = pytest.mark.browser
 MONTHS = ("2016-01", "2016-02")
 COUNTED = [chart.name for chart in CHARTS if chart.added_up]
 Rows = list[dict[str, str]]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    path = subprocess.run([PROJECT / "tools/chromium.sh"], capture_output=True, text=True, check=True).stdout.strip()
-    if not path:
-        pytest.skip("there is no Chromium; tools/chromium.sh says how to get one")
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield launched
-        launched.close()
 
 
 @pytest.fixture(scope="module")
@@ -62,21 +49,21 @@ def site(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ser
 
 
 @pytest.fixture(scope="module")
-def front(browser: Browser, site: Served) -> Iterator[Page]:
+def front(chromium: Browser, site: Served) -> Iterator[Page]:
     """The page without any filter, for those who only look at it."""
-    with opened(browser, site) as made:
+    with opened(chromium, site) as made:
         yield look(made, site)
 
 
 @pytest.fixture
-def context(browser: Browser, site: Served) -> Iterator[BrowserContext]:
+def context(chromium: Browser, site: Served) -> Iterator[BrowserContext]:
     """A browser with a session."""
-    with opened(browser, site) as made:
+    with opened(chromium, site) as made:
         yield made
 
 
-def opened(browser: Browser, site: Served, **options: Any) -> BrowserContext:
-    made = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **options})
+def opened(chromium: Browser, site: Served, **options: Any) -> BrowserContext:
+    made = chromium.new_context(**{"viewport": {"width": 1280, "height": 900}, **options})
     key = site.key.split("_")[1]
     made.add_cookies([{"name": COOKIE, "value": site.service.access.sessions.begin(key), "url": site.url}])
     return made
@@ -363,8 +350,8 @@ def test_a_link_that_is_wrong_is_told_in_words(context: BrowserContext, site: Se
     assert page.locator("#figures").is_hidden()
 
 
-def test_without_a_session_the_page_asks_for_a_key_and_shows_no_figures(browser: Browser, site: Served) -> None:
-    with browser.new_context() as stranger:
+def test_without_a_session_the_page_asks_for_a_key_and_shows_no_figures(chromium: Browser, site: Served) -> None:
+    with chromium.new_context() as stranger:
         page = look(stranger, site)
         assert page.locator("#message").inner_text().startswith("The session has ended, or none was opened.")
         assert page.locator("#figures").is_hidden()
@@ -379,10 +366,10 @@ def test_without_a_session_the_page_asks_for_a_key_and_shows_no_figures(browser:
 
 
 def test_an_absent_release_and_a_broken_one_are_told(
-    browser: Browser, site: Served, front: Page, tmp_path: Path
+    chromium: Browser, site: Served, front: Page, tmp_path: Path
 ) -> None:
     lend_library(site, tmp_path)
-    with served(tmp_path) as server, opened(browser, server) as context:
+    with served(tmp_path) as server, opened(chromium, server) as context:
         page = look(context, server)
         assert (
             page.locator("#message").inner_text()
@@ -402,10 +389,10 @@ def test_an_absent_release_and_a_broken_one_are_told(
 
 
 def test_labels_from_the_data_are_text_and_never_markup(
-    browser: Browser, site: Served, front: Page, tmp_path: Path
+    chromium: Browser, site: Served, front: Page, tmp_path: Path
 ) -> None:
     lend_library(site, tmp_path)
-    with served(tmp_path) as server, opened(browser, server) as context:
+    with served(tmp_path) as server, opened(chromium, server) as context:
         server.publish("r1", per_month=15)
         page = look(context, server)
         for chart in CHARTS:
@@ -413,8 +400,8 @@ def test_labels_from_the_data_are_text_and_never_markup(
         assert page.get_by_text('a "quoted" name').count() > 0
 
 
-def test_a_page_without_javascript_says_so(browser: Browser, site: Served) -> None:
-    with browser.new_context(java_script_enabled=False) as plain:
+def test_a_page_without_javascript_says_so(chromium: Browser, site: Served) -> None:
+    with chromium.new_context(java_script_enabled=False) as plain:
         page = plain.new_page()
         page.goto(site.url)
         assert "draws its figures with JavaScript, which is off" in page.locator("main").inner_text()
@@ -424,16 +411,16 @@ def test_a_page_without_javascript_says_so(browser: Browser, site: Served) -> No
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_to_object_to(browser: Browser, site: Served, scheme: str) -> None:
-    with opened(browser, site, color_scheme=scheme) as context:
+def test_axe_finds_nothing_to_object_to(chromium: Browser, site: Served, scheme: str) -> None:
+    with opened(chromium, site, color_scheme=scheme) as context:
         page = look(context, site, "?i94addr=FL")
         table(page, "correlations")
         found = Axe().run(page)
         assert found.violations_count == 0, found.generate_report()
 
 
-def test_on_a_phone_nothing_lies_beside_the_screen(browser: Browser, site: Served) -> None:
-    with opened(browser, site, viewport={"width": 360, "height": 740}) as context:
+def test_on_a_phone_nothing_lies_beside_the_screen(chromium: Browser, site: Served) -> None:
+    with opened(chromium, site, viewport={"width": 360, "height": 740}) as context:
         page = look(context, site)
         for chart in CHARTS:
             table(page, chart.name)
