@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 
 from i94_platform.automation import history, runs
+from i94_platform.automation.jobs import MONTH_JOB, REFERENCE_JOB
 from i94_platform.build import build_definitions
 from i94_platform.cli import collect_rarely
 from i94_platform.partitions import Month
@@ -26,11 +27,10 @@ def run_month(home: str, raw: str, month: str, engine: str) -> float:
     definitions = build_definitions(settings)
     outcome = runs.Outcome("", "")
     with history.instance(settings.dagster_home) as instance:
-        jobs = ((runs.reference_job(definitions), None), (runs.month_job(definitions), Month.parse(month)))
-        for job, of in jobs:
-            outcome = runs.run_job(job, instance, month=of)
+        for job, of in ((REFERENCE_JOB, None), (MONTH_JOB, Month.parse(month))):
+            outcome = runs.run_job(definitions.resolve_job_def(job), instance, month=of)
             if not outcome.succeeded:
-                raise RuntimeError("; ".join((f"{job.name} failed", *outcome.errors, *outcome.failed_checks)))
+                raise RuntimeError("; ".join((f"{job} failed", *outcome.errors, *outcome.failed_checks)))
     return outcome.seconds
 
 

@@ -1,32 +1,26 @@
 """The command line: `i94 …`.
 
-Here: arguments, progress, tables and exit codes. Exit code 1 says that a run or a check failed, 2 that the call or the
-settings are wrong. Not here: what the commands do (`automation`, `warehouse`, `sample`).
+Here: arguments and exit codes; 1 says that a run or a check failed, 2 that the call or the settings are wrong. Not
+here: what the commands do (`automation`, `warehouse`, `sample`), and how it looks (`console`).
 """
 
 from __future__ import annotations
 
 import gc
 import logging
-import os
-import signal
-import subprocess
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from decimal import Decimal
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich import box
-from rich.console import Console
 from rich.logging import RichHandler
 from rich.markup import escape
-from rich.table import Table
 
+from i94_platform import console
+from i94_platform.console import err, out
 from i94_platform.failures import PermanentFailure, PlatformFailure
 from i94_platform.partitions import Month
 from i94_platform.serving import commands as serving
@@ -34,15 +28,12 @@ from i94_platform.settings import PROJECT, Settings
 
 if TYPE_CHECKING:
     import dagster as dg
-    import pyarrow as pa
 
-    from i94_platform.automation import runs
-    from i94_platform.automation.runs import Outcome
+    from i94_platform.automation.due import Plan
+    from i94_platform.automation.sequence import OnStep, Runner
     from i94_platform.build import Platform
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False)
-out = Console(soft_wrap=True, emoji=False)
-err = Console(stderr=True, soft_wrap=True, emoji=False)
 
 
 class Dialect(StrEnum):
@@ -50,14 +41,6 @@ class Dialect(StrEnum):
 
     duckdb = "duckdb"
     redshift = "redshift"
-
-
-class Format(StrEnum):
-    """How a query's rows are printed."""
-
-    table = "table"
-    csv = "csv"
-    json = "json"
 
 
 def _platform() -> Platform:
@@ -118,13 +101,13 @@ def run(month: Months = None, from_: From = None, to: To = None, select: Select 
 
     platform = _platform()
     asked = _asked_months(month or [], from_, to)
-    with history.instance(platform.settings.dagster_home) as opened, _steps() as steps:
+    with history.instance(platform.settings.dagster_home) as opened, console.steps() as steps:
         due = _plan(platform, opened, asked)
-        outcomes = list(_run_all(platform, due, opened, steps, select=select or []))
+        outcomes = list(_runner(platform, opened, steps, select=select or ()).run(due))
     if not outcomes:
         out.print("Nothing to do: every delivered month is loaded in its newest content.")
         return
-    _print_outcomes(outcomes)
+    console.print_outcomes(outcomes)
     if not all(outcome.succeeded for outcome in outcomes):
         raise typer.Exit(1)
 
@@ -146,32 +129,30 @@ def backfill(
 
     platform = _platform()
     asked = _asked_months([], from_, to)
-    with history.instance(platform.settings.dagster_home) as opened, _steps() as steps:
+    with history.instance(platform.settings.dagster_home) as opened, console.steps() as steps:
         due = _plan(platform, opened, asked, only_due=not force)
         work = backfills.Progress(asked, due)
         out.print(work.intention(), highlight=False)
         try:
-            for outcome in _run_all(platform, due, opened, steps, tags=work.tags, label=work.label):
+            for outcome in _runner(platform, opened, steps, tags=work.tags, label=work.label).run(due):
                 err.print(work.ended(outcome), highlight=False)
         except KeyboardInterrupt:
             err.print(f"Stopped. What is loaded stays; go on with: i94 backfill --from {from_} --to {to}")
             raise typer.Exit(130) from None
         finally:
             if work.outcomes:
-                _print_outcomes(work.outcomes)
+                console.print_outcomes(work.outcomes)
     for reason in work.not_run():
         err.print(f"[red]not run[/red] {escape(reason)}", highlight=False)
     if not work.succeeded:
         raise typer.Exit(1)
 
 
-def _plan(
-    platform: Platform, opened: dg.DagsterInstance, asked: Sequence[Month], *, only_due: bool = False
-) -> runs.Plan:
+def _plan(platform: Platform, opened: dg.DagsterInstance, asked: Sequence[Month], *, only_due: bool = False) -> Plan:
     """What is due; what is worth knowing about it is printed."""
-    from i94_platform.automation import runs
+    from i94_platform.automation.due import plan
 
-    due = runs.plan(
+    due = plan(
         platform.raw,
         platform.lake,
         platform.warehouse,
@@ -186,71 +167,12 @@ def _plan(
     return due
 
 
-def _run_all(
-    platform: Platform,
-    due: runs.Plan,
-    opened: dg.DagsterInstance,
-    steps: Any,
-    *,
-    select: Sequence[str] = (),
-    tags: Mapping[str, str] | None = None,
-    label: Callable[[str], str] = str,
-) -> Iterator[Outcome]:
-    """Run what is due, one after the other; each outcome as soon as it is there."""
-    from i94_platform.automation import runs
-    from i94_platform.automation.requests import tags_of
-    from i94_platform.lake.raw import landed
+def _runner(platform: Platform, opened: dg.DagsterInstance, steps: OnStep, **options: Any) -> Runner:
+    from i94_platform.automation.sequence import Runner
 
-    if select:
-        _refuse_unknown(platform, select)
-
-    def attempt(job: dg.JobDefinition, month: Month | None = None, *, reads_deliveries: bool = False) -> list[Outcome]:
-        """The outcome of a run; none where nothing of it is selected."""
-        part = runs.narrowed(job, select) if select else job
-        if part is None:
-            return []
-        # a part of a run has not read, or not loaded, all there is
-        whole = reads_deliveries and not select
-        read = tags_of(month, landed(platform.raw.list()), platform.raw, platform.lake) if whole else {}
-        name = label(runs.name_of(job.name, month.key if month else ""))
-        run_tags = {**(tags or {}), **read}
-        return [runs.run_job(part, opened, month=month, tags=run_tags, on_step=lambda *step: steps(name, *step))]
-
-    jobs, clean, settled = platform.definitions, True, set()
-    if due.reference or select:
-        yield from (reference := attempt(runs.reference_job(jobs), reads_deliveries=True))
-        if not _good(reference):
-            return  # the months would be encoded with lists that failed
-    for month in due.months:
-        yield from (loaded := attempt(runs.month_job(jobs), month, reads_deliveries=True))
-        if not _good(loaded):
-            clean = False
-            settled.add(month)
-        elif due.asked or not select:
-            settled.add(month)
-            yield from (made := attempt(runs.marts_job(jobs), month))
-            clean = clean and _good(made)
-    for month in runs.stale_marts(platform.warehouse.ledger()):
-        if month not in settled and (not due.asked or month in due.asked):
-            yield from (made := attempt(runs.marts_job(jobs), month))
-            clean = clean and _good(made)
-    if clean and runs.stale_correlations(platform.warehouse.ledger()):
-        yield from attempt(runs.correlations_job(jobs))
-    if select or runs.release_due(platform.warehouse, platform.lake):
-        yield from attempt(runs.publish_job(jobs))
-
-
-def _good(outcomes: Sequence[Outcome]) -> bool:
-    return all(outcome.succeeded for outcome in outcomes)
-
-
-def _refuse_unknown(platform: Platform, select: Sequence[str]) -> None:
-    keys = platform.definitions.resolve_asset_graph().executable_asset_keys
-    known = {"/".join(k.path) for k in keys} | {k.path[0] for k in keys}
-    if unknown := sorted(set(select) - known):
-        raise PermanentFailure(
-            f"Neither a layer nor an asset: {', '.join(unknown)}. Valid are: {', '.join(sorted(known))}."
-        )
+    return Runner(
+        platform.definitions, opened, platform.raw, platform.lake, platform.warehouse, on_step=steps, **options
+    )
 
 
 def _asked_months(months: Sequence[str], first: str | None, last: str | None) -> list[Month]:
@@ -274,61 +196,6 @@ def _last_month(settings: Settings) -> Month:
     return Month.parse(str(months(settings.first_month).get_last_partition_key()))
 
 
-@contextmanager
-def _steps() -> Iterator[Any]:
-    """A progress bar on a terminal, a line per step elsewhere."""
-    if not err.is_terminal:
-        yield (
-            lambda name, step, done, total: (
-                err.print(f"{name}  {done}/{total}  {step}", highlight=False) if step else None
-            )
-        )
-        return
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-    )
-    tasks: dict[str, Any] = {}
-    with Progress(*columns, console=err) as progress:
-
-        def show(name: str, step: str, done: int, total: int) -> None:
-            task = tasks.setdefault(name, progress.add_task(name, total=total)) if name not in tasks else tasks[name]
-            progress.update(
-                task, completed=done, total=total, description=f"{name} {step.replace('__', '/')}".ljust(48)
-            )
-
-        yield show
-
-
-def _print_outcomes(outcomes: Sequence[Outcome]) -> None:
-    table = Table("run", "result", "staged", "quarantined", "loaded", "seconds")
-    for o in outcomes:
-        figures = [
-            o.rows.get(n) for n in ("staged/immigration", "staged/immigration_quarantine", "warehouse/immigration")
-        ]
-        table.add_row(
-            o.name,
-            "[green]loaded[/green]" if o.succeeded else "[red]failed[/red]",
-            *("" if f is None else f"{f:,}" for f in figures),
-            f"{o.seconds:.1f}",
-        )
-    out.print(table)
-    for o in outcomes:
-        name = o.name
-        for told in (*o.errors, *o.failed_checks):
-            err.print(f"[red]{name}[/red] {escape(told)}", highlight=False, soft_wrap=True)
-        for told in o.warnings:
-            err.print(f"[yellow]{name}[/yellow] {escape(told)}", highlight=False, soft_wrap=True)
-        if not o.succeeded:
-            retry = f"i94 run --month {o.month}" if o.month else "i94 run"
-            err.print(f"{name}: what was loaded before is unchanged. When it is mended: {retry}", highlight=False)
-
-
 @app.command()
 def status() -> None:
     """Months and what each layer holds of them: rows, quarantined, checks, when."""
@@ -341,19 +208,13 @@ def status() -> None:
     if not statuses:
         out.print(f"No months yet. Deliveries are looked for under {escape(platform.settings.raw)}.")
         return
-    # as wide as a terminal of 80 columns
-    headers = ("month", "MB", "staged", "quarantined", "loaded", "marts", "checks", "last run", "at (UTC)")
-    table = Table(*headers, box=box.SIMPLE_HEAD, padding=0, pad_edge=False)
-    for s in statuses:
-        size = "" if s.delivered_bytes is None else f"{s.delivered_bytes / 1e6:,.1f}"
-        counts = ["" if n is None else f"{n:,}" for n in (s.staged, s.quarantined, s.loaded)]
-        table.add_row(s.month, size, *counts, s.marts, s.checks, s.last_run, s.loaded_at[5:16].replace("T", " "))
-    out.print(table)
+    console.print_statuses(statuses)
 
 
 @app.command()
 def query(
-    sql: str, format_: Annotated[Format, typer.Option("--format", help="How rows are printed.")] = Format.table
+    sql: str,
+    format_: Annotated[console.Format, typer.Option("--format", help="How rows are printed.")] = console.Format.table,
 ) -> None:
     """Run a read-only query on the warehouse.
 
@@ -367,31 +228,7 @@ def query(
         rows = warehouse.query(sql)
     except duckdb.Error as error:
         raise PermanentFailure(f"The warehouse refused the query: {error}") from None
-    _print_rows(rows, format_)
-
-
-def _print_rows(rows: pa.Table, format_: Format) -> None:
-    if format_ is Format.csv:
-        rows.to_pandas(integer_object_nulls=True).to_csv(sys.stdout, index=False)
-    elif format_ is Format.json:
-        import json
-
-        json.dump(rows.to_pylist(), sys.stdout, default=_json)
-        sys.stdout.write("\n")
-    else:
-        table = Table(*map(escape, rows.column_names))
-        for row in zip(*(column.to_pylist() for column in rows.slice(0, 1000).columns), strict=True):
-            table.add_row(*("" if value is None else escape(str(value)) for value in row))
-        out.print(table)
-        if rows.num_rows > 1000:
-            err.print(f"The first 1,000 of {rows.num_rows:,} rows; --format csv prints all.")
-
-
-def _json(value: Any) -> Any:
-    """What JSON has no type for: sums are decimals, all others (dates, times) are written as text."""
-    if isinstance(value, Decimal):
-        return int(value) if value == value.to_integral_value() else float(value)
-    return str(value)
+    console.print_rows(rows, format_)
 
 
 @app.command()
@@ -495,51 +332,10 @@ def dev(port: Annotated[int, typer.Option(help="Port of the lineage UI on 127.0.
 
     Where I94_ENGINE is sc:// on this machine and nothing listens there, a Spark Connect server is started beside it.
     """
-    from i94_platform.assets.staged import POOL
-    from i94_platform.automation import history
-    from i94_platform.engine import connect
+    from i94_platform.automation.ui import serve_ui
 
     settings = Settings.from_env()
-    with history.instance(settings.dagster_home) as opened:
-        history.limit(opened, POOL, settings.staged_at_once)
-        history.take_over(opened, settings.dagster_home)  # Dagster's program keeps the number of this process
-    os.environ.update(
-        DAGSTER_HOME=str(settings.dagster_home),
-        I94_HOME=settings.home,
-        I94_LAKE=settings.lake,
-        I94_RAW=settings.raw,
-        I94_SPARK_JARS=settings.spark_jars,
-        I94_WAREHOUSE=settings.warehouse,
-    )
-    os.environ.setdefault("I94_UI_URL", f"http://127.0.0.1:{port}")
-    # "dagster dev" calls itself superseded by a command that is no part of the base installation
-    os.environ.setdefault("PYTHONWARNINGS", "ignore:Function")
-    program = str(Path(sys.executable).parent / "dagster")
-    command = [program, "dev", "-w", "workspace.yaml", "-h", "127.0.0.1", "-p", str(port)]
-    os.chdir(PROJECT)
-    if connect.on_this_machine(settings.engine) and not connect.listens(settings.engine):
-        sys.exit(_beside_connect_server(settings, command))
-    os.execv(program, command)
-
-
-def _beside_connect_server(settings: Settings, command: Sequence[str]) -> int:
-    """Run a command while a Spark Connect server listens at the engine's address; the command's exit code."""
-    from i94_platform.assets.resources import aws_region
-    from i94_platform.engine import connect
-    from i94_platform.engine.spark import LOCAL_CONFIG, s3_config
-
-    buckets = s3_config(settings.spark_jars, settings.s3_endpoint, aws_region()) if settings.on_s3 else {}
-    log = Path(settings.home) / "spark" / "connect.log"
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that the server is stopped then too
-    err.print(f"Starting a Spark Connect server at {settings.engine}; its log is {escape(str(log))}", highlight=False)
-    with connect.connect_server(settings.engine, log, LOCAL_CONFIG | buckets), subprocess.Popen(command) as process:
-        try:
-            return process.wait()
-        except KeyboardInterrupt:  # the command has heard it too
-            return process.wait()
-        finally:
-            if process.poll() is None:
-                process.terminate()
+    sys.exit(serve_ui(settings, port, lambda told: err.print(escape(told), highlight=False)))
 
 
 serving.add_to(app)

@@ -30,7 +30,7 @@ LAYERS = (
     {"automation"},
     {"build"},
     {"definitions"},
-    {"cli", "__main__"},
+    {"cli", "console", "__main__"},
 )
 """From the ground up: a part may import its own layer and those before it."""
 
@@ -63,7 +63,7 @@ HEAVY = frozenset(
 WITHOUT_DAGSTER = ("transforms", "lake", "engine", "warehouse", "marts", "contracts", "sample", "serving")
 RENDERS_FOR_DAGSTER = "contracts.render"
 """The one module among them that may name Dagster, late: it renders a contract as Dagster's column schema."""
-KNOWS_SPARK = ("engine.spark", "engine.emr", "assets.resources", "cli")
+KNOWS_SPARK = ("engine.spark", "engine.emr", "assets.resources")
 
 
 @dataclass(frozen=True)

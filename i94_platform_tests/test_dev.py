@@ -87,7 +87,7 @@ def test_the_ui_starts_with_the_limit_of_months_that_are_staged_at_a_time(server
 INTERRUPTED = """
 import sys
 from contextlib import contextmanager
-from i94_platform import cli
+from i94_platform.automation import ui
 from i94_platform.engine import connect
 from i94_platform.settings import Settings
 
@@ -100,7 +100,7 @@ def server(*_):
 
 connect.connect_server = server
 child = [sys.executable, "-c", "import time; print('up', flush=True); time.sleep(60)"]
-sys.exit(cli._beside_connect_server(Settings(), child))
+sys.exit(ui.beside_connect_server(Settings(), child, print))
 """
 
 

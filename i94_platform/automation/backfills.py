@@ -1,7 +1,7 @@
 """Backfills from the command line: a range of months, one run each, and how far it has come.
 
 Here: what ties the runs of a backfill together, and its sentences. Backfills that the UI launches are Dagster's own.
-Not here: what is due and running it (`runs`), and printing.
+Not here: what is due (`due`), running it (`sequence`), and printing.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from i94_platform.automation.due import Plan
 from i94_platform.automation.jobs import MONTH_JOB, REFERENCE_JOB
-from i94_platform.automation.runs import Outcome, Plan
+from i94_platform.automation.runs import Outcome
 from i94_platform.partitions import Month
 
 BACKFILL_TAG = "i94/backfill"

@@ -34,37 +34,21 @@ MARTS = dg.AssetSelection.key_prefixes("mart") - CORRELATIONS
 PUBLISHED = dg.AssetSelection.key_prefixes("published")
 
 
+_JOBS = {
+    REFERENCE_JOB: (REFERENCE, "Code lists, reference tables and dimensions, from file to warehouse."),
+    MONTH_JOB: (
+        MONTHLY - dg.AssetSelection.checks(EVERY_MONTH_LOADED),
+        "One month of arrivals, from delivery to fact.",
+    ),
+    MARTS_JOB: (MARTS, "The seven marts of one loaded month."),
+    CORRELATIONS_JOB: (CORRELATIONS, "The correlations over every month that has its marts."),
+    PUBLISH_JOB: (PUBLISHED, "Marts and dimensions as one release, which dashboard and API show."),
+}
+
+
 def jobs() -> list[UnresolvedAssetJobDefinition]:
     """Every job, run in one process each: a session per step would cost more than the steps."""
     return [
-        dg.define_asset_job(
-            REFERENCE_JOB,
-            REFERENCE,
-            description="Code lists, reference tables and dimensions, from file to warehouse.",
-            executor_def=dg.in_process_executor,
-        ),
-        dg.define_asset_job(
-            MONTH_JOB,
-            MONTHLY - dg.AssetSelection.checks(EVERY_MONTH_LOADED),
-            description="One month of arrivals, from delivery to fact.",
-            executor_def=dg.in_process_executor,
-        ),
-        dg.define_asset_job(
-            MARTS_JOB,
-            MARTS,
-            description="The seven marts of one loaded month.",
-            executor_def=dg.in_process_executor,
-        ),
-        dg.define_asset_job(
-            CORRELATIONS_JOB,
-            CORRELATIONS,
-            description="The correlations over every month that has its marts.",
-            executor_def=dg.in_process_executor,
-        ),
-        dg.define_asset_job(
-            PUBLISH_JOB,
-            PUBLISHED,
-            description="Marts and dimensions as one release, which dashboard and API show.",
-            executor_def=dg.in_process_executor,
-        ),
+        dg.define_asset_job(name, selection, description=told, executor_def=dg.in_process_executor)
+        for name, (selection, told) in _JOBS.items()
     ]

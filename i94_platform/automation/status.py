@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 import dagster as dg
 
+from i94_platform.automation.due import marts_up_to_date
 from i94_platform.automation.jobs import MONTH_JOB
 from i94_platform.automation.requests import last_run
-from i94_platform.automation.runs import marts_up_to_date
 from i94_platform.contracts import MONTHLY_MARTS
 from i94_platform.lake.datasets import Dataset, Lake
 from i94_platform.lake.raw import landed

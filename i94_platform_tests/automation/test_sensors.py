@@ -16,9 +16,9 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from i94_platform.automation import runs
 from i94_platform.automation.jobs import MONTH_JOB, REFERENCE_JOB
 from i94_platform.automation.requests import DELIVERED_TAG, INPUTS_TAG, reference_versions, tags_of
+from i94_platform.automation.runs import run_job
 from i94_platform.automation.sensors import REPORTED
 from i94_platform.lake.datasets import Lake
 from i94_platform.lake.local import LocalStore
@@ -445,14 +445,15 @@ def test_what_the_sensors_ask_for_loads_the_month_and_then_they_are_quiet(sample
     deployment = Deployment(tmp_path)
     deployment.deliver(*(path for path in sample.iterdir() if "feb16" not in path.name))
     ticks = Ticks(deployment.landing, deployment.lake, history=deployment.history)
-    jobs = {REFERENCES: runs.reference_job(deployment.definitions), MONTHS: runs.month_job(deployment.definitions)}
-    for name, job in jobs.items():
+    for name, job in {REFERENCES: REFERENCE_JOB, MONTHS: MONTH_JOB}.items():
         ticks.cursors[name] = ticks.look(name).cursor
         asked = ticks.look(name, SETTLE)
         ticks.cursors[name] = asked.cursor
         (request,) = asked.run_requests
         month = Month.parse(request.partition_key) if request.partition_key else None
-        outcome = runs.run_job(job, deployment.history, month=month, tags=request.tags)
+        outcome = run_job(
+            deployment.definitions.resolve_job_def(job), deployment.history, month=month, tags=request.tags
+        )
         assert outcome.succeeded, outcome
     assert ticks.look(REFERENCES).skip_message == "The reference files are loaded as they are."
     assert "was asked for in its newest content" in (ticks.look(MONTHS).skip_message or "")

@@ -18,7 +18,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from sqlalchemy import Table
 
-from i94_platform.automation import runs
+from i94_platform.automation.jobs import CORRELATIONS_JOB, MARTS_JOB, MONTH_JOB, PUBLISH_JOB, REFERENCE_JOB
+from i94_platform.automation.runs import Outcome, run_job
 from i94_platform.build import Platform
 from i94_platform.contracts import MARTS, WAREHOUSE
 from i94_platform.lake.datasets import Dataset, Lake
@@ -70,7 +71,7 @@ class Deployment:
             for file in filter(Path.is_file, (source, *source.rglob("*"))):
                 self.landing.put(file.relative_to(source.parent).as_posix(), file.read_bytes())
 
-    def run(self, *months: str) -> list[runs.Outcome]:
+    def run(self, *months: str) -> list[Outcome]:
         """What `i94 run` does, in this process: the reference job, each month with its marts, the correlations."""
         return [
             self.reference(),
@@ -78,21 +79,28 @@ class Deployment:
             self.correlate(),
         ]
 
-    def reference(self) -> runs.Outcome:
+    def reference(self) -> Outcome:
         """The reference job."""
-        return runs.run_job(runs.reference_job(self.definitions), self.history)
+        return self._run(REFERENCE_JOB)
 
-    def month(self, key: str) -> runs.Outcome:
+    def month(self, key: str) -> Outcome:
         """The job of one month."""
-        return runs.run_job(runs.month_job(self.definitions), self.history, month=Month.parse(key))
+        return self._run(MONTH_JOB, Month.parse(key))
 
-    def marts(self, key: str) -> runs.Outcome:
+    def marts(self, key: str) -> Outcome:
         """The job of one month's marts."""
-        return runs.run_job(runs.marts_job(self.definitions), self.history, month=Month.parse(key))
+        return self._run(MARTS_JOB, Month.parse(key))
 
-    def correlate(self) -> runs.Outcome:
+    def correlate(self) -> Outcome:
         """The job of the correlations."""
-        return runs.run_job(runs.correlations_job(self.definitions), self.history)
+        return self._run(CORRELATIONS_JOB)
+
+    def publish(self) -> Outcome:
+        """The job of the release."""
+        return self._run(PUBLISH_JOB)
+
+    def _run(self, job: str, month: Month | None = None) -> Outcome:
+        return run_job(self.definitions.resolve_job_def(job), self.history, month=month)
 
     @cached_property
     def platform(self) -> Platform:

@@ -53,7 +53,7 @@ def test_the_server_prints_a_url_that_works_once_and_ends_cleanly(tmp_path: Path
         def answers() -> bool:
             try:
                 return httpx.get(f"http://127.0.0.1:{port}/healthz").status_code == 200
-            except httpx.ConnectError:
+            except httpx.TransportError:
                 return False
 
         wait_for(answers, "the server")

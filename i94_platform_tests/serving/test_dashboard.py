@@ -17,12 +17,12 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Locator, Page
 
-from i94_platform.automation import runs
 from i94_platform.contracts import MARTS, i94addr
 from i94_platform.contracts.codes import FOLDER
 from i94_platform.lake.releases import current_release
 from i94_platform.serving.breakdowns import HEEDED, MOST_BARS
-from i94_platform.serving.charts import CHARTS, STATE_TILES
+from i94_platform.serving.charts import CHARTS
+from i94_platform.serving.places import STATE_TILES
 from i94_platform.serving.sessions import COOKIE
 from i94_platform_tests.integration.deployment import Deployment
 from i94_platform_tests.processes import wait_for
@@ -40,8 +40,7 @@ def site(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ser
     """The sample's two months, published and served."""
     deployment = Deployment(tmp_path_factory.mktemp("dashboard"))
     deployment.deliver(*sample.iterdir())
-    publish = runs.publish_job(deployment.definitions)
-    outcomes = [*deployment.run(*MONTHS), runs.run_job(publish, deployment.history)]
+    outcomes = [*deployment.run(*MONTHS), deployment.publish()]
     assert all(outcome.succeeded for outcome in outcomes), outcomes
     with served(deployment.folder) as server:
         wait_for(lambda: server.service.shelf.release, "the release to be served")
