@@ -9,12 +9,14 @@ from __future__ import annotations
 import atexit
 import gc
 import logging
+import os
 import sys
+import threading
 import warnings
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from rich.logging import RichHandler
@@ -64,16 +66,24 @@ def main() -> None:
         app()
     except PlatformFailure as failure:
         err.print(f"[red]{type(failure).__name__}[/red]: {escape(str(failure))}", highlight=False, soft_wrap=True)
-        sys.exit(2 if isinstance(failure, PermanentFailure) else 1)
+        _end(2 if isinstance(failure, PermanentFailure) else 1)
+    except SystemExit as ended:
+        _end(ended.code)
+
+
+def _end(code: str | int | None) -> NoReturn:
+    """End the process without Python's own last look through all its objects, which takes more than a second."""
+    if not isinstance(code, int | None) or threading.active_count() > 1:
+        sys.exit(code)  # it tells a text, and waits for threads
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code or 0)
 
 
 def collect_rarely() -> None:
-    """A run makes objects by the hundred thousand and few cycles; looking for those costs a tenth of its Python.
-
-    At the end of the process Python would look through all of them again, for over a second.
-    """
+    """A run makes objects by the hundred thousand and few cycles; looking for those costs a tenth of its Python."""
     gc.set_threshold(300_000, 50)
-    atexit.register(gc.freeze)
 
 
 @app.callback()
