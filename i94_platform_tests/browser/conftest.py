@@ -29,7 +29,7 @@ PATIENCE = 60_000.0
 """Milliseconds that the UI may take to show something: runs take their turns, and other tests the processor."""
 
 QUICK = {"I94_SETTLE_SECONDS": "0.5", "I94_SENSOR_SECONDS": "1"}
-LOADED, DROPPED, ON_S3 = "2016-01", ("2016-02", "2016-03", "2016-04"), "2016-05"
+LOADED, DROPPED, ON_S3 = ("2016-01", "2016-02", "2016-03"), "2016-04", "2016-05"
 
 
 FAILED = pytest.StashKey[bool]()
@@ -58,12 +58,12 @@ class Stack:
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """A month is loaded with all that follows from it; the sensors on marts and charts are stopped."""
+    """Three months are loaded with all that follows from them; the sensors on marts and charts are stopped."""
     folder = tmp_path_factory.mktemp("ui")
     deployment, outbox = Deployment(folder / "there"), folder / "outbox"
-    write_sample(outbox, first=LOADED, last=ON_S3, rows=2_000)
-    references = (outbox / file for file in REFERENCE_FILES.values())
-    deployment.deliver(*references, outbox / f"{Month.parse(LOADED).file_stem}.parquet")
+    write_sample(outbox, first=LOADED[0], last=ON_S3, rows=2_000)
+    months = (outbox / f"{Month.parse(month).file_stem}.parquet" for month in LOADED)
+    deployment.deliver(*(outbox / file for file in REFERENCE_FILES.values()), *months)
     assert i94_here(deployment.environment, "run").code == 0
     with dev({**deployment.environment, **QUICK}, folder / "log") as platform:
         platform.stop_sensors("loaded_months", "refreshed_marts", "undrawn_months")
