@@ -28,6 +28,9 @@ IMAGES, MOST_BYTES = PROJECT / "docs" / "images", 300_000
 PATIENCE = 60_000.0
 """Milliseconds that the UI may take to show something: runs take their turns, and other tests the processor."""
 
+RUNS = 240.0
+"""Seconds that runs may take; only a fault lets them take so long."""
+
 QUICK = {"I94_SETTLE_SECONDS": "0.5", "I94_SENSOR_SECONDS": "1"}
 LOADED, DROPPED, ON_S3 = ("2016-01", "2016-02", "2016-03"), "2016-04", "2016-05"
 

@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from i94_platform.contracts import immigration
-from i94_platform_tests.browser.conftest import DROPPED, LOADED, ON_S3, PATIENCE, QUICK, Stack, picture
+from i94_platform_tests.browser.conftest import DROPPED, LOADED, ON_S3, QUICK, RUNS, Stack, picture
 from i94_platform_tests.emulators.s3 import S3Server
 from i94_platform_tests.integration.deployment import Deployment
 from i94_platform_tests.integration.dev import dev
@@ -80,7 +80,7 @@ def test_the_sensor_picks_up_a_month_that_is_dropped_into_the_folder(page: Page,
     stack.deployment.deliver(stack.file(DROPPED))
     expect(page.get_by_text("1 run requested", exact=True).first).to_be_visible()
     picture(page, "sensor")
-    wait_for(lambda: loaded_months(stack.deployment) == {*LOADED, DROPPED}, "the month", PATIENCE / 1_000, 1.0)
+    wait_for(lambda: loaded_months(stack.deployment) == {*LOADED, DROPPED}, "the month", RUNS, 1.0)
 
 
 def test_a_backfill_of_three_months_is_launched_from_the_ui(page: Page) -> None:
@@ -100,7 +100,7 @@ def test_a_month_that_fails_is_told_and_its_old_rows_stay(page: Page, stack: Sta
         page.get_by_text("Latest execution").first.wait_for()
         return shown.count() > 0
 
-    wait_for(told, "the check on all months to name the month", PATIENCE / 1_000, 1.0)
+    wait_for(told, "the check on all months to name the month", RUNS, 1.0)
     picture(page, "failed-check")
     assert before[0] > 0
     assert stack.deployment.fingerprint(old) == before
@@ -131,4 +131,4 @@ def test_ctrl_c_stops_all_and_a_second_start_finds_its_history_and_follows_a_buc
         expect(page.get_by_text("3 partitions").first).to_be_visible()
         page.goto(f"{again.url}{SENSORS}/delivered_months")
         expect(page.get_by_text("1 run requested").first).to_be_visible()
-        wait_for(lambda: ON_S3 in loaded_months(there), "the month in the bucket to be loaded", PATIENCE / 1_000, 1.0)
+        wait_for(lambda: ON_S3 in loaded_months(there), "the month in the bucket to be loaded", RUNS, 1.0)
