@@ -71,7 +71,7 @@ def test_a_month_is_materialized_from_the_ui(page: Page, stack: Stack) -> None:
     expect(page.get_by_text("Launched run")).to_be_visible()
     (run,) = stack.platform.ask(NEWEST)["runsOrError"]["results"]
     page.goto(f"/runs/{run['runId']}")
-    expect(page.get_by_text("Success", exact=True).first).to_be_visible()
+    expect(page.get_by_text("Success", exact=True).first).to_be_visible(timeout=RUNS * 1_000)
     assert stack.deployment.state() == before
 
 
@@ -108,7 +108,7 @@ def test_a_month_that_fails_is_told_and_its_old_rows_stay(page: Page, stack: Sta
 
 def test_the_backfill_ends_with_a_run_for_each_month(page: Page) -> None:
     page.goto("/runs?view=backfills")
-    expect(page.get_by_text("Success", exact=True)).to_be_visible()
+    expect(page.get_by_text("Success", exact=True)).to_be_visible(timeout=RUNS * 1_000)
     picture(page, "backfill")
 
 
@@ -130,5 +130,5 @@ def test_ctrl_c_stops_all_and_a_second_start_finds_its_history_and_follows_a_buc
         page.goto(f"{again.url}/runs?view=backfills")
         expect(page.get_by_text("3 partitions").first).to_be_visible()
         page.goto(f"{again.url}{SENSORS}/delivered_months")
-        expect(page.get_by_text("1 run requested").first).to_be_visible()
+        expect(page.get_by_text("1 run requested").first).to_be_visible(timeout=RUNS * 1_000)
         wait_for(lambda: ON_S3 in loaded_months(there), "the month in the bucket to be loaded", RUNS, 1.0)
