@@ -82,9 +82,9 @@ def redshift_emulator(s3_server: S3Server) -> Iterator[Redshift]:
         yield emulator
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """A headless browser: one a process, since Playwright has one event loop in each."""
+    """A headless browser. Playwright runs an event loop, and a process has one at a time: it ends with its module."""
     from playwright.sync_api import sync_playwright
 
     program = subprocess.run([PROJECT / "tools" / "chromium.sh"], capture_output=True, text=True, check=True).stdout

@@ -71,7 +71,7 @@ def opened(chromium: Browser, site: Served, **options: Any) -> BrowserContext:
 def look(context: BrowserContext, site: Served, query: str = "") -> Page:
     """The page once it has settled; whatever its console complains of fails the test."""
     page = context.new_page()
-    page.set_default_timeout(15_000)
+    page.set_default_timeout(60_000)  # other tests have the processor too
     page.on("pageerror", lambda error: pytest.fail(f"the page has failed: {error}"))
     page.goto(f"{site.url}/{query}")
     settled(page)
