@@ -16,7 +16,7 @@ from typing import Any
 import psutil
 from rich.table import Table
 
-from bench.subjects import PROCESS, SCRIPT, Reading
+from bench.subjects import Reading
 
 MAX_RATIO = {"month, warm, duckdb": 1.5, "command to the fact, duckdb": 3.0}
 """The most that the embedded default may take, as a multiple of the plain script."""
@@ -47,12 +47,9 @@ class Figures:
 
 
 def figures(readings: Mapping[str, Sequence[Reading]]) -> list[Figures]:
-    """A line per subject. What is timed from process start is held to the script timed so, a warm month to the rest."""
-    script, process = (median(reading.seconds for reading in readings[name]) for name in (SCRIPT, PROCESS))
-    return [
-        _line(subject, taken, script if subject == SCRIPT or subject.startswith("month, warm") else process)
-        for subject, taken in readings.items()
-    ]
+    """A line per subject, the first being the yardstick of all."""
+    yardstick = median(reading.seconds for reading in next(iter(readings.values())))
+    return [_line(subject, taken, yardstick) for subject, taken in readings.items()]
 
 
 def _line(subject: str, taken: Sequence[Reading], yardstick: float) -> Figures:

@@ -135,7 +135,7 @@ def test_both_stage_a_month_of_which_nothing_is_left(both: Both, tmp_path: Path)
     assert on_spark.accepted.facts["unlisted_countries"] == {}
 
 
-GENERATED, ROWS = 5, 300
+GENERATED, ROWS = 8, 200
 
 
 def test_both_stage_generated_deliveries_alike(both: Both, tmp_path: Path) -> None:

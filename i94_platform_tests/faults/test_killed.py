@@ -117,7 +117,7 @@ POINTS: dict[str, tuple[Callable[[Deployment], Seen], float]] = {
     "after the load": (lambda d: announced(d, "warehouse_immigration_contract"), 0.0),
     **{
         f"{delay:.2f} s after the first file": (lambda d: written(d, STAGED), delay)
-        for delay in (DRAWN.uniform(0.05, 0.5),)
+        for delay in (DRAWN.uniform(0.05, 0.5) for _ in range(2))
     },
 }
 
