@@ -1,33 +1,35 @@
 """The persistent Dagster instance of a deployment: where runs, events and checks are remembered.
 
-Here: making the embedded one, opening any, closing what killed processes left open, and keeping SQLite files cheap to
-write. Not here: launching runs, and the instances of production, which their own `dagster.yaml` describes.
+Here: making the embedded one, opening any, and closing what killed processes left open. Not here: how the embedded one
+keeps its files (`storage`), launching runs, and the instances of production, which their own `dagster.yaml` describes.
 """
 
 from __future__ import annotations
 
 import os
-import sqlite3
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 from dagster._core.instance.ref import InstanceRef
-from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
-from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
 from dagster_shared.yaml_utils import load_yaml_from_path
-from sqlalchemy import create_engine, event
-from sqlalchemy.engine import Connection, Engine
 
+from i94_platform.automation.storage import FILES, PooledStorage
 from i94_platform.lake.local import LocalStore
 
 PID_TAG = "i94/pid"
 """The process that executes a run of the command line; its absence tells a killed run from a running one."""
 
-_CONFIG = """# The embedded instance: history in SQLite files beside this one.
+_CONFIG = f"""# The embedded instance: history in SQLite files beside this one.
+storage:
+  custom:
+    module: {PooledStorage.__module__}
+    class: {PooledStorage.__name__}
+    config:
+      base_dir:
+        env: DAGSTER_HOME
 telemetry:
   enabled: false
 nux:
@@ -60,68 +62,6 @@ _OWN_OUTPUT = {
 """The command line prints for itself: its output is not captured by two processes a run, as under the UI."""
 
 
-class PooledEventLog(SqliteEventLogStorage):
-    """Dagster's event log in the same SQLite files, over one engine a file and one transaction a file and event.
-
-    The original makes an engine for every statement: each is then compiled anew, and the last connection to close
-    rewrites the whole log. It stores an event in up to four transactions, and the events that plan a run one by one.
-    """
-
-    def __init__(self, *args: Any, **options: Any) -> None:
-        self._engines: dict[str, Engine] = {}
-        self._storing: ExitStack | None = None
-        self._begun: dict[str, Connection] = {}
-        super().__init__(*args, **options)
-        self._db_lock = threading.RLock()  # type: ignore[assignment]  # whoever stores events connects several times
-
-    @classmethod
-    def from_config_value(cls, inst_data: Any, config_value: Any) -> PooledEventLog:
-        """Dagster's way to make a storage from its configuration."""
-        return cls(inst_data=inst_data, **config_value)
-
-    def store_event(self, event: dg.EventLogEntry) -> None:
-        """Store one event."""
-        self.store_event_batch([event])
-
-    def store_event_batch(self, events: Sequence[dg.EventLogEntry]) -> None:
-        """Store events, all or none in each file. The first statement in a file writes, so that it waits its turn."""
-        with self._db_lock, ExitStack() as transactions:
-            self._storing = transactions
-            try:
-                for event in events:
-                    super().store_event(event)
-            finally:
-                self._storing = None
-                self._begun.clear()
-
-    @contextmanager
-    def _connect(self, shard: str) -> Iterator[Connection]:
-        with self._db_lock:
-            if self._storing is None:
-                with self._engine(shard).begin() as connection:
-                    yield connection
-                return
-            if shard not in self._begun:
-                self._begun[shard] = self._storing.enter_context(self._engine(shard).begin())
-            yield self._begun[shard]
-
-    def _engine(self, shard: str) -> Engine:
-        if shard not in self._engines:
-            self._engines[shard] = create_engine(self.conn_string_for_shard(shard), connect_args=_PATIENT)
-            self._initdb(self._engines[shard])
-            self._engines[shard].dispose()  # from here on its connections wait for the disk
-        return self._engines[shard]
-
-    def dispose(self) -> None:
-        """Close every file."""
-        for engine in self._engines.values():
-            engine.dispose()
-        super().dispose()
-
-
-_PATIENT = {"timeout": SQLITE_BUSY_TIMEOUT_SECONDS}
-
-
 def prepare_home(home: Path) -> None:
     """Make the instance's folder with its configuration, unless it is there."""
     home.mkdir(parents=True, exist_ok=True)
@@ -136,20 +76,21 @@ def instance(home: Path) -> Iterator[dg.DagsterInstance]:
     Runs that a killed process left are closed as failed, unless the history is kept elsewhere: then they may be another
     machine's, whose processes can't be seen from here, and Dagster's run monitoring closes them.
     """
-    _sync_less()
     os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", "1000")  # how it asks for `store_event_batch`
     with ExitStack() as held:
         # Dagster makes its files without regard to another process that does the same
         with LocalStore(home).lock("history", "Waiting for another process that is opening the history …"):
             prepare_home(home)
-            embedded = _storage(home)
-            ref = InstanceRef.from_dir(str(home), overrides={**_OWN_OUTPUT, **embedded})
-            opened = held.enter_context(dg.DagsterInstance.from_ref(ref))
-            for path in (home / "history").glob("runs.db"):
-                held.enter_context(held_open(path))
-            if embedded:
+            held.callback(FILES.close, home)
+            opened = held.enter_context(open_instance(home))
+            if _storage(home):
                 _close_orphans(opened)
         yield opened
+
+
+def open_instance(home: Path) -> dg.DagsterInstance:
+    """The instance in a folder that has its configuration, as it stands: nothing is closed, nobody waits."""
+    return dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(home), overrides={**_OWN_OUTPUT, **_storage(home)}))
 
 
 def limit(opened: dg.DagsterInstance, pool: str, at_once: int) -> None:
@@ -158,33 +99,13 @@ def limit(opened: dg.DagsterInstance, pool: str, at_once: int) -> None:
 
 
 def _storage(home: Path) -> dict[str, Any]:
-    """Where events go, unless the instance's own configuration says it."""
-    configured = load_yaml_from_path(str(home / "dagster.yaml"))
-    if isinstance(configured, dict) and {"storage", "event_log_storage"} & set(configured):
+    """Where events go, unless the instance's own configuration names another place."""
+    configured: Any = load_yaml_from_path(str(home / "dagster.yaml")) or {}
+    custom = configured.get("storage", {}).get("custom", {})
+    if {"storage", "event_log_storage"} & set(configured) and custom.get("class") != PooledStorage.__name__:
         return {}
-    config = {"base_dir": str(home / "history" / "runs")}
-    return {"event_log_storage": {"module": __name__, "class": PooledEventLog.__name__, "config": config}}
-
-
-@contextmanager
-def held_open(path: Path) -> Iterator[None]:
-    """Keep a connection to a SQLite file: the last one to close rewrites its whole log."""
-    with closing(sqlite3.connect(path)) as connection:
-        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        yield
-
-
-def _sync_less() -> None:
-    """Let SQLite wait for the disk at checkpoints only: a killed process loses nothing, a power cut the last events."""
-    if not event.contains(Engine, "connect", _on_connect):
-        event.listen(Engine, "connect", _on_connect)
-
-
-def _on_connect(connection: Any, _record: Any) -> None:
-    if isinstance(connection, sqlite3.Connection):
-        (schema,) = connection.execute("PRAGMA schema_version").fetchone()
-        # a file that is only being made has nothing to lose yet
-        connection.execute(f"PRAGMA synchronous = {'NORMAL' if schema else 'OFF'}")
+    where = {"module": PooledStorage.__module__, "class": PooledStorage.__name__, "config": {"base_dir": str(home)}}
+    return {"storage": {"custom": where}}
 
 
 def _close_orphans(opened: dg.DagsterInstance) -> None:

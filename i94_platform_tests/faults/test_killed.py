@@ -17,6 +17,7 @@ import dagster as dg
 import pyarrow.parquet as pq
 import pytest
 
+from i94_platform.automation.history import open_instance
 from i94_platform.sample import write_sample
 from i94_platform_tests.integration.command import i94_here, killed_when, started
 from i94_platform_tests.integration.deployment import MONTHLY, Deployment, rewrite_delivery
@@ -152,7 +153,7 @@ def test_a_run_that_is_killed_leaves_a_whole_month_and_the_next_run_ends_as_if_u
 
 def assert_history_tells(deployment: Deployment) -> None:
     """The killed run is closed as failed, and the run after it succeeded."""
-    with dg.DagsterInstance.from_config(str(deployment.settings.dagster_home)) as instance:
+    with open_instance(deployment.settings.dagster_home) as instance:
         runs = instance.get_runs(dg.RunsFilter(job_name="month"))
     statuses = [run.status for run in runs]
     assert statuses[:2] == [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE]

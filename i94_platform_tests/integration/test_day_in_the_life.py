@@ -20,7 +20,7 @@ import dagster as dg
 import pyarrow.parquet as pq
 import pytest
 
-from i94_platform.automation.history import prepare_home
+from i94_platform.automation.history import open_instance, prepare_home
 from i94_platform.automation.jobs import EVERY_MONTH_LOADED, MONTH_JOB
 from i94_platform.contracts import WAREHOUSE, immigration
 from i94_platform.lake.datasets import Dataset
@@ -111,7 +111,7 @@ class Day:
     @cached_property
     def history(self) -> dg.DagsterInstance:
         """What the platform remembers."""
-        return dg.DagsterInstance.from_config(str(self.there.settings.dagster_home))
+        return open_instance(self.there.settings.dagster_home)
 
     def runs(self) -> list[dg.DagsterRun]:
         """Every run of a month, the newest first."""

@@ -1,0 +1,220 @@
+"""Dagster's SQLite storage over files that a process keeps open, however many instances of Dagster it opens.
+
+The original makes an engine for every statement, which is then compiled anew, reads all its migrations whenever an
+instance is opened (a code server opens one for every tick of every sensor), and rewrites a file's whole log when its
+last connection is closed. The files are the same, so either storage reads what the other wrote. Not here: the instance
+that is configured with it (`history`).
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+from dagster._core.storage.base_storage import DagsterStorage
+from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME, SqliteEventLogStorage
+from dagster._core.storage.runs.sqlite.sqlite_run_storage import SqliteRunStorage
+from dagster._core.storage.schedules.sqlite.sqlite_schedule_storage import SqliteScheduleStorage
+from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS, create_db_conn_string
+from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
+from sqlalchemy import create_engine, event
+from sqlalchemy.engine import Connection, Engine
+
+MOST_FILES = 64
+"""Files that are kept open: each run has one of its own, and a UI that is open for months sees many."""
+
+
+@dataclass
+class _File:
+    """An open file; `identity` tells it from another one that took its place."""
+
+    engine: Engine
+    identity: tuple[int, int]
+    tables: set[str] = field(default_factory=set)
+    """Those that were seen in it: none is ever dropped."""
+
+
+class _Files:
+    """The open files of this process by address, the least used one first."""
+
+    def __init__(self) -> None:
+        self._open: OrderedDict[str, _File] = OrderedDict()
+        self._lock = threading.RLock()
+
+    def get(self, address: str, prepare: Callable[[Engine], None] | None = None) -> _File:
+        """The file at an address; one that this process meets for the first time is prepared first."""
+        with self._lock:
+            found = self._open.get(address)
+            if found is None or found.identity != _identity(address):
+                self._forget(address)
+                found = self._open[address] = _opened(address, prepare)
+            self._open.move_to_end(address)
+            while len(self._open) > MOST_FILES:
+                self._forget(next(iter(self._open)))
+        return found
+
+    def knows(self, address: str) -> bool:
+        """Whether this process has the very file at that address open."""
+        with self._lock:
+            found = self._open.get(address)
+            return found is not None and found.identity == _identity(address)
+
+    def close(self, folder: Path) -> None:
+        """Close every file below a folder."""
+        with self._lock:
+            for address in [address for address in self._open if _path(address).is_relative_to(folder.absolute())]:
+                self._forget(address)
+
+    def _forget(self, address: str) -> None:
+        if known := self._open.pop(address, None):
+            known.engine.dispose()  # what another thread uses is closed when it is given back
+
+
+FILES = _Files()
+
+
+def _opened(address: str, prepare: Callable[[Engine], None] | None) -> _File:
+    engine = create_engine(
+        address, connect_args={"timeout": SQLITE_BUSY_TIMEOUT_SECONDS}, pool_size=2, max_overflow=-1
+    )
+    if prepare:
+        prepare(engine)
+        engine.dispose()  # from here on its connections wait for the disk
+    with engine.connect():
+        pass  # SQLite makes a file when it is first connected to
+    return _File(engine, _identity(address))
+
+
+def _path(address: str) -> Path:
+    return Path(address.removeprefix("sqlite:///"))
+
+
+def _identity(address: str) -> tuple[int, int]:
+    try:
+        status = _path(address).stat()
+    except FileNotFoundError:
+        return (0, 0)
+    return (status.st_dev, status.st_ino)
+
+
+class PooledRunStorage(SqliteRunStorage):
+    """Runs and their tags, in `history/runs.db`."""
+
+    @classmethod
+    def from_local(cls, base_dir: str, inst_data: Any = None) -> PooledRunStorage:
+        """The storage below a folder; its migrations are looked at once a process."""
+        address = create_db_conn_string(base_dir, "runs")
+        return cls(address, inst_data) if FILES.knows(address) else super().from_local(base_dir, inst_data)
+
+    @contextmanager
+    def connect(self) -> Iterator[Connection]:
+        """A transaction."""
+        with FILES.get(self._conn_string).engine.begin() as connection:
+            yield connection
+
+
+class PooledScheduleStorage(SqliteScheduleStorage):
+    """Schedules, sensors and their ticks, in `schedules/schedules.db`."""
+
+    @classmethod
+    def from_local(cls, base_dir: str, inst_data: Any = None) -> SqliteScheduleStorage:
+        """The storage below a folder; its migrations are looked at once a process."""
+        address = create_db_conn_string(base_dir, "schedules")
+        return cls(address, inst_data) if FILES.knows(address) else super().from_local(base_dir, inst_data)
+
+    @contextmanager
+    def connect(self) -> Iterator[Connection]:
+        """A transaction."""
+        with FILES.get(self._conn_string).engine.begin() as connection:
+            yield connection
+
+
+class PooledEventLog(SqliteEventLogStorage):
+    """Events, in a file for each run and one for all assets, in `history/runs`; one transaction a file and event.
+
+    The original stores an event in up to four transactions, and the events that plan a run one by one.
+    """
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        self._storing: ExitStack | None = None
+        self._begun: dict[str, Connection] = {}
+        super().__init__(*args, **options)
+        self._db_lock = threading.RLock()  # type: ignore[assignment]  # whoever stores events connects several times
+
+    def store_event(self, event: dg.EventLogEntry) -> None:
+        """Store one event."""
+        self.store_event_batch([event])
+
+    def store_event_batch(self, events: Sequence[dg.EventLogEntry]) -> None:
+        """Store events, all or none in each file. The first statement in a file writes, so that it waits its turn."""
+        with self._db_lock, ExitStack() as transactions:
+            self._storing = transactions
+            try:
+                for event in events:
+                    super().store_event(event)
+            finally:
+                self._storing = None
+                self._begun.clear()
+
+    def has_table(self, table_name: str) -> bool:
+        """Whether the file of all assets has a table."""
+        index = self._file(INDEX_SHARD_NAME)
+        if table_name not in index.tables:
+            with index.engine.connect() as connection:
+                if not index.engine.dialect.has_table(connection, table_name):
+                    return False
+            index.tables.add(table_name)
+        return True
+
+    @contextmanager
+    def _connect(self, shard: str) -> Iterator[Connection]:
+        with self._db_lock:
+            if self._storing is None:
+                with self._file(shard).engine.begin() as connection:
+                    yield connection
+                return
+            if shard not in self._begun:
+                self._begun[shard] = self._storing.enter_context(self._file(shard).engine.begin())
+            yield self._begun[shard]
+
+    def _file(self, shard: str) -> _File:
+        return FILES.get(self.conn_string_for_shard(shard), self._initdb)
+
+
+class PooledStorage(DagsterSqliteStorage):
+    """The three of them, as `storage` of a dagster.yaml; `base_dir` is the home of the instance."""
+
+    def __init__(self, base_dir: str, inst_data: Any = None) -> None:
+        _sync_less()
+        DagsterStorage.__init__(self)  # not the parent's, which opens the three that these replace
+        self.base_dir, self._inst_data = base_dir, inst_data
+        history = os.path.join(base_dir, "history")
+        self._run_storage = PooledRunStorage.from_local(history)
+        self._event_log_storage = PooledEventLog(os.path.join(history, "runs"))
+        self._schedule_storage = PooledScheduleStorage.from_local(os.path.join(base_dir, "schedules"))
+
+    @classmethod
+    def from_config_value(cls, inst_data: Any, config_value: Any) -> PooledStorage:
+        """Dagster's way to make a storage from its configuration."""
+        return cls.from_local(inst_data=inst_data, **config_value)
+
+
+def _sync_less() -> None:
+    """Let SQLite wait for the disk at checkpoints only: a killed process loses nothing, a power cut the last events."""
+    if not event.contains(Engine, "connect", _on_connect):
+        event.listen(Engine, "connect", _on_connect)
+
+
+def _on_connect(connection: Any, _record: Any) -> None:
+    if isinstance(connection, sqlite3.Connection):
+        (schema,) = connection.execute("PRAGMA schema_version").fetchone()
+        # a file that is only being made has nothing to lose yet
+        connection.execute(f"PRAGMA synchronous = {'NORMAL' if schema else 'OFF'}")
