@@ -31,6 +31,8 @@ CHUNK_ROWS = 100_000
 
 NUMBERS = frozenset(c.name for c in delivered_immigration.columns if isinstance(c.type, Double))
 NAMES = tuple(c.name for c in delivered_immigration.columns)
+UNREADABLE = "unreadable"
+"""The column of converted files that holds texts from numbers' places; see `_columns`."""
 
 
 @dataclass(frozen=True)
@@ -48,19 +50,20 @@ def prepare(delivery: Delivery, raw: Store, lake: Store, folder: str) -> Readabl
     Raises:
         PermanentFailure: a file can't be read, or a column of the contract is missing or of another type.
     """
-    groups: dict[tuple[tuple[str, str], ...], dict[str, str]] = defaultdict(dict)
+    groups: dict[tuple[tuple[tuple[str, str], ...], bool], dict[str, str]] = defaultdict(dict)
     rows, extra = 0, set()
     for number, file in enumerate(delivery.files):
-        store, path = raw, file.path
-        if _format(file) != "parquet":
+        store, path, ours = raw, file.path, _format(file) != "parquet"
+        if ours:
             store, path = lake, f"{folder}/{number}.parquet"
             _convert(raw, file, lake, path)
         schema, file_rows = _footer(store, path, file.path)
         rows += file_rows
-        extra |= set(schema.names) - {*NAMES, "unreadable"} - _INDEX_NAMES
-        groups[_physical(schema, file.path)][store.uri(path)] = file.path
+        # a delivered column that is called as ours is none of ours
+        extra |= set(schema.names) - {*NAMES, *([UNREADABLE] if ours else [])} - _INDEX_NAMES
+        groups[_physical(schema, file.path), ours][store.uri(path)] = file.path
     return Readable(
-        tuple(FileGroup(files, _expressions(dict(physical))) for physical, files in groups.items()),
+        tuple(FileGroup(files, _expressions(ours)) for (_, ours), files in groups.items()),
         rows,
         tuple(sorted(extra)),
     )
@@ -114,10 +117,13 @@ def _kind(type_: pa.DataType) -> str:
     return "text" if pt.is_string(type_) or pt.is_large_string(type_) else "other"
 
 
-def _expressions(physical: dict[str, str]) -> dict[str, str]:
-    """Casts to the delivered contract's types, as both engines write them; no-ops for the usual file."""
+def _expressions(ours: bool) -> dict[str, str]:
+    """Casts to the delivered contract's types, as both engines write them; no-ops for the usual file.
+
+    Only a file that we have converted (`ours`) tells which texts stood in the place of numbers.
+    """
     casts = {name: f"CAST({name} AS {'DOUBLE' if name in NUMBERS else 'STRING'})" for name in NAMES}
-    return casts | {"unreadable": "unreadable" if "unreadable" in physical else "CAST(NULL AS STRING)"}
+    return casts | {UNREADABLE: UNREADABLE if ours else "CAST(NULL AS STRING)"}
 
 
 def _convert(raw: Store, file: Stored, lake: Store, path: str) -> None:
@@ -157,7 +163,7 @@ def _columns(frame: pd.DataFrame) -> dict[str, Any]:
             columns[name] = pa.array(values, type=pa.string(), from_pandas=True)
         else:
             columns[str(name)] = pa.nulls(len(frame), pa.string())
-    columns["unreadable"] = pa.array(
+    columns[UNREADABLE] = pa.array(
         unreadable.str.removesuffix("; ").mask(lambda texts: texts == ""), type=pa.string(), from_pandas=True
     )
     return columns

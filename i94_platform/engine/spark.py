@@ -32,8 +32,12 @@ CONFIG = {
     "spark.sql.ansi.enabled": "true",
     "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
     "spark.sql.shuffle.partitions": "8",
+    # every join here is with a small relation of known size, and planning anew after each would take its time again
+    "spark.sql.adaptive.enabled": "false",
+    # from wide rows nothing can be concluded that would save anything
+    "spark.sql.constraintPropagation.enabled": "false",
 }
-"""What the queries rely on, and sizes that fit a month."""
+"""What the queries rely on, sizes that fit a month, and what the planner does in vain."""
 
 # one judgement over 28 columns is a method beyond the size that the JVM compiles unasked: half the time is saved
 _JAVA_OPTIONS = "-XX:-DontCompileHugeMethods"

@@ -68,36 +68,47 @@ def _uncastable(name: str) -> str:
         return f"octet_length({typed}) > {text_limit(target)}"
     if name == _YYYYMMDD:
         return f"rtrim({delivered}) <> '' AND {typed} IS NULL"
-    return f"({delivered} IS NOT NULL AND {typed} IS NULL) OR {_unreadable(name)}"
+    return f"{delivered} IS NOT NULL AND {typed} IS NULL"
 
 
-def _unreadable(name: str) -> str:
+def _is_text(name: str) -> str:
     """True where a text was delivered in this number's place."""
-    return f"concat('; ', typed.unreadable) LIKE '%; {name}=''%'"
+    return f"coalesce(concat('; ', typed.unreadable) LIKE '%; {name}=''%', false)"
 
 
-def _missing(name: str) -> str:
-    """True where nothing was delivered, not even a text in this number's place."""
-    return f"typed.`delivered_{name}` IS NULL AND NOT coalesce({_unreadable(name)}, false)"
+def _rules(*, texts: bool) -> tuple[Rule, ...]:
+    """The reasons to refuse a row that can be seen in the row itself, so all but `duplicate_key`.
+
+    With `texts`, those that stand in the place of numbers count as delivered, and are told; a row that has none
+    breaks the same rules without, which is much less to evaluate.
+    """
+
+    def missing(name: str) -> str:
+        return f"typed.`delivered_{name}` IS NULL" + (f" AND NOT {_is_text(name)}" if texts else "")
+
+    def uncastable(name: str) -> str:
+        return f"({_uncastable(name)})" + (f" OR {_is_text(name)}" if texts and name in _NUMBERS else "")
+
+    this_month = "typed.i94yr = :year AND typed.i94mon = :month"
+    within = "typed.arrdate >= :first_day AND typed.arrdate < :next_first_day"
+    return (
+        Rule("null_key", " OR ".join(f"({missing(name)})" for name in ("cicid", "i94yr", "i94mon"))),
+        Rule("other_month", f"NOT ({this_month})"),
+        Rule("arrival_outside_month", f"{this_month} AND (({missing('arrdate')}) OR NOT ({within}))"),
+        Rule(
+            "unlisted:i94visa", f"i94visa.code IS NULL AND (({missing('i94visa')}) OR typed.i94visa IS NOT NULL)"
+        ),
+        *(Rule(f"uncastable:{c.name}", uncastable(c.name)) for c in delivered_immigration.columns),
+    )
 
 
-_THIS_MONTH = "typed.i94yr = :year AND typed.i94mon = :month"
+_NUMBERS = frozenset(c.name for c in delivered_immigration.columns if not isinstance(c.type, String))
 
-RULES: tuple[Rule, ...] = (
-    Rule("null_key", " OR ".join(f"({_missing(name)})" for name in ("cicid", "i94yr", "i94mon"))),
-    Rule("other_month", f"NOT ({_THIS_MONTH})"),
-    Rule(
-        "arrival_outside_month",
-        f"{_THIS_MONTH} AND (({_missing('arrdate')})"
-        " OR NOT (typed.arrdate >= :first_day AND typed.arrdate < :next_first_day))",
-    ),
-    Rule(
-        "unlisted:i94visa",
-        f"i94visa.code IS NULL AND (({_missing('i94visa')}) OR typed.i94visa IS NOT NULL)",
-    ),
-    *(Rule(f"uncastable:{c.name}", _uncastable(c.name)) for c in delivered_immigration.columns),
-)
-"""Every reason to refuse a row but `duplicate_key`, which needs more than the row itself."""
+RULES = _rules(texts=True)
+"""Every reason to refuse a row but `duplicate_key`."""
+
+_REFUSED = any_of([*(rule.condition for rule in _rules(texts=False)), "typed.unreadable IS NOT NULL"])
+"""True where a row breaks a rule; a text in a number's place always does."""
 
 
 def _encoded(encoder: Encoder) -> str:
@@ -126,8 +137,8 @@ def _render(name: str, month: Month | None = None) -> Query:
         ),
         staged_columns=final_casts(immigration, _ENCODED | _DERIVED, "typed"),
         quarantine_columns=final_casts(immigration_quarantine, _quarantined(names), "judged"),
-        refused=any_of([rule.condition for rule in RULES]),
-        reasons=",\n      ".join(f"CASE WHEN {rule.condition} THEN '{rule.reason}' END" for rule in RULES),
+        refused=_REFUSED,
+        reasons=",\n      ".join(f"CASE WHEN {r.condition} THEN '{r.reason}' END" for r in RULES),
     )
     values = (
         {}

@@ -187,6 +187,13 @@ def test_columns_that_no_contract_has_are_reported_and_left_out(stage_here: Stag
     assert "Columns that no contract has, left out: Note, validres" in staged.said
 
 
+def test_a_delivered_column_that_is_called_as_ours_accuses_no_row(stage_here: StageHere, raw: Path) -> None:
+    pq.write_table(delivered([{}]).append_column("unreadable", pa.array(["i94bir='x'"])), raw / PARQUET)
+    staged = stage_here()
+    assert (staged.accepted.rows, staged.refused.rows) == (1, 0)
+    assert staged.accepted.facts["extra_columns"] == ["unreadable"]
+
+
 @pytest.fixture
 def as_parquet(duckdb: Engine, tmp_path: Path) -> AsParquet:
     """Stage a table delivered as Parquet, into a lake of its own."""
