@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from dagster._core.storage.base_storage import DagsterStorage
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME, SqliteEventLogStorage
 from dagster._core.storage.runs.sqlite.sqlite_run_storage import SqliteRunStorage
 from dagster._core.storage.schedules.sqlite.sqlite_schedule_storage import SqliteScheduleStorage
@@ -194,7 +193,8 @@ class PooledStorage(DagsterSqliteStorage):
 
     def __init__(self, base_dir: str, inst_data: Any = None) -> None:
         _sync_less()
-        DagsterStorage.__init__(self)  # not the parent's, which opens the three that these replace
+        # the parent would open the three that these replace
+        super(DagsterSqliteStorage, self).__init__()  # type: ignore[no-untyped-call]
         self.base_dir, self._inst_data = base_dir, inst_data
         history = os.path.join(base_dir, "history")
         self._run_storage = PooledRunStorage.from_local(history)

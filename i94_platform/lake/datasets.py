@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -17,9 +17,10 @@ from sqlalchemy import Table
 
 from i94_platform.contracts.render import arrow_schema
 from i94_platform.failures import PermanentFailure, TransientFailure
-from i94_platform.lake.footers import verified
+from i94_platform.lake.footers import spans, verified
 from i94_platform.lake.manifest import Entry, Manifest
 from i94_platform.lake.store import Store, Stored
+from i94_platform.transforms.rules import Span
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -200,6 +201,11 @@ class Lake:
                 return _read_csv(file, schema).select(columns).slice(0, most)
             batch = next(pq.ParquetFile(file).iter_batches(batch_size=most, columns=columns))
             return pa.Table.from_batches([batch]).select(columns)
+
+    def spans(self, manifest: Manifest) -> dict[str, Span]:
+        """What the footers of a committed Parquet dataset tell of its columns, without reading a row."""
+        with ExitStack() as opened:
+            return spans(opened.enter_context(self.store.open(self.store.path(url))) for url in manifest.urls)
 
     @contextmanager
     def scratch(self, dataset: Dataset) -> Iterator[str]:

@@ -1,17 +1,19 @@
-"""Parquet footers: whether a file has the columns of a contract, by name, order and type.
+"""Parquet footers: whether a file has the columns of a contract, and what it tells of a column without its rows.
 
-Here: one comparison, that a commit makes when a file is written and a load makes again before it is copied. Not here:
-which files are looked at, and the rows in them.
+Here: one comparison, that a commit makes when a file is written and a load makes again before it is copied, and the
+span of each column. Not here: which files are looked at, and the rows in them.
 """
 
 from __future__ import annotations
 
-from typing import BinaryIO
+from collections.abc import Iterable
+from typing import Any, BinaryIO
 
 from sqlalchemy import Table
 
 from i94_platform.contracts.render import arrow_schema
 from i94_platform.failures import PermanentFailure
+from i94_platform.transforms.rules import Span
 
 
 def verified(content: BinaryIO, name: str, contract: Table) -> int:
@@ -39,3 +41,31 @@ def verified(content: BinaryIO, name: str, contract: Table) -> int:
     if differences:
         raise PermanentFailure(f"{name} does not match the contract of {contract.name}: {'; '.join(differences)}.")
     return int(rows)
+
+
+def spans(contents: Iterable[BinaryIO]) -> dict[str, Span]:
+    """The span of each column over Parquet files of one schema; a column of which a footer says nothing is left out.
+
+    Its ends are values of the files but for texts, which a writer may shorten, and floats, where NaN is not counted.
+    """
+    import pyarrow.parquet as pq
+
+    found: dict[str, list[Any]] = {}
+    for content in contents:
+        footer = pq.ParquetFile(content).metadata
+        for group in filter(lambda group: group.num_rows, map(footer.row_group, range(footer.num_row_groups))):
+            for chunk in map(group.column, range(group.num_columns)):
+                found.setdefault(chunk.path_in_schema, []).append((chunk.num_values, chunk.statistics))
+    told = {name: chunks for name, chunks in found.items() if all(_tells(*chunk) for chunk in chunks)}
+    return {name: _span([statistics for _, statistics in chunks]) for name, chunks in told.items()}
+
+
+def _tells(values: int, statistics: Any) -> bool:
+    if statistics is None or not statistics.has_null_count:
+        return False
+    return bool(statistics.has_min_max or statistics.null_count == values)
+
+
+def _span(chunks: list[Any]) -> Span:
+    lows, highs = ([getattr(c, end) for c in chunks if c.has_min_max] for end in ("min", "max"))
+    return Span(sum(c.null_count for c in chunks), min(lows, default=None), max(highs, default=None))

@@ -7,17 +7,27 @@ table's contract (`checks`), and running the queries.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from sqlalchemy import Column, Date, Integer, Table
+from sqlalchemy import Column, Date, Float, Integer, Table
 
 from i94_platform.contracts.model import MONTH_COLUMNS, key_columns
 
 KINDS = ("not_null", "key_unique", "allowed_values", "ranges", "foreign_keys")
 MUST_HOLD = frozenset({"not_null", "key_unique", "foreign_keys"})
 """Broken ones stop what follows; the others warn, since sources do hold an age of -3."""
+
+
+@dataclass(frozen=True)
+class Span:
+    """What is known of a column without its rows: its values lie from `low` to `high`, both None where all are null."""
+
+    nulls: int
+    low: Any
+    high: Any
 
 
 @dataclass(frozen=True)
@@ -31,6 +41,8 @@ class Rule:
     sample: str
     settled_by: str = ""
     """An integer column that settles the rule where it repeats no value, which may be quicker to see."""
+    kept_within: Callable[[Span], bool] = lambda span: False
+    """Whether a span of the column shows that no row breaks the rule; where it does not, rows may still keep it."""
 
 
 def rules(contract: Table, relation: str, kinds: Sequence[str] = KINDS, where: str = "") -> list[Rule]:
@@ -57,7 +69,8 @@ def _row_rules(contract: Table, scope: str, narrowed: bool) -> list[Rule]:
             test = f"{scope} {'AND' if narrowed else 'WHERE'} ({condition})"
             keys = [f"`{name}`" for name in key_columns(contract) if name != col.name]
             shown = ", ".join([*keys, f"`{col.name}`"])
-            found.append(Rule(kind, col.name, bound, condition, f"SELECT {shown} FROM {test} LIMIT 5"))
+            sample = f"SELECT {shown} FROM {test} LIMIT 5"
+            found.append(Rule(kind, col.name, bound, condition, sample, kept_within=partial(_kept, kind, col)))
     return found
 
 
@@ -72,11 +85,24 @@ def _conditions(col: Column[Any]) -> list[tuple[str, str, str]]:
     low, high = (_literal(col, col.info[side]) for side in ("low", "high"))
     if low or high:
         outside = [f"{name} < {low}" if low else "", f"{name} > {high}" if high else ""]
-        found.append(("ranges", _span(col.info["low"], col.info["high"]), " OR ".join(filter(None, outside))))
+        found.append(("ranges", _between(col.info["low"], col.info["high"]), " OR ".join(filter(None, outside))))
     return found
 
 
-def _span(low: Any, high: Any) -> str:
+def _kept(kind: str, col: Column[Any], span: Span) -> bool:
+    if kind == "not_null":
+        return span.nulls == 0
+    if span.low is None:
+        return True  # a null breaks no rule about values
+    if isinstance(col.type, Float):
+        return False  # NaN lies in no span
+    if kind == "allowed_values":
+        return span.low == span.high and span.low in col.info["allowed"]
+    low, high = col.info["low"], col.info["high"]
+    return (low is None or low <= span.low) and (high is None or span.high <= high)
+
+
+def _between(low: Any, high: Any) -> str:
     if low is None:
         return f"{high} or less"
     return f"{low} or more" if high is None else f"{low} to {high}"
