@@ -7,6 +7,9 @@ back, and the result must say how many rows, what the bound was, and show the ro
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -106,12 +109,48 @@ def test_every_check_of_the_graph_is_evaluated_and_passes_on_the_sample(loaded: 
     )
 
 
-@pytest.mark.parametrize(("asset", "kind"), pairs(IN_LAKE))
-def test_a_broken_row_in_the_lake_is_counted_and_shown(
-    loaded: Deployment, tmp_path: Path, asset: str, kind: str
-) -> None:
+@dataclass(frozen=True)
+class Broken:
+    """One row that breaks one rule of a table: where, the value that is shown, the table's rows, the check's result."""
+
+    names: str
+    shown: str
+    rows: int
+    result: Any
+
+
+Breaking = Callable[[Deployment, str, str], tuple[str, str, int]]
+"""Breaks a rule of a table of a deployment by one row; the columns, the value, the table's rows."""
+
+
+def broken_by(loaded: Deployment, folder: Path, tables: dict[str, tuple[str, ...]], break_: Breaking) -> Any:
+    """Break every table by one kind of rule at a time, each kind in a copy of its own, and run all its checks once."""
+
+    @cache
+    def of_kind(kind: str) -> dict[str, Broken]:
+        deployment = loaded.copy(folder / kind)
+        having = [asset for asset, kinds in tables.items() if kind in kinds]
+        told = {asset: break_(deployment, asset, kind) for asset in having}
+        results = deployment.check_all([(asset, kind) for asset in having], MONTH)
+        return {asset: Broken(*told[asset], results[asset, kind]) for asset in having}
+
+    return of_kind
+
+
+@pytest.fixture(scope="module")
+def in_lake(loaded: Deployment, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """The staged datasets with one row of each broken, by kind of rule."""
+    return broken_by(loaded, tmp_path_factory.mktemp("lake"), IN_LAKE, break_in_lake)
+
+
+@pytest.fixture(scope="module")
+def in_warehouse(loaded: Deployment, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """The loaded tables with one row of each broken, by kind of rule."""
+    return broken_by(loaded, tmp_path_factory.mktemp("warehouse"), IN_WAREHOUSE, break_in_warehouse)
+
+
+def break_in_lake(deployment: Deployment, asset: str, kind: str) -> tuple[str, str, int]:
     contract, month = CONTRACTS[asset.split("/")[1]], month_of(asset)
-    deployment = loaded.copy(tmp_path)
     rows = deployment.rows(contract, asset, month or "")
     if kind == "key_unique":
         shown, names = "2", ", ".join(key_columns(contract))
@@ -121,20 +160,11 @@ def test_a_broken_row_in_the_lake_is_counted_and_shown(
         shown, names = "" if value is None else str(value), col.name
         rows = with_value(rows, col.name, value)
     deployment.rewrite(contract, asset, rows, month or "")
-
-    result = deployment.check(asset, kind, month)
-    assert_found(result, kind, names, rows.num_rows)
-    sample = result.metadata["sample"].value
-    assert sample.startswith(f"**{names}**")
-    assert cells(sample.splitlines()[-1])[-1] == shown
+    return names, shown, rows.num_rows
 
 
-@pytest.mark.parametrize(("asset", "kind"), pairs(IN_WAREHOUSE))
-def test_a_broken_row_in_the_warehouse_is_counted_and_shown(
-    loaded: Deployment, tmp_path: Path, asset: str, kind: str
-) -> None:
-    contract, month = CONTRACTS[asset.split("/")[1]], month_of(asset)
-    deployment = loaded.copy(tmp_path)
+def break_in_warehouse(deployment: Deployment, asset: str, kind: str) -> tuple[str, str, int]:
+    contract = CONTRACTS[asset.split("/")[1]]
     table = contract.fullname
     if kind == "key_unique":
         shown, names = "2", ", ".join(key_columns(contract))
@@ -146,11 +176,24 @@ def test_a_broken_row_in_the_warehouse_is_counted_and_shown(
             deployment.change(f"ALTER TABLE {table} ALTER COLUMN {col.name} DROP NOT NULL")
         one = f"rowid = (SELECT min(rowid) FROM {table} WHERE {col.name} IS NOT NULL)"
         deployment.change(f"UPDATE {table} SET {col.name} = $value WHERE {one}", value=value)
+    return names, shown, deployment.value(f"SELECT count(*) FROM {table}")
 
-    result = deployment.check(asset, kind, month)
-    assert_found(result, kind, names, deployment.value(f"SELECT count(*) FROM {table}"))
-    last = cells(result.metadata["sample"].value.splitlines()[-1])
-    assert last[-2:] == [shown, "1"] if kind == "foreign_keys" else last[-1] == shown
+
+@pytest.mark.parametrize(("asset", "kind"), pairs(IN_LAKE))
+def test_a_broken_row_in_the_lake_is_counted_and_shown(in_lake: Any, asset: str, kind: str) -> None:
+    broken: Broken = in_lake(kind)[asset]
+    assert_found(broken, kind)
+    sample = broken.result.metadata["sample"].value
+    assert sample.startswith(f"**{broken.names}**")
+    assert cells(sample.splitlines()[-1])[-1] == broken.shown
+
+
+@pytest.mark.parametrize(("asset", "kind"), pairs(IN_WAREHOUSE))
+def test_a_broken_row_in_the_warehouse_is_counted_and_shown(in_warehouse: Any, asset: str, kind: str) -> None:
+    broken: Broken = in_warehouse(kind)[asset]
+    assert_found(broken, kind)
+    last = cells(broken.result.metadata["sample"].value.splitlines()[-1])
+    assert last[-2:] == [broken.shown, "1"] if kind == "foreign_keys" else last[-1] == broken.shown
 
 
 def cells(line: str) -> list[str]:
@@ -158,15 +201,16 @@ def cells(line: str) -> list[str]:
     return [cell.strip() for cell in line.split("|")[1:-1]]
 
 
-def assert_found(result: Any, kind: str, names: str, rows: int) -> None:
+def assert_found(broken: Broken, kind: str) -> None:
     """One row breaks one rule: the figure, the bound, the table's size and how much it weighs."""
+    result = broken.result
     assert not result.passed
     figures = {name: result.metadata[name].value for name in ("broken", "bound", "rows")}
-    assert figures == {"broken": 1, "bound": 0, "rows": rows}
+    assert figures == {"broken": 1, "bound": 0, "rows": broken.rows}
     assert result.severity == (dg.AssetCheckSeverity.ERROR if kind in STOPPING else dg.AssetCheckSeverity.WARN)
     assert result.blocking == (kind in STOPPING)
-    assert f"{names}: 1 of {rows:,} rows, must be " in result.description
-    of_rule = [line for line in result.metadata["figures"].value.splitlines() if line.startswith(f"| {names} |")]
+    assert f"{broken.names}: 1 of {broken.rows:,} rows, must be " in result.description
+    of_rule = [line for line in result.metadata["figures"].value.splitlines() if line.startswith(f"| {broken.names} |")]
     assert len(of_rule) == 1
     assert of_rule[0].endswith("| 1 |")
 

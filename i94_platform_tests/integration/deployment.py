@@ -7,7 +7,7 @@ the command line or a persistent history starts that itself.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -212,13 +212,20 @@ class Deployment:
 
     def check(self, asset: str, name: str, month: str | None = None) -> Any:
         """Run one check, with those that its definition makes in the same step; its result."""
-        key = dg.AssetCheckKey(dg.AssetKey(asset.split("/")), name)
-        asked = next(checks for checks in self.checks if key in checks.check_keys)
+        return self.check_all([(asset, name)], month)[asset, name]
+
+    def check_all(self, asked: Sequence[tuple[str, str]], month: str | None = None) -> dict[tuple[str, str], Any]:
+        """Run checks, by asset and name, in one run of a month where there are months among them; their results."""
+        wanted = {dg.AssetCheckKey(dg.AssetKey(asset.split("/")), name) for asset, name in asked}
+        keys: set[dg.AssetCheckKey] = set()
+        for made in self.checks:
+            if found := wanted & set(made.check_keys):
+                keys |= found if made.can_subset else set(made.check_keys)
         job = self.definitions.resolve_implicit_global_asset_job_def()
-        keys = {key} if asked.can_subset else set(asked.check_keys)
         alone = job.get_subset(asset_selection=set(), asset_check_selection=keys)
         done = alone.execute_in_process(instance=self.history, partition_key=month, raise_on_error=False)
-        return self.evaluations(done.run_id)[f"{asset} {name}"]
+        results = self.evaluations(done.run_id)
+        return {(asset, name): results[f"{asset} {name}"] for asset, name in asked}
 
     @property
     def checks(self) -> list[dg.AssetChecksDefinition]:
