@@ -126,11 +126,15 @@ class SparkEngine(Engine):
         self._name(name, self._read(urls))
 
     def view_rows(self, name: str, rows: pa.Table) -> None:
+        self._name(name, self._session.createDataFrame(rows) if rows.num_rows else self._nothing(rows.schema))
+
+    def _nothing(self, schema: pa.Schema) -> DataFrame:
+        """A relation without rows, which the planner sees to be empty: joins with it then cost nothing."""
+        from pyspark.sql import functions as f
         from pyspark.sql.pandas.types import from_arrow_schema
 
-        # Connect takes the columns of an empty table from its rows
-        relation = self._session.createDataFrame(rows if rows.num_rows else [], from_arrow_schema(rows.schema))
-        self._name(name, relation)
+        nulls = [f.lit(None).cast(field.dataType).alias(field.name) for field in from_arrow_schema(schema)]
+        return self._session.range(1).select(*nulls).limit(0)
 
     def define(self, name: str, query: Query) -> None:
         relation = self._run(query).cache()

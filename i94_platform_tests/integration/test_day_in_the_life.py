@@ -39,7 +39,7 @@ DAY = 240.0
 LOOK = 0.5
 """Seconds between two looks at the history, which cost the runs their processor."""
 
-SHORT = {"I94_SETTLE_SECONDS": "0.5", "I94_SENSOR_SECONDS": "1"}
+SHORT = {"I94_SETTLE_SECONDS": "0.5", "I94_SENSOR_SECONDS": "2"}
 QUEUE = """
 run_coordinator:
   module: dagster
