@@ -133,8 +133,10 @@ class SparkEngine(Engine):
         from pyspark.sql import functions as f
         from pyspark.sql.pandas.types import from_arrow_schema
 
-        nulls = [f.lit(None).cast(field.dataType).alias(field.name) for field in from_arrow_schema(schema)]
-        return self._session.range(1).select(*nulls).limit(0)
+        one_row = self._session.range(1)  # expressions are made of a session, so it comes first
+        return one_row.select(
+            *(f.lit(None).cast(field.dataType).alias(field.name) for field in from_arrow_schema(schema))
+        ).limit(0)
 
     def define(self, name: str, query: Query) -> None:
         relation = self._run(query).cache()
