@@ -39,7 +39,7 @@ CODE = {
         "transforms/immigration.sql",
         "transforms/immigration_typed.sql",
         "transforms/immigration_repeated.sql",
-        "transforms/immigration_kept.sql",
+        "transforms/immigration_surplus.sql",
         "transforms/immigration.py",
     ),
     "staged/immigration_quarantine": (

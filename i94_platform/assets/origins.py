@@ -79,7 +79,7 @@ def _delivered_month() -> dict[str, Lineage]:
     return {
         "delivered": {**delivered, **row, "unreadable": numbers},
         "delivered_files": {"path": _NAMED, "source_file": _NAMED},
-        "kept": {**row, "cicid": delivered["cicid"]},
+        "surplus": row,
         **relations("lookup", (c for c in LOOKUPS if c.name in arrivals.CODE_LISTS)),
     }
 

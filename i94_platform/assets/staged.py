@@ -106,19 +106,19 @@ def _write_accepted(
     month: Month, lake: Lake, engine: Engine, dataset: Dataset, run_id: str
 ) -> tuple[str, tuple[Entry, ...]]:
     """Write the accepted rows and name them `staged`; the run folder's name and its files."""
-    engine.view_rows("kept", arrivals.none_kept())
-    entries = _write(month, lake, engine, dataset, run_id)
+    engine.view_rows("surplus", arrivals.no_surplus())
+    entries = _write(arrivals.accepted(month), lake, engine, dataset, run_id)
     if entries and engine.repeats("staged", "cicid"):
         engine.define("repeated", arrivals.repeated())
-        engine.define("kept", arrivals.kept(month))
-        # a folder of its own: what is kept was found in the first one, which the commit sweeps
+        engine.define("surplus", arrivals.surplus(month))
+        # a folder of its own: what repeats was found in the first one, which the commit sweeps
         run_id = f"{run_id}-distinct"
-        entries = _write(month, lake, engine, dataset, run_id)
+        entries = _write(arrivals.accepted(month, distinct=True), lake, engine, dataset, run_id)
     return run_id, entries
 
 
-def _write(month: Month, lake: Lake, engine: Engine, dataset: Dataset, run_id: str) -> tuple[Entry, ...]:
-    engine.write(arrivals.accepted(month), lake.run_folder(dataset, run_id))
+def _write(query: Query, lake: Lake, engine: Engine, dataset: Dataset, run_id: str) -> tuple[Entry, ...]:
+    engine.write(query, lake.run_folder(dataset, run_id))
     entries = lake.written(dataset, run_id, immigration)
     engine.view_files("staged", [entry.url for entry in entries])
     return entries

@@ -81,9 +81,7 @@ FILES = _Files()
 
 
 def _opened(address: str, prepare: Callable[[Engine], None] | None) -> _File:
-    engine = create_engine(
-        address, connect_args={"timeout": SQLITE_BUSY_TIMEOUT_SECONDS}, pool_size=2, max_overflow=-1
-    )
+    engine = create_engine(address, connect_args={"timeout": SQLITE_BUSY_TIMEOUT_SECONDS}, pool_size=2, max_overflow=-1)
     if prepare:
         prepare(engine)
         engine.dispose()  # from here on its connections wait for the disk

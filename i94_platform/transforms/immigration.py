@@ -2,8 +2,8 @@
 
 Here: how a delivered column becomes a typed one, which rules refuse a row, and the queries made of them. The queries
 read the relations `delivered` and `delivered_files` (see `engine`), the code lists `i94port`, `i94addr`, `i94mode`,
-`i94visa`, `kept` and `repeated`, which the queries of those names define, and `staged`, the rows accepted so far. Not
-here: running them.
+`i94visa`, `repeated` and `surplus`, which the queries of those names define, and `staged`, the rows accepted so far.
+Not here: running them.
 """
 
 from __future__ import annotations
@@ -95,9 +95,7 @@ def _rules(*, texts: bool) -> tuple[Rule, ...]:
         Rule("null_key", " OR ".join(f"({missing(name)})" for name in ("cicid", "i94yr", "i94mon"))),
         Rule("other_month", f"NOT ({this_month})"),
         Rule("arrival_outside_month", f"{this_month} AND (({missing('arrdate')}) OR NOT ({within}))"),
-        Rule(
-            "unlisted:i94visa", f"i94visa.code IS NULL AND (({missing('i94visa')}) OR typed.i94visa IS NOT NULL)"
-        ),
+        Rule("unlisted:i94visa", f"i94visa.code IS NULL AND (({missing('i94visa')}) OR typed.i94visa IS NOT NULL)"),
         *(Rule(f"uncastable:{c.name}", uncastable(c.name)) for c in delivered_immigration.columns),
     )
 
@@ -128,7 +126,12 @@ _DERIVED = {
 }
 
 
-def _render(name: str, month: Month | None = None) -> Query:
+_WITHOUT_SURPLUS = (
+    "LEFT ANTI JOIN surplus ON surplus.source_path = typed.source_path AND surplus.source_row = typed.source_row"
+)
+
+
+def _render(name: str, month: Month | None = None, *, distinct: bool = False) -> Query:
     names = [c.name for c in delivered_immigration.columns]
     text = template(name).substitute(
         typed_rows=template("immigration_typed").substitute(
@@ -138,6 +141,7 @@ def _render(name: str, month: Month | None = None) -> Query:
         staged_columns=final_casts(immigration, _ENCODED | _DERIVED, "typed"),
         quarantine_columns=final_casts(immigration_quarantine, _quarantined(names), "judged"),
         refused=_REFUSED,
+        without_surplus=_WITHOUT_SURPLUS if distinct else "",
         reasons=",\n      ".join(f"CASE WHEN {r.condition} THEN '{r.reason}' END" for r in RULES),
     )
     values = (
@@ -160,9 +164,12 @@ def _quarantined(names: list[str]) -> dict[str, str]:
     } | {name: f"judged.`delivered_{name}`" for name in names}
 
 
-def accepted(month: Month) -> Query:
-    """The rows that the month's fact holds, in the contract's columns, order and types."""
-    return _render("immigration", month)
+def accepted(month: Month, *, distinct: bool = False) -> Query:
+    """The rows that the month's fact holds, in the contract's columns, order and types.
+
+    Only with `distinct` are the rows of `surplus` left out: most months have none, and need not look.
+    """
+    return _render("immigration", month, distinct=distinct)
 
 
 def refused(month: Month) -> Query:
@@ -170,11 +177,11 @@ def refused(month: Month) -> Query:
     return _render("immigration_quarantine", month)
 
 
-def none_kept() -> pa.Table:
-    """The relation `kept` where no key repeats."""
+def no_surplus() -> pa.Table:
+    """The relation `surplus` where no key repeats."""
     import pyarrow as pa
 
-    types = {"cicid": pa.int32(), "source_path": pa.string(), "source_row": pa.int64()}
+    types = {"source_path": pa.string(), "source_row": pa.int64()}
     return pa.table({name: pa.array([], type_) for name, type_ in types.items()})
 
 
@@ -183,6 +190,6 @@ def repeated() -> Query:
     return _render("immigration_repeated")
 
 
-def kept(month: Month) -> Query:
-    """The one row that stays of each repeated key: columns `cicid`, `source_path`, `source_row`."""
-    return _render("immigration_kept", month)
+def surplus(month: Month) -> Query:
+    """The rows of `repeated` keys that are too many: columns `source_path`, `source_row`."""
+    return _render("immigration_surplus", month)

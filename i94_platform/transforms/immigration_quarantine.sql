@@ -8,12 +8,11 @@ judged AS (
     coalesce(delivered_files.source_file, typed.source_path) AS source_file,
     concat_ws('; ', ${reasons}) AS rules_broken,
     ${refused} AS refused,
-    kept.cicid IS NOT NULL
-      AND NOT (kept.source_path = typed.source_path AND kept.source_row = typed.source_row) AS is_surplus
+    surplus.source_row IS NOT NULL AS is_surplus
   FROM typed
   LEFT JOIN delivered_files ON delivered_files.path = typed.source_path
   LEFT JOIN i94visa ON i94visa.code = typed.i94visa
-  LEFT JOIN kept ON kept.cicid = typed.cicid
+  LEFT JOIN surplus ON surplus.source_path = typed.source_path AND surplus.source_row = typed.source_row
 )
 SELECT
   ${quarantine_columns}

@@ -1,11 +1,10 @@
--- For each repeated key, the first delivered row that no other rule refuses. Files are in the order of their delivered
--- names: engines spell addresses differently.
+-- The rows of repeated keys that are too many: all but the first delivered one that no other rule refuses. Files are in
+-- the order of their delivered names: engines spell addresses differently.
 WITH typed AS (
 ${typed_rows}
 ),
 ranked AS (
   SELECT
-    typed.cicid,
     typed.source_path,
     typed.source_row,
     row_number() OVER (
@@ -18,6 +17,6 @@ ranked AS (
   LEFT JOIN i94visa ON i94visa.code = typed.i94visa
   WHERE NOT ${refused}
 )
-SELECT cicid, source_path, source_row
+SELECT source_path, source_row
 FROM ranked
-WHERE place = 1
+WHERE place > 1
