@@ -26,7 +26,7 @@ from i94_platform.contracts import (
 from i94_platform.engine.base import Engine
 from i94_platform.lake.datasets import Dataset, Lake
 from i94_platform.partitions import Month
-from i94_platform.transforms.rules import KINDS, MUST_HOLD, Rule, Span, count_all, kinds_of, rules
+from i94_platform.transforms.rules import KINDS, MUST_HOLD, Rule, Span, count_all, count_each, kinds_of, rules
 from i94_platform.transforms.sql import Query, plain
 from i94_platform.warehouse.base import Warehouse, of_month
 
@@ -168,10 +168,11 @@ def _judge(
     counting, by_row = count_all([rule for rule in found if id(rule) not in broken], relation, where)
     totals = run(counting)[0]
     broken |= {id(rule): int(totals[f"r{i}"]) for i, rule in enumerate(by_row)}
-    for rule in found:
-        if id(rule) not in broken:
-            settled = repeats and rule.settled_by and not repeats(contract.name, rule.settled_by)
-            broken[id(rule)] = 0 if settled else int(run(rule.count)[0]["broken"])
+    if repeats:
+        broken |= {id(rule): 0 for rule in found if rule.settled_by and not repeats(contract.name, rule.settled_by)}
+    if left := [rule for rule in found if id(rule) not in broken]:
+        counted = run(count_each(left))[0]
+        broken |= {id(rule): int(counted[f"r{i}"]) for i, rule in enumerate(left)}
     for kind in kinds:
         of_kind = [(rule, broken[id(rule)]) for rule in found if rule.kind == kind]
         yield _result(asset_key, kind, of_kind, totals["row_count"], run)

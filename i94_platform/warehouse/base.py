@@ -23,7 +23,7 @@ from i94_platform.failures import PermanentFailure
 from i94_platform.lake.footers import verified
 from i94_platform.lake.manifest import Manifest
 from i94_platform.partitions import Month
-from i94_platform.transforms.rules import rules
+from i94_platform.transforms.rules import count_each, rules
 from i94_platform.transforms.sql import plain
 
 if TYPE_CHECKING:
@@ -205,13 +205,16 @@ class Warehouse(ABC):
     def _refuse_orphans(self, transaction: Transaction, contract: Table, month: Month | None) -> None:
         """Foreign keys are audited before the commit, so that an orphan is never visible."""
         where, values = of_month(month)
+        looked_for = rules(contract, contract.fullname, ["foreign_keys"], where)
+        if not looked_for:
+            return
+        (broken,) = transaction.execute(plain(count_each(looked_for)), values).to_pylist()
         found = []
-        for rule in rules(contract, contract.fullname, ["foreign_keys"], where):
-            broken = transaction.execute(plain(rule.count), values).column("broken")[0].as_py()
-            if broken:
+        for i, rule in enumerate(looked_for):
+            if broken[f"r{i}"]:
                 sample = transaction.execute(plain(rule.sample), values).to_pylist()
                 shown = ", ".join(str(row[rule.column]) for row in sample)
-                found.append(f"{rule.column} of {broken:,} rows ({shown}) is not {rule.bound}")
+                found.append(f"{rule.column} of {broken[f'r{i}']:,} rows ({shown}) is not {rule.bound}")
         if found:
             raise PermanentFailure(
                 f"{contract.fullname} was not loaded: {'; '.join(found)}. Load what it refers to first, or correct it."
