@@ -13,19 +13,21 @@ import sqlite3
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
+from dagster._core.storage.event_log.schema import SqlEventLogStorageMetadata
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME, SqliteEventLogStorage
 from dagster._core.storage.runs.sqlite.sqlite_run_storage import SqliteRunStorage
 from dagster._core.storage.schedules.sqlite.sqlite_schedule_storage import SqliteScheduleStorage
 from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS, create_db_conn_string
 from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
-from sqlalchemy import create_engine, event
+from sqlalchemy import create_engine, event, text
 from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.exc import DatabaseError
 
 MOST_FILES = 64
 """Files that are kept open: each run has one of its own, and a UI that is open for months sees many."""
@@ -60,12 +62,6 @@ class _Files:
                 self._forget(next(iter(self._open)))
         return found
 
-    def knows(self, address: str) -> bool:
-        """Whether this process has the very file at that address open."""
-        with self._lock:
-            found = self._open.get(address)
-            return found is not None and found.identity == _identity(address)
-
     def close(self, folder: Path) -> None:
         """Close every file below a folder."""
         with self._lock:
@@ -82,7 +78,7 @@ FILES = _Files()
 
 def _opened(address: str, prepare: Callable[[Engine], None] | None) -> _File:
     engine = create_engine(address, connect_args={"timeout": SQLITE_BUSY_TIMEOUT_SECONDS}, pool_size=2, max_overflow=-1)
-    if prepare:
+    if prepare and not _version(address):
         prepare(engine)
         engine.dispose()  # from here on its connections wait for the disk
     with engine.connect():
@@ -102,14 +98,27 @@ def _identity(address: str) -> tuple[int, int]:
     return (status.st_dev, status.st_ino)
 
 
+def _version(address: str) -> str:
+    """The version of Dagster's tables that a file holds; empty for a file without any, or none.
+
+    Whether it has one is all that Dagster asks of a file when it opens it, but it reads every migration to know.
+    """
+    if not _path(address).exists():
+        return ""
+    with closing(sqlite3.connect(_path(address), timeout=SQLITE_BUSY_TIMEOUT_SECONDS)) as connection:
+        found = connection.execute("SELECT count(*) FROM sqlite_master WHERE name = 'alembic_version'").fetchone()
+        version = connection.execute("SELECT version_num FROM alembic_version").fetchone() if found[0] else None
+    return str(version[0]) if version else ""
+
+
 class PooledRunStorage(SqliteRunStorage):
     """Runs and their tags, in `history/runs.db`."""
 
     @classmethod
     def from_local(cls, base_dir: str, inst_data: Any = None) -> PooledRunStorage:
-        """The storage below a folder; its migrations are looked at once a process."""
+        """The storage below a folder, which is made where there is none."""
         address = create_db_conn_string(base_dir, "runs")
-        return cls(address, inst_data) if FILES.knows(address) else super().from_local(base_dir, inst_data)
+        return cls(address, inst_data) if _version(address) else super().from_local(base_dir, inst_data)
 
     @contextmanager
     def connect(self) -> Iterator[Connection]:
@@ -123,9 +132,9 @@ class PooledScheduleStorage(SqliteScheduleStorage):
 
     @classmethod
     def from_local(cls, base_dir: str, inst_data: Any = None) -> SqliteScheduleStorage:
-        """The storage below a folder; its migrations are looked at once a process."""
+        """The storage below a folder, which is made where there is none."""
         address = create_db_conn_string(base_dir, "schedules")
-        return cls(address, inst_data) if FILES.knows(address) else super().from_local(base_dir, inst_data)
+        return cls(address, inst_data) if _version(address) else super().from_local(base_dir, inst_data)
 
     @contextmanager
     def connect(self) -> Iterator[Connection]:
@@ -184,6 +193,27 @@ class PooledEventLog(SqliteEventLogStorage):
 
     def _file(self, shard: str) -> _File:
         return FILES.get(self.conn_string_for_shard(shard), self._initdb)
+
+    def _initdb(self, engine: Engine, for_index_shard: bool = False) -> None:
+        """Make the tables of a new file. A run's are those of the file of all assets, which is there by then."""
+        version = "" if for_index_shard else _version(self.conn_string_for_shard(INDEX_SHARD_NAME))
+        if version and _made(engine, version):
+            return
+        super()._initdb(engine, for_index_shard)
+
+
+def _made(engine: Engine, version: str) -> bool:
+    """Make the tables of a run's events; False where another process does the same, and whoever is later must look."""
+    try:
+        with engine.connect() as connection:
+            connection.execute(text("PRAGMA journal_mode=WAL"))
+            SqlEventLogStorageMetadata.create_all(connection)
+            connection.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"))
+            connection.execute(text("INSERT INTO alembic_version VALUES (:version)"), {"version": version})
+            connection.commit()
+    except DatabaseError:
+        return False
+    return True
 
 
 class PooledStorage(DagsterSqliteStorage):
