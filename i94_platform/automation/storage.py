@@ -29,6 +29,8 @@ from sqlalchemy import create_engine, event, text
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import DatabaseError
 
+_SCHEME = "sqlite:///"
+
 MOST_FILES = 64
 """Files that are kept open: each run has one of its own, and a UI that is open for months sees many."""
 
@@ -87,12 +89,12 @@ def _opened(address: str, prepare: Callable[[Engine], None] | None) -> _File:
 
 
 def _path(address: str) -> Path:
-    return Path(address.removeprefix("sqlite:///"))
+    return Path(address.removeprefix(_SCHEME))
 
 
 def _identity(address: str) -> tuple[int, int]:
     try:
-        status = _path(address).stat()
+        status = os.stat(address.removeprefix(_SCHEME))  # for every statement, so without a Path
     except FileNotFoundError:
         return (0, 0)
     return (status.st_dev, status.st_ino)
