@@ -101,7 +101,7 @@ def limit(opened: dg.DagsterInstance, pool: str, at_once: int) -> None:
 def _storage(home: Path) -> dict[str, Any]:
     """Where events go, unless the instance's own configuration names another place."""
     configured: Any = load_yaml_from_path(str(home / "dagster.yaml")) or {}
-    custom = configured.get("storage", {}).get("custom", {})
+    custom = (configured.get("storage") or {}).get("custom", {})
     if {"storage", "event_log_storage"} & set(configured) and custom.get("class") != PooledStorage.__name__:
         return {}
     where = {"module": PooledStorage.__module__, "class": PooledStorage.__name__, "config": {"base_dir": str(home)}}

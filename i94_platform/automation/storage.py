@@ -113,7 +113,19 @@ def _version(address: str) -> str:
     return str(version[0]) if version else ""
 
 
-class PooledRunStorage(SqliteRunStorage):
+class _Pooled:
+    """What storages of one file have in common."""
+
+    _conn_string: str
+
+    @contextmanager
+    def connect(self) -> Iterator[Connection]:
+        """A transaction."""
+        with FILES.get(self._conn_string).engine.begin() as connection:
+            yield connection
+
+
+class PooledRunStorage(_Pooled, SqliteRunStorage):
     """Runs and their tags, in `history/runs.db`."""
 
     @classmethod
@@ -122,14 +134,8 @@ class PooledRunStorage(SqliteRunStorage):
         address = create_db_conn_string(base_dir, "runs")
         return cls(address, inst_data) if _version(address) else super().from_local(base_dir, inst_data)
 
-    @contextmanager
-    def connect(self) -> Iterator[Connection]:
-        """A transaction."""
-        with FILES.get(self._conn_string).engine.begin() as connection:
-            yield connection
 
-
-class PooledScheduleStorage(SqliteScheduleStorage):
+class PooledScheduleStorage(_Pooled, SqliteScheduleStorage):
     """Schedules, sensors and their ticks, in `schedules/schedules.db`."""
 
     @classmethod
@@ -137,12 +143,6 @@ class PooledScheduleStorage(SqliteScheduleStorage):
         """The storage below a folder, which is made where there is none."""
         address = create_db_conn_string(base_dir, "schedules")
         return cls(address, inst_data) if _version(address) else super().from_local(base_dir, inst_data)
-
-    @contextmanager
-    def connect(self) -> Iterator[Connection]:
-        """A transaction."""
-        with FILES.get(self._conn_string).engine.begin() as connection:
-            yield connection
 
 
 class PooledEventLog(SqliteEventLogStorage):
