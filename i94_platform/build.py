@@ -61,8 +61,7 @@ def build_definitions(settings: Settings, overrides: Mapping[str, Any] | None = 
             standing_sensor(settings.first_month, 2 * every),
         ],
         schedules=schedules(settings.first_month, settings.delivery_day, settings.settle_seconds, alarm),
-        # no step hands anything to another: what it makes is in the lake or the warehouse
-        resources={"io_manager": dg.mem_io_manager, **resources(settings), **(overrides or {})},
+        resources={"io_manager": r.NothingHandedOn(), **resources(settings), **(overrides or {})},
         executor=dg.in_process_executor,
     )
 

@@ -35,6 +35,26 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 
+class NothingHandedOn(dg.IOManager):
+    """No step hands anything to another: what it makes is in the lake or the warehouse.
+
+    Dagster's own manager that writes nothing keeps values in memory, and a run whose process was lost could then not go
+    on where it ended.
+    """
+
+    def handle_output(self, context: dg.OutputContext, obj: None) -> None:
+        """See that there is nothing to keep."""
+        assert obj is None, f"{context.step_key} hands on a value, which nobody keeps"
+
+    def load_input(self, context: dg.InputContext) -> Any:
+        """Refuse.
+
+        Raises:
+            NotImplementedError: always; depend by `deps`, and read the lake or the warehouse.
+        """
+        raise NotImplementedError("steps read the lake and the warehouse; depend by deps, not by an argument")
+
+
 class LocalStoreResource(dg.ConfigurableResource[Store]):
     """A local folder: where deliveries land."""
 

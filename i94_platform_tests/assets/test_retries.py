@@ -1,10 +1,12 @@
 """Pins what is tried again: what may pass by itself, later and later, and nothing else.
 
 A wrong file that was tried four times kept a month busy for minutes, and ten runs that lost one lock together asked for
-it together again.
+it together again. And a run that failed goes on where it failed: when nothing was kept on disk between steps, Dagster
+refused, and so did every run that it started again after its process was lost.
 """
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -12,7 +14,13 @@ import pytest
 
 from i94_platform.assets import common
 from i94_platform.assets.common import RETRIES, told
+from i94_platform.automation.jobs import MONTH_JOB
+from i94_platform.build import build_definitions
 from i94_platform.failures import PermanentFailure, TransientFailure
+from i94_platform.partitions import Month
+from i94_platform.settings import Settings
+from i94_platform_tests.integration.deployment import Deployment
+from i94_platform_tests.integration.fixtures import MONTH
 
 QUICK = dg.RetryPolicy(max_retries=3, delay=0.02, backoff=RETRIES.backoff, jitter=RETRIES.jitter)
 
@@ -83,3 +91,29 @@ def test_what_fails_again_with_the_same_input_is_tried_once(failure: Exception) 
     left = [failure] * 3
     assert outcome(an_asset(left)) == (False, [])
     assert len(left) == 2
+
+
+def month_job() -> dg.JobDefinition:
+    """The job of a month for the deployment in the environment."""
+    return build_definitions(Settings.from_env()).resolve_job_def(MONTH_JOB)
+
+
+def test_a_run_goes_on_where_it_failed(loaded: Deployment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    deployment = loaded.copy(tmp_path)
+    for name, value in deployment.environment.items():
+        monkeypatch.setenv(name, value)
+    file = deployment.raw / f"{Month.parse(MONTH).file_stem}.parquet"
+    whole, before = file.read_bytes(), deployment.state()
+    job, tags = dg.reconstructable(month_job), {"dagster/partition": MONTH}
+    with dg.DagsterInstance.local_temp(str(tmp_path)) as history:
+        file.write_bytes(whole[:-1_000])
+        failed = dg.execute_job(job, history, tags=tags)
+        file.write_bytes(whole)
+        options = dg.ReexecutionOptions.from_failure(failed.run_id, history)
+        with dg.execute_job(job, history, tags=tags, reexecution_options=options) as again:
+            assert again.success
+            steps = {event.step_key for event in again.all_events if event.is_step_success}
+    assert not failed.success
+    assert "staged_immigration" in steps
+    assert "raw__immigration" not in steps, "it had succeeded"
+    assert deployment.state() == before
