@@ -41,6 +41,15 @@ concurrency:
     default_limit: 1  # loads of the warehouse take turns; I94_STAGED_AT_ONCE limits the staging of months
     granularity: op
 
+# Who launches a run watches for its start: the queue is looked at each second, and two runs start side by side.
+run_coordinator:
+  module: dagster
+  class: QueuedRunCoordinator
+  config:
+    dequeue_interval_seconds: 1
+    dequeue_use_threads: true
+    dequeue_num_workers: 2
+
 # A process that was killed can't say so. A month takes minutes: one that is busy after two hours is none.
 run_monitoring:
   enabled: true

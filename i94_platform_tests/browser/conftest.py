@@ -10,9 +10,12 @@ from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import dagster as dg
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from i94_platform.automation.history import open_instance
+from i94_platform.automation.jobs import MONTH_JOB
 from i94_platform.lake.raw import REFERENCE_FILES
 from i94_platform.partitions import Month
 from i94_platform.sample import write_sample
@@ -32,6 +35,7 @@ RUNS = 240.0
 """Seconds that runs may take; only a fault lets them take so long."""
 
 QUICK = {"I94_SETTLE_SECONDS": "0.5", "I94_SENSOR_SECONDS": "2"}
+PARTITION = "dagster/partition"
 LOADED, DROPPED, ON_S3 = ("2016-01", "2016-02", "2016-03"), "2016-04", "2016-05"
 
 
@@ -51,12 +55,18 @@ class Stack:
     """A deployment with the UI and the daemon at work on it, and files still to be delivered."""
 
     deployment: Deployment
+    history: dg.DagsterInstance
     platform: Dev
     outbox: Path
 
     def file(self, month: str) -> Path:
         """A month's delivery."""
         return self.outbox / f"{Month.parse(month).file_stem}.parquet"
+
+    def runs(self, month: str) -> list[dg.DagsterRun]:
+        """The runs of a month that no backfill asked for, the newest first."""
+        found = self.history.get_runs(dg.RunsFilter(job_name=MONTH_JOB, tags={PARTITION: month}))
+        return [run for run in found if "dagster/backfill" not in run.tags]
 
 
 @pytest.fixture(scope="session")
@@ -70,7 +80,8 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     assert i94_here(deployment.environment, "run").code == 0
     with dev({**deployment.environment, **QUICK}, folder / "log") as platform:
         platform.stop_sensors("loaded_months", "refreshed_marts", "undrawn_months")
-        yield Stack(deployment, platform, outbox)
+        with open_instance(deployment.settings.dagster_home) as history:
+            yield Stack(deployment, history, platform, outbox)
 
 
 @pytest.fixture

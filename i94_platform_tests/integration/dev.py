@@ -19,6 +19,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
+from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
+
+from i94_platform.automation.jobs import EVERY_MONTH_LOADED
 from i94_platform_tests.integration.command import kill, started
 from i94_platform_tests.processes import wait_for
 
@@ -118,6 +122,18 @@ def _worked(process: subprocess.Popen[str]) -> float:
     first = psutil.Process(process.pid)
     times = [one.cpu_times() for one in (first, *first.children(recursive=True))]
     return sum(one.user + one.system for one in times)
+
+
+def newest_standing(history: dg.DagsterInstance) -> dg.AssetCheckEvaluation:
+    """The newest result of the check on all months; before the first, one that says nothing."""
+    ended = {AssetCheckExecutionRecordStatus.SUCCEEDED, AssetCheckExecutionRecordStatus.FAILED}
+    storage = history.event_log_storage
+    records = storage.get_asset_check_execution_history(EVERY_MONTH_LOADED, limit=1, status=ended)
+    if not records:
+        return dg.AssetCheckEvaluation(EVERY_MONTH_LOADED.asset_key, EVERY_MONTH_LOADED.name, True, {})
+    entry = records[0].event
+    assert entry is not None
+    return entry.get_dagster_event().asset_check_evaluation_data
 
 
 def free_port() -> int:

@@ -3,7 +3,7 @@
 Twelve months arrive in drawn order while the daemon runs; one can't be read, one comes again with corrections while
 the platform is down, one comes late. UI, daemon and the runs under way are killed together, and the platform is started
 again. The sensors on marts and charts are stopped, since their runs would double the time; the release, which nothing
-here asks for, has tests of its own. Sensors and queue look more often than by default.
+here asks for, has tests of its own. Sensors look more often than by default.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from i94_platform.automation.history import open_instance, prepare_home
-from i94_platform.automation.jobs import EVERY_MONTH_LOADED, MONTH_JOB
+from i94_platform.automation.jobs import MONTH_JOB
 from i94_platform.contracts import WAREHOUSE, immigration
 from i94_platform.lake.datasets import Dataset
 from i94_platform.lake.raw import REFERENCE_FILES
@@ -29,7 +29,7 @@ from i94_platform.partitions import Month
 from i94_platform.sample import expected_refusals, write_sample
 from i94_platform_tests.automation.webhook import Receiver, receiver_of_alerts
 from i94_platform_tests.integration.deployment import MONTHLY, Deployment, rewrite_delivery
-from i94_platform_tests.integration.dev import dev
+from i94_platform_tests.integration.dev import dev, newest_standing
 from i94_platform_tests.processes import wait_for
 
 FIRST, LAST, ROWS, BEFORE_CORRECTIONS = "2016-01", "2016-12", 300, 120
@@ -40,17 +40,6 @@ LOOK = 0.5
 """Seconds between two looks at the history, which cost the runs their processor."""
 
 SHORT = {"I94_SETTLE_SECONDS": "0.5", "I94_SENSOR_SECONDS": "2"}
-QUEUE = """
-run_coordinator:
-  module: dagster
-  class: QueuedRunCoordinator
-  config:
-    dequeue_interval_seconds: 1
-    dequeue_use_threads: true
-    dequeue_num_workers: 2
-"""
-"""The queue is looked at more often than every 5 s."""
-
 UNDER_WAY = (dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING)
 PARTITION, SUCCESS = "dagster/partition", dg.DagsterRunStatus.SUCCESS
 
@@ -123,21 +112,12 @@ class Day:
 
     def settled(self, standing: str) -> bool:
         """Whether no run is still to end, and the check on all months says this of them."""
-        return all(run.is_finished for run in self.runs()) and self.standing().description == standing
+        return all(run.is_finished for run in self.runs()) and newest_standing(self.history).description == standing
 
     def in_the_middle(self) -> bool:
         """Whether some months are loaded and one is at it."""
         statuses = Counter(run.status for run in self.runs())
         return statuses[SUCCESS] >= 2 and statuses[dg.DagsterRunStatus.STARTED] >= 1
-
-    def standing(self) -> dg.AssetCheckEvaluation:
-        """The newest result of the check on all months; before the first, one that says nothing."""
-        records = self.history.event_log_storage.get_asset_check_execution_history(EVERY_MONTH_LOADED, limit=1)
-        if not records:
-            return dg.AssetCheckEvaluation(EVERY_MONTH_LOADED.asset_key, EVERY_MONTH_LOADED.name, True, {})
-        entry = records[0].event
-        assert entry is not None
-        return entry.get_dagster_event().asset_check_evaluation_data
 
 
 @pytest.fixture(scope="module")
@@ -151,8 +131,6 @@ def day(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Day]:
         write_sample(day.outbox, first=FIRST, last=LAST, rows=ROWS)
         day.file(day.corrupted).write_bytes(day.file(day.corrupted).read_bytes()[:-1_000])
         prepare_home(day.there.settings.dagster_home)
-        configuration = day.there.settings.dagster_home / "dagster.yaml"
-        configuration.write_text(configuration.read_text() + QUEUE)
         with day.history:
             _live_through(day)
             yield day
@@ -214,7 +192,7 @@ def test_the_warehouse_is_the_one_of_an_undisturbed_run(day: Day) -> None:
 
 def test_the_month_that_cannot_be_read_is_absent_and_told(day: Day) -> None:
     assert day.there.lake.manifest(Dataset(MONTHLY[0], day.corrupted)) is None
-    assert not day.standing().passed
+    assert not newest_standing(day.history).passed
     (run,) = [run for run in day.failed() if run.tags[PARTITION] == day.corrupted and run not in day.killed]
     (text,) = [text for text in day.receiver.texts if run.run_id in text]
     assert text.startswith(f"*Month {day.corrupted} failed*")
