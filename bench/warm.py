@@ -12,7 +12,7 @@ import sys
 from i94_platform.automation import history, runs
 from i94_platform.automation.jobs import MONTH_JOB, REFERENCE_JOB
 from i94_platform.build import build_definitions
-from i94_platform.cli import collect_rarely
+from i94_platform.garbage import collect_rarely
 from i94_platform.partitions import Month
 from i94_platform.settings import Settings
 

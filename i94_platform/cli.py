@@ -7,7 +7,6 @@ here: what the commands do (`automation`, `warehouse`, `sample`), and how it loo
 from __future__ import annotations
 
 import atexit
-import gc
 import logging
 import os
 import sys
@@ -25,6 +24,7 @@ from rich.markup import escape
 from i94_platform import console
 from i94_platform.console import err, out
 from i94_platform.failures import PermanentFailure, PlatformFailure
+from i94_platform.garbage import collect_rarely
 from i94_platform.partitions import Month
 from i94_platform.serving import commands as serving
 from i94_platform.settings import PROJECT, Settings
@@ -79,11 +79,6 @@ def _end(code: str | int | None) -> NoReturn:
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code or 0)
-
-
-def collect_rarely() -> None:
-    """A run makes objects by the hundred thousand and few cycles; looking for those costs a tenth of its Python."""
-    gc.set_threshold(300_000, 50)
 
 
 @app.callback()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import subprocess
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from i94_platform.garbage import collect_rarely
 from i94_platform.settings import PROJECT, Settings
 from i94_platform_tests.emulators.postgres import lacking
 from i94_platform_tests.emulators.redshift import Redshift, redshift
@@ -19,6 +21,15 @@ from i94_platform_tests.emulators.s3 import S3Server, moto_server, versitygw, ve
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
+
+collect_rarely()
+
+
+def pytest_collection_finish() -> None:
+    """Leave what was collected alone: tests by the thousand, which no look for garbage need go through again."""
+    gc.collect()
+    gc.freeze()
+
 
 REAL_DATA = Path(os.environ.get("I94_REAL_DATA") or PROJECT.parent / "shared" / "data")
 """Read before the environment is cleared."""

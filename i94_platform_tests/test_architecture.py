@@ -23,7 +23,7 @@ PACKAGE = Path(i94_platform.__file__).parent
 NAME = PACKAGE.name
 
 LAYERS = (
-    {"addresses", "settings", "partitions", "failures", "contracts"},
+    {"addresses", "settings", "partitions", "failures", "garbage", "contracts"},
     {"transforms"},
     {"lake", "engine", "warehouse"},
     {"assets", "checks", "marts"},

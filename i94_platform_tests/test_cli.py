@@ -49,6 +49,9 @@ def i94(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
         capsys.readouterr()
         with monkeypatch.context() as patch:
             patch.setattr(sys, "argv", ["i94", *arguments])
+            # a command ends its process at once; this one has more tests to run
+            patch.setattr(cli.atexit, "_run_exitfuncs", lambda: None)
+            patch.setattr(cli.os, "_exit", sys.exit)
             for name, value in {"COLUMNS": "200", **environment}.items():
                 patch.setenv(name, value)
             try:

@@ -46,6 +46,8 @@ install() {
     quietly .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-input \
         --constraint constraints.txt --editable "$target" \
         || fail "Installing failed (above). Once the cause is gone, run the same command again: it carries on."
+    # pip compiles what it installs, but not what it only points to: each start would, where Python may write no bytecode
+    .venv/bin/python -m compileall -q i94_platform i94_platform_tests
 }
 
 what=${1:-}
