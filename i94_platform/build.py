@@ -66,7 +66,7 @@ def build_definitions(settings: Settings, overrides: Mapping[str, Any] | None = 
     )
 
 
-def resources(settings: Settings) -> dict[str, Any]:
+def resources(settings: Settings) -> dict[str, r.Part[Any]]:
     """The resources that the settings' addresses name."""
     lock: dict[str, Any] = {"lock_timeout": settings.lock_timeout}
     s3: dict[str, Any] = {"scratch": str(settings.scratch), "s3_endpoint": settings.s3_endpoint}
@@ -112,8 +112,7 @@ class Platform:
 
     @cached_property
     def _built(self) -> dict[str, Any]:
-        context = dg.build_init_resource_context()
-        return {name: made.create_resource(context) for name, made in resources(self.settings).items()}
+        return {name: part.make() for name, part in resources(self.settings).items()}
 
     @property
     def raw(self) -> Store:

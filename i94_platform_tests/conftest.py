@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -58,6 +59,16 @@ def no_remembered_login(monkeypatch: pytest.MonkeyPatch) -> None:
     """boto3's default session keeps the credentials that it first found, for the tests that follow too."""
     if boto3 := sys.modules.get("boto3"):
         monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def models_of_aws_are_read_once() -> Iterator[None]:
+    """Each session of botocore reads what AWS's services offer for itself, which takes longer than the request."""
+    from botocore import session
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(session, "create_loader", cache(session.create_loader))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ import atexit
 import os
 from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import dagster as dg
 from pydantic import Field
@@ -34,6 +34,8 @@ from i94_platform.warehouse.redshift import RedshiftWarehouse
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+T = TypeVar("T")
+
 
 class NothingHandedOn(dg.IOManager):
     """No step hands anything to another: what it makes is in the lake or the warehouse.
@@ -55,29 +57,41 @@ class NothingHandedOn(dg.IOManager):
         raise NotImplementedError("steps read the lake and the warehouse; depend by deps, not by an argument")
 
 
-class LocalStoreResource(dg.ConfigurableResource[Store]):
+class Part(dg.ConfigurableResource[T]):
+    """What can be made of its own fields: no run is needed, nor a Dagster instance, which takes a tenth of a second."""
+
+    def make(self) -> T:
+        """The part, for whoever uses it outside a run."""
+        raise NotImplementedError
+
+    def create_resource(self, context: dg.InitResourceContext) -> T:
+        """The part, for a run."""
+        return self.make()
+
+
+class LocalStoreResource(Part[Store]):
     """A local folder: where deliveries land."""
 
     root: str
     lock_timeout: float = 600.0
 
-    def create_resource(self, context: dg.InitResourceContext) -> Store:
+    def make(self) -> Store:
         """The folder as a store."""
         return LocalStore(self.root, self.lock_timeout)
 
 
-class LocalLakeResource(dg.ConfigurableResource[Lake]):
+class LocalLakeResource(Part[Lake]):
     """A local folder as the lake."""
 
     root: str
     lock_timeout: float = 600.0
 
-    def create_resource(self, context: dg.InitResourceContext) -> Lake:
+    def make(self) -> Lake:
         """The lake in that folder."""
         return Lake(LocalStore(self.root, self.lock_timeout))
 
 
-class S3StoreResource(dg.ConfigurableResource[Store]):
+class S3StoreResource(Part[Store]):
     """A prefix of a bucket: where deliveries land."""
 
     root: str
@@ -85,12 +99,12 @@ class S3StoreResource(dg.ConfigurableResource[Store]):
     s3_endpoint: str = ""
     lock_timeout: float = 600.0
 
-    def create_resource(self, context: dg.InitResourceContext) -> Store:
+    def make(self) -> Store:
         """The prefix as a store."""
         return S3Store(self.root, partial(s3_client, self.s3_endpoint), Path(self.scratch), self.lock_timeout)
 
 
-class S3LakeResource(dg.ConfigurableResource[Lake]):
+class S3LakeResource(Part[Lake]):
     """A prefix of a bucket as the lake."""
 
     root: str
@@ -98,7 +112,7 @@ class S3LakeResource(dg.ConfigurableResource[Lake]):
     s3_endpoint: str = ""
     lock_timeout: float = 600.0
 
-    def create_resource(self, context: dg.InitResourceContext) -> Lake:
+    def make(self) -> Lake:
         """The lake below that prefix."""
         connect = partial(s3_client, self.s3_endpoint)
         return Lake(S3Store(self.root, connect, Path(self.scratch), self.lock_timeout))
@@ -128,20 +142,20 @@ def _address_by_path(builtins: dict[str, Any], **_: Any) -> None:
     builtins["AWS::S3::ForcePathStyle"] = True
 
 
-class DuckDBEngineResource(dg.ConfigurableResource[Engine]):
+class DuckDBEngineResource(Part[Engine]):
     """The embedded engine."""
 
     scratch: str
     memory_limit: str = "2GB"
     s3_endpoint: str = ""
 
-    def create_resource(self, context: dg.InitResourceContext) -> Engine:
+    def make(self) -> Engine:
         """An engine with its own database in memory."""
         files = S3Files(partial(s3_client, self.s3_endpoint), Path(self.scratch))
         return DuckDBEngine(Path(self.scratch), self.memory_limit, files)
 
 
-class SparkEngineResource(dg.ConfigurableResource[Engine]):
+class SparkEngineResource(Part[Engine]):
     """Spark: in this process or with it as the driver of a cluster, a Spark Connect server, or EMR Serverless."""
 
     address: str
@@ -150,7 +164,7 @@ class SparkEngineResource(dg.ConfigurableResource[Engine]):
     jars: str = ""
     options: dict[str, str] = Field(default_factory=dict)
 
-    def create_resource(self, context: dg.InitResourceContext) -> Engine:
+    def make(self) -> Engine:
         """An engine over the process's one session, which starts with the first query."""
         if self.address.startswith("emr-serverless://"):
             return SparkEngine(self.address, emr_session(self.address, _frozen(CONFIG | self.options)).open)
@@ -196,7 +210,7 @@ def emr_session(address: str, options: tuple[tuple[str, str], ...]) -> EmrSessio
     return session
 
 
-class DuckDBWarehouseResource(dg.ConfigurableResource[Warehouse]):
+class DuckDBWarehouseResource(Part[Warehouse]):
     """The embedded warehouse: one DuckDB file."""
 
     path: str
@@ -205,13 +219,13 @@ class DuckDBWarehouseResource(dg.ConfigurableResource[Warehouse]):
     lock_timeout: float = 600.0
     s3_endpoint: str = ""
 
-    def create_resource(self, context: dg.InitResourceContext) -> Warehouse:
+    def make(self) -> Warehouse:
         """The warehouse in that file."""
         files = S3Files(partial(s3_client, self.s3_endpoint), Path(self.scratch))
         return DuckDBWarehouse(Path(self.path), Path(self.scratch), self.memory_limit, self.lock_timeout, files)
 
 
-class RedshiftWarehouseResource(dg.ConfigurableResource[Warehouse]):
+class RedshiftWarehouseResource(Part[Warehouse]):
     """Amazon Redshift; the password is no field, since Dagster shows them: it is read when a connection is opened."""
 
     address: str
@@ -221,7 +235,7 @@ class RedshiftWarehouseResource(dg.ConfigurableResource[Warehouse]):
     lock_timeout: float = 600.0
     statement_timeout: float = 3600.0
 
-    def create_resource(self, context: dg.InitResourceContext) -> Warehouse:
+    def make(self) -> Warehouse:
         """The warehouse in that database."""
         return RedshiftWarehouse(
             RedshiftAddress.parse(self.address),

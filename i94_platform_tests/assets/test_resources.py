@@ -6,7 +6,6 @@ import subprocess
 import sys
 from typing import Any
 
-import dagster as dg
 import pytest
 
 from i94_platform.assets.resources import s3_client
@@ -19,7 +18,7 @@ from i94_platform.settings import PROJECT, Settings
 
 
 def built(settings: Settings, name: str) -> Any:
-    return resources(settings)[name].create_resource(dg.build_init_resource_context())
+    return resources(settings)[name].make()
 
 
 def test_each_address_of_files_gets_its_own_kind_of_store(settings: Settings) -> None:

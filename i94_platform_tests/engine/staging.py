@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import dagster as dg
 import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -203,7 +202,7 @@ def spark_engine(address: str, options: Mapping[str, str] = SMALL) -> Engine:
         jars=JARS,
         options=dict(options) if in_process(address) else {},
     )
-    return made.create_resource(dg.build_init_resource_context())
+    return made.make()
 
 
 def stage_through(address: str, raw: Place, lake: Place, *what: str, **environment: str) -> str:

@@ -47,12 +47,16 @@ class Deployment:
         self.raw.mkdir(parents=True, exist_ok=True)
         self.settings = Settings(**{"home": str(self.home), "raw": str(self.raw), **settings})
         self.overrides = overrides
-        self.history = dg.DagsterInstance.ephemeral()
 
     @property
     def environment(self) -> dict[str, str]:
         """What tells the command line to use this deployment."""
         return {"I94_HOME": str(self.home), "I94_RAW": str(self.raw)}
+
+    @cached_property
+    def history(self) -> dg.DagsterInstance:
+        """What its own runs are remembered in, made with the first of them."""
+        return dg.DagsterInstance.ephemeral()
 
     def copy(self, folder: Path, overrides: Mapping[str, Any] | None = None) -> Deployment:
         """The same content elsewhere, addresses included; the history stays behind."""

@@ -65,7 +65,7 @@ def load(settings: Settings, *, stage: bool = True) -> tuple[bool, str]:
     """Load a code list as Dagster does; whether it went well, and the whole event log."""
     used = resources(settings)
     if stage:
-        lake: Lake = used["lake"].create_resource(dg.build_init_resource_context())
+        lake: Lake = used["lake"].make()
         rows = [{"code": 582, "label": "MEXICO", "status": "valid"}]
         Staging(lake).commit(i94cit_res, Dataset("lookup/i94cit_res"), rows)
     countries = dg.AssetKey(["warehouse", "i94cit_res"])
@@ -139,5 +139,5 @@ def test_the_places_that_are_looked_at_would_show_a_secret(
 
 
 def test_objects_that_know_the_address_show_no_secret(planted: Settings) -> None:
-    made: Any = resources(planted)["warehouse"].create_resource(dg.build_init_resource_context())
+    made: Any = resources(planted)["warehouse"].make()
     nowhere(repr(made), repr(vars(made)), str(made.address), repr(planted.redshift))
