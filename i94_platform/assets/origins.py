@@ -8,6 +8,7 @@ lineage of a query is found (`transforms.lineage`), and how it is kept and shown
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import cache
 
 from sqlalchemy import Double, Table
 
@@ -44,6 +45,7 @@ _NAMED = "name of the delivered file"
 _PLACED = "place of the row in the delivered file"
 
 
+@cache
 def computed() -> dict[str, Lineage]:
     """The lineage of every asset that we make, by `layer/name`."""
     return {**_lookup(), **_staged(), **_warehouse(), **_mart(), **_published()}

@@ -22,12 +22,14 @@ import dagster as dg
 from dagster._core.storage.event_log.schema import SqlEventLogStorageMetadata
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME, SqliteEventLogStorage
 from dagster._core.storage.runs.sqlite.sqlite_run_storage import SqliteRunStorage
+from dagster._core.storage.schedules.schema import ScheduleStorageSqlMetadata
 from dagster._core.storage.schedules.sqlite.sqlite_schedule_storage import SqliteScheduleStorage
 from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS, create_db_conn_string
 from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
-from sqlalchemy import create_engine, event, text
+from sqlalchemy import MetaData, create_engine, event, text
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import DatabaseError
+from sqlalchemy.pool import NullPool
 
 _SCHEME = "sqlite:///"
 
@@ -142,7 +144,16 @@ class PooledScheduleStorage(_Pooled, SqliteScheduleStorage):
     def from_local(cls, base_dir: str, inst_data: Any = None) -> SqliteScheduleStorage:
         """The storage below a folder, which is made where there is none."""
         address = create_db_conn_string(base_dir, "schedules")
-        return cls(address, inst_data) if _version(address) else super().from_local(base_dir, inst_data)
+        if _version(address):
+            return cls(address, inst_data)
+        os.makedirs(base_dir, exist_ok=True)
+        runs = create_db_conn_string(os.path.join(os.path.dirname(base_dir), "history"), "runs")
+        if not _made(create_engine(address, poolclass=NullPool), ScheduleStorageSqlMetadata, _version(runs)):
+            return super().from_local(base_dir, inst_data)
+        made = cls(address, inst_data)
+        made.migrate()
+        made.optimize()
+        return made
 
 
 class PooledEventLog(SqliteEventLogStorage):
@@ -197,20 +208,27 @@ class PooledEventLog(SqliteEventLogStorage):
         return FILES.get(self.conn_string_for_shard(shard), self._initdb)
 
     def _initdb(self, engine: Engine, for_index_shard: bool = False) -> None:
-        """Make the tables of a new file. A run's are those of the file of all assets, which is there by then."""
-        version = "" if for_index_shard else _version(self.conn_string_for_shard(INDEX_SHARD_NAME))
-        if version and _made(engine, version):
-            return
-        super()._initdb(engine, for_index_shard)
+        """Make the tables of a new file: after the runs that of all assets, and after that the one of each run."""
+        runs = create_db_conn_string(os.path.dirname(self._base_dir), "runs")
+        before = runs if for_index_shard else self.conn_string_for_shard(INDEX_SHARD_NAME)
+        if not _made(engine, SqlEventLogStorageMetadata, _version(before)):
+            super()._initdb(engine, for_index_shard)
 
 
-def _made(engine: Engine, version: str) -> bool:
-    """Make the tables of a run's events; False where another process does the same, and whoever is later must look."""
+def _made(engine: Engine, tables: MetaData, version: str) -> bool:
+    """Make the tables of a new file with the version of one that was made before it, which saves reading migrations.
+
+    False where there is none before it, or the file has tables: whoever makes the same at the same time looks again.
+    """
+    if not version:
+        return False
     try:
         with engine.connect() as connection:
+            if connection.execute(text("SELECT count(*) FROM sqlite_master")).scalar():
+                return False
             connection.execute(text("PRAGMA journal_mode=WAL"))
-            SqlEventLogStorageMetadata.create_all(connection)
             connection.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"))
+            tables.create_all(connection)
             connection.execute(text("INSERT INTO alembic_version VALUES (:version)"), {"version": version})
             connection.commit()
     except DatabaseError:
