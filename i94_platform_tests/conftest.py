@@ -21,6 +21,7 @@ from i94_platform_tests.emulators.redshift import Redshift, redshift
 from i94_platform_tests.emulators.s3 import S3Server, moto_server, versitygw, versitygw_server
 
 if TYPE_CHECKING:
+    from alembic.config import Config
     from playwright.sync_api import Browser
 
 collect_rarely()
@@ -68,6 +69,25 @@ def models_of_aws_are_read_once() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(session, "create_loader", cache(session.create_loader))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def migrations_are_read_once() -> Iterator[None]:
+    """Dagster reads all its migrations several times for each history in memory, of which every deployment has one."""
+    from alembic.script import ScriptDirectory
+
+    read: dict[str | None, ScriptDirectory] = {}
+
+    def once(config: Config) -> ScriptDirectory:
+        place = config.get_main_option("script_location")
+        if place not in read:
+            read[place] = from_config(config)
+        return read[place]
+
+    from_config = ScriptDirectory.from_config
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ScriptDirectory, "from_config", once)
         yield
 
 

@@ -176,7 +176,6 @@ class Shelf:
             self._trouble(f"What is published can't be read: {error}")
             return False
         self._read = read
-        self._trouble("")
         return True
 
     def close(self) -> None:
@@ -190,9 +189,11 @@ class Shelf:
         with self._lock:
             if self._opened and self._opened[0].release.version == release.version:
                 self._opened[0].release = release  # equal tables, with newer words about them
+                self.trouble = ""
                 return
         snapshot = self._built(release)
         with self._lock:
+            self.trouble = ""  # first: who is served the new release hears of no trouble with it
             self._opened, old = [snapshot, *self._opened[:1]], self._opened[1:]
         for superseded in old:
             superseded.retire()
