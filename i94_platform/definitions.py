@@ -3,7 +3,7 @@
 import warnings
 
 from i94_platform.build import build_definitions
-from i94_platform.garbage import collect_rarely
+from i94_platform.garbage import collect_rarely, keep_what_is_loaded
 from i94_platform.settings import Settings
 
 # what Dagster calls beta or preview is pinned exactly in constraints.txt
@@ -11,3 +11,4 @@ warnings.filterwarnings("ignore", message=".*currently in (beta|preview)")
 
 collect_rarely()
 defs = build_definitions(Settings.from_env())
+keep_what_is_loaded()

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from i94_platform.garbage import collect_rarely
+from i94_platform.garbage import collect_rarely, keep_what_is_loaded
 from i94_platform.settings import PROJECT, Settings
 from i94_platform_tests.emulators.postgres import lacking
 from i94_platform_tests.emulators.redshift import Redshift, redshift
@@ -30,7 +30,7 @@ collect_rarely()
 def pytest_collection_finish() -> None:
     """Leave what was collected alone: tests by the thousand, which no look for garbage need go through again."""
     gc.collect()
-    gc.freeze()
+    keep_what_is_loaded()
 
 
 REAL_DATA = Path(os.environ.get("I94_REAL_DATA") or PROJECT.parent / "shared" / "data")
