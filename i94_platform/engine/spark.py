@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 MAX_FILES = 8
 """Files that a write makes at most: a month then lies in files of 5 to 100 MB, as warehouses like them."""
 
+FEW_ROWS = 10_000
+"""Rows that are quicker read from memory than by tasks; more may be too many for the driver."""
+
 NOT_INSTALLED = "I94_ENGINE names Spark, which is not installed; run: pip install 'i94-platform[spark]'."
 
 CONFIG = {
@@ -140,9 +143,12 @@ class SparkEngine(Engine):
 
     def define(self, name: str, query: Query) -> None:
         relation = self._run(query).cache()
-        relation.count()  # small and evaluated once: its size is then known, and joins broadcast it
         self._cached.append(relation)
-        self._name(name, relation)
+        # evaluated once: its size is then known, and joins broadcast it; what is very small needs no tasks either
+        if relation.count() <= FEW_ROWS:
+            self.view_rows(name, relation.toArrow())
+        else:
+            self._name(name, relation)
 
     def write(self, query: Query, folder: str) -> None:
         # coalesce, not repartition: no shuffle of a whole month to even out what is already even

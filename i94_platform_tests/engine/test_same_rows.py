@@ -20,6 +20,7 @@ from hypothesis import HealthCheck, given, settings
 
 from i94_platform.contracts import immigration
 from i94_platform.engine.base import Engine
+from i94_platform.engine.spark import FEW_ROWS
 from i94_platform.partitions import Month
 from i94_platform.transforms import temperatures as climates
 from i94_platform_tests.engine.arrivals import ACCEPTED, APRIL, REFUSED, delivered, deliveries
@@ -63,7 +64,12 @@ def test_both_stage_the_sample_alike(both: Both, sample: Path, month: Month) -> 
     assert embedded.refused.rows > 0
 
 
-def test_both_judge_every_dirty_row_alike(both: Both, tmp_path: Path) -> None:
+@pytest.mark.parametrize("few", [0, FEW_ROWS])
+def test_both_judge_every_dirty_row_alike(
+    both: Both, tmp_path: Path, few: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether the repeated keys are read from memory or, being too many, by tasks."""
+    monkeypatch.setattr("i94_platform.engine.spark.FEW_ROWS", few)
     rows = delivered([row for row, _ in (*REFUSED, *ACCEPTED)])
     embedded, _ = both(land(tmp_path / "raw", {"i94_apr16_sub.parquet": rows}))
     assert list(embedded.reasons.values()) == [reasons for _, reasons in REFUSED]

@@ -8,14 +8,17 @@ import pytest
 
 from i94_platform_tests.integration.command import PATIENCE, started
 from i94_platform_tests.integration.deployment import Deployment
+from i94_platform_tests.integration.fixtures import loaded
+
+__all__ = ["loaded"]
 
 
 @pytest.fixture(scope="module")
-def alone(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Deployment:
+def alone(loaded: Deployment, tmp_path_factory: pytest.TempPathFactory) -> Deployment:
     """What one process makes of the sample's two months."""
-    deployment = Deployment(tmp_path_factory.mktemp("alone"))
-    deployment.deliver(*sample.iterdir())
-    assert all(outcome.succeeded for outcome in deployment.run("2016-01", "2016-02"))
+    deployment = loaded.copy(tmp_path_factory.mktemp("alone"))
+    outcomes = [deployment.month("2016-02"), deployment.marts("2016-02"), deployment.correlate()]
+    assert all(outcome.succeeded for outcome in outcomes), outcomes
     return deployment
 
 

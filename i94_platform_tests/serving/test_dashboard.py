@@ -25,8 +25,11 @@ from i94_platform.serving.charts import CHARTS
 from i94_platform.serving.places import STATE_TILES
 from i94_platform.serving.sessions import COOKIE
 from i94_platform_tests.integration.deployment import Deployment
+from i94_platform_tests.integration.fixtures import loaded
 from i94_platform_tests.processes import wait_for
 from i94_platform_tests.serving.server import Served, served
+
+__all__ = ["loaded"]
 
 pytestmark = pytest.mark.browser
 
@@ -36,11 +39,10 @@ Rows = list[dict[str, str]]
 
 
 @pytest.fixture(scope="module")
-def site(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+def site(loaded: Deployment, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """The sample's two months, published and served."""
-    deployment = Deployment(tmp_path_factory.mktemp("dashboard"))
-    deployment.deliver(*sample.iterdir())
-    outcomes = [*deployment.run(*MONTHS), deployment.publish()]
+    deployment, (_, second) = loaded.copy(tmp_path_factory.mktemp("dashboard")), MONTHS
+    outcomes = [deployment.month(second), deployment.marts(second), deployment.correlate(), deployment.publish()]
     assert all(outcome.succeeded for outcome in outcomes), outcomes
     with served(deployment.folder) as server:
         wait_for(lambda: server.service.shelf.release, "the release to be served")
