@@ -51,6 +51,10 @@ DRIVER_CONFIG = {
     "spark.ui.showConsoleProgress": "false",
     "spark.driver.extraJavaOptions": _JAVA_OPTIONS,
     "spark.executor.extraJavaOptions": _JAVA_OPTIONS,
+    # each code list is held in a page of memory of its own: of this size, not of up to 64 MB
+    "spark.buffer.pageSize": "2m",
+    # a month's queries are compiled to some eighty classes, and the next month's to the same: all of them stay
+    "spark.sql.codegen.cache.maxEntries": "1000",
 }
 """What a session in this process needs beside that."""
 
