@@ -309,6 +309,7 @@ class RedshiftWarehouse(Warehouse):
             psycopg2.errors.UniqueViolation,
             psycopg2.errors.DuplicateTable,
             psycopg2.errors.DuplicateSchema,
+            psycopg2.errors.DuplicateObject,  # the type that a table comes with
         )
         schema = create_schema(str(load_ledger.schema), self.dialect)
         for statement in (schema, _GUARD_DDL):
