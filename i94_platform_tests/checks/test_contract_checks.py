@@ -175,7 +175,7 @@ def break_in_warehouse(deployment: Deployment, asset: str, kind: str) -> tuple[s
         if kind == "not_null":
             deployment.change(f"ALTER TABLE {table} ALTER COLUMN {col.name} DROP NOT NULL")
         one = f"rowid = (SELECT min(rowid) FROM {table} WHERE {col.name} IS NOT NULL)"
-        deployment.change(f"UPDATE {table} SET {col.name} = $value WHERE {one}", value=value)
+        deployment.change(f"UPDATE {table} SET {col.name} = :value WHERE {one}", value=value)
     return names, shown, deployment.value(f"SELECT count(*) FROM {table}")
 
 

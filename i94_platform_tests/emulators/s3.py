@@ -134,7 +134,7 @@ def versitygw_server(program: str, folder: Path) -> Iterator[S3Server]:
 
 def main() -> None:
     """Serve on a free port until standard input ends, as it does when the tests end in whatever way."""
-    from moto.server import DomainDispatcherApplication, create_backend_app
+    from moto.server import create_backend_app
     from werkzeug.serving import WSGIRequestHandler, make_server
 
     class Handler(WSGIRequestHandler):
@@ -143,7 +143,7 @@ def main() -> None:
         def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
             """Say nothing: nobody reads it."""
 
-    application, turn = DomainDispatcherApplication(create_backend_app), threading.Lock()
+    application, turn = create_backend_app("s3"), threading.Lock()
 
     def in_turn(environ: Any, start_response: Any) -> Iterable[bytes]:
         with turn:

@@ -98,7 +98,7 @@ def _watch(process: subprocess.Popen[str], peaks: list[int]) -> None:
                 with contextlib.suppress(psutil.NoSuchProcess):
                     held += one.memory_info().rss
             peaks[0] = max(peaks[0], held)
-            time.sleep(0.05)
+            time.sleep(0.2)
 
 
 def killed_when(process: subprocess.Popen[str], condition: Callable[[], bool], delay: float = 0.0) -> bool:
@@ -108,7 +108,7 @@ def killed_when(process: subprocess.Popen[str], condition: Callable[[], bool], d
         if process.poll() is not None:
             return False
         assert time.monotonic() < deadline, "the state to kill at was never reached"
-        time.sleep(0.001)
+        time.sleep(0.003)
     time.sleep(delay)
     alive = process.poll() is None
     kill(process)

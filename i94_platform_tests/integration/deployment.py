@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 from sqlalchemy import Table
@@ -66,7 +65,7 @@ class Deployment:
             manifest.write_text(manifest.read_text().replace(old, new))
         made = Deployment(folder, overrides)
         if made.settings.warehouse_path.exists():
-            made.change("UPDATE i94.load_ledger SET manifest = replace(manifest, $old, $new)", old=old, new=new)
+            made.change("UPDATE i94.load_ledger SET manifest = replace(manifest, :old, :new)", old=old, new=new)
         return made
 
     def deliver(self, *sources: Path) -> None:
@@ -162,8 +161,8 @@ class Deployment:
 
     def change(self, sql: str, **values: Any) -> None:
         """Change the warehouse behind the platform's back."""
-        with duckdb.connect(str(self.settings.warehouse_path)) as connection:
-            connection.execute(sql, values or None)
+        with self.warehouse.transaction(purpose="change it for a test") as transaction:
+            transaction.execute(sql, values)
 
     def tables(self) -> dict[str, Fingerprint]:
         """Every table of the star schema and every mart by name."""

@@ -317,7 +317,7 @@ def test_marts_that_differ_in_their_months_are_not_correlated(loaded: Deployment
 def test_without_marts_there_is_nothing_to_correlate(loaded: Deployment, tmp_path: Any) -> None:
     deployment = loaded.copy(tmp_path)
     for mart in MONTHLY_MARTS:
-        deployment.change("DELETE FROM i94.load_ledger WHERE table_name = $name", name=mart.name)
+        deployment.change("DELETE FROM i94.load_ledger WHERE table_name = :name", name=mart.name)
     outcome = deployment.correlate()
     assert not outcome.succeeded
     assert "No month has its marts yet, so that nothing can be correlated; run: i94 run" in outcome.errors[0]
