@@ -51,7 +51,7 @@ test: .venv/.dev ## all tests (ARGS='-k labels' for some)
 	@tools/jars.sh || true # it says why not; the tests that need them are skipped
 	@tools/postgres.sh >/dev/null
 	@# a file's tests tell one story in one process: they share its servers and sessions
-	@$(WITH_JAVA) $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(WITH_JAVA) PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: .venv/.dev ## ruff, mypy, and checks of the definitions, the deployment's files, data dictionary and column lineage
 	@$(BIN)/ruff check

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 collect_rarely()
 
 
-STORIES = ("browser", "engine", "faults", "integration", "serving", "warehouse", "test_cli.py")
+STORIES = ("browser", "engine", "faults", "integration", "serving", "transforms", "warehouse", "test_cli.py")
 """Where the files are that take longest."""
 
 
