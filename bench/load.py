@@ -2,7 +2,7 @@
 
 A server process of its own on loopback, over synthetic rows. Clients ask for pages, filters and formats; all answers to
 one question about one release must be equal, and the release must be one that was published. It prints the figures;
-exit code 1 where an answer was wrong. Not here: the same for a few seconds as a test (`serving/test_load.py`).
+exit code 1 where an answer was wrong. Not here: the same as a test, by clients that pause (`serving/test_load.py`).
 """
 
 from __future__ import annotations
@@ -100,8 +100,8 @@ def _serve(settings: Settings, told: Connection) -> None:
     uvicorn.Server(config(made, "127.0.0.1", 0)).run(sockets=[listening])
 
 
-async def _client(number: int, port: int, key: str, until: float, load: Load) -> None:
-    """Ask one question after another over one connection."""
+async def _client(number: int, port: int, key: str, until: float, pause: float, load: Load) -> None:
+    """Ask one question after another over one connection, with pauses of that length on average."""
     chance = random.Random(number)
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     while time.monotonic() < until:
@@ -116,6 +116,7 @@ async def _client(number: int, port: int, key: str, until: float, load: Load) ->
         load.statuses[int(head.split(" ")[1])] += 1
         # the ETag begins with the version of the release
         load.answers[headers.get("etag", "")[3:35], question].add(hash(body))
+        await asyncio.sleep(chance.uniform(0, 2 * pause))
     writer.close()
 
 
@@ -132,26 +133,26 @@ async def _replace(settings: Settings, until: float, per_month: int, load: Load)
 
 
 async def _put(
-    settings: Settings, port: int, key: str, clients: int, seconds: float, per_month: int, load: Load
+    settings: Settings, port: int, key: str, clients: int, seconds: float, per_month: int, pause: float, load: Load
 ) -> None:
     until = time.monotonic() + seconds
     replacing = asyncio.create_task(_replace(settings, until, per_month, load))
-    await asyncio.gather(*(_client(number, port, key, until, load) for number in range(clients)))
+    await asyncio.gather(*(_client(number, port, key, until, pause, load) for number in range(clients)))
     await replacing
 
 
-def measured(folder: Path, clients: int, seconds: float, per_month: int = 300) -> Load:
-    """Put the load on a server of its own, which keeps its data below a folder."""
+def measured(folder: Path, clients: int, seconds: float, per_month: int = 300, pause: float = 0.0) -> Load:
+    """Put the load on a server of its own, which keeps its data below a folder; clients pause so long on average."""
     settings, load = Settings(home=str(folder), serve_rate=1e6), Load()
     _, key = keys_of(settings).add("load", SCOPES)
     load.published.add(release(lake_of(settings), "load0", seed=94, per_month=per_month).version)
     with running(settings) as (port, pid):
         warm = Load()
-        asyncio.run(_put(settings, port, key, clients, min(seconds, 5.0), per_month, warm))
+        asyncio.run(_put(settings, port, key, clients, min(seconds, 5.0), per_month, pause, warm))
         load.published |= warm.published
         before = psutil.Process(pid).memory_info().rss / 1e6
         started = time.monotonic()
-        asyncio.run(_put(settings, port, key, clients, seconds, per_month, load))
+        asyncio.run(_put(settings, port, key, clients, seconds, per_month, pause, load))
         load.seconds = time.monotonic() - started
         load.rss = (before, psutil.Process(pid).memory_info().rss / 1e6)
     return load
@@ -163,9 +164,10 @@ def main() -> int:
     parser.add_argument("--clients", type=int, default=200)
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--rows", type=int, default=300, help="rows of a mart's month")
+    parser.add_argument("--pause", type=float, default=0.0, help="seconds that a client waits before it asks again")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        load = measured(Path(folder), arguments.clients, arguments.seconds, arguments.rows)
+        load = measured(Path(folder), arguments.clients, arguments.seconds, arguments.rows, arguments.pause)
     print(f"{arguments.clients} clients, {arguments.rows} rows a month and mart")
     print("\n".join(load.lines()))
     return 1 if load.wrong else 0
