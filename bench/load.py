@@ -164,10 +164,9 @@ def main() -> int:
     parser.add_argument("--clients", type=int, default=200)
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--rows", type=int, default=300, help="rows of a mart's month")
-    parser.add_argument("--pause", type=float, default=0.0, help="seconds that a client waits before it asks again")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        load = measured(Path(folder), arguments.clients, arguments.seconds, arguments.rows, arguments.pause)
+        load = measured(Path(folder), arguments.clients, arguments.seconds, arguments.rows)
     print(f"{arguments.clients} clients, {arguments.rows} rows a month and mart")
     print("\n".join(load.lines()))
     return 1 if load.wrong else 0

@@ -98,7 +98,7 @@ def _watch(process: subprocess.Popen[str], peaks: list[int]) -> None:
                 with contextlib.suppress(psutil.NoSuchProcess):
                     held += one.memory_info().rss
             peaks[0] = max(peaks[0], held)
-            time.sleep(0.2)
+            time.sleep(0.05)
 
 
 def killed_when(process: subprocess.Popen[str], condition: Callable[[], bool], delay: float = 0.0) -> bool:
