@@ -69,9 +69,9 @@ bench: .venv/.dev ## the benchmark
 	@$(WITH_JAVA) $(BIN)/python -m bench
 
 clean: ## remove the virtual environment, the demo and every cache (your own .i94 stays)
-	@rm -rf .venv .i94/demo .jars .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist *.egg-info \
+	@rm -rf .venv .uv .i94/demo .jars .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist *.egg-info \
 		derby.log metastore_db spark-warehouse
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.venv/.base .venv/.spark .venv/.serve .venv/.dev: pyproject.toml constraints.txt
+.venv/.base .venv/.spark .venv/.serve .venv/.dev: pyproject.toml uv.lock
 	@tools/setup.sh $(@:.venv/.%=%)

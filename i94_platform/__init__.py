@@ -5,4 +5,11 @@ know nothing of the rest; `transforms` know the contracts; `lake`, `engine` and 
 `assets` and `checks` are the graph; `automation`, `build` and `definitions` put it together.
 """
 
-__version__ = "0.1.0"
+
+def __getattr__(name: str) -> str:
+    """Read `__version__` from the installed distribution, on first use because no import does I/O."""
+    if name != "__version__":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib.metadata import version
+
+    return version("i94-platform")

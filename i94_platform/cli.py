@@ -54,7 +54,7 @@ def _platform() -> Platform:
 
 def main() -> None:
     """Entry point: run a command; a platform failure is one sentence on standard error and exit code 1 or 2."""
-    # what Dagster calls beta or preview is pinned exactly in constraints.txt
+    # what Dagster calls beta or preview is pinned exactly in uv.lock
     warnings.filterwarnings("ignore", message=".*currently in (beta|preview)")
     logging.basicConfig(
         level=logging.WARNING,

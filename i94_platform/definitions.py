@@ -6,7 +6,7 @@ from i94_platform.build import build_definitions
 from i94_platform.garbage import collect_rarely, keep_what_is_loaded
 from i94_platform.settings import Settings
 
-# what Dagster calls beta or preview is pinned exactly in constraints.txt
+# what Dagster calls beta or preview is pinned exactly in uv.lock
 warnings.filterwarnings("ignore", message=".*currently in (beta|preview)")
 
 collect_rarely()

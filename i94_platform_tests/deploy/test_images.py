@@ -49,7 +49,8 @@ def test_the_image_runs_as_a_user_of_its_own() -> None:
 
 def test_the_image_installs_exactly_the_versions_that_are_tested() -> None:
     (install,) = [arguments for name, arguments in instructions() if name == "RUN" and "pip install" in arguments]
-    assert "--constraint constraints.txt" in install
+    assert "--require-hashes --requirement tools/uv-requirements.txt" in install
+    assert "uv sync --frozen" in install
     base = next(arguments for name, arguments in instructions() if name == "ARG")
     assert re.fullmatch(r"PYTHON=python:\d+\.\d+\.\d+-slim-\w+", base)
 
