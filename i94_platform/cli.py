@@ -81,8 +81,20 @@ def _end(code: str | int | None) -> NoReturn:
     os._exit(code or 0)
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from i94_platform import __version__
+
+        out.print(f"i94 {__version__}", highlight=False)
+        raise typer.Exit
+
+
 @app.callback()
-def _described() -> None:
+def _described(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
     """Monthly I-94 arrivals as a checked analytics warehouse.
 
     Settings come from the environment: I94_RAW (deliveries), I94_HOME, I94_LAKE, I94_ENGINE, I94_WAREHOUSE.
@@ -285,6 +297,16 @@ def create_tables() -> None:
     out.print(f"The tables are in {escape(platform.warehouse.address)}", highlight=False)
 
 
+def _require_checkout() -> Path:
+    """Return the folder of the checkout; raise `PermanentFailure` where the package is installed without one."""
+    if not (PROJECT / "pyproject.toml").exists():
+        raise PermanentFailure(
+            "--check and --write concern files of the project's checkout, and this i94 is installed without one: "
+            "run it in a clone of the project, after make test."
+        )
+    return PROJECT
+
+
 @app.command()
 def dictionary(
     write: Annotated[bool, typer.Option("--write", help="Write docs/data-dictionary.md.")] = False,
@@ -294,14 +316,15 @@ def dictionary(
     from i94_platform.contracts import ALL
     from i94_platform.contracts.render import dictionary as rendered
 
-    page, text = PROJECT / "docs" / "data-dictionary.md", rendered(ALL)
-    if check:
-        if not page.exists() or page.read_text("utf-8") != text:
-            raise PermanentFailure("docs/data-dictionary.md is stale; run: i94 dictionary --write")
-    elif write:
-        page.write_text(text, "utf-8")
-    else:
+    text = rendered(ALL)
+    if not (write or check):
         sys.stdout.write(text)
+        return
+    page = _require_checkout() / "docs" / "data-dictionary.md"
+    if write:
+        page.write_text(text, "utf-8")
+    elif not page.exists() or page.read_text("utf-8") != text:
+        raise PermanentFailure("docs/data-dictionary.md is stale; run: i94 dictionary --write")
 
 
 @app.command()
@@ -313,13 +336,14 @@ def lineage(
     from i94_platform.assets.lineage import FILE, rendered
 
     text = rendered()
-    if check:
-        if not FILE.exists() or FILE.read_text("utf-8") != text:
-            raise PermanentFailure(f"{FILE.relative_to(PROJECT)} is stale; run: i94 lineage --write")
-    elif write:
-        FILE.write_text(text, "utf-8")
-    else:
+    if not (write or check):
         sys.stdout.write(text)
+        return
+    checkout = _require_checkout()
+    if write:
+        FILE.write_text(text, "utf-8")
+    elif not FILE.exists() or FILE.read_text("utf-8") != text:
+        raise PermanentFailure(f"{FILE.relative_to(checkout)} is stale; run: i94 lineage --write")
 
 
 @app.command()

@@ -20,7 +20,7 @@ from i94_platform.failures import PermanentFailure
 from i94_platform.partitions import Month
 
 PROJECT = Path(__file__).resolve().parent.parent
-"""The checkout: the folder that holds the package, `lookup/` and `workspace.yaml`."""
+"""The folder that holds the package: a checkout, or where an installed package lies."""
 
 ENGINE_GRAMMAR = {
     "duckdb": r"duckdb",
@@ -86,7 +86,11 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="I94_", env_ignore_empty=True, extra="forbid", frozen=True)
 
-    home: str = Field(default=str(PROJECT / ".i94"), description="local state: history, default lake and warehouse")
+    home: str = Field(
+        default=".i94",
+        validate_default=True,
+        description="local state: history, default lake and warehouse; default .i94 in the working directory",
+    )
     lake: str = Field(default="", validate_default=True, description="staged data and manifests; default <home>/lake")
     raw: str = Field(default="", validate_default=True, description="where deliveries land; default <lake>/raw")
     engine: str = Field(default="duckdb", description="what runs the staging SQL")
@@ -97,8 +101,10 @@ class Settings(BaseSettings):
     )
     s3_endpoint: str = Field(default="", description="URL of an S3-compatible store; default AWS itself")
     spark_jars: str = Field(
-        default=str(PROJECT / ".jars"),
-        description="with which Spark in this process reads and writes buckets: a folder, or Maven coordinates",
+        default=".jars",
+        validate_default=True,
+        description="with which Spark in this process reads and writes buckets: a folder (default .jars in the working "
+        "directory), or Maven coordinates",
     )
     first_month: str = Field(default="2016-01", description="first month that may be delivered")
     memory_limit: str = Field(

@@ -11,6 +11,7 @@ import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -431,6 +432,7 @@ def test_a_stale_lineage_fails_and_is_written_anew(i94: I94, tmp_path: Path, mon
     file = tmp_path / "column_lineage.json"
     monkeypatch.setattr("i94_platform.assets.lineage.FILE", file)
     monkeypatch.setattr("i94_platform.cli.PROJECT", tmp_path)
+    (tmp_path / "pyproject.toml").touch()
     file.write_text("{}", "utf-8")
     said = i94("lineage", "--check")
     assert said.code == 2
@@ -447,11 +449,28 @@ def test_a_stale_dictionary_fails_and_is_written_anew(
     page.parent.mkdir()
     page.write_text("stale")
     monkeypatch.setattr(cli, "PROJECT", tmp_path)
+    (tmp_path / "pyproject.toml").touch()
     said = i94("dictionary", "--check")
     assert said.code == 2
     assert "docs/data-dictionary.md is stale; run: i94 dictionary --write" in said.err
     assert i94("dictionary", "--write").code == 0
     assert i94("dictionary", "--check").code == 0
+
+
+@pytest.mark.parametrize("command", ["dictionary", "lineage"])
+def test_a_command_about_the_checkout_is_refused_without_one(
+    i94: I94, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    monkeypatch.setattr(cli, "PROJECT", tmp_path)
+    for option in ("--check", "--write"):
+        said = i94(command, option)
+        assert said.code == 2
+        assert "checkout" in said.err
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_version_is_that_of_the_installed_distribution(i94: I94) -> None:
+    assert i94("--version").out == f"i94 {version('i94-platform')}\n"
 
 
 # --- the doctor -------------------------------------------------------------------------------------------------------

@@ -8,12 +8,15 @@ import pytest
 from pydantic import ValidationError
 
 from i94_platform.failures import PermanentFailure
-from i94_platform.settings import PROJECT, Settings
+from i94_platform.settings import Settings
 
 
-def test_an_empty_environment_means_a_local_deployment_in_the_checkout() -> None:
+def test_an_empty_environment_means_a_local_deployment_in_the_working_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     settings = Settings.from_env()
-    home = PROJECT / ".i94"
+    home = tmp_path / ".i94"
     assert settings.home == str(home)
     assert settings.lake == str(home / "lake")
     assert settings.raw == str(home / "lake" / "raw")
@@ -182,7 +185,8 @@ def test_a_token_in_the_address_of_a_server_is_refused_and_not_repeated(
 
 
 def test_jars_are_a_folder_or_what_maven_fetches(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    assert Settings.from_env().spark_jars == str(PROJECT / ".jars")
+    monkeypatch.chdir(tmp_path)
+    assert Settings.from_env().spark_jars == str(tmp_path / ".jars")
     for given, taken in {f"file://{tmp_path}": str(tmp_path), "a.b:c_2.13:1.0,d:e:2": "a.b:c_2.13:1.0,d:e:2"}.items():
         monkeypatch.setenv("I94_SPARK_JARS", given)
         assert Settings.from_env().spark_jars == taken

@@ -17,7 +17,7 @@ from i94_platform.assets.staged import POOL
 from i94_platform.automation import history
 from i94_platform.engine import connect
 from i94_platform.engine.spark import LOCAL_CONFIG, s3_config
-from i94_platform.settings import PROJECT, Settings
+from i94_platform.settings import Settings
 
 
 def serve_ui(settings: Settings, port: int, told: Callable[[str], None]) -> int:
@@ -41,8 +41,7 @@ def serve_ui(settings: Settings, port: int, told: Callable[[str], None]) -> int:
     # "dagster dev" calls itself superseded by a command that is no part of the base installation
     os.environ.setdefault("PYTHONWARNINGS", "ignore:Function")
     program = str(Path(sys.executable).parent / "dagster")
-    command = [program, "dev", "-w", "workspace.yaml", "-h", "127.0.0.1", "-p", str(port)]
-    os.chdir(PROJECT)
+    command = [program, "dev", "-m", "i94_platform.definitions", "-h", "127.0.0.1", "-p", str(port)]
     if connect.on_this_machine(settings.engine) and not connect.listens(settings.engine):
         return beside_connect_server(settings, command, told)
     os.execv(program, command)

@@ -24,8 +24,8 @@ from i94_platform.failures import PermanentFailure
 if TYPE_CHECKING:
     import pandas as pd
 
-FOLDER: Path = Path(i94_platform.__file__).parent.parent / "lookup"
-"""Where the reviewed files are kept, beside the package."""
+FOLDER: Path = Path(i94_platform.__file__).parent / "lookup"
+"""The reviewed files: in a checkout a link to the `lookup/` at its top, in an installed package a folder."""
 
 LISTS: Mapping[str, Table] = MappingProxyType({t.name: t for t in (i94cit_res, i94port, i94mode, i94addr, i94visa)})
 """The five code lists by name, each with its contract."""

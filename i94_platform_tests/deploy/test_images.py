@@ -87,7 +87,10 @@ def test_what_the_image_copies_is_all_that_the_code_location_needs(tmp_path: Pat
         command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.split() == [str(tmp_path / "i94_platform" / "definitions.py"), str(tmp_path / "lookup")]
+    assert done.stdout.split() == [
+        str(tmp_path / "i94_platform" / "definitions.py"),
+        str(tmp_path / "i94_platform" / "lookup"),
+    ]
 
 
 @pytest.mark.parametrize("path", ["deploy/secrets", "deploy/i94.env", "i94_platform/__pycache__"])

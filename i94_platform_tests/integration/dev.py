@@ -32,7 +32,7 @@ START = 60.0
 STOP_SECONDS = 180.0
 """Seconds that the end may take: Dagster itself gives UI and daemon a minute each."""
 
-LOCATION = {"repositoryName": "__repository__", "repositoryLocationName": "i94_platform"}
+LOCATION = {"repositoryName": "__repository__", "repositoryLocationName": "i94_platform.definitions"}
 
 LOADED = """{ workspaceOrError { ... on Workspace { locationEntries { name
     locationOrLoadError { __typename ... on PythonError { message } } } } } }"""

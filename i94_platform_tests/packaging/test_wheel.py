@@ -1,0 +1,177 @@
+"""Pins that the wheel is the whole platform: installed without the checkout, every command works in an empty folder."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import tomllib
+import urllib.request
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from i94_platform.settings import PROJECT
+from i94_platform_tests.integration.dev import free_port
+from i94_platform_tests.processes import wait_for
+
+pytestmark = pytest.mark.slow
+
+EXTRAS = ("aws", "postgres", "serve", "spark")
+START_SECONDS = 90.0
+
+
+@dataclass(frozen=True)
+class Installation:
+    """A virtual environment that holds the wheel, and the folder in which commands run."""
+
+    bin: Path
+    folder: Path
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment of a user who has set nothing but where deliveries are."""
+        own = {"PATH": f"{self.bin}:{os.environ['PATH']}", "I94_RAW": "deliveries", "COLUMNS": "200"}
+        unset = ("I94_", "DAGSTER_", "PYTHONPATH", "VIRTUAL_ENV")
+        return {name: value for name, value in os.environ.items() if not name.startswith(unset)} | own
+
+    def i94(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end."""
+        command = [str(self.bin / "i94"), *arguments]
+        return subprocess.run(
+            command, cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=300, check=False
+        )
+
+    @contextlib.contextmanager
+    def running(self, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+        """Run a command that serves, in a process group of its own; what is left of the group is killed."""
+        log = self.folder / f"{arguments[0]}.log"
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                [str(self.bin / "i94"), *arguments],
+                cwd=self.folder,
+                env=self.environment,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
+        try:
+            yield process
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def run(*command: str | Path) -> str:
+    """Run a command of the set-up; its output."""
+    return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True, timeout=600).stdout.strip()
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel, built from the checkout."""
+    folder = tmp_path_factory.mktemp("dist")
+    run(run("tools/uv.sh"), "build", "--wheel", "--out-dir", folder)
+    (built,) = folder.glob("*.whl")
+    return built
+
+
+@pytest.fixture(scope="module")
+def installation(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Installation:
+    """The wheel with its extras in the locked versions, and an empty folder."""
+    folder, uv = tmp_path_factory.mktemp("installed"), run("tools/uv.sh")
+    extras = [f"--extra={extra}" for extra in EXTRAS]
+    run(uv, "export", "--frozen", "--no-emit-project", "--no-hashes", *extras, "--output-file", folder / "locked.txt")
+    run(uv, "venv", "--python", PROJECT / ".venv" / "bin" / "python", folder / "venv")
+    python = folder / "venv" / "bin" / "python"
+    target = f"{wheel}[{','.join(EXTRAS)}]"
+    run(uv, "pip", "install", "--python", python, "--constraint", folder / "locked.txt", target)
+    (folder / "empty folder").mkdir()
+    return Installation(python.parent, folder / "empty folder")
+
+
+@pytest.fixture(scope="module")
+def loaded(installation: Installation) -> Installation:
+    """That installation with one small month loaded."""
+    sample = ("sample", "--out", "deliveries", "--from", "2016-01", "--to", "2016-01", "--rows", "2000")
+    for arguments in (sample, ("run",)):
+        done = installation.i94(*arguments)
+        assert done.returncode == 0, done.stdout + done.stderr
+    return installation
+
+
+def answers(
+    process: subprocess.Popen[bytes], url: str, accept: Callable[[bytes], bool], data: bytes | None = None
+) -> None:
+    """Wait until a server's answer is accepted."""
+    request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
+
+    def answered() -> bool:
+        assert process.poll() is None, "the command ended"
+        with contextlib.suppress(OSError), urllib.request.urlopen(request, timeout=30) as response:
+            return accept(response.read())
+        return False
+
+    wait_for(answered, url, patience=START_SECONDS, every=0.2)
+
+
+def test_the_wheel_holds_the_code_lists_and_no_tests(wheel: Path) -> None:
+    names = set(zipfile.ZipFile(wheel).namelist())
+    lists = {path.name for path in (PROJECT / "lookup").glob("*.csv")}
+    assert {f"i94_platform/lookup/{name}" for name in lists} <= names
+    assert not [name for name in names if name.startswith(("i94_platform_tests/", "bench/", "lookup/"))]
+
+
+def test_the_wheel_holds_every_file_of_the_package(wheel: Path) -> None:
+    names = set(zipfile.ZipFile(wheel).namelist())
+    tracked = run("git", "ls-files", "i94_platform").splitlines()
+    assert {name for name in tracked if (PROJECT / name).is_file()} <= names
+
+
+def test_the_version_is_that_of_pyproject(installation: Installation) -> None:
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
+    assert installation.i94("--version").stdout.split() == ["i94", project["version"]]
+
+
+def test_a_month_is_loaded_into_the_working_directory(loaded: Installation) -> None:
+    assert "2016-01" in loaded.i94("status").stdout
+    counted = loaded.i94("query", "SELECT count(*) > 1000 AS loaded FROM i94.immigration", "--format", "json")
+    assert json.loads(counted.stdout) == [{"loaded": True}]
+    assert (loaded.folder / ".i94" / "warehouse.duckdb").exists()
+    assert not list(loaded.bin.parent.rglob(".i94"))
+
+
+@pytest.mark.parametrize("arguments", [("dictionary", "--check"), ("lineage", "--write")])
+def test_commands_about_the_checkout_say_so(installation: Installation, arguments: tuple[str, str]) -> None:
+    done = installation.i94(*arguments)
+    assert done.returncode == 2
+    assert "checkout" in done.stderr
+
+
+def test_the_lineage_ui_answers_and_ends(loaded: Installation) -> None:
+    port = free_port()
+    query = {
+        "query": "{ workspaceOrError { ... on Workspace { locationEntries { locationOrLoadError { __typename } } } } }"
+    }
+
+    def is_loaded(answer: bytes) -> bool:
+        return b'"RepositoryLocation"' in answer
+
+    with loaded.running("dev", "--port", str(port)) as process:
+        answers(process, f"http://127.0.0.1:{port}/graphql", is_loaded, json.dumps(query).encode())
+        os.killpg(process.pid, signal.SIGINT)
+        assert process.wait(180) == 0
+
+
+def test_the_web_api_answers_and_ends(loaded: Installation) -> None:
+    port = free_port()
+    with loaded.running("serve", "--port", str(port)) as process:
+        answers(process, f"http://127.0.0.1:{port}/readyz", lambda answer: True)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 0
