@@ -23,9 +23,9 @@ from rich.console import Console
 from bench import report
 from bench.subjects import Reading, Subject, Workload, subjects
 from i94_platform.automation.doctor import JAVA, java_version
-from i94_platform.failures import PermanentFailure
+from i94_platform.failures import PermanentError
 from i94_platform.lake.local import LocalStore
-from i94_platform.lake.raw import landed
+from i94_platform.lake.raw import list_deliveries
 from i94_platform.partitions import Month
 from i94_platform.settings import PROJECT
 
@@ -86,9 +86,9 @@ def _delivery(arguments: argparse.Namespace, work: Path) -> tuple[Path, str]:
 def _parquet_files(raw: Path, month: str) -> tuple[Path, ...]:
     """The files of the month, which the plain script reads too."""
     store = LocalStore(raw)
-    delivery = landed(store.list()).month(Month.parse(month), store.root)
+    delivery = list_deliveries(store.list()).require_month(Month.parse(month), store.root)
     if other := [file.path for file in delivery.files if not file.path.endswith(".parquet")]:
-        raise PermanentFailure(f"The plain script reads Parquet only, and {other[0]} is not; give another --raw.")
+        raise PermanentError(f"The plain script reads Parquet only, and {other[0]} is not; give another --raw.")
     return tuple(raw / file.path for file in delivery.files)
 
 
@@ -132,5 +132,5 @@ def _print(lines: list[report.Figures], delivery: dict[str, Any], as_json: bool)
 if __name__ == "__main__":
     try:
         sys.exit(main())
-    except (PermanentFailure, RuntimeError) as failure:
+    except (PermanentError, RuntimeError) as failure:
         sys.exit(str(failure))

@@ -24,7 +24,7 @@ from i94_platform.build import Platform
 from i94_platform.lake.raw import REFERENCE_FILES
 from i94_platform.partitions import Month
 from i94_platform.settings import Settings
-from i94_platform_tests.automation.test_standing import Standing
+from i94_platform_tests.automation.test_standing import MonthIssue
 from i94_platform_tests.automation.ticks import MONTHS, REFERENCES, SETTLE, Ticks
 from i94_platform_tests.emulators.s3 import S3Server, moto_server, versitygw, versitygw_server
 
@@ -111,7 +111,7 @@ def inside() -> None:
         pass
     read("months, all asked for", lambda: ticks.tick(MONTHS))
     read("references, loaded", lambda: ticks.tick(REFERENCES))
-    standing = Standing(ticks)
+    standing = MonthIssue(ticks)
     read("standing of months, the first tick", standing.look)
     read("standing of months, as before", standing.look)
     print(json.dumps(readings))

@@ -25,8 +25,8 @@ def run_month(home: str, raw: str, month: str, engine: str) -> float:
     """
     settings = Settings(home=home, raw=raw, engine=engine)
     definitions = build_definitions(settings)
-    outcome = runs.Outcome("", "")
-    with history.instance(settings.dagster_home) as instance:
+    outcome = runs.RunResult("", "")
+    with history.persistent_instance(settings.dagster_home) as instance:
         for job, of in ((REFERENCE_JOB, None), (MONTH_JOB, Month.parse(month))):
             outcome = runs.run_job(definitions.resolve_job_def(job), instance, month=of)
             if not outcome.succeeded:

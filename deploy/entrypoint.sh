@@ -9,6 +9,6 @@ for file in "${SECRETS:-/run/secrets}"/I94_*; do
 done
 # dagster.yaml has one limit for all pools; that of staging is kept in the history
 if [ "${1:-} ${2:-}" = "dagster-daemon run" ]; then
-    dagster instance concurrency set staging "${I94_STAGED_AT_ONCE:-2}"
+    dagster instance concurrency set staging "${I94_STAGING_CONCURRENCY:-2}"
 fi
 exec "$@"

@@ -21,7 +21,7 @@ _PROVISIONED = re.compile(r"(?P<name>[\w-]+)\.[\w-]+\.(?P<region>[\w-]+)\.redshi
 _SERVERLESS = re.compile(r"(?P<name>[\w-]+)\.\d{12}\.(?P<region>[\w-]+)\.redshift-serverless\.amazonaws\.com(?:\.cn)?")
 
 
-def without_user(address: str) -> str:
+def redact_user(address: str) -> str:
     """An address that may be told to people: what stands before an `@` could be a password."""
     return re.sub(r"//.*@", "//…@", address, flags=re.DOTALL)
 

@@ -14,32 +14,32 @@ from typing import Any
 import dagster as dg
 
 from i94_platform.assets import resources as r
-from i94_platform.assets.common import months
-from i94_platform.assets.described import described
+from i94_platform.assets.common import build_monthly_partitions
+from i94_platform.assets.described import with_common_attributes
 from i94_platform.assets.lookup import lookup_assets
 from i94_platform.assets.marts import mart_assets
 from i94_platform.assets.published import published_assets
 from i94_platform.assets.raw import raw_assets
 from i94_platform.assets.staged import staged_assets
 from i94_platform.assets.warehouse import warehouse_assets
-from i94_platform.automation.alerts import Alarm, failed_runs
+from i94_platform.automation.alerts import WebhookNotifier, failed_runs_sensor
 from i94_platform.automation.charts import charts_job, charts_sensor
 from i94_platform.automation.jobs import jobs
-from i94_platform.automation.loaded import loaded_sensors
+from i94_platform.automation.loaded import mart_sensors
 from i94_platform.automation.schedules import schedules
 from i94_platform.automation.sensors import sensors
-from i94_platform.automation.standing import standing_check, standing_sensor
+from i94_platform.automation.standing import completeness_check, completeness_sensor
 from i94_platform.checks import all_checks
 from i94_platform.lake.datasets import Lake
 from i94_platform.lake.store import Store
-from i94_platform.settings import Settings, on_s3
+from i94_platform.settings import Settings, is_s3
 from i94_platform.warehouse.base import Warehouse
 
 
 def build_definitions(settings: Settings, overrides: Mapping[str, Any] | None = None) -> dg.Definitions:
     """Fresh definitions for a deployment; `overrides` replaces resources by name, for tests."""
-    partitions = months(settings.first_month)
-    alarm, every = Alarm(settings.alert_webhook), settings.sensor_seconds
+    partitions = build_monthly_partitions(settings.first_month)
+    alarm, every = WebhookNotifier(settings.alert_webhook), settings.sensor_interval_seconds
     checks = all_checks(partitions)
     assets: list[dg.AssetsDefinition | dg.SourceAsset] = [
         *raw_assets(partitions),
@@ -50,23 +50,23 @@ def build_definitions(settings: Settings, overrides: Mapping[str, Any] | None = 
         *published_assets(key for made in checks for key in made.check_keys),
     ]
     return dg.Definitions(
-        assets=[described(a, settings) for a in assets],
-        asset_checks=[*checks, standing_check(settings.first_month)],
+        assets=[with_common_attributes(a, settings) for a in assets],
+        asset_checks=[*checks, completeness_check(settings.first_month)],
         jobs=[*jobs(), charts_job()],
         sensors=[
-            *sensors(settings.first_month, settings.settle_seconds, settings.requests_per_tick, every=every),
-            *loaded_sensors(settings.first_month, settings.requests_per_tick, every),
+            *sensors(settings.first_month, settings.settle_seconds, settings.sensor_max_requests, every=every),
+            *mart_sensors(settings.first_month, settings.sensor_max_requests, every),
             charts_sensor(every),
-            failed_runs(alarm, settings.ui_url, every),
-            standing_sensor(settings.first_month, 2 * every),
+            failed_runs_sensor(alarm, settings.ui_url, every),
+            completeness_sensor(settings.first_month, 2 * every),
         ],
         schedules=schedules(settings.first_month, settings.delivery_day, settings.settle_seconds, alarm),
-        resources={"io_manager": r.NothingHandedOn(), **resources(settings), **(overrides or {})},
+        resources={"io_manager": r.NoIOManager(), **build_resources(settings), **(overrides or {})},
         executor=dg.in_process_executor,
     )
 
 
-def resources(settings: Settings) -> dict[str, r.Part[Any]]:
+def build_resources(settings: Settings) -> dict[str, r.BuildableResource[Any]]:
     """The resources that the settings' addresses name."""
     lock: dict[str, Any] = {"lock_timeout": settings.lock_timeout}
     s3: dict[str, Any] = {"scratch": str(settings.scratch), "s3_endpoint": settings.s3_endpoint}
@@ -77,14 +77,14 @@ def resources(settings: Settings) -> dict[str, r.Part[Any]]:
         if settings.engine == "duckdb"
         else r.SparkEngineResource(
             address=settings.engine,
-            on_s3=settings.on_s3,
+            on_s3=settings.uses_s3,
             s3_endpoint=settings.s3_endpoint,
             jars=settings.spark_jars,
         )
     )
     return {
-        "raw": r.S3StoreResource(root=raw, **s3, **lock) if on_s3(raw) else r.LocalStoreResource(root=raw, **lock),
-        "lake": r.S3LakeResource(root=lake, **s3, **lock) if on_s3(lake) else r.LocalLakeResource(root=lake, **lock),
+        "raw": r.S3StoreResource(root=raw, **s3, **lock) if is_s3(raw) else r.LocalStoreResource(root=raw, **lock),
+        "lake": r.S3LakeResource(root=lake, **s3, **lock) if is_s3(lake) else r.LocalLakeResource(root=lake, **lock),
         "engine": engine,
         "warehouse": r.RedshiftWarehouseResource(
             address=settings.warehouse,
@@ -93,7 +93,7 @@ def resources(settings: Settings) -> dict[str, r.Part[Any]]:
             **s3,
             **lock,
         )
-        if settings.redshift
+        if settings.redshift_address
         else r.DuckDBWarehouseResource(path=str(settings.warehouse_path), **duckdb, **lock),
     }
 
@@ -112,7 +112,7 @@ class Platform:
 
     @cached_property
     def _built(self) -> dict[str, Any]:
-        return {name: part.make() for name, part in resources(self.settings).items()}
+        return {name: part.build() for name, part in build_resources(self.settings).items()}
 
     @property
     def raw(self) -> Store:

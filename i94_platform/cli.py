@@ -23,7 +23,7 @@ from rich.markup import escape
 
 from i94_platform import console
 from i94_platform.console import err, out
-from i94_platform.failures import PermanentFailure, PlatformFailure
+from i94_platform.failures import PermanentError, PlatformError
 from i94_platform.garbage import collect_rarely
 from i94_platform.partitions import Month
 from i94_platform.serving import commands as serving
@@ -32,8 +32,8 @@ from i94_platform.settings import PROJECT, Settings
 if TYPE_CHECKING:
     import dagster as dg
 
-    from i94_platform.automation.due import Plan
-    from i94_platform.automation.sequence import OnStep, Runner
+    from i94_platform.automation.due import RunPlan
+    from i94_platform.automation.sequence import Runner, StepCallback
     from i94_platform.build import Platform
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False)
@@ -64,9 +64,9 @@ def main() -> None:
     collect_rarely()
     try:
         app()
-    except PlatformFailure as failure:
+    except PlatformError as failure:
         err.print(f"[red]{type(failure).__name__}[/red]: {escape(str(failure))}", highlight=False, soft_wrap=True)
-        _end(2 if isinstance(failure, PermanentFailure) else 1)
+        _end(2 if isinstance(failure, PermanentError) else 1)
     except SystemExit as ended:
         _end(ended.code)
 
@@ -123,13 +123,13 @@ def run(month: Months = None, from_: From = None, to: To = None, select: Select 
 
     platform = _platform()
     asked = _asked_months(month or [], from_, to)
-    with history.instance(platform.settings.dagster_home) as opened, console.steps() as steps:
+    with history.persistent_instance(platform.settings.dagster_home) as opened, console.steps() as steps:
         due = _plan(platform, opened, asked)
         outcomes = list(_runner(platform, opened, steps, select=select or ()).run(due))
     if not outcomes:
         out.print("Nothing to do: every delivered month is loaded in its newest content.")
         return
-    console.print_outcomes(outcomes)
+    console.print_results(outcomes)
     if not all(outcome.succeeded for outcome in outcomes):
         raise typer.Exit(1)
 
@@ -151,9 +151,9 @@ def backfill(
 
     platform = _platform()
     asked = _asked_months([], from_, to)
-    with history.instance(platform.settings.dagster_home) as opened, console.steps() as steps:
+    with history.persistent_instance(platform.settings.dagster_home) as opened, console.steps() as steps:
         due = _plan(platform, opened, asked, only_due=not force)
-        work = backfills.Progress(asked, due)
+        work = backfills.BackfillProgress(asked, due)
         out.print(work.intention(), highlight=False)
         try:
             for outcome in _runner(platform, opened, steps, tags=work.tags, label=work.label).run(due):
@@ -163,18 +163,18 @@ def backfill(
             raise typer.Exit(130) from None
         finally:
             if work.outcomes:
-                console.print_outcomes(work.outcomes)
+                console.print_results(work.outcomes)
     for reason in work.not_run():
         err.print(f"[red]not run[/red] {escape(reason)}", highlight=False)
     if not work.succeeded:
         raise typer.Exit(1)
 
 
-def _plan(platform: Platform, opened: dg.DagsterInstance, asked: Sequence[Month], *, only_due: bool = False) -> Plan:
+def _plan(platform: Platform, opened: dg.DagsterInstance, asked: Sequence[Month], *, only_due: bool = False) -> RunPlan:
     """What is due; what is worth knowing about it is printed."""
-    from i94_platform.automation.due import plan
+    from i94_platform.automation.due import plan_runs
 
-    due = plan(
+    due = plan_runs(
         platform.raw,
         platform.lake,
         platform.warehouse,
@@ -189,7 +189,7 @@ def _plan(platform: Platform, opened: dg.DagsterInstance, asked: Sequence[Month]
     return due
 
 
-def _runner(platform: Platform, opened: dg.DagsterInstance, steps: OnStep, **options: Any) -> Runner:
+def _runner(platform: Platform, opened: dg.DagsterInstance, steps: StepCallback, **options: Any) -> Runner:
     from i94_platform.automation.sequence import Runner
 
     return Runner(
@@ -208,14 +208,14 @@ def _asked_months(months: Sequence[str], first: str | None, last: str | None) ->
                 raise ValueError(f"--from {first} is later than --to {last}")
             asked += span
     except ValueError as error:
-        raise PermanentFailure(str(error)) from None
+        raise PermanentError(str(error)) from None
     return asked
 
 
 def _last_month(settings: Settings) -> Month:
-    from i94_platform.assets.common import months
+    from i94_platform.assets.common import build_monthly_partitions
 
-    return Month.parse(str(months(settings.first_month).get_last_partition_key()))
+    return Month.parse(str(build_monthly_partitions(settings.first_month).get_last_partition_key()))
 
 
 @app.command()
@@ -225,7 +225,7 @@ def status() -> None:
     from i94_platform.automation.status import month_statuses
 
     platform = _platform()
-    with history.instance(platform.settings.dagster_home) as opened:
+    with history.persistent_instance(platform.settings.dagster_home) as opened:
         statuses = month_statuses(platform.raw, platform.lake, platform.warehouse, opened)
     if not statuses:
         out.print(f"No months yet. Deliveries are looked for under {escape(platform.settings.raw)}.")
@@ -245,11 +245,11 @@ def query(
     import duckdb
 
     warehouse = _platform().warehouse
-    warehouse.refuse_changes(sql)
+    warehouse.require_read_only(sql)
     try:
         rows = warehouse.query(sql)
     except duckdb.Error as error:
-        raise PermanentFailure(f"The warehouse refused the query: {error}") from None
+        raise PermanentError(f"The warehouse refused the query: {error}") from None
     console.print_rows(rows, format_)
 
 
@@ -278,14 +278,14 @@ def sample(
 @app.command()
 def ddl(dialect: Annotated[Dialect, typer.Option(help="Whose SQL.")] = Dialect.duckdb) -> None:
     """Print the statements that create the schema and its tables; on Redshift also roles and what they may see."""
-    from i94_platform.contracts.access import access
-    from i94_platform.warehouse.base import table_statements
-    from i94_platform.warehouse.redshift import redshift_statements
+    from i94_platform.contracts.access import render_access
+    from i94_platform.warehouse.base import render_table_ddl
+    from i94_platform.warehouse.redshift import render_redshift_ddl
 
     if dialect is Dialect.redshift:
-        statements = [*redshift_statements(Settings.from_env().fact_diststyle), *access()]
+        statements = [*render_redshift_ddl(Settings.from_env().fact_diststyle), *render_access()]
     else:
-        statements = [*table_statements(dialect.value)]
+        statements = [*render_table_ddl(dialect.value)]
     sys.stdout.write("".join(f"{statement};\n\n" for statement in statements))
 
 
@@ -293,14 +293,14 @@ def ddl(dialect: Annotated[Dialect, typer.Option(help="Whose SQL.")] = Dialect.d
 def create_tables() -> None:
     """Create the schema and the tables that are not there yet, on Redshift also the roles; it can be repeated."""
     platform = _platform()
-    platform.warehouse.create()
+    platform.warehouse.create_tables()
     out.print(f"The tables are in {escape(platform.warehouse.address)}", highlight=False)
 
 
 def _require_checkout() -> Path:
     """Return the folder of the checkout; raise `PermanentFailure` where the package is installed without one."""
     if not (PROJECT / "pyproject.toml").exists():
-        raise PermanentFailure(
+        raise PermanentError(
             "--check and --write concern files of the project's checkout, and this i94 is installed without one: "
             "run it in a clone of the project, after make test."
         )
@@ -314,7 +314,7 @@ def dictionary(
 ) -> None:
     """Print the data dictionary, generated from the contracts."""
     from i94_platform.contracts import ALL
-    from i94_platform.contracts.render import dictionary as rendered
+    from i94_platform.contracts.render import render_dictionary as rendered
 
     text = rendered(ALL)
     if not (write or check):
@@ -324,7 +324,7 @@ def dictionary(
     if write:
         page.write_text(text, "utf-8")
     elif not page.exists() or page.read_text("utf-8") != text:
-        raise PermanentFailure("docs/data-dictionary.md is stale; run: i94 dictionary --write")
+        raise PermanentError("docs/data-dictionary.md is stale; run: i94 dictionary --write")
 
 
 @app.command()
@@ -333,9 +333,9 @@ def lineage(
     check: Annotated[bool, typer.Option("--check", help="Fail where that file is stale.")] = False,
 ) -> None:
     """Print the lineage of every column, found from the SQL and what the transforms declare, as JSON."""
-    from i94_platform.assets.lineage import FILE, rendered
+    from i94_platform.assets.lineage import FILE, generate_lineage
 
-    text = rendered()
+    text = generate_lineage()
     if not (write or check):
         sys.stdout.write(text)
         return
@@ -343,7 +343,7 @@ def lineage(
     if write:
         FILE.write_text(text, "utf-8")
     elif not FILE.exists() or FILE.read_text("utf-8") != text:
-        raise PermanentFailure(f"{FILE.relative_to(checkout)} is stale; run: i94 lineage --write")
+        raise PermanentError(f"{FILE.relative_to(checkout)} is stale; run: i94 lineage --write")
 
 
 @app.command()
@@ -355,7 +355,7 @@ def doctor() -> None:
     findings = list(examine(platform.settings, platform.raw, platform.lake, platform.warehouse))
     for finding in findings:
         mark = "[green]✓[/green]" if finding.fine else "[red]✗[/red]"
-        out.print(f"{mark} {finding.subject:<14} {escape(finding.told)}", highlight=False, soft_wrap=True)
+        out.print(f"{mark} {finding.subject:<14} {escape(finding.message)}", highlight=False, soft_wrap=True)
     if not all(finding.fine for finding in findings):
         raise typer.Exit(1)
 

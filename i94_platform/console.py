@@ -21,8 +21,8 @@ from rich.table import Table
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from i94_platform.automation.runs import Outcome
-    from i94_platform.automation.sequence import OnStep
+    from i94_platform.automation.runs import RunResult
+    from i94_platform.automation.sequence import StepCallback
     from i94_platform.automation.status import MonthStatus
 
 out = Console(soft_wrap=True, emoji=False)
@@ -41,7 +41,7 @@ class Format(StrEnum):
 
 
 @contextmanager
-def steps() -> Iterator[OnStep]:
+def steps() -> Iterator[StepCallback]:
     """A progress bar on a terminal, a line per step elsewhere."""
     if not err.is_terminal:
         yield (
@@ -79,7 +79,7 @@ def steps() -> Iterator[OnStep]:
         yield show
 
 
-def print_outcomes(outcomes: Sequence[Outcome]) -> None:
+def print_results(outcomes: Sequence[RunResult]) -> None:
     """A table of runs; below it what failed, why, and what to do."""
     table = Table("run", "result", "staged", "quarantined", "loaded", "seconds")
     for o in outcomes:

@@ -3,7 +3,7 @@
 import warnings
 
 from i94_platform.build import build_definitions
-from i94_platform.garbage import collect_rarely, keep_what_is_loaded
+from i94_platform.garbage import collect_rarely, freeze_loaded_objects
 from i94_platform.settings import Settings
 
 # what Dagster calls beta or preview is pinned exactly in uv.lock
@@ -11,4 +11,4 @@ warnings.filterwarnings("ignore", message=".*currently in (beta|preview)")
 
 collect_rarely()
 defs = build_definitions(Settings.from_env())
-keep_what_is_loaded()
+freeze_loaded_objects()

@@ -5,13 +5,13 @@ Here: the two failure types and nothing else. Not here: how a failure is shown (
 """
 
 
-class PlatformFailure(Exception):
+class PlatformError(Exception):
     """Anything the platform itself reports as failed; its message is meant for people."""
 
 
-class PermanentFailure(PlatformFailure):
+class PermanentError(PlatformError):
     """The same input fails again: a missing column, an unreadable file, a broken contract. Never retried."""
 
 
-class TransientFailure(PlatformFailure):
+class TransientError(PlatformError):
     """A later attempt may succeed: a lock held by another process, a dropped connection. Worth a retry."""

@@ -11,7 +11,7 @@ def collect_rarely() -> None:
     gc.set_threshold(300_000, 50)
 
 
-def keep_what_is_loaded() -> None:
+def freeze_loaded_objects() -> None:
     """What is there now lives as long as the process: no look for garbage goes through it any more.
 
     Python's last one, as the process ends, took half a second of every run that the UI launched.

@@ -65,14 +65,14 @@ class Month:
 
 
 @dataclass(frozen=True)
-class DeliveredName:
+class DeliveryName:
     """What a path says: the month it delivers and the format it is in."""
 
     month: Month
     format: str
 
 
-def parse_name(path: str) -> DeliveredName | None:
+def parse_delivery_name(path: str) -> DeliveryName | None:
     """The month and format of a delivered file at any depth, or of a part in a delivery's folder.
 
     `path` uses `/`. None for every other name, for markers such as `_SUCCESS` and for hidden files.
@@ -87,4 +87,4 @@ def parse_name(path: str) -> DeliveredName | None:
     hidden = any(name.startswith(("_", ".")) for name in (part or "").strip("/").split("/"))
     if extension not in FORMATS or hidden or (match["folder"] or extension).lower() != extension:
         return None
-    return DeliveredName(Month(2000 + int(match["year"]), MONTH_NAMES.index(match["month"].lower()) + 1), extension)
+    return DeliveryName(Month(2000 + int(match["year"]), MONTH_NAMES.index(match["month"].lower()) + 1), extension)

@@ -15,8 +15,8 @@ from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_va
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from i94_platform.addresses import GRAMMAR as REDSHIFT
-from i94_platform.addresses import RedshiftAddress, without_user
-from i94_platform.failures import PermanentFailure
+from i94_platform.addresses import RedshiftAddress, redact_user
+from i94_platform.failures import PermanentError
 from i94_platform.partitions import Month
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -41,7 +41,7 @@ _PREFIX = r"(/(?!\.\.?(/|$))[^/?#\r\n\t]+)*"
 
 def _one_of(value: str, grammar: dict[str, str]) -> str:
     if not any(re.fullmatch(pattern, value) for pattern in grammar.values()):
-        raise ValueError(f"{without_user(value)!r} is not an address known here; valid are: {', '.join(grammar)}")
+        raise ValueError(f"{redact_user(value)!r} is not an address known here; valid are: {', '.join(grammar)}")
     return value
 
 
@@ -60,19 +60,19 @@ def _local_path(value: str, valid: str = "a folder, file:///folder") -> str:
     return str(Path(value.removeprefix("file://")).expanduser().resolve())
 
 
-def on_s3(address: str) -> bool:
+def is_s3(address: str) -> bool:
     """Whether an address of files is a bucket's."""
     return address.startswith("s3://")
 
 
-def in_process(engine: str) -> bool:
+def is_in_process(engine: str) -> bool:
     """Whether Spark's driver is this process."""
     return engine.startswith(("local[", "spark://")) or engine == "yarn"
 
 
 def _store(value: str) -> str:
     """An address of files: a folder or a prefix of a bucket, without a slash at the end."""
-    if not on_s3(value):
+    if not is_s3(value):
         return _local_path(value, STORE_GRAMMAR)
     if "@" in value.removeprefix("s3://").partition("/")[0]:
         raise ValueError(f"an address holds no credentials; {_CREDENTIALS}")
@@ -118,12 +118,16 @@ class Settings(BaseSettings):
     settle_seconds: float = Field(
         default=60.0, ge=0, description="seconds without a change after which a delivery is taken to be complete"
     )
-    sensor_seconds: int = Field(default=30, gt=0, description="seconds from one look of a sensor to the next, at least")
-    requests_per_tick: int = Field(default=12, gt=0, description="most months that the sensor asks for at a time")
+    sensor_interval_seconds: int = Field(
+        default=30, gt=0, description="seconds from one look of a sensor to the next, at least"
+    )
+    sensor_max_requests: int = Field(default=12, gt=0, description="most months that the sensor asks for at a time")
     delivery_day: int = Field(
         default=10, ge=1, le=28, description="day of the month on which last month's delivery has to be there"
     )
-    staged_at_once: int = Field(default=2, gt=0, description="most months that are staged at a time, over all runs")
+    staging_concurrency: int = Field(
+        default=2, gt=0, description="most months that are staged at a time, over all runs"
+    )
     alert_webhook: SecretStr = Field(
         default=SecretStr(""), description="URL that alerts are sent to; whoever knows it can write there"
     )
@@ -153,7 +157,7 @@ class Settings(BaseSettings):
                 + e["msg"].removeprefix("Value error, ")
                 for e in error.errors(include_url=False, include_input=False)
             )
-            raise PermanentFailure(f"The settings in the environment are not valid. {told}") from None
+            raise PermanentError(f"The settings in the environment are not valid. {told}") from None
 
     @field_validator("home")
     @classmethod
@@ -185,7 +189,7 @@ class Settings(BaseSettings):
         if value.startswith("redshift://"):
             RedshiftAddress.parse(value)
             lake = info.data.get("lake")
-            if lake and not on_s3(lake):
+            if lake and not is_s3(lake):
                 raise ValueError(
                     f"Redshift loads from S3 only, and the lake is the folder {lake}; set I94_LAKE to s3://bucket/prefix"
                 )
@@ -235,17 +239,17 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _that_go_together(self) -> Self:
-        if refused := [told for combined, told in REFUSED if combined(self)]:
+        if refused := [told for combined, told in INVALID_COMBINATIONS if combined(self)]:
             raise ValueError("; ".join(refused))
         return self
 
     @property
-    def on_s3(self) -> bool:
+    def uses_s3(self) -> bool:
         """Whether the lake or the deliveries are in a bucket."""
-        return on_s3(self.lake) or on_s3(self.raw)
+        return is_s3(self.lake) or is_s3(self.raw)
 
     @property
-    def redshift(self) -> RedshiftAddress | None:
+    def redshift_address(self) -> RedshiftAddress | None:
         """The address of the warehouse where it is Redshift's."""
         return RedshiftAddress.parse(self.warehouse) if self.warehouse.startswith("redshift://") else None
 
@@ -269,13 +273,13 @@ def _elsewhere(settings: Settings) -> bool:
     return settings.engine == "yarn" or settings.engine.startswith("emr-serverless://")
 
 
-REFUSED: tuple[tuple[Callable[[Settings], bool], str], ...] = (
+INVALID_COMBINATIONS: tuple[tuple[Callable[[Settings], bool], str], ...] = (
     (
-        lambda s: _elsewhere(s) and not on_s3(s.lake),
+        lambda s: _elsewhere(s) and not is_s3(s.lake),
         "I94_LAKE: the machines of I94_ENGINE don't see a folder of this one; set I94_LAKE to s3://bucket/prefix",
     ),
     (
-        lambda s: _elsewhere(s) and on_s3(s.lake) and not on_s3(s.raw),
+        lambda s: _elsewhere(s) and is_s3(s.lake) and not is_s3(s.raw),
         "I94_RAW: the machines of I94_ENGINE don't see a folder of this one; set I94_RAW to s3://bucket/prefix",
     ),
     (

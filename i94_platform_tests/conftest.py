@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from i94_platform.garbage import collect_rarely, keep_what_is_loaded
+from i94_platform.garbage import collect_rarely, freeze_loaded_objects
 from i94_platform.settings import PROJECT, Settings
 from i94_platform_tests.emulators.postgres import lacking
 from i94_platform_tests.emulators.redshift import Redshift, redshift
@@ -55,7 +55,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_collection_finish() -> None:
     """Leave what was collected alone: tests by the thousand, which no look for garbage need go through again."""
     gc.collect()
-    keep_what_is_loaded()
+    freeze_loaded_objects()
 
 
 REAL_DATA = Path(os.environ.get("I94_REAL_DATA") or PROJECT.parent / "shared" / "data")

@@ -10,7 +10,7 @@ import traceback
 import pytest
 
 from i94_platform.addresses import Endpoint, RedshiftAddress
-from i94_platform.failures import PermanentFailure
+from i94_platform.failures import PermanentError
 from i94_platform.settings import Settings
 
 ROLE = "arn:aws:iam::123456789012:role/i94"
@@ -88,7 +88,7 @@ SECRET = "hunter2-secret"
 def test_a_secret_in_an_address_is_refused_and_not_repeated(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
     monkeypatch.setenv("I94_LAKE", "s3://bucket/lake")
     monkeypatch.setenv("I94_WAREHOUSE", address)
-    with pytest.raises(PermanentFailure, match="I94_WAREHOUSE: ") as failure:
+    with pytest.raises(PermanentError, match="I94_WAREHOUSE: ") as failure:
         Settings.from_env()
     assert SECRET not in f"{failure.value!r} {''.join(traceback.format_exception(failure.value))}"
 
@@ -102,20 +102,20 @@ def test_redshift_goes_with_a_lake_on_s3(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setenv("I94_LAKE", "s3://bucket/lake")
     monkeypatch.setenv("I94_WAREHOUSE", "redshift://me@host/db?iam_role=default")
     settings = Settings.from_env()
-    assert settings.redshift == RedshiftAddress("me", "host", 5439, "db", "default")
+    assert settings.redshift_address == RedshiftAddress("me", "host", 5439, "db", "default")
 
 
 def test_redshift_with_a_local_lake_is_refused_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("I94_WAREHOUSE", "redshift://me@host/db?iam_role=default")
-    with pytest.raises(PermanentFailure, match=r"Redshift loads from S3 only, and the lake is the folder .*s3://"):
+    with pytest.raises(PermanentError, match=r"Redshift loads from S3 only, and the lake is the folder .*s3://"):
         Settings.from_env()
 
 
 def test_the_embedded_warehouse_has_no_redshift_address(settings: Settings) -> None:
-    assert settings.redshift is None
+    assert settings.redshift_address is None
 
 
 def test_an_unknown_diststyle_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("I94_FACT_DISTSTYLE", "all")
-    with pytest.raises(PermanentFailure, match=r"I94_FACT_DISTSTYLE: .*'key', 'even' or 'auto'"):
+    with pytest.raises(PermanentError, match=r"I94_FACT_DISTSTYLE: .*'key', 'even' or 'auto'"):
         Settings.from_env()

@@ -18,9 +18,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from i94_platform import cli
-from i94_platform.automation.history import instance
+from i94_platform.automation.history import persistent_instance
 from i94_platform.contracts import MARTS, WAREHOUSE
-from i94_platform.lake.releases import current_release
+from i94_platform.lake.releases import read_current_release
 from i94_platform.settings import PROJECT
 from i94_platform_tests.automation.ticks import MONTHS, REFERENCES, SETTLE, Ticks
 from i94_platform_tests.integration.deployment import Deployment, rewrite_delivery
@@ -150,7 +150,7 @@ def test_a_run_without_arguments_runs_what_is_not_loaded_and_then_nothing(i94: I
     assert first.code == 0, first.err
     assert months_run(first) == {"reference", "2016-01", "2016-02"}
     assert "2016-01  0/" in first.err, "progress is told"
-    release = current_release(home.lake)
+    release = read_current_release(home.lake)
     assert release is not None
     assert release.months == ("2016-01", "2016-02")
     for contract in MARTS:
@@ -163,7 +163,7 @@ def test_a_run_without_arguments_runs_what_is_not_loaded_and_then_nothing(i94: I
 
 
 def test_what_a_command_has_run_no_sensor_asks_for(i94: I94, home: Deployment) -> None:
-    with instance(home.settings.dagster_home) as history:
+    with persistent_instance(home.settings.dagster_home) as history:
         ticks = Ticks(home.landing, home.lake, history=history)
         for name, told in ((REFERENCES, "are loaded as they are."), (MONTHS, "was asked for in its newest content.")):
             ticks.tick(name)

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from i94_platform.assets.staged import POOL
-from i94_platform.automation.history import instance
+from i94_platform.automation.history import persistent_instance
 from i94_platform.engine import connect
 from i94_platform.settings import PROJECT
 from i94_platform_tests.integration.command import i94_here
@@ -77,8 +77,8 @@ def test_no_server_is_started_beside_one_that_listens_nor_for_another_machine(se
 def test_the_ui_starts_with_the_limit_of_months_that_are_staged_at_a_time(servers: list[str], home: Path) -> None:
     for most in ("", "3"):
         with pytest.raises(Replaced):
-            i94_here({"I94_HOME": str(home), "I94_STAGED_AT_ONCE": most}, "dev", "--port", "3094")
-        with instance(home / "dagster") as opened:
+            i94_here({"I94_HOME": str(home), "I94_STAGING_CONCURRENCY": most}, "dev", "--port", "3094")
+        with persistent_instance(home / "dagster") as opened:
             limits = {pool.name: pool.limit for pool in opened.event_log_storage.get_pool_limits()}
             assert limits[POOL] == int(most or 2)
     assert os.environ["I94_UI_URL"] == "http://127.0.0.1:3094", "alerts link to the UI that runs"

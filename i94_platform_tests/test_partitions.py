@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from i94_platform.partitions import FORMATS, MONTH_NAMES, DeliveredName, Month, parse_name
+from i94_platform.partitions import FORMATS, MONTH_NAMES, DeliveryName, Month, parse_delivery_name
 
 MONTHS = st.builds(Month, st.integers(2000, 2099), st.integers(1, 12))
 FOLDERS = st.lists(st.text("abcXYZ019 -=+.", min_size=1, max_size=8), max_size=3).map(
@@ -93,7 +93,7 @@ def test_a_month_outside_two_digit_years_does_not_exist(year: int, month: int) -
 
 def test_the_name_of_a_delivery_is_the_one_that_is_delivered() -> None:
     assert Month(2016, 4).file_stem == "i94_apr16_sub"
-    assert parse_name("i94_apr16_sub.sas7bdat") == DeliveredName(Month(2016, 4), "sas7bdat")
+    assert parse_delivery_name("i94_apr16_sub.sas7bdat") == DeliveryName(Month(2016, 4), "sas7bdat")
 
 
 @given(st.data(), MONTHS, FOLDERS, FORMAT)
@@ -101,7 +101,7 @@ def test_a_file_is_recognized_at_any_depth_and_in_any_case(
     data: st.DataObject, month: Month, folders: str, format_: str
 ) -> None:
     name = data.draw(in_any_case(f"{month.file_stem}.{format_}"))
-    assert parse_name(folders + name) == DeliveredName(month, format_)
+    assert parse_delivery_name(folders + name) == DeliveryName(month, format_)
 
 
 @given(st.data(), MONTHS, FOLDERS, FORMAT)
@@ -111,18 +111,18 @@ def test_a_part_is_recognized_in_a_folder_with_or_without_extension(
     top = data.draw(in_any_case(data.draw(st.sampled_from([month.file_stem, f"{month.file_stem}.{format_}"]))))
     between, part = data.draw(st.lists(PART, max_size=2)), data.draw(PART)
     path = "/".join([folders + top, *between, f"{part}.{data.draw(in_any_case(format_))}"])
-    assert parse_name(path) == DeliveredName(month, format_)
+    assert parse_delivery_name(path) == DeliveryName(month, format_)
 
 
 @given(MONTHS, FOLDERS, FORMAT, st.sampled_from(HIDDEN))
 def test_markers_and_hidden_parts_are_no_delivery(month: Month, folders: str, format_: str, part: str) -> None:
-    assert parse_name(f"{folders}{month.file_stem}.{format_}/{part.format(f=format_)}") is None
+    assert parse_delivery_name(f"{folders}{month.file_stem}.{format_}/{part.format(f=format_)}") is None
 
 
 @given(MONTHS, FORMAT, FORMAT)
 def test_a_part_in_another_format_than_its_folder_is_no_delivery(month: Month, folder: str, part: str) -> None:
-    found = parse_name(f"{month.file_stem}.{folder}/part-0.{part}")
-    assert found == (DeliveredName(month, part) if folder == part else None)
+    found = parse_delivery_name(f"{month.file_stem}.{folder}/part-0.{part}")
+    assert found == (DeliveryName(month, part) if folder == part else None)
 
 
 @pytest.mark.parametrize(
@@ -144,16 +144,16 @@ def test_a_part_in_another_format_than_its_folder_is_no_delivery(month: Month, f
     ],
 )
 def test_another_name_is_no_delivery(path: str) -> None:
-    assert parse_name(path) is None
+    assert parse_delivery_name(path) is None
 
 
 @given(st.text("i94_aprsub16\u017f\u212a\u0967./csvparquet\n", max_size=40))
 def test_no_name_makes_the_reading_fail(path: str) -> None:
-    found = parse_name(path)
+    found = parse_delivery_name(path)
     assert found is None or found.month.file_stem in path.lower()
 
 
 def test_every_month_of_the_year_has_its_name() -> None:
-    assert [parse_name(f"i94_{name}20_sub.csv") for name in MONTH_NAMES] == [
-        DeliveredName(Month(2020, number), "csv") for number in range(1, 13)
+    assert [parse_delivery_name(f"i94_{name}20_sub.csv") for name in MONTH_NAMES] == [
+        DeliveryName(Month(2020, number), "csv") for number in range(1, 13)
     ]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from i94_platform.failures import PermanentFailure
+from i94_platform.failures import PermanentError
 from i94_platform.settings import Settings
 
 
@@ -59,7 +59,7 @@ def test_where_the_code_is_published_is_an_address_of_a_folder(monkeypatch: pyte
         "https://me:planted-secret@code.example/i94",
     ):
         monkeypatch.setenv("I94_CODE_URL", wrong)
-        with pytest.raises(PermanentFailure, match="I94_CODE_URL: ") as failure:
+        with pytest.raises(PermanentError, match="I94_CODE_URL: ") as failure:
             Settings.from_env()
         assert "planted-secret" not in str(failure.value)
 
@@ -78,7 +78,7 @@ def test_an_address_of_alerts_that_is_none_is_refused_and_not_repeated(
     monkeypatch: pytest.MonkeyPatch, value: str
 ) -> None:
     monkeypatch.setenv("I94_ALERT_WEBHOOK", value)
-    with pytest.raises(PermanentFailure, match=r"I94_ALERT_WEBHOOK: this is not a URL .* are: https://") as failure:
+    with pytest.raises(PermanentError, match=r"I94_ALERT_WEBHOOK: this is not a URL .* are: https://") as failure:
         Settings.from_env()
     assert "planted-secret" not in str(failure.value)
 
@@ -89,7 +89,7 @@ def test_alerts_link_to_the_local_ui_unless_it_is_elsewhere(monkeypatch: pytest.
     assert Settings.from_env().ui_url == "https://dagster.example/i94"
     for value in ("dagster.example", "https://me:pw@dagster.example", "https://dagster.example?x"):
         monkeypatch.setenv("I94_UI_URL", value)
-        with pytest.raises(PermanentFailure, match="I94_UI_URL: this is not the address of a UI"):
+        with pytest.raises(PermanentError, match="I94_UI_URL: this is not the address of a UI"):
             Settings.from_env()
 
 
@@ -105,7 +105,7 @@ def test_credentials_in_an_address_are_refused_and_not_repeated(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str
 ) -> None:
     monkeypatch.setenv(f"I94_{name}", value)
-    with pytest.raises(PermanentFailure, match=f"I94_{name}: .* holds no credentials; leave them to AWS's") as failure:
+    with pytest.raises(PermanentError, match=f"I94_{name}: .* holds no credentials; leave them to AWS's") as failure:
         Settings.from_env()
     assert "planted-secret" not in str(failure.value)
     assert "AKIAKEY" not in str(failure.value)
@@ -159,18 +159,18 @@ def test_addresses_that_can_not_go_together_are_refused_and_all_others_are_taken
     if engine not in ELSEWHERE or (lake, raw) == (THERE, THERE):
         settings = Settings.from_env()
         assert (settings.engine, settings.lake, settings.raw) == (engine, lake, raw)
-        assert settings.on_s3 == (THERE in (lake, raw))
+        assert settings.uses_s3 == (THERE in (lake, raw))
         return
     wrong = "LAKE" if lake == HERE else "RAW"
     told = f"I94_{wrong}: the machines of I94_ENGINE don't see a folder of this one; set I94_{wrong} to s3://bucket/pre"
-    with pytest.raises(PermanentFailure, match=told):
+    with pytest.raises(PermanentError, match=told):
         Settings.from_env()
 
 
 def test_emr_serverless_does_not_reach_another_store_than_awss(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {"ENGINE": EMR, "LAKE": THERE, "S3_ENDPOINT": "http://minio:9000"}.items():
         monkeypatch.setenv(f"I94_{name}", value)
-    with pytest.raises(PermanentFailure, match=r"I94_S3_ENDPOINT: EMR Serverless reads and writes AWS's own S3; unset"):
+    with pytest.raises(PermanentError, match=r"I94_S3_ENDPOINT: EMR Serverless reads and writes AWS's own S3; unset"):
         Settings.from_env()
 
 
@@ -179,7 +179,7 @@ def test_a_token_in_the_address_of_a_server_is_refused_and_not_repeated(
     monkeypatch: pytest.MonkeyPatch, parameter: str
 ) -> None:
     monkeypatch.setenv("I94_ENGINE", f"sc://host:443/;{parameter}")
-    with pytest.raises(PermanentFailure, match=r"I94_ENGINE: .* leave a token to SPARK_CONNECT_AUTHENT") as failure:
+    with pytest.raises(PermanentError, match=r"I94_ENGINE: .* leave a token to SPARK_CONNECT_AUTHENT") as failure:
         Settings.from_env()
     assert "planted-secret" not in str(failure.value)
 
@@ -216,7 +216,7 @@ def test_jars_are_a_folder_or_what_maven_fetches(monkeypatch: pytest.MonkeyPatch
         ("MEMORY_LIMIT", "lots", "should match"),
         ("LOCK_TIMEOUT", "0", "greater than 0"),
         ("SETTLE_SECONDS", "-1", "greater than or equal to 0"),
-        ("REQUESTS_PER_TICK", "0", "greater than 0"),
+        ("SENSOR_MAX_REQUESTS", "0", "greater than 0"),
         ("DELIVERY_DAY", "29", "less than or equal to 28"),
     ],
 )
@@ -224,7 +224,7 @@ def test_an_unknown_value_is_refused_by_the_name_of_its_variable(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str, told: str
 ) -> None:
     monkeypatch.setenv(f"I94_{name}", value)
-    with pytest.raises(PermanentFailure) as failure:
+    with pytest.raises(PermanentError) as failure:
         Settings.from_env()
     assert f"I94_{name}: " in str(failure.value)
     assert told in str(failure.value)
@@ -234,7 +234,7 @@ def test_every_wrong_variable_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("I94_LAKE", "s4://bucket")
     monkeypatch.setenv("I94_ENGINE", "flink")
     monkeypatch.setenv("I94_WAREHOUSE", "oracle://host")
-    with pytest.raises(PermanentFailure, match=r"I94_LAKE: .*I94_ENGINE: .*I94_WAREHOUSE: "):
+    with pytest.raises(PermanentError, match=r"I94_LAKE: .*I94_ENGINE: .*I94_WAREHOUSE: "):
         Settings.from_env()
 
 

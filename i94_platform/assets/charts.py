@@ -16,7 +16,7 @@ from typing import Any
 import dagster as dg
 from sqlalchemy import Date, Table
 
-from i94_platform.assets.common import key
+from i94_platform.assets.common import layer_key
 from i94_platform.contracts import (
     destination_by_climate,
     destination_by_origin,
@@ -28,7 +28,7 @@ from i94_platform.contracts import (
     visitors_by_origin,
 )
 from i94_platform.partitions import Month
-from i94_platform.warehouse.base import Warehouse, of_month
+from i94_platform.warehouse.base import Warehouse, month_condition
 
 MOST_BYTES = 100_000
 """Of a picture; it lies in the history with every materialization."""
@@ -58,8 +58,8 @@ _GROUPS = {
 }
 
 CHARTED = (
-    Charted(key("warehouse", immigration.name), immigration, "arrdate"),
-    *(Charted(key("mart", mart.name), mart, column, "sum(visitors)") for mart, column in _GROUPS.items()),
+    Charted(layer_key("warehouse", immigration.name), immigration, "arrdate"),
+    *(Charted(layer_key("mart", mart.name), mart, column, "sum(visitors)") for mart, column in _GROUPS.items()),
 )
 """Every table that is drawn."""
 
@@ -75,7 +75,7 @@ def counted_by(
 ) -> dg.MarkdownMetadataValue:
     """A month of a table by the values of a column: every day of a date, else the values with the largest totals."""
     by_day = isinstance(contract.columns[column].type, Date)
-    where, values = of_month(month)
+    where, values = month_condition(month)
     found = warehouse.query(
         f"SELECT {column} AS label, {total} AS total FROM {contract.fullname} WHERE {where} GROUP BY {column} "
         f"ORDER BY {'label' if by_day else 'total DESC, label'} LIMIT {31 if by_day else _MOST_BARS}",

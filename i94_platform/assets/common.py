@@ -14,9 +14,9 @@ from typing import Any
 import dagster as dg
 from sqlalchemy import Table
 
-from i94_platform.assets.lineage import column_lineage, schema
-from i94_platform.assets.tabular import as_records
-from i94_platform.failures import PlatformFailure, TransientFailure
+from i94_platform.assets.lineage import column_lineage, column_schema
+from i94_platform.assets.tabular import to_table_metadata
+from i94_platform.failures import PlatformError, TransientError
 from i94_platform.lake.datasets import Lake
 from i94_platform.lake.manifest import Manifest
 
@@ -29,18 +29,18 @@ CODE_VERSION = "1"
 """Raise it when a transform's result changes for the same input: everything staged before is stale then."""
 
 
-def key(layer: str, name: str) -> dg.AssetKey:
+def layer_key(layer: str, name: str) -> dg.AssetKey:
     """The asset key of a dataset: layer and name, which is also its folder and its table."""
     return dg.AssetKey([layer, name])
 
 
-def months(first_month: str) -> dg.MonthlyPartitionsDefinition:
+def build_monthly_partitions(first_month: str) -> dg.MonthlyPartitionsDefinition:
     """The months that every monthly asset shares; the last one is the last completed month."""
     return dg.MonthlyPartitionsDefinition(start_date=first_month, fmt="%Y-%m")
 
 
 @contextmanager
-def told() -> Iterator[Callable[[], float]]:
+def raise_dagster_failures() -> Iterator[Callable[[], float]]:
     """Turn the platform's failures into Dagster's: a transient one is retried later and later, a permanent one never.
 
     Not the step's own policy, which would try a permanent failure, and a mistake in the code, as often. What it gives
@@ -49,10 +49,10 @@ def told() -> Iterator[Callable[[], float]]:
     started = time.perf_counter()
     try:
         yield lambda: time.perf_counter() - started
-    except TransientFailure as failure:
+    except TransientError as failure:
         wait = RETRIES.calculate_delay(dg.OpExecutionContext.get().retry_number + 1)
         raise dg.RetryRequested(max_retries=RETRIES.max_retries, seconds_to_wait=wait) from failure
-    except PlatformFailure as failure:
+    except PlatformError as failure:
         raise dg.Failure(description=str(failure), allow_retries=False) from failure
 
 
@@ -62,17 +62,17 @@ def write_id(context: dg.AssetExecutionContext) -> str:
     return f"{context.run.run_id}-{retry}" if retry else context.run.run_id
 
 
-def month_of(context: dg.AssetCheckExecutionContext) -> str:
+def run_month(context: dg.AssetCheckExecutionContext) -> str:
     """The month that a check's run is about."""
     return context.run.tags["dagster/partition"]
 
 
-def combined(*fingerprints: str) -> str:
+def combine_versions(*fingerprints: str) -> str:
     """The data version of something made from several inputs by this code."""
     return hashlib.blake2b("\n".join((CODE_VERSION, *fingerprints)).encode(), digest_size=16).hexdigest()
 
 
-def result(
+def dataset_result(
     asset_key: dg.AssetKey,
     contract: Table,
     manifest: Manifest,
@@ -88,9 +88,9 @@ def result(
         "dagster/uri": manifest.address,
         **(more or {}),
     }
-    if (first := preview(lake, manifest, contract)) is not None:
+    if (first := preview_rows(lake, manifest, contract)) is not None:
         told_of["preview"] = first  # last, since it is long
-    return record(
+    return table_result(
         asset_key,
         contract,
         manifest.fingerprint,
@@ -101,7 +101,7 @@ def result(
     )
 
 
-def record(
+def table_result(
     asset_key: dg.AssetKey,
     contract: Table,
     version: str,
@@ -118,15 +118,15 @@ def record(
         metadata={
             "dagster/partition_row_count" if partitioned else "dagster/row_count": rows,
             "seconds": round(seconds, 3),
-            "dagster/column_schema": schema(asset_key, contract),
+            "dagster/column_schema": column_schema(asset_key, contract),
             "dagster/column_lineage": column_lineage(asset_key),
             **more,
         },
     )
 
 
-def preview(lake: Lake, manifest: Manifest, contract: Table) -> dg.TableMetadataValue | None:
+def preview_rows(lake: Lake, manifest: Manifest, contract: Table) -> dg.TableMetadataValue | None:
     """The first rows of a committed dataset without its personal columns; None where it is superseded by now."""
     columns = [c.name for c in contract.columns if not c.info["personal"]]
-    rows = lake.first_rows(manifest, contract, columns, PREVIEW_ROWS)
-    return None if rows is None else as_records(rows.to_pylist(), columns)
+    rows = lake.read_first_rows(manifest, contract, columns, PREVIEW_ROWS)
+    return None if rows is None else to_table_metadata(rows.to_pylist(), columns)

@@ -13,7 +13,7 @@ from dagster._core.definitions.external_asset import create_external_asset_from_
 
 import i94_platform
 from i94_platform.assets.common import CODE_VERSION
-from i94_platform.assets.lineage import schema
+from i94_platform.assets.lineage import column_schema
 from i94_platform.contracts import ALL, LOOKUPS, MONTHLY_MARTS, correlations
 from i94_platform.contracts.model import is_personal
 from i94_platform.settings import Settings
@@ -69,7 +69,7 @@ CODE = {
 """The files that say how an asset's rows are made; loads make none."""
 
 
-def described(assets: dg.AssetsDefinition | dg.SourceAsset, settings: Settings) -> dg.AssetsDefinition:
+def with_common_attributes(assets: dg.AssetsDefinition | dg.SourceAsset, settings: Settings) -> dg.AssetsDefinition:
     """The same assets with all that is told alike."""
     if isinstance(assets, dg.SourceAsset):
         # Dagster does this itself, but only when nothing can be mapped onto it any more
@@ -92,13 +92,13 @@ def _with_common(spec: dg.AssetSpec, settings: Settings) -> dg.AssetSpec:
     )
     if layer == "raw" or contract is None:
         return common
-    metadata = {**spec.metadata, "dagster/column_schema": schema(spec.key, contract)}
+    metadata = {**spec.metadata, "dagster/column_schema": column_schema(spec.key, contract)}
     return common.replace_attributes(code_version=CODE_VERSION, metadata=metadata)
 
 
 def _kinds(layer: str, name: str, settings: Settings) -> set[str]:
     engine = "duckdb" if settings.engine == "duckdb" else "pyspark"
-    warehouse = "redshift" if settings.redshift else "duckdb"
+    warehouse = "redshift" if settings.redshift_address else "duckdb"
     return {
         "raw": _RAW_KINDS.get(name, {"csv"}),
         "lookup": {"csv", "pandas"},

@@ -15,7 +15,7 @@ import dagster as dg
 from sqlalchemy import Table
 
 from i94_platform.contracts.render import dagster_schema
-from i94_platform.failures import PermanentFailure
+from i94_platform.failures import PermanentError
 
 FILE = Path(__file__).with_name("column_lineage.json")
 
@@ -23,29 +23,29 @@ _SHOWN = 6
 """Columns that a description names one by one."""
 
 
-def rendered() -> str:
+def generate_lineage() -> str:
     """What the file has to hold, found anew."""
-    from i94_platform.assets.origins import computed
+    from i94_platform.assets.origins import compute_lineage
 
-    return json.dumps(computed(), indent=1) + "\n"
+    return json.dumps(compute_lineage(), indent=1) + "\n"
 
 
 @cache
-def _kept() -> dict[str, dict[str, list[str] | str]]:
+def load_lineage() -> dict[str, dict[str, list[str] | str]]:
     kept: dict[str, dict[str, list[str] | str]] = json.loads(FILE.read_text("utf-8"))
     return kept
 
 
-def origins(asset_key: dg.AssetKey) -> dict[str, list[str] | str]:
+def column_origins(asset_key: dg.AssetKey) -> dict[str, list[str] | str]:
     """For each column of an asset the columns that it comes from, as `layer/name.column`, or the reason for none.
 
     Raises:
         PermanentFailure: the file does not know the asset.
     """
     try:
-        return _kept()[asset_key.to_user_string()]
+        return load_lineage()[asset_key.to_user_string()]
     except KeyError:
-        raise PermanentFailure(
+        raise PermanentError(
             f"{FILE.name} has no lineage of {asset_key.to_user_string()}: add the asset to assets/origins.py and run "
             f"i94 lineage --write"
         ) from None
@@ -56,7 +56,7 @@ def column_lineage(asset_key: dg.AssetKey) -> dg.TableColumnLineage:
     return dg.TableColumnLineage(
         {
             name: [] if isinstance(origin, str) else [_dep(column) for column in origin]
-            for name, origin in origins(asset_key).items()
+            for name, origin in column_origins(asset_key).items()
         }
     )
 
@@ -66,9 +66,9 @@ def _dep(column: str) -> dg.TableColumnDep:
     return dg.TableColumnDep(dg.AssetKey(asset.split("/")), name)
 
 
-def schema(asset_key: dg.AssetKey, contract: Table) -> dg.TableSchema:
+def column_schema(asset_key: dg.AssetKey, contract: Table) -> dg.TableSchema:
     """The contract's column schema, each description followed by where the column comes from."""
-    return dagster_schema(contract, {name: f"From: {_in_words(of)}." for name, of in origins(asset_key).items()})
+    return dagster_schema(contract, {name: f"From: {_in_words(of)}." for name, of in column_origins(asset_key).items()})
 
 
 def _in_words(origin: Sequence[str]) -> str:

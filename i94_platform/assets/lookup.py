@@ -9,13 +9,13 @@ from typing import Any
 
 import dagster as dg
 
-from i94_platform.assets.common import key, result, told, write_id
-from i94_platform.assets.tabular import as_arrow
+from i94_platform.assets.common import dataset_result, layer_key, raise_dagster_failures, write_id
+from i94_platform.assets.tabular import to_arrow
 from i94_platform.contracts import LOOKUPS
 from i94_platform.lake.datasets import Dataset, Lake
-from i94_platform.lake.raw import landed
+from i94_platform.lake.raw import list_deliveries
 from i94_platform.lake.store import Store
-from i94_platform.transforms.labels import lookup_frames
+from i94_platform.transforms.labels import parse_code_lists
 
 
 def lookup_assets() -> list[dg.AssetsDefinition]:
@@ -25,8 +25,8 @@ def lookup_assets() -> list[dg.AssetsDefinition]:
         name="lookup",
         specs=[
             dg.AssetSpec(
-                key("lookup", c.name),
-                deps=[key("raw", "i94_labels")],
+                layer_key("lookup", c.name),
+                deps=[layer_key("raw", "i94_labels")],
                 description=f"{c.comment} As CSV, parsed from the label file.",
             )
             for c in LOOKUPS
@@ -35,15 +35,15 @@ def lookup_assets() -> list[dg.AssetsDefinition]:
     def lookup(
         context: dg.AssetExecutionContext, raw: dg.ResourceParam[Store], lake: dg.ResourceParam[Lake]
     ) -> Iterator[dg.MaterializeResult[Any]]:
-        with told() as seconds:
-            delivery = landed(raw.list()).reference("i94_labels", raw.root)
+        with raise_dagster_failures() as seconds:
+            delivery = list_deliveries(raw.list()).require_reference("i94_labels", raw.root)
             path, version = delivery.files[0].path, delivery.fingerprint(raw)
-            frames = lookup_frames(raw.read(path).decode("latin-1"), path)
+            frames = parse_code_lists(raw.read(path).decode("latin-1"), path)
             for contract in LOOKUPS:
                 dataset = Dataset(f"lookup/{contract.name}")
-                with lake.writing(dataset):
-                    rows = as_arrow(frames[contract.name], contract)
+                with lake.write_lock(dataset):
+                    rows = to_arrow(frames[contract.name], contract)
                     manifest = lake.write_csv(dataset, write_id(context), rows, fingerprint=version)
-                yield result(key("lookup", contract.name), contract, manifest, lake, seconds())
+                yield dataset_result(layer_key("lookup", contract.name), contract, manifest, lake, seconds())
 
     return [lookup]

@@ -13,7 +13,7 @@ from functools import cache
 from sqlalchemy import Double, Table
 
 from i94_platform import marts
-from i94_platform.assets.published import source
+from i94_platform.assets.published import source_key
 from i94_platform.contracts import (
     LOOKUPS,
     MONTHLY_MARTS,
@@ -36,8 +36,8 @@ from i94_platform.marts.correlations import SOURCES as CORRELATED
 from i94_platform.partitions import Month
 from i94_platform.transforms import airports, countries, demographics, states, temperatures
 from i94_platform.transforms import immigration as arrivals
-from i94_platform.transforms.calendar import ORIGIN as CALENDAR
-from i94_platform.transforms.lineage import Lineage, Origin, declared, of_query, same_columns
+from i94_platform.transforms.calendar import LINEAGE_REASON as CALENDAR
+from i94_platform.transforms.lineage import Lineage, Origin, map_same_columns, trace_declared, trace_query
 
 _ANY_MONTH = Month(2016, 4)
 """A query's columns come from the same ones whatever its month."""
@@ -46,14 +46,14 @@ _PLACED = "place of the row in the delivered file"
 
 
 @cache
-def computed() -> dict[str, Lineage]:
+def compute_lineage() -> dict[str, Lineage]:
     """The lineage of every asset that we make, by `layer/name`."""
     return {**_lookup(), **_staged(), **_warehouse(), **_mart(), **_published()}
 
 
-def relations(layer: str, contracts: Iterable[Table]) -> dict[str, Lineage]:
+def layer_relations(layer: str, contracts: Iterable[Table]) -> dict[str, Lineage]:
     """The tables of a layer as relations that a query reads, each by its name."""
-    return {c.name: same_columns(f"{layer}/{c.name}", column_names(c)) for c in contracts}
+    return {c.name: map_same_columns(f"{layer}/{c.name}", column_names(c)) for c in contracts}
 
 
 def _lookup() -> dict[str, Lineage]:
@@ -63,32 +63,32 @@ def _lookup() -> dict[str, Lineage]:
 def _staged() -> dict[str, Lineage]:
     month, cities = _delivered_month(), _delivered_temperatures()
     return {
-        "staged/immigration": of_query(arrivals.accepted(_ANY_MONTH).text, immigration, month),
-        "staged/immigration_quarantine": of_query(
-            arrivals.refused(_ANY_MONTH).text, immigration_quarantine, month, bound=_NAMED
+        "staged/immigration": trace_query(arrivals.render_accepted(_ANY_MONTH).text, immigration, month),
+        "staged/immigration_quarantine": trace_query(
+            arrivals.render_rejected(_ANY_MONTH).text, immigration_quarantine, month, bound=_NAMED
         ),
         "staged/us_cities_demographics": _renamed(us_cities_demographics, demographics.HEADERS),
         "staged/airport_codes": _renamed(airport_codes, airports.SOURCES),
-        "staged/world_temperature": of_query(temperatures.typed().text, world_temperature, cities),
+        "staged/world_temperature": trace_query(temperatures.render_accepted().text, world_temperature, cities),
     }
 
 
 def _delivered_month() -> dict[str, Lineage]:
     """The relations that the arrivals' queries read."""
-    delivered = same_columns("raw/immigration", column_names(delivered_immigration))
+    delivered = map_same_columns("raw/immigration", column_names(delivered_immigration))
     numbers = tuple(f"raw/immigration.{c.name}" for c in delivered_immigration.columns if isinstance(c.type, Double))
     row: dict[str, Origin] = {"source_path": _NAMED, "source_row": _PLACED}
     return {
         "delivered": {**delivered, **row, "unreadable": numbers},
         "delivered_files": {"path": _NAMED, "source_file": _NAMED},
         "surplus": row,
-        **relations("lookup", (c for c in LOOKUPS if c.name in arrivals.CODE_LISTS)),
+        **layer_relations("lookup", (c for c in LOOKUPS if c.name in arrivals.JOINED_CODE_LISTS)),
     }
 
 
 def _delivered_temperatures() -> dict[str, Lineage]:
     """The relations that the temperatures' query reads; `country_iso3` is found by the names in the file."""
-    delivered: dict[str, Origin] = same_columns("raw/land_temperatures", temperatures.HEADERS.values())
+    delivered: dict[str, Origin] = map_same_columns("raw/land_temperatures", temperatures.HEADERS.values())
     return {
         "delivered": {**delivered, "source_row": _PLACED},
         "country_iso3": dict.fromkeys(("country", "iso3"), delivered[temperatures.HEADERS["country"]]),
@@ -102,36 +102,37 @@ def _renamed(contract: Table, headers: Mapping[str, str]) -> dict[str, Origin]:
 
 def _warehouse() -> dict[str, Lineage]:
     """Loads are by column name; the dimensions are made from what is staged."""
-    lists, staged = relations("lookup", LOOKUPS), relations("staged", (*REFERENCES, immigration))
-    climate = of_query(temperatures.climate().text, None, staged)
+    lists, staged = layer_relations("lookup", LOOKUPS), layer_relations("staged", (*REFERENCES, immigration))
+    climate = trace_query(temperatures.render_climate().text, None, staged)
     made: dict[str, Lineage] = {
         **lists,
         **staged,
-        state.name: declared(states.SOURCES, state, {**lists, **staged}),
-        country.name: declared(countries.SOURCES, country, {**lists, **staged, "climate": climate}),
+        state.name: trace_declared(states.SOURCES, state, {**lists, **staged}),
+        country.name: trace_declared(countries.SOURCES, country, {**lists, **staged, "climate": climate}),
         calendar.name: dict.fromkeys(column_names(calendar), CALENDAR),
     }
     return {f"warehouse/{name}": columns for name, columns in made.items()}
 
 
 def _mart() -> dict[str, Lineage]:
-    star, asked = relations("warehouse", WAREHOUSE), "the month that is asked for"
+    star, asked = layer_relations("warehouse", WAREHOUSE), "the month that is asked for"
     monthly = {
-        f"mart/{c.name}": of_query(marts.select(c, "redshift"), c, star, "redshift", bound=asked) for c in MONTHLY_MARTS
+        f"mart/{c.name}": trace_query(marts.render_month_query(c, "redshift"), c, star, "redshift", bound=asked)
+        for c in MONTHLY_MARTS
     }
     return {**monthly, f"mart/{correlations.name}": _correlations()}
 
 
 def _published() -> dict[str, Lineage]:
     """Extracts hold the columns of their tables."""
-    return {f"published/{c.name}": same_columns(source(c).to_user_string(), column_names(c)) for c in PUBLISHED}
+    return {f"published/{c.name}": map_same_columns(source_key(c).to_user_string(), column_names(c)) for c in PUBLISHED}
 
 
 def _correlations() -> dict[str, Origin]:
     """Their figures come from all that is read of the marts; what names and explains them from no column."""
-    answers = relations("mart", MONTHLY_MARTS)
+    answers = layer_relations("mart", MONTHLY_MARTS)
     queries = [
-        of_query(marts.statement(f"correlations_{n}", "redshift"), None, answers, "redshift") for n in CORRELATED
+        trace_query(marts.render_query(f"correlations_{n}", "redshift"), None, answers, "redshift") for n in CORRELATED
     ]
     read = tuple(sorted({c for query in queries for origin in query.values() for c in origin}))
     in_words = ("question", "x", "y", "method", "unit_of_observation", "caveat")

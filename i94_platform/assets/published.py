@@ -12,10 +12,10 @@ import dagster as dg
 from dagster._core.storage.asset_check_execution_record import COMPLETED_ASSET_CHECK_EXECUTION_RECORD_STATUSES
 from sqlalchemy import Table
 
-from i94_platform.assets.common import key, record, told, write_id
+from i94_platform.assets.common import layer_key, raise_dagster_failures, table_result, write_id
 from i94_platform.contracts import PUBLISHED, mart_metadata
 from i94_platform.lake.datasets import Lake
-from i94_platform.lake.releases import RELEASE, CheckState, Complaint, Release, ReleasedTable, commit_release
+from i94_platform.lake.releases import RELEASE, CheckState, FailedCheck, Release, ReleasedTable, commit_release
 from i94_platform.warehouse.base import Warehouse
 
 TIMEZONE = "America/New_York"
@@ -38,8 +38,8 @@ def published_assets(checks: Iterable[dg.AssetCheckKey]) -> list[dg.AssetsDefini
         name="published",
         specs=[
             dg.AssetSpec(
-                key("published", contract.name),
-                deps=[source(contract)],
+                layer_key("published", contract.name),
+                deps=[source_key(contract)],
                 description=f"{contract.comment} As published: Parquet in the lake, in one release with the others.",
                 freshness_policy=FRESH,
             )
@@ -49,13 +49,13 @@ def published_assets(checks: Iterable[dg.AssetCheckKey]) -> list[dg.AssetsDefini
     def published(
         context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], warehouse: dg.ResourceParam[Warehouse]
     ) -> Iterator[dg.MaterializeResult[Any]]:
-        states = {c.name: check_state(context.instance, known, source(c)) for c in PUBLISHED}
-        with told() as seconds:
-            release = publish(lake, warehouse, write_id(context), states)
+        states = {c.name: collect_check_state(context.instance, known, source_key(c)) for c in PUBLISHED}
+        with raise_dagster_failures() as seconds:
+            release = publish_release(lake, warehouse, write_id(context), states)
         for contract in PUBLISHED:
             table = release.tables[contract.name]
-            yield record(
-                key("published", contract.name),
+            yield table_result(
+                layer_key("published", contract.name),
                 contract,
                 release.version,
                 table.rows,
@@ -72,20 +72,20 @@ def published_assets(checks: Iterable[dg.AssetCheckKey]) -> list[dg.AssetsDefini
     return [published]
 
 
-def source(contract: Table) -> dg.AssetKey:
+def source_key(contract: Table) -> dg.AssetKey:
     """The asset that a published one is a copy of."""
-    return key("mart" if contract.schema == mart_metadata.schema else "warehouse", contract.name)
+    return layer_key("mart" if contract.schema == mart_metadata.schema else "warehouse", contract.name)
 
 
-def publish(lake: Lake, warehouse: Warehouse, run_id: str, states: dict[str, CheckState]) -> Release:
+def publish_release(lake: Lake, warehouse: Warehouse, run_id: str, states: dict[str, CheckState]) -> Release:
     """Export every published table into a fresh run folder and make that the release.
 
     Raises:
         PermanentFailure: a table is not in the warehouse, or its extract is not what the warehouse holds.
     """
-    with lake.writing(RELEASE):
+    with lake.write_lock(RELEASE):
         folders = [(c, lake.run_folder(RELEASE, f"{run_id}/{c.name}")) for c in PUBLISHED]
-        exported, ledger = warehouse.export(folders)
+        exported, ledger = warehouse.export_tables(folders)
         tables = {
             name: ReleasedTable(found.rows, found.months, states.get(name, CheckState()))
             for name, found in exported.items()
@@ -94,7 +94,9 @@ def publish(lake: Lake, warehouse: Warehouse, run_id: str, states: dict[str, Che
         return commit_release(lake, run_id, PUBLISHED, tables, data_as_of)
 
 
-def check_state(history: dg.DagsterInstance, checks: Iterable[dg.AssetCheckKey], asset_key: dg.AssetKey) -> CheckState:
+def collect_check_state(
+    history: dg.DagsterInstance, checks: Iterable[dg.AssetCheckKey], asset_key: dg.AssetKey
+) -> CheckState:
     """What the checks of an asset said last, each for each month that it was made for."""
     newest: dict[tuple[str, str], Any] = {}
     for check in checks:
@@ -104,7 +106,7 @@ def check_state(history: dg.DagsterInstance, checks: Iterable[dg.AssetCheckKey],
             ):
                 newest.setdefault((check.name, record.partition or ""), record.evaluation)
     complaints = tuple(
-        Complaint(name, month, found.severity is dg.AssetCheckSeverity.ERROR, (found.description or "")[:_TOLD])
+        FailedCheck(name, month, found.severity is dg.AssetCheckSeverity.ERROR, (found.description or "")[:_TOLD])
         for (name, month), found in sorted(newest.items())
         if not found.passed
     )

@@ -11,12 +11,12 @@ import dagster as dg
 from dagster._core.definitions.data_version import DATA_VERSION_TAG
 from sqlalchemy import Table
 
-from i94_platform.assets.common import key, told
+from i94_platform.assets.common import layer_key, raise_dagster_failures
 from i94_platform.contracts import airport_codes, delivered_immigration, us_cities_demographics, world_temperature
 from i94_platform.contracts.render import dagster_schema
 from i94_platform.engine.deliveries import count_rows
-from i94_platform.failures import PermanentFailure
-from i94_platform.lake.raw import REFERENCE_FILES, Delivery, landed
+from i94_platform.failures import PermanentError
+from i94_platform.lake.raw import REFERENCE_FILES, Delivery, list_deliveries
 from i94_platform.lake.store import Store
 from i94_platform.partitions import Month
 from i94_platform.transforms import airports, demographics, temperatures
@@ -46,16 +46,16 @@ SCHEMAS = {
 
 def _reference(name: str) -> dg.SourceAsset:
     @dg.observable_source_asset(
-        key=key("raw", name),
+        key=layer_key("raw", name),
         group_name="raw",
         metadata={"dagster/column_schema": SCHEMAS[name]},
         description=f"{DESCRIPTIONS[name]} File: {REFERENCE_FILES[name]}.",
     )
     def observed(context: dg.OpExecutionContext, raw: dg.ResourceParam[Store]) -> dg.ObserveResult:
-        with told():
-            found = landed(raw.list())
+        with raise_dagster_failures():
+            found = list_deliveries(raw.list())
             _report(context, found.unknown)
-            delivery = found.reference(name, raw.root)
+            delivery = found.require_reference(name, raw.root)
             return dg.ObserveResult(
                 data_version=dg.DataVersion(delivery.fingerprint(raw)),
                 metadata=_figures(context, delivery, raw, "dagster/row_count"),
@@ -69,7 +69,7 @@ def _figures(context: dg.OpExecutionContext, delivery: Delivery, raw: Store, cou
     figures = {"files": len(delivery.files), "bytes": delivery.size}
     try:
         rows = [count_rows(file, raw) for file in delivery.files]
-    except PermanentFailure as failure:
+    except PermanentError as failure:
         context.log.warning(str(failure))
         return figures
     known = [found for found in rows if found is not None]
@@ -78,21 +78,21 @@ def _figures(context: dg.OpExecutionContext, delivery: Delivery, raw: Store, cou
 
 def _immigration(partitions: dg.PartitionsDefinition[str]) -> dg.SourceAsset:
     @dg.observable_source_asset(
-        key=key("raw", "immigration"),
+        key=layer_key("raw", "immigration"),
         group_name="raw",
         partitions_def=partitions,
         metadata={"dagster/column_schema": SCHEMAS["immigration"]},
         description="A month of I-94 records, such as i94_apr16_sub.sas7bdat, .parquet (file or folder) or .csv.",
     )
     def observed(context: dg.OpExecutionContext, raw: dg.ResourceParam[Store]) -> dg.DataVersionsByPartition:
-        with told():
-            found = landed(raw.list())
+        with raise_dagster_failures():
+            found = list_deliveries(raw.list())
             _report(context, found.unknown)
             asked = (
                 [Month.parse(k) for k in context.partition_keys] if context.has_partition_key else list(found.months)
             )
             for month in asked:
-                context.log_event(_seen(context, month, found.month(month, raw.root), raw))
+                context.log_event(_seen(context, month, found.require_month(month, raw.root), raw))
         return dg.DataVersionsByPartition({})  # which Dagster would log without our figures
 
     return observed
@@ -100,7 +100,7 @@ def _immigration(partitions: dg.PartitionsDefinition[str]) -> dg.SourceAsset:
 
 def _seen(context: dg.OpExecutionContext, month: Month, delivery: Delivery, raw: Store) -> dg.AssetObservation:
     return dg.AssetObservation(
-        key("raw", "immigration"),
+        layer_key("raw", "immigration"),
         partition=month.key,
         tags={DATA_VERSION_TAG: delivery.fingerprint(raw)},
         metadata=_figures(context, delivery, raw, "dagster/partition_row_count"),

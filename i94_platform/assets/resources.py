@@ -19,14 +19,14 @@ from i94_platform.addresses import RedshiftAddress
 from i94_platform.engine.base import Engine
 from i94_platform.engine.duckdb import DuckDBEngine
 from i94_platform.engine.emr import Application, EmrSession
-from i94_platform.engine.spark import CONFIG, DRIVER_CONFIG, LOCAL_CONFIG, NOT_INSTALLED, SparkEngine, s3_config
-from i94_platform.failures import PermanentFailure
+from i94_platform.engine.spark import CONFIG, DRIVER_CONFIG, LOCAL_CONFIG, SPARK_NOT_INSTALLED, SparkEngine, s3_config
+from i94_platform.failures import PermanentError
 from i94_platform.lake.datasets import Lake
 from i94_platform.lake.local import LocalStore
 from i94_platform.lake.s3 import S3Files, S3Store
-from i94_platform.lake.s3_failures import told
+from i94_platform.lake.s3_failures import translate_s3_errors
 from i94_platform.lake.store import Store
-from i94_platform.settings import in_process
+from i94_platform.settings import is_in_process
 from i94_platform.warehouse.base import Warehouse
 from i94_platform.warehouse.duckdb import DuckDBWarehouse
 from i94_platform.warehouse.redshift import RedshiftWarehouse
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class NothingHandedOn(dg.IOManager):
+class NoIOManager(dg.IOManager):
     """No step hands anything to another: what it makes is in the lake or the warehouse.
 
     Dagster's own manager that writes nothing keeps values in memory, and a run whose process was lost could then not go
@@ -57,41 +57,41 @@ class NothingHandedOn(dg.IOManager):
         raise NotImplementedError("steps read the lake and the warehouse; depend by deps, not by an argument")
 
 
-class Part(dg.ConfigurableResource[T]):
+class BuildableResource(dg.ConfigurableResource[T]):
     """What can be made of its own fields: no run is needed, nor a Dagster instance, which takes a tenth of a second."""
 
-    def make(self) -> T:
+    def build(self) -> T:
         """The part, for whoever uses it outside a run."""
         raise NotImplementedError
 
     def create_resource(self, context: dg.InitResourceContext) -> T:
         """The part, for a run."""
-        return self.make()
+        return self.build()
 
 
-class LocalStoreResource(Part[Store]):
+class LocalStoreResource(BuildableResource[Store]):
     """A local folder: where deliveries land."""
 
     root: str
     lock_timeout: float = 600.0
 
-    def make(self) -> Store:
+    def build(self) -> Store:
         """The folder as a store."""
         return LocalStore(self.root, self.lock_timeout)
 
 
-class LocalLakeResource(Part[Lake]):
+class LocalLakeResource(BuildableResource[Lake]):
     """A local folder as the lake."""
 
     root: str
     lock_timeout: float = 600.0
 
-    def make(self) -> Lake:
+    def build(self) -> Lake:
         """The lake in that folder."""
         return Lake(LocalStore(self.root, self.lock_timeout))
 
 
-class S3StoreResource(Part[Store]):
+class S3StoreResource(BuildableResource[Store]):
     """A prefix of a bucket: where deliveries land."""
 
     root: str
@@ -99,12 +99,12 @@ class S3StoreResource(Part[Store]):
     s3_endpoint: str = ""
     lock_timeout: float = 600.0
 
-    def make(self) -> Store:
+    def build(self) -> Store:
         """The prefix as a store."""
         return S3Store(self.root, partial(s3_client, self.s3_endpoint), Path(self.scratch), self.lock_timeout)
 
 
-class S3LakeResource(Part[Lake]):
+class S3LakeResource(BuildableResource[Lake]):
     """A prefix of a bucket as the lake."""
 
     root: str
@@ -112,7 +112,7 @@ class S3LakeResource(Part[Lake]):
     s3_endpoint: str = ""
     lock_timeout: float = 600.0
 
-    def make(self) -> Lake:
+    def build(self) -> Lake:
         """The lake below that prefix."""
         connect = partial(s3_client, self.s3_endpoint)
         return Lake(S3Store(self.root, connect, Path(self.scratch), self.lock_timeout))
@@ -127,10 +127,10 @@ def s3_client(endpoint: str = "") -> Any:
     try:
         from dagster_aws.s3 import S3Resource
     except ModuleNotFoundError as error:
-        raise PermanentFailure(
+        raise PermanentError(
             "An address starts with s3://, and the AWS part is not installed; run: pip install 'i94-platform[aws]'."
         ) from error
-    with told(endpoint or "S3"):
+    with translate_s3_errors(endpoint or "S3"):
         client = S3Resource(endpoint_url=endpoint or None, region_name=aws_region() or None).get_client()
     if endpoint:
         client.meta.events.register("before-endpoint-resolution.s3", _address_by_path)
@@ -142,20 +142,20 @@ def _address_by_path(builtins: dict[str, Any], **_: Any) -> None:
     builtins["AWS::S3::ForcePathStyle"] = True
 
 
-class DuckDBEngineResource(Part[Engine]):
+class DuckDBEngineResource(BuildableResource[Engine]):
     """The embedded engine."""
 
     scratch: str
     memory_limit: str = "2GB"
     s3_endpoint: str = ""
 
-    def make(self) -> Engine:
+    def build(self) -> Engine:
         """An engine with its own database in memory."""
         files = S3Files(partial(s3_client, self.s3_endpoint), Path(self.scratch))
         return DuckDBEngine(Path(self.scratch), self.memory_limit, files)
 
 
-class SparkEngineResource(Part[Engine]):
+class SparkEngineResource(BuildableResource[Engine]):
     """Spark: in this process or with it as the driver of a cluster, a Spark Connect server, or EMR Serverless."""
 
     address: str
@@ -164,14 +164,14 @@ class SparkEngineResource(Part[Engine]):
     jars: str = ""
     options: dict[str, str] = Field(default_factory=dict)
 
-    def make(self) -> Engine:
+    def build(self) -> Engine:
         """An engine over the process's one session, which starts with the first query."""
         if self.address.startswith("emr-serverless://"):
             return SparkEngine(self.address, emr_session(self.address, _frozen(CONFIG | self.options)).open)
         return SparkEngine(self.address, lambda: spark_session(_frozen(self._options())))
 
     def _options(self) -> dict[str, str]:
-        if not in_process(self.address):
+        if not is_in_process(self.address):
             return CONFIG | {"spark.remote": self.address} | self.options
         needs = LOCAL_CONFIG if self.address.startswith("local[") else DRIVER_CONFIG
         buckets = s3_config(self.jars, self.s3_endpoint, aws_region()) if self.on_s3 else {}
@@ -197,7 +197,7 @@ def spark_session(options: tuple[tuple[str, str], ...]) -> SparkSession:
     try:
         from dagster_pyspark import LazyPySparkResource
     except ModuleNotFoundError as error:
-        raise PermanentFailure(NOT_INSTALLED) from error
+        raise PermanentError(SPARK_NOT_INSTALLED) from error
     session = LazyPySparkResource(spark_config=dict(options)).spark_session
     return session  # type: ignore[no-any-return]
 
@@ -210,7 +210,7 @@ def emr_session(address: str, options: tuple[tuple[str, str], ...]) -> EmrSessio
     return session
 
 
-class DuckDBWarehouseResource(Part[Warehouse]):
+class DuckDBWarehouseResource(BuildableResource[Warehouse]):
     """The embedded warehouse: one DuckDB file."""
 
     path: str
@@ -219,13 +219,13 @@ class DuckDBWarehouseResource(Part[Warehouse]):
     lock_timeout: float = 600.0
     s3_endpoint: str = ""
 
-    def make(self) -> Warehouse:
+    def build(self) -> Warehouse:
         """The warehouse in that file."""
         files = S3Files(partial(s3_client, self.s3_endpoint), Path(self.scratch))
         return DuckDBWarehouse(Path(self.path), Path(self.scratch), self.memory_limit, self.lock_timeout, files)
 
 
-class RedshiftWarehouseResource(Part[Warehouse]):
+class RedshiftWarehouseResource(BuildableResource[Warehouse]):
     """Amazon Redshift; the password is no field, since Dagster shows them: it is read when a connection is opened."""
 
     address: str
@@ -235,7 +235,7 @@ class RedshiftWarehouseResource(Part[Warehouse]):
     lock_timeout: float = 600.0
     statement_timeout: float = 3600.0
 
-    def make(self) -> Warehouse:
+    def build(self) -> Warehouse:
         """The warehouse in that database."""
         return RedshiftWarehouse(
             RedshiftAddress.parse(self.address),

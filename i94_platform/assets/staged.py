@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import dagster as dg
 from sqlalchemy import Table
 
-from i94_platform.assets.common import combined, key, result, told, write_id
-from i94_platform.assets.tabular import as_arrow, markdown
+from i94_platform.assets.common import combine_versions, dataset_result, layer_key, raise_dagster_failures, write_id
+from i94_platform.assets.tabular import render_markdown_table, to_arrow
 from i94_platform.contracts import (
     airport_codes,
     i94cit_res,
@@ -25,10 +25,10 @@ from i94_platform.contracts import (
 from i94_platform.contracts.render import arrow_schema
 from i94_platform.engine import deliveries
 from i94_platform.engine.base import Engine
-from i94_platform.failures import PermanentFailure
+from i94_platform.failures import PermanentError
 from i94_platform.lake.datasets import Dataset, Lake
 from i94_platform.lake.manifest import Entry, Manifest
-from i94_platform.lake.raw import Delivery, landed
+from i94_platform.lake.raw import Delivery, list_deliveries
 from i94_platform.lake.store import Store
 from i94_platform.partitions import Month
 from i94_platform.transforms import immigration as arrivals
@@ -39,11 +39,11 @@ if TYPE_CHECKING:
     import pandas as pd
 
 POOL = "staging"
-"""Months that are staged at a time are limited, over all runs: `I94_STAGED_AT_ONCE`."""
+"""Months that are staged at a time are limited, over all runs: `I94_STAGING_CONCURRENCY`."""
 
-IMMIGRATION, QUARANTINE = key("staged", "immigration"), key("staged", "immigration_quarantine")
+IMMIGRATION, QUARANTINE = layer_key("staged", "immigration"), layer_key("staged", "immigration_quarantine")
 
-ENCODED_WITH = tuple(Dataset(f"lookup/{name}") for name in (*arrivals.CODE_LISTS, "i94cit_res"))
+CODE_LIST_DATASETS = tuple(Dataset(f"lookup/{name}") for name in (*arrivals.JOINED_CODE_LISTS, "i94cit_res"))
 """The code lists that decide what becomes of a delivered row."""
 
 _COUNTRY_CODES = Query(
@@ -51,14 +51,14 @@ _COUNTRY_CODES = Query(
     "SELECT i94cit AS code, count(*) AS arrivals FROM staged GROUP BY i94cit "
     "UNION ALL SELECT i94res AS code, count(*) AS arrivals FROM staged GROUP BY i94res) AS seen "
     "WHERE code IS NOT NULL GROUP BY code ORDER BY code",
-    is_plain=True,
+    is_portable=True,
 )
 _REASONS = Query(
-    "SELECT reasons, count(*) AS refused FROM refused GROUP BY reasons ORDER BY refused DESC, reasons", is_plain=True
+    "SELECT reasons, count(*) AS refused FROM refused GROUP BY reasons ORDER BY refused DESC, reasons", is_portable=True
 )
 _REFUSED = Query(
     "SELECT source_file, source_row, reasons, cicid FROM refused ORDER BY source_file, source_row LIMIT 10",
-    is_plain=True,
+    is_portable=True,
 )
 
 
@@ -75,60 +75,69 @@ def stage_month(
         PermanentFailure: no delivery, an unreadable file, a missing or re-typed column.
     """
     accepted, refused = Dataset("staged/immigration", month.key), Dataset("staged/immigration_quarantine", month.key)
-    with lake.writing(accepted), lake.writing(refused), lake.scratch(accepted) as scratch, engine.step():
-        delivery = landed(raw.list()).month(month, raw.root)
-        version = month_version(delivery, raw, lake)
+    with (
+        lake.write_lock(accepted),
+        lake.write_lock(refused),
+        lake.scratch_folder(accepted) as scratch,
+        engine.session(),
+    ):
+        delivery = list_deliveries(raw.list()).require_month(month, raw.root)
+        version = compute_month_version(delivery, raw, lake)
         _name_code_lists(lake, engine)
-        readable = deliveries.prepare(delivery, raw, lake.store, scratch)
+        readable = deliveries.prepare_arrivals(delivery, raw, lake.store, scratch)
         report(f"Reading {readable.rows:,} rows from {len(delivery.files)} file(s), {delivery.size:,} bytes")
         if readable.extra_columns:
             report(f"Columns that no contract has, left out: {', '.join(readable.extra_columns)}")
-        engine.view_delivered(readable.groups)
+        engine.register_delivery(readable.groups)
         run_id, entries = _write_accepted(month, lake, engine, accepted, run_id)
         missing = readable.rows - sum(entry.rows for entry in entries)
-        facts: dict[str, Any] = {
+        stats: dict[str, Any] = {
             "delivered_rows": readable.rows,
             "delivered_files": [file.path for file in delivery.files],
             "extra_columns": list(readable.extra_columns),
         }
-        quarantine = _quarantine(month, lake, engine, refused, run_id, version, missing, facts)
-        facts |= {"quarantined_rows": quarantine.rows, "unlisted_countries": _unlisted_countries(lake, engine, entries)}
-        manifest = lake.commit(accepted, run_id, entries, fingerprint=version, facts=facts)
+        quarantine = _quarantine(month, lake, engine, refused, run_id, version, missing, stats)
+        stats |= {"quarantined_rows": quarantine.rows, "unlisted_countries": _unlisted_countries(lake, engine, entries)}
+        manifest = lake.commit(accepted, run_id, entries, fingerprint=version, stats=stats)
     return manifest, quarantine
 
 
-def month_version(delivery: Delivery, raw: Store, lake: Lake) -> str:
+def compute_month_version(delivery: Delivery, raw: Store, lake: Lake) -> str:
     """The data version that staging a delivery now would give: its content, the code lists, and this code."""
-    return combined(delivery.fingerprint(raw), *(lake.committed(dataset).fingerprint for dataset in ENCODED_WITH))
+    return combine_versions(
+        delivery.fingerprint(raw), *(lake.require_manifest(dataset).fingerprint for dataset in CODE_LIST_DATASETS)
+    )
 
 
 def _write_accepted(
     month: Month, lake: Lake, engine: Engine, dataset: Dataset, run_id: str
 ) -> tuple[str, tuple[Entry, ...]]:
     """Write the accepted rows and name them `staged`; the run folder's name and its files."""
-    engine.view_rows("surplus", arrivals.no_surplus())
-    entries = _write(arrivals.accepted(month), lake, engine, dataset, run_id)
-    if entries and engine.repeats("staged", "cicid"):
-        engine.define("repeated", arrivals.repeated())
-        engine.define("surplus", arrivals.surplus(month))
+    engine.register_table("surplus", arrivals.empty_duplicate_rows())
+    entries = _write(arrivals.render_accepted(month), lake, engine, dataset, run_id)
+    if entries and engine.has_duplicates("staged", "cicid"):
+        engine.materialize("repeated", arrivals.render_duplicate_keys())
+        engine.materialize("surplus", arrivals.render_duplicate_rows(month))
         # a folder of its own: what repeats was found in the first one, which the commit sweeps
         run_id = f"{run_id}-distinct"
-        entries = _write(arrivals.accepted(month, distinct=True), lake, engine, dataset, run_id)
+        entries = _write(arrivals.render_accepted(month, distinct=True), lake, engine, dataset, run_id)
     return run_id, entries
 
 
 def _write(query: Query, lake: Lake, engine: Engine, dataset: Dataset, run_id: str) -> tuple[Entry, ...]:
     engine.write(query, lake.run_folder(dataset, run_id))
-    entries = lake.written(dataset, run_id, immigration)
-    engine.view_files("staged", [entry.url for entry in entries])
+    entries = lake.collect_entries(dataset, run_id, immigration)
+    engine.register_files("staged", [entry.url for entry in entries])
     return entries
 
 
 def _name_code_lists(lake: Lake, engine: Engine) -> None:
     """Give the engine the code lists that the rules need."""
-    for name in arrivals.CODE_LISTS:
-        rows = lake.read_table(lake.committed(Dataset(f"lookup/{name}")), warehouse_metadata.tables[f"i94.{name}"])
-        engine.view_rows(name, rows.select(["code"]))
+    for name in arrivals.JOINED_CODE_LISTS:
+        rows = lake.read_table(
+            lake.require_manifest(Dataset(f"lookup/{name}")), warehouse_metadata.tables[f"i94.{name}"]
+        )
+        engine.register_table(name, rows.select(["code"]))
 
 
 def _quarantine(
@@ -139,22 +148,22 @@ def _quarantine(
     run_id: str,
     version: str,
     missing: int,
-    facts: dict[str, Any],
+    stats: dict[str, Any],
 ) -> Manifest:
     if missing:
-        engine.write(arrivals.refused(month), lake.run_folder(dataset, run_id))
-        entries = lake.written(dataset, run_id, immigration_quarantine)
-        engine.view_files("refused", [entry.url for entry in entries])
-        reasons = {row["reasons"]: row["refused"] for row in engine.table(_REASONS).to_pylist()}
-        facts = {**facts, "reasons": reasons, "sample": [_finite(row) for row in engine.table(_REFUSED).to_pylist()]}
-        return lake.commit(dataset, run_id, entries, fingerprint=version, facts=facts)
+        engine.write(arrivals.render_rejected(month), lake.run_folder(dataset, run_id))
+        entries = lake.collect_entries(dataset, run_id, immigration_quarantine)
+        engine.register_files("refused", [entry.url for entry in entries])
+        reasons = {row["reasons"]: row["refused"] for row in engine.fetch(_REASONS).to_pylist()}
+        stats = {**stats, "reasons": reasons, "sample": [_finite(row) for row in engine.fetch(_REFUSED).to_pylist()]}
+        return lake.commit(dataset, run_id, entries, fingerprint=version, stats=stats)
     return lake.write_table(
         dataset,
         run_id,
         immigration_quarantine,
         arrow_schema(immigration_quarantine).empty_table(),
         fingerprint=version,
-        facts={**facts, "reasons": {}, "sample": []},
+        stats={**stats, "reasons": {}, "sample": []},
     )
 
 
@@ -167,8 +176,10 @@ def _unlisted_countries(lake: Lake, engine: Engine, entries: Sequence[Entry]) ->
     """Country codes of the month that the code list lacks, each with the arrivals that carry it as either code."""
     if not entries:
         return {}
-    listed = set(lake.read_table(lake.committed(Dataset("lookup/i94cit_res")), i94cit_res).column("code").to_pylist())
-    return {str(r["code"]): r["arrivals"] for r in engine.table(_COUNTRY_CODES).to_pylist() if r["code"] not in listed}
+    listed = set(
+        lake.read_table(lake.require_manifest(Dataset("lookup/i94cit_res")), i94cit_res).column("code").to_pylist()
+    )
+    return {str(r["code"]): r["arrivals"] for r in engine.fetch(_COUNTRY_CODES).to_pylist() if r["code"] not in listed}
 
 
 def _immigration_assets(partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
@@ -180,8 +191,8 @@ def _immigration_assets(partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDe
             dg.AssetSpec(
                 asset_key,
                 deps=[
-                    key("raw", "immigration"),
-                    *(dg.AssetKey(dataset.name.split("/")) for dataset in ENCODED_WITH),
+                    layer_key("raw", "immigration"),
+                    *(dg.AssetKey(dataset.name.split("/")) for dataset in CODE_LIST_DATASETS),
                 ],
                 description=contract.comment,
             )
@@ -194,20 +205,20 @@ def _immigration_assets(partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDe
         lake: dg.ResourceParam[Lake],
         engine: dg.ResourceParam[Engine],
     ) -> Iterator[dg.MaterializeResult[Any]]:
-        with told() as seconds:
+        with raise_dagster_failures() as seconds:
             month = Month.parse(context.partition_key)
             manifest, quarantine = stage_month(month, raw, lake, engine, write_id(context), context.log.info)
-        delivered = {"delivered_rows": manifest.facts["delivered_rows"], "engine": engine.name}
-        reasons = [{"reasons": k, "rows": v} for k, v in quarantine.facts["reasons"].items()]
-        yield result(
+        delivered = {"delivered_rows": manifest.stats["delivered_rows"], "engine": engine.name}
+        reasons = [{"reasons": k, "rows": v} for k, v in quarantine.stats["reasons"].items()]
+        yield dataset_result(
             QUARANTINE,
             immigration_quarantine,
             quarantine,
             lake,
             seconds(),
-            {"reasons": dg.MetadataValue.md(markdown(reasons, 100))},
+            {"reasons": dg.MetadataValue.md(render_markdown_table(reasons, 100))},
         )
-        yield result(
+        yield dataset_result(
             IMMIGRATION,
             immigration,
             manifest,
@@ -216,8 +227,8 @@ def _immigration_assets(partitions: dg.PartitionsDefinition[str]) -> dg.AssetsDe
             {
                 **delivered,
                 "quarantined_rows": quarantine.rows,
-                "extra_columns": ", ".join(manifest.facts["extra_columns"]) or "none",
-                "unlisted_countries": manifest.facts["unlisted_countries"],
+                "extra_columns": ", ".join(manifest.stats["extra_columns"]) or "none",
+                "unlisted_countries": manifest.stats["unlisted_countries"],
             },
         )
 
@@ -229,46 +240,46 @@ def _read_reference(
 ) -> dg.AssetsDefinition:
     """An asset that reads one small file with pandas and commits it."""
 
-    @dg.asset(key=key("staged", name), deps=[key("raw", source)], description=contract.comment)
+    @dg.asset(key=layer_key("staged", name), deps=[layer_key("raw", source)], description=contract.comment)
     def staged(
         context: dg.AssetExecutionContext, raw: dg.ResourceParam[Store], lake: dg.ResourceParam[Lake]
     ) -> dg.MaterializeResult[Any]:
-        with told() as seconds:
-            delivery = landed(raw.list()).reference(source, raw.root)
-            path, version = delivery.files[0].path, combined(delivery.fingerprint(raw))
+        with raise_dagster_failures() as seconds:
+            delivery = list_deliveries(raw.list()).require_reference(source, raw.root)
+            path, version = delivery.files[0].path, combine_versions(delivery.fingerprint(raw))
             dataset = Dataset(f"staged/{name}")
-            with lake.writing(dataset), raw.open(path) as content:
+            with lake.write_lock(dataset), raw.open(path) as content:
                 frame = read(content, path)
-                rows = as_arrow(frame, contract)
+                rows = to_arrow(frame, contract)
                 manifest = lake.write_table(dataset, write_id(context), contract, rows, fingerprint=version)
             notes = {str(k): v if isinstance(v, str) else ", ".join(v) or "none" for k, v in frame.attrs.items()}
-            return result(key("staged", name), contract, manifest, lake, seconds(), notes)
+            return dataset_result(layer_key("staged", name), contract, manifest, lake, seconds(), notes)
 
     return staged
 
 
 def _temperature_asset() -> dg.AssetsDefinition:
-    asset_key = key("staged", "world_temperature")
+    asset_key = layer_key("staged", "world_temperature")
 
-    @dg.asset(key=asset_key, deps=[key("raw", "land_temperatures")], description=world_temperature.comment)
+    @dg.asset(key=asset_key, deps=[layer_key("raw", "land_temperatures")], description=world_temperature.comment)
     def staged_world_temperature(
         context: dg.AssetExecutionContext,
         raw: dg.ResourceParam[Store],
         lake: dg.ResourceParam[Lake],
         engine: dg.ResourceParam[Engine],
     ) -> dg.MaterializeResult[Any]:
-        with told() as seconds:
+        with raise_dagster_failures() as seconds:
             manifest = stage_temperatures(raw, lake, engine, write_id(context))
-        unmatched = ", ".join(manifest.facts["countries_without_iso3"]) or "none"
-        return result(
+        unmatched = ", ".join(manifest.stats["countries_without_iso3"]) or "none"
+        return dataset_result(
             asset_key,
             world_temperature,
             manifest,
             lake,
             seconds(),
             {
-                "delivered_rows": manifest.facts["delivered_rows"],
-                "repeated_rows": manifest.facts["repeated_rows"],
+                "delivered_rows": manifest.stats["delivered_rows"],
+                "repeated_rows": manifest.stats["repeated_rows"],
                 "countries_without_iso3": unmatched,
                 "engine": engine.name,
             },
@@ -285,29 +296,31 @@ def stage_temperatures(raw: Store, lake: Lake, engine: Engine, run_id: str) -> M
     """
     import pyarrow as pa
 
-    from i94_platform.transforms.countries import name_iso3
+    from i94_platform.transforms.countries import match_names
 
     dataset = Dataset("staged/world_temperature")
-    with lake.writing(dataset), lake.scratch(dataset) as scratch, engine.step():
-        delivery = landed(raw.list()).reference("land_temperatures", raw.root)
-        readable = deliveries.prepare_text(delivery, raw, lake.store, scratch, tuple(temperatures.HEADERS.values()))
-        engine.view_delivered(readable.groups)
-        if problems := engine.table(temperatures.unreadable()).to_pylist():
+    with lake.write_lock(dataset), lake.scratch_folder(dataset) as scratch, engine.session():
+        delivery = list_deliveries(raw.list()).require_reference("land_temperatures", raw.root)
+        readable = deliveries.prepare_text_file(
+            delivery, raw, lake.store, scratch, tuple(temperatures.HEADERS.values())
+        )
+        engine.register_delivery(readable.groups)
+        if problems := engine.fetch(temperatures.render_unreadable()).to_pylist():
             told_rows = "; ".join(f"row {row['source_row'] + 1}: {row['problem']}" for row in problems)
-            raise PermanentFailure(
-                f"{delivery.files[0].path} has values that can't be read, {told_rows}. Correct them."
-            )
-        iso3 = name_iso3([row["country"] for row in engine.table(temperatures.countries()).to_pylist()])
+            raise PermanentError(f"{delivery.files[0].path} has values that can't be read, {told_rows}. Correct them.")
+        iso3 = match_names([row["country"] for row in engine.fetch(temperatures.render_country_names()).to_pylist()])
         names = pa.table({"country": list(iso3), "iso3": pa.array(iso3.values(), pa.string())})
-        engine.view_rows("country_iso3", names)
-        engine.write(temperatures.typed(), lake.run_folder(dataset, run_id))
-        entries = lake.written(dataset, run_id, world_temperature)
-        facts = {
+        engine.register_table("country_iso3", names)
+        engine.write(temperatures.render_accepted(), lake.run_folder(dataset, run_id))
+        entries = lake.collect_entries(dataset, run_id, world_temperature)
+        stats = {
             "delivered_rows": readable.rows,
             "repeated_rows": readable.rows - sum(entry.rows for entry in entries),
             "countries_without_iso3": sorted(name for name, code in iso3.items() if code is None),
         }
-        return lake.commit(dataset, run_id, entries, fingerprint=combined(delivery.fingerprint(raw)), facts=facts)
+        return lake.commit(
+            dataset, run_id, entries, fingerprint=combine_versions(delivery.fingerprint(raw)), stats=stats
+        )
 
 
 def staged_assets(partitions: dg.PartitionsDefinition[str]) -> list[dg.AssetsDefinition]:

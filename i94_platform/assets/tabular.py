@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-def as_arrow(frame: pd.DataFrame, contract: Table) -> pa.Table:
+def to_arrow(frame: pd.DataFrame, contract: Table) -> pa.Table:
     """A frame in the contract's columns, order and types."""
     import pyarrow as pa
 
@@ -27,7 +27,7 @@ def as_arrow(frame: pd.DataFrame, contract: Table) -> pa.Table:
     return pa.Table.from_pandas(frame[schema.names], schema=schema, preserve_index=False).replace_schema_metadata(None)
 
 
-def markdown(rows: Iterable[Mapping[str, Any]], most: int = 10) -> str:
+def render_markdown_table(rows: Iterable[Mapping[str, Any]], most: int = 10) -> str:
     """Rows as a Markdown table, nulls as empty cells; a sentence where there are none."""
     shown = list(rows)[:most]
     if not shown:
@@ -41,7 +41,7 @@ def markdown(rows: Iterable[Mapping[str, Any]], most: int = 10) -> str:
     return "\n".join(lines)
 
 
-def as_records(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> dg.TableMetadataValue:
+def to_table_metadata(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> dg.TableMetadataValue:
     """Rows as a table of the UI, which knows texts, numbers and booleans; all others (dates) are written as text."""
     schema = dg.TableSchema([dg.TableColumn(name) for name in columns])
     records = [dg.TableRecord({name: _cell(row[name]) for name in columns}) for row in rows]

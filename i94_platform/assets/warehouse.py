@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 from sqlalchemy import Table
 
-from i94_platform.assets.common import combined, key, result, told, write_id
-from i94_platform.assets.tabular import as_arrow
+from i94_platform.assets.common import combine_versions, dataset_result, layer_key, raise_dagster_failures, write_id
+from i94_platform.assets.tabular import to_arrow
 from i94_platform.contracts import (
     LOOKUPS,
     REFERENCES,
@@ -47,7 +47,7 @@ def _loaded(
     contract: Table, deps: Iterable[dg.AssetKey], partitions: dg.PartitionsDefinition[str] | None = None
 ) -> dg.AssetsDefinition:
     """An asset that loads what the staged asset of the same name has committed."""
-    asset_key = key("warehouse", contract.name)
+    asset_key = layer_key("warehouse", contract.name)
 
     @dg.asset(
         key=asset_key,
@@ -59,11 +59,11 @@ def _loaded(
     def loaded(
         context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], warehouse: dg.ResourceParam[Warehouse]
     ) -> dg.MaterializeResult[Any]:
-        with told() as seconds:
+        with raise_dagster_failures() as seconds:
             month = context.partition_key if context.has_partition_key else ""
             dataset = Dataset(f"staged/{contract.name}", month)
-            with lake.writing(dataset):  # or another run would sweep the files while they are loaded
-                manifest = lake.committed(dataset)
+            with lake.write_lock(dataset):  # or another run would sweep the files while they are loaded
+                manifest = lake.require_manifest(dataset)
                 warehouse.replace(contract, manifest, context.run.run_id)
             return _table_result(asset_key, contract, manifest, lake, warehouse, seconds())
 
@@ -74,7 +74,10 @@ def _made(contract: Table, deps: Iterable[dg.AssetKey], make: Make) -> dg.Assets
     """An asset that makes a small table, commits it to the lake and loads it."""
 
     @dg.asset(
-        key=key("warehouse", contract.name), deps=[*deps, *_parents(contract)], description=contract.comment, pool=POOL
+        key=layer_key("warehouse", contract.name),
+        deps=[*deps, *_parents(contract)],
+        description=contract.comment,
+        pool=POOL,
     )
     def made(
         context: dg.AssetExecutionContext,
@@ -90,7 +93,9 @@ def _made(contract: Table, deps: Iterable[dg.AssetKey], make: Make) -> dg.Assets
 def _code_lists() -> dg.AssetsDefinition:
     """The five code lists in one step: they are small, and come from one file."""
     specs = [
-        dg.AssetSpec(key("warehouse", c.name), deps=[key("lookup", c.name), *_parents(c)], description=c.comment)
+        dg.AssetSpec(
+            layer_key("warehouse", c.name), deps=[layer_key("lookup", c.name), *_parents(c)], description=c.comment
+        )
         for c in LOOKUPS
     ]
 
@@ -102,7 +107,7 @@ def _code_lists() -> dg.AssetsDefinition:
         warehouse: dg.ResourceParam[Warehouse],
     ) -> Iterator[dg.MaterializeResult[Any]]:
         for contract in sorted(LOOKUPS, key=lambda c: len(_parents(c))):  # ports refer to states
-            if key("warehouse", contract.name) in context.selected_asset_keys:
+            if layer_key("warehouse", contract.name) in context.selected_asset_keys:
                 yield _make_and_load(context, contract, _lookup(contract), lake, engine, warehouse)
 
     return code_lists
@@ -112,32 +117,32 @@ def _make_and_load(
     context: dg.AssetExecutionContext, contract: Table, make: Make, lake: Lake, engine: Engine, warehouse: Warehouse
 ) -> dg.MaterializeResult[Any]:
     dataset = Dataset(f"warehouse/{contract.name}")
-    with told() as seconds, lake.writing(dataset):
+    with raise_dagster_failures() as seconds, lake.write_lock(dataset):
         frame, versions = make(lake, engine)
-        rows = as_arrow(frame, contract)
-        manifest = lake.write_table(dataset, write_id(context), contract, rows, fingerprint=combined(*versions))
+        rows = to_arrow(frame, contract)
+        manifest = lake.write_table(dataset, write_id(context), contract, rows, fingerprint=combine_versions(*versions))
         warehouse.replace(contract, manifest, context.run.run_id)
-        return _table_result(key("warehouse", contract.name), contract, manifest, lake, warehouse, seconds())
+        return _table_result(layer_key("warehouse", contract.name), contract, manifest, lake, warehouse, seconds())
 
 
 def _parents(contract: Table) -> list[dg.AssetKey]:
     """The tables that a contract refers to: a load refuses orphans, so they come first."""
     names = {foreign.target_fullname.split(".")[1] for foreign in contract.foreign_keys}
-    return [key("warehouse", name) for name in sorted(names - {contract.name})]
+    return [layer_key("warehouse", name) for name in sorted(names - {contract.name})]
 
 
 def _table_result(
     asset_key: dg.AssetKey, contract: Table, manifest: Manifest, lake: Lake, warehouse: Warehouse, seconds: float
 ) -> dg.MaterializeResult[Any]:
     more = {"dagster/table_name": contract.fullname, "warehouse": warehouse.address}
-    return result(asset_key, contract, manifest, lake, seconds, more)
+    return dataset_result(asset_key, contract, manifest, lake, seconds, more)
 
 
 def _read(lake: Lake, layer: str, contract: Table) -> tuple["pd.DataFrame", str]:
     """A small committed dataset as a frame with nullable types, and its data version."""
     import pandas as pd
 
-    manifest = lake.committed(Dataset(f"{layer}/{contract.name}"))
+    manifest = lake.require_manifest(Dataset(f"{layer}/{contract.name}"))
     frame = lake.read_table(manifest, contract).to_pandas(types_mapper=_nullable)
     return pd.DataFrame(frame), manifest.fingerprint
 
@@ -158,44 +163,44 @@ def _lookup(contract: Table) -> Make:
 
 
 def _make_state(lake: Lake, engine: Engine) -> tuple["pd.DataFrame", list[str]]:
-    from i94_platform.transforms.states import state_dimension
+    from i94_platform.transforms.states import build_state
 
     codes, codes_version = _read(lake, "lookup", i94addr)
     cities, cities_version = _read(lake, "staged", us_cities_demographics)
-    return state_dimension(codes, cities), [codes_version, cities_version]
+    return build_state(codes, cities), [codes_version, cities_version]
 
 
 def _make_country(lake: Lake, engine: Engine) -> tuple["pd.DataFrame", list[str]]:
     """Every listed code, and every unlisted one that a committed month carries."""
-    from i94_platform.transforms.countries import country_dimension
+    from i94_platform.transforms.countries import build_country
 
     codes, version = _read(lake, "lookup", i94cit_res)
     unlisted = sorted(
-        {int(code) for m in lake.partitions("staged/immigration") for code in m.facts["unlisted_countries"]}
+        {int(code) for m in lake.read_manifests("staged/immigration") for code in m.stats["unlisted_countries"]}
     )
-    cities = lake.committed(Dataset("staged/world_temperature"))
-    with engine.step():
-        engine.view_files("world_temperature", cities.urls)
-        climate = engine.table(temperatures.climate()).to_pandas()
-    return country_dimension(codes, unlisted, climate), [version, cities.fingerprint, *map(str, unlisted)]
+    cities = lake.require_manifest(Dataset("staged/world_temperature"))
+    with engine.session():
+        engine.register_files("world_temperature", cities.urls)
+        climate = engine.fetch(temperatures.render_climate()).to_pandas()
+    return build_country(codes, unlisted, climate), [version, cities.fingerprint, *map(str, unlisted)]
 
 
 def _make_calendar(lake: Lake, engine: Engine) -> tuple["pd.DataFrame", list[str]]:
-    from i94_platform.transforms.calendar import calendar_dimension
+    from i94_platform.transforms.calendar import build_calendar
 
-    return calendar_dimension(*CALENDAR), []
+    return build_calendar(*CALENDAR), []
 
 
 def warehouse_assets(partitions: dg.PartitionsDefinition[str]) -> list[dg.AssetsDefinition]:
     """The warehouse layer."""
-    staged_immigration = key("staged", "immigration")
+    staged_immigration = layer_key("staged", "immigration")
     return [
         _code_lists(),
-        *(_loaded(c, [key("staged", c.name)]) for c in REFERENCES),
-        _made(state, [key("lookup", "i94addr"), key("staged", "us_cities_demographics")], _make_state),
+        *(_loaded(c, [layer_key("staged", c.name)]) for c in REFERENCES),
+        _made(state, [layer_key("lookup", "i94addr"), layer_key("staged", "us_cities_demographics")], _make_state),
         _made(
             country,
-            [key("lookup", "i94cit_res"), key("staged", "world_temperature"), staged_immigration],
+            [layer_key("lookup", "i94cit_res"), layer_key("staged", "world_temperature"), staged_immigration],
             _make_country,
         ),
         _made(calendar, [], _make_calendar),

@@ -28,7 +28,7 @@ from pydantic import SecretStr
 from i94_platform.automation.jobs import MONTH_JOB
 
 if TYPE_CHECKING:
-    from i94_platform.automation.runs import Outcome
+    from i94_platform.automation.runs import RunResult
 
 TEMPLATE = Template(
     """*$what failed*
@@ -60,14 +60,14 @@ Alert = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Alarm:
+class WebhookNotifier:
     """Says something in the log and, where there is one, at a webhook of the kind that Slack made common."""
 
     webhook: SecretStr | None = None
 
     def __call__(self, message: str) -> None:
         """Say it; whoever calls goes on, whatever becomes of it."""
-        message = scrubbed(message)
+        message = redact_secrets(message)
         logger.warning("%s", message)
         if url := self.webhook and self.webhook.get_secret_value():
             _send(url, message)
@@ -86,7 +86,7 @@ def _send(url: str, message: str) -> None:
         else:
             return
         if not again or attempt == ATTEMPTS:
-            told = scrubbed(reason.replace(url, HIDDEN))
+            told = redact_secrets(reason.replace(url, HIDDEN))
             logger.error("The alert was not sent, after %s attempt(s) at I94_ALERT_WEBHOOK: %s.", attempt, told)
             return
         time.sleep(PAUSE * attempt)
@@ -121,7 +121,7 @@ _SECRET_VALUE = re.compile(
 )
 
 
-def scrubbed(text: str) -> str:
+def redact_secrets(text: str) -> str:
     """A text without what looks like a secret, and without the values of the environment's secrets.
 
     The platform's own messages hold none; those of libraries, which an unexpected failure shows, may.
@@ -135,7 +135,7 @@ def scrubbed(text: str) -> str:
 # --- failed runs ------------------------------------------------------------------------------------------------------
 
 
-def failed_runs(alert: Alert, ui_url: str, every: int = INTERVAL) -> dg.SensorDefinition:
+def failed_runs_sensor(alert: Alert, ui_url: str, every: int = INTERVAL) -> dg.SensorDefinition:
     """The sensor that alerts for every failed run that the UI, a sensor or a schedule started."""
 
     @dg.run_failure_sensor(
@@ -145,17 +145,20 @@ def failed_runs(alert: Alert, ui_url: str, every: int = INTERVAL) -> dg.SensorDe
         description="Tells of each failed run: in the log, and at I94_ALERT_WEBHOOK.",
     )
     def sensor(context: dg.RunFailureSensorContext) -> None:
-        alert(told_of(context.dagster_run, context.failure_event, context.instance, ui_url))
+        alert(describe_failed_run(context.dagster_run, context.failure_event, context.instance, ui_url))
 
     return sensor
 
 
-def told_of(run: dg.DagsterRun, event: dg.DagsterEvent, history: dg.DagsterInstance, ui_url: str) -> str:
+def describe_failed_run(run: dg.DagsterRun, event: dg.DagsterEvent, history: dg.DagsterInstance, ui_url: str) -> str:
     """What is said of a failed run; `event` is the one that says that it has failed."""
-    from i94_platform.automation.runs import deepest, outcome_of  # the code location has no need of it as it loads
+    from i94_platform.automation.runs import (
+        collect_result,
+        root_cause,
+    )  # the code location has no need of it as it loads
 
-    outcome, data = outcome_of(run, history), event.event_specific_data  # none where another process ended the run
-    last_words = (deepest(data.error) if isinstance(data, JobFailureData) else "") or str(event.message)
+    outcome, data = collect_result(run, history), event.event_specific_data  # none where another process ended the run
+    last_words = (root_cause(data.error) if isinstance(data, JobFailureData) else "") or str(event.message)
     reasons = [*outcome.errors, *outcome.failed_checks] or [last_words]
     return TEMPLATE.substitute(
         what=f"Month {outcome.month}" if outcome.month else _of_job(run.job_name),
@@ -181,7 +184,7 @@ def _cut(reason: str) -> str:
     return reason if len(reason) <= MOST else f"{reason[:MOST]} … (the run tells the rest)"
 
 
-def _failed_assets(run: dg.DagsterRun, history: dg.DagsterInstance, outcome: Outcome) -> Iterator[str]:
+def _failed_assets(run: dg.DagsterRun, history: dg.DagsterInstance, outcome: RunResult) -> Iterator[str]:
     """The assets that were to be made by a step that failed, or that failed a check."""
     planned = _assets_by_step(run, history)
     seen = dict.fromkeys(asset for step in outcome.failed_steps for asset in planned.get(step, ()))

@@ -12,9 +12,9 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from i94_platform.automation.due import Plan
+from i94_platform.automation.due import RunPlan
 from i94_platform.automation.jobs import MONTH_JOB, REFERENCE_JOB
-from i94_platform.automation.runs import Outcome
+from i94_platform.automation.runs import RunResult
 from i94_platform.partitions import Month
 
 BACKFILL_TAG = "i94/backfill"
@@ -25,14 +25,14 @@ Not `dagster/backfill`: that names a backfill of the daemon's, and the UI hides 
 
 
 @dataclass
-class Progress:
+class BackfillProgress:
     """One backfill under way: what was asked for, what is due, and what became of it so far."""
 
     asked: Sequence[Month]
-    due: Plan
+    due: RunPlan
     name: str = field(default_factory=lambda: uuid.uuid4().hex[:8])
     started: float = field(default_factory=time.monotonic)
-    outcomes: list[Outcome] = field(default_factory=list)
+    outcomes: list[RunResult] = field(default_factory=list)
 
     @property
     def tags(self) -> Mapping[str, str]:
@@ -69,7 +69,7 @@ class Progress:
         """The name of a run with its place in the backfill."""
         return f"{run} ({min(self.done + 1, self.total)} of {self.total})"
 
-    def ended(self, outcome: Outcome) -> str:
+    def ended(self, outcome: RunResult) -> str:
         """Take note of a run that has ended; how far it all has come."""
         self.outcomes.append(outcome)
         done, failed = self.done, sum(not o.succeeded for o in self.outcomes)

@@ -8,9 +8,9 @@ first chart, so it is no part of a month's run and does not start while one is u
 import dagster as dg
 
 from i94_platform.assets.charts import CHARTED, Charted, observation
-from i94_platform.assets.common import told
+from i94_platform.assets.common import raise_dagster_failures
 from i94_platform.automation.jobs import MARTS_JOB, MONTH_JOB
-from i94_platform.automation.loaded import unfinished
+from i94_platform.automation.loaded import unfinished_runs
 from i94_platform.automation.sensors import INTERVAL
 from i94_platform.partitions import Month
 from i94_platform.warehouse.base import Warehouse
@@ -33,7 +33,7 @@ def due(history: dg.DagsterInstance) -> dict[tuple[Charted, str], int]:
 @dg.op
 def draw(context: dg.OpExecutionContext, warehouse: dg.ResourceParam[Warehouse]) -> None:
     """Draw what is due, and log each chart as an observation of its asset and month."""
-    with told():
+    with raise_dagster_failures():
         for charted, month in due(context.instance):
             context.log_event(observation(warehouse, charted, Month.parse(month)))
 
@@ -62,7 +62,7 @@ def charts_sensor(every: int = INTERVAL) -> dg.SensorDefinition:
         description="Asks for the charts of months that were loaded since they were drawn, when no month is under way.",
     )
     def undrawn_months(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        if unfinished(context.instance, [MONTH_JOB, MARTS_JOB]):
+        if unfinished_runs(context.instance, [MONTH_JOB, MARTS_JOB]):
             return dg.SkipReason("A month is under way; the charts follow it.")
         waiting = due(context.instance)
         if not waiting:

@@ -18,12 +18,12 @@ from pathlib import Path
 from i94_platform.assets.resources import aws_region
 from i94_platform.engine import connect
 from i94_platform.engine.emr import Application
-from i94_platform.engine.spark import jars_in
-from i94_platform.failures import PlatformFailure
+from i94_platform.engine.spark import list_jars
+from i94_platform.failures import PlatformError
 from i94_platform.lake.datasets import Lake
-from i94_platform.lake.raw import REFERENCE_FILES, landed
+from i94_platform.lake.raw import REFERENCE_FILES, list_deliveries
 from i94_platform.lake.store import Store
-from i94_platform.settings import Settings, in_process, on_s3
+from i94_platform.settings import Settings, is_in_process, is_s3
 from i94_platform.warehouse.base import Warehouse
 
 JAVA = (17, 21)
@@ -36,14 +36,14 @@ class Finding:
 
     subject: str
     fine: bool
-    told: str
+    message: str
 
 
 def examine(settings: Settings, raw: Store, lake: Lake, warehouse: Warehouse) -> Iterator[Finding]:
     """Every finding, in the order in which a run would need them."""
     yield Finding("python", sys.version_info >= (3, 11), f"{sys.version.split()[0]}, 3.11 or later is needed")
     yield from _raw(settings, raw)
-    if on_s3(settings.lake):
+    if is_s3(settings.lake):
         yield _guarded("I94_LAKE", lambda: _reachable("I94_LAKE", lake.store))
     else:
         yield _writable("I94_LAKE", Path(settings.lake))
@@ -53,7 +53,7 @@ def examine(settings: Settings, raw: Store, lake: Lake, warehouse: Warehouse) ->
 
 
 def _raw(settings: Settings, raw: Store) -> Iterator[Finding]:
-    if not on_s3(settings.raw) and not Path(settings.raw).is_dir():
+    if not is_s3(settings.raw) and not Path(settings.raw).is_dir():
         yield Finding(
             "I94_RAW",
             False,
@@ -61,8 +61,8 @@ def _raw(settings: Settings, raw: Store) -> Iterator[Finding]:
         )
         return
     try:
-        found = landed(raw.list())
-    except PlatformFailure as failure:
+        found = list_deliveries(raw.list())
+    except PlatformError as failure:
         yield Finding("I94_RAW", False, str(failure))
         return
     yield Finding(
@@ -101,9 +101,9 @@ def _engine(settings: Settings) -> Iterator[Finding]:
     yield Finding(
         "I94_ENGINE", there, engine if there else "pyspark is not installed; run: pip install 'i94-platform[spark]'"
     )
-    if in_process(engine):
+    if is_in_process(engine):
         yield _java()
-        if settings.on_s3:
+        if settings.uses_s3:
             yield _jars(settings.spark_jars)
     if engine.startswith(("sc://", "spark://")):
         yield _listening(settings)
@@ -124,19 +124,19 @@ def _java() -> Finding:
 def _jars(jars: str) -> Finding:
     if ":" in jars:
         return Finding("jars", True, f"Spark fetches {jars} by itself when it starts")
-    found = jars_in(jars)
+    found = list_jars(jars)
     missing = f"none in {jars}, and Spark needs them for s3://; run: make jars, or set I94_SPARK_JARS to their folder"
     return Finding("jars", bool(found), f"{len(found)} for s3:// in {jars}" if found else missing)
 
 
 def _listening(settings: Settings) -> Finding:
     address = settings.engine
-    if connect.listens(address):
+    if connect.is_listening(address):
         own = "; its jars and configuration for s3:// are its own: docs/operations.md, Spark on S3"
         return Finding(
-            "spark", True, f"{address} answers{own if settings.on_s3 and address.startswith('sc://') else ''}"
+            "spark", True, f"{address} answers{own if settings.uses_s3 and address.startswith('sc://') else ''}"
         )
-    start = "i94 dev starts a server there" if connect.on_this_machine(address) else "start it, or correct I94_ENGINE"
+    start = "i94 dev starts a server there" if connect.is_local(address) else "start it, or correct I94_ENGINE"
     return Finding("spark", False, f"nothing answers at {address}; {start}")
 
 
@@ -152,7 +152,7 @@ def _yarn() -> Finding:
 
 
 def _application(application: Application) -> Finding:
-    state = application.look(application.client())
+    state = application.fetch_state(application.client())
     return Finding("application", True, f"{application} takes sessions and is {state}")
 
 
@@ -170,12 +170,12 @@ def java_version() -> int | None:
 def _warehouse(warehouse: Warehouse) -> Finding:
     if not warehouse.exists():
         return Finding("I94_WAREHOUSE", True, f"{warehouse.address}, not created yet; the first run does")
-    months = sum(line.table_name == "immigration" for line in warehouse.ledger())
+    months = sum(line.table_name == "immigration" for line in warehouse.read_ledger())
     return Finding("I94_WAREHOUSE", True, f"{warehouse.address}, {months} month(s) loaded")
 
 
 def _guarded(subject: str, look: Callable[[], Finding]) -> Finding:
     try:
         return look()
-    except PlatformFailure as failure:
+    except PlatformError as failure:
         return Finding(subject, False, str(failure))

@@ -38,7 +38,7 @@ concurrency:
   runs:
     max_concurrent_runs: 2  # a month takes two cores and up to four gigabytes
   pools:
-    default_limit: 1  # loads of the warehouse take turns; I94_STAGED_AT_ONCE limits the staging of months
+    default_limit: 1  # loads of the warehouse take turns; I94_STAGING_CONCURRENCY limits the staging of months
     granularity: op
 
 # Who launches a run watches for its start: the queue is looked at each second, and two runs start side by side.
@@ -79,7 +79,7 @@ def prepare_home(home: Path) -> None:
 
 
 @contextmanager
-def instance(home: Path) -> Iterator[dg.DagsterInstance]:
+def persistent_instance(home: Path) -> Iterator[dg.DagsterInstance]:
     """The instance in a folder, made on first use.
 
     Runs that a killed process left are closed as failed, unless the history is kept elsewhere: then they may be another
@@ -102,7 +102,7 @@ def open_instance(home: Path) -> dg.DagsterInstance:
     return dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(home), overrides={**_OWN_OUTPUT, **_storage(home)}))
 
 
-def limit(opened: dg.DagsterInstance, pool: str, at_once: int) -> None:
+def set_pool_limit(opened: dg.DagsterInstance, pool: str, at_once: int) -> None:
     """Set how many steps of a pool may run at a time, over all runs; the history remembers it."""
     opened.event_log_storage.set_concurrency_slots(pool, at_once)
 
@@ -127,7 +127,7 @@ def _close_orphans(opened: dg.DagsterInstance) -> None:
             opened.event_log_storage.free_concurrency_slots_for_run(run.run_id)
 
 
-def take_over(opened: dg.DagsterInstance, home: Path) -> None:
+def take_over_launches(opened: dg.DagsterInstance, home: Path) -> None:
     """Have this process launch runs from now on; what the one before it launched and did not begin is closed.
 
     Such a run has no process that could be looked for. Where the one before is still there, nothing is closed.

@@ -12,19 +12,19 @@ from collections.abc import Iterable, Mapping
 import dagster as dg
 from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 
-from i94_platform.assets.common import key, months
+from i94_platform.assets.common import build_monthly_partitions, layer_key
 from i94_platform.automation.jobs import CORRELATIONS_JOB, MARTS_JOB, MONTH_JOB, REFERENCE_JOB
 from i94_platform.automation.sensors import INTERVAL
 from i94_platform.contracts import MONTHLY_MARTS, correlations, immigration
-from i94_platform.marts import made_from
+from i94_platform.marts import upstream_tables
 from i94_platform.marts.correlations import SOURCES
 
 PARTITION_TAG = "dagster/partition"
 
 
-def loaded_sensors(first_month: str, most: int, every: int = INTERVAL) -> list[dg.SensorDefinition]:
+def mart_sensors(first_month: str, most: int, every: int = INTERVAL) -> list[dg.SensorDefinition]:
     """Both sensors, which run unless they are stopped; one tick asks for `most` months at most."""
-    partitions = months(first_month)
+    partitions = build_monthly_partitions(first_month)
 
     @dg.sensor(
         job_name=MARTS_JOB,
@@ -33,9 +33,9 @@ def loaded_sensors(first_month: str, most: int, every: int = INTERVAL) -> list[d
         description="Asks for a loaded month's marts once they are older than what they are made from.",
     )
     def loaded_months(context: dg.SensorEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
-        if unfinished(context.instance, [REFERENCE_JOB]):
+        if unfinished_runs(context.instance, [REFERENCE_JOB]):
             return dg.SkipReason("The reference run is under way; the marts of every month follow it.")
-        going = {run.tags.get(PARTITION_TAG) for run in unfinished(context.instance, [MONTH_JOB, MARTS_JOB])}
+        going = {run.tags.get(PARTITION_TAG) for run in unfinished_runs(context.instance, [MONTH_JOB, MARTS_JOB])}
         inside = set(partitions.get_partition_keys())
         due = {m: newest for m, newest in _due(context.instance).items() if m in inside}
         asked = [m for m in sorted(due) if m not in going][:most]
@@ -53,10 +53,10 @@ def loaded_sensors(first_month: str, most: int, every: int = INTERVAL) -> list[d
         description="Asks for the correlations when the last of the months' marts are made.",
     )
     def refreshed_marts(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        if unfinished(context.instance, [MARTS_JOB, CORRELATIONS_JOB]):
+        if unfinished_runs(context.instance, [MARTS_JOB, CORRELATIONS_JOB]):
             return dg.SkipReason("Marts or correlations are under way.")
         newest = max((n for mart in SOURCES.values() for n in _months(context.instance, mart.name).values()), default=0)
-        if newest <= _newest(context.instance, key("mart", correlations.name)):
+        if newest <= _newest(context.instance, layer_key("mart", correlations.name)):
             return dg.SkipReason("No mart has changed since the correlations.")
         return dg.RunRequest(run_key=f"correlations {newest}")
 
@@ -65,10 +65,10 @@ def loaded_sensors(first_month: str, most: int, every: int = INTERVAL) -> list[d
 
 def _due(history: dg.DagsterInstance) -> dict[str, int]:
     """The loaded months whose marts are older than their sources, each with the newest of these."""
-    facts = _storage_ids(history, key("warehouse", immigration.name))
+    facts = _storage_ids(history, layer_key("warehouse", immigration.name))
     due: dict[str, int] = {}
     for mart in MONTHLY_MARTS:
-        others = [key("warehouse", name) for name in made_from(mart) if name != immigration.name]
+        others = [layer_key("warehouse", name) for name in upstream_tables(mart) if name != immigration.name]
         reference = max((_newest(history, other) for other in others), default=0)
         made = _months(history, mart.name)
         for month, fact in facts.items():
@@ -77,14 +77,14 @@ def _due(history: dg.DagsterInstance) -> dict[str, int]:
     return due
 
 
-def unfinished(history: dg.DagsterInstance, jobs: Iterable[str]) -> list[dg.DagsterRun]:
+def unfinished_runs(history: dg.DagsterInstance, jobs: Iterable[str]) -> list[dg.DagsterRun]:
     """The runs of jobs that are still to end."""
     filters = [dg.RunsFilter(job_name=job, statuses=NOT_FINISHED_STATUSES) for job in jobs]
     return [run for wanted in filters for run in history.get_runs(wanted)]
 
 
 def _months(history: dg.DagsterInstance, mart: str) -> Mapping[str, int]:
-    return _storage_ids(history, key("mart", mart))
+    return _storage_ids(history, layer_key("mart", mart))
 
 
 def _storage_ids(history: dg.DagsterInstance, asset: dg.AssetKey) -> Mapping[str, int]:

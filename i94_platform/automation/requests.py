@@ -13,12 +13,12 @@ from dataclasses import dataclass
 import dagster as dg
 from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 
-from i94_platform.assets.common import combined
-from i94_platform.assets.staged import ENCODED_WITH
+from i94_platform.assets.common import combine_versions
+from i94_platform.assets.staged import CODE_LIST_DATASETS
 from i94_platform.automation.jobs import REFERENCE_JOB
-from i94_platform.failures import PermanentFailure
+from i94_platform.failures import PermanentError
 from i94_platform.lake.datasets import Lake
-from i94_platform.lake.raw import Delivery, Landed
+from i94_platform.lake.raw import Delivery, DeliveryListing
 from i94_platform.lake.store import Store
 from i94_platform.partitions import Month
 
@@ -32,12 +32,12 @@ _PAGE = 20
 """Runs that are read at a time; most often the first one tells."""
 
 
-class MonthsWait(PermanentFailure):
+class ReferencesNotReady(PermanentError):
     """No month can be encoded yet: the reference files come first."""
 
 
 @dataclass(frozen=True)
-class Request:
+class RequestedContent:
     """The last content that was asked for, and the runs since: the first one and its re-executions, newest first."""
 
     delivered: str
@@ -49,7 +49,7 @@ class Request:
         return any(run.is_success for run in self.runs)
 
     @property
-    def under_way(self) -> bool:
+    def is_running(self) -> bool:
         """Whether a run is still to end."""
         return any(not run.is_finished for run in self.runs)
 
@@ -64,39 +64,39 @@ class Request:
         return self.runs[0].run_id[:8]
 
 
-def tags_of(month: Month | None, found: Landed, raw: Store, lake: Lake) -> dict[str, str]:
+def input_tags(month: Month | None, found: DeliveryListing, raw: Store, lake: Lake) -> dict[str, str]:
     """The tags of a whole run for a month, or for the reference files; none where the month is not delivered."""
     if month is None:
         return reference_tags(found, raw)
     if month not in found.months:
         return {}
-    return {DELIVERED_TAG: month_mark(found.months[month], raw, _list_versions(lake))}
+    return {DELIVERED_TAG: month_fingerprint(found.months[month], raw, _list_versions(lake))}
 
 
-def reference_tags(found: Landed, raw: Store) -> dict[str, str]:
+def reference_tags(found: DeliveryListing, raw: Store) -> dict[str, str]:
     """The tags of a reference run; in a folder the files are read for them."""
     return {
         INPUTS_TAG: json.dumps(reference_versions(found, raw)),
-        DELIVERED_TAG: json.dumps(reference_marks(found, raw)),
+        DELIVERED_TAG: json.dumps(reference_fingerprints(found, raw)),
     }
 
 
-def reference_versions(found: Landed, raw: Store) -> dict[str, str]:
+def reference_versions(found: DeliveryListing, raw: Store) -> dict[str, str]:
     """The data version of every delivered reference file."""
     return {name: delivery.fingerprint(raw) for name, delivery in sorted(found.references.items())}
 
 
-def reference_marks(found: Landed, raw: Store) -> dict[str, str]:
+def reference_fingerprints(found: DeliveryListing, raw: Store) -> dict[str, str]:
     """The mark of every delivered reference file: its version as far as a listing tells."""
-    return {name: delivery.mark(raw) for name, delivery in sorted(found.references.items())}
+    return {name: delivery.listing_fingerprint(raw) for name, delivery in sorted(found.references.items())}
 
 
-def month_mark(delivery: Delivery, raw: Store, lists: tuple[str, ...]) -> str:
+def month_fingerprint(delivery: Delivery, raw: Store, lists: tuple[str, ...]) -> str:
     """What staging a delivery depends on, as far as a listing tells: its files, the code lists, and this code."""
-    return combined(delivery.mark(raw), *lists)
+    return combine_versions(delivery.listing_fingerprint(raw), *lists)
 
 
-def last_request(history: dg.DagsterInstance, job: str, month: str = "") -> Request | None:
+def last_request(history: dg.DagsterInstance, job: str, month: str = "") -> RequestedContent | None:
     """The last content that a job was asked to read; None where no run tells.
 
     A re-execution carries the tags of its first run although it reads what is there now, so it is none.
@@ -106,7 +106,7 @@ def last_request(history: dg.DagsterInstance, job: str, month: str = "") -> Requ
         if DELIVERED_TAG in run.tags:
             since.append(run)
             if run.parent_run_id is None:
-                return Request(run.tags[DELIVERED_TAG], tuple(since))
+                return RequestedContent(run.tags[DELIVERED_TAG], tuple(since))
     return None
 
 
@@ -124,51 +124,55 @@ def last_run(history: dg.DagsterInstance, job: str, month: str) -> dg.DagsterRun
     return next(_runs(history, job, month), None)
 
 
-def new_references(found: Landed, raw: Store, request: Request | None) -> list[str]:
+def changed_references(found: DeliveryListing, raw: Store, request: RequestedContent | None) -> list[str]:
     """The delivered reference files that the last request did not ask for as they are now."""
     asked = json.loads(request.delivered) if request else {}
-    return [name for name, mark in reference_marks(found, raw).items() if asked.get(name) != mark]
+    return [name for name, mark in reference_fingerprints(found, raw).items() if asked.get(name) != mark]
 
 
-def list_versions(found: Landed, raw: Store, lake: Lake, history: dg.DagsterInstance) -> tuple[str, ...]:
+def require_code_list_versions(
+    found: DeliveryListing, raw: Store, lake: Lake, history: dg.DagsterInstance
+) -> tuple[str, ...]:
     """The data versions of the code lists that months are encoded with.
 
     Raises:
         MonthsWait: the reference files are not loaded as they were delivered; the message says what has to happen.
     """
     if waiting := _wait_for(found, raw, history):
-        raise MonthsWait(f"Months wait: {waiting}.")
+        raise ReferencesNotReady(f"Months wait: {waiting}.")
     return _list_versions(lake)
 
 
 def _list_versions(lake: Lake) -> tuple[str, ...]:
-    versions = committed_lists(lake)
-    if missing := [str(dataset) for dataset, version in zip(ENCODED_WITH, versions, strict=True) if not version]:
-        raise MonthsWait(f"Months wait: the lake at {lake.store.root} lacks {', '.join(missing)}; run: i94 run.")
+    versions = read_code_list_versions(lake)
+    if missing := [str(dataset) for dataset, version in zip(CODE_LIST_DATASETS, versions, strict=True) if not version]:
+        raise ReferencesNotReady(
+            f"Months wait: the lake at {lake.store.root} lacks {', '.join(missing)}; run: i94 run."
+        )
     return versions
 
 
-def committed_lists(lake: Lake) -> tuple[str, ...]:
+def read_code_list_versions(lake: Lake) -> tuple[str, ...]:
     """The data version of each code list that months are encoded with; empty where the lake lacks it."""
-    manifests = [lake.manifest(dataset) for dataset in ENCODED_WITH]
+    manifests = [lake.read_manifest(dataset) for dataset in CODE_LIST_DATASETS]
     return tuple(manifest.fingerprint if manifest else "" for manifest in manifests)
 
 
-def _wait_for(found: Landed, raw: Store, history: dg.DagsterInstance) -> str:
+def _wait_for(found: DeliveryListing, raw: Store, history: dg.DagsterInstance) -> str:
     """What has to happen to the reference files before a month can be encoded with them; empty where nothing has."""
     if going := history.get_runs(dg.RunsFilter(job_name=REFERENCE_JOB, statuses=NOT_FINISHED_STATUSES), limit=1):
         return f"the reference run {going[0].run_id[:8]} is under way"
     request = last_request(history, REFERENCE_JOB)
     if request is None:
         return "the reference files were never loaded"
-    if changed := new_references(found, raw, request):
+    if changed := changed_references(found, raw, request):
         return f"{', '.join(changed)} changed, and the reference run is still to come"
     if not request.succeeded:
         return request.failure
     return ""
 
 
-def month_request(month: str, content: str, last: Request | None) -> dg.RunRequest:
+def build_month_request(month: str, content: str, last: RequestedContent | None) -> dg.RunRequest:
     """The request for a month's content.
 
     The key names the run before: content that comes back after another one is asked for again.

@@ -17,14 +17,14 @@ from dagster._core.errors import DagsterExecutionInterruptedError
 
 from i94_platform.automation.history import PID_TAG
 from i94_platform.automation.jobs import MONTH_JOB
-from i94_platform.failures import PermanentFailure
+from i94_platform.failures import PermanentError
 from i94_platform.partitions import Month
 
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
 @dataclass
-class Outcome:
+class RunResult:
     """What became of one run."""
 
     job: str
@@ -45,10 +45,10 @@ class Outcome:
     @property
     def name(self) -> str:
         """The run, for people."""
-        return name_of(self.job, self.month)
+        return run_name(self.job, self.month)
 
 
-def name_of(job: str, month: str) -> str:
+def run_name(job: str, month: str) -> str:
     """A run, for people: its month where that tells enough."""
     return month if job == MONTH_JOB else f"{month} {job}".strip()
 
@@ -60,7 +60,7 @@ def run_job(
     month: Month | None = None,
     tags: Mapping[str, str] | None = None,
     on_step: Callable[[str, int, int], None] = lambda step, done, total: None,
-) -> Outcome:
+) -> RunResult:
     """Run a job in this process and record it; `on_step` hears of each step that starts, with steps done and total.
 
     Raises:
@@ -69,7 +69,7 @@ def run_job(
     from dagster._core.definitions.job_base import InMemoryJob
     from dagster._core.execution.api import create_execution_plan, execute_run_iterator
 
-    outcome, started = Outcome(job.name, month.key if month else ""), time.monotonic()
+    outcome, started = RunResult(job.name, month.key if month else ""), time.monotonic()
     partition = {"dagster/partition": month.key} if month else {}
     run = history.create_run_for_job(
         job,
@@ -92,16 +92,16 @@ def run_job(
     return outcome
 
 
-def outcome_of(run: dg.DagsterRun, history: dg.DagsterInstance) -> Outcome:
+def collect_result(run: dg.DagsterRun, history: dg.DagsterInstance) -> RunResult:
     """What the history tells of a run that somebody else has run."""
-    outcome = Outcome(run.job_name, run.tags.get("dagster/partition", ""), run.run_id)
+    outcome = RunResult(run.job_name, run.tags.get("dagster/partition", ""), run.run_id)
     for entry in history.all_logs(run.run_id):
         if entry.is_dagster_event:
             _note(entry.get_dagster_event(), outcome)
     return outcome
 
 
-def _note(event: dg.DagsterEvent, outcome: Outcome) -> None:
+def _note(event: dg.DagsterEvent, outcome: RunResult) -> None:
     """What one event adds to the outcome."""
     if event.event_type == dg.DagsterEventType.RUN_SUCCESS:
         outcome.succeeded = True
@@ -124,19 +124,19 @@ def _note(event: dg.DagsterEvent, outcome: Outcome) -> None:
         outcome.failed_steps.append(str(event.step_key))
         if data.error is not None and data.error.cls_name == DagsterExecutionInterruptedError.__name__:
             outcome.interrupted = True
-        told = data.user_failure_data.description if data.user_failure_data else deepest(data.error)
+        told = data.user_failure_data.description if data.user_failure_data else root_cause(data.error)
         if told and "blocking asset check" not in told:
             outcome.errors.append(f"{event.step_key}: {told}")
 
 
-def deepest(error: Any) -> str:
+def root_cause(error: Any) -> str:
     """The message of the failure at the bottom of a chain of them; empty for none."""
     while error is not None and error.cause is not None:
         error = error.cause
     return "" if error is None else str(error.message).strip()
 
 
-def refuse_unknown(definitions: dg.Definitions, selection: Sequence[str]) -> None:
+def validate_selection(definitions: dg.Definitions, selection: Sequence[str]) -> None:
     """Every name of a selection must be a layer's or an asset's.
 
     Raises:
@@ -145,12 +145,12 @@ def refuse_unknown(definitions: dg.Definitions, selection: Sequence[str]) -> Non
     keys = definitions.resolve_asset_graph().executable_asset_keys
     known = {"/".join(key.path) for key in keys} | {key.path[0] for key in keys}
     if unknown := sorted(set(selection) - known):
-        raise PermanentFailure(
+        raise PermanentError(
             f"Neither a layer nor an asset: {', '.join(unknown)}. Valid are: {', '.join(sorted(known))}."
         )
 
 
-def narrowed(job: dg.JobDefinition, selection: Sequence[str]) -> dg.JobDefinition | None:
+def subset_job(job: dg.JobDefinition, selection: Sequence[str]) -> dg.JobDefinition | None:
     """The part of a job that a selection of layers and assets names; None where it names nothing of it."""
     keys = job.asset_layer.executable_asset_keys
     chosen = {k for k in keys if k.path[0] in selection or "/".join(k.path) in selection}

@@ -11,14 +11,14 @@ from collections.abc import Callable
 
 import dagster as dg
 
-from i94_platform.assets.common import months
-from i94_platform.assets.published import TIMEZONE, source
+from i94_platform.assets.common import build_monthly_partitions
+from i94_platform.assets.published import TIMEZONE, source_key
 from i94_platform.automation import requests
 from i94_platform.automation.alerts import Alert
 from i94_platform.automation.jobs import MONTH_JOB, PUBLISH_JOB
 from i94_platform.contracts import MARTS
 from i94_platform.lake.datasets import Lake
-from i94_platform.lake.raw import landed
+from i94_platform.lake.raw import list_deliveries
 from i94_platform.lake.store import Store
 from i94_platform.partitions import Month
 
@@ -37,7 +37,7 @@ def schedules(
     now: Callable[[], float] = time.time,
 ) -> list[dg.ScheduleDefinition]:
     """Every schedule, running unless stopped; `alert` is given one sentence, `now` is the clock."""
-    partitions = months(first_month)
+    partitions = build_monthly_partitions(first_month)
 
     @dg.schedule(
         job_name=MONTH_JOB,
@@ -52,20 +52,20 @@ def schedules(
         month = month_before(context.scheduled_execution_time.date())
         if not partitions.has_partition_key(month.key):
             return dg.SkipReason(f"{month.key} is before {first_month}, the first month that can be run.")
-        found = landed(raw.list())
+        found = list_deliveries(raw.list())
         if month not in found.months:
             return _alerted(
                 f"No delivery for {month.key} is under {raw.root}; ask for {month.file_stem}, which was due by now.",
                 alert,
             )
         try:
-            lists = requests.list_versions(found, raw, lake, context.instance)
-        except requests.MonthsWait as waiting:
+            lists = requests.require_code_list_versions(found, raw, lake, context.instance)
+        except requests.ReferencesNotReady as waiting:
             return _alerted(f"{month.key} is delivered and not loaded. {waiting}", alert)
         delivery = found.months[month]
-        if now() - max(map(raw.written, delivery.files)) < settle_seconds:
+        if now() - max(map(raw.modified_at, delivery.files)) < settle_seconds:
             return dg.SkipReason(f"{month.key} is arriving; the sensor takes it when it is whole.")
-        content = requests.month_mark(delivery, raw, lists)
+        content = requests.month_fingerprint(delivery, raw, lists)
         last = requests.last_request(context.instance, MONTH_JOB, month.key)
         return _unless_done(month, content, last, alert)
 
@@ -83,7 +83,7 @@ def published_daily() -> dg.ScheduleDefinition:
         description="Publishes marts and dimensions every morning, before the dashboard is opened.",
     )
     def release_of_the_day(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        marts = [source(mart) for mart in MARTS]
+        marts = [source_key(mart) for mart in MARTS]
         made = context.instance.get_latest_materialization_events(marts)
         if lacking := [asset.to_user_string() for asset in marts if made.get(asset) is None]:
             return dg.SkipReason(f"There is nothing to publish: {', '.join(lacking)} was never made.")
@@ -99,16 +99,16 @@ def month_before(day: dt.date) -> Month:
 
 
 def _unless_done(
-    month: Month, content: str, last: requests.Request | None, alert: Alert
+    month: Month, content: str, last: requests.RequestedContent | None, alert: Alert
 ) -> dg.RunRequest | dg.SkipReason:
     """The request for a month's content, unless a run did it or is at it."""
     if last is not None and last.delivered == content:
         if last.succeeded:
             return dg.SkipReason(f"{month.key} is loaded as it was delivered.")
-        if last.under_way:
+        if last.is_running:
             return dg.SkipReason(f"The run {last.newest} of {month.key} is under way.")
         alert(f"{month.key} is delivered, but its run {last.newest} failed; it is tried once more.")
-    return requests.month_request(month.key, content, last)
+    return requests.build_month_request(month.key, content, last)
 
 
 def _alerted(message: str, alert: Alert) -> dg.SkipReason:

@@ -16,12 +16,12 @@ from typing import Literal
 import dagster as dg
 from pydantic import BaseModel, Field, ValidationError
 
-from i94_platform.assets.common import months
+from i94_platform.assets.common import build_monthly_partitions
 from i94_platform.automation import requests
 from i94_platform.automation.jobs import MONTH_JOB, REFERENCE_JOB
-from i94_platform.failures import PermanentFailure
+from i94_platform.failures import PermanentError
 from i94_platform.lake.datasets import Lake
-from i94_platform.lake.raw import REFERENCE_FILES, Delivery, Landed, landed
+from i94_platform.lake.raw import REFERENCE_FILES, Delivery, DeliveryListing, list_deliveries
 from i94_platform.lake.store import Store
 
 INTERVAL = 30
@@ -36,7 +36,7 @@ SHOWN = 20
 _REFERENCES = "references"
 
 
-class Seen(BaseModel):
+class SeenDelivery(BaseModel):
     """One delivery as it was last seen."""
 
     mark: str
@@ -50,7 +50,7 @@ class Cursor(BaseModel):
     """What a sensor remembers from tick to tick: no more than what lies there now."""
 
     version: Literal[1]
-    seen: dict[str, Seen] = Field(default_factory=dict)
+    seen: dict[str, SeenDelivery] = Field(default_factory=dict)
     reported: list[str] = Field(default_factory=list)
     newest: str = ""
     """The newest run up to which others' requests are taken into account."""
@@ -73,8 +73,8 @@ class Cursor(BaseModel):
         before = self.seen
         self.seen = {}
         for name, mark in marks.items():
-            known = before.get(name, Seen(mark=mark, since=now))
-            self.seen[name] = known if known.mark == mark else Seen(mark=mark, since=now, asked=known.asked)
+            known = before.get(name, SeenDelivery(mark=mark, since=now))
+            self.seen[name] = known if known.mark == mark else SeenDelivery(mark=mark, since=now, asked=known.asked)
 
     def news(self, names: Sequence[str]) -> list[str]:
         """The names that were not reported before; they are now."""
@@ -97,10 +97,10 @@ class Watch:
     """Requests in one tick."""
     now: Callable[[], float]
 
-    def arriving(self, name: str, delivery: Delivery, found: Landed, raw: Store, cursor: Cursor) -> bool:
+    def arriving(self, name: str, delivery: Delivery, found: DeliveryListing, raw: Store, cursor: Cursor) -> bool:
         """Whether more files may be on their way: neither declared whole nor unchanged for long enough."""
         unchanged = self.now() - cursor.seen[name].since
-        return unchanged < self.settle_seconds and not delivery.declared_whole(raw, found.markers)
+        return unchanged < self.settle_seconds and not delivery.is_marked_complete(raw, found.markers)
 
 
 def sensors(
@@ -111,7 +111,7 @@ def sensors(
     every: int = INTERVAL,
 ) -> list[dg.SensorDefinition]:
     """Both sensors, which run unless they are stopped, `every` so many seconds; `now` is the clock."""
-    watch = Watch(months(first_month), settle_seconds, most, now)
+    watch = Watch(build_monthly_partitions(first_month), settle_seconds, most, now)
 
     @dg.sensor(
         job_name=MONTH_JOB,
@@ -138,13 +138,13 @@ def sensors(
 
 def _months(context: dg.SensorEvaluationContext, raw: Store, lake: Lake, watch: Watch) -> dg.SensorResult:
     """One tick of the sensor on months."""
-    cursor, found = Cursor.of(context), landed(raw.list())
+    cursor, found = Cursor.of(context), list_deliveries(raw.list())
     keys = set(watch.partitions.get_partition_keys())  # one request for an unknown partition would fail the whole tick
     inside = {month.key: delivery for month, delivery in found.months.items() if month.key in keys}
     outside = [f"{month.key}, a month out of range" for month in found.months if month.key not in keys]
     if news := cursor.news([*found.unknown, *outside]):
         context.log.warning(_left_alone(news))
-    cursor.look({key: delivery.mark(raw) for key, delivery in inside.items()}, watch.now())
+    cursor.look({key: delivery.listing_fingerprint(raw) for key, delivery in inside.items()}, watch.now())
     asked, quiet = _due(context, raw, lake, watch, cursor, found, inside)
     reason = " ".join([quiet, *([_left_alone(news)] if news else [])])
     return dg.SensorResult(asked, None if asked else reason, cursor=cursor.model_dump_json())
@@ -161,19 +161,19 @@ def _due(
     lake: Lake,
     watch: Watch,
     cursor: Cursor,
-    found: Landed,
+    found: DeliveryListing,
     inside: Mapping[str, Delivery],
 ) -> tuple[list[dg.RunRequest], str]:
     """The requests of this tick, and why there is none."""
     if not inside:
         return [], f"No month is delivered under {raw.root}; looked for are names such as i94_apr16_sub.sas7bdat."
     try:
-        lists = requests.list_versions(found, raw, lake, context.instance)
-    except requests.MonthsWait as waiting:
+        lists = requests.require_code_list_versions(found, raw, lake, context.instance)
+    except requests.ReferencesNotReady as waiting:
         return [], str(waiting)
     arriving = [key for key, delivery in inside.items() if watch.arriving(key, delivery, found, raw, cursor)]
     contents = {
-        key: requests.month_mark(delivery, raw, lists) for key, delivery in inside.items() if key not in arriving
+        key: requests.month_fingerprint(delivery, raw, lists) for key, delivery in inside.items() if key not in arriving
     }
     asked = _ask(context, watch, cursor, contents)
     if arriving:
@@ -200,7 +200,7 @@ def _ask(
             if len(asked) == watch.most:
                 context.log.info(f"Asked for {watch.most} month(s) at once; the others follow at the next tick.")
                 return asked
-            asked.append(requests.month_request(key, content, last))
+            asked.append(requests.build_month_request(key, content, last))
         seen.asked = content
     cursor.newest = newest
     return asked
@@ -208,8 +208,8 @@ def _ask(
 
 def _references(context: dg.SensorEvaluationContext, raw: Store, watch: Watch) -> dg.SensorResult:
     """One tick of the sensor on reference files."""
-    cursor, found = Cursor.of(context), landed(raw.list())
-    marks = requests.reference_marks(found, raw)
+    cursor, found = Cursor.of(context), list_deliveries(raw.list())
+    marks = requests.reference_fingerprints(found, raw)
     cursor.look({_REFERENCES: json.dumps(marks)}, watch.now())
     last = requests.last_request(context.instance, REFERENCE_JOB)
     reason = _quiet(raw, watch, cursor, found, last)
@@ -221,24 +221,26 @@ def _references(context: dg.SensorEvaluationContext, raw: Store, watch: Watch) -
     return dg.SensorResult([request], cursor=cursor.model_dump_json())
 
 
-def _quiet(raw: Store, watch: Watch, cursor: Cursor, found: Landed, last: requests.Request | None) -> str:
+def _quiet(
+    raw: Store, watch: Watch, cursor: Cursor, found: DeliveryListing, last: requests.RequestedContent | None
+) -> str:
     """Why the reference files are not to be loaded now; empty where they are."""
     if missing := [file for name, file in REFERENCE_FILES.items() if name not in found.references]:
         return f"Not under {raw.root}: {', '.join(missing)}; the reference run needs all four files."
     try:
-        files = [file for name in REFERENCE_FILES for file in found.reference(name, raw.root).files]
-    except PermanentFailure as twice:
+        files = [file for name in REFERENCE_FILES for file in found.require_reference(name, raw.root).files]
+    except PermanentError as twice:
         return str(twice)
-    if last is not None and not requests.new_references(found, raw, last):
+    if last is not None and not requests.changed_references(found, raw, last):
         return _became(last)
     if watch.arriving(_REFERENCES, Delivery(_REFERENCES, tuple(files)), found, raw, cursor):
         return f"The reference files changed less than {watch.settle_seconds:g} s ago; they are taken when settled."
     return ""
 
 
-def _became(last: requests.Request) -> str:
+def _became(last: requests.RequestedContent) -> str:
     """What became of the last reference run."""
-    if last.under_way:
+    if last.is_running:
         return f"The reference run {last.newest} is under way."
     if last.succeeded:
         return "The reference files are loaded as they are."

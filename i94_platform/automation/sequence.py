@@ -10,17 +10,17 @@ from dataclasses import dataclass, field
 
 import dagster as dg
 
-from i94_platform.automation.due import Plan, release_due, stale_correlations, stale_marts
+from i94_platform.automation.due import RunPlan, are_correlations_stale, find_stale_marts, is_release_stale
 from i94_platform.automation.jobs import CORRELATIONS_JOB, MARTS_JOB, MONTH_JOB, PUBLISH_JOB, REFERENCE_JOB
-from i94_platform.automation.requests import tags_of
-from i94_platform.automation.runs import Outcome, name_of, narrowed, refuse_unknown, run_job
+from i94_platform.automation.requests import input_tags
+from i94_platform.automation.runs import RunResult, run_job, run_name, subset_job, validate_selection
 from i94_platform.lake.datasets import Lake
-from i94_platform.lake.raw import landed
+from i94_platform.lake.raw import list_deliveries
 from i94_platform.lake.store import Store
 from i94_platform.partitions import Month
 from i94_platform.warehouse.base import Warehouse
 
-OnStep = Callable[[str, str, int, int], None]
+StepCallback = Callable[[str, str, int, int], None]
 """Hears a run's name, the step that starts (empty where one ends), how many steps are done, and of how many."""
 
 
@@ -33,7 +33,7 @@ class Runner:
     raw: Store
     lake: Lake
     warehouse: Warehouse
-    on_step: OnStep
+    on_step: StepCallback
     select: Sequence[str] = ()
     """Layers and assets to which every run is narrowed; none for all."""
     tags: Mapping[str, str] = field(default_factory=dict)
@@ -41,13 +41,13 @@ class Runner:
     label: Callable[[str], str] = str
     """What a run is called as it goes on, from its name."""
 
-    def run(self, due: Plan) -> Iterator[Outcome]:
+    def run(self, due: RunPlan) -> Iterator[RunResult]:
         """Run what is due; each outcome as soon as it is there.
 
         Raises:
             PermanentFailure: what is selected is neither a layer nor an asset.
         """
-        refuse_unknown(self.definitions, self.select)
+        validate_selection(self.definitions, self.select)
         reference = self._run(REFERENCE_JOB, reads_deliveries=True) if due.reference or self.select else []
         yield from reference
         if not _good(reference):
@@ -62,28 +62,28 @@ class Runner:
                 settled.add(month)
                 yield from (made := self._run(MARTS_JOB, month))
                 clean = clean and _good(made)
-        for month in stale_marts(self.warehouse.ledger()):
+        for month in find_stale_marts(self.warehouse.read_ledger()):
             if month not in settled and (not due.asked or month in due.asked):
                 yield from (made := self._run(MARTS_JOB, month))
                 clean = clean and _good(made)
         yield from self._over_all_months(clean)
 
-    def _over_all_months(self, clean: bool) -> Iterator[Outcome]:
-        if clean and stale_correlations(self.warehouse.ledger()):
+    def _over_all_months(self, clean: bool) -> Iterator[RunResult]:
+        if clean and are_correlations_stale(self.warehouse.read_ledger()):
             yield from self._run(CORRELATIONS_JOB)
-        if self.select or release_due(self.warehouse, self.lake):
+        if self.select or is_release_stale(self.warehouse, self.lake):
             yield from self._run(PUBLISH_JOB)
 
-    def _run(self, name: str, month: Month | None = None, *, reads_deliveries: bool = False) -> list[Outcome]:
+    def _run(self, name: str, month: Month | None = None, *, reads_deliveries: bool = False) -> list[RunResult]:
         """The outcome of one run; none where nothing of it is selected."""
         job = self.definitions.resolve_job_def(name)
-        part = narrowed(job, self.select) if self.select else job
+        part = subset_job(job, self.select) if self.select else job
         if part is None:
             return []
         # a part of a run has not read, or not loaded, all there is
         whole = reads_deliveries and not self.select
-        read = tags_of(month, landed(self.raw.list()), self.raw, self.lake) if whole else {}
-        label = self.label(name_of(name, month.key if month else ""))
+        read = input_tags(month, list_deliveries(self.raw.list()), self.raw, self.lake) if whole else {}
+        label = self.label(run_name(name, month.key if month else ""))
         return [
             run_job(
                 part,
@@ -95,5 +95,5 @@ class Runner:
         ]
 
 
-def _good(outcomes: Sequence[Outcome]) -> bool:
+def _good(outcomes: Sequence[RunResult]) -> bool:
     return all(outcome.succeeded for outcome in outcomes)

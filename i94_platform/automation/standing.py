@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 
 import dagster as dg
 
-from i94_platform.assets.common import combined, months, told
-from i94_platform.assets.tabular import markdown
+from i94_platform.assets.common import build_monthly_partitions, combine_versions, raise_dagster_failures
+from i94_platform.assets.tabular import render_markdown_table
 from i94_platform.automation import requests
 from i94_platform.automation.jobs import EVERY_MONTH_LOADED, MONTH_JOB
 from i94_platform.lake.datasets import Lake
-from i94_platform.lake.raw import Delivery, Landed, landed
+from i94_platform.lake.raw import Delivery, DeliveryListing, list_deliveries
 from i94_platform.lake.store import Store
 
 INTERVAL = 60
@@ -29,7 +29,7 @@ _WRONG = (FAILED, WAITING, ABSENT)
 
 
 @dataclass(frozen=True)
-class Standing:
+class MonthIssue:
     """One month that is not simply loaded: its state, and the run or the file that it is about."""
 
     month: str
@@ -37,35 +37,37 @@ class Standing:
     about: str
 
 
-def standings(found: Landed, raw: Store, lake: Lake, history: dg.DagsterInstance) -> Iterator[Standing]:
+def find_month_issues(
+    found: DeliveryListing, raw: Store, lake: Lake, history: dg.DagsterInstance
+) -> Iterator[MonthIssue]:
     """The months from the first delivered one to the last that are not simply loaded, in order."""
     delivered = sorted(found.months)
-    lists = requests.committed_lists(lake)
+    lists = requests.read_code_list_versions(lake)
     for month in delivered[0].through(delivered[-1]) if delivered else []:
         run = requests.last_run(history, MONTH_JOB, month.key)
         if run is not None and not run.is_finished:
-            yield Standing(month.key, UNDER_WAY, f"run {run.run_id[:8]}")
+            yield MonthIssue(month.key, UNDER_WAY, f"run {run.run_id[:8]}")
         elif run is not None and not run.is_success:
-            yield Standing(month.key, FAILED, f"run {run.run_id[:8]}")
+            yield MonthIssue(month.key, FAILED, f"run {run.run_id[:8]}")
         elif month in found.months:
-            content = requests.month_mark(found.months[month], raw, lists)
+            content = requests.month_fingerprint(found.months[month], raw, lists)
             yield from _waiting(found.months[month], content, requests.last_request(history, MONTH_JOB, month.key))
         elif run is None:
-            yield Standing(month.key, ABSENT, f"ask for {month.file_stem}")
+            yield MonthIssue(month.key, ABSENT, f"ask for {month.file_stem}")
 
 
-def _waiting(delivery: Delivery, content: str, request: requests.Request | None) -> Iterator[Standing]:
+def _waiting(delivery: Delivery, content: str, request: requests.RequestedContent | None) -> Iterator[MonthIssue]:
     """Whether the content that lies there is still to be loaded; the last run of the month, if any, succeeded."""
     file = delivery.files[0].path
     if request is None:
-        yield Standing(delivery.name, WAITING, file)
+        yield MonthIssue(delivery.name, WAITING, file)
     elif request.delivered != content:
-        yield Standing(delivery.name, WAITING, f"{file} or a code list changed since run {request.newest}")
+        yield MonthIssue(delivery.name, WAITING, f"{file} or a code list changed since run {request.newest}")
     elif not request.succeeded:
-        yield Standing(delivery.name, FAILED, f"run {request.newest}")
+        yield MonthIssue(delivery.name, FAILED, f"run {request.newest}")
 
 
-def evaluation(standing: Sequence[Standing], delivered: int) -> dg.AssetCheckResult:
+def build_check_result(standing: Sequence[MonthIssue], delivered: int) -> dg.AssetCheckResult:
     """The result of the check: a sentence, and the months in a table."""
     wrong = [one for one in standing if one.state in _WRONG]
     told = "; ".join(f"{state}: {_months(standing, state)}" for state in (*_WRONG, UNDER_WAY) if _of(standing, state))
@@ -79,22 +81,24 @@ def evaluation(standing: Sequence[Standing], delivered: int) -> dg.AssetCheckRes
             **{state: len(_of(standing, state)) for state in (*_WRONG, UNDER_WAY)},
             "bound": 0,
             "months": dg.MetadataValue.md(
-                markdown(({"month": s.month, "state": s.state, "about": s.about} for s in standing), most=1_000)
+                render_markdown_table(
+                    ({"month": s.month, "state": s.state, "about": s.about} for s in standing), most=1_000
+                )
             ),
         },
     )
 
 
-def _of(standing: Sequence[Standing], state: str) -> list[str]:
+def _of(standing: Sequence[MonthIssue], state: str) -> list[str]:
     return [one.month for one in standing if one.state == state]
 
 
-def _months(standing: Sequence[Standing], state: str) -> str:
+def _months(standing: Sequence[MonthIssue], state: str) -> str:
     found = _of(standing, state)
     return ", ".join(found[:SHOWN]) + (f" and {len(found) - SHOWN} more" if len(found) > SHOWN else "")
 
 
-def standing_check(first_month: str) -> dg.AssetChecksDefinition:
+def completeness_check(first_month: str) -> dg.AssetChecksDefinition:
     """The check on the fact, for whoever wants to know at once."""
 
     @dg.asset_check(
@@ -105,13 +109,13 @@ def standing_check(first_month: str) -> dg.AssetChecksDefinition:
     def every_month_loaded(
         context: dg.AssetCheckExecutionContext, raw: dg.ResourceParam[Store], lake: dg.ResourceParam[Lake]
     ) -> dg.AssetCheckResult:
-        with told():
+        with raise_dagster_failures():
             return _look(raw, lake, context.instance, first_month)
 
     return every_month_loaded
 
 
-def standing_sensor(first_month: str, every: int = INTERVAL) -> dg.SensorDefinition:
+def completeness_sensor(first_month: str, every: int = INTERVAL) -> dg.SensorDefinition:
     """The sensor that puts the check's result on record when it has changed."""
 
     @dg.sensor(
@@ -124,7 +128,7 @@ def standing_sensor(first_month: str, every: int = INTERVAL) -> dg.SensorDefinit
         context: dg.SensorEvaluationContext, raw: dg.ResourceParam[Store], lake: dg.ResourceParam[Lake]
     ) -> dg.SensorResult:
         result = _look(raw, lake, context.instance, first_month)
-        seen = combined(str(result.description), str(result.metadata["months"].value))
+        seen = combine_versions(str(result.description), str(result.metadata["months"].value))
         if seen == context.cursor:
             return dg.SensorResult(skip_reason=f"As before. {result.description}", cursor=seen)
         return dg.SensorResult(skip_reason=result.description, cursor=seen, asset_events=[_on_record(result)])
@@ -133,9 +137,9 @@ def standing_sensor(first_month: str, every: int = INTERVAL) -> dg.SensorDefinit
 
 
 def _look(raw: Store, lake: Lake, history: dg.DagsterInstance, first_month: str) -> dg.AssetCheckResult:
-    found, known = landed(raw.list()), set(months(first_month).get_partition_keys())
+    found, known = list_deliveries(raw.list()), set(build_monthly_partitions(first_month).get_partition_keys())
     inside = replace(found, months={month: found.months[month] for month in found.months if month.key in known})
-    return evaluation(list(standings(inside, raw, lake, history)), len(inside.months))
+    return build_check_result(list(find_month_issues(inside, raw, lake, history)), len(inside.months))
 
 
 def _on_record(result: dg.AssetCheckResult) -> dg.AssetCheckEvaluation:

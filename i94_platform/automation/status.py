@@ -9,12 +9,12 @@ from dataclasses import dataclass
 
 import dagster as dg
 
-from i94_platform.automation.due import marts_up_to_date
+from i94_platform.automation.due import count_fresh_marts
 from i94_platform.automation.jobs import MONTH_JOB
 from i94_platform.automation.requests import last_run
 from i94_platform.contracts import MONTHLY_MARTS
 from i94_platform.lake.datasets import Dataset, Lake
-from i94_platform.lake.raw import landed
+from i94_platform.lake.raw import list_deliveries
 from i94_platform.lake.store import Store
 from i94_platform.warehouse.base import Warehouse
 
@@ -38,15 +38,15 @@ class MonthStatus:
 
 def month_statuses(raw: Store, lake: Lake, warehouse: Warehouse, history: dg.DagsterInstance) -> list[MonthStatus]:
     """Every month that was delivered, staged or loaded, in order."""
-    delivered = {month.key: delivery for month, delivery in landed(raw.list()).months.items()}
-    ledger = warehouse.ledger()
+    delivered = {month.key: delivery for month, delivery in list_deliveries(raw.list()).months.items()}
+    ledger = warehouse.read_ledger()
     loaded = {line.partition_key: line for line in ledger if line.table_name == "immigration"}
-    fresh = marts_up_to_date(ledger)
-    staged = {manifest.partition: manifest for manifest in lake.partitions("staged/immigration")}
+    fresh = count_fresh_marts(ledger)
+    staged = {manifest.partition: manifest for manifest in lake.read_manifests("staged/immigration")}
     statuses = []
     for month in sorted({*delivered, *loaded, *staged}):
         line, manifest = loaded.get(month), staged.get(month)
-        refused = lake.manifest(Dataset("staged/immigration_quarantine", month))
+        refused = lake.read_manifest(Dataset("staged/immigration_quarantine", month))
         checks, last_run = _last_run(month, history)
         statuses.append(
             MonthStatus(

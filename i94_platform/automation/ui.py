@@ -26,9 +26,9 @@ def serve_ui(settings: Settings, port: int, told: Callable[[str], None]) -> int:
     Raises:
         PermanentFailure: the Spark Connect server did not start.
     """
-    with history.instance(settings.dagster_home) as opened:
-        history.limit(opened, POOL, settings.staged_at_once)
-        history.take_over(opened, settings.dagster_home)  # Dagster's program keeps the number of this process
+    with history.persistent_instance(settings.dagster_home) as opened:
+        history.set_pool_limit(opened, POOL, settings.staging_concurrency)
+        history.take_over_launches(opened, settings.dagster_home)  # Dagster's program keeps the number of this process
     os.environ.update(
         DAGSTER_HOME=str(settings.dagster_home),
         I94_HOME=settings.home,
@@ -42,14 +42,14 @@ def serve_ui(settings: Settings, port: int, told: Callable[[str], None]) -> int:
     os.environ.setdefault("PYTHONWARNINGS", "ignore:Function")
     program = str(Path(sys.executable).parent / "dagster")
     command = [program, "dev", "-m", "i94_platform.definitions", "-h", "127.0.0.1", "-p", str(port)]
-    if connect.on_this_machine(settings.engine) and not connect.listens(settings.engine):
-        return beside_connect_server(settings, command, told)
+    if connect.is_local(settings.engine) and not connect.is_listening(settings.engine):
+        return run_with_connect_server(settings, command, told)
     os.execv(program, command)
 
 
-def beside_connect_server(settings: Settings, command: Sequence[str], told: Callable[[str], None]) -> int:
+def run_with_connect_server(settings: Settings, command: Sequence[str], told: Callable[[str], None]) -> int:
     """Run a command while a Spark Connect server listens at the engine's address; the command's exit code."""
-    buckets = s3_config(settings.spark_jars, settings.s3_endpoint, aws_region()) if settings.on_s3 else {}
+    buckets = s3_config(settings.spark_jars, settings.s3_endpoint, aws_region()) if settings.uses_s3 else {}
     log = Path(settings.home) / "spark" / "connect.log"
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that the server is stopped then too
     told(f"Starting a Spark Connect server at {settings.engine}; its log is {log}")

@@ -12,8 +12,8 @@ from typing import Any
 import dagster as dg
 from sqlalchemy import Table
 
-from i94_platform.assets.common import key, month_of, told
-from i94_platform.assets.tabular import markdown
+from i94_platform.assets.common import layer_key, raise_dagster_failures, run_month
+from i94_platform.assets.tabular import render_markdown_table
 from i94_platform.contracts import (
     DIMENSIONS,
     LOOKUPS,
@@ -26,9 +26,18 @@ from i94_platform.contracts import (
 from i94_platform.engine.base import Engine
 from i94_platform.lake.datasets import Dataset, Lake
 from i94_platform.partitions import Month
-from i94_platform.transforms.rules import KINDS, MUST_HOLD, Rule, Span, count_all, count_each, kinds_of, rules
-from i94_platform.transforms.sql import Query, plain
-from i94_platform.warehouse.base import Warehouse, of_month
+from i94_platform.transforms.rules import (
+    BLOCKING_RULE_TYPES,
+    RULE_TYPES,
+    ColumnStats,
+    ContractRule,
+    contract_rules,
+    render_counts,
+    render_row_counts,
+    rule_types,
+)
+from i94_platform.transforms.sql import Query, requote
+from i94_platform.warehouse.base import Warehouse, month_condition
 
 Subject = tuple[dg.AssetKey, Table, tuple[str, ...]]
 """What is checked: an asset, its contract, and the kinds of rules."""
@@ -41,25 +50,25 @@ _OF_ROWS = ("not_null", "key_unique", "allowed_values", "ranges")
 def contract_checks(partitions: dg.PartitionsDefinition[str]) -> list[dg.AssetChecksDefinition]:
     """The generated checks of every table."""
     in_warehouse = [
-        (key("warehouse", c.name), c, KINDS if c in DIMENSIONS else ("foreign_keys",))
+        (layer_key("warehouse", c.name), c, RULE_TYPES if c in DIMENSIONS else ("foreign_keys",))
         for c in (*LOOKUPS, *REFERENCES, *DIMENSIONS)
     ]
     return [
-        _in_lake("lookup_contract", [(key("lookup", c.name), c, _OF_ROWS) for c in LOOKUPS]),
-        _in_lake("staged_contract", [(key("staged", c.name), c, _OF_ROWS) for c in REFERENCES]),
+        _in_lake("lookup_contract", [(layer_key("lookup", c.name), c, _OF_ROWS) for c in LOOKUPS]),
+        _in_lake("staged_contract", [(layer_key("staged", c.name), c, _OF_ROWS) for c in REFERENCES]),
         _in_lake(
             "staged_immigration_contract",
-            [(key("staged", c.name), c, _OF_ROWS) for c in (immigration, immigration_quarantine)],
+            [(layer_key("staged", c.name), c, _OF_ROWS) for c in (immigration, immigration_quarantine)],
             partitions,
         ),
         _in_warehouse("warehouse_contract", in_warehouse),
         _in_warehouse(
             "warehouse_immigration_contract",
-            [(key("warehouse", "immigration"), immigration, ("foreign_keys",))],
+            [(layer_key("warehouse", "immigration"), immigration, ("foreign_keys",))],
             partitions,
         ),
-        _in_warehouse("mart_contract", [(key("mart", c.name), c, _OF_ROWS) for c in MONTHLY_MARTS], partitions),
-        _in_warehouse("mart_correlations_contract", [(key("mart", correlations.name), correlations, _OF_ROWS)]),
+        _in_warehouse("mart_contract", [(layer_key("mart", c.name), c, _OF_ROWS) for c in MONTHLY_MARTS], partitions),
+        _in_warehouse("mart_correlations_contract", [(layer_key("mart", correlations.name), correlations, _OF_ROWS)]),
     ]
 
 
@@ -68,12 +77,12 @@ def _specs(subjects: Iterable[Subject], partitions: dg.PartitionsDefinition[str]
         dg.AssetCheckSpec(
             kind,
             asset=asset_key,
-            blocking=kind in MUST_HOLD,
+            blocking=kind in BLOCKING_RULE_TYPES,
             description=_DESCRIPTIONS[kind],
             partitions_def=partitions,
         )
         for asset_key, contract, kinds in subjects
-        for kind in kinds_of(contract, kinds)
+        for kind in rule_types(contract, kinds)
     ]
 
 
@@ -93,25 +102,29 @@ def _in_lake(
     def checked(
         context: dg.AssetCheckExecutionContext, lake: dg.ResourceParam[Lake], engine: dg.ResourceParam[Engine]
     ) -> Iterator[dg.AssetCheckResult]:
-        month = month_of(context) if partitions else ""
+        month = run_month(context) if partitions else ""
         for asset_key, contract, kinds in _asked(context, subjects):
             dataset = Dataset("/".join(asset_key.path), month)
-            with told(), lake.writing(dataset), engine.step():  # no other run sweeps the files meanwhile
-                manifest = lake.committed(dataset)
-                spans: dict[str, Span] = {}
+            with (
+                raise_dagster_failures(),
+                lake.write_lock(dataset),
+                engine.session(),
+            ):  # no other run sweeps the files meanwhile
+                manifest = lake.require_manifest(dataset)
+                spans: dict[str, ColumnStats] = {}
                 if manifest.urls and manifest.urls[0].endswith(".parquet"):
-                    engine.view_files(contract.name, manifest.urls)
-                    spans = lake.spans(manifest)
+                    engine.register_files(contract.name, manifest.urls)
+                    spans = lake.read_column_stats(manifest)
                 else:
-                    engine.view_rows(contract.name, lake.read_table(manifest, contract))
+                    engine.register_table(contract.name, lake.read_table(manifest, contract))
                 yield from _judge(
                     asset_key,
                     contract,
                     kinds,
                     f"`{contract.name}`",
                     "",
-                    lambda sql: engine.table(Query(sql, is_plain=True)).to_pylist(),
-                    engine.repeats,
+                    lambda sql: engine.fetch(Query(sql, is_portable=True)).to_pylist(),
+                    engine.has_duplicates,
                     spans,
                 )
 
@@ -125,8 +138,8 @@ def _in_warehouse(
     def checked(
         context: dg.AssetCheckExecutionContext, warehouse: dg.ResourceParam[Warehouse]
     ) -> Iterator[dg.AssetCheckResult]:
-        where, values = of_month(Month.parse(month_of(context)) if partitions else None)
-        with told(), warehouse.transaction(purpose="check", read_only=True) as transaction:
+        where, values = month_condition(Month.parse(run_month(context)) if partitions else None)
+        with raise_dagster_failures(), warehouse.transaction(purpose="check", read_only=True) as transaction:
             for asset_key, contract, kinds in _asked(context, subjects):
                 yield from _judge(
                     asset_key,
@@ -134,7 +147,7 @@ def _in_warehouse(
                     kinds,
                     contract.fullname,
                     where,
-                    lambda sql: transaction.execute(plain(sql), values).to_pylist(),
+                    lambda sql: transaction.execute(requote(sql), values).to_pylist(),
                 )
 
     return checked
@@ -156,39 +169,41 @@ def _judge(
     where: str,
     run: Rows,
     repeats: Callable[[str, str], bool] | None = None,
-    spans: Mapping[str, Span] = MappingProxyType({}),
+    spans: Mapping[str, ColumnStats] = MappingProxyType({}),
 ) -> Iterator[dg.AssetCheckResult]:
     """One result per kind: how many rows break which rule, of how many, with a sample.
 
     Where there are such, `repeats` looks quickly whether a column of the contract's relation repeats a value, and
     `spans` tell of columns whose rows need not be looked at.
     """
-    found = rules(contract, relation, kinds, where)
-    broken = {id(rule): 0 for rule in found if rule.column in spans and rule.kept_within(spans[rule.column])}
-    counting, by_row = count_all([rule for rule in found if id(rule) not in broken], relation, where)
+    found = contract_rules(contract, relation, kinds, where)
+    broken = {id(rule): 0 for rule in found if rule.column in spans and rule.satisfied_by(spans[rule.column])}
+    counting, by_row = render_row_counts([rule for rule in found if id(rule) not in broken], relation, where)
     totals = run(counting)[0]
     broken |= {id(rule): int(totals[f"r{i}"]) for i, rule in enumerate(by_row)}
     if repeats:
-        broken |= {id(rule): 0 for rule in found if rule.settled_by and not repeats(contract.name, rule.settled_by)}
+        broken |= {
+            id(rule): 0 for rule in found if rule.unique_column and not repeats(contract.name, rule.unique_column)
+        }
     if left := [rule for rule in found if id(rule) not in broken]:
-        counted = run(count_each(left))[0]
+        counted = run(render_counts(left))[0]
         broken |= {id(rule): int(counted[f"r{i}"]) for i, rule in enumerate(left)}
     for kind in kinds:
-        of_kind = [(rule, broken[id(rule)]) for rule in found if rule.kind == kind]
+        of_kind = [(rule, broken[id(rule)]) for rule in found if rule.rule_type == kind]
         yield _result(asset_key, kind, of_kind, totals["row_count"], run)
 
 
 def _result(
-    asset_key: dg.AssetKey, kind: str, of_kind: Sequence[tuple[Rule, int]], rows: int, run: Rows
+    asset_key: dg.AssetKey, kind: str, of_kind: Sequence[tuple[ContractRule, int]], rows: int, run: Rows
 ) -> dg.AssetCheckResult:
     failed = [(rule, count) for rule, count in of_kind if count]
     figures = [{"column": rule.column, "bound": rule.bound, "broken": count} for rule, count in of_kind]
-    samples = "\n\n".join(f"**{rule.column}**\n\n{markdown(run(rule.sample))}" for rule, _ in failed)
+    samples = "\n\n".join(f"**{rule.column}**\n\n{render_markdown_table(run(rule.sample))}" for rule, _ in failed)
     return dg.AssetCheckResult(
         asset_key=asset_key,
         check_name=kind,
         passed=not failed,
-        severity=dg.AssetCheckSeverity.ERROR if kind in MUST_HOLD else dg.AssetCheckSeverity.WARN,
+        severity=dg.AssetCheckSeverity.ERROR if kind in BLOCKING_RULE_TYPES else dg.AssetCheckSeverity.WARN,
         description="; ".join(
             f"{rule.column}: {count:,} of {rows:,} rows, must be {rule.bound}" for rule, count in failed
         )
@@ -197,7 +212,7 @@ def _result(
             "broken": sum(count for _, count in of_kind),
             "bound": 0,
             "rows": rows,
-            "figures": dg.MetadataValue.md(markdown(figures, 100)),
+            "figures": dg.MetadataValue.md(render_markdown_table(figures, 100)),
             "sample": dg.MetadataValue.md(samples or "No rows."),
         },
     )

@@ -9,15 +9,15 @@ from typing import Any
 
 import dagster as dg
 
-from i94_platform.assets.common import key, month_of, told
-from i94_platform.assets.tabular import markdown
+from i94_platform.assets.common import layer_key, raise_dagster_failures, run_month
+from i94_platform.assets.tabular import render_markdown_table
 from i94_platform.contracts import LOOKUPS
-from i94_platform.contracts.codes import drift, in_contract_types
+from i94_platform.contracts.codes import cast_to_contract, detect_drift
 from i94_platform.engine.base import Engine
 from i94_platform.lake.datasets import Dataset, Lake
 from i94_platform.transforms.sql import Query
 
-_STAGED = key("staged", "immigration")
+_STAGED = layer_key("staged", "immigration")
 _SHOWN = "i94cit, i94res, i94addr, arrdate, depdate, stay_days"
 
 
@@ -71,13 +71,17 @@ def _shares(partitions: dg.PartitionsDefinition[str]) -> dg.AssetChecksDefinitio
     def checked(
         context: dg.AssetCheckExecutionContext, lake: dg.ResourceParam[Lake], engine: dg.ResourceParam[Engine]
     ) -> Iterator[dg.AssetCheckResult]:
-        dataset = Dataset("staged/immigration", month_of(context))
-        with told(), lake.writing(dataset), engine.step():  # no other run sweeps the files meanwhile
-            engine.view_files("staged", lake.committed(dataset).urls)
-            codes = lake.committed(Dataset("lookup/i94cit_res"))
-            engine.view_rows("i94cit_res", lake.read_table(codes, LOOKUPS[0]).select(["code"]))
+        dataset = Dataset("staged/immigration", run_month(context))
+        with (
+            raise_dagster_failures(),
+            lake.write_lock(dataset),
+            engine.session(),
+        ):  # no other run sweeps the files meanwhile
+            engine.register_files("staged", lake.require_manifest(dataset).urls)
+            codes = lake.require_manifest(Dataset("lookup/i94cit_res"))
+            engine.register_table("i94cit_res", lake.read_table(codes, LOOKUPS[0]).select(["code"]))
             counts = ", ".join(f"count(CASE WHEN {s.condition} THEN 1 END) AS {s.name}" for s in SHARES)
-            totals = engine.row(Query(f"SELECT count(*) AS row_count, {counts} FROM staged"))
+            totals = engine.fetch_row(Query(f"SELECT count(*) AS row_count, {counts} FROM staged"))
             for share in SHARES:
                 yield _share(share, totals, engine)
 
@@ -91,7 +95,7 @@ def _share(share: Share, totals: dict[str, Any], engine: Engine) -> dg.AssetChec
     sample = (
         []
         if passed
-        else engine.table(Query(f"SELECT {_SHOWN} FROM staged WHERE {share.condition} LIMIT 5")).to_pylist()
+        else engine.fetch(Query(f"SELECT {_SHOWN} FROM staged WHERE {share.condition} LIMIT 5")).to_pylist()
     )
     return dg.AssetCheckResult(
         asset_key=_STAGED,
@@ -103,13 +107,13 @@ def _share(share: Share, totals: dict[str, Any], engine: Engine) -> dg.AssetChec
             "rows": found,
             "share": figure,
             "bound": share.bound,
-            "sample": dg.MetadataValue.md(markdown(sample)),
+            "sample": dg.MetadataValue.md(render_markdown_table(sample)),
         },
     )
 
 
 def _quarantined(partitions: dg.PartitionsDefinition[str]) -> dg.AssetChecksDefinition:
-    asset_key = key("staged", "immigration_quarantine")
+    asset_key = layer_key("staged", "immigration_quarantine")
 
     @dg.asset_check(
         asset=asset_key,
@@ -118,9 +122,9 @@ def _quarantined(partitions: dg.PartitionsDefinition[str]) -> dg.AssetChecksDefi
         description=f"Warns where more than {QUARANTINE_BOUND:.0%} of the delivered rows are refused.",
     )
     def share_of_delivered(context: dg.AssetCheckExecutionContext, lake: dg.ResourceParam[Lake]) -> dg.AssetCheckResult:
-        with told():
-            manifest = lake.committed(Dataset("staged/immigration_quarantine", month_of(context)))
-        delivered = int(manifest.facts["delivered_rows"])
+        with raise_dagster_failures():
+            manifest = lake.require_manifest(Dataset("staged/immigration_quarantine", run_month(context)))
+        delivered = int(manifest.stats["delivered_rows"])
         figure = manifest.rows / delivered if delivered else 0.0
         return dg.AssetCheckResult(
             passed=figure <= QUARANTINE_BOUND,
@@ -131,7 +135,7 @@ def _quarantined(partitions: dg.PartitionsDefinition[str]) -> dg.AssetChecksDefi
                 "rows": manifest.rows,
                 "share": figure,
                 "bound": QUARANTINE_BOUND,
-                "sample": dg.MetadataValue.md(markdown(manifest.facts["sample"])),
+                "sample": dg.MetadataValue.md(render_markdown_table(manifest.stats["sample"])),
             },
         )
 
@@ -145,7 +149,7 @@ def _drift() -> dg.AssetChecksDefinition:
         specs=[
             dg.AssetCheckSpec(
                 "equals_reviewed",
-                asset=key("lookup", c.name),
+                asset=layer_key("lookup", c.name),
                 description=f"The delivered list equals the reviewed copy lookup/{c.name}.csv.",
             )
             for c in LOOKUPS
@@ -153,15 +157,15 @@ def _drift() -> dg.AssetChecksDefinition:
     )
     def checked(context: dg.AssetCheckExecutionContext, lake: dg.ResourceParam[Lake]) -> Iterator[dg.AssetCheckResult]:
         asked = {check.asset_key for check in context.selected_asset_check_keys}
-        for contract in (c for c in LOOKUPS if key("lookup", c.name) in asked):
-            with told():
-                rows = lake.read_table(lake.committed(Dataset(f"lookup/{contract.name}")), contract)
-                found = drift(contract.name, in_contract_types(rows.to_pandas(), contract))
+        for contract in (c for c in LOOKUPS if layer_key("lookup", c.name) in asked):
+            with raise_dagster_failures():
+                rows = lake.read_table(lake.require_manifest(Dataset(f"lookup/{contract.name}")), contract)
+                found = detect_drift(contract.name, cast_to_contract(rows.to_pandas(), contract))
             changed = [*found.added, *found.removed, *found.changed]
             yield dg.AssetCheckResult(
-                asset_key=key("lookup", contract.name),
+                asset_key=layer_key("lookup", contract.name),
                 check_name="equals_reviewed",
-                passed=not found.any,
+                passed=not found.has_differences,
                 severity=dg.AssetCheckSeverity.WARN,
                 description=found.describe(),
                 metadata={

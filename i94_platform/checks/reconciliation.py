@@ -8,14 +8,14 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from i94_platform.assets.common import key, month_of, told
+from i94_platform.assets.common import layer_key, raise_dagster_failures, run_month
 from i94_platform.contracts import DIMENSIONS, LOOKUPS, MONTHLY_MARTS, REFERENCES
 from i94_platform.lake.datasets import Dataset, Lake
 from i94_platform.lake.manifest import Manifest
 from i94_platform.partitions import Month
-from i94_platform.warehouse.base import Warehouse, of_month, visitors_and_arrivals
+from i94_platform.warehouse.base import Warehouse, count_visitors_and_arrivals, month_condition
 
-_STAGED = key("staged", "immigration")
+_STAGED = layer_key("staged", "immigration")
 
 
 def reconciliation_checks(partitions: dg.PartitionsDefinition[str]) -> list[dg.AssetChecksDefinition]:
@@ -44,13 +44,13 @@ def _staged(partitions: dg.PartitionsDefinition[str]) -> dg.AssetChecksDefinitio
         ],
     )
     def checked(context: dg.AssetCheckExecutionContext, lake: dg.ResourceParam[Lake]) -> Iterator[dg.AssetCheckResult]:
-        month = month_of(context)
-        with told():
+        month = run_month(context)
+        with raise_dagster_failures():
             staged, refused = (
                 _manifest(lake, Dataset(name, month))
                 for name in ("staged/immigration", "staged/immigration_quarantine")
             )
-            problems = [*lake.missing_files(staged), *lake.missing_files(refused)]
+            problems = [*lake.find_missing_files(staged), *lake.find_missing_files(refused)]
         yield _balance(staged, refused)
         yield dg.AssetCheckResult(
             asset_key=_STAGED,
@@ -70,11 +70,11 @@ def _staged(partitions: dg.PartitionsDefinition[str]) -> dg.AssetChecksDefinitio
 
 def _manifest(lake: Lake, dataset: Dataset) -> Manifest:
     """What is committed, without the look at its files that fails first where one is gone."""
-    return lake.manifest(dataset) or lake.committed(dataset)
+    return lake.read_manifest(dataset) or lake.require_manifest(dataset)
 
 
 def _balance(staged: Manifest, refused: Manifest) -> dg.AssetCheckResult:
-    delivered = int(staged.facts["delivered_rows"])
+    delivered = int(staged.stats["delivered_rows"])
     same_run = staged.run_id == refused.run_id
     difference = delivered - staged.rows - refused.rows
     return dg.AssetCheckResult(
@@ -95,7 +95,7 @@ def _balance(staged: Manifest, refused: Manifest) -> dg.AssetCheckResult:
 
 
 def _loaded_month(partitions: dg.PartitionsDefinition[str]) -> dg.AssetChecksDefinition:
-    asset_key = key("warehouse", "immigration")
+    asset_key = layer_key("warehouse", "immigration")
 
     @dg.asset_check(
         asset=asset_key,
@@ -107,10 +107,10 @@ def _loaded_month(partitions: dg.PartitionsDefinition[str]) -> dg.AssetChecksDef
     def staged_equals_loaded(
         context: dg.AssetCheckExecutionContext, lake: dg.ResourceParam[Lake], warehouse: dg.ResourceParam[Warehouse]
     ) -> dg.AssetCheckResult:
-        month = Month.parse(month_of(context))
-        with told():
-            staged = lake.committed(Dataset("staged/immigration", month.key)).rows
-            where, values = of_month(month)
+        month = Month.parse(run_month(context))
+        with raise_dagster_failures():
+            staged = lake.require_manifest(Dataset("staged/immigration", month.key)).rows
+            where, values = month_condition(month)
             counted = warehouse.query(f"SELECT count(*) AS n FROM i94.immigration WHERE {where}", values)
         return _equal(asset_key, staged, counted.column("n")[0].as_py())
 
@@ -126,7 +126,7 @@ def _loaded_tables() -> dg.AssetChecksDefinition:
         specs=[
             dg.AssetCheckSpec(
                 "staged_equals_loaded",
-                asset=key("warehouse", name),
+                asset=layer_key("warehouse", name),
                 blocking=True,
                 description="The table holds as many rows as the dataset that it was loaded from.",
             )
@@ -136,10 +136,10 @@ def _loaded_tables() -> dg.AssetChecksDefinition:
     def checked(
         context: dg.AssetCheckExecutionContext, lake: dg.ResourceParam[Lake], warehouse: dg.ResourceParam[Warehouse]
     ) -> Iterator[dg.AssetCheckResult]:
-        with told(), warehouse.transaction(purpose="check", read_only=True) as transaction:
+        with raise_dagster_failures(), warehouse.transaction(purpose="check", read_only=True) as transaction:
             for check in sorted(context.selected_asset_check_keys):
                 name = check.asset_key.path[-1]
-                staged = lake.committed(Dataset(f"{source[name]}/{name}")).rows
+                staged = lake.require_manifest(Dataset(f"{source[name]}/{name}")).rows
                 counted = transaction.execute(f"SELECT count(*) AS n FROM i94.{name}")
                 yield _equal(check.asset_key, staged, counted.column("n")[0].as_py())
 
@@ -153,7 +153,7 @@ def _marts(partitions: dg.PartitionsDefinition[str]) -> dg.AssetChecksDefinition
         specs=[
             dg.AssetCheckSpec(
                 "visitors_equal_arrivals",
-                asset=key("mart", mart.name),
+                asset=layer_key("mart", mart.name),
                 blocking=True,
                 partitions_def=partitions,
                 description="The month's visitors add up to all its arrivals: what is unknown is a row, not a loss.",
@@ -164,12 +164,12 @@ def _marts(partitions: dg.PartitionsDefinition[str]) -> dg.AssetChecksDefinition
     def checked(
         context: dg.AssetCheckExecutionContext, warehouse: dg.ResourceParam[Warehouse]
     ) -> Iterator[dg.AssetCheckResult]:
-        month = Month.parse(month_of(context))
+        month = Month.parse(run_month(context))
         asked = {check.asset_key for check in context.selected_asset_check_keys}
-        with told(), warehouse.transaction(purpose="check", read_only=True) as transaction:
+        with raise_dagster_failures(), warehouse.transaction(purpose="check", read_only=True) as transaction:
             for mart in MONTHLY_MARTS:
-                if (asset_key := key("mart", mart.name)) in asked:
-                    visitors, arrivals = visitors_and_arrivals(transaction, mart, month)
+                if (asset_key := layer_key("mart", mart.name)) in asked:
+                    visitors, arrivals = count_visitors_and_arrivals(transaction, mart, month)
                     yield dg.AssetCheckResult(
                         asset_key=asset_key,
                         check_name="visitors_equal_arrivals",

@@ -19,7 +19,7 @@ from sqlalchemy import Integer, Table
 import i94_platform
 from i94_platform.contracts.model import column_names
 from i94_platform.contracts.reference import i94addr, i94cit_res, i94mode, i94port, i94visa
-from i94_platform.failures import PermanentFailure
+from i94_platform.failures import PermanentError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 FOLDER: Path = Path(i94_platform.__file__).parent / "lookup"
 """The reviewed files: in a checkout a link to the `lookup/` at its top, in an installed package a folder."""
 
-LISTS: Mapping[str, Table] = MappingProxyType({t.name: t for t in (i94cit_res, i94port, i94mode, i94addr, i94visa)})
+CODE_LISTS: Mapping[str, Table] = MappingProxyType({t.name: t for t in (i94cit_res, i94port, i94mode, i94addr, i94visa)})
 """The five code lists by name, each with its contract."""
 
 _SHOWN = 10
@@ -75,13 +75,13 @@ class Drift:
     changed: tuple[str | int, ...] = ()
 
     @property
-    def any(self) -> bool:
+    def has_differences(self) -> bool:
         """True where the two lists differ at all."""
         return bool(self.added or self.removed or self.changed)
 
     def describe(self) -> str:
         """One sentence for people: what differs and what to do about it."""
-        if not self.any:
+        if not self.has_differences:
             return f"The delivered {self.name} equals lookup/{self.name}.csv."
         kinds = (("added", self.added), ("removed", self.removed), ("changed", self.changed))
         differences = ", ".join(f"{len(codes)} {kind} ({_shown(codes)})" for kind, codes in kinds if codes)
@@ -96,13 +96,13 @@ def _shown(codes: tuple[str | int, ...]) -> str:
     return f"{listed} and {len(codes) - _SHOWN} more" if len(codes) > _SHOWN else listed
 
 
-def in_contract_types(frame: pd.DataFrame, contract: Table) -> pd.DataFrame:
+def cast_to_contract(frame: pd.DataFrame, contract: Table) -> pd.DataFrame:
     """The contract's columns in its order, whole numbers as Int64 and text as pandas strings; other columns go."""
     types: dict[str, str] = {c.name: "Int64" if isinstance(c.type, Integer) else "string" for c in contract.columns}
     return frame[column_names(contract)].astype(types)
 
 
-def reviewed(name: str) -> pd.DataFrame:
+def read_reviewed_list(name: str) -> pd.DataFrame:
     """The reviewed code list `name` in the file's order; text such as NA is text, and an empty cell is missing.
 
     The file is read once; the frame is the caller's own. Raises `PermanentFailure` for a name that is no code list,
@@ -113,18 +113,18 @@ def reviewed(name: str) -> pd.DataFrame:
 
 @cache
 def _reviewed(name: str) -> pd.DataFrame:
-    contract = LISTS.get(name)
+    contract = CODE_LISTS.get(name)
     if contract is None:
-        raise PermanentFailure(f"There is no code list {name!r}; the code lists are {', '.join(LISTS)}.")
+        raise PermanentError(f"There is no code list {name!r}; the code lists are {', '.join(CODE_LISTS)}.")
     frame = _read(f"{name}.csv", column_names(contract))
     try:
-        return in_contract_types(frame, contract)
+        return cast_to_contract(frame, contract)
     except ValueError as error:
-        raise PermanentFailure(f"lookup/{name}.csv breaks its contract ({error}); restore it from git.") from error
+        raise PermanentError(f"lookup/{name}.csv breaks its contract ({error}); restore it from git.") from error
 
 
 @cache
-def port_corrections() -> pd.DataFrame:
+def read_port_corrections() -> pd.DataFrame:
     """Where the rules for port labels misread: text columns city, state and country, by the exact label.
 
     Raises `PermanentFailure` for a file that is absent, lacks a column or repeats a label.
@@ -132,7 +132,7 @@ def port_corrections() -> pd.DataFrame:
     frame = _read("port_corrections.csv", ["label", "city", "state", "country", "reason"])
     repeated = frame["label"][frame["label"].duplicated()]
     if len(repeated):
-        raise PermanentFailure(
+        raise PermanentError(
             f"lookup/port_corrections.csv repeats the label {repeated.iloc[0]!r} in column label; keep one of the rows."
         )
     return frame.set_index("label").drop(columns="reason")
@@ -145,25 +145,25 @@ def _read(file: str, columns: list[str]) -> pd.DataFrame:
     try:
         frame = pd.read_csv(path, dtype="string", keep_default_na=False, na_values=[""], encoding="utf-8")
     except (OSError, ValueError) as error:
-        raise PermanentFailure(f"lookup/{file} can't be read ({error}); restore it from git.") from error
+        raise PermanentError(f"lookup/{file} can't be read ({error}); restore it from git.") from error
     if list(frame.columns) != columns:
-        raise PermanentFailure(
+        raise PermanentError(
             f"lookup/{file} has the columns {', '.join(map(str, frame.columns))} instead of {', '.join(columns)}; "
             "restore it from git."
         )
     return frame
 
 
-def drift(name: str, delivered: pd.DataFrame) -> Drift:
+def detect_drift(name: str, delivered: pd.DataFrame) -> Drift:
     """How `delivered`, in the contract's columns, differs from the reviewed list `name`; the order of rows is free.
 
     Raises `PermanentFailure` for a name that is no code list and for a delivered list that repeats a code.
     """
-    old = reviewed(name).set_index("code")
-    new = in_contract_types(delivered, LISTS[name]).set_index("code")
+    old = read_reviewed_list(name).set_index("code")
+    new = cast_to_contract(delivered, CODE_LISTS[name]).set_index("code")
     if not new.index.is_unique:
         repeated = _codes(new.index[new.index.duplicated()].unique())
-        raise PermanentFailure(
+        raise PermanentError(
             f"The delivered code list {name} repeats the codes {_shown(repeated)} in column code; "
             "have the label file corrected."
         )

@@ -87,7 +87,7 @@ def _is_tag(value: str) -> bool:
 
 
 @cache
-def ddl(contract: Table, dialect: str, diststyle: str = "key") -> str:
+def render_ddl(contract: Table, dialect: str, diststyle: str = "key") -> str:
     """`CREATE TABLE IF NOT EXISTS` in the dialect `duckdb` or `redshift`, without a closing semicolon.
 
     `diststyle` (`even`, `auto`) replaces a distribution by key, which is the fact's, on Redshift. Keys stay out of both: Redshift's planner trusts an unenforced key, and DuckDB's index would triple the load.
@@ -97,7 +97,7 @@ def ddl(contract: Table, dialect: str, diststyle: str = "key") -> str:
     return str(rendered).strip()
 
 
-def create_schema(name: str, dialect: str) -> str:
+def render_create_schema(name: str, dialect: str) -> str:
     """`CREATE SCHEMA IF NOT EXISTS` in the dialect."""
     return str(CreateSchema(name, if_not_exists=True).compile(dialect=_dialect(dialect)))
 
@@ -153,7 +153,7 @@ def _encoding(contract: Table, col: Column[Any]) -> str:
     return str(col.info["encode"] or _types(col)[2])
 
 
-def dictionary(contracts: tuple[Table, ...]) -> str:
+def render_dictionary(contracts: tuple[Table, ...]) -> str:
     """The data dictionary as Markdown, one section a table."""
     lines = [
         "# Data dictionary",

@@ -32,7 +32,7 @@ class FileGroup:
     columns: Mapping[str, str]
 
 
-def delivered_files(groups: Sequence[FileGroup], spelled: Mapping[str, str] | None = None) -> pa.Table:
+def build_file_table(groups: Sequence[FileGroup], spelled: Mapping[str, str] | None = None) -> pa.Table:
     """The rows of the relation `delivered_files`; `spelled` maps full addresses to the engine's own spelling."""
     import pyarrow as pa
 
@@ -47,7 +47,7 @@ class Engine(ABC):
     """The engine's address, for people."""
 
     @abstractmethod
-    def view_delivered(self, groups: Sequence[FileGroup]) -> None:
+    def register_delivery(self, groups: Sequence[FileGroup]) -> None:
         """Name delivered files as the relation `delivered`: the groups' columns, `source_path`, `source_row`.
 
         A path is spelled as the engine spells it, which is cheap; the relation `delivered_files` (`path`,
@@ -55,15 +55,15 @@ class Engine(ABC):
         """
 
     @abstractmethod
-    def view_files(self, name: str, urls: Sequence[str]) -> None:
+    def register_files(self, name: str, urls: Sequence[str]) -> None:
         """Name Parquet files of one schema as a relation."""
 
     @abstractmethod
-    def view_rows(self, name: str, rows: pa.Table) -> None:
+    def register_table(self, name: str, rows: pa.Table) -> None:
         """Name a small table in memory as a relation."""
 
     @abstractmethod
-    def define(self, name: str, query: Query) -> None:
+    def materialize(self, name: str, query: Query) -> None:
         """Evaluate a query once and name its result; meant for results much smaller than a delivery."""
 
     @abstractmethod
@@ -71,27 +71,27 @@ class Engine(ABC):
         """Write a query's rows as a bounded number of similarly sized Parquet files into a new folder."""
 
     @abstractmethod
-    def table(self, query: Query) -> pa.Table:
+    def fetch(self, query: Query) -> pa.Table:
         """The rows of a query whose result is small."""
 
-    def row(self, query: Query) -> dict[str, Any]:
+    def fetch_row(self, query: Query) -> dict[str, Any]:
         """The one row of a query, such as a set of totals."""
-        rows: list[dict[str, Any]] = self.table(query).to_pylist()
+        rows: list[dict[str, Any]] = self.fetch(query).to_pylist()
         return rows[0]
 
-    def repeats(self, relation: str, column: str) -> bool:
+    def has_duplicates(self, relation: str, column: str) -> bool:
         """Whether an integer column of a named relation holds a value more than once; nulls are not looked at."""
         surplus = f"SELECT count(`{column}`) - count(DISTINCT `{column}`) AS surplus FROM `{relation}`"
-        return bool(self.row(Query(surplus, is_plain=True))["surplus"])
+        return bool(self.fetch_row(Query(surplus, is_portable=True))["surplus"])
 
     @contextmanager
-    def step(self) -> Iterator[None]:
+    def session(self) -> Iterator[None]:
         """A span of work after which the named relations are forgotten."""
         try:
             yield
         finally:
-            self.forget()
+            self.drop_views()
 
     @abstractmethod
-    def forget(self) -> None:
+    def drop_views(self) -> None:
         """Drop every relation that was named or defined."""

@@ -17,8 +17,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from i94_platform.engine.spark import NOT_INSTALLED
-from i94_platform.failures import PermanentFailure
+from i94_platform.engine.spark import SPARK_NOT_INSTALLED
+from i94_platform.failures import PermanentError
 
 PORT = 15002
 """Where a Spark Connect server listens if nothing else is said."""
@@ -28,25 +28,25 @@ _SERVER = "org.apache.spark.sql.connect.service.SparkConnectServer"
 _LOOPBACK = ("localhost", "127.0.0.1")
 
 
-def host_and_port(address: str) -> tuple[str, int]:
+def parse_host_port(address: str) -> tuple[str, int]:
     """Where `sc://` or `spark://` leads; of several masters the first."""
     parts = urlsplit(address.partition(",")[0])
     return parts.hostname or "", parts.port or PORT
 
 
-def on_this_machine(address: str) -> bool:
+def is_local(address: str) -> bool:
     """Whether an address is that of a Spark Connect server here."""
-    return address.startswith("sc://") and host_and_port(address)[0] in _LOOPBACK
+    return address.startswith("sc://") and parse_host_port(address)[0] in _LOOPBACK
 
 
-def listens(address: str) -> bool:
+def is_listening(address: str) -> bool:
     """Whether something listens there."""
-    with contextlib.suppress(OSError), socket.create_connection(host_and_port(address), timeout=3):
+    with contextlib.suppress(OSError), socket.create_connection(parse_host_port(address), timeout=3):
         return True
     return False
 
 
-def program(name: str) -> str:
+def find_program(name: str) -> str:
     """The path of a program that comes with PySpark.
 
     Raises:
@@ -54,7 +54,7 @@ def program(name: str) -> str:
     """
     found = importlib.util.find_spec("pyspark")
     if found is None or found.origin is None:
-        raise PermanentFailure(NOT_INSTALLED)
+        raise PermanentError(SPARK_NOT_INSTALLED)
     return str(Path(found.origin).parent / "bin" / name)
 
 
@@ -65,10 +65,10 @@ def connect_server(address: str, log: Path, options: Mapping[str, str]) -> Itera
     Raises:
         PermanentFailure: it did not start; the message says where its log is.
     """
-    _, port = host_and_port(address)
+    _, port = parse_host_port(address)
     bound = {"spark.connect.grpc.binding.address": "127.0.0.1", "spark.connect.grpc.binding.port": str(port)}
     settings = [word for name, value in {**options, **bound}.items() for word in ("--conf", f"{name}={value}")]
-    command = [program("spark-submit"), "--class", _SERVER, "--master", "local[*]", *settings, "spark-internal"]
+    command = [find_program("spark-submit"), "--class", _SERVER, "--master", "local[*]", *settings, "spark-internal"]
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as output:
         # in a group of its own: a Ctrl-C on the terminal is for whoever uses it, and the server outlives the last query
@@ -85,10 +85,10 @@ def connect_server(address: str, log: Path, options: Mapping[str, str]) -> Itera
 def _wait(server: subprocess.Popen[bytes], address: str, log: Path) -> None:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and server.poll() is None:
-        if listens(address):
+        if is_listening(address):
             return
         time.sleep(0.2)
-    raise PermanentFailure(f"The Spark Connect server at {address} did not start; its log is {log}.")
+    raise PermanentError(f"The Spark Connect server at {address} did not start; its log is {log}.")
 
 
 def _stop(server: subprocess.Popen[bytes]) -> None:

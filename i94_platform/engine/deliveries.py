@@ -17,10 +17,10 @@ from sqlalchemy import Double
 
 from i94_platform.contracts import delivered_immigration
 from i94_platform.engine.base import FileGroup
-from i94_platform.failures import PermanentFailure
+from i94_platform.failures import PermanentError
 from i94_platform.lake.raw import Delivery
-from i94_platform.lake.store import Store, Stored
-from i94_platform.partitions import parse_name
+from i94_platform.lake.store import Store, StoredFile
+from i94_platform.partitions import parse_delivery_name
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,14 +29,14 @@ if TYPE_CHECKING:
 CHUNK_ROWS = 100_000
 """Rows that a conversion holds at a time: about 100 MB."""
 
-NUMBERS = frozenset(c.name for c in delivered_immigration.columns if isinstance(c.type, Double))
-NAMES = tuple(c.name for c in delivered_immigration.columns)
-UNREADABLE = "unreadable"
+NUMBER_COLUMNS = frozenset(c.name for c in delivered_immigration.columns if isinstance(c.type, Double))
+DELIVERED_COLUMNS = tuple(c.name for c in delivered_immigration.columns)
+UNREADABLE_COLUMN = "unreadable"
 """The column of converted files that holds texts from numbers' places; see `_columns`."""
 
 
 @dataclass(frozen=True)
-class Readable:
+class PreparedDelivery:
     """A delivery that passed the pre-flight comparison: what to read, how many rows, which extra columns."""
 
     groups: tuple[FileGroup, ...]
@@ -44,7 +44,7 @@ class Readable:
     extra_columns: tuple[str, ...]
 
 
-def prepare(delivery: Delivery, raw: Store, lake: Store, folder: str) -> Readable:
+def prepare_arrivals(delivery: Delivery, raw: Store, lake: Store, folder: str) -> PreparedDelivery:
     """Make a delivery readable: Parquet where it lies, other formats converted into `folder` of the lake.
 
     Raises:
@@ -60,9 +60,9 @@ def prepare(delivery: Delivery, raw: Store, lake: Store, folder: str) -> Readabl
         schema, file_rows = _footer(store, path, file.path)
         rows += file_rows
         # a delivered column that is called as ours is none of ours
-        extra |= set(schema.names) - {*NAMES, *([UNREADABLE] if ours else [])} - _INDEX_NAMES
+        extra |= set(schema.names) - {*DELIVERED_COLUMNS, *([UNREADABLE_COLUMN] if ours else [])} - _INDEX_NAMES
         groups[_physical(schema, file.path), ours][store.uri(path)] = file.path
-    return Readable(
+    return PreparedDelivery(
         tuple(FileGroup(files, _expressions(ours)) for (_, ours), files in groups.items()),
         rows,
         tuple(sorted(extra)),
@@ -72,8 +72,8 @@ def prepare(delivery: Delivery, raw: Store, lake: Store, folder: str) -> Readabl
 _INDEX_NAMES = frozenset({"", "Unnamed: 0", "__index_level_0__"})
 
 
-def _format(file: Stored) -> str:
-    delivered = parse_name(file.path)
+def _format(file: StoredFile) -> str:
+    delivered = parse_delivery_name(file.path)
     return delivered.format if delivered else "parquet"
 
 
@@ -86,7 +86,7 @@ def _footer(store: Store, path: str, source: str) -> tuple[pa.Schema, int]:
             footer = pq.ParquetFile(content)
             return footer.schema_arrow, footer.metadata.num_rows
     except (pa.ArrowInvalid, OSError) as error:
-        raise PermanentFailure(
+        raise PermanentError(
             f"{source} can't be read as Parquet ({error}); ask for it to be delivered again."
         ) from error
 
@@ -94,16 +94,16 @@ def _footer(store: Store, path: str, source: str) -> tuple[pa.Schema, int]:
 def _physical(schema: pa.Schema, source: str) -> tuple[tuple[str, str], ...]:
     """Every column's name and type, after comparing those of the contract."""
     kinds = {field.name: _kind(field.type) for field in schema}
-    missing = [name for name in NAMES if name not in kinds]
+    missing = [name for name in DELIVERED_COLUMNS if name not in kinds]
     if missing:
-        raise PermanentFailure(f"{source} lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)}.")
+        raise PermanentError(f"{source} lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)}.")
     retyped = [
-        f"{name} is {schema.field(name).type}, expected {'a number' if name in NUMBERS else 'text'}"
-        for name in NAMES
-        if kinds[name] not in ("null", "number" if name in NUMBERS else "text")
+        f"{name} is {schema.field(name).type}, expected {'a number' if name in NUMBER_COLUMNS else 'text'}"
+        for name in DELIVERED_COLUMNS
+        if kinds[name] not in ("null", "number" if name in NUMBER_COLUMNS else "text")
     ]
     if retyped:
-        raise PermanentFailure(f"{source} has columns of another type: {'; '.join(retyped)}.")
+        raise PermanentError(f"{source} has columns of another type: {'; '.join(retyped)}.")
     return tuple((field.name, str(field.type)) for field in schema)
 
 
@@ -122,23 +122,25 @@ def _expressions(ours: bool) -> dict[str, str]:
 
     Only a file that we have converted (`ours`) tells which texts stood in the place of numbers.
     """
-    casts = {name: f"CAST({name} AS {'DOUBLE' if name in NUMBERS else 'STRING'})" for name in NAMES}
-    return casts | {UNREADABLE: UNREADABLE if ours else "CAST(NULL AS STRING)"}
+    casts = {name: f"CAST({name} AS {'DOUBLE' if name in NUMBER_COLUMNS else 'STRING'})" for name in DELIVERED_COLUMNS}
+    return casts | {UNREADABLE_COLUMN: UNREADABLE_COLUMN if ours else "CAST(NULL AS STRING)"}
 
 
-def _convert(raw: Store, file: Stored, lake: Store, path: str) -> None:
+def _convert(raw: Store, file: StoredFile, lake: Store, path: str) -> None:
     """Write a SAS or CSV file as one Parquet file whose rows keep their places."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    read: Callable[[Store, Stored], Iterator[pd.DataFrame]] = _read_sas if _format(file) == "sas7bdat" else _read_csv
+    read: Callable[[Store, StoredFile], Iterator[pd.DataFrame]] = (
+        _read_sas if _format(file) == "sas7bdat" else _read_csv
+    )
     with lake.create(path) as target, ExitStack() as closing:
         writer: pq.ParquetWriter | None = None
         for frame in read(raw, file):
             columns = _columns(frame)
             if writer is None:
                 schema = pa.schema(
-                    [pa.field(name, pa.float64() if name in NUMBERS else pa.string()) for name in columns]
+                    [pa.field(name, pa.float64() if name in NUMBER_COLUMNS else pa.string()) for name in columns]
                 )
                 writer = closing.enter_context(pq.ParquetWriter(target, schema))
             writer.write_table(pa.table(columns, schema=schema))
@@ -153,40 +155,40 @@ def _columns(frame: pd.DataFrame) -> dict[str, Any]:
     unreadable = pd.Series([""] * len(frame), dtype="string")
     for name in frame.columns:
         values = frame[name].reset_index(drop=True)
-        if name in NUMBERS:
+        if name in NUMBER_COLUMNS:
             numbers = pd.to_numeric(values, errors="coerce").astype("float64")
             lost = numbers.isna() & values.notna()
             if lost.any():
                 unreadable[lost] += name + "='" + values[lost].astype("string") + "'; "
             columns[name] = pa.array(numbers, type=pa.float64(), from_pandas=True)
-        elif name in NAMES:
+        elif name in DELIVERED_COLUMNS:
             columns[name] = pa.array(values, type=pa.string(), from_pandas=True)
         else:
             columns[str(name)] = pa.nulls(len(frame), pa.string())
-    columns[UNREADABLE] = pa.array(
+    columns[UNREADABLE_COLUMN] = pa.array(
         unreadable.str.removesuffix("; ").mask(lambda texts: texts == ""), type=pa.string(), from_pandas=True
     )
     return columns
 
 
-def _read_sas(raw: Store, file: Stored) -> Iterator[pd.DataFrame]:
+def _read_sas(raw: Store, file: StoredFile) -> Iterator[pd.DataFrame]:
     """Chunks of a SAS file; dates stay the numbers that they are stored as."""
-    with raw.local(file.path) as path:
+    with raw.local_copy(file.path) as path:
         yield from _read_local_sas(str(path), file)
 
 
-def _read_local_sas(address: str, file: Stored) -> Iterator[pd.DataFrame]:
+def _read_local_sas(address: str, file: StoredFile) -> Iterator[pd.DataFrame]:
     import pyreadstat
 
     try:
         empty, meta = pyreadstat.read_sas7bdat(address, metadataonly=True)
         retyped = [
-            f"{name} is {kind}, expected {'a number' if name in NUMBERS else 'text'}"
+            f"{name} is {kind}, expected {'a number' if name in NUMBER_COLUMNS else 'text'}"
             for name, kind in meta.readstat_variable_types.items()
-            if name in NAMES and (kind == "string") == (name in NUMBERS)
+            if name in DELIVERED_COLUMNS and (kind == "string") == (name in NUMBER_COLUMNS)
         ]
         if retyped:
-            raise PermanentFailure(f"{file.path} has columns of another type: {'; '.join(retyped)}.")
+            raise PermanentError(f"{file.path} has columns of another type: {'; '.join(retyped)}.")
         chunks = pyreadstat.read_file_in_chunks(
             pyreadstat.read_sas7bdat, address, chunksize=CHUNK_ROWS, disable_datetime_conversion=True
         )
@@ -195,12 +197,12 @@ def _read_local_sas(address: str, file: Stored) -> Iterator[pd.DataFrame]:
         for frame, _ in chunks:
             yield frame
     except pyreadstat.ReadstatError as error:
-        raise PermanentFailure(
+        raise PermanentError(
             f"{file.path} can't be read as SAS ({error}); ask for it to be delivered again."
         ) from error
 
 
-def _read_csv(raw: Store, file: Stored) -> Iterator[pd.DataFrame]:
+def _read_csv(raw: Store, file: StoredFile) -> Iterator[pd.DataFrame]:
     """Chunks of a CSV file, every value as text, empty cells missing; an index column is left out."""
     import pandas as pd
 
@@ -210,7 +212,7 @@ def _read_csv(raw: Store, file: Stored) -> Iterator[pd.DataFrame]:
             for frame in pd.read_csv(content, chunksize=CHUNK_ROWS, encoding="utf-8-sig", **options):
                 yield frame[[name for name in frame.columns if name not in _INDEX_NAMES]]
         except (ValueError, UnicodeDecodeError) as error:  # pandas' parser errors are ValueErrors
-            raise PermanentFailure(
+            raise PermanentError(
                 f"{file.path} can't be read as CSV ({error}); ask for it to be delivered again."
             ) from error
 
@@ -219,7 +221,7 @@ COUNTED_BYTES = 100_000_000
 """A file that is longer is not read only to be counted."""
 
 
-def count_rows(file: Stored, store: Store) -> int | None:
+def count_rows(file: StoredFile, store: Store) -> int | None:
     """The rows of a delivered file, by its footer or header, or read through; None where it is too long for that.
 
     Raises:
@@ -235,19 +237,19 @@ def count_rows(file: Stored, store: Store) -> int | None:
     return _csv_rows(store, file) if extension == "csv" else store.read(file.path).count(b"\n")
 
 
-def _sas_rows(store: Store, file: Stored) -> int | None:
+def _sas_rows(store: Store, file: StoredFile) -> int | None:
     import pyreadstat
 
     try:
-        with store.local(file.path) as path:
+        with store.local_copy(file.path) as path:
             return pyreadstat.read_sas7bdat(str(path), metadataonly=True)[1].number_rows
     except pyreadstat.ReadstatError as error:
-        raise PermanentFailure(
+        raise PermanentError(
             f"{file.path} can't be read as SAS ({error}); ask for it to be delivered again."
         ) from error
 
 
-def _csv_rows(store: Store, file: Stored) -> int:
+def _csv_rows(store: Store, file: StoredFile) -> int:
     import pyarrow as pa
     import pyarrow.csv as pc
 
@@ -261,12 +263,14 @@ def _csv_rows(store: Store, file: Stored) -> int:
         with store.open(file.path) as content, pc.open_csv(content, read, parse, convert) as batches:
             return sum(batch.num_rows for batch in batches) - 1
     except pa.ArrowInvalid as error:
-        raise PermanentFailure(
+        raise PermanentError(
             f"{file.path} can't be read as CSV ({error}); ask for it to be delivered again."
         ) from error
 
 
-def prepare_text(delivery: Delivery, raw: Store, lake: Store, folder: str, headers: tuple[str, ...]) -> Readable:
+def prepare_text_file(
+    delivery: Delivery, raw: Store, lake: Store, folder: str, headers: tuple[str, ...]
+) -> PreparedDelivery:
     """Make one CSV file of any size readable, every value as text and empty ones null.
 
     Raises:
@@ -283,7 +287,7 @@ def prepare_text(delivery: Delivery, raw: Store, lake: Store, folder: str, heade
     try:
         with raw.open(file.path) as content, pc.open_csv(content, convert_options=convert) as batches:
             if missing := [name for name in headers if name not in batches.schema.names]:
-                raise PermanentFailure(f"{file.path} lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)}.")
+                raise PermanentError(f"{file.path} lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)}.")
             schema = pa.schema([pa.field(name, pa.string()) for name in headers])
             with lake.create(path) as target, pq.ParquetWriter(target, schema) as writer:
                 for batch in batches:
@@ -291,8 +295,8 @@ def prepare_text(delivery: Delivery, raw: Store, lake: Store, folder: str, heade
                     rows += batch.num_rows
             extra = tuple(name for name in batches.schema.names if name not in headers)
     except pa.ArrowInvalid as error:
-        raise PermanentFailure(
+        raise PermanentError(
             f"{file.path} can't be read as CSV ({error}); ask for it to be delivered again."
         ) from error
     columns = {name: f"CAST({name} AS STRING)" for name in headers}
-    return Readable((FileGroup({lake.uri(path): file.path}, columns),), rows, extra)
+    return PreparedDelivery((FileGroup({lake.uri(path): file.path}, columns),), rows, extra)

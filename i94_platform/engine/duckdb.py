@@ -9,9 +9,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from i94_platform.engine.base import DELIVERED, DELIVERED_FILES, Engine, FileGroup, delivered_files
+from i94_platform.engine.base import DELIVERED, DELIVERED_FILES, Engine, FileGroup, build_file_table
 from i94_platform.lake.files import Files
-from i94_platform.transforms.sql import Query, for_duckdb
+from i94_platform.transforms.sql import Query, to_duckdb
 
 if TYPE_CHECKING:
     import duckdb
@@ -37,22 +37,22 @@ class DuckDBEngine(Engine):
             self._opened = connect(self._scratch, self._memory_limit)
         return self._opened
 
-    def view_delivered(self, groups: Sequence[FileGroup]) -> None:
+    def register_delivery(self, groups: Sequence[FileGroup]) -> None:
         local = self._files.local(url for group in groups for url in group.files)
         self._create("VIEW", DELIVERED, " UNION ALL ".join(_select_delivered(group, local) for group in groups))
-        self.view_rows(DELIVERED_FILES, delivered_files(groups, local))
+        self.register_table(DELIVERED_FILES, build_file_table(groups, local))
 
-    def view_files(self, name: str, urls: Sequence[str]) -> None:
+    def register_files(self, name: str, urls: Sequence[str]) -> None:
         paths = _list(self._files.local(urls).values())
         self._create("VIEW", name, f"SELECT * FROM read_parquet({paths}, hive_partitioning = false)")
 
-    def view_rows(self, name: str, rows: pa.Table) -> None:
+    def register_table(self, name: str, rows: pa.Table) -> None:
         self._connection.register("registered", rows)
         self._create("TABLE", name, "SELECT * FROM registered")
         self._connection.unregister("registered")
 
-    def define(self, name: str, query: Query) -> None:
-        self._create("TABLE", name, for_duckdb(query), query.values)
+    def materialize(self, name: str, query: Query) -> None:
+        self._create("TABLE", name, to_duckdb(query), query.values)
 
     def write(self, query: Query, folder: str) -> None:
         options = (
@@ -60,24 +60,24 @@ class DuckDBEngine(Engine):
         )
         with self._files.writing(folder) as local:
             self._connection.execute(
-                f"COPY ({for_duckdb(query)}) TO {quoted(str(local))} ({options})", dict(query.values)
+                f"COPY ({to_duckdb(query)}) TO {quote_literal(str(local))} ({options})", dict(query.values)
             )
 
-    def table(self, query: Query) -> pa.Table:
-        rows: pa.Table = self._connection.sql(for_duckdb(query), params=dict(query.values)).to_arrow_table()
+    def fetch(self, query: Query) -> pa.Table:
+        rows: pa.Table = self._connection.sql(to_duckdb(query), params=dict(query.values)).to_arrow_table()
         return rows
 
-    def repeats(self, relation: str, column: str) -> bool:
+    def has_duplicates(self, relation: str, column: str) -> bool:
         # a bit for each value that there can be takes a tenth of the time that telling the values apart does
         ends = f"SELECT min(`{column}`) AS low, max(`{column}`) AS high FROM `{relation}`"
-        span = self.row(Query(ends, is_plain=True))
+        span = self.fetch_row(Query(ends, is_portable=True))
         if span["low"] is None or span["high"] - span["low"] >= _BITS:
-            return super().repeats(relation, column)
+            return super().has_duplicates(relation, column)
         bits = f'bit_count(bitstring_agg("{column}", $low, $high))'
         counted = self._connection.execute(f'SELECT count("{column}"), {bits} FROM "{relation}"', span).fetchall()
         return bool(counted[0][0] != counted[0][1])
 
-    def forget(self) -> None:
+    def drop_views(self) -> None:
         for name, kind in self._named.items():
             self._connection.execute(f'DROP {kind} temp."{name}"')
         self._named = {}
@@ -113,10 +113,10 @@ def _select_delivered(group: FileGroup, local: Mapping[str, str]) -> str:
     return f"SELECT {columns}, source_path, file_row_number + 1 AS source_row FROM {source}"
 
 
-def quoted(value: str) -> str:
+def quote_literal(value: str) -> str:
     """A text as a literal, where no value can be bound: the names of files."""
     return "'" + value.replace("'", "''") + "'"
 
 
 def _list(values: Iterable[str]) -> str:
-    return "[" + ", ".join(quoted(value) for value in values) + "]"
+    return "[" + ", ".join(quote_literal(value) for value in values) + "]"

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import parse_qs, urlsplit
 
-from i94_platform.engine.spark import NOT_INSTALLED
-from i94_platform.failures import PermanentFailure, PlatformFailure, TransientFailure
+from i94_platform.engine.spark import SPARK_NOT_INSTALLED
+from i94_platform.failures import PermanentError, PlatformError, TransientError
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -69,14 +69,14 @@ class Application:
         try:
             import boto3
         except ModuleNotFoundError as error:
-            raise PermanentFailure(
+            raise PermanentError(
                 "I94_ENGINE names EMR Serverless, and the AWS part is not installed; run: pip install "
                 "'i94-platform[aws]'."
             ) from error
         with _told(self):
             return boto3.client("emr-serverless", region_name=self.region or None)
 
-    def look(self, client: Any) -> str:
+    def fetch_state(self, client: Any) -> str:
         """Its state, where it takes sessions.
 
         Raises:
@@ -85,7 +85,7 @@ class Application:
         with _told(self):
             found = client.get_application(applicationId=self.id)["application"]
         if not found.get("interactiveConfiguration", {}).get("sessionEnabled"):
-            raise PermanentFailure(
+            raise PermanentError(
                 f"{self} takes no interactive sessions; enable them in its interactive configuration (sessionEnabled, "
                 "from release emr-7.13.0 on)."
             )
@@ -132,7 +132,7 @@ class EmrSession:
                 raise
         return self._spark
 
-    def token(self) -> str:
+    def current_token(self) -> str:
         """The token for a call that is made now."""
         if self._now() >= self._expires - RENEW_BEFORE:
             self._fetch_endpoint()
@@ -146,7 +146,7 @@ class EmrSession:
         try:
             with _told(self._application):
                 self._client.terminate_session(applicationId=self._application.id, sessionId=self._id)
-        except PlatformFailure as failure:
+        except PlatformError as failure:
             logger.warning("The session %s ends by itself in %d minutes: %s", self._id, IDLE_MINUTES, failure)
         self._id = ""
 
@@ -179,14 +179,14 @@ class EmrSession:
         state, details = self._state()
         while state in WAITING:
             if self._now() > deadline:
-                raise TransientFailure(
+                raise TransientError(
                     f"{self._application} did not start a session within {START_SECONDS:.0f} s ({details}); look at "
                     "its limits, or run again later."
                 )
             self._pause(PAUSE_SECONDS)
             state, details = self._state()
         if state not in READY:
-            raise PermanentFailure(f"{self._application} started no session: {state}, {details}.")
+            raise PermanentError(f"{self._application} started no session: {state}, {details}.")
 
     def _state(self) -> tuple[str, str]:
         with _told(self._application):
@@ -204,10 +204,10 @@ class EmrSession:
         try:
             from pyspark.sql.connect.session import SparkSession
         except ModuleNotFoundError as error:
-            raise PermanentFailure(NOT_INSTALLED) from error
+            raise PermanentError(SPARK_NOT_INSTALLED) from error
         # by this PySpark tells that functions are Spark Connect's; its own builder sets it where a URL is given
         os.environ["SPARK_CONNECT_MODE_ENABLED"] = "1"
-        builder = SparkSession.builder.channelBuilder(_channel_builder(self._host, self.token))
+        builder = SparkSession.builder.channelBuilder(_channel_builder(self._host, self.current_token))
         return builder.config(map=dict(self._options)).create()  # type: ignore[return-value]
 
 
@@ -249,23 +249,23 @@ def _told(application: Application) -> Iterator[None]:
     except b.ClientError as error:
         raise _refused(application, error.response.get("Error", {})) from error
     except (b.NoRegionError, b.ProfileNotFound, b.ConfigParseError) as error:
-        raise PermanentFailure(f"{application}: the AWS configuration is not usable: {error}.") from error
+        raise PermanentError(f"{application}: the AWS configuration is not usable: {error}.") from error
     except (b.NoCredentialsError, b.PartialCredentialsError, b.CredentialRetrievalError) as error:
-        raise PermanentFailure(
+        raise PermanentError(
             f"{application}: there are no AWS credentials; set AWS_PROFILE, or give this machine a role."
         ) from error
     except b.BotoCoreError as error:
-        raise TransientFailure(
+        raise TransientError(
             f"{application} can't be reached ({type(error).__name__}); look at the network."
         ) from error
 
 
-def _refused(application: Application, answer: dict[str, Any]) -> PlatformFailure:
+def _refused(application: Application, answer: dict[str, Any]) -> PlatformError:
     code, said = str(answer.get("Code", "")), str(answer.get("Message", "")).rstrip(".")
     if code in ("AccessDeniedException", "AccessDenied"):
-        return PermanentFailure(f"{application}: access is denied; allow {NEEDED} of {application.role} ({said}).")
+        return PermanentError(f"{application}: access is denied; allow {NEEDED} of {application.role} ({said}).")
     if code == "ResourceNotFoundException":
-        return PermanentFailure(f"{application} is not there; correct I94_ENGINE or the region ({said}).")
+        return PermanentError(f"{application} is not there; correct I94_ENGINE or the region ({said}).")
     if code in _TRANSIENT:
-        return TransientFailure(f"{application} is busy ({code}: {said}); run again later.")
-    return PermanentFailure(f"{application} refused the request ({code}: {said}).")
+        return TransientError(f"{application} is busy ({code}: {said}); run again later.")
+    return PermanentError(f"{application} refused the request ({code}: {said}).")

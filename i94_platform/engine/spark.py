@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from i94_platform.engine.base import DELIVERED, DELIVERED_FILES, Engine, FileGroup, delivered_files
-from i94_platform.failures import PermanentFailure
+from i94_platform.engine.base import DELIVERED, DELIVERED_FILES, Engine, FileGroup, build_file_table
+from i94_platform.failures import PermanentError
 from i94_platform.transforms.sql import Query
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ MAX_FILES = 8
 FEW_ROWS = 10_000
 """Rows that are quicker read from memory than by tasks; more may be too many for the driver."""
 
-NOT_INSTALLED = "I94_ENGINE names Spark, which is not installed; run: pip install 'i94-platform[spark]'."
+SPARK_NOT_INSTALLED = "I94_ENGINE names Spark, which is not installed; run: pip install 'i94-platform[spark]'."
 
 CONFIG = {
     "spark.sql.session.timeZone": "UTC",
@@ -96,15 +96,15 @@ def s3_config(jars: str, endpoint: str = "", region: str = "") -> dict[str, str]
 def _jars_config(jars: str) -> dict[str, str]:
     if ":" in jars:
         return {"spark.jars.packages": jars, "spark.jars.excludes": ",".join(_SHIPPED)}
-    if not (found := jars_in(jars)):
-        raise PermanentFailure(
+    if not (found := list_jars(jars)):
+        raise PermanentError(
             f"Spark reads and writes s3:// with jars that are not in {jars}; run: make jars, or set I94_SPARK_JARS to "
             "the folder that holds them."
         )
     return {"spark.jars": ",".join(found)}
 
 
-def jars_in(folder: str) -> list[str]:
+def list_jars(folder: str) -> list[str]:
     """The jars of a folder, which may not be there."""
     return sorted(str(path) for path in Path(folder).glob("*.jar"))
 
@@ -122,17 +122,17 @@ class SparkEngine(Engine):
     def _session(self) -> SparkSession:
         return self._open_session()
 
-    def view_delivered(self, groups: Sequence[FileGroup]) -> None:
+    def register_delivery(self, groups: Sequence[FileGroup]) -> None:
         files = [self._read(group.files) for group in groups]
         relations = [_delivered(frame, group) for frame, group in zip(files, groups, strict=True)]
         self._name(DELIVERED, reduce(lambda left, right: left.unionByName(right), relations))
         spelled = {_address(url): _spelled(url) for frame in files for url in frame.inputFiles()}
-        self.view_rows(DELIVERED_FILES, delivered_files(groups, spelled))
+        self.register_table(DELIVERED_FILES, build_file_table(groups, spelled))
 
-    def view_files(self, name: str, urls: Sequence[str]) -> None:
+    def register_files(self, name: str, urls: Sequence[str]) -> None:
         self._name(name, self._read(urls))
 
-    def view_rows(self, name: str, rows: pa.Table) -> None:
+    def register_table(self, name: str, rows: pa.Table) -> None:
         self._name(name, self._session.createDataFrame(rows) if rows.num_rows else self._nothing(rows.schema))
 
     def _nothing(self, schema: pa.Schema) -> DataFrame:
@@ -145,12 +145,12 @@ class SparkEngine(Engine):
             *(f.lit(None).cast(field.dataType).alias(field.name) for field in from_arrow_schema(schema))
         ).limit(0)
 
-    def define(self, name: str, query: Query) -> None:
+    def materialize(self, name: str, query: Query) -> None:
         relation = self._run(query).cache()
         self._cached.append(relation)
         # evaluated once: its size is then known, and joins broadcast it; what is very small needs no tasks either
         if relation.count() <= FEW_ROWS:
-            self.view_rows(name, relation.toArrow())
+            self.register_table(name, relation.toArrow())
         else:
             self._name(name, relation)
 
@@ -158,10 +158,10 @@ class SparkEngine(Engine):
         # coalesce, not repartition: no shuffle of a whole month to even out what is already even
         self._run(query).coalesce(MAX_FILES).write.option("compression", "snappy").parquet(_for_hadoop(folder))
 
-    def table(self, query: Query) -> pa.Table:
+    def fetch(self, query: Query) -> pa.Table:
         return self._run(query).toArrow()
 
-    def forget(self) -> None:
+    def drop_views(self) -> None:
         for relation in self._cached:
             relation.unpersist()
         for name in self._named:

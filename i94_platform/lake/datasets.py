@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from sqlalchemy import Table
 
 from i94_platform.contracts.render import arrow_schema
-from i94_platform.failures import PermanentFailure, TransientFailure
-from i94_platform.lake.footers import spans, verified
+from i94_platform.failures import PermanentError, TransientError
+from i94_platform.lake.footers import read_column_stats, verify_footer
 from i94_platform.lake.manifest import Entry, Manifest
-from i94_platform.lake.store import Store, Stored
-from i94_platform.transforms.rules import Span
+from i94_platform.lake.store import Store, StoredFile
+from i94_platform.transforms.rules import ColumnStats
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -53,44 +53,44 @@ class Lake:
         return self.store.uri(f"{dataset.folder}/run={run_id}")
 
     @contextmanager
-    def writing(self, dataset: Dataset) -> Iterator[None]:
+    def write_lock(self, dataset: Dataset) -> Iterator[None]:
         """Be the only writer of a dataset: two runs of one month take turns."""
         with self.store.lock(dataset.folder, f"Waiting for another process that is writing {dataset} …"):
             yield
 
-    def manifest(self, dataset: Dataset) -> Manifest | None:
+    def read_manifest(self, dataset: Dataset) -> Manifest | None:
         """What is committed, or None."""
         try:
             return Manifest.from_json(self.store.read(f"{dataset.folder}/manifest.json"))
         except FileNotFoundError:
             return None
 
-    def committed(self, dataset: Dataset) -> Manifest:
+    def require_manifest(self, dataset: Dataset) -> Manifest:
         """What is committed, with every file present.
 
         Raises:
             PermanentFailure: nothing was ever committed, or a committed file is gone or has another length.
         """
-        manifest = self.manifest(dataset)
+        manifest = self.read_manifest(dataset)
         if manifest is None:
-            raise PermanentFailure(f"{dataset} is not in the lake at {self.store.root}; materialize it first.")
-        while problems := self.missing_files(manifest):
-            newer = self.manifest(dataset)
+            raise PermanentError(f"{dataset} is not in the lake at {self.store.root}; materialize it first.")
+        while problems := self.find_missing_files(manifest):
+            newer = self.read_manifest(dataset)
             if newer is None or newer == manifest:
-                raise PermanentFailure(f"{dataset}: {'; '.join(problems)}. Materialize it again.")
+                raise PermanentError(f"{dataset}: {'; '.join(problems)}. Materialize it again.")
             manifest = newer  # another process committed meanwhile, and swept what we looked for
         return manifest
 
-    def partitions(self, name: str) -> list[Manifest]:
+    def read_manifests(self, name: str) -> list[Manifest]:
         """The committed manifests of every month of a dataset, in month order."""
         months = sorted(
             file.path.split("month=")[1].split("/")[0]
             for file in self.store.list(name)
             if file.path.endswith("/manifest.json")
         )
-        return [m for m in (self.manifest(Dataset(name, month)) for month in months) if m]
+        return [m for m in (self.read_manifest(Dataset(name, month)) for month in months) if m]
 
-    def missing_files(self, manifest: Manifest) -> list[str]:
+    def find_missing_files(self, manifest: Manifest) -> list[str]:
         """A sentence for each file that is not there with the length that the manifest says."""
         folder = Dataset(manifest.dataset, manifest.partition).folder
         there = {self.store.uri(file.path): file.size for file in self.store.list(folder)}
@@ -102,7 +102,7 @@ class Lake:
             if there.get(entry.url) != entry.bytes
         ]
 
-    def written(self, dataset: Dataset, run_id: str, contract: Table) -> tuple[Entry, ...]:
+    def collect_entries(self, dataset: Dataset, run_id: str, contract: Table) -> tuple[Entry, ...]:
         """The Parquet files of a run folder, read back by their footers.
 
         Raises:
@@ -120,7 +120,7 @@ class Lake:
         entries: tuple[Entry, ...],
         *,
         fingerprint: str,
-        facts: dict[str, Any] | None = None,
+        stats: dict[str, Any] | None = None,
         kept: str = "",
     ) -> Manifest:
         """Make what a run has `written` the dataset's content, and sweep what it supersedes.
@@ -133,10 +133,10 @@ class Lake:
         now = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
         path = f"{dataset.folder}/manifest.json"
         manifest = Manifest(
-            dataset.name, dataset.partition, run_id, fingerprint, now, self.store.uri(path), entries, facts or {}
+            dataset.name, dataset.partition, run_id, fingerprint, now, self.store.uri(path), entries, stats or {}
         )
-        if problems := self.missing_files(manifest):
-            raise TransientFailure(f"{dataset} changed while it was being committed: {'; '.join(problems)}. Run again.")
+        if problems := self.find_missing_files(manifest):
+            raise TransientError(f"{dataset} changed while it was being committed: {'; '.join(problems)}. Run again.")
         self.store.put(path, manifest.to_json())
         self.sweep(dataset, kept)
         return manifest
@@ -149,7 +149,7 @@ class Lake:
         rows: pa.Table,
         *,
         fingerprint: str,
-        facts: dict[str, Any] | None = None,
+        stats: dict[str, Any] | None = None,
     ) -> Manifest:
         """Write a small table as one Parquet file and commit it."""
         import pyarrow.parquet as pq
@@ -157,8 +157,8 @@ class Lake:
         path = f"{dataset.folder}/run={run_id}/part-0.parquet"
         with self.store.create(path) as file:
             pq.write_table(rows, file)
-        entries = self.written(dataset, run_id, contract)
-        return self.commit(dataset, run_id, entries, fingerprint=fingerprint, facts=facts)
+        entries = self.collect_entries(dataset, run_id, contract)
+        return self.commit(dataset, run_id, entries, fingerprint=fingerprint, stats=stats)
 
     def write_csv(self, dataset: Dataset, run_id: str, rows: pa.Table, *, fingerprint: str) -> Manifest:
         """Write a small table as one CSV file with a header and commit it."""
@@ -180,7 +180,7 @@ class Lake:
                 tables.append(_read_csv(file, schema) if entry.url.endswith(".csv") else pq.read_table(file))
         return pa.concat_tables(tables).select(schema.names).cast(schema) if tables else schema.empty_table()
 
-    def first_rows(self, manifest: Manifest, contract: Table, columns: list[str], most: int) -> pa.Table | None:
+    def read_first_rows(self, manifest: Manifest, contract: Table, columns: list[str], most: int) -> pa.Table | None:
         """Up to `most` rows of the first file that has any; None where another run has superseded it by now.
 
         Of Parquet a few rows are decoded, so that a month costs no more than a code list.
@@ -202,13 +202,15 @@ class Lake:
             batch = next(pq.ParquetFile(file).iter_batches(batch_size=most, columns=columns))
             return pa.Table.from_batches([batch]).select(columns)
 
-    def spans(self, manifest: Manifest) -> dict[str, Span]:
+    def read_column_stats(self, manifest: Manifest) -> dict[str, ColumnStats]:
         """What the footers of a committed Parquet dataset tell of its columns, without reading a row."""
         with ExitStack() as opened:
-            return spans(opened.enter_context(self.store.open(self.store.path(url))) for url in manifest.urls)
+            return read_column_stats(
+                opened.enter_context(self.store.open(self.store.path(url))) for url in manifest.urls
+            )
 
     @contextmanager
-    def scratch(self, dataset: Dataset) -> Iterator[str]:
+    def scratch_folder(self, dataset: Dataset) -> Iterator[str]:
         """A folder beside the datasets for conversions, empty at first and gone afterwards. Use it while `writing`."""
         folder = f"scratch/{dataset.folder}"
         self.store.delete(file.path for file in list(self.store.list(folder)))
@@ -217,16 +219,16 @@ class Lake:
         finally:
             self.store.delete(file.path for file in list(self.store.list(folder)))
 
-    def _verified(self, file: Stored, contract: Table) -> Entry:
+    def _verified(self, file: StoredFile, contract: Table) -> Entry:
         with self.store.open(file.path) as content:
-            return Entry(self.store.uri(file.path), file.size, verified(content, file.path, contract))
+            return Entry(self.store.uri(file.path), file.size, verify_footer(content, file.path, contract))
 
     def sweep(self, dataset: Dataset, kept: str = "") -> list[str]:
         """Delete the run folders but the manifest's and that of the run `kept`; the deleted paths.
 
         Call it while `writing`.
         """
-        manifest = self.manifest(dataset)
+        manifest = self.read_manifest(dataset)
         runs = filter(None, (manifest.run_id if manifest else "", kept))
         stay = tuple(f"{dataset.folder}/run={run}/" for run in runs)
         garbage = [

@@ -12,11 +12,11 @@ from typing import Any, BinaryIO
 from sqlalchemy import Table
 
 from i94_platform.contracts.render import arrow_schema
-from i94_platform.failures import PermanentFailure
-from i94_platform.transforms.rules import Span
+from i94_platform.failures import PermanentError
+from i94_platform.transforms.rules import ColumnStats
 
 
-def verified(content: BinaryIO, name: str, contract: Table) -> int:
+def verify_footer(content: BinaryIO, name: str, contract: Table) -> int:
     """The rows of a Parquet file that matches a contract; `name` is what the file is called in a message.
 
     Raises:
@@ -29,7 +29,7 @@ def verified(content: BinaryIO, name: str, contract: Table) -> int:
     try:
         footer = pq.ParquetFile(content)
     except pa.ArrowInvalid as error:
-        raise PermanentFailure(f"{name} can't be read as Parquet ({error}); materialize it again.") from error
+        raise PermanentError(f"{name} can't be read as Parquet ({error}); materialize it again.") from error
     found, rows = footer.schema_arrow, footer.metadata.num_rows
     differences = [
         f"column {i + 1} is {f.name} {f.type}, expected {e.name} {e.type}"
@@ -39,11 +39,11 @@ def verified(content: BinaryIO, name: str, contract: Table) -> int:
     if len(found) != len(expected):
         differences.append(f"{len(found)} columns, expected {len(expected)}")
     if differences:
-        raise PermanentFailure(f"{name} does not match the contract of {contract.name}: {'; '.join(differences)}.")
+        raise PermanentError(f"{name} does not match the contract of {contract.name}: {'; '.join(differences)}.")
     return int(rows)
 
 
-def spans(contents: Iterable[BinaryIO]) -> dict[str, Span]:
+def read_column_stats(contents: Iterable[BinaryIO]) -> dict[str, ColumnStats]:
     """The span of each column over Parquet files of one schema; a column of which a footer says nothing is left out.
 
     Its ends are values of the files but for texts, which a writer may shorten, and floats, where NaN is not counted.
@@ -66,6 +66,6 @@ def _tells(values: int, statistics: Any) -> bool:
     return bool(statistics.has_min_max or statistics.null_count == values)
 
 
-def _span(chunks: list[Any]) -> Span:
+def _span(chunks: list[Any]) -> ColumnStats:
     lows, highs = ([getattr(c, end) for c in chunks if c.has_min_max] for end in ("min", "max"))
-    return Span(sum(c.null_count for c in chunks), min(lows, default=None), max(highs, default=None))
+    return ColumnStats(sum(c.null_count for c in chunks), min(lows, default=None), max(highs, default=None))

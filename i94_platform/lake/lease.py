@@ -21,8 +21,8 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from i94_platform.failures import PlatformFailure, TransientFailure
-from i94_platform.lake.s3_failures import CHANGED, MISSING, code, told
+from i94_platform.failures import PlatformError, TransientError
+from i94_platform.lake.s3_failures import CHANGED, MISSING, error_code, translate_s3_errors
 
 logger = logging.getLogger(__name__)
 
@@ -77,7 +77,7 @@ class Lease:
     def check(self) -> None:
         """Fail where it may be another's by now, as after a long sleep of this machine."""
         if self._lost or time.time() - self._renewed > self._seconds:
-            raise TransientFailure(
+            raise TransientError(
                 f"The lock {self._address} was not renewed in time and may be another process's; run again."
             )
 
@@ -86,14 +86,14 @@ class Lease:
         while not self._lost and not over.wait(self._seconds / BEATS):
             try:
                 self._renew()
-            except PlatformFailure as failure:
+            except PlatformError as failure:
                 logger.warning("The lock %s could not be renewed: %s", self._address, failure)
 
     def give_back(self) -> None:
         """Leave the object without a holder; nothing where it is another's already."""
         try:
             self._put(b"", self._etag)
-        except PlatformFailure as failure:
+        except PlatformError as failure:
             logger.warning("The lock %s is given back by its age only: %s", self._address, failure)
 
     def _renew(self) -> None:
@@ -118,18 +118,18 @@ class Lease:
         from botocore.exceptions import ClientError
 
         condition = {"IfMatch": replaced} if replaced else {"IfNoneMatch": "*"}
-        with told(self._address):
+        with translate_s3_errors(self._address):
             try:
                 answer = self._client.put_object(Bucket=self._bucket, Key=self._key, Body=body, **condition)
             except ClientError as error:
-                if code(error.response) in CHANGED | MISSING:
+                if error_code(error.response) in CHANGED | MISSING:
                     return ""
                 raise
         return str(answer["ETag"])
 
     def _look(self) -> _Seen | None:
         try:
-            with told(self._address):
+            with translate_s3_errors(self._address):
                 answer = self._client.get_object(Bucket=self._bucket, Key=self._key)
                 body = answer["Body"].read()
         except FileNotFoundError:
@@ -144,7 +144,7 @@ class Lease:
 
 
 @contextmanager
-def lease(client: Any, bucket: str, key: str, *, waiting: str, timeout: float, seconds: float) -> Iterator[Lease]:
+def hold_lease(client: Any, bucket: str, key: str, *, waiting: str, timeout: float, seconds: float) -> Iterator[Lease]:
     """Hold the lock at `key`; `waiting` is logged once where one has to wait.
 
     Raises:
@@ -154,7 +154,7 @@ def lease(client: Any, bucket: str, key: str, *, waiting: str, timeout: float, s
     deadline, said = time.monotonic() + timeout, False
     while holder := one.blocked_by():
         if time.monotonic() > deadline:
-            raise TransientFailure(
+            raise TransientError(
                 f"Another process ({holder}) has held s3://{bucket}/{key} for {timeout:.0f} s; "
                 "let it finish or stop it, then run again."
             )

@@ -13,8 +13,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
 
-from i94_platform.failures import TransientFailure
-from i94_platform.lake.store import Store, Stored
+from i94_platform.failures import TransientError
+from i94_platform.lake.store import Store, StoredFile
 
 logger = logging.getLogger(__name__)
 
@@ -26,7 +26,7 @@ class LocalStore(Store):
         self.root = str(Path(root).resolve())
         self.lock_timeout = lock_timeout
 
-    def list(self, prefix: str = "") -> Iterator[Stored]:
+    def list(self, prefix: str = "") -> Iterator[StoredFile]:
         top = Path(self.root, prefix)
         found = []
         for folder, folders, names in os.walk(top, followlinks=True):
@@ -37,14 +37,16 @@ class LocalStore(Store):
                     status = path.stat()
                 except FileNotFoundError:
                     continue  # deleted between the listing and the look
-                found.append(Stored(path.relative_to(self.root).as_posix(), status.st_size, str(status.st_mtime_ns)))
+                found.append(
+                    StoredFile(path.relative_to(self.root).as_posix(), status.st_size, str(status.st_mtime_ns))
+                )
         yield from sorted(found)
 
     def open(self, path: str) -> BinaryIO:
         return Path(self.root, path).open("rb")
 
     @contextmanager
-    def local(self, path: str) -> Iterator[Path]:
+    def local_copy(self, path: str) -> Iterator[Path]:
         found = Path(self.root, path)
         if not found.exists():
             raise FileNotFoundError(f"{found} does not exist")
@@ -85,7 +87,7 @@ class LocalStore(Store):
                 return  # not empty, perhaps only just filled by another process, or already gone
             folder = folder.parent
 
-    def version(self, file: Stored) -> str:
+    def content_version(self, file: StoredFile) -> str:
         path = Path(self.root, file.path)
         status = path.stat()
         # what was changed just now may change again within one tick of the file system's clock
@@ -93,10 +95,10 @@ class LocalStore(Store):
         mark = (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
         return f"{file.size}-{_digest_of(path, mark) if rested else _digest(path)}"
 
-    def mark(self, file: Stored) -> str:
+    def listing_version(self, file: StoredFile) -> str:
         return f"{file.size}-{file.stamp}"
 
-    def written(self, file: Stored) -> float:
+    def modified_at(self, file: StoredFile) -> float:
         return int(file.stamp) / 1e9
 
     @contextmanager
@@ -116,7 +118,7 @@ class LocalStore(Store):
                     break
                 except BlockingIOError:
                     if time.monotonic() > deadline:
-                        raise TransientFailure(
+                        raise TransientError(
                             f"Another process has held {name} in {self.root} for {self.lock_timeout:.0f} s; "
                             "let it finish or stop it, then run again."
                         ) from None

@@ -32,7 +32,7 @@ class Manifest:
     address: str
     """Where the manifest itself is."""
     entries: tuple[Entry, ...]
-    facts: dict[str, Any] = field(default_factory=dict)
+    stats: dict[str, Any] = field(default_factory=dict)
     """Figures that the writer observed, such as delivered rows; JSON values."""
 
     @property

@@ -15,7 +15,7 @@ from typing import Any
 
 from sqlalchemy import Table
 
-from i94_platform.failures import PermanentFailure
+from i94_platform.failures import PermanentError
 from i94_platform.lake.datasets import Dataset, Lake
 from i94_platform.lake.manifest import Entry, Manifest
 
@@ -25,7 +25,7 @@ _VERSION = re.compile(r"[0-9a-f]{32}")
 
 
 @dataclass(frozen=True)
-class Complaint:
+class FailedCheck:
     """A check that did not pass."""
 
     check: str
@@ -33,7 +33,7 @@ class Complaint:
     """Empty for a check of no month."""
     blocking: bool
     """Whether it counts as an error; otherwise it is a warning."""
-    told: str
+    message: str
 
 
 @dataclass(frozen=True)
@@ -41,14 +41,14 @@ class CheckState:
     """What the checks of a table said last, each for each of its months."""
 
     passed: int = 0
-    complaints: tuple[Complaint, ...] = ()
+    failed_checks: tuple[FailedCheck, ...] = ()
 
     @property
     def state(self) -> str:
         """`passed`, `warned`, `failed`, or `unchecked` where none has run."""
-        if any(complaint.blocking for complaint in self.complaints):
+        if any(complaint.blocking for complaint in self.failed_checks):
             return "failed"
-        if self.complaints:
+        if self.failed_checks:
             return "warned"
         return "passed" if self.passed else "unchecked"
 
@@ -97,51 +97,51 @@ def commit_release(
     """
     entries: list[Entry] = []
     for contract in contracts:
-        found = lake.written(RELEASE, f"{run_id}/{contract.name}", contract)
+        found = lake.collect_entries(RELEASE, f"{run_id}/{contract.name}", contract)
         rows = sum(entry.rows for entry in found)
         if rows != tables[contract.name].rows:
-            raise PermanentFailure(
+            raise PermanentError(
                 f"{contract.fullname} has {tables[contract.name].rows:,} rows, and its extract in "
                 f"{lake.run_folder(RELEASE, run_id)} {rows:,}; nothing was published, run 'i94 run --select published'."
             )
         entries += found
-    before = lake.manifest(RELEASE)
-    facts = {
+    before = lake.read_manifest(RELEASE)
+    stats = {
         "data_as_of": data_as_of,
         "months": _common_months(tables),
         "tables": {name: asdict(table) for name, table in tables.items()},
     }
     kept = before.run_id if before else ""
     version = _version(lake, run_id)
-    manifest = lake.commit(RELEASE, run_id, tuple(entries), fingerprint=version, facts=facts, kept=kept)
-    return parsed(Manifest.from_json(manifest.to_json()))  # as every reader has it
+    manifest = lake.commit(RELEASE, run_id, tuple(entries), fingerprint=version, stats=stats, kept=kept)
+    return parse_release(Manifest.from_json(manifest.to_json()))  # as every reader has it
 
 
-def current_release(lake: Lake) -> Release | None:
+def read_current_release(lake: Lake) -> Release | None:
     """What is published now; None before the first release."""
-    manifest = lake.manifest(RELEASE)
-    return parsed(manifest) if manifest else None
+    manifest = lake.read_manifest(RELEASE)
+    return parse_release(manifest) if manifest else None
 
 
-def parsed(manifest: Manifest) -> Release:
+def parse_release(manifest: Manifest) -> Release:
     """A release as its manifest describes it.
 
     Raises:
         PermanentFailure: the manifest is not one of a release.
     """
     try:
-        facts = manifest.facts
-        tables = {name: _table(described) for name, described in facts["tables"].items()}
-        months, data_as_of = tuple(facts["months"]), facts["data_as_of"]
+        stats = manifest.stats
+        tables = {name: _table(described) for name, described in stats["tables"].items()}
+        months, data_as_of = tuple(stats["months"]), stats["data_as_of"]
     except (KeyError, TypeError, AttributeError) as error:
-        raise PermanentFailure(f"{manifest.address} does not describe a release ({error!r}); publish again.") from error
+        raise PermanentError(f"{manifest.address} does not describe a release ({error!r}); publish again.") from error
     if not _VERSION.fullmatch(manifest.fingerprint):
-        raise PermanentFailure(f"{manifest.address} has no version of a release; publish again.")
+        raise PermanentError(f"{manifest.address} has no version of a release; publish again.")
     return Release(manifest.fingerprint, manifest.created_at, data_as_of, months, tables, manifest)
 
 
 def _table(described: Mapping[str, Any]) -> ReleasedTable:
-    complaints = tuple(Complaint(**complaint) for complaint in described["checks"]["complaints"])
+    complaints = tuple(FailedCheck(**complaint) for complaint in described["checks"]["failed_checks"])
     checks = CheckState(described["checks"]["passed"], complaints)
     return ReleasedTable(described["rows"], tuple(described["months"]), checks)
 
@@ -161,4 +161,4 @@ def _version(lake: Lake, run_id: str) -> str:
 def _contents(lake: Lake, folder: str) -> Iterator[str]:
     for file in lake.store.list(folder.rstrip("/")):
         if file.path.endswith(".parquet"):
-            yield f"{file.path.removeprefix(folder)} {lake.store.version(file)}"
+            yield f"{file.path.removeprefix(folder)} {lake.store.content_version(file)}"

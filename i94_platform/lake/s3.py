@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from i94_platform.lake.files import Files
-from i94_platform.lake.lease import LEASE_SECONDS, Lease, lease
-from i94_platform.lake.s3_failures import refused, told
-from i94_platform.lake.store import Store, Stored
+from i94_platform.lake.lease import LEASE_SECONDS, Lease, hold_lease
+from i94_platform.lake.s3_failures import response_error, translate_s3_errors
+from i94_platform.lake.store import Store, StoredFile
 
 Connect = Callable[[], Any]
 """Gives a boto3 client of S3; called when the first request is made."""
@@ -59,17 +59,17 @@ class S3Store(Store):
         self._bucket, self._prefix = _parsed(self.root)
         self._held: list[Lease] = []
 
-    def list(self, prefix: str = "") -> Iterator[Stored]:
+    def list(self, prefix: str = "") -> Iterator[StoredFile]:
         start = "".join(f"{part}/" for part in (self._prefix, prefix) if part)
         with self._asking(prefix) as client:
             pages = client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=start)
             for page in pages:
                 yield from filter(_is_file, map(self._stored, page.get("Contents", [])))
 
-    def _stored(self, listed: dict[str, Any]) -> Stored:
+    def _stored(self, listed: dict[str, Any]) -> StoredFile:
         path = listed["Key"][len(self._prefix) + 1 if self._prefix else 0 :]
         etag = listed["ETag"].strip('"')
-        return Stored(path, listed["Size"], f"{etag} {listed['LastModified'].isoformat()}")
+        return StoredFile(path, listed["Size"], f"{etag} {listed['LastModified'].isoformat()}")
 
     def open(self, path: str) -> BinaryIO:
         return io.BufferedReader(_Object(self._client, self._bucket, self._key(path)), READ_BYTES)
@@ -80,7 +80,7 @@ class S3Store(Store):
         return content
 
     @contextmanager
-    def local(self, path: str) -> Iterator[Path]:
+    def local_copy(self, path: str) -> Iterator[Path]:
         with tempfile.TemporaryDirectory(prefix="object-", dir=_made(self._scratch)) as folder:
             copy = Path(folder, path.rpartition("/")[2])
             _download(self._client, self.uri(path), copy)
@@ -107,15 +107,15 @@ class S3Store(Store):
             with self._asking() as client:
                 answer = client.delete_objects(Bucket=self._bucket, Delete=batch)
             for error in answer.get("Errors", []):
-                raise refused(f"{SCHEME}{self._bucket}/{error['Key']} can't be deleted", {"Error": error})
+                raise response_error(f"{SCHEME}{self._bucket}/{error['Key']} can't be deleted", {"Error": error})
 
-    def version(self, file: Stored) -> str:
+    def content_version(self, file: StoredFile) -> str:
         return file.stamp.partition(" ")[0]
 
-    def mark(self, file: Stored) -> str:
-        return self.version(file)
+    def listing_version(self, file: StoredFile) -> str:
+        return self.content_version(file)
 
-    def written(self, file: Stored) -> float:
+    def modified_at(self, file: StoredFile) -> float:
         return dt.datetime.fromisoformat(file.stamp.partition(" ")[2]).timestamp()
 
     @contextmanager
@@ -127,7 +127,7 @@ class S3Store(Store):
         """
         key = self._key(f".locks/{name.replace('/', '.')}")
         limits = {"timeout": self.lock_timeout, "seconds": self.lease_seconds}
-        with lease(self._client, self._bucket, key, waiting=waiting, **limits) as held:
+        with hold_lease(self._client, self._bucket, key, waiting=waiting, **limits) as held:
             self._held.append(held)
             try:
                 yield
@@ -138,7 +138,7 @@ class S3Store(Store):
     def _asking(self, path: str = "") -> Iterator[Any]:
         """The client, for requests about a path."""
         client = self._client
-        with told(self.uri(path)):
+        with translate_s3_errors(self.uri(path)):
             yield client
 
     @cached_property
@@ -187,7 +187,7 @@ class S3Files(Files):
         for file in sorted(made.rglob("*")):
             url = f"{folder}/{file.relative_to(made).as_posix()}"
             client, (bucket, key) = self._client, _parsed(url)
-            with told(url), file.open("rb") as content:
+            with translate_s3_errors(url), file.open("rb") as content:
                 client.upload_fileobj(content, bucket, key)
             self._copies[url] = str(file)  # what was written is often read next
 
@@ -213,7 +213,7 @@ class _Object(io.RawIOBase):
     def __init__(self, client: Any, bucket: str, key: str) -> None:
         self._client, self._where, self._place = client, {"Bucket": bucket, "Key": key}, 0
         self._address = f"{SCHEME}{bucket}/{key}"
-        with told(self._address):
+        with translate_s3_errors(self._address):
             head = client.head_object(**self._where)
         self._size, self._etag = head["ContentLength"], head["ETag"]
 
@@ -242,7 +242,7 @@ class _Object(io.RawIOBase):
         if wanted <= 0:
             return b""
         span = f"bytes={self._place}-{self._place + wanted - 1}"
-        with told(self._address):
+        with translate_s3_errors(self._address):
             # the ETag makes sure that every range is of one and the same content
             answer = self._client.get_object(**self._where, Range=span, IfMatch=self._etag)
             content: bytes = answer["Body"].read()
@@ -257,11 +257,11 @@ def _parsed(address: str) -> tuple[str, str]:
 
 
 def _download(client: Any, url: str, copy: Path) -> None:
-    with told(url), copy.open("wb") as file:
+    with translate_s3_errors(url), copy.open("wb") as file:
         client.download_fileobj(*_parsed(url), file)
 
 
-def _is_file(file: Stored) -> bool:
+def _is_file(file: StoredFile) -> bool:
     """Not a folder's marker, as consoles and Hadoop leave them, and not in a hidden folder."""
     *folders, name = file.path.split("/")
     return bool(name) and not any(folder.startswith(".") for folder in folders)

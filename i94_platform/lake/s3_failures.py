@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from i94_platform.failures import PermanentFailure, PlatformFailure, TransientFailure
+from i94_platform.failures import PermanentError, PlatformError, TransientError
 
 _CREDENTIALS = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE, or give this machine a role"
 _REGION = "set AWS_REGION to the bucket's region"
@@ -53,7 +53,7 @@ _BY_STATUS = {"301": "PermanentRedirect", "403": "AccessDenied"}
 
 
 @contextmanager
-def told(address: str) -> Iterator[None]:
+def translate_s3_errors(address: str) -> Iterator[None]:
     """Turn what boto3 raises about an address into the platform's failures.
 
     Raises:
@@ -67,47 +67,47 @@ def told(address: str) -> Iterator[None]:
     try:
         yield
     except ClientError as error:
-        raise refused(address, error.response) from error
+        raise response_error(address, error.response) from error
     except RetriesExceededError as error:
-        raise TransientFailure(f"{address}: the transfer was cut off again and again; run again later.") from error
+        raise TransientError(f"{address}: the transfer was cut off again and again; run again later.") from error
     except BotoCoreError as error:
         raise _broken(address, error) from error
 
 
-def code(response: dict[str, Any]) -> str:
+def error_code(response: dict[str, Any]) -> str:
     """The error code of an answer, or its HTTP status where it has none."""
     return str(response.get("Error", {}).get("Code", ""))
 
 
-def refused(address: str, response: dict[str, Any]) -> Exception:
+def response_error(address: str, response: dict[str, Any]) -> Exception:
     """The failure that an answer of S3 means."""
-    found = _BY_STATUS.get(code(response), code(response))
+    found = _BY_STATUS.get(error_code(response), error_code(response))
     status = int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
     if found in PERMANENT:
-        return PermanentFailure(f"{address}: {PERMANENT[found]} ({found}).")
+        return PermanentError(f"{address}: {PERMANENT[found]} ({found}).")
     if found in MISSING:
         return FileNotFoundError(f"{address} does not exist")
     if found in CHANGED:
-        return TransientFailure(f"{address} was changed by another process meanwhile; run again.")
+        return TransientError(f"{address} was changed by another process meanwhile; run again.")
     said = str(response.get("Error", {}).get("Message", "")).rstrip(".")
     if found in TRANSIENT or status >= 500:
-        return TransientFailure(f"{address}: S3 is busy ({found}: {said}); run again later.")
-    return PermanentFailure(f"{address}: S3 refused the request ({found}: {said}).")
+        return TransientError(f"{address}: S3 is busy ({found}: {said}); run again later.")
+    return PermanentError(f"{address}: S3 refused the request ({found}: {said}).")
 
 
-def _broken(address: str, error: Exception) -> PlatformFailure:
+def _broken(address: str, error: Exception) -> PlatformError:
     """The failure that an error without an answer means."""
     from botocore import exceptions as b
 
     missing = (b.NoCredentialsError, b.PartialCredentialsError, b.CredentialRetrievalError, b.TokenRetrievalError)
     if isinstance(error, missing):
-        return PermanentFailure(f"{address}: there are no AWS credentials; {_CREDENTIALS}.")
+        return PermanentError(f"{address}: there are no AWS credentials; {_CREDENTIALS}.")
     if isinstance(error, b.ProfileNotFound | b.ConfigParseError | b.ConfigNotFound | b.NoRegionError):
-        return PermanentFailure(f"{address}: the AWS configuration is not usable: {error}.")
+        return PermanentError(f"{address}: the AWS configuration is not usable: {error}.")
     if isinstance(error, b.ConnectionError | b.HTTPClientError | b.ResponseStreamingError | b.IncompleteReadError):
-        return TransientFailure(
+        return TransientError(
             f"{address}: S3 can't be reached ({type(error).__name__}); look at the network and at I94_S3_ENDPOINT."
         )
     if isinstance(error, b.FlexibleChecksumError):
-        return TransientFailure(f"{address} did not arrive as it was sent ({error}); run again.")
-    return PermanentFailure(f"{address}: the request can't be made: {error}.")
+        return TransientError(f"{address} did not arrive as it was sent ({error}); run again.")
+    return PermanentError(f"{address}: the request can't be made: {error}.")

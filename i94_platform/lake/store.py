@@ -15,7 +15,7 @@ from typing import BinaryIO
 
 
 @dataclass(frozen=True, order=True)
-class Stored:
+class StoredFile:
     """One file: path relative to the root, size in bytes, and a stamp that changes whenever it is written again."""
 
     path: str
@@ -30,7 +30,7 @@ class Store(ABC):
     """The address: an absolute folder, or `s3://bucket/prefix`."""
 
     @abstractmethod
-    def list(self, prefix: str = "") -> Iterator[Stored]:
+    def list(self, prefix: str = "") -> Iterator[StoredFile]:
         """Every file whose path starts with the folder `prefix`, in path order; nothing where it does not exist."""
 
     @abstractmethod
@@ -38,7 +38,7 @@ class Store(ABC):
         """The file for reading; FileNotFoundError where there is none."""
 
     @abstractmethod
-    def local(self, path: str) -> AbstractContextManager[Path]:
+    def local_copy(self, path: str) -> AbstractContextManager[Path]:
         """The file at a local path, a copy where it lies elsewhere; FileNotFoundError where there is none."""
 
     @abstractmethod
@@ -54,18 +54,18 @@ class Store(ABC):
         """Remove files; a path that is already gone is no error."""
 
     @abstractmethod
-    def version(self, file: Stored) -> str:
+    def content_version(self, file: StoredFile) -> str:
         """An identifier of the content: a hash or an ETag, equal for equal content."""
 
     @abstractmethod
-    def mark(self, file: Stored) -> str:
+    def listing_version(self, file: StoredFile) -> str:
         """What a listing alone tells of the content: other content has another mark.
 
         On a bucket equal content has an equal one; in a folder a file that was written again has not.
         """
 
     @abstractmethod
-    def written(self, file: Stored) -> float:
+    def modified_at(self, file: StoredFile) -> float:
         """When it was last written, in seconds since 1970; a file that was moved into a folder keeps its time."""
 
     @abstractmethod

@@ -27,7 +27,7 @@ from i94_platform.contracts.marts import (
     UNKNOWN,
 )
 from i94_platform.contracts.render import sql_type
-from i94_platform.transforms.sql import translate
+from i94_platform.transforms.sql import transpile
 
 _REDSHIFT_TYPES = {"DOUBLE": "DOUBLE PRECISION"}
 """The one type of the final casts that Redshift calls otherwise."""
@@ -47,7 +47,7 @@ def _template(name: str) -> Template:
 
 
 @cache
-def select(mart: Table, dialect: str) -> str:
+def render_month_query(mart: Table, dialect: str) -> str:
     """The query for a month of a mart, in the contract's columns and types; `:year` and `:month` are to be bound."""
     columns = ", ".join(
         f"answer.{c.name}"
@@ -56,29 +56,29 @@ def select(mart: Table, dialect: str) -> str:
         else f"CAST(answer.{c.name} AS {_REDSHIFT_TYPES.get(sql_type(c), sql_type(c))}) AS {c.name}"
         for c in mart.columns
     )
-    return translate(f"SELECT {columns} FROM (\n{answer(mart)}) AS answer", dialect, "redshift")
+    return transpile(f"SELECT {columns} FROM (\n{render_sql(mart)}) AS answer", dialect, "redshift")
 
 
 @cache
-def answer(mart: Table) -> str:
+def render_sql(mart: Table) -> str:
     """The file of a mart with what the contracts put into it, in Redshift's SQL."""
     return _template(mart.name).substitute(_parts())
 
 
 @cache
-def statement(name: str, dialect: str) -> str:
+def render_query(name: str, dialect: str) -> str:
     """The query of a file that the contracts add nothing to."""
-    return translate(_template(name).substitute(), dialect, "redshift")
+    return transpile(_template(name).substitute(), dialect, "redshift")
 
 
-def reads(mart: Table) -> tuple[str, ...]:
+def source_tables(mart: Table) -> tuple[str, ...]:
     """The tables of the star schema that a mart's query names, in the order of their names."""
     return tuple(sorted(set(_READ.findall(_template(mart.name).template))))
 
 
-def made_from(mart: Table) -> tuple[str, ...]:
+def upstream_tables(mart: Table) -> tuple[str, ...]:
     """The loaded tables whose versions tell whether a month of a mart is up to date."""
-    return tuple(source for name in reads(mart) for source in _DELIVERED_AS.get(name, (name,)))
+    return tuple(source for name in source_tables(mart) for source in _DELIVERED_AS.get(name, (name,)))
 
 
 def _parts() -> dict[str, str]:

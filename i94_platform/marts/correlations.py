@@ -54,7 +54,7 @@ _CAVEATS = {
 
 
 @dataclass(frozen=True)
-class Measured:
+class Coefficient:
     """A coefficient with its 95 % interval; None where it can't be computed."""
 
     coefficient: float | None = None
@@ -64,7 +64,7 @@ class Measured:
 
 
 @dataclass
-class LeftOut:
+class Exclusions:
     """What is not among the observations, by reason."""
 
     unit: str
@@ -89,34 +89,34 @@ class LeftOut:
         }
 
 
-def pearson(x: Sequence[float], y: Sequence[float]) -> Measured:
+def pearson(x: Sequence[float], y: Sequence[float]) -> Coefficient:
     """Pearson's r with Fisher's interval."""
     from scipy import stats
 
     if not _vary(x, y):
-        return Measured()
+        return Coefficient()
     found = stats.pearsonr(x, y)
     interval = found.confidence_interval(0.95)
-    return Measured(float(found.statistic), float(interval.low), float(interval.high), float(found.pvalue))
+    return Coefficient(float(found.statistic), float(interval.low), float(interval.high), float(found.pvalue))
 
 
-def spearman(x: Sequence[float], y: Sequence[float]) -> Measured:
+def spearman(x: Sequence[float], y: Sequence[float]) -> Coefficient:
     """Spearman's rho with the interval of Bonett and Wright (2000)."""
     import numpy as np
     from scipy import stats
 
     if not _vary(x, y):
-        return Measured()
+        return Coefficient()
     found = stats.spearmanr(x, y)
     rho = round(float(found.statistic), 12)  # a perfect order is found as 1 but for the last digits
     if abs(rho) == 1:
-        return Measured(rho, rho, rho, float(found.pvalue))
+        return Coefficient(rho, rho, rho, float(found.pvalue))
     reach = Z95 * np.sqrt((1 + rho**2 / 2) / (len(x) - 3))
     low, high = np.tanh([np.arctanh(rho) - reach, np.arctanh(rho) + reach])
-    return Measured(rho, float(low), float(high), float(found.pvalue))
+    return Coefficient(rho, float(low), float(high), float(found.pvalue))
 
 
-def cramers_v(table: NDArray[Any]) -> Measured:
+def cramers_v(table: NDArray[Any]) -> Coefficient:
     """Cramér's V, bias-corrected after Bergsma (2013), of a table of counts without an empty row or column.
 
     The interval is that of the noncentrality of the chi-square, which for this many counts is normal.
@@ -127,12 +127,12 @@ def cramers_v(table: NDArray[Any]) -> Measured:
     rows, columns = table.shape
     n = float(table.sum())
     if min(rows, columns) < 2 or n < FEWEST:
-        return Measured()
+        return Coefficient()
     found = stats.chi2_contingency(table, correction=False)
     chi2, freedom = float(found.statistic), float((rows - 1) * (columns - 1))
     smaller = min(side - (side - 1) ** 2 / (n - 1) for side in (rows, columns)) - 1
     if smaller <= 0:
-        return Measured()  # fewer counts than categories
+        return Coefficient()  # fewer counts than categories
 
     def of_noncentrality(amount: float) -> float:
         return float(min(1.0, np.sqrt(max(0.0, amount) / n / smaller)))
@@ -140,7 +140,7 @@ def cramers_v(table: NDArray[Any]) -> Measured:
     middle = chi2 - freedom + 2 * Z95**2
     # noncentralities a whose chi-square is Z95 deviations away: (chi2 - freedom - a)² = Z95² (2 freedom + 4a)
     reach = np.sqrt(max(0.0, middle**2 - (chi2 - freedom) ** 2 + 2 * freedom * Z95**2))
-    return Measured(
+    return Coefficient(
         of_noncentrality(chi2 - n * freedom / (n - 1)),
         of_noncentrality(middle - reach),
         of_noncentrality(middle + reach),
@@ -152,7 +152,7 @@ def _vary(x: Sequence[float], y: Sequence[float]) -> bool:
     return len(x) >= FEWEST and min(x) < max(x) and min(y) < max(y)
 
 
-def correlate(
+def compute_correlations(
     pairs: DataFrame, origins: DataFrame, groups: DataFrame, months: Sequence[str]
 ) -> Iterator[dict[str, Any]]:
     """The rows of the contract, from the arrivals of these months.
@@ -166,7 +166,7 @@ def correlate(
 
 
 def _row(
-    question: str, x: str, y: str, unit: str, method: str, measured: Measured, n: int, out: LeftOut, caveat: str
+    question: str, x: str, y: str, unit: str, method: str, measured: Coefficient, n: int, out: Exclusions, caveat: str
 ) -> dict[str, Any]:
     named = {"question": question, "x": x, "y": y, "unit_of_observation": unit, "method": method}
     return {**named, **vars(measured), "n": n, **out.columns(), "caveat": _CAVEATS[caveat]}
@@ -177,11 +177,11 @@ def _both(
     x: tuple[str, Sequence[float]],
     y: tuple[str, Sequence[float]],
     unit: str,
-    out: LeftOut,
+    out: Exclusions,
     caveat: str,
 ) -> Iterator[dict[str, Any]]:
     """Pearson and Spearman of two named variables."""
-    methods: Mapping[str, Callable[[Sequence[float], Sequence[float]], Measured]] = {
+    methods: Mapping[str, Callable[[Sequence[float], Sequence[float]], Coefficient]] = {
         "pearson": pearson,
         "spearman": spearman,
     }
@@ -189,7 +189,7 @@ def _both(
         yield _row(question, x[0], y[0], unit, method, measure(x[1], y[1]), len(x[1]), out, caveat)
 
 
-def _listed(pairs: DataFrame, outs: Sequence[LeftOut]) -> DataFrame:
+def _listed(pairs: DataFrame, outs: Sequence[Exclusions]) -> DataFrame:
     """The pairs of a listed state and a valid country; the others are noted in each of `outs` in its own unit."""
     kept = pairs[(pairs["i94addr"] != OTHER_STATE) & (pairs["status"] == "valid")]
     others = pairs.drop(kept.index)
@@ -210,7 +210,7 @@ def _origins(pairs: DataFrame) -> Iterator[dict[str, Any]]:
     """Destination and source country."""
     import numpy as np
 
-    question, by_arrival, by_pair = destination_by_origin.name, LeftOut("arrivals"), LeftOut("pairs")
+    question, by_arrival, by_pair = destination_by_origin.name, Exclusions("arrivals"), Exclusions("pairs")
     table = _counts(_listed(pairs, (by_arrival, by_pair)), "i94res").to_numpy(float)
     n = int(table.sum())
     x, y, unit = "state", "country of residence", "one arrival"
@@ -223,7 +223,7 @@ def _origins(pairs: DataFrame) -> Iterator[dict[str, Any]]:
 
 def _climates(pairs: DataFrame, origins: DataFrame) -> Iterator[dict[str, Any]]:
     """Destination and climate of the source country."""
-    question, by_arrival, by_state = destination_by_climate.name, LeftOut("arrivals"), LeftOut("states")
+    question, by_arrival, by_state = destination_by_climate.name, Exclusions("arrivals"), Exclusions("states")
     climates = origins[["i94res", "climate_band", "mean_temperature"]]
     listed = _listed(pairs, (by_arrival, by_state)).merge(climates, on="i94res", validate="many_to_one")
     known = listed[listed["climate_band"] != UNKNOWN]
@@ -253,7 +253,7 @@ def _climates(pairs: DataFrame, origins: DataFrame) -> Iterator[dict[str, Any]]:
 
 def _temperatures(origins: DataFrame) -> Iterator[dict[str, Any]]:
     """Visitors of a country and its temperature."""
-    out = LeftOut("countries")
+    out = Exclusions("countries")
     reasons = origins["status"].map("residence {}".format)
     reasons = reasons.mask((origins["status"] == "valid") & origins["mean_temperature"].isna(), "without a temperature")
     kept = origins[(origins["status"] == "valid") & origins["mean_temperature"].notna()]
@@ -309,7 +309,7 @@ def _demographics(groups: DataFrame) -> Iterator[dict[str, Any]]:
     people = _people(groups)
     for x, y in _TESTED:
         shares, figures = _share(groups, _SHARES[x]).reindex(visitors.index), people[y]
-        out = LeftOut("states")
+        out = Exclusions("states")
         reasons = shares.isna().map({True: "no such visitor", False: ""}).astype(object)
         reasons = reasons.mask(figures.isna(), "no figure of a city of 65,000 and more")
         reasons[visitors.index == OTHER_STATE] = _NO_STATE

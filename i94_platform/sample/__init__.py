@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from i94_platform.failures import PermanentFailure
+from i94_platform.failures import PermanentError
 from i94_platform.partitions import Month
 from i94_platform.sample.dirt import expected_refusals
 from i94_platform.sample.months import FEWEST_ROWS, rows_in
@@ -43,9 +43,9 @@ def write_sample(
     from i94_platform.sample.reference import write_references
 
     if rows < FEWEST_ROWS:
-        raise PermanentFailure(f"A sample of {rows} rows a month can't hold its dirt; ask for {FEWEST_ROWS} or more.")
+        raise PermanentError(f"A sample of {rows} rows a month can't hold its dirt; ask for {FEWEST_ROWS} or more.")
     if seed < 0:
-        raise PermanentFailure(f"The seed of a sample can't be negative, but is {seed}; choose 0 or more.")
+        raise PermanentError(f"The seed of a sample can't be negative, but is {seed}; choose 0 or more.")
     progress = on_progress or _silent
     months = _months(first, last)
     out.mkdir(parents=True, exist_ok=True)
@@ -59,9 +59,9 @@ def _months(first: str, last: str) -> list[Month]:
     try:
         months = Month.parse(first).through(Month.parse(last))
     except ValueError as error:
-        raise PermanentFailure(f"The months of a sample can't be read: {error}.") from error
+        raise PermanentError(f"The months of a sample can't be read: {error}.") from error
     if not months:
-        raise PermanentFailure(f"The last month {last} of the sample is before the first, {first}; swap them.")
+        raise PermanentError(f"The last month {last} of the sample is before the first, {first}; swap them.")
     return months
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from i94_platform.contracts.codes import reviewed
+from i94_platform.contracts.codes import read_reviewed_list
 from i94_platform.partitions import Month
 from i94_platform.sample import shares
 from i94_platform.sample.draw import NULL, Choices, Flags, Floats, Ints, parse_weights
@@ -52,7 +52,7 @@ def _all_origins() -> list[_Origin]:
         for group, text in shares.ORIGINS.items()
         for code, weight, post in (item.split(":") for item in text.split())
     ]
-    countries = reviewed("i94cit_res")
+    countries = read_reviewed_list("i94cit_res")
     listed = countries.loc[countries["status"] == "valid", "code"].astype(int).tolist()
     rest = sorted(set(listed) - {origin.code for origin in named})
     scale = shares.REST / sum(1 / place for place in range(1, len(rest) + 1))
@@ -92,7 +92,7 @@ def origins(month: Month) -> Origins:
 
 def ports() -> Choices:
     """The port of entry by lane: the named ports, the mid-sized ones by air, and a trace of every other US port."""
-    listed = reviewed("i94port")
+    listed = read_reviewed_list("i94port")
     small = listed.loc[(listed["status"] == "valid") & listed["state"].notna(), "code"]
     traces = dict.fromkeys(small.astype(str), 1.0)
     airports = parse_weights(shares.OTHER_PORTS)
@@ -162,7 +162,7 @@ class Addresses:
 def addresses(port_codes: tuple[str, ...]) -> Addresses:
     """The addresses behind each of `port_codes`; `own` is the port's state as a place in the choices, -1 for none."""
     choices = Choices.parse(shares.ELSEWHERE)
-    state = dict(reviewed("i94port").dropna(subset="state").set_index("code")["state"])
+    state = dict(read_reviewed_list("i94port").dropna(subset="state").set_index("code")["state"])
     chances = parse_weights(shares.SAME_STATE)
     states = [str(state.get(code, "")) for code in port_codes]
     return Addresses(

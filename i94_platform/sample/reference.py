@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from i94_platform.contracts.codes import reviewed
+from i94_platform.contracts.codes import read_reviewed_list
 from i94_platform.sample.draw import Choices, Floats, Ints
 from i94_platform.sample.places import COUNTRIES, city_names
 
@@ -92,7 +92,7 @@ def _closed(entries: pd.Series[str]) -> list[str]:
 
 
 def _countries() -> list[str]:
-    listed = reviewed("i94cit_res")
+    listed = read_reviewed_list("i94cit_res")
     code = listed["code"].astype("string")
     blanks_inside = listed["label"].mask(listed["label"] == "ARGENTINA", "ARGENTINA ")
     blanks_after = listed["label"].str.endswith(")").map({True: " ", False: ""})
@@ -100,7 +100,7 @@ def _countries() -> list[str]:
 
 
 def _ports() -> list[str]:
-    listed = reviewed("i94port")
+    listed = read_reviewed_list("i94port")
     label = listed["label"].where(listed["status"] != "valid", listed["label"].str.ljust(_PORT_LABEL_WIDTH))
     inner = listed["code"].mask(listed["code"] == "CP", "CP ")
     code = _quoted(inner)
@@ -110,17 +110,17 @@ def _ports() -> list[str]:
 
 
 def _modes() -> list[str]:
-    listed = reviewed("i94mode")
+    listed = read_reviewed_list("i94mode")
     return _closed("\t" + listed["code"].astype("string") + " = " + _quoted(listed["label"]))
 
 
 def _states() -> list[str]:
-    listed = reviewed("i94addr")
+    listed = read_reviewed_list("i94addr")
     return _closed("\t" + _quoted(listed["code"]) + "=" + _quoted(listed["label"]))
 
 
 def _visas() -> list[str]:
-    listed = reviewed("i94visa")
+    listed = read_reviewed_list("i94visa")
     return ("   " + listed["code"].astype("string") + " = " + listed["label"]).tolist()
 
 
@@ -138,7 +138,7 @@ def _demographics(seed: int) -> bytes:
 def _cities(rng: np.random.Generator) -> pd.DataFrame:
     import pandas as pd
 
-    listed = reviewed("i94addr").set_index("code")["label"].drop(list(_STATES_WITHOUT_CITIES))
+    listed = read_reviewed_list("i94addr").set_index("code")["label"].drop(list(_STATES_WITHOUT_CITIES))
     more = np.array(_STATE_CITIES.values)[_STATE_CITIES.draw(rng, 0, CITIES - len(listed))]
     state = pd.Series([*listed.index, *more])
     total = np.rint(65_000 * (1 + rng.pareto(1.4, CITIES)).clip(max=60)).astype(int)
@@ -202,7 +202,7 @@ def _regions(rng: np.random.Generator, iso2: pd.Series[str]) -> pd.Series[str]:
     """States of the US, numbers elsewhere."""
     import pandas as pd
 
-    states = reviewed("i94addr").query("code != '99'")["code"].to_numpy(str)
+    states = read_reviewed_list("i94addr").query("code != '99'")["code"].to_numpy(str)
     numbers = pd.Series(rng.integers(1, 20, len(iso2))).astype(str).str.zfill(2)
     return numbers.mask(iso2 == "US", pd.Series(rng.choice(states, len(iso2))))
 

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from i94_platform.failures import PermanentFailure
+from i94_platform.failures import PermanentError
 from i94_platform.serving.keys import SCOPES, Key, Keys
 from i94_platform.settings import Settings
 
@@ -38,7 +38,7 @@ def serve(
         import fastapi  # noqa: F401
         import uvicorn  # noqa: F401
     except ModuleNotFoundError:
-        raise PermanentFailure("The web API is not installed; run: pip install 'i94-platform[serve]'.") from None
+        raise PermanentError("The web API is not installed; run: pip install 'i94-platform[serve]'.") from None
     from i94_platform.serving.server import serve as run_server
 
     run_server(Settings.from_env(), host, port, lambda told: out.print(escape(told), highlight=False))

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from i94_platform.failures import PermanentFailure
+from i94_platform.failures import PermanentError
 
 SCOPES = ("read:marts", "read:dimensions", "read:status", "metrics")
 
@@ -63,7 +63,7 @@ class Keys:
         """
         asked = frozenset(scopes)
         if not asked or asked - set(SCOPES):
-            raise PermanentFailure(
+            raise PermanentError(
                 f"Not a scope: {', '.join(sorted(asked - set(SCOPES))) or 'none'}; valid are: {', '.join(SCOPES)}."
             )
         key, secret = Key(secrets.token_hex(4), name, asked, _now(), "", ""), secrets.token_urlsafe(32)
@@ -93,7 +93,7 @@ class Keys:
         """
         found = next((key for key in self.all() if key.id == id_), None)
         if found is None:
-            raise PermanentFailure(f"There is no key {id_[:8]!r}; i94 keys list shows them.")
+            raise PermanentError(f"There is no key {id_[:8]!r}; i94 keys list shows them.")
         with closing(self._open()) as file, file:
             file.execute("UPDATE keys SET revoked_at = ? WHERE id = ? AND revoked_at = ''", (_now(), id_))
         return found

@@ -21,12 +21,12 @@ from sqlalchemy import Table
 
 from i94_platform.contracts import PUBLISHED
 from i94_platform.contracts.model import column_names, key_columns
-from i94_platform.contracts.render import create_schema, ddl
-from i94_platform.failures import PermanentFailure, PlatformFailure
+from i94_platform.contracts.render import render_create_schema, render_ddl
+from i94_platform.failures import PermanentError, PlatformError
 from i94_platform.lake.datasets import Lake
-from i94_platform.lake.footers import verified
+from i94_platform.lake.footers import verify_footer
 from i94_platform.lake.manifest import Manifest
-from i94_platform.lake.releases import RELEASE, Release, parsed
+from i94_platform.lake.releases import RELEASE, Release, parse_release
 
 if TYPE_CHECKING:
     import duckdb
@@ -168,11 +168,11 @@ class Shelf:
             if read == self._refused and time.monotonic() < self._again:
                 return False
             self._refused, self._again = read, time.monotonic() + RETRY_SECONDS
-            self._open(parsed(_manifest(read)))
+            self._open(parse_release(_manifest(read)))
         except FileNotFoundError:
             self._trouble("What was published is gone; run 'i94 run'." if self._read else NOTHING)
             return False
-        except (PlatformFailure, duckdb.Error, OSError) as error:
+        except (PlatformError, duckdb.Error, OSError) as error:
             self._trouble(f"What is published can't be read: {error}")
             return False
         self._read = read
@@ -205,8 +205,8 @@ class Shelf:
         Raises:
             PermanentFailure: a file is gone, has another length, or is not what the contract or the manifest says.
         """
-        if problems := self._lake.missing_files(release.manifest):
-            raise PermanentFailure(f"{'; '.join(problems)}. Publish again: i94 run --select published.")
+        if problems := self._lake.find_missing_files(release.manifest):
+            raise PermanentError(f"{'; '.join(problems)}. Publish again: i94 run --select published.")
         self._folder.mkdir(parents=True, exist_ok=True)
         self._sweep()
         path = self._folder / f"{release.version}-{uuid.uuid4().hex}.duckdb"
@@ -233,7 +233,7 @@ def _manifest(read: bytes) -> Manifest:
     try:
         return Manifest.from_json(read)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise PermanentFailure(f"The manifest of the release is not one ({error!r}); publish again.") from error
+        raise PermanentError(f"The manifest of the release is not one ({error!r}); publish again.") from error
 
 
 def build(release: Release, lake: Lake, path: Path, memory_limit: str) -> None:
@@ -246,15 +246,15 @@ def build(release: Release, lake: Lake, path: Path, memory_limit: str) -> None:
 
     with duckdb.connect(str(path), config={"memory_limit": memory_limit, "threads": THREADS}) as connection:
         for schema in sorted({str(contract.schema) for contract in PUBLISHED}):
-            connection.execute(create_schema(schema, "duckdb"))
+            connection.execute(render_create_schema(schema, "duckdb"))
         for contract in PUBLISHED:
-            connection.execute(ddl(contract, "duckdb"))
+            connection.execute(render_ddl(contract, "duckdb"))
             loaded = _load(connection, release, lake, contract)
             if contract.name not in release.tables:
-                raise PermanentFailure(f"It has no {contract.name}; publish again: i94 run --select published.")
+                raise PermanentError(f"It has no {contract.name}; publish again: i94 run --select published.")
             said = release.tables[contract.name].rows
             if loaded != said:
-                raise PermanentFailure(
+                raise PermanentError(
                     f"{contract.name} has {loaded:,} rows where the release says {said:,}; publish again."
                 )
 
@@ -263,10 +263,10 @@ def _load(connection: duckdb.DuckDBPyConnection, release: Release, lake: Lake, c
     names = ", ".join(f'"{name}"' for name in column_names(contract))
     order = ", ".join(f'"{name}"' for name in key_columns(contract))
     with ExitStack() as held:
-        paths = [held.enter_context(lake.store.local(lake.store.path(url))) for url in release.urls(contract.name)]
+        paths = [held.enter_context(lake.store.local_copy(lake.store.path(url))) for url in release.urls(contract.name)]
         for path in paths:
             with path.open("rb") as content:
-                verified(content, str(path), contract)
+                verify_footer(content, str(path), contract)
         if paths:
             connection.execute(
                 f"INSERT INTO {contract.fullname} ({names}) SELECT {names} "
@@ -291,7 +291,7 @@ def state_of_tables(release: Release) -> dict[str, Any]:
     """Each table's rows, months and checks in JSON values."""
     found: dict[str, Any] = {}
     for name, table in release.tables.items():
-        complaints = [json.loads(json.dumps(vars(complaint))) for complaint in table.checks.complaints]
+        complaints = [json.loads(json.dumps(vars(complaint))) for complaint in table.checks.failed_checks]
         found[name] = {
             "rows": table.rows,
             "months": list(table.months),

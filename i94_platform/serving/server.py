@@ -13,14 +13,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from i94_platform.failures import PermanentFailure
+from i94_platform.failures import PermanentError
 from i94_platform.lake.datasets import Lake
 from i94_platform.lake.local import LocalStore
 from i94_platform.lake.releases import RELEASE
 from i94_platform.lake.s3 import S3Store
 from i94_platform.serving.keys import Keys
 from i94_platform.serving.release import NOTHING
-from i94_platform.settings import Settings, on_s3
+from i94_platform.settings import Settings, is_s3
 
 if TYPE_CHECKING:
     import uvicorn
@@ -46,7 +46,7 @@ def serve(settings: Settings, host: str, port: int, say: Callable[[str], None]) 
         PermanentFailure: other machines could reach a server without keys.
     """
     server, token = prepared(settings, host, port)
-    if lake_of(settings).manifest(RELEASE) is None:
+    if lake_of(settings).read_manifest(RELEASE) is None:
         say(NOTHING)
     shown = f"http://{f'[{host}]' if ':' in host else host}:{port}"
     say(f"Serving {settings.lake} at {shown} (Ctrl-C ends it)")
@@ -70,7 +70,7 @@ def prepared(settings: Settings, host: str, port: int) -> tuple[uvicorn.Server, 
 
     guarded, local = keys_of(settings).active(), _is_loopback(host)
     if not guarded and not local:
-        raise PermanentFailure(
+        raise PermanentError(
             f"Without a key the server listens on this machine only, and {host} is more; make a key first "
             "(i94 keys add NAME), or leave --host out."
         )
@@ -117,7 +117,7 @@ def service(settings: Settings) -> Service:
 
 def lake_of(settings: Settings) -> Lake:
     """The lake, to be read; without what the assets' way to it would import."""
-    if not on_s3(settings.lake):
+    if not is_s3(settings.lake):
         return Lake(LocalStore(settings.lake))
     return Lake(S3Store(settings.lake, lambda: _s3_client(settings.s3_endpoint), settings.scratch))
 
@@ -127,7 +127,7 @@ def _s3_client(endpoint: str) -> Any:
         import boto3
         from botocore.config import Config
     except ModuleNotFoundError as error:
-        raise PermanentFailure(
+        raise PermanentError(
             "I94_LAKE starts with s3://, and the AWS part is not installed; run: pip install 'i94-platform[aws]'."
         ) from error
     by_path = Config(s3={"addressing_style": "path"}) if endpoint else None

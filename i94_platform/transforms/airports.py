@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, BinaryIO, Literal
 
 from i94_platform.contracts.model import column_names
 from i94_platform.contracts.reference import airport_codes
-from i94_platform.failures import PermanentFailure
-from i94_platform.transforms.delimited import NUMBER, conform, read_delimited, refuse
+from i94_platform.failures import PermanentError
+from i94_platform.transforms.delimited import NUMBER, conform, raise_for_rows, read_delimited
 
 if TYPE_CHECKING:
     from pandas import DataFrame, Series
@@ -61,12 +61,12 @@ def detect_order(pairs: DataFrame, name: str) -> FileOrder:
     first_is_longitude = _beyond_latitude(pairs["first"])
     second_is_longitude = _beyond_latitude(pairs["second"])
     if first_is_longitude.any() and second_is_longitude.any():
-        raise PermanentFailure(
+        raise PermanentError(
             f"{name}, column 'coordinates': row {first_is_longitude.idxmax()} can only be 'lon, lat' and row "
             f"{second_is_longitude.idxmax()} only 'lat, lon'; deliver the file in one order."
         )
     if not first_is_longitude.any() and not second_is_longitude.any():
-        raise PermanentFailure(
+        raise PermanentError(
             f"{name}, column 'coordinates': no value lies beyond ±{_FARTHEST_LATITUDE} degrees, so the file does not "
             f"show its order; declare it as 'lat, lon' or 'lon, lat'."
         )
@@ -83,7 +83,7 @@ def _split(coordinates: Series[str], name: str) -> DataFrame:
     import pyarrow.compute as pc
 
     where = f"{name}, column 'coordinates'"
-    refuse(coordinates.isna(), coordinates, where, "is empty, but every row needs one")
-    refuse(~coordinates.str.fullmatch(_PAIR), coordinates, where, "is not two numbers separated by a comma")
+    raise_for_rows(coordinates.isna(), coordinates, where, "is empty, but every row needs one")
+    raise_for_rows(~coordinates.str.fullmatch(_PAIR), coordinates, where, "is not two numbers separated by a comma")
     pairs = pa.Table.from_struct_array(pc.extract_regex(pa.array(coordinates), f"^{_PAIR}$"))
     return pairs.to_pandas(types_mapper=lambda _: pd.StringDtype("pyarrow")).set_index(coordinates.index)

@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING
 
 from i94_platform.contracts.model import column_names
 from i94_platform.contracts.reference import calendar
-from i94_platform.failures import PermanentFailure
+from i94_platform.failures import PermanentError
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-ORIGIN = "computed from the calendar; no delivery is read"
+LINEAGE_REASON = "computed from the calendar; no delivery is read"
 """Why no column of it has a source."""
 
 _SATURDAY = 6
 
 
-def calendar_dimension(first: dt.date, last: dt.date) -> DataFrame:
+def build_calendar(first: dt.date, last: dt.date) -> DataFrame:
     """All days from `first` to `last`, both included, as the contract `calendar`; `date` is datetime64[s].
 
     Seconds hold every date of the admissions, year 9999 too, where nanoseconds end in 2262. Names are English on every
@@ -31,7 +31,7 @@ def calendar_dimension(first: dt.date, last: dt.date) -> DataFrame:
     import pandas as pd
 
     if last < first:
-        raise PermanentFailure(f"The calendar can't run from {first} to {last}: the last day is before the first.")
+        raise PermanentError(f"The calendar can't run from {first} to {last}: the last day is before the first.")
     days = pd.Series(pd.date_range(first, last, freq="D", unit="s"))
     iso = days.dt.isocalendar()
     columns = {

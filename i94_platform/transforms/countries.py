@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Literal
 from i94_platform.contracts.codes import FOLDER
 from i94_platform.contracts.model import column_names
 from i94_platform.contracts.reference import country
-from i94_platform.failures import PermanentFailure
-from i94_platform.transforms.delimited import read_delimited, refuse
+from i94_platform.failures import PermanentError
+from i94_platform.transforms.delimited import raise_for_rows, read_delimited
 
 if TYPE_CHECKING:
     from pandas import DataFrame, Series
@@ -46,7 +46,7 @@ SOURCES = {
 """The columns behind each of the contract's; what ISO 3166 and the corrections say is found by the label."""
 
 
-def label_iso3(i94cit_res: DataFrame) -> Series[str]:
+def match_labels(i94cit_res: DataFrame) -> Series[str]:
     """ISO 3166 alpha-3 code of each label, as pandas string on the index of `i94cit_res`; null for no country.
 
     `attrs["unmatched_labels"]` lists the labels that are neither a name of ISO 3166 nor reviewed, for a correction to
@@ -61,12 +61,12 @@ def label_iso3(i94cit_res: DataFrame) -> Series[str]:
     return iso3
 
 
-def name_iso3(names: Sequence[str]) -> dict[str, str | None]:
+def match_names(names: Sequence[str]) -> dict[str, str | None]:
     """ISO 3166 alpha-3 code of each country name of the temperature file; None where it is no country we know."""
     return _resolve(names, "temperature")
 
 
-def country_dimension(i94cit_res: DataFrame, unlisted: Collection[int], climate: DataFrame) -> DataFrame:
+def build_country(i94cit_res: DataFrame, unlisted: Collection[int], climate: DataFrame) -> DataFrame:
     """Every code of `i94cit_res` (code, label, status) and every `unlisted` one, as the contract `country`, by code.
 
     `climate` has one row per iso3: iso3, mean_temperature (°C), latitude, longitude (degrees), temperature_cities.
@@ -75,7 +75,7 @@ def country_dimension(i94cit_res: DataFrame, unlisted: Collection[int], climate:
     """
     import pandas as pd
 
-    iso3 = label_iso3(i94cit_res)
+    iso3 = match_labels(i94cit_res)
     listed = i94cit_res[["code", "label", "status"]].assign(iso3=iso3)
     codes = pd.Series(sorted(set(unlisted) - set(listed["code"].astype("Int64"))), dtype="Int64")
     others = pd.DataFrame({"code": codes, "label": "unlisted code " + codes.astype("string")})
@@ -104,12 +104,14 @@ def read_corrections(path: Path) -> Mapping[NameList, Mapping[str, str | None]]:
     """
     rows = read_delimited(path, path.name, _CORRECTION_COLUMNS)
     for column in ("list", "key", "reason"):
-        refuse(rows[column].isna(), rows[column], f"{path.name}, column {column!r}", "is empty")
-    refuse(~rows["list"].isin(_LISTS), rows["list"], f"{path.name}, column 'list'", f"is none of {', '.join(_LISTS)}")
+        raise_for_rows(rows[column].isna(), rows[column], f"{path.name}, column {column!r}", "is empty")
+    raise_for_rows(
+        ~rows["list"].isin(_LISTS), rows["list"], f"{path.name}, column 'list'", f"is none of {', '.join(_LISTS)}"
+    )
     unknown = rows["iso3"].notna() & ~rows["iso3"].isin(_iso_countries()["iso3"])
-    refuse(unknown, rows["iso3"], f"{path.name}, column 'iso3'", "is no ISO 3166 alpha-3 code in use")
+    raise_for_rows(unknown, rows["iso3"], f"{path.name}, column 'iso3'", "is no ISO 3166 alpha-3 code in use")
     rows = rows.assign(match=rows["key"].map(match_key))
-    refuse(rows.duplicated(["list", "match"]), rows["key"], f"{path.name}, column 'key'", "is corrected twice")
+    raise_for_rows(rows.duplicated(["list", "match"]), rows["key"], f"{path.name}, column 'key'", "is corrected twice")
     rows["iso3"] = rows["iso3"].astype(object).where(rows["iso3"].notna(), None)
     return {
         "i94": _by_match(rows[rows["list"] == "i94"]),
@@ -156,7 +158,7 @@ def _climate_by_country(climate: DataFrame) -> DataFrame:
     known = climate[_CLIMATE].dropna(subset=["iso3"]).astype(types)
     repeated = known.loc[known["iso3"].duplicated(), "iso3"]
     if not repeated.empty:
-        raise PermanentFailure(
+        raise PermanentError(
             f"The temperatures by country have more than one row for {', '.join(sorted(set(repeated)))}: "
             f"group them by iso3, since each row would double the codes of its country."
         )

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from sqlalchemy import Column, Double, Integer, Table
 
 from i94_platform.contracts.model import column_names, key_columns, text_limit
-from i94_platform.failures import PermanentFailure
+from i94_platform.failures import PermanentError
 
 if TYPE_CHECKING:
     from pandas import DataFrame, Series
@@ -42,7 +42,7 @@ def read_delimited(source: Path | BinaryIO, name: str, headers: Mapping[str, str
     text = _read_text(source, name, separator)
     missing = [header for header in headers.values() if header not in text.columns]
     if missing:
-        raise PermanentFailure(
+        raise PermanentError(
             f"{name} has no column {', '.join(map(repr, missing))}; its columns are "
             f"{', '.join(map(repr, text.columns))}: deliver the file with the missing ones, under these names."
         )
@@ -69,7 +69,7 @@ def _read_text(source: Path | BinaryIO, name: str, separator: str) -> DataFrame:
                 skip_blank_lines=False,  # else the rows that messages name would be counted wrongly
             )
     except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.ParserWarning, pd.errors.EmptyDataError) as error:
-        raise PermanentFailure(
+        raise PermanentError(
             f"{name} can't be read as UTF-8 text separated by {separator!r} ({str(error).strip()}): deliver it again."
         ) from error
     text.columns = text.columns.str.strip()
@@ -98,13 +98,13 @@ def conform(frame: DataFrame, contract: Table, headers: Mapping[str, str], name:
 
 def _cast(text: Series[str], column: Column[Any], where: str) -> Series[Any]:
     if not column.nullable:
-        refuse(text.isna(), text, where, "is empty, but every row needs one")
+        raise_for_rows(text.isna(), text, where, "is empty, but every row needs one")
     if not isinstance(column.type, Integer | Double):
         return _check_text(text, column, where)
-    refuse(~text.str.fullmatch(NUMBER).fillna(True), text, where, "is not a number")
+    raise_for_rows(~text.str.fullmatch(NUMBER).fillna(True), text, where, "is not a number")
     numbers = text.astype("Float64")
     if isinstance(column.type, Integer):
-        refuse((numbers % 1 != 0).fillna(False), text, where, "is not a whole number")
+        raise_for_rows((numbers % 1 != 0).fillna(False), text, where, "is not a whole number")
         _check_range(numbers, text, _INTEGER_LOW, _INTEGER_HIGH, where)
     _check_range(numbers, text, column.info["low"], column.info["high"], where)
     return numbers.astype("Int64") if isinstance(column.type, Integer) else numbers
@@ -118,17 +118,19 @@ def _check_text(text: Series[str], column: Column[Any], where: str) -> Series[An
     limit, allowed = text_limit(column), column.info["allowed"]
     if limit is not None:
         size = pd.Series(pc.binary_length(pa.array(text)).to_pandas(), dtype="Float64").set_axis(text.index)
-        refuse((size > limit).fillna(False), text, where, f"is longer than the {limit} bytes that the contract allows")
+        raise_for_rows(
+            (size > limit).fillna(False), text, where, f"is longer than the {limit} bytes that the contract allows"
+        )
     if allowed:
-        refuse(~text.isin(allowed) & text.notna(), text, where, f"is none of {', '.join(map(str, allowed))}")
+        raise_for_rows(~text.isin(allowed) & text.notna(), text, where, f"is none of {', '.join(map(str, allowed))}")
     return text
 
 
 def _check_range(numbers: Series[float], text: Series[str], low: Any, high: Any, where: str) -> None:
     if low is not None:
-        refuse((numbers < low).fillna(False), text, where, f"is below {low}")
+        raise_for_rows((numbers < low).fillna(False), text, where, f"is below {low}")
     if high is not None:
-        refuse((numbers > high).fillna(False), text, where, f"is above {high}")
+        raise_for_rows((numbers > high).fillna(False), text, where, f"is above {high}")
 
 
 def _check_key(frame: DataFrame, contract: Table, headers: Mapping[str, str], name: str) -> None:
@@ -139,16 +141,16 @@ def _check_key(frame: DataFrame, contract: Table, headers: Mapping[str, str], na
     keys = frame.loc[repeated, key]
     values = keys.iloc[0]
     rows = keys.index[keys.eq(values).all(axis="columns")]
-    raise PermanentFailure(
+    raise PermanentError(
         f"{name} gives {' / '.join(map(repr, values))} (columns {', '.join(repr(headers[k]) for k in key)}) "
         f"more than once, in rows {', '.join(map(str, rows))}: keep one of them and deliver the file again."
     )
 
 
-def refuse(bad: Series[bool], text: Series[str], where: str, why: str) -> None:
+def raise_for_rows(bad: Series[bool], text: Series[str], where: str, why: str) -> None:
     """Raise PermanentFailure for the first row of `bad`, quoting its `text`; `where` names file and column."""
     if bad.any():
         row = bad.index[bad][0]
         value = "the value" if text.isna().loc[row] else repr(text.loc[row])
         more = f" (and {int(bad.sum()) - 1} further rows)" if bad.sum() > 1 else ""
-        raise PermanentFailure(f"{where}, row {row}: {value} {why}{more}; correct it and deliver the file again.")
+        raise PermanentError(f"{where}, row {row}: {value} {why}{more}; correct it and deliver the file again.")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from i94_platform.contracts.reference import us_cities_demographics
-from i94_platform.failures import PermanentFailure
+from i94_platform.failures import PermanentError
 from i94_platform.transforms.delimited import conform, read_delimited
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def _require_one_value(frame: DataFrame, group: list[str], figures: list[str], n
         differs = distinct.index[distinct[figure] > 1]
         if not differs.empty:
             who = differs[0] if isinstance(differs[0], str) else " / ".join(differs[0])
-            raise PermanentFailure(
+            raise PermanentError(
                 f"{name}, column {HEADERS[figure]!r}: the rows of {who} give different values where there must be one; "
                 f"correct them and deliver the file again."
             )

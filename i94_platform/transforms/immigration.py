@@ -18,13 +18,13 @@ from i94_platform.contracts.codes import ENCODERS, Encoder
 from i94_platform.contracts.model import text_limit
 from i94_platform.contracts.render import sql_type
 from i94_platform.partitions import Month
-from i94_platform.transforms.sql import Query, any_of, date_of_digits, final_casts, template
+from i94_platform.transforms.sql import Query, load_template, render_any, render_date, render_final_casts
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 SAS_EPOCH = "DATE '1960-01-01'"
-CODE_LISTS = ("i94port", "i94addr", "i94mode", "i94visa")
+JOINED_CODE_LISTS = ("i94port", "i94addr", "i94mode", "i94visa")
 """The code lists that the queries join, by the name of their relation."""
 
 _LAST_SAS_DAY = 2_936_549  # 9999-12-31, the last date that every engine writes
@@ -33,7 +33,7 @@ _YYYYMMDD = "dtadfile"
 
 
 @dataclass(frozen=True)
-class Rule:
+class RejectionRule:
     """One reason to refuse a row: its name in the quarantine, and a condition over `typed` and the code lists."""
 
     reason: str
@@ -49,7 +49,7 @@ def _typed(name: str) -> str:
     target = immigration.columns[name]
     source = f"delivered.`{name}`"
     if name == _YYYYMMDD:
-        return date_of_digits(_text(name), year=1, month=5, day=7)
+        return render_date(_text(name), year=1, month=5, day=7)
     if isinstance(target.type, String):
         return _text(name)
     if isinstance(target.type, Date):
@@ -76,7 +76,7 @@ def _is_text(name: str) -> str:
     return f"coalesce(concat('; ', typed.unreadable) LIKE '%; {name}=''%', false)"
 
 
-def _rules(*, texts: bool) -> tuple[Rule, ...]:
+def _rules(*, texts: bool) -> tuple[RejectionRule, ...]:
     """The reasons to refuse a row that can be seen in the row itself, so all but `duplicate_key`.
 
     With `texts`, those that stand in the place of numbers count as delivered, and are told; a row that has none
@@ -92,20 +92,22 @@ def _rules(*, texts: bool) -> tuple[Rule, ...]:
     this_month = "typed.i94yr = :year AND typed.i94mon = :month"
     within = "typed.arrdate >= :first_day AND typed.arrdate < :next_first_day"
     return (
-        Rule("null_key", " OR ".join(f"({missing(name)})" for name in ("cicid", "i94yr", "i94mon"))),
-        Rule("other_month", f"NOT ({this_month})"),
-        Rule("arrival_outside_month", f"{this_month} AND (({missing('arrdate')}) OR NOT ({within}))"),
-        Rule("unlisted:i94visa", f"i94visa.code IS NULL AND (({missing('i94visa')}) OR typed.i94visa IS NOT NULL)"),
-        *(Rule(f"uncastable:{c.name}", uncastable(c.name)) for c in delivered_immigration.columns),
+        RejectionRule("null_key", " OR ".join(f"({missing(name)})" for name in ("cicid", "i94yr", "i94mon"))),
+        RejectionRule("other_month", f"NOT ({this_month})"),
+        RejectionRule("arrival_outside_month", f"{this_month} AND (({missing('arrdate')}) OR NOT ({within}))"),
+        RejectionRule(
+            "unlisted:i94visa", f"i94visa.code IS NULL AND (({missing('i94visa')}) OR typed.i94visa IS NOT NULL)"
+        ),
+        *(RejectionRule(f"uncastable:{c.name}", uncastable(c.name)) for c in delivered_immigration.columns),
     )
 
 
 _NUMBERS = frozenset(c.name for c in delivered_immigration.columns if not isinstance(c.type, String))
 
-RULES = _rules(texts=True)
+REJECTION_RULES = _rules(texts=True)
 """Every reason to refuse a row but `duplicate_key`."""
 
-_REFUSED = any_of([*(rule.condition for rule in _rules(texts=False)), "typed.unreadable IS NOT NULL"])
+_REFUSED = render_any([*(rule.condition for rule in _rules(texts=False)), "typed.unreadable IS NOT NULL"])
 """True where a row breaks a rule; a text in a number's place always does."""
 
 
@@ -120,7 +122,7 @@ _ENCODED = {column: _encoded(encoder) for column, encoder in ENCODERS.items() if
 # a spreadsheet drops the leading zero of MMDDYYYY
 _MMDDYYYY = "CASE WHEN length(typed.dtaddto) = 7 THEN concat('0', typed.dtaddto) ELSE typed.dtaddto END"
 _DERIVED = {
-    "admitted_until": date_of_digits(_MMDDYYYY, year=5, month=1, day=3),
+    "admitted_until": render_date(_MMDDYYYY, year=5, month=1, day=3),
     "duration_of_status": "coalesce(typed.dtaddto = 'D/S', false)",
     "stay_days": "datediff(typed.depdate, typed.arrdate)",
 }
@@ -133,16 +135,16 @@ _WITHOUT_SURPLUS = (
 
 def _render(name: str, month: Month | None = None, *, distinct: bool = False) -> Query:
     names = [c.name for c in delivered_immigration.columns]
-    text = template(name).substitute(
-        typed_rows=template("immigration_typed").substitute(
+    text = load_template(name).substitute(
+        typed_rows=load_template("immigration_typed").substitute(
             as_delivered=",\n  ".join(f"delivered.`{n}` AS `delivered_{n}`" for n in names),
             typed=",\n  ".join(f"{_typed(n)} AS `{n}`" for n in names),
         ),
-        staged_columns=final_casts(immigration, _ENCODED | _DERIVED, "typed"),
-        quarantine_columns=final_casts(immigration_quarantine, _quarantined(names), "judged"),
+        staged_columns=render_final_casts(immigration, _ENCODED | _DERIVED, "typed"),
+        quarantine_columns=render_final_casts(immigration_quarantine, _quarantined(names), "judged"),
         refused=_REFUSED,
         without_surplus=_WITHOUT_SURPLUS if distinct else "",
-        reasons=",\n      ".join(f"CASE WHEN {r.condition} THEN '{r.reason}' END" for r in RULES),
+        reasons=",\n      ".join(f"CASE WHEN {r.condition} THEN '{r.reason}' END" for r in REJECTION_RULES),
     )
     values = (
         {}
@@ -164,7 +166,7 @@ def _quarantined(names: list[str]) -> dict[str, str]:
     } | {name: f"judged.`delivered_{name}`" for name in names}
 
 
-def accepted(month: Month, *, distinct: bool = False) -> Query:
+def render_accepted(month: Month, *, distinct: bool = False) -> Query:
     """The rows that the month's fact holds, in the contract's columns, order and types.
 
     Only with `distinct` are the rows of `surplus` left out: most months have none, and need not look.
@@ -172,12 +174,12 @@ def accepted(month: Month, *, distinct: bool = False) -> Query:
     return _render("immigration", month, distinct=distinct)
 
 
-def refused(month: Month) -> Query:
+def render_rejected(month: Month) -> Query:
     """The rows that it does not, in the quarantine's columns."""
     return _render("immigration_quarantine", month)
 
 
-def no_surplus() -> pa.Table:
+def empty_duplicate_rows() -> pa.Table:
     """The relation `surplus` where no key repeats."""
     import pyarrow as pa
 
@@ -185,11 +187,11 @@ def no_surplus() -> pa.Table:
     return pa.table({name: pa.array([], type_) for name, type_ in types.items()})
 
 
-def repeated() -> Query:
+def render_duplicate_keys() -> Query:
     """The keys that several rows of `staged` have: column `cicid`."""
     return _render("immigration_repeated")
 
 
-def surplus(month: Month) -> Query:
+def render_duplicate_rows(month: Month) -> Query:
     """The rows of `repeated` keys that are too many: columns `source_path`, `source_row`."""
     return _render("immigration_surplus", month)

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Integer
 
-from i94_platform.contracts.codes import LISTS, in_contract_types, port_corrections
-from i94_platform.failures import PermanentFailure
+from i94_platform.contracts.codes import CODE_LISTS, cast_to_contract, read_port_corrections
+from i94_platform.failures import PermanentError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 VALUE_NAMES = {"i94cntyl": "i94cit_res", "i94prtl": "i94port", "i94model": "i94mode", "i94addrl": "i94addr"}
 """The code list that each SAS `value` statement holds; i94visa has none, it stands in a comment."""
 
-_NUMERIC = {name for name, contract in LISTS.items() if isinstance(contract.c.code.type, Integer)}
+_NUMERIC = {name for name, contract in CODE_LISTS.items() if isinstance(contract.c.code.type, Integer)}
 _VISA = "i94visa"
 
 # A quoted text ends on its own line, so that a forgotten quote is found where it is and not at the next label.
@@ -98,11 +98,11 @@ class _Parser:
                 self._value_statement(token.line)
             elif not token.is_mark(";"):
                 self._skip_statement()
-        for name in LISTS:
+        for name in CODE_LISTS:
             if name not in self._blocks:
                 self._block = name
                 raise self._failure(self._text.count("\n") + 1, "the file ends without this block", "deliver all five")
-        return {name: self._blocks[name] for name in LISTS}
+        return {name: self._blocks[name] for name in CODE_LISTS}
 
     def _scan(self) -> Iterator[_Token]:
         """The tokens that matter; comments are looked at for the visa list and then dropped."""
@@ -202,9 +202,9 @@ class _Parser:
             raise self._failure(line, "this block has no entries", "deliver the whole list")
         self._blocks[self._block] = tuple(kept.values())
 
-    def _failure(self, line: int, problem: str, remedy: str) -> PermanentFailure:
+    def _failure(self, line: int, problem: str, remedy: str) -> PermanentError:
         block = f"block {self._block}" if self._block else "outside the code lists"
-        return PermanentFailure(f"{self._source}, line {line}, {block}: {problem}; {remedy}.")
+        return PermanentError(f"{self._source}, line {line}, {block}: {problem}; {remedy}.")
 
 
 def parse_labels(text: str, source: str) -> dict[str, tuple[LabelEntry, ...]]:
@@ -218,7 +218,7 @@ def parse_labels(text: str, source: str) -> dict[str, tuple[LabelEntry, ...]]:
     return _Parser(text, source).parse()
 
 
-def lookup_frames(text: str, source: str) -> dict[str, pd.DataFrame]:
+def parse_code_lists(text: str, source: str) -> dict[str, pd.DataFrame]:
     """The five code lists as frames in contract columns and types, rows in file order.
 
     Raises what `parse_labels` raises.
@@ -232,7 +232,7 @@ def lookup_frames(text: str, source: str) -> dict[str, pd.DataFrame]:
     countries, ports = frames["i94cit_res"], frames["i94port"]
     frames["i94cit_res"] = countries.assign(status=_status(countries["label"], _COUNTRY_STATUS))
     frames["i94port"] = _with_places(ports.assign(status=_status(ports["label"], _PORT_STATUS)), _states(frames))
-    return {name: in_contract_types(frame, LISTS[name]) for name, frame in frames.items()}
+    return {name: cast_to_contract(frame, CODE_LISTS[name]) for name, frame in frames.items()}
 
 
 def _states(frames: dict[str, pd.DataFrame]) -> pd.Series[str]:
@@ -267,7 +267,7 @@ def _with_places(ports: pd.DataFrame, states: pd.Series[str]) -> pd.DataFrame:
         state=last.where(listed),
         country=last.mask(listed, "United States"),
     )
-    corrections = port_corrections()
+    corrections = read_port_corrections()
     corrected = ports["label"].isin(corrections.index)
     for column in ("city", "state", "country"):
         read[column] = read[column].mask(corrected, ports["label"].map(corrections[column]))

@@ -26,12 +26,12 @@ Lineage = Mapping[str, Origin]
 """The origin of each column of a table; of a relation that a query reads, likewise."""
 
 
-def same_columns(asset: str, names: Iterable[str]) -> dict[str, Origin]:
+def map_same_columns(asset: str, names: Iterable[str]) -> dict[str, Origin]:
     """Columns that are an asset's own, by the same names."""
     return {name: (f"{asset}.{name}",) for name in names}
 
 
-def declared(
+def trace_declared(
     sources: Mapping[str, Sequence[str]], contract: Table, relations: Mapping[str, Lineage]
 ) -> dict[str, Origin]:
     """The lineage of a table made in Python: `sources` names, for each column, `relation.column` of what it reads.
@@ -47,7 +47,7 @@ def declared(
     return {name: _merged(map(origin, sources[name])) for name in column_names(contract)}
 
 
-def of_query(
+def trace_query(
     sql: str,
     contract: Table | None,
     relations: Mapping[str, Lineage],

@@ -16,13 +16,13 @@ from sqlalchemy import Column, Date, Float, Integer, Table
 
 from i94_platform.contracts.model import MONTH_COLUMNS, key_columns
 
-KINDS = ("not_null", "key_unique", "allowed_values", "ranges", "foreign_keys")
-MUST_HOLD = frozenset({"not_null", "key_unique", "foreign_keys"})
+RULE_TYPES = ("not_null", "key_unique", "allowed_values", "ranges", "foreign_keys")
+BLOCKING_RULE_TYPES = frozenset({"not_null", "key_unique", "foreign_keys"})
 """Broken ones stop what follows; the others warn, since sources do hold an age of -3."""
 
 
 @dataclass(frozen=True)
-class Span:
+class ColumnStats:
     """What is known of a column without its rows: its values lie from `low` to `high`, both None where all are null."""
 
     nulls: int
@@ -31,21 +31,23 @@ class Span:
 
 
 @dataclass(frozen=True)
-class Rule:
+class ContractRule:
     """One rule of one contract. `count` yields one row with `broken`; `sample` yields rows that break it."""
 
-    kind: str
+    rule_type: str
     column: str
     bound: str
     count: str
     sample: str
-    settled_by: str = ""
+    unique_column: str = ""
     """An integer column that settles the rule where it repeats no value, which may be quicker to see."""
-    kept_within: Callable[[Span], bool] = lambda span: False
+    satisfied_by: Callable[[ColumnStats], bool] = lambda span: False
     """Whether a span of the column shows that no row breaks the rule; where it does not, rows may still keep it."""
 
 
-def rules(contract: Table, relation: str, kinds: Sequence[str] = KINDS, where: str = "") -> list[Rule]:
+def contract_rules(
+    contract: Table, relation: str, kinds: Sequence[str] = RULE_TYPES, where: str = ""
+) -> list[ContractRule]:
     """The rules of a contract over a relation, of these kinds; `where` is a condition that narrows it to a month."""
     scope = f"{relation} WHERE {where}" if where else relation
     found = [
@@ -53,16 +55,16 @@ def rules(contract: Table, relation: str, kinds: Sequence[str] = KINDS, where: s
         _key_rule(contract, scope),
         *_foreign_keys(contract, scope, bool(where)),
     ]
-    return [rule for rule in found if rule.kind in kinds]
+    return [rule for rule in found if rule.rule_type in kinds]
 
 
-def kinds_of(contract: Table, kinds: Sequence[str] = KINDS) -> list[str]:
+def rule_types(contract: Table, kinds: Sequence[str] = RULE_TYPES) -> list[str]:
     """The kinds of which a contract has rules at all, in the order of `KINDS`."""
-    present = {rule.kind for rule in rules(contract, "t")}
+    present = {rule.rule_type for rule in contract_rules(contract, "t")}
     return [kind for kind in kinds if kind in present]
 
 
-def _row_rules(contract: Table, scope: str, narrowed: bool) -> list[Rule]:
+def _row_rules(contract: Table, scope: str, narrowed: bool) -> list[ContractRule]:
     found = []
     for col in contract.columns:
         for kind, bound, condition in _conditions(col):
@@ -70,7 +72,7 @@ def _row_rules(contract: Table, scope: str, narrowed: bool) -> list[Rule]:
             keys = [f"`{name}`" for name in key_columns(contract) if name != col.name]
             shown = ", ".join([*keys, f"`{col.name}`"])
             sample = f"SELECT {shown} FROM {test} LIMIT 5"
-            found.append(Rule(kind, col.name, bound, condition, sample, kept_within=partial(_kept, kind, col)))
+            found.append(ContractRule(kind, col.name, bound, condition, sample, satisfied_by=partial(_kept, kind, col)))
     return found
 
 
@@ -89,7 +91,7 @@ def _conditions(col: Column[Any]) -> list[tuple[str, str, str]]:
     return found
 
 
-def _kept(kind: str, col: Column[Any], span: Span) -> bool:
+def _kept(kind: str, col: Column[Any], span: ColumnStats) -> bool:
     if kind == "not_null":
         return span.nulls == 0
     if span.low is None:
@@ -114,10 +116,10 @@ def _literal(col: Column[Any], value: Any) -> str:
     return f"DATE '{value}'" if isinstance(col.type, Date) else str(value)
 
 
-def _key_rule(contract: Table, scope: str) -> Rule:
+def _key_rule(contract: Table, scope: str) -> ContractRule:
     keys = ", ".join(f"`{name}`" for name in key_columns(contract))
     repeated = f"SELECT {keys}, count(*) AS times FROM {scope} GROUP BY {keys} HAVING count(*) > 1"
-    return Rule(
+    return ContractRule(
         "key_unique",
         keys.replace("`", ""),
         "each once",
@@ -134,7 +136,7 @@ def _settles(contract: Table) -> str:
     return alone if alone and isinstance(contract.columns[alone].type, Integer) else ""
 
 
-def _foreign_keys(contract: Table, scope: str, narrowed: bool) -> list[Rule]:
+def _foreign_keys(contract: Table, scope: str, narrowed: bool) -> list[ContractRule]:
     found = []
     for col in contract.columns:
         for foreign in col.foreign_keys:
@@ -146,7 +148,7 @@ def _foreign_keys(contract: Table, scope: str, narrowed: bool) -> list[Rule]:
                 f"LEFT JOIN {parent} AS parent ON parent.`{code}` = used.code WHERE parent.`{code}` IS NULL"
             )
             found.append(
-                Rule(
+                ContractRule(
                     "foreign_keys",
                     col.name,
                     f"in {parent}.{code}",
@@ -157,14 +159,14 @@ def _foreign_keys(contract: Table, scope: str, narrowed: bool) -> list[Rule]:
     return found
 
 
-def count_each(found: Sequence[Rule]) -> str:
+def render_counts(found: Sequence[ContractRule]) -> str:
     """One query that counts each of these rules, which are no row rules, by itself: columns `r0`, `r1`, …"""
     return "SELECT " + ", ".join(f"({rule.count}) AS r{i}" for i, rule in enumerate(found))
 
 
-def count_all(found: Sequence[Rule], relation: str, where: str = "") -> tuple[str, list[Rule]]:
+def render_row_counts(found: Sequence[ContractRule], relation: str, where: str = "") -> tuple[str, list[ContractRule]]:
     """One query that counts every row rule in one scan: columns `r0`, `r1`, …; and the rules in that order."""
-    by_row = [rule for rule in found if rule.kind in ("not_null", "allowed_values", "ranges")]
+    by_row = [rule for rule in found if rule.rule_type in ("not_null", "allowed_values", "ranges")]
     columns = [f"coalesce(sum(CASE WHEN {rule.count} THEN 1 ELSE 0 END), 0) AS r{i}" for i, rule in enumerate(by_row)]
     scope = f"{relation} WHERE {where}" if where else relation
     return f"SELECT {', '.join(['count(*) AS row_count', *columns])} FROM {scope}", by_row

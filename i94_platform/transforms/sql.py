@@ -31,16 +31,16 @@ class Query:
 
     text: str
     values: Mapping[str, Any] = field(default_factory=dict)
-    is_plain: bool = False
+    is_portable: bool = False
 
 
 @cache
-def template(name: str) -> Template:
+def load_template(name: str) -> Template:
     """The `.sql` file of that name in this package."""
     return Template(files("i94_platform.transforms").joinpath(f"{name}.sql").read_text("utf-8"))
 
 
-def final_casts(contract: Table, expressions: Mapping[str, str], default: str) -> str:
+def render_final_casts(contract: Table, expressions: Mapping[str, str], default: str) -> str:
     """The select list of a contract: `CAST(expression AS type) AS name`, in contract order.
 
     `default` is the relation that a column is taken from, by its own name, where `expressions` has none for it.
@@ -51,7 +51,7 @@ def final_casts(contract: Table, expressions: Mapping[str, str], default: str) -
     )
 
 
-def date_of_digits(text: str, *, year: int, month: int, day: int) -> str:
+def render_date(text: str, *, year: int, month: int, day: int) -> str:
     """A DATE from a text of eight digits, given where its parts start; null for any other text and for no date.
 
     The digits are tested, since engines differ in what else they read as a date; the year 0 is none in Python. This is
@@ -63,23 +63,23 @@ def date_of_digits(text: str, *, year: int, month: int, day: int) -> str:
     return f"CASE WHEN {digits} THEN try_cast(concat_ws('-', {', '.join(parts)}) AS DATE) END"
 
 
-def any_of(conditions: Iterable[str]) -> str:
+def render_any(conditions: Iterable[str]) -> str:
     """True where one of the conditions is true, false otherwise: never null, so a row is on one side only."""
     return "coalesce(" + "\n    OR ".join(f"({condition})" for condition in conditions) + ", false)"
 
 
-def plain(spark_sql: str) -> str:
+def requote(spark_sql: str) -> str:
     """A text that says the same in every dialect, with names in the quotes that all but Spark know."""
     return spark_sql.replace("`", '"')
 
 
-def for_duckdb(query: Query) -> str:
+def to_duckdb(query: Query) -> str:
     """A query in DuckDB's dialect."""
-    return plain(query.text) if query.is_plain else translate(query.text, "duckdb")
+    return requote(query.text) if query.is_portable else transpile(query.text, "duckdb")
 
 
 @lru_cache(maxsize=256)
-def translate(text: str, dialect: str, read: str = "spark") -> str:
+def transpile(text: str, dialect: str, read: str = "spark") -> str:
     """SQL of Spark or Redshift in DuckDB's dialect, by sqlglot and the few rewrites that it lacks; or as it is."""
     import sqlglot
 

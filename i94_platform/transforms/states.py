@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from i94_platform.contracts.model import column_names
 from i94_platform.contracts.reference import state
-from i94_platform.failures import PermanentFailure
+from i94_platform.failures import PermanentError
 from i94_platform.transforms.demographics import CITY
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ SOURCES = {
 """The columns behind each of the contract's, with those by which cities find their state."""
 
 
-def state_dimension(i94addr: DataFrame, demographics: DataFrame) -> DataFrame:
+def build_state(i94addr: DataFrame, demographics: DataFrame) -> DataFrame:
     """One row per code of `i94addr` (code, label), sorted by code, with the figures of its cities.
 
     `demographics` is as `read_demographics` returns it. A sum or mean covers the cities that give the figure and is
@@ -97,7 +97,7 @@ def _race_figures(demographics: DataFrame) -> DataFrame:
 def _refuse_unknown(values: Series[str], known: list[str], what: str, home: str) -> None:
     unknown = sorted(set(values.dropna()) - set(known))
     if unknown:
-        raise PermanentFailure(
+        raise PermanentError(
             f"us_cities_demographics has {what} {', '.join(map(repr, unknown))}, which {home} does not know: "
             f"its people would be left out, so correct the file or extend {home}."
         )

@@ -5,7 +5,7 @@ text, empty ones null) and `country_iso3` (`country`, `iso3`). Not here: which n
 """
 
 from i94_platform.contracts import world_temperature
-from i94_platform.transforms.sql import Query, final_casts, template
+from i94_platform.transforms.sql import Query, load_template, render_final_casts
 
 HEADERS = {
     "dt": "dt",
@@ -27,10 +27,10 @@ def _number(text: str) -> str:
     return f"CASE WHEN {text} RLIKE '{_NUMBER}' AND NOT contains({text}, chr(10)) THEN try_cast({text} AS DOUBLE) END"
 
 
-def typed_rows() -> Query:
+def render_typed_rows() -> Query:
     """Every delivered row with its values typed, beside the texts as delivered."""
     degrees = {name: f"substr(`{name}`, 1, length(`{name}`) - 1)" for name in ("Latitude", "Longitude")}
-    text = template("temperatures_typed").substitute(
+    text = load_template("temperatures_typed").substitute(
         latitude=_number(degrees["Latitude"]),
         longitude=_number(degrees["Longitude"]),
         average_temperature=_number("`AverageTemperature`"),
@@ -39,22 +39,22 @@ def typed_rows() -> Query:
     return Query(text)
 
 
-def countries() -> Query:
+def render_country_names() -> Query:
     """The country names that the file uses: column `country`."""
     return Query("SELECT DISTINCT `Country` AS country FROM delivered WHERE `Country` IS NOT NULL")
 
 
-def typed() -> Query:
+def render_accepted() -> Query:
     """The rows of the contract `world_temperature`."""
-    columns = final_casts(world_temperature, {"iso3": "country_iso3.iso3"}, "typed")
-    return Query(template("temperatures").substitute(typed_rows=typed_rows().text, columns=columns))
+    columns = render_final_casts(world_temperature, {"iso3": "country_iso3.iso3"}, "typed")
+    return Query(load_template("temperatures").substitute(typed_rows=render_typed_rows().text, columns=columns))
 
 
-def unreadable() -> Query:
+def render_unreadable() -> Query:
     """Up to three rows that the contract can't hold: columns `source_row`, `problem`; none for a good file."""
-    return Query(template("temperatures_unreadable").substitute(typed_rows=typed_rows().text))
+    return Query(load_template("temperatures_unreadable").substitute(typed_rows=render_typed_rows().text))
 
 
-def climate() -> Query:
+def render_climate() -> Query:
     """One row per ISO country from the relation `world_temperature`: temperature, place, number of cities."""
-    return Query(template("climate").template)
+    return Query(load_template("climate").template)

@@ -18,13 +18,13 @@ from sqlalchemy import Table
 
 from i94_platform.contracts import MARTS, WAREHOUSE, immigration, load_ledger, mart_metadata, warehouse_metadata
 from i94_platform.contracts.model import column_names, is_monthly, key_columns
-from i94_platform.contracts.render import create_schema, ddl
-from i94_platform.failures import PermanentFailure
-from i94_platform.lake.footers import verified
+from i94_platform.contracts.render import render_create_schema, render_ddl
+from i94_platform.failures import PermanentError
+from i94_platform.lake.footers import verify_footer
 from i94_platform.lake.manifest import Manifest
 from i94_platform.partitions import Month
-from i94_platform.transforms.rules import count_each, rules
-from i94_platform.transforms.sql import plain
+from i94_platform.transforms.rules import contract_rules, render_counts
+from i94_platform.transforms.sql import requote
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -36,7 +36,7 @@ _TABLES = "SELECT table_schema, table_name FROM information_schema.tables WHERE 
 
 
 @dataclass(frozen=True)
-class Loaded:
+class LedgerEntry:
     """A line of the ledger: what one table, or one month of it, holds now."""
 
     table_name: str
@@ -49,7 +49,7 @@ class Loaded:
 
 
 @dataclass(frozen=True)
-class Exported:
+class ExportedTable:
     """What a table held when it was exported."""
 
     rows: int
@@ -100,21 +100,21 @@ class Warehouse(ABC):
     def open(self, url: str) -> BinaryIO:
         """A file that a manifest names; FileNotFoundError where there is none."""
 
-    def statements(self) -> Iterator[str]:
+    def ddl_statements(self) -> Iterator[str]:
         """The DDL that `create` runs, in order."""
-        yield from table_statements(self.dialect)
+        yield from render_table_ddl(self.dialect)
 
-    def attempt(self, work: Callable[[], T]) -> T:
+    def with_retries(self, work: Callable[[], T]) -> T:
         """Do something that opens transactions; a warehouse at the end of a line tries again what may pass."""
         return work()
 
-    def create(self) -> None:
+    def create_tables(self) -> None:
         """Create the schema and every table that is not there yet; doing it again changes nothing."""
-        self.attempt(self._create)
+        self.with_retries(self._create)
 
     def _create(self) -> None:
         with self.transaction(purpose="create the tables") as transaction:
-            for statement in self.statements():
+            for statement in self.ddl_statements():
                 transaction.execute(statement)
 
     def replace(self, contract: Table, manifest: Manifest, run_id: str) -> int:
@@ -128,25 +128,25 @@ class Warehouse(ABC):
                 manifest's, break a rule of the table, or refer to rows that are not there.
         """
         self._compare(contract, manifest)
-        rows = self.attempt(lambda: self._replace(contract, manifest, run_id))
-        self.settle(contract)
+        rows = self.with_retries(lambda: self._replace(contract, manifest, run_id))
+        self.after_load(contract)
         return rows
 
-    def settle(self, contract: Table) -> None:  # noqa: B027
+    def after_load(self, contract: Table) -> None:  # noqa: B027
         """What is done for a table after its rows have changed, outside the transaction; nothing by default."""
 
     def _compare(self, contract: Table, manifest: Manifest) -> None:
         """A file with two columns swapped, or named twice, loads without an error: look before the load."""
         if repeated := sorted({url for url in manifest.urls if manifest.urls.count(url) > 1}):
-            raise PermanentFailure(
+            raise PermanentError(
                 f"{manifest.address} names {', '.join(repeated)} more than once; materialize it again."
             )
         for url in manifest.urls:
             try:
                 with self.open(url) as content:
-                    verified(content, url, contract)
+                    verify_footer(content, url, contract)
             except FileNotFoundError as error:
-                raise PermanentFailure(
+                raise PermanentError(
                     f"{url}, which {manifest.address} names, is gone; materialize it again."
                 ) from error
 
@@ -156,14 +156,14 @@ class Warehouse(ABC):
             transaction.copy(contract, manifest)
             rows = _count(transaction, contract, month)
             if rows != manifest.rows:
-                raise PermanentFailure(
+                raise PermanentError(
                     f"{what} would hold {rows:,} rows where the manifest names {manifest.rows:,}; nothing was loaded."
                 )
             self._refuse_orphans(transaction, contract, month)
             _enter(transaction, contract, month, manifest.address, manifest.fingerprint, run_id, rows)
         return rows
 
-    def refresh(self, contract: Table, month: Month, select: str, version: str, run_id: str) -> int:
+    def refresh_mart(self, contract: Table, month: Month, select: str, version: str, run_id: str) -> int:
         """Make a month of a mart hold what a query finds in the warehouse itself; the rows that it has then.
 
         `select` is in the warehouse's SQL, gives the contract's columns in their order and is bound `:year` and
@@ -173,16 +173,16 @@ class Warehouse(ABC):
         Raises:
             PermanentFailure: the visitors do not add up to the arrivals, or the rows break a rule of the table.
         """
-        rows = self.attempt(lambda: self._refresh(contract, month, select, version, run_id))
-        self.settle(contract)
+        rows = self.with_retries(lambda: self._refresh(contract, month, select, version, run_id))
+        self.after_load(contract)
         return rows
 
     def _refresh(self, contract: Table, month: Month, select: str, version: str, run_id: str) -> int:
         with self._exchange(contract, month, run_id) as (transaction, what):
-            transaction.insert(contract, select, of_month(month)[1])
-            found, expected = visitors_and_arrivals(transaction, contract, month)
+            transaction.insert(contract, select, month_condition(month)[1])
+            found, expected = count_visitors_and_arrivals(transaction, contract, month)
             if found != expected:
-                raise PermanentFailure(
+                raise PermanentError(
                     f"{what} would hold {found:,} visitors where {expected:,} have arrived; it is left as it was. "
                     "Some arrivals are lost or doubled: mend the mart's SQL, or load the dimensions that it joins."
                 )
@@ -196,7 +196,7 @@ class Warehouse(ABC):
         what = f"{contract.fullname} {month.key if month else ''}".strip()
         with self.transaction(purpose=f"load {what}", run_id=run_id) as transaction:
             if not _tables(transaction) >= _CONTRACTED:
-                for statement in self.statements():
+                for statement in self.ddl_statements():
                     transaction.execute(statement)
             where, values = _narrowed(month)
             transaction.execute(f"DELETE FROM {contract.fullname}{where}", values)
@@ -204,19 +204,19 @@ class Warehouse(ABC):
 
     def _refuse_orphans(self, transaction: Transaction, contract: Table, month: Month | None) -> None:
         """Foreign keys are audited before the commit, so that an orphan is never visible."""
-        where, values = of_month(month)
-        looked_for = rules(contract, contract.fullname, ["foreign_keys"], where)
+        where, values = month_condition(month)
+        looked_for = contract_rules(contract, contract.fullname, ["foreign_keys"], where)
         if not looked_for:
             return
-        (broken,) = transaction.execute(plain(count_each(looked_for)), values).to_pylist()
+        (broken,) = transaction.execute(requote(render_counts(looked_for)), values).to_pylist()
         found = []
         for i, rule in enumerate(looked_for):
             if broken[f"r{i}"]:
-                sample = transaction.execute(plain(rule.sample), values).to_pylist()
+                sample = transaction.execute(requote(rule.sample), values).to_pylist()
                 shown = ", ".join(str(row[rule.column]) for row in sample)
                 found.append(f"{rule.column} of {broken[f'r{i}']:,} rows ({shown}) is not {rule.bound}")
         if found:
-            raise PermanentFailure(
+            raise PermanentError(
                 f"{contract.fullname} was not loaded: {'; '.join(found)}. Load what it refers to first, or correct it."
             )
 
@@ -227,10 +227,10 @@ class Warehouse(ABC):
             with self.transaction(purpose="query", read_only=True) as transaction:
                 return transaction.execute(sql, values)
 
-        return self.attempt(read)
+        return self.with_retries(read)
 
     @abstractmethod
-    def refuse_changes(self, sql: str) -> None:
+    def require_read_only(self, sql: str) -> None:
         """Look at a query that somebody typed.
 
         Raises:
@@ -241,19 +241,19 @@ class Warehouse(ABC):
     def exists(self) -> bool:
         """Whether the warehouse was ever created."""
 
-    def ledger(self) -> list[Loaded]:
+    def read_ledger(self) -> list[LedgerEntry]:
         """What every table and month holds now, by table and month; empty before the first load."""
         if not self.exists():
             return []
 
-        def read() -> list[Loaded]:
+        def read() -> list[LedgerEntry]:
             with self.transaction(purpose="read the ledger", read_only=True) as transaction:
                 # a first load that failed leaves a warehouse without tables
                 return _lines(transaction) if load_ledger.fullname in _tables(transaction) else []
 
-        return self.attempt(read)
+        return self.with_retries(read)
 
-    def export(self, folders: Sequence[tuple[Table, str]]) -> tuple[dict[str, Exported], list[Loaded]]:
+    def export_tables(self, folders: Sequence[tuple[Table, str]]) -> tuple[dict[str, ExportedTable], list[LedgerEntry]]:
         """Write tables as Parquet into folders by address, all as of one moment.
 
         Returns:
@@ -263,54 +263,54 @@ class Warehouse(ABC):
             PermanentFailure: there is no warehouse, or it lacks a table.
         """
 
-        def write() -> tuple[dict[str, Exported], list[Loaded]]:
+        def write() -> tuple[dict[str, ExportedTable], list[LedgerEntry]]:
             with self.transaction(purpose="export tables", read_only=True) as transaction:
                 there = _tables(transaction)
                 if lacking := [contract.fullname for contract, _ in folders if contract.fullname not in there]:
-                    raise PermanentFailure(f"{self.address} has no table {', '.join(lacking)}; run 'i94 run' first.")
+                    raise PermanentError(f"{self.address} has no table {', '.join(lacking)}; run 'i94 run' first.")
                 found = {}
                 for contract, folder in folders:
                     transaction.export(contract, folder)
                     found[contract.name] = _exported(transaction, contract)
                 return found, _lines(transaction)
 
-        return self.attempt(write)
+        return self.with_retries(write)
 
 
-def table_statements(dialect: str, fact_diststyle: str = "key") -> Iterator[str]:
+def render_table_ddl(dialect: str, fact_diststyle: str = "key") -> Iterator[str]:
     """The DDL of both schemas and every table in them."""
     for schema in _SCHEMAS:
-        yield create_schema(schema, dialect)
+        yield render_create_schema(schema, dialect)
     for contract in (*WAREHOUSE, load_ledger, *MARTS):
-        yield ddl(contract, dialect, fact_diststyle)
+        yield render_ddl(contract, dialect, fact_diststyle)
 
 
 _SCHEMAS = (str(warehouse_metadata.schema), str(mart_metadata.schema))
 _CONTRACTED = {table.fullname for table in (*WAREHOUSE, load_ledger, *MARTS)}
 
 
-def _lines(transaction: Transaction) -> list[Loaded]:
+def _lines(transaction: Transaction) -> list[LedgerEntry]:
     """The ledger as a transaction sees it."""
     rows = transaction.execute(f"SELECT * FROM {load_ledger.fullname} ORDER BY table_name, partition_key")
-    return [Loaded(**row) for row in rows.to_pylist()]
+    return [LedgerEntry(**row) for row in rows.to_pylist()]
 
 
-def in_order(contract: Table) -> str:
+def render_ordered_select(contract: Table) -> str:
     """The query of a whole table: its columns as the contract has them, its rows by their key."""
     names, order = (", ".join(f'"{n}"' for n in found) for found in (column_names(contract), key_columns(contract)))
     return f"SELECT {names} FROM {contract.fullname} ORDER BY {order}"
 
 
-def _exported(transaction: Transaction, contract: Table) -> Exported:
+def _exported(transaction: Transaction, contract: Table) -> ExportedTable:
     if not is_monthly(contract):
         counted = transaction.execute(f"SELECT count(*) AS n FROM {contract.fullname}")
-        return Exported(int(counted.column("n")[0].as_py()), ())
+        return ExportedTable(int(counted.column("n")[0].as_py()), ())
     counted = transaction.execute(
         f"SELECT i94yr, i94mon, count(*) AS n FROM {contract.fullname} GROUP BY i94yr, i94mon ORDER BY i94yr, i94mon"
     )
     found = counted.to_pylist()
     months = tuple(Month(row["i94yr"], row["i94mon"]).key for row in found)
-    return Exported(sum(row["n"] for row in found), months)
+    return ExportedTable(sum(row["n"] for row in found), months)
 
 
 def _tables(transaction: Transaction) -> set[str]:
@@ -319,13 +319,13 @@ def _tables(transaction: Transaction) -> set[str]:
     return {f"{row['table_schema']}.{row['table_name']}" for row in rows}
 
 
-def of_month(month: Month | None) -> tuple[str, dict[str, int]]:
+def month_condition(month: Month | None) -> tuple[str, dict[str, int]]:
     """The condition that narrows the fact to a month, and the values that are bound to it; empty for no month."""
     return ("i94yr = :year AND i94mon = :month", {"year": month.year, "month": month.month}) if month else ("", {})
 
 
 def _narrowed(month: Month | None) -> tuple[str, dict[str, int]]:
-    condition, values = of_month(month)
+    condition, values = month_condition(month)
     return f" WHERE {condition}" if condition else "", values
 
 
@@ -335,7 +335,7 @@ def _count(transaction: Transaction, contract: Table, month: Month | None) -> in
     return int(counted.column("n")[0].as_py())
 
 
-def visitors_and_arrivals(transaction: Transaction, mart: Table, month: Month) -> tuple[int, int]:
+def count_visitors_and_arrivals(transaction: Transaction, mart: Table, month: Month) -> tuple[int, int]:
     """The visitors of a month of a mart, and the arrivals in the fact that they must add up to."""
     where, values = _narrowed(month)
     visitors = transaction.execute(
@@ -358,7 +358,9 @@ def _enter(
         f"DELETE FROM {load_ledger.fullname} WHERE table_name = :table_name AND partition_key = :partition_key", key
     )
     now = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
-    line = Loaded(**key, manifest=manifest, fingerprint=fingerprint, run_id=run_id, loaded_rows=rows, loaded_at=now)
+    line = LedgerEntry(
+        **key, manifest=manifest, fingerprint=fingerprint, run_id=run_id, loaded_rows=rows, loaded_at=now
+    )
     names = [c.name for c in load_ledger.columns]
     transaction.execute(
         f"INSERT INTO {load_ledger.fullname} ({', '.join(names)}) VALUES ({', '.join(f':{n}' for n in names)})",

@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from sqlalchemy import Table
 
 from i94_platform.contracts.model import column_names
-from i94_platform.engine.duckdb import connect, quoted
-from i94_platform.failures import PermanentFailure, TransientFailure
+from i94_platform.engine.duckdb import connect, quote_literal
+from i94_platform.failures import PermanentError, TransientError
 from i94_platform.lake.files import Files
 from i94_platform.lake.manifest import Manifest
-from i94_platform.warehouse.base import Transaction, Warehouse, in_order
+from i94_platform.warehouse.base import Transaction, Warehouse, render_ordered_select
 
 if TYPE_CHECKING:
     import duckdb
@@ -54,7 +54,7 @@ class _Transaction(Transaction):
             paths = list(self._files.local(manifest.urls).values())
             self._connection.execute(f"INSERT INTO {contract.fullname} ({names}) {select}", {"files": paths})
         except duckdb.ConstraintException as error:
-            raise PermanentFailure(
+            raise PermanentError(
                 f"{contract.fullname} can't hold the rows of {manifest.address} ({error}); nothing was loaded, "
                 "correct them and stage them again."
             ) from error
@@ -64,8 +64,8 @@ class _Transaction(Transaction):
     def export(self, contract: Table, folder: str) -> None:
         try:
             with self._files.writing(folder) as local:
-                target = quoted(str(local / "part-0.parquet"))
-                self._connection.execute(f"COPY ({in_order(contract)}) TO {target} (FORMAT parquet)")
+                target = quote_literal(str(local / "part-0.parquet"))
+                self._connection.execute(f"COPY ({render_ordered_select(contract)}) TO {target} (FORMAT parquet)")
         finally:
             self._files.forget()
 
@@ -75,7 +75,7 @@ class _Transaction(Transaction):
         try:
             super().insert(contract, select, values)
         except duckdb.ConstraintException as error:
-            raise PermanentFailure(
+            raise PermanentError(
                 f"{contract.fullname} can't hold the rows that were computed for it ({error}); it is left as it was. "
                 "Load the dimensions that it joins, or mend its SQL."
             ) from error
@@ -103,16 +103,16 @@ class DuckDBWarehouse(Warehouse):
     def open(self, url: str) -> BinaryIO:
         return self._files.open(url)
 
-    def refuse_changes(self, sql: str) -> None:
+    def require_read_only(self, sql: str) -> None:
         import duckdb
 
         try:
             # a database opened to be read would still let COPY write files
             reads = [statement.type for statement in duckdb.extract_statements(sql)] == [duckdb.StatementType.SELECT]
         except duckdb.Error as error:
-            raise PermanentFailure(f"The warehouse refused the query: {error}") from None
+            raise PermanentError(f"The warehouse refused the query: {error}") from None
         if not reads:
-            raise PermanentFailure("A query is one SELECT statement (or SHOW, DESCRIBE, SUMMARIZE); nothing was run.")
+            raise PermanentError("A query is one SELECT statement (or SHOW, DESCRIBE, SUMMARIZE); nothing was run.")
 
     @contextmanager
     def transaction(self, *, purpose: str, read_only: bool = False, run_id: str = "") -> Iterator[Transaction]:
@@ -135,19 +135,19 @@ class DuckDBWarehouse(Warehouse):
         import duckdb
 
         if read_only and not self.exists():
-            raise PermanentFailure(f"There is no warehouse at {self.path}; run 'i94 run' or 'i94 create-tables' first.")
+            raise PermanentError(f"There is no warehouse at {self.path}; run 'i94 run' or 'i94 create-tables' first.")
         self.path.parent.mkdir(parents=True, exist_ok=True)
         options = " (READ_ONLY)" if read_only else ""
         deadline, told = time.monotonic() + self._lock_timeout, False
         while True:
             try:
-                self._instance.execute(f"ATTACH {quoted(str(self.path))} AS warehouse{options}")
+                self._instance.execute(f"ATTACH {quote_literal(str(self.path))} AS warehouse{options}")
                 return self._instance.cursor()
             except duckdb.Error as error:
                 if not _IN_USE.search(str(error)):
                     raise
                 if time.monotonic() > deadline:
-                    raise TransientFailure(
+                    raise TransientError(
                         f"Another process has held {self.path} for {self._lock_timeout:.0f} s, waited to {purpose}; "
                         "let it finish or stop it, then run again."
                     ) from None

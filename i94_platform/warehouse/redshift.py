@@ -21,14 +21,14 @@ from sqlalchemy import Table
 
 from i94_platform.addresses import RedshiftAddress
 from i94_platform.contracts import load_ledger
-from i94_platform.contracts.access import ROLES, create_role, grants
-from i94_platform.contracts.render import create_schema
-from i94_platform.failures import PermanentFailure, PlatformFailure, TransientFailure
+from i94_platform.contracts.access import ROLES, render_create_role, render_grants
+from i94_platform.contracts.render import render_create_schema
+from i94_platform.failures import PermanentError, PlatformError, TransientError
 from i94_platform.lake.files import Files
 from i94_platform.lake.manifest import Manifest
-from i94_platform.warehouse.base import Transaction, Warehouse, in_order, table_statements
-from i94_platform.warehouse.redshift_client import markers, may_pass, rows, sentence
-from i94_platform.warehouse.redshift_login import parameters
+from i94_platform.warehouse.base import Transaction, Warehouse, render_ordered_select, render_table_ddl
+from i94_platform.warehouse.redshift_client import error_message, fetch_arrow, is_retryable, to_pyformat
+from i94_platform.warehouse.redshift_login import connection_parameters
 
 if TYPE_CHECKING:
     import psycopg2
@@ -44,7 +44,7 @@ GUARD = f"{load_ledger.schema}.load_guard"
 
 _GUARD_DDL = f"CREATE TABLE IF NOT EXISTS {GUARD} (guarded BOOLEAN)"
 
-WAITS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
+BACKOFF_SECONDS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
 """Seconds between attempts: a conflict is over after the first, a workgroup that sleeps is awake before the last."""
 
 _DETAILS = (
@@ -60,7 +60,7 @@ _UNREADABLE = re.compile(r"S3ServiceException|access ?denied|not authorized|assu
 """S3 or IAM refuses: the rows are not to blame."""
 
 
-class _Passing(TransientFailure):
+class RetryableError(TransientError):
     """A conflict or a lost connection: worth another attempt at once, where a long wait for a lock is not."""
 
 
@@ -70,30 +70,30 @@ class _Transaction(Transaction):
 
     def execute(self, sql: str, values: Mapping[str, Any] | None = None) -> pa.Table:
         with self._connection.cursor() as cursor:
-            cursor.execute(markers(sql) if values else sql, dict(values) if values else None)
-            return rows(cursor)
+            cursor.execute(to_pyformat(sql) if values else sql, dict(values) if values else None)
+            return fetch_arrow(cursor)
 
     def copy(self, contract: Table, manifest: Manifest) -> None:
         import psycopg2
 
         if not manifest.entries:
             return  # a month of which every row was refused; COPY takes no manifest without files
-        self._warehouse.refuse_another_manifest(manifest)
+        self._warehouse.require_current_manifest(manifest)
         with self._connection.cursor() as cursor:
             try:
                 cursor.execute(_copy(contract, manifest, self._warehouse.location.iam_role))
             except psycopg2.Error as error:
-                if may_pass(error) or isinstance(error, psycopg2.errors.QueryCanceled):
+                if is_retryable(error) or isinstance(error, psycopg2.errors.QueryCanceled):
                     raise
                 if _UNREADABLE.search(str(error)):
-                    raise PermanentFailure(
-                        f"Redshift can't read {manifest.address} by the role of its address ({sentence(error)}); let "
-                        "that role read the bucket, and the cluster use the role. Nothing was loaded."
+                    raise PermanentError(
+                        f"Redshift can't read {manifest.address} by the role of its address ({error_message(error)}); "
+                        "let that role read the bucket, and the cluster use the role. Nothing was loaded."
                     ) from error
-                raise PermanentFailure(
+                raise PermanentError(
                     f"{contract.fullname} can't hold the rows of {manifest.address} "
-                    f"({'; '.join([sentence(error), *self._details()])}); nothing was loaded, correct them and stage "
-                    "them again."
+                    f"({'; '.join([error_message(error), *self._details()])}); nothing was loaded, correct them and "
+                    "stage them again."
                 ) from error
 
     def export(self, contract: Table, folder: str) -> None:
@@ -105,8 +105,8 @@ class _Transaction(Transaction):
             except psycopg2.Error as error:
                 if not _UNREADABLE.search(str(error)):
                     raise
-                raise PermanentFailure(
-                    f"Redshift can't write {folder} by the role of its address ({sentence(error)}); let that role "
+                raise PermanentError(
+                    f"Redshift can't write {folder} by the role of its address ({error_message(error)}); let that role "
                     "write the bucket, and the cluster use the role. Nothing was published."
                 ) from error
 
@@ -121,7 +121,7 @@ class _Transaction(Transaction):
                     cursor.execute(sql)
                     found = cursor.fetchall()
                 except psycopg2.Error as error:
-                    logger.info("No details of the failed load: %s", sentence(error))
+                    logger.info("No details of the failed load: %s", error_message(error))
                     continue
             yield from (f"{file}, column {name}: {told}" for file, name, told in found)
             return
@@ -141,7 +141,7 @@ def _unload(contract: Table, folder: str, iam_role: str) -> Any:
     from psycopg2 import sql
 
     return sql.SQL("UNLOAD ({}) TO {} IAM_ROLE {} FORMAT AS PARQUET PARALLEL OFF ALLOWOVERWRITE").format(
-        sql.Literal(in_order(contract)), sql.Literal(f"{folder}/part-"), _role(iam_role)
+        sql.Literal(render_ordered_select(contract)), sql.Literal(f"{folder}/part-"), _role(iam_role)
     )
 
 
@@ -151,9 +151,9 @@ def _role(iam_role: str) -> Any:
     return sql.SQL("default") if iam_role == "default" else sql.Literal(iam_role)
 
 
-def redshift_statements(fact_diststyle: str = "key") -> Iterator[str]:
+def render_redshift_ddl(fact_diststyle: str = "key") -> Iterator[str]:
     """The DDL of the schemas, the guard and every table."""
-    schema, *others = table_statements("redshift", fact_diststyle)
+    schema, *others = render_table_ddl("redshift", fact_diststyle)
     yield from (schema, _GUARD_DDL, *others)
 
 
@@ -170,7 +170,7 @@ class RedshiftWarehouse(Warehouse):
         fact_diststyle: str = "key",
         lock_timeout: float = 600.0,
         statement_timeout: float = 3600.0,
-        waits: tuple[float, ...] = WAITS,
+        waits: tuple[float, ...] = BACKOFF_SECONDS,
         tell_after: float = 2.0,
     ) -> None:
         """`files` opens what a manifest names; times are seconds, and a wait is told after `tell_after`."""
@@ -182,7 +182,7 @@ class RedshiftWarehouse(Warehouse):
     def open(self, url: str) -> BinaryIO:
         return self._files.open(url)
 
-    def refuse_another_manifest(self, manifest: Manifest) -> None:
+    def require_current_manifest(self, manifest: Manifest) -> None:
         """COPY reads the manifest by its address: what is there now must be what was asked for.
 
         Raises:
@@ -193,18 +193,18 @@ class RedshiftWarehouse(Warehouse):
             with self.open(manifest.address) as file:
                 there = Manifest.from_json(file.read())
         except FileNotFoundError as error:
-            raise PermanentFailure(f"{manifest.address} is gone; materialize it again.") from error
+            raise PermanentError(f"{manifest.address} is gone; materialize it again.") from error
         if there != manifest:
-            raise TransientFailure(f"{manifest.address} was replaced while it was to be loaded; run again.")
+            raise TransientError(f"{manifest.address} was replaced while it was to be loaded; run again.")
 
-    def statements(self) -> Iterator[str]:
-        return redshift_statements(self._fact_diststyle)
+    def ddl_statements(self) -> Iterator[str]:
+        return render_redshift_ddl(self._fact_diststyle)
 
     def _create(self) -> None:
         super()._create()
         with self.transaction(purpose="create the roles and their grants") as transaction:
             there = {row["role_name"] for row in transaction.execute("SELECT role_name FROM svv_roles").to_pylist()}
-            for statement in (*(create_role(role) for role in ROLES if role not in there), *grants()):
+            for statement in (*(render_create_role(role) for role in ROLES if role not in there), *render_grants()):
                 transaction.execute(statement)
 
     def exists(self) -> bool:
@@ -214,34 +214,34 @@ class RedshiftWarehouse(Warehouse):
         )
         return found.num_rows > 0
 
-    def refuse_changes(self, sql: str) -> None:
+    def require_read_only(self, sql: str) -> None:
         import sqlglot
         from sqlglot import exp
 
         try:
             statements = [statement for statement in sqlglot.parse(sql, read=self.dialect) if statement]
         except sqlglot.errors.SqlglotError as error:
-            raise PermanentFailure(f"The query can't be read: {str(error).splitlines()[0]}") from None
+            raise PermanentError(f"The query can't be read: {str(error).splitlines()[0]}") from None
         if len(statements) != 1 or not isinstance(statements[0], exp.Query) or statements[0].find(exp.Into):
-            raise PermanentFailure("A query is one SELECT statement; nothing was run.")
+            raise PermanentError("A query is one SELECT statement; nothing was run.")
 
-    def settle(self, contract: Table) -> None:
+    def after_load(self, contract: Table) -> None:
         """Tell the planner how many rows there are now; a load stands without it."""
         import psycopg2
 
         try:
             with closing(self._open(f"analyze {contract.fullname}", "")) as connection:
                 connection.cursor().execute(f"ANALYZE {contract.fullname}")
-        except (psycopg2.Error, PlatformFailure) as error:
-            told = sentence(error) if isinstance(error, psycopg2.Error) else str(error)
+        except (psycopg2.Error, PlatformError) as error:
+            told = error_message(error) if isinstance(error, psycopg2.Error) else str(error)
             logger.warning("%s is loaded, but its statistics are not up to date: %s", contract.fullname, told)
 
-    def attempt(self, work: Callable[[], T]) -> T:
+    def with_retries(self, work: Callable[[], T]) -> T:
         """Do something that opens transactions, again after a conflict or a lost connection, some times at most."""
         for number, wait in enumerate(self._waits, 1):
             try:
                 return work()
-            except _Passing as failure:
+            except RetryableError as failure:
                 logger.warning("%s Trying again in %.0f s (%d of %d).", failure, wait, number, len(self._waits))
                 time.sleep(wait * random.uniform(1.0, 1.25))
         return work()
@@ -266,11 +266,13 @@ class RedshiftWarehouse(Warehouse):
         import psycopg2
 
         try:
-            connection: Connection = psycopg2.connect(**parameters(self.location))
+            connection: Connection = psycopg2.connect(**connection_parameters(self.location))
         except psycopg2.OperationalError as error:
-            if may_pass(error):
-                raise _Passing(f"{self.address} could not be reached to {purpose}: {sentence(error)}.") from None
-            raise PermanentFailure(f"{self.address} refuses the connection: {sentence(error)}.") from None
+            if is_retryable(error):
+                raise RetryableError(
+                    f"{self.address} could not be reached to {purpose}: {error_message(error)}."
+                ) from None
+            raise PermanentError(f"{self.address} refuses the connection: {error_message(error)}.") from None
         try:
             connection.autocommit = True  # BEGIN and COMMIT are ours
             with connection.cursor() as cursor:
@@ -296,7 +298,7 @@ class RedshiftWarehouse(Warehouse):
                     self._make_guard(connection)
                     _lock(cursor)
             except psycopg2.errors.QueryCanceled:
-                raise TransientFailure(
+                raise TransientError(
                     f"Another process has held {self.address} for {self._lock_timeout:.0f} s, waited to {purpose}; "
                     "let it finish or stop it, then run again."
                 ) from None
@@ -311,7 +313,7 @@ class RedshiftWarehouse(Warehouse):
             psycopg2.errors.DuplicateSchema,
             psycopg2.errors.DuplicateObject,  # the type that a table comes with
         )
-        schema = create_schema(str(load_ledger.schema), self.dialect)
+        schema = render_create_schema(str(load_ledger.schema), self.dialect)
         for statement in (schema, _GUARD_DDL):
             with connection.cursor() as cursor:
                 try:
@@ -331,24 +333,24 @@ class RedshiftWarehouse(Warehouse):
         finally:
             timer.cancel()
 
-    def _failure(self, error: psycopg2.Error, purpose: str) -> PlatformFailure:
+    def _failure(self, error: psycopg2.Error, purpose: str) -> PlatformError:
         """What an error means for people, and whether trying again can help."""
         import psycopg2
 
-        told = sentence(error)
-        if may_pass(error):
-            return _Passing(f"{self.address} gave up in the middle of an attempt to {purpose}: {told}.")
+        told = error_message(error)
+        if is_retryable(error):
+            return RetryableError(f"{self.address} gave up in the middle of an attempt to {purpose}: {told}.")
         if isinstance(error, psycopg2.errors.QueryCanceled):
-            return PermanentFailure(
+            return PermanentError(
                 f"{self.address} did not {purpose} within {self._statement_timeout:.0f} s a statement; raise "
                 "I94_STATEMENT_TIMEOUT, or find out what holds it up."
             )
         missing = isinstance(error, psycopg2.errors.UndefinedTable | psycopg2.errors.InvalidSchemaName)
         if missing and not self.exists():
-            return PermanentFailure(
+            return PermanentError(
                 f"There is no warehouse at {self.address}; run 'i94 run' or 'i94 create-tables' first."
             )
-        return PermanentFailure(f"{self.address} refused to {purpose}: {told}.")
+        return PermanentError(f"{self.address} refused to {purpose}: {told}.")
 
 
 def _limit(cursor: Any, seconds: float) -> None:
@@ -358,7 +360,7 @@ def _limit(cursor: Any, seconds: float) -> None:
 def _commit(cursor: Any, purpose: str) -> None:
     cursor.execute("COMMIT")
     if cursor.statusmessage != "COMMIT":  # a statement failed unheard, and the server rolls back without an error
-        raise PermanentFailure(f"The attempt to {purpose} was rolled back, since one of its statements had failed.")
+        raise PermanentError(f"The attempt to {purpose} was rolled back, since one of its statements had failed.")
 
 
 def _lock(cursor: Any) -> None:

@@ -28,7 +28,7 @@ _PASSING_TEXT = re.compile(
 )
 
 
-def markers(sql: str) -> str:
+def to_pyformat(sql: str) -> str:
     """Named markers (`:name`) as psycopg2 writes them (`%(name)s`), for a statement that values are bound to."""
 
     def rewritten(match: re.Match[str]) -> str:
@@ -37,7 +37,7 @@ def markers(sql: str) -> str:
     return _MARKER.sub(rewritten, sql)
 
 
-def rows(cursor: Cursor) -> pa.Table:
+def fetch_arrow(cursor: Cursor) -> pa.Table:
     """What a statement has returned, in the types of its columns; no columns where it returns nothing."""
     import pyarrow as pa
 
@@ -74,7 +74,7 @@ def arrow_type(column: Any) -> Any:
     }.get(column.type_code)
 
 
-def may_pass(error: psycopg2.Error) -> bool:
+def is_retryable(error: psycopg2.Error) -> bool:
     """Whether the same transaction may succeed later: a conflict with another, or a server that went away."""
     import psycopg2
 
@@ -86,7 +86,7 @@ def may_pass(error: psycopg2.Error) -> bool:
     return lost and any(_PASSING_TEXT.search(line) for line in str(error).splitlines() or [""])
 
 
-def sentence(error: psycopg2.Error) -> str:
+def error_message(error: psycopg2.Error) -> str:
     """What the server or client says, in one line and without the statement."""
     told = [error.diag.message_primary, error.diag.message_detail] if error.pgcode else [str(error)]
     return "; ".join(" ".join(part.split()).rstrip(".") for part in told if part) or type(error).__name__

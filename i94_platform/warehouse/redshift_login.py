@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from i94_platform.addresses import RedshiftAddress
-from i94_platform.failures import PermanentFailure, TransientFailure
+from i94_platform.failures import PermanentError, TransientError
 
 PASSWORD = "I94_REDSHIFT_PASSWORD"
 APPLICATION = "i94_platform"
@@ -22,7 +22,7 @@ _KEPT_ALIVE = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_cou
 """A long COPY is silent, and firewalls forget silent connections."""
 
 
-def parameters(address: RedshiftAddress) -> dict[str, Any]:
+def connection_parameters(address: RedshiftAddress) -> dict[str, Any]:
     """The arguments of `psycopg2.connect`, a password among them: for that call only, never for a log.
 
     Raises:
@@ -63,17 +63,17 @@ def _login_from_aws(address: RedshiftAddress) -> dict[str, str]:
     try:
         from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
     except ModuleNotFoundError as error:
-        raise PermanentFailure(
+        raise PermanentError(
             "I94_WAREHOUSE says auth=iam, which asks AWS; run: pip install 'i94-platform[aws]'."
         ) from error
     try:
         return _ask_aws(address)
     except (ClientError, NoCredentialsError) as error:
-        raise PermanentFailure(
+        raise PermanentError(
             f"AWS gives no login for {address}: {error}; allow it to whoever you are there, or log in with a password."
         ) from error
     except BotoCoreError as error:
-        raise TransientFailure(f"AWS could not be asked for a login for {address}: {error}; run again.") from error
+        raise TransientError(f"AWS could not be asked for a login for {address}: {error}; run again.") from error
 
 
 def _ask_aws(address: RedshiftAddress) -> dict[str, str]:

@@ -8,11 +8,11 @@ import re
 import dagster as dg
 import pytest
 
-from i94_platform.assets.lineage import FILE, column_lineage, origins, rendered, schema
+from i94_platform.assets.lineage import FILE, column_lineage, column_origins, column_schema, generate_lineage
 from i94_platform.build import build_definitions
 from i94_platform.contracts import immigration, immigration_quarantine
 from i94_platform.contracts.model import column_names
-from i94_platform.failures import PermanentFailure
+from i94_platform.failures import PermanentError
 from i94_platform.settings import Settings
 
 KEPT: dict[str, dict[str, list[str] | str]] = json.loads(FILE.read_text("utf-8"))
@@ -30,7 +30,7 @@ def columns_of(graph: dg.RepositoryDefinition, asset: str) -> list[str]:
 
 
 def test_the_file_is_what_is_found_now() -> None:
-    assert FILE.read_text("utf-8") == rendered(), "run: i94 lineage --write"
+    assert FILE.read_text("utf-8") == generate_lineage(), "run: i94 lineage --write"
 
 
 def test_no_column_is_without_a_source_or_a_reason(graph: dg.RepositoryDefinition) -> None:
@@ -101,12 +101,12 @@ def test_dagster_is_told_the_same() -> None:
 
 def test_the_schema_says_where_a_column_comes_from() -> None:
     key = dg.AssetKey(["staged", "immigration_quarantine"])
-    said = {c.name: c.description or "" for c in schema(key, immigration_quarantine).columns}
+    said = {c.name: c.description or "" for c in column_schema(key, immigration_quarantine).columns}
     assert said["month"].endswith("delivery. From: name of the delivered file.")
     assert said["cicid"].endswith(" From: raw/immigration.cicid.")
     assert re.search(r" From: \d+ columns of lookup/i94visa, raw/immigration\.$", said["reasons"])
 
 
 def test_an_asset_without_lineage_is_refused_with_the_command_that_adds_it() -> None:
-    with pytest.raises(PermanentFailure, match=r"no lineage of mart/new: .* i94 lineage --write"):
-        origins(dg.AssetKey(["mart", "new"]))
+    with pytest.raises(PermanentError, match=r"no lineage of mart/new: .* i94 lineage --write"):
+        column_origins(dg.AssetKey(["mart", "new"]))

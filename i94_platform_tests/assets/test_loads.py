@@ -54,7 +54,7 @@ class WatchingEngine(DuckDBEngine):
     def table(self, query: Query) -> Any:
         if " FROM staged" in query.text or "FROM `immigration`" in query.text:
             self.held.append(is_held(self.settings, f"staged/immigration/month={MONTH}"))
-        return super().table(query)
+        return super().fetch(query)
 
 
 def settings_of(folder: Path) -> Settings:

@@ -12,9 +12,9 @@ import pyarrow as pa
 import pytest
 
 from i94_platform.assets.charts import CHARTED, MOST_BYTES, Charted, bars, counted_by, observation
-from i94_platform.assets.common import PREVIEW_ROWS, preview, told
+from i94_platform.assets.common import PREVIEW_ROWS, preview_rows, raise_dagster_failures
 from i94_platform.assets.lineage import column_lineage
-from i94_platform.assets.tabular import as_records
+from i94_platform.assets.tabular import to_table_metadata
 from i94_platform.contracts import MONTHLY_MARTS, i94mode, immigration, immigration_quarantine
 from i94_platform.lake.datasets import Dataset, Lake
 from i94_platform.lake.local import LocalStore
@@ -101,13 +101,13 @@ def test_a_quarantine_shows_refused_rows_with_their_reasons(told_of: dict[str, d
 
 
 def test_the_preview_of_no_rows_has_the_columns() -> None:
-    shown = as_records([], ["code", "label"])
+    shown = to_table_metadata([], ["code", "label"])
     assert [c.name for c in shown.schema.columns] == ["code", "label"]
     assert shown.records == []
 
 
 def test_a_value_that_json_does_not_know_is_shown_as_none() -> None:
-    shown = as_records([{"a": float("nan"), "b": float("inf"), "c": 1.5, "d": True, "e": None}], list("abcde"))
+    shown = to_table_metadata([{"a": float("nan"), "b": float("inf"), "c": 1.5, "d": True, "e": None}], list("abcde"))
     assert shown.records[0].data == {"a": None, "b": None, "c": 1.5, "d": True, "e": None}
 
 
@@ -115,15 +115,15 @@ def test_a_preview_is_left_out_where_another_run_has_swept_the_files(tmp_path: P
     lake, dataset = Lake(LocalStore(tmp_path)), Dataset("lookup/i94mode")
     rows = pa.table({"code": pa.array([1], pa.int32()), "label": ["Air"]})
     old = lake.write_table(dataset, "one", i94mode, rows, fingerprint="1")
-    shown = preview(lake, old, i94mode)
+    shown = preview_rows(lake, old, i94mode)
     assert shown is not None
     assert [record.data for record in shown.records] == [{"code": 1, "label": "Air"}]
     lake.write_table(dataset, "two", i94mode, rows, fingerprint="2")
-    assert preview(lake, old, i94mode) is None
+    assert preview_rows(lake, old, i94mode) is None
 
 
 def test_a_step_is_timed_from_where_it_began() -> None:
-    with told() as seconds:
+    with raise_dagster_failures() as seconds:
         first = seconds()
     assert 0 <= first <= seconds()
 

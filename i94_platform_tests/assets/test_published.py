@@ -5,12 +5,12 @@ from __future__ import annotations
 import dagster as dg
 import pytest
 
-from i94_platform.assets.common import key
-from i94_platform.assets.published import check_state, source
+from i94_platform.assets.common import layer_key
+from i94_platform.assets.published import collect_check_state, source_key
 from i94_platform.contracts import PUBLISHED, country, visitors_by_airline
-from i94_platform.lake.releases import CheckState, Complaint
+from i94_platform.lake.releases import CheckState, FailedCheck
 
-MART = key("mart", "visitors_by_airline")
+MART = layer_key("mart", "visitors_by_airline")
 TOTALS = dg.AssetCheckKey(MART, "totals")
 
 
@@ -38,7 +38,7 @@ def test_the_newest_result_counts(results: list[tuple[bool, bool]], state: str, 
     with dg.DagsterInstance.ephemeral() as history:
         for ok, blocking in results:
             said(history, ok, blocking=blocking)
-        found = check_state(history, [TOTALS, dg.AssetCheckKey(key("mart", "other"), "totals")], MART)
+        found = collect_check_state(history, [TOTALS, dg.AssetCheckKey(layer_key("mart", "other"), "totals")], MART)
     assert (found.state, found.passed) == (state, passed)
 
 
@@ -46,12 +46,12 @@ def test_each_month_has_a_result_of_its_own() -> None:
     with dg.DagsterInstance.ephemeral() as history:
         for month, ok in (("2016-01", True), ("2016-02", False)):
             said(history, ok, partition=month)
-        found = check_state(history, [TOTALS], MART)
-    assert found == CheckState(1, (Complaint("totals", "2016-02", True, "2 rows too many"),))
+        found = collect_check_state(history, [TOTALS], MART)
+    assert found == CheckState(1, (FailedCheck("totals", "2016-02", True, "2 rows too many"),))
     assert found.state == "failed"
 
 
 def test_a_published_table_is_a_copy_of_a_mart_or_of_a_table_of_the_warehouse() -> None:
-    assert (source(visitors_by_airline), source(country)) == (MART, key("warehouse", "country"))
+    assert (source_key(visitors_by_airline), source_key(country)) == (MART, layer_key("warehouse", "country"))
     names = [contract.name for contract in PUBLISHED]
     assert len(names) == len(set(names))

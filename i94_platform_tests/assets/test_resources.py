@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from i94_platform.assets.resources import s3_client
-from i94_platform.build import resources
-from i94_platform.failures import PermanentFailure
+from i94_platform.build import build_resources
+from i94_platform.failures import PermanentError
 from i94_platform.lake.datasets import Lake
 from i94_platform.lake.local import LocalStore
 from i94_platform.lake.s3 import S3Store
@@ -18,7 +18,7 @@ from i94_platform.settings import PROJECT, Settings
 
 
 def built(settings: Settings, name: str) -> Any:
-    return resources(settings)[name].make()
+    return build_resources(settings)[name].build()
 
 
 def test_each_address_of_files_gets_its_own_kind_of_store(settings: Settings) -> None:
@@ -35,7 +35,7 @@ def test_each_address_of_files_gets_its_own_kind_of_store(settings: Settings) ->
 
 def test_a_deployment_on_s3_is_built_without_a_request_and_without_credentials(settings: Settings) -> None:
     there = Settings(home=settings.home, lake="s3://bucket/lake", s3_endpoint="http://127.0.0.1:9")
-    made = {name: built(there, name) for name in resources(there)}
+    made = {name: built(there, name) for name in build_resources(there)}
     assert (made["lake"].store.root, made["raw"].root) == ("s3://bucket/lake", "s3://bucket/lake/raw")
 
 
@@ -77,13 +77,13 @@ def test_without_the_aws_extra_it_is_told_how_to_install_it(
     for name in ("dagster_aws", "dagster_aws.s3", "boto3", "botocore", "botocore.exceptions"):
         monkeypatch.setitem(sys.modules, name, None)
     there = Settings(home=settings.home, lake="s3://bucket/lake")
-    with pytest.raises(PermanentFailure, match=r"starts with s3://, .* run: pip install 'i94-platform\[aws\]'"):
+    with pytest.raises(PermanentError, match=r"starts with s3://, .* run: pip install 'i94-platform\[aws\]'"):
         next(built(there, "raw").list())
-    with pytest.raises(PermanentFailure, match="pip install"):
-        built(there, "engine").view_files("x", ["s3://bucket/x.parquet"])
+    with pytest.raises(PermanentError, match="pip install"):
+        built(there, "engine").register_files("x", ["s3://bucket/x.parquet"])
 
 
 def test_a_profile_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_PROFILE", "nobody")
-    with pytest.raises(PermanentFailure, match=r"the AWS configuration is not usable: .*nobody"):
+    with pytest.raises(PermanentError, match=r"the AWS configuration is not usable: .*nobody"):
         s3_client()

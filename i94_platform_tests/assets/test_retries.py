@@ -13,10 +13,10 @@ import dagster as dg
 import pytest
 
 from i94_platform.assets import common
-from i94_platform.assets.common import RETRIES, told
+from i94_platform.assets.common import RETRIES, raise_dagster_failures
 from i94_platform.automation.jobs import MONTH_JOB
 from i94_platform.build import build_definitions
-from i94_platform.failures import PermanentFailure, TransientFailure
+from i94_platform.failures import PermanentError, TransientError
 from i94_platform.partitions import Month
 from i94_platform.settings import Settings
 from i94_platform_tests.integration.deployment import Deployment
@@ -26,7 +26,7 @@ QUICK = dg.RetryPolicy(max_retries=3, delay=0.02, backoff=RETRIES.backoff, jitte
 
 
 def failing(failures: list[Exception]) -> None:
-    with told():
+    with raise_dagster_failures():
         if failures:
             raise failures.pop()
 
@@ -73,7 +73,7 @@ def test_what_may_pass_is_tried_again_later_and_later(
     make: Callable[[list[Exception]], Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(common, "RETRIES", QUICK)
-    succeeded, waits = outcome(make([TransientFailure("busy")] * 3))
+    succeeded, waits = outcome(make([TransientError("busy")] * 3))
     assert succeeded
     assert [round(wait / QUICK.delay) for wait in waits] == pytest.approx([1, 3, 7], abs=1)
     assert len({wait / (2**n - 1) for n, wait in enumerate(waits, 1)}) == 3, "no two wait by one clock"
@@ -81,12 +81,12 @@ def test_what_may_pass_is_tried_again_later_and_later(
 
 def test_it_is_given_up_in_the_end_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(common, "RETRIES", QUICK)
-    left = [TransientFailure("busy")] * 9
+    left = [TransientError("busy")] * 9
     assert outcome(an_asset(left))[0] is False
     assert len(left) == 5, "tried once, and three times again"
 
 
-@pytest.mark.parametrize("failure", [PermanentFailure("a column is missing"), KeyError("a mistake")])
+@pytest.mark.parametrize("failure", [PermanentError("a column is missing"), KeyError("a mistake")])
 def test_what_fails_again_with_the_same_input_is_tried_once(failure: Exception) -> None:
     left = [failure] * 3
     assert outcome(an_asset(left)) == (False, [])

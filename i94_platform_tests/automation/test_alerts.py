@@ -18,7 +18,7 @@ import pytest
 from pydantic import SecretStr
 
 from i94_platform.automation import alerts
-from i94_platform.automation.alerts import ATTEMPTS, MOST, Alarm, failed_runs, scrubbed
+from i94_platform.automation.alerts import ATTEMPTS, MOST, WebhookNotifier, failed_runs_sensor, redact_secrets
 from i94_platform.build import build_definitions
 from i94_platform.settings import Settings
 from i94_platform_tests.automation.webhook import HANGS, KEY, Receiver, receiver_of_alerts
@@ -42,8 +42,8 @@ def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(alerts, "TIMEOUT", 0.2)
 
 
-def alarm(url: str) -> Alarm:
-    return Alarm(SecretStr(url))
+def alarm(url: str) -> WebhookNotifier:
+    return WebhookNotifier(SecretStr(url))
 
 
 def logged(caplog: pytest.LogCaptureFixture) -> list[tuple[str, str]]:
@@ -54,8 +54,8 @@ def logged(caplog: pytest.LogCaptureFixture) -> list[tuple[str, str]]:
 
 
 def test_an_alert_goes_to_the_log_where_nothing_else_is_set_up(caplog: pytest.LogCaptureFixture) -> None:
-    Alarm()("No delivery for 2016-04.")
-    Alarm(SecretStr(""))("No delivery for 2016-05.")
+    WebhookNotifier()("No delivery for 2016-04.")
+    WebhookNotifier(SecretStr(""))("No delivery for 2016-05.")
     assert logged(caplog) == [("WARNING", "No delivery for 2016-04."), ("WARNING", "No delivery for 2016-05.")]
 
 
@@ -147,7 +147,7 @@ def test_five_alerts_that_can_not_be_sent_fit_into_a_tick(monkeypatch: pytest.Mo
     ],
 )  # fmt: skip
 def test_what_looks_like_a_secret_is_not_said(text: str, told: str) -> None:
-    assert scrubbed(text) == told
+    assert redact_secrets(text) == told
 
 
 @pytest.mark.parametrize(
@@ -156,14 +156,20 @@ def test_what_looks_like_a_secret_is_not_said(text: str, told: str) -> None:
 def test_the_secrets_of_the_environment_are_not_said(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(name, "planted!secret")
     monkeypatch.setenv("I94_HOME", "/var/lib")
-    assert scrubbed("it was planted!secret in /var/lib") == "it was *** in /var/lib"
+    assert redact_secrets("it was planted!secret in /var/lib") == "it was *** in /var/lib"
 
 
 def test_the_address_of_alerts_is_shown_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("I94_ALERT_WEBHOOK", f"https://hooks.example/{KEY}")
     settings = Settings.from_env()
     built = build_definitions(settings)
-    shown = [repr(settings), str(settings), repr(Alarm(settings.alert_webhook)), repr(built), str(built.resources)]
+    shown = [
+        repr(settings),
+        str(settings),
+        repr(WebhookNotifier(settings.alert_webhook)),
+        repr(built),
+        str(built.resources),
+    ]
     assert KEY not in "".join(shown)
     assert settings.alert_webhook.get_secret_value().endswith(KEY)
 
@@ -181,7 +187,7 @@ class Watch:
 
     def tick(self) -> list[str]:
         """What the next tick says."""
-        sensor = failed_runs(self.said.append, UI)
+        sensor = failed_runs_sensor(self.said.append, UI)
         context = dg.build_sensor_context(self.history, self.cursor, sensor_name=sensor.name)
         done = sensor.evaluate_tick(context)
         assert not [reaction.error for reaction in done.dagster_run_reactions if reaction.error]

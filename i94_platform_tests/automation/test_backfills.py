@@ -13,7 +13,7 @@ import dagster as dg
 import pytest
 
 from i94_platform.automation.backfills import BACKFILL_TAG
-from i94_platform.automation.history import instance
+from i94_platform.automation.history import persistent_instance
 from i94_platform.automation.jobs import MONTH_JOB
 from i94_platform_tests.integration.command import Ended, i94_here, started
 from i94_platform_tests.integration.deployment import Deployment
@@ -36,7 +36,7 @@ def backfill(home: Deployment, first: str, last: str, *options: str) -> Ended:
 
 def runs(home: Deployment) -> list[dg.DagsterRun]:
     """Every run, the oldest first."""
-    with instance(home.settings.dagster_home) as history:
+    with persistent_instance(home.settings.dagster_home) as history:
         return list(reversed(history.get_runs()))
 
 
@@ -88,7 +88,7 @@ def test_a_loaded_month_whose_last_run_failed_is_run_again(home: Deployment) -> 
     failed = dg.DagsterRun(
         job_name=MONTH_JOB, tags={"dagster/partition": "2016-01"}, status=dg.DagsterRunStatus.FAILURE
     )
-    with instance(home.settings.dagster_home) as history:
+    with persistent_instance(home.settings.dagster_home) as history:
         history.add_run(failed)
     before = len(runs(home))
     assert backfill(home, "2016-01", "2016-02").code == 0

@@ -14,7 +14,7 @@ from dagster._core.instance.config import PoolGranularity
 from dagster._core.storage.tags import WILL_RETRY_TAG
 
 from i94_platform.assets.staged import POOL
-from i94_platform.automation.history import PID_TAG, instance, limit, take_over
+from i94_platform.automation.history import PID_TAG, persistent_instance, set_pool_limit, take_over_launches
 
 GONE, HERE = "the process is gone", "the process runs"
 
@@ -41,9 +41,9 @@ def test_only_a_run_whose_process_is_gone_is_closed(
     run = dg.DagsterRun(
         job_name="month", status=dg.DagsterRunStatus.STARTED, tags={k: pids[v] for k, v in tags.items()}
     )
-    with instance(tmp_path) as opened:
+    with persistent_instance(tmp_path) as opened:
         opened.add_run(run)
-    with instance(tmp_path) as opened:
+    with persistent_instance(tmp_path) as opened:
         found = opened.get_run_by_id(run.run_id)
     assert found is not None
     assert found.status == status
@@ -54,9 +54,9 @@ def test_a_run_whose_process_has_ended_unasked_is_closed(tmp_path: Path) -> None
     process = subprocess.Popen([sys.executable, "-c", ""])
     os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # and nobody takes its exit code
     run = dg.DagsterRun(job_name="month", status=dg.DagsterRunStatus.STARTED, tags={PID_TAG: str(process.pid)})
-    with instance(tmp_path) as opened:
+    with persistent_instance(tmp_path) as opened:
         opened.add_run(run)
-    with instance(tmp_path) as opened:
+    with persistent_instance(tmp_path) as opened:
         found = opened.get_run_by_id(run.run_id)
     assert process.wait() == 0
     assert found is not None
@@ -72,12 +72,12 @@ def test_a_run_of_the_ui_whose_process_was_killed_is_closed_gives_its_slot_back_
     pid = ended_process() if process == GONE else os.getpid()
     run = dg.DagsterRun(job_name="month", status=dg.DagsterRunStatus.STARTED)
     begun = dg.DagsterEvent(dg.DagsterEventType.RUN_START.value, job_name="month", message="begun", pid=pid)
-    with instance(tmp_path) as opened:
-        limit(opened, POOL, 1)
+    with persistent_instance(tmp_path) as opened:
+        set_pool_limit(opened, POOL, 1)
         opened.add_run(run)
         opened.report_dagster_event(begun, run.run_id)
         assert opened.event_log_storage.claim_concurrency_slot(POOL, run.run_id, "stage").is_claimed
-    with instance(tmp_path) as opened:
+    with persistent_instance(tmp_path) as opened:
         found = opened.get_run_by_id(run.run_id)
         assert found is not None
         assert found.status == status
@@ -94,10 +94,10 @@ def test_a_run_that_was_launched_and_never_began_is_closed_and_tried_again_when_
 ) -> None:
     other = os.getppid() if process == HERE else ended_process()
     run = dg.DagsterRun(job_name="month", status=dg.DagsterRunStatus.STARTING)
-    with instance(tmp_path) as opened:
+    with persistent_instance(tmp_path) as opened:
         (tmp_path / "launches.pid").write_text(str(other))
         opened.add_run(run)
-        take_over(opened, tmp_path)
+        take_over_launches(opened, tmp_path)
         found = opened.get_run_by_id(run.run_id)
     assert found is not None
     assert found.status == status
@@ -106,7 +106,7 @@ def test_a_run_that_was_launched_and_never_began_is_closed_and_tried_again_when_
 
 
 def test_the_embedded_instance_limits_what_works_at_a_time_and_ends_what_hangs(tmp_path: Path) -> None:
-    with instance(tmp_path) as opened:
+    with persistent_instance(tmp_path) as opened:
         concurrency = opened.get_concurrency_config()
         assert concurrency.pool_config.default_pool_limit == 1, "loads take turns"
         assert concurrency.pool_config.pool_granularity == PoolGranularity.OP, "staging goes on meanwhile"
@@ -119,7 +119,7 @@ def test_the_embedded_instance_limits_what_works_at_a_time_and_ends_what_hangs(t
 
 
 def test_a_run_is_tried_again_where_its_process_was_lost_and_not_where_a_step_failed(tmp_path: Path) -> None:
-    with instance(tmp_path) as opened:
+    with persistent_instance(tmp_path) as opened:
         lost, failed = (
             opened.add_run(dg.DagsterRun(job_name="month", status=dg.DagsterRunStatus.STARTED)) for _ in range(2)
         )
@@ -133,9 +133,9 @@ def test_a_run_is_tried_again_where_its_process_was_lost_and_not_where_a_step_fa
 
 def test_a_limit_of_a_pool_is_remembered_and_holds_over_all_runs(tmp_path: Path) -> None:
     for most in (1, 3):
-        with instance(tmp_path) as opened:
-            limit(opened, POOL, most)
-        with instance(tmp_path) as opened:
+        with persistent_instance(tmp_path) as opened:
+            set_pool_limit(opened, POOL, most)
+        with persistent_instance(tmp_path) as opened:
             claimed = [opened.event_log_storage.claim_concurrency_slot(POOL, f"run {n}", "stage") for n in range(4)]
             assert sum(claim.is_claimed for claim in claimed) == most
             for n in range(4):
@@ -143,9 +143,9 @@ def test_a_limit_of_a_pool_is_remembered_and_holds_over_all_runs(tmp_path: Path)
 
 
 def test_a_history_that_is_there_keeps_its_configuration(tmp_path: Path) -> None:
-    with instance(tmp_path):
+    with persistent_instance(tmp_path):
         pass
     (tmp_path / "dagster.yaml").write_text("telemetry:\n  enabled: false\n# mine\n")
-    with instance(tmp_path) as opened:
+    with persistent_instance(tmp_path) as opened:
         assert not opened.telemetry_enabled
     assert "# mine" in (tmp_path / "dagster.yaml").read_text()

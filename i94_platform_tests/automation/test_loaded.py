@@ -13,7 +13,7 @@ import pytest
 from dagster._core.definitions.sensor_definition import SensorExecutionData
 
 from i94_platform.automation.jobs import CORRELATIONS_JOB, MARTS_JOB, MONTH_JOB, REFERENCE_JOB
-from i94_platform.automation.loaded import loaded_sensors
+from i94_platform.automation.loaded import mart_sensors
 from i94_platform.contracts import MONTHLY_MARTS
 from i94_platform_tests.automation.ticks import FAILURE, STARTED, SUCCESS, repository
 from i94_platform_tests.integration.deployment import Deployment
@@ -48,7 +48,7 @@ def running(history: dg.DagsterInstance, job: str, month: str = "", status: dg.D
 
 
 def tick(history: dg.DagsterInstance, name: str = MARTS, most: int = 12, first: str = "2016-01") -> SensorExecutionData:
-    (sensor,) = [sensor for sensor in loaded_sensors(first, most) if sensor.name == name]
+    (sensor,) = [sensor for sensor in mart_sensors(first, most) if sensor.name == name]
     with dg.build_sensor_context(history, repository_def=repository(), sensor_name=name) as context:
         return sensor.evaluate_tick(context)
 

@@ -18,8 +18,8 @@ import pytest
 from dagster._core.definitions.schedule_definition import ScheduleExecutionData
 from dagster._utils.schedules import schedule_execution_time_iterator
 
-from i94_platform.assets.published import FRESH, TIMEZONE, source
-from i94_platform.automation.alerts import Alarm
+from i94_platform.assets.published import FRESH, TIMEZONE, source_key
+from i94_platform.automation.alerts import WebhookNotifier
 from i94_platform.automation.jobs import MONTH_JOB
 from i94_platform.automation.schedules import month_before, published_daily, schedules
 from i94_platform.contracts import MARTS
@@ -127,7 +127,7 @@ def test_the_month_before_is_that_of_the_calendar(day: str, month: str) -> None:
 
 def executions(day: int, start: dt.datetime, count: int) -> list[dt.datetime]:
     """The next times of the schedule, as Dagster's daemon works them out."""
-    made = schedules("2016-01", day, SETTLE, Alarm())
+    made = schedules("2016-01", day, SETTLE, WebhookNotifier())
     return times(next(schedule for schedule in made if schedule.name == LAST_MONTH), start, count)
 
 
@@ -201,7 +201,7 @@ def released(history: dg.DagsterInstance) -> ScheduleExecutionData:
 
 def test_nothing_is_published_before_every_mart_was_made_once(ticks: Ticks) -> None:
     for mart in MARTS:
-        assert f"{source(mart).to_user_string()}" in (released(ticks.history).skip_message or "")
-        ticks.history.report_runless_asset_event(dg.AssetMaterialization(source(mart), partition="2016-04"))
+        assert f"{source_key(mart).to_user_string()}" in (released(ticks.history).skip_message or "")
+        ticks.history.report_runless_asset_event(dg.AssetMaterialization(source_key(mart), partition="2016-04"))
     (request,) = released(ticks.history).run_requests
     assert request.partition_key is None

@@ -17,12 +17,12 @@ import dagster as dg
 import pytest
 
 from i94_platform.automation.jobs import MONTH_JOB, REFERENCE_JOB
-from i94_platform.automation.requests import DELIVERED_TAG, INPUTS_TAG, reference_versions, tags_of
+from i94_platform.automation.requests import DELIVERED_TAG, INPUTS_TAG, input_tags, reference_versions
 from i94_platform.automation.runs import run_job
 from i94_platform.automation.sensors import REPORTED
 from i94_platform.lake.datasets import Lake
 from i94_platform.lake.local import LocalStore
-from i94_platform.lake.raw import REFERENCE_FILES, landed
+from i94_platform.lake.raw import REFERENCE_FILES, list_deliveries
 from i94_platform.partitions import Month
 from i94_platform_tests.automation.ticks import (
     FAILURE,
@@ -189,7 +189,7 @@ def test_a_month_that_failed_is_not_run_again_by_itself(local: Ticks) -> None:
 def test_what_the_command_line_has_run_is_not_asked_for(local: Ticks) -> None:
     local.deliver(APRIL)
     month = Month(2016, 4)
-    tags = tags_of(month, landed(local.raw.list()), local.raw, local.lake)
+    tags = input_tags(month, list_deliveries(local.raw.list()), local.raw, local.lake)
     local.record(MONTH_JOB, {**tags, "dagster/partition": month.key})
     assert local.months() + local.months() == []
 
@@ -201,7 +201,7 @@ def test_a_content_that_comes_back_after_the_command_line_ran_another_is_run_aga
     time = path.stat().st_mtime_ns
     assert local.months() + local.months() + local.months() == ["2016-04"]
     local.deliver(APRIL, b"B")
-    tags = tags_of(Month(2016, 4), landed(local.raw.list()), local.raw, local.lake)
+    tags = input_tags(Month(2016, 4), list_deliveries(local.raw.list()), local.raw, local.lake)
     local.record(MONTH_JOB, {**tags, "dagster/partition": "2016-04"})
     local.deliver(APRIL, b"A")
     os.utime(path, ns=(time, time))
@@ -413,7 +413,7 @@ def test_the_reference_run_is_asked_for_once_the_four_files_are_there_and_settle
     empty.deliver(f"deep/{last}")
     assert "are taken when settled" in (empty.tick(REFERENCES).skip_message or "")
     (request,) = empty.tick(REFERENCES, SETTLE).run_requests
-    assert json.loads(request.tags[INPUTS_TAG]) == reference_versions(landed(empty.raw.list()), empty.raw)
+    assert json.loads(request.tags[INPUTS_TAG]) == reference_versions(list_deliveries(empty.raw.list()), empty.raw)
     assert json.loads(request.tags[DELIVERED_TAG]).keys() == REFERENCE_FILES.keys()
     assert empty.tick(REFERENCES).skip_message == "The reference files are loaded as they are."
 

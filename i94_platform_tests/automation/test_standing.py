@@ -16,7 +16,7 @@ from dagster._core.definitions.sensor_definition import SensorExecutionData
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 
 from i94_platform.automation.jobs import EVERY_MONTH_LOADED, MONTH_JOB
-from i94_platform.automation.standing import SHOWN, standing_sensor
+from i94_platform.automation.standing import SHOWN, completeness_sensor
 from i94_platform.lake.datasets import Lake
 from i94_platform.lake.local import LocalStore
 from i94_platform_tests.automation.ticks import FAILURE, NOT_STARTED, STARTED, Ticks, repository
@@ -26,7 +26,7 @@ JANUARY, FEBRUARY, APRIL = (f"i94_{month}16_sub.sas7bdat" for month in ("jan", "
 
 
 @dataclass
-class Standing:
+class MonthIssue:
     """The sensor on one deployment, and what it has put on record."""
 
     ticks: Ticks
@@ -41,7 +41,7 @@ class Standing:
         return (done.skip_message or "").removeprefix("As before. ")
 
     def tick(self) -> SensorExecutionData:
-        sensor = standing_sensor(self.ticks.first_month)
+        sensor = completeness_sensor(self.ticks.first_month)
         context = dg.build_sensor_context(
             self.ticks.history,
             self.cursor,
@@ -58,39 +58,39 @@ class Standing:
 
 
 @pytest.fixture
-def standing(tmp_path: Path) -> Iterator[Standing]:
+def standing(tmp_path: Path) -> Iterator[MonthIssue]:
     """The reference files are loaded."""
     with dg.DagsterInstance.ephemeral() as history:
         ticks = Ticks(LocalStore(tmp_path / "raw"), Lake(LocalStore(tmp_path / "lake")), history=history)
         ticks.references()
-        yield Standing(ticks)
+        yield MonthIssue(ticks)
 
 
-def load(standing: Standing, *names: str, status: dg.DagsterRunStatus = dg.DagsterRunStatus.SUCCESS) -> None:
+def load(standing: MonthIssue, *names: str, status: dg.DagsterRunStatus = dg.DagsterRunStatus.SUCCESS) -> None:
     """Deliver files and have the sensor run them."""
     for name in names:
         standing.ticks.deliver(name)
     assert len(standing.ticks.months() + standing.ticks.months(status=status)) == len(names)
 
 
-def last_run(standing: Standing) -> str:
+def last_run(standing: MonthIssue) -> str:
     return standing.ticks.history.get_runs(dg.RunsFilter(job_name=MONTH_JOB), limit=1)[0].run_id[:8]
 
 
-def test_months_that_are_loaded_as_they_lie_there_are_in_order(standing: Standing) -> None:
+def test_months_that_are_loaded_as_they_lie_there_are_in_order(standing: MonthIssue) -> None:
     assert standing.look() == "Each of the 0 delivered month(s) is loaded as it was delivered."
     load(standing, JANUARY, FEBRUARY)
     assert standing.look() == "Each of the 2 delivered month(s) is loaded as it was delivered."
 
 
-def test_a_failed_month_a_waiting_one_and_a_gap_are_named(standing: Standing) -> None:
+def test_a_failed_month_a_waiting_one_and_a_gap_are_named(standing: MonthIssue) -> None:
     load(standing, FEBRUARY, status=FAILURE)
     load(standing, JANUARY)
     standing.ticks.deliver(APRIL)
     assert standing.look() == "failed: 2016-02; delivered, not loaded: 2016-04; not delivered: 2016-03."
 
 
-def test_the_result_is_a_warning_on_record_with_the_months_in_a_table(standing: Standing) -> None:
+def test_the_result_is_a_warning_on_record_with_the_months_in_a_table(standing: MonthIssue) -> None:
     load(standing, JANUARY, status=FAILURE)
     failed = last_run(standing)
     standing.ticks.deliver("i94_mar16_sub.csv")
@@ -107,7 +107,7 @@ def test_the_result_is_a_warning_on_record_with_the_months_in_a_table(standing: 
     ]
 
 
-def test_what_has_not_changed_is_not_put_on_record_again_and_what_is_mended_is(standing: Standing) -> None:
+def test_what_has_not_changed_is_not_put_on_record_again_and_what_is_mended_is(standing: MonthIssue) -> None:
     standing.ticks.deliver(JANUARY)
     for _ in range(3):
         standing.look()
@@ -119,13 +119,13 @@ def test_what_has_not_changed_is_not_put_on_record_again_and_what_is_mended_is(s
 
 
 @pytest.mark.parametrize("status", [STARTED, NOT_STARTED])
-def test_a_month_whose_run_is_under_way_is_told_and_no_fault(standing: Standing, status: dg.DagsterRunStatus) -> None:
+def test_a_month_whose_run_is_under_way_is_told_and_no_fault(standing: MonthIssue, status: dg.DagsterRunStatus) -> None:
     load(standing, JANUARY, status=status)
     assert standing.look() == "under way: 2016-01."
     assert [record.status.value for record in standing.recorded] == ["SUCCEEDED"]
 
 
-def test_a_month_delivered_anew_waits_and_so_do_all_where_a_code_list_changed(standing: Standing) -> None:
+def test_a_month_delivered_anew_waits_and_so_do_all_where_a_code_list_changed(standing: MonthIssue) -> None:
     load(standing, JANUARY, FEBRUARY)
     standing.ticks.deliver(FEBRUARY, b"corrected")
     assert standing.look() == "delivered, not loaded: 2016-02."
@@ -133,25 +133,25 @@ def test_a_month_delivered_anew_waits_and_so_do_all_where_a_code_list_changed(st
     assert standing.look() == "delivered, not loaded: 2016-01, 2016-02."
 
 
-def test_a_month_that_failed_with_its_newest_content_is_not_mended_by_a_part_of_a_run(standing: Standing) -> None:
+def test_a_month_that_failed_with_its_newest_content_is_not_mended_by_a_part_of_a_run(standing: MonthIssue) -> None:
     load(standing, JANUARY, status=FAILURE)
     standing.ticks.record(MONTH_JOB, {"dagster/partition": "2016-01"})
     assert standing.look() == "failed: 2016-01."
 
 
-def test_a_month_of_which_only_a_part_was_run_waits(standing: Standing) -> None:
+def test_a_month_of_which_only_a_part_was_run_waits(standing: MonthIssue) -> None:
     standing.ticks.deliver(JANUARY)
     standing.ticks.record(MONTH_JOB, {"dagster/partition": "2016-01"})
     assert standing.look() == "delivered, not loaded: 2016-01."
 
 
-def test_a_delivery_that_is_cleared_away_after_its_load_is_no_gap(standing: Standing) -> None:
+def test_a_delivery_that_is_cleared_away_after_its_load_is_no_gap(standing: MonthIssue) -> None:
     load(standing, JANUARY, FEBRUARY, "i94_mar16_sub.csv")
     standing.ticks.raw.delete([FEBRUARY])
     assert standing.look() == "Each of the 2 delivered month(s) is loaded as it was delivered."
 
 
-def test_months_out_of_range_and_long_lists_are_cut(standing: Standing) -> None:
+def test_months_out_of_range_and_long_lists_are_cut(standing: MonthIssue) -> None:
     for year in (15, 16, 17):
         for month in ("jan", "feb", "mar", "apr", "may", "jun", "jul"):
             standing.ticks.deliver(f"i94_{month}{year}_sub.csv")

@@ -20,7 +20,7 @@ from dagster._core.storage.runs.sqlite import sqlite_run_storage
 from dagster._core.storage.schedules.sqlite import sqlite_schedule_storage
 
 from i94_platform.automation import storage
-from i94_platform.automation.history import instance, open_instance, prepare_home
+from i94_platform.automation.history import open_instance, persistent_instance, prepare_home
 
 
 def run_with_event(opened: dg.DagsterInstance) -> str:
@@ -41,17 +41,17 @@ def by_dagster(home: Path) -> dg.DagsterInstance:
 
 
 def test_what_one_storage_writes_the_other_reads(tmp_path: Path) -> None:
-    with instance(tmp_path) as opened:
+    with persistent_instance(tmp_path) as opened:
         ours = run_with_event(opened)
     with by_dagster(tmp_path) as opened:
         assert told(opened, ours) == ["begun"]
         theirs = run_with_event(opened)
-    with instance(tmp_path) as opened:
+    with persistent_instance(tmp_path) as opened:
         assert [told(opened, run_id) for run_id in (ours, theirs)] == [["begun"], ["begun"]]
 
 
 def test_every_file_says_of_its_tables_what_dagsters_own_say(tmp_path: Path) -> None:
-    with instance(tmp_path / "ours") as opened:
+    with persistent_instance(tmp_path / "ours") as opened:
         ours = run_with_event(opened)
     (tmp_path / "theirs").mkdir()
     with by_dagster(tmp_path / "theirs") as opened:
@@ -76,7 +76,7 @@ def tables(file: Path) -> dict[str, Any]:
 def test_an_instance_of_a_home_that_exists_is_opened_without_reading_migrations(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with instance(tmp_path):
+    with persistent_instance(tmp_path):
         pass
 
     def read(*_: Any) -> Any:
@@ -84,7 +84,7 @@ def test_an_instance_of_a_home_that_exists_is_opened_without_reading_migrations(
 
     for module in (sql, sqlite_event_log, sqlite_run_storage, sqlite_schedule_storage):
         monkeypatch.setattr(module, "check_alembic_revision", read)
-    with instance(tmp_path) as opened:
+    with persistent_instance(tmp_path) as opened:
         run_id = run_with_event(opened)
         assert opened.get_run_by_id(run_id) is not None
         assert opened.all_instigator_state() == []
@@ -92,7 +92,7 @@ def test_an_instance_of_a_home_that_exists_is_opened_without_reading_migrations(
 
 def test_a_home_that_was_put_back_is_written_and_not_the_one_before(tmp_path: Path) -> None:
     home, backup = tmp_path / "home", tmp_path / "backup"
-    with instance(home):
+    with persistent_instance(home):
         pass
     shutil.copytree(home, backup)
     with open_instance(home) as held:
@@ -101,7 +101,7 @@ def test_a_home_that_was_put_back_is_written_and_not_the_one_before(tmp_path: Pa
         shutil.copytree(backup, home)
         assert held.get_runs() == []
         again = run_with_event(held)
-    with instance(home) as opened:
+    with persistent_instance(home) as opened:
         assert [run.run_id for run in opened.get_runs()] == [again]
         assert told(opened, again) == ["begun"]
 
@@ -110,7 +110,7 @@ def test_no_file_stays_open_after_the_command_line_and_few_in_a_process_that_goe
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(storage, "MOST_FILES", 4)
-    with instance(tmp_path) as opened:
+    with persistent_instance(tmp_path) as opened:
         runs = [run_with_event(opened) for _ in range(8)]
         assert len(storage.FILES._open) == 4
         assert [told(opened, run_id) for run_id in runs] == [["begun"]] * 8

@@ -20,7 +20,7 @@ from dagster._daemon.run_coordinator.queued_run_coordinator_daemon import Queued
 from dagster_graphql.schema import create_schema
 
 from i94_platform.assets.staged import POOL
-from i94_platform.automation.history import limit, prepare_home
+from i94_platform.automation.history import prepare_home, set_pool_limit
 from i94_platform.settings import PROJECT
 from i94_platform_tests.integration.deployment import Deployment
 from i94_platform_tests.processes import wait_for
@@ -50,7 +50,7 @@ def daemon(loaded: Deployment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("DAGSTER_HOME", str(deployment.settings.dagster_home))
     code = ModuleTarget("i94_platform.definitions", None, str(PROJECT), LOCATION)
     with dg.DagsterInstance.get() as instance, WorkspaceProcessContext(instance, code) as context:
-        limit(instance, POOL, 2)
+        set_pool_limit(instance, POOL, 2)
         yield context
 
 

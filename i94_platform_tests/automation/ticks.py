@@ -16,7 +16,7 @@ from dagster._core.definitions.schedule_definition import ScheduleExecutionData
 from dagster._core.definitions.sensor_definition import SensorExecutionData
 from dagster._core.storage.tags import PARTITION_NAME_TAG, RUN_KEY_TAG
 
-from i94_platform.assets.staged import ENCODED_WITH
+from i94_platform.assets.staged import CODE_LIST_DATASETS
 from i94_platform.automation.jobs import REFERENCE_JOB
 from i94_platform.automation.schedules import schedules
 from i94_platform.automation.sensors import sensors
@@ -119,7 +119,7 @@ class Ticks:
 
     def lists(self, version: str) -> None:
         """Commit the code lists, as the reference run does."""
-        for dataset in ENCODED_WITH:
+        for dataset in CODE_LIST_DATASETS:
             self.lake.write_csv(dataset, version, pa.table({"code": ["1"]}), fingerprint=version)
 
 

@@ -34,7 +34,7 @@ PATIENCE = 60_000.0
 RUNS = 240.0
 """Seconds that runs may take; only a fault lets them take so long."""
 
-QUICK = {"I94_SETTLE_SECONDS": "0.5", "I94_SENSOR_SECONDS": "2"}
+QUICK = {"I94_SETTLE_SECONDS": "0.5", "I94_SENSOR_INTERVAL_SECONDS": "2"}
 PARTITION = "dagster/partition"
 LOADED, DROPPED, ON_S3 = ("2016-01", "2016-02", "2016-03"), "2016-04", "2016-05"
 

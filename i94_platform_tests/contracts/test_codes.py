@@ -8,9 +8,17 @@ import pandas as pd
 import pytest
 
 from i94_platform.contracts import LOOKUPS, codes, immigration
-from i94_platform.contracts.codes import ENCODERS, FOLDER, LISTS, Drift, drift, port_corrections, reviewed
+from i94_platform.contracts.codes import (
+    CODE_LISTS,
+    ENCODERS,
+    FOLDER,
+    Drift,
+    detect_drift,
+    read_port_corrections,
+    read_reviewed_list,
+)
 from i94_platform.contracts.model import column_names
-from i94_platform.failures import PermanentFailure
+from i94_platform.failures import PermanentError
 
 
 @pytest.fixture
@@ -22,20 +30,20 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_there_is_a_list_for_every_lookup_contract() -> None:
-    assert dict(LISTS) == {t.name: t for t in LOOKUPS}
+    assert dict(CODE_LISTS) == {t.name: t for t in LOOKUPS}
 
 
-@pytest.mark.parametrize(("name", "rows"), list(zip(LISTS, (289, 660, 4, 55, 3), strict=True)))
+@pytest.mark.parametrize(("name", "rows"), list(zip(CODE_LISTS, (289, 660, 4, 55, 3), strict=True)))
 def test_a_reviewed_list_has_all_codes_once_and_the_contract_columns(name: str, rows: int) -> None:
-    frame = reviewed(name)
+    frame = read_reviewed_list(name)
     assert len(frame) == frame["code"].nunique() == rows
-    assert list(frame.columns) == column_names(LISTS[name])
+    assert list(frame.columns) == column_names(CODE_LISTS[name])
 
 
-@pytest.mark.parametrize("name", list(LISTS))
+@pytest.mark.parametrize("name", list(CODE_LISTS))
 def test_a_reviewed_list_keeps_its_contract(name: str) -> None:
-    frame = reviewed(name)
-    for col in LISTS[name].columns:
+    frame = read_reviewed_list(name)
+    for col in CODE_LISTS[name].columns:
         values = frame[col.name]
         assert col.nullable or values.notna().all(), col.name
         assert not col.info["allowed"] or set(values.dropna()) <= set(col.info["allowed"]), col.name
@@ -47,10 +55,10 @@ def test_a_reviewed_list_keeps_its_contract(name: str) -> None:
 
 
 def test_states_of_ports_are_listed_states() -> None:
-    assert set(reviewed("i94port")["state"].dropna()) <= set(reviewed("i94addr")["code"]) - {"99"}
+    assert set(read_reviewed_list("i94port")["state"].dropna()) <= set(read_reviewed_list("i94addr")["code"]) - {"99"}
 
 
-@pytest.mark.parametrize("name", [*LISTS, "port_corrections"])
+@pytest.mark.parametrize("name", [*CODE_LISTS, "port_corrections"])
 def test_the_files_have_unix_line_ends_and_one_at_the_end(name: str) -> None:
     content = (FOLDER / f"{name}.csv").read_bytes()
     assert b"\r" not in content
@@ -60,62 +68,62 @@ def test_the_files_have_unix_line_ends_and_one_at_the_end(name: str) -> None:
 
 def test_codes_that_look_like_numbers_or_missing_values_stay_text(folder: Path) -> None:
     (folder / "i94port.csv").write_text("code,label,city,state,country,status\n060,NA,NULL,,nan,valid\nNA,X,,,,valid\n")
-    frame = reviewed("i94port")
+    frame = read_reviewed_list("i94port")
     assert frame["code"].tolist() == ["060", "NA"]
     assert frame[["label", "city", "country"]].head(1).to_numpy().tolist() == [["NA", "NULL", "nan"]]
     assert frame["state"].isna().all()
 
 
 def test_a_caller_may_change_its_frame_without_changing_the_next_one() -> None:
-    reviewed("i94mode")["label"] = "changed"
-    assert reviewed("i94mode")["label"].tolist() == ["Air", "Sea", "Land", "Not reported"]
+    read_reviewed_list("i94mode")["label"] = "changed"
+    assert read_reviewed_list("i94mode")["label"].tolist() == ["Air", "Sea", "Land", "Not reported"]
 
 
 def test_an_unknown_list_is_refused_and_the_known_ones_are_named() -> None:
-    with pytest.raises(PermanentFailure, match="no code list 'i94xyz'; the code lists are i94cit_res, i94port"):
-        reviewed("i94xyz")
+    with pytest.raises(PermanentError, match="no code list 'i94xyz'; the code lists are i94cit_res, i94port"):
+        read_reviewed_list("i94xyz")
 
 
 def test_an_absent_file_is_refused_by_name(folder: Path) -> None:
-    with pytest.raises(PermanentFailure, match=r"lookup/i94mode\.csv can't be read"):
-        reviewed("i94mode")
+    with pytest.raises(PermanentError, match=r"lookup/i94mode\.csv can't be read"):
+        read_reviewed_list("i94mode")
 
 
 def test_a_file_without_a_contract_column_is_refused_and_the_columns_are_named(folder: Path) -> None:
     (folder / "i94mode.csv").write_text("code,name\n1,Air\n")
-    with pytest.raises(PermanentFailure, match=r"i94mode\.csv has the columns code, name instead of code, label"):
-        reviewed("i94mode")
+    with pytest.raises(PermanentError, match=r"i94mode\.csv has the columns code, name instead of code, label"):
+        read_reviewed_list("i94mode")
 
 
 def test_a_code_that_is_no_number_is_refused_by_file(folder: Path) -> None:
     (folder / "i94mode.csv").write_text("code,label\n1,Air\nx,Sea\n")
-    with pytest.raises(PermanentFailure, match=r"lookup/i94mode\.csv breaks its contract .*'x'"):
-        reviewed("i94mode")
+    with pytest.raises(PermanentError, match=r"lookup/i94mode\.csv breaks its contract .*'x'"):
+        read_reviewed_list("i94mode")
 
 
 def test_a_repeated_port_correction_is_refused_by_label(folder: Path) -> None:
     rows = "label,city,state,country,reason\nA,B,,C,x\nA,D,,E,x\n"
     (folder / "port_corrections.csv").write_text(rows)
-    with pytest.raises(PermanentFailure, match="repeats the label 'A'"):
-        port_corrections.__wrapped__()
+    with pytest.raises(PermanentError, match="repeats the label 'A'"):
+        read_port_corrections.__wrapped__()
 
 
-@pytest.mark.parametrize("name", list(LISTS))
+@pytest.mark.parametrize("name", list(CODE_LISTS))
 def test_a_list_does_not_drift_from_itself_in_any_order(name: str) -> None:
-    same = drift(name, reviewed(name).iloc[::-1])
+    same = detect_drift(name, read_reviewed_list(name).iloc[::-1])
     assert same == Drift(name)
-    assert not same.any
+    assert not same.has_differences
     assert same.describe() == f"The delivered {name} equals lookup/{name}.csv."
 
 
 def test_drift_tells_added_removed_and_changed_codes_apart() -> None:
-    delivered = reviewed("i94port")
+    delivered = read_reviewed_list("i94port")
     delivered.loc[delivered["code"] == "LOS", "label"] = "LOS ANGELES NORTH, CA"
     delivered.loc[delivered["code"] == "WAS", "state"] = pd.NA
     delivered.loc[delivered["code"] == "XXX", "code"] = "NEU"
-    found = drift("i94port", delivered)
+    found = detect_drift("i94port", delivered)
     assert found == Drift("i94port", added=("NEU",), removed=("XXX",), changed=("LOS", "WAS"))
-    assert found.any
+    assert found.has_differences
     assert found.describe() == (
         "The delivered i94port differs from lookup/i94port.csv, codes 1 added (NEU), 1 removed (XXX), "
         "2 changed (LOS, WAS); review the difference and refresh the file as lookup/README.md says."
@@ -124,18 +132,18 @@ def test_drift_tells_added_removed_and_changed_codes_apart() -> None:
 
 def test_drift_compares_numbers_as_numbers_and_sorts_them_so() -> None:
     delivered = pd.DataFrame({"code": [10, 1, 3, 2], "label": ["Rail", "Air", "Land", "Ship"]})
-    assert drift("i94mode", delivered) == Drift("i94mode", added=(10,), removed=(9,), changed=(2,))
+    assert detect_drift("i94mode", delivered) == Drift("i94mode", added=(10,), removed=(9,), changed=(2,))
 
 
 def test_a_long_drift_is_told_by_its_first_ten_codes() -> None:
-    described = drift("i94addr", reviewed("i94addr").head(1)).describe()
+    described = detect_drift("i94addr", read_reviewed_list("i94addr").head(1)).describe()
     assert "54 removed (99, AK, AR, AZ, CA, CO, CT, DC, DE, FL and 44 more)" in described
 
 
 def test_a_delivered_list_that_repeats_a_code_is_refused() -> None:
-    delivered = pd.concat([reviewed("i94mode"), reviewed("i94mode").head(1)])
-    with pytest.raises(PermanentFailure, match="i94mode repeats the codes 1 in column code"):
-        drift("i94mode", delivered)
+    delivered = pd.concat([read_reviewed_list("i94mode"), read_reviewed_list("i94mode").head(1)])
+    with pytest.raises(PermanentError, match="i94mode repeats the codes 1 in column code"):
+        detect_drift("i94mode", delivered)
 
 
 def test_every_coded_column_of_the_arrivals_has_an_encoder() -> None:
@@ -147,9 +155,9 @@ def test_every_coded_column_of_the_arrivals_has_an_encoder() -> None:
 @pytest.mark.parametrize("column", list(ENCODERS))
 def test_an_encoder_agrees_with_its_list_and_with_the_contract(column: str) -> None:
     encoder = ENCODERS[column]
-    assert encoder.list_name in LISTS
+    assert encoder.list_name in CODE_LISTS
     assert (encoder.policy == "fixed") == (encoder.unknown is not None)
-    assert encoder.unknown is None or encoder.unknown in reviewed(encoder.list_name)["code"].tolist()
+    assert encoder.unknown is None or encoder.unknown in read_reviewed_list(encoder.list_name)["code"].tolist()
     assert immigration.c[column].nullable == (not encoder.fills_missing and encoder.policy != "refused")
 
 

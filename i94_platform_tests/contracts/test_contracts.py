@@ -33,10 +33,10 @@ from i94_platform.contracts.render import (
     DIALECTS,
     TYPES,
     arrow_schema,
-    create_schema,
     dagster_schema,
-    ddl,
-    dictionary,
+    render_create_schema,
+    render_ddl,
+    render_dictionary,
     spark_schema,
     sql_type,
 )
@@ -87,9 +87,9 @@ def test_a_row_of_every_type_comes_back_from_the_embedded_database_as_it_was(tmp
     )
     pq.write_table(rows, tmp_path / "rows.parquet")
     with duckdb.connect() as connection:
-        connection.execute(create_schema("test", "duckdb"))
-        connection.execute(ddl(contract, "duckdb"))
-        connection.execute(ddl(contract, "duckdb"))  # again: it is there already
+        connection.execute(render_create_schema("test", "duckdb"))
+        connection.execute(render_ddl(contract, "duckdb"))
+        connection.execute(render_ddl(contract, "duckdb"))  # again: it is there already
         connection.execute(
             "INSERT INTO test.every_type SELECT * FROM read_parquet($1)", [str(tmp_path / "rows.parquet")]
         )
@@ -105,8 +105,8 @@ def test_a_row_of_every_type_comes_back_from_the_embedded_database_as_it_was(tmp
 @every_table
 def test_the_embedded_database_has_the_types_of_the_staged_files(contract: Table) -> None:
     with duckdb.connect() as connection:
-        connection.execute(create_schema(str(contract.schema), "duckdb"))
-        connection.execute(ddl(contract, "duckdb"))
+        connection.execute(render_create_schema(str(contract.schema), "duckdb"))
+        connection.execute(render_ddl(contract, "duckdb"))
         found = connection.sql(f"SELECT * FROM {contract.fullname}").to_arrow_table().schema
     assert found.equals(arrow_schema(contract))
 
@@ -213,14 +213,14 @@ def test_ddl_names_every_column_in_order_and_requires_what_the_contract_requires
 
 def parsed(contract: Table, dialect: str) -> exp.Create:
     """The DDL as a syntax tree; a failure where the dialect can't be parsed."""
-    tree = sqlglot.parse_one(ddl(contract, dialect), read=dialect)
+    tree = sqlglot.parse_one(render_ddl(contract, dialect), read=dialect)
     assert isinstance(tree, exp.Create), tree
     assert tree.args["exists"]
     return tree
 
 
 def test_the_fact_is_distributed_by_month_and_sorted_by_year_month_and_day_on_redshift() -> None:
-    text = ddl(immigration, "redshift")
+    text = render_ddl(immigration, "redshift")
     assert "DISTSTYLE KEY DISTKEY (i94mon)" in text
     assert " SORTKEY (i94yr, i94mon, arrdate)" in text
     assert "INTERLEAVED" not in text  # a sort key is compound unless it says otherwise
@@ -228,7 +228,7 @@ def test_the_fact_is_distributed_by_month_and_sorted_by_year_month_and_day_on_re
 
 @pytest.mark.parametrize("contract", [c for c in STARS if c is not immigration], ids=lambda contract: contract.name)
 def test_small_tables_are_on_every_node_of_redshift(contract: Table) -> None:
-    text = ddl(contract, "redshift")
+    text = render_ddl(contract, "redshift")
     assert "DISTSTYLE ALL" in text
     assert "DISTKEY" not in text
 
@@ -266,7 +266,7 @@ def test_an_encoding_of_its_own_wins_over_the_one_of_the_type() -> None:
         column("b", Integer(), "B.", source="x", byte_encoding="zstd"),
         grain="one row per a", distribution="EVEN", sort=("a",),
     )  # fmt: skip
-    text = ddl(contract, "redshift")
+    text = render_ddl(contract, "redshift")
     assert "a INTEGER ENCODE raw" in text
     assert "b INTEGER ENCODE zstd" in text
     assert "DISTSTYLE EVEN" in text
@@ -276,15 +276,15 @@ def test_an_encoding_of_its_own_wins_over_the_one_of_the_type() -> None:
     ("diststyle", "said"), [("key", "DISTSTYLE KEY DISTKEY (i94mon)"), ("even", "DISTSTYLE EVEN"), ("auto", "")]
 )
 def test_a_distribution_by_key_can_be_replaced_and_every_other_stays(diststyle: str, said: str) -> None:
-    attributes = ddl(immigration, "redshift", diststyle)
+    attributes = render_ddl(immigration, "redshift", diststyle)
     assert attributes.rpartition("\n) ")[2].startswith(f"{said} SORTKEY (i94yr, i94mon, arrdate)".strip())
-    assert "DISTSTYLE ALL" in ddl(country, "redshift", diststyle)
-    assert ddl(immigration, "duckdb", diststyle) == ddl(immigration, "duckdb")
+    assert "DISTSTYLE ALL" in render_ddl(country, "redshift", diststyle)
+    assert render_ddl(immigration, "duckdb", diststyle) == render_ddl(immigration, "duckdb")
 
 
 def test_an_unknown_dialect_is_refused_and_the_known_ones_are_named() -> None:
     with pytest.raises(ValueError, match="valid are: duckdb, redshift"):
-        ddl(immigration, "oracle")
+        render_ddl(immigration, "oracle")
 
 
 @every_table
@@ -333,11 +333,11 @@ def test_the_lineage_ui_shows_limits_and_units() -> None:
 
 def test_the_data_dictionary_is_up_to_date() -> None:
     page = (PROJECT / "docs" / "data-dictionary.md").read_text("utf-8")
-    assert page == dictionary(ALL), "run: i94 dictionary --write"
+    assert page == render_dictionary(ALL), "run: i94 dictionary --write"
 
 
 def test_the_data_dictionary_is_a_well_formed_table_for_every_contract() -> None:
-    for section in dictionary(ALL).split("\n## ")[1:]:
+    for section in render_dictionary(ALL).split("\n## ")[1:]:
         rows = [line for line in section.splitlines() if line.startswith("|")]
         contract = next(c for c in ALL if section.startswith(f"{c.fullname or c.name}\n"))
         assert len(rows) == len(contract.columns) + 2
@@ -349,8 +349,8 @@ def test_the_data_dictionary_escapes_what_would_end_a_cell() -> None:
         MetaData(schema="s"), "t", "A table.",
         column("a", String(2), "This | or that.", source="x|y", allowed=("|", "b"), key=True), grain="one row per a",
     )  # fmt: skip
-    assert r"This \| or that." in dictionary((contract,))
-    row = dictionary((contract,)).splitlines()[-1]
+    assert r"This \| or that." in render_dictionary((contract,))
+    row = render_dictionary((contract,)).splitlines()[-1]
     assert row == r"| `a` | VARCHAR(2) | no | yes |  | This \| or that. | one of \|, b | x\|y |"
 
 
@@ -362,7 +362,7 @@ def test_the_data_dictionary_tells_every_kind_of_rule() -> None:
         column("c", Integer(), "C.", source="x", low=0, high=0.5),
         column("d", String(), "D.", source="x", references="i94addr.code"), grain="one row per a",
     )  # fmt: skip
-    rules = [row.split(" | ")[6] for row in dictionary((contract,)).splitlines()[-4:]]
+    rules = [row.split(" | ")[6] for row in render_dictionary((contract,)).splitlines()[-4:]]
     assert rules == ["0 to", "to 9", "0 to 0.5", "references i94.i94addr.code"]
 
 

@@ -15,7 +15,7 @@ from dagster._core.definitions.run_request import InstigatorType
 from dagster._core.storage.compute_log_manager import ComputeIOType
 
 from i94_platform.assets.warehouse import POOL
-from i94_platform.automation.history import PID_TAG, instance
+from i94_platform.automation.history import PID_TAG, persistent_instance
 from i94_platform_tests.deploy.conftest import PASSWORD
 from i94_platform_tests.integration.command import i94_here
 
@@ -55,7 +55,7 @@ def test_a_run_of_another_machine_is_left_to_run_monitoring(production: Path, se
     gone.wait()
     run = dg.DagsterRun(job_name="month", status=dg.DagsterRunStatus.STARTED, tags={PID_TAG: str(gone.pid)})
     services.add_run(run)
-    with instance(production) as here:
+    with persistent_instance(production) as here:
         found = here.get_run_by_id(run.run_id)
     assert found is not None
     assert found.status == dg.DagsterRunStatus.STARTED

@@ -202,7 +202,7 @@ def test_the_daemon_takes_over_the_limit_of_staging_when_it_starts(tmp_path: Pat
         (tmp_path / program).write_text(f"#!/bin/sh\n{told}\n")
         (tmp_path / program).chmod(0o755)
     (tmp_path / "asked").touch()
-    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "I94_STAGED_AT_ONCE": "3", "SECRETS": str(tmp_path)}
+    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "I94_STAGING_CONCURRENCY": "3", "SECRETS": str(tmp_path)}
     command = [str(DEPLOY / "entrypoint.sh"), *arguments.split()]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=20)
     assert done.stdout == f"{command[1]}\n"

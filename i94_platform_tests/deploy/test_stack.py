@@ -243,7 +243,7 @@ def test_the_outputs_are_addresses_as_they_stand(stack: Stack) -> None:
     settings = Settings(**addresses)
     assert settings.engine == addresses["engine"]
     assert (settings.lake, settings.raw) == ("s3://i94-test-bucket/lake", "s3://i94-test-bucket/raw")
-    warehouse = settings.redshift
+    warehouse = settings.redshift_address
     assert warehouse is not None
     assert warehouse.endpoint == Endpoint(name="i94-test", region=REGION, serverless=True)
     assert warehouse.iam_role == f"arn:aws:iam::{ACCOUNT}:role/CopyRole"

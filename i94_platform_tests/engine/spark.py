@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from i94_platform.engine import connect
-from i94_platform.engine.spark import LOCAL_CONFIG, jars_in
+from i94_platform.engine.spark import LOCAL_CONFIG, list_jars
 from i94_platform.settings import PROJECT
 from i94_platform_tests.processes import wait_for
 
@@ -49,7 +49,7 @@ def lacking() -> str | None:
 
 def lacking_for_s3() -> str | None:
     """The same for Spark on S3."""
-    return lacking() or (None if jars_in(JARS) else "Spark lacks the jars for S3, which `make jars` could not fetch")
+    return lacking() or (None if list_jars(JARS) else "Spark lacks the jars for S3, which `make jars` could not fetch")
 
 
 @contextmanager
@@ -77,7 +77,7 @@ class Cluster:
     def answers(self) -> bool:
         """Whether the master listens, and its page, which comes up in parts."""
         with contextlib.suppress(OSError, ValueError):
-            return bool(self.status()) and connect.listens(self.address)
+            return bool(self.status()) and connect.is_listening(self.address)
         return False
 
 
@@ -104,7 +104,7 @@ def cluster(folder: Path, environment: Mapping[str, str]) -> Iterator[Cluster]:
 def _daemon(command: list[str], folder: Path, environment: Mapping[str, str]) -> Iterator[None]:
     folder.mkdir()
     small = {"SPARK_DAEMON_MEMORY": "200m", "SPARK_DAEMON_JAVA_OPTS": QUICK_JAVA, "SPARK_LOCAL_IP": "127.0.0.1"}
-    spark_class, (name, *words) = connect.program("spark-class"), command
+    spark_class, (name, *words) = connect.find_program("spark-class"), command
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
             [spark_class, f"org.apache.spark.{name}", *words],

@@ -25,9 +25,9 @@ from sqlalchemy import Table
 
 from i94_platform.assets.resources import SparkEngineResource, s3_client
 from i94_platform.assets.staged import stage_month, stage_temperatures
-from i94_platform.assets.tabular import as_arrow
+from i94_platform.assets.tabular import to_arrow
 from i94_platform.contracts import immigration, immigration_quarantine, world_temperature
-from i94_platform.contracts.codes import LISTS, reviewed
+from i94_platform.contracts.codes import CODE_LISTS, read_reviewed_list
 from i94_platform.contracts.model import column_names, key_columns
 from i94_platform.contracts.render import arrow_schema
 from i94_platform.engine.base import Engine
@@ -37,7 +37,7 @@ from i94_platform.lake.manifest import Manifest
 from i94_platform.lake.s3 import S3Store
 from i94_platform.lake.store import Store
 from i94_platform.partitions import Month
-from i94_platform.settings import PROJECT, in_process, on_s3
+from i94_platform.settings import PROJECT, is_in_process, is_s3
 from i94_platform_tests.engine.spark import JARS, QUICK_JAVA
 
 SMALL = {
@@ -84,7 +84,7 @@ class Staged:
 
 def store_at(place: Place) -> Store:
     """The store at a place."""
-    if not on_s3(str(place)):
+    if not is_s3(str(place)):
         return LocalStore(place)
     connect = partial(s3_client, os.environ["I94_S3_ENDPOINT"])
     return S3Store(str(place), connect, Path(tempfile.gettempdir()), lock_timeout=60.0)
@@ -100,8 +100,10 @@ def copied(source: Place, target: Place) -> Place:
 def new_lake(place: Place) -> Lake:
     """A lake that holds the reviewed code lists and nothing else."""
     lake = Lake(store_at(place))
-    for name, contract in LISTS.items():
-        lake.write_csv(Dataset(f"lookup/{name}"), "reviewed", as_arrow(reviewed(name), contract), fingerprint=name)
+    for name, contract in CODE_LISTS.items():
+        lake.write_csv(
+            Dataset(f"lookup/{name}"), "reviewed", to_arrow(read_reviewed_list(name), contract), fingerprint=name
+        )
     return lake
 
 
@@ -117,7 +119,7 @@ def staged(place: Place, month: Month) -> Staged:
     """A month that was staged into the lake at `place` before."""
     lake = Lake(store_at(place))
     names = ("staged/immigration", "staged/immigration_quarantine")
-    accepted, refused = (lake.committed(Dataset(name, month.key)) for name in names)
+    accepted, refused = (lake.require_manifest(Dataset(name, month.key)) for name in names)
     return Staged(accepted, refused)
 
 
@@ -153,8 +155,8 @@ def assert_same_months(found: Staged, expected: Staged) -> None:
     """Rows, quarantine and figures."""
     assert_same(found.arrivals, expected.arrivals)
     assert_same(found.quarantine, expected.quarantine)
-    assert found.accepted.facts == expected.accepted.facts
-    assert found.refused.facts == expected.refused.facts
+    assert found.accepted.stats == expected.accepted.stats
+    assert found.refused.stats == expected.refused.stats
 
 
 def assert_same(found: pa.Table, expected: pa.Table) -> None:
@@ -205,7 +207,7 @@ def spark_engine(address: str, options: Mapping[str, str] = SMALL) -> Engine:
         on_s3=bool(endpoint),
         s3_endpoint=endpoint,
         jars=JARS,
-        options=dict(options) if in_process(address) else {},
+        options=dict(options) if is_in_process(address) else {},
     )
     return made.make()
 

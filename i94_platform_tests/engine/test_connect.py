@@ -45,6 +45,6 @@ def test_sample_dirty_rows_and_temperatures_are_staged_as_duckdb_stages_them(
     stage_through(connect, raw, tmp_path / "connect", "2016-01", APRIL.key, "temperatures")
     for month in (Month(2016, 1), APRIL):
         assert_same_months(staged(tmp_path / "connect", month), stage(duckdb, raw, tmp_path / "lake", month))
-    manifest = Lake(LocalStore(tmp_path / "connect")).committed(Dataset("staged/world_temperature"))
+    manifest = Lake(LocalStore(tmp_path / "connect")).require_manifest(Dataset("staged/world_temperature"))
     assert rows_of(manifest, world_temperature).num_rows > 0
     assert_same(sorted_temperatures(manifest), temperatures(duckdb, raw, tmp_path / "lake"))

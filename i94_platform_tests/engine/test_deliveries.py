@@ -21,7 +21,7 @@ import pytest
 from i94_platform.contracts import delivered_immigration
 from i94_platform.engine import deliveries
 from i94_platform.engine.base import Engine
-from i94_platform.failures import PermanentFailure
+from i94_platform.failures import PermanentError
 from i94_platform.lake.datasets import Dataset, Lake
 from i94_platform.lake.local import LocalStore
 from i94_platform.settings import PROJECT
@@ -52,7 +52,7 @@ def stage_here(duckdb: Engine, raw: Path, tmp_path: Path) -> StageHere:
 
 def refusal(stage_here: StageHere) -> str:
     """The sentence with which the whole delivery is refused; nothing may have been committed."""
-    with pytest.raises(PermanentFailure) as failure:
+    with pytest.raises(PermanentError) as failure:
         stage_here()
     return str(failure.value)
 
@@ -156,7 +156,7 @@ def test_nothing_is_committed_and_nothing_left_behind_when_a_delivery_is_refused
     delivered([{}]).drop_columns(["gender"]).to_pandas().to_csv(raw / CSV, index=False)
     refusal(stage_here)
     lake = Lake(LocalStore(tmp_path / "lake"))
-    assert lake.manifest(Dataset("staged/immigration", APRIL.key)) is None
+    assert lake.read_manifest(Dataset("staged/immigration", APRIL.key)) is None
     assert {file.path.split("/")[0] for file in lake.store.list()} == {"lookup"}
 
 
@@ -170,7 +170,7 @@ def test_an_empty_delivery_is_staged_as_a_month_without_rows(stage_here: StageHe
     else:
         sas(raw / name, empty)
     staged = stage_here()
-    assert (staged.accepted.rows, staged.refused.rows, staged.accepted.facts["delivered_rows"]) == (0, 0, 0)
+    assert (staged.accepted.rows, staged.refused.rows, staged.accepted.stats["delivered_rows"]) == (0, 0, 0)
 
 
 def test_a_month_of_refused_rows_only_is_staged_without_rows(stage_here: StageHere, raw: Path) -> None:
@@ -183,7 +183,7 @@ def test_columns_that_no_contract_has_are_reported_and_left_out(stage_here: Stag
     table = delivered([{}]).append_column("validres", pa.array([1.0])).append_column("Note", pa.array(["x"]))
     pq.write_table(table, raw / PARQUET)
     staged = stage_here()
-    assert staged.accepted.facts["extra_columns"] == ["Note", "validres"]
+    assert staged.accepted.stats["extra_columns"] == ["Note", "validres"]
     assert "Columns that no contract has, left out: Note, validres" in staged.said
 
 
@@ -191,7 +191,7 @@ def test_a_delivered_column_that_is_called_as_ours_accuses_no_row(stage_here: St
     pq.write_table(delivered([{}]).append_column("unreadable", pa.array(["i94bir='x'"])), raw / PARQUET)
     staged = stage_here()
     assert (staged.accepted.rows, staged.refused.rows) == (1, 0)
-    assert staged.accepted.facts["extra_columns"] == ["unreadable"]
+    assert staged.accepted.stats["extra_columns"] == ["unreadable"]
 
 
 @pytest.fixture
@@ -219,7 +219,7 @@ def test_a_csv_file_is_staged_as_parquet_is_whatever_the_chunks(
     odd_rows().to_pandas().to_csv(raw / CSV, encoding="utf-8-sig")
     staged, expected = stage_here(), as_parquet(odd_rows())
     assert staged.reasons == {}
-    assert staged.accepted.facts["extra_columns"] == []
+    assert staged.accepted.stats["extra_columns"] == []
     assert_same(staged.arrivals, expected.arrivals)
 
 
@@ -286,9 +286,9 @@ def test_the_real_csv_sample_is_staged_without_its_index_column(
 ) -> None:
     shutil.copy(real_data / "immigration_data_sample.csv", raw / CSV)
     staged = stage_here()
-    assert staged.accepted.rows + staged.refused.rows == staged.accepted.facts["delivered_rows"] == 1_000
+    assert staged.accepted.rows + staged.refused.rows == staged.accepted.stats["delivered_rows"] == 1_000
     assert staged.refused.rows == 0
-    assert staged.accepted.facts["extra_columns"] == []
+    assert staged.accepted.stats["extra_columns"] == []
 
 
 def test_a_month_lies_in_few_files_of_similar_size(stage_here: StageHere, raw: Path) -> None:
@@ -364,5 +364,5 @@ def test_a_long_text_is_not_read_only_to_be_counted(raw: Path, monkeypatch: pyte
 @pytest.mark.parametrize(("name", "what"), [(PARQUET, "Parquet"), (SAS, "SAS")])
 def test_a_file_that_can_not_be_counted_is_named(raw: Path, name: str, what: str) -> None:
     (raw / name).write_text("not what its name says")
-    with pytest.raises(PermanentFailure, match=rf"^{name} can't be read as {what} \("):
+    with pytest.raises(PermanentError, match=rf"^{name} can't be read as {what} \("):
         counted(raw, name)

@@ -20,7 +20,7 @@ from pyspark.sql.connect import proto
 
 from i94_platform.engine import emr
 from i94_platform.engine.emr import Application, EmrSession
-from i94_platform.failures import PermanentFailure, PlatformFailure, TransientFailure
+from i94_platform.failures import PermanentError, PlatformError, TransientError
 
 ROLE = "arn:aws:iam::123456789012:role/team/i94-spark"
 ADDRESS = f"emr-serverless://00f1abcdefghij?role={ROLE}&region=us-west-2"
@@ -152,11 +152,11 @@ def test_a_token_is_kept_until_shortly_before_its_end_and_then_replaced(
 ) -> None:
     opened(aws, session)
     clock.now = START + dt.timedelta(minutes=54)
-    assert session.token() == TOKENS[0]
+    assert session.current_token() == TOKENS[0]
     clock.now = START + dt.timedelta(minutes=55)
     gives_token(aws, TOKENS[1], clock.now + dt.timedelta(hours=1))
-    assert session.token() == TOKENS[1]
-    assert session.token() == TOKENS[1]
+    assert session.current_token() == TOKENS[1]
+    assert session.current_token() == TOKENS[1]
 
 
 def test_a_session_that_ended_meanwhile_is_replaced_between_two_steps(
@@ -181,7 +181,7 @@ def test_a_session_that_fails_to_start_is_told_and_ended(aws: Stubber, session: 
     starts(aws)
     is_in(aws, state)
     ends(aws)
-    with pytest.raises(PermanentFailure, match=f"00f1abcdefghij in us-west-2 started no session: {state}, as it is"):
+    with pytest.raises(PermanentError, match=f"00f1abcdefghij in us-west-2 started no session: {state}, as it is"):
         session.open()
 
 
@@ -193,23 +193,23 @@ def test_a_session_that_takes_too_long_is_ended_and_worth_another_attempt(
     is_in(aws, "STARTING")
     is_in(aws, "STARTING")
     ends(aws)
-    with pytest.raises(TransientFailure, match=r"did not start a session within 4 s \(as it is\); look at its limits"):
+    with pytest.raises(TransientError, match=r"did not start a session within 4 s \(as it is\); look at its limits"):
         session.open()
 
 
 @pytest.mark.parametrize(
     ("code", "kind", "told"),
     [
-        ("AccessDeniedException", PermanentFailure, rf"allow StartSession, .* and iam:PassRole of {ROLE} \(said\)\."),
-        ("ResourceNotFoundException", PermanentFailure, "is not there; correct I94_ENGINE or the region"),
-        ("ValidationException", PermanentFailure, r"refused the request \(ValidationException: said\)"),
-        ("ConflictException", TransientFailure, "is busy .*; run again later"),
-        ("ServiceQuotaExceededException", TransientFailure, "is busy .*; run again later"),
-        ("InternalServerException", TransientFailure, "is busy .*; run again later"),
+        ("AccessDeniedException", PermanentError, rf"allow StartSession, .* and iam:PassRole of {ROLE} \(said\)\."),
+        ("ResourceNotFoundException", PermanentError, "is not there; correct I94_ENGINE or the region"),
+        ("ValidationException", PermanentError, r"refused the request \(ValidationException: said\)"),
+        ("ConflictException", TransientError, "is busy .*; run again later"),
+        ("ServiceQuotaExceededException", TransientError, "is busy .*; run again later"),
+        ("InternalServerException", TransientError, "is busy .*; run again later"),
     ],
 )
 def test_an_answer_is_told_in_one_sentence(
-    aws: Stubber, session: EmrSession, code: str, kind: type[PlatformFailure], told: str
+    aws: Stubber, session: EmrSession, code: str, kind: type[PlatformError], told: str
 ) -> None:
     aws.add_client_error("start_session", code, "said.")
     with pytest.raises(kind, match=told):
@@ -227,9 +227,9 @@ def test_a_session_that_can_not_be_ended_is_said_and_no_failure(
 
 
 def test_without_a_region_and_without_credentials_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(PermanentFailure, match="the AWS configuration is not usable: You must specify a region"):
+    with pytest.raises(PermanentError, match="the AWS configuration is not usable: You must specify a region"):
         Application("00f1", ROLE, "").client()
-    with pytest.raises(PermanentFailure, match="there are no AWS credentials; set AWS_PROFILE"):
+    with pytest.raises(PermanentError, match="there are no AWS credentials; set AWS_PROFILE"):
         EmrSession(APPLICATION, {}).open()
 
 
@@ -247,10 +247,10 @@ def test_an_application_that_takes_no_sessions_is_told_before_a_run(aws: Stubber
     }
     aws.add_response("get_application", {"application": found}, {"applicationId": APPLICATION.id})
     if enabled:
-        assert APPLICATION.look(aws.client) == "STARTED"
+        assert APPLICATION.fetch_state(aws.client) == "STARTED"
     else:
-        with pytest.raises(PermanentFailure, match="takes no interactive sessions; enable them in its interactive"):
-            APPLICATION.look(aws.client)
+        with pytest.raises(PermanentError, match="takes no interactive sessions; enable them in its interactive"):
+            APPLICATION.fetch_state(aws.client)
 
 
 # --- what Spark Connect sends -----------------------------------------------------------------------------------------

@@ -30,15 +30,15 @@ def engine(request: pytest.FixtureRequest) -> Engine:
 @pytest.mark.parametrize("name", COLUMNS)
 def test_a_repeated_value_is_seen(engine: Engine, name: str) -> None:
     values, expected = COLUMNS[name]
-    with engine.step():
-        engine.view_rows("numbers", pa.table({"number": pa.array(values, pa.int32())}))
-        assert engine.repeats("numbers", "number") is expected
+    with engine.session():
+        engine.register_table("numbers", pa.table({"number": pa.array(values, pa.int32())}))
+        assert engine.has_duplicates("numbers", "number") is expected
 
 
 def test_a_column_of_a_million_values_is_seen_through(duckdb: Engine) -> None:
     numbers = [*range(0, 2_000_000, 2), 999_998]
-    with duckdb.step():
-        duckdb.view_rows("numbers", pa.table({"number": pa.array(numbers, pa.int64())}))
-        assert duckdb.repeats("numbers", "number")
-        duckdb.view_rows("numbers", pa.table({"number": pa.array(numbers[:-1], pa.int64())}))
-        assert not duckdb.repeats("numbers", "number")
+    with duckdb.session():
+        duckdb.register_table("numbers", pa.table({"number": pa.array(numbers, pa.int64())}))
+        assert duckdb.has_duplicates("numbers", "number")
+        duckdb.register_table("numbers", pa.table({"number": pa.array(numbers[:-1], pa.int64())}))
+        assert not duckdb.has_duplicates("numbers", "number")

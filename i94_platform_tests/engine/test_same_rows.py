@@ -42,8 +42,8 @@ def both(duckdb: Engine, spark: Engine, tmp_path: Path) -> Both:
         on_spark = stage(spark, raw, tmp_path / "spark", month, run_id)
         assert_same(on_spark.arrivals, embedded.arrivals)
         assert_same(on_spark.quarantine, embedded.quarantine)
-        assert on_spark.accepted.facts == embedded.accepted.facts
-        assert on_spark.refused.facts == embedded.refused.facts
+        assert on_spark.accepted.stats == embedded.accepted.stats
+        assert on_spark.refused.stats == embedded.refused.stats
         assert on_spark.accepted.fingerprint == embedded.accepted.fingerprint
         return embedded, on_spark
 
@@ -119,7 +119,7 @@ def test_both_read_parts_of_other_types_and_orders_with_columns_that_no_contract
     }
     named = {f"i94_apr16_sub.parquet/{name}.parquet": table for name, table in parts.items()}
     embedded, _ = both(land(tmp_path / "raw", named))
-    assert embedded.accepted.facts["extra_columns"] == ["delete_days", "filename", "nested"]
+    assert embedded.accepted.stats["extra_columns"] == ["delete_days", "filename", "nested"]
     assert embedded.arrivals["cicid"].to_pylist() == [1, 5]
     assert embedded.refused.rows == 6 * 3 - 2
 
@@ -139,7 +139,7 @@ def test_both_read_csv_alike_with_texts_in_the_place_of_numbers(both: Both, tmp_
 def test_both_stage_a_month_of_which_nothing_is_left(both: Both, tmp_path: Path) -> None:
     embedded, on_spark = both(land(tmp_path / "raw", {"i94_apr16_sub.parquet": delivered([{"i94visa": 9.0}] * 3)}))
     assert (embedded.accepted.rows, embedded.refused.rows) == (0, 3)
-    assert on_spark.accepted.facts["unlisted_countries"] == {}
+    assert on_spark.accepted.stats["unlisted_countries"] == {}
 
 
 GENERATED, ROWS = 8, 200
@@ -169,7 +169,7 @@ def test_both_stage_the_whole_real_month_alike(duckdb: Engine, spark: Engine, re
     assert embedded.accepted.rows == 3_096_313
     assert embedded.refused.rows == 0
     assert len(on_spark.accepted.entries) <= 8
-    assert on_spark.accepted.facts == embedded.accepted.facts
+    assert on_spark.accepted.stats == embedded.accepted.stats
     assert_same_rows(on_spark.accepted, embedded.accepted, immigration)
     shutil.rmtree(Path(on_spark.accepted.address).parent)
 
@@ -201,9 +201,9 @@ def test_both_read_and_refuse_the_same_spellings_of_temperatures(duckdb: Engine,
     odd += [{name: text} for name in DEGREES for text in (*ODD_DEGREES, "0S", "0.0W", "1e1N", None)]
     found = []
     for engine in (duckdb, spark):
-        with engine.step():
-            engine.view_rows("delivered", delivered_temperatures(*odd))
-            found.append(engine.table(climates.typed_rows()).sort_by("source_row"))
+        with engine.session():
+            engine.register_table("delivered", delivered_temperatures(*odd))
+            found.append(engine.fetch(climates.render_typed_rows()).sort_by("source_row"))
     assert_same(*found)
 
 
@@ -212,9 +212,9 @@ def _compare_temperatures(duckdb: Engine, spark: Engine, raw: Path, folder: Path
     found = []
     for engine in (duckdb, spark):
         rows = temperatures(engine, raw, folder / engine.name)
-        with engine.step():
-            engine.view_rows("world_temperature", rows)
-            climate = engine.table(climates.climate()).sort_by("iso3")
+        with engine.session():
+            engine.register_table("world_temperature", rows)
+            climate = engine.fetch(climates.render_climate()).sort_by("iso3")
         found.append((rows, climate))
     (embedded, embedded_climate), (on_spark, spark_climate) = found
     assert_same(on_spark, embedded)

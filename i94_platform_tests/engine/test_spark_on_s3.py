@@ -9,7 +9,7 @@ import pytest
 
 from i94_platform.assets.resources import SparkEngineResource
 from i94_platform.engine.spark import S3_CONFIG, s3_config
-from i94_platform.failures import PermanentFailure
+from i94_platform.failures import PermanentError
 
 
 def options(**fields: Any) -> dict[str, str]:
@@ -37,7 +37,7 @@ def test_a_cluster_reaches_the_driver_and_a_local_session_is_reached_by_nobody()
 
 
 def test_without_jars_it_is_told_how_to_get_them(tmp_path: Path) -> None:
-    with pytest.raises(PermanentFailure, match=rf"jars that are not in {tmp_path}; run: make jars, or set I94_SPARK_J"):
+    with pytest.raises(PermanentError, match=rf"jars that are not in {tmp_path}; run: make jars, or set I94_SPARK_J"):
         s3_config(str(tmp_path))
 
 

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from sqlalchemy import Table
 
 from i94_platform.automation.jobs import CORRELATIONS_JOB, MARTS_JOB, MONTH_JOB, PUBLISH_JOB, REFERENCE_JOB
-from i94_platform.automation.runs import Outcome, run_job
+from i94_platform.automation.runs import RunResult, run_job
 from i94_platform.build import Platform
 from i94_platform.contracts import MARTS, WAREHOUSE
 from i94_platform.lake.datasets import Dataset, Lake
@@ -74,7 +74,7 @@ class Deployment:
             for file in filter(Path.is_file, (source, *source.rglob("*"))):
                 self.landing.put(file.relative_to(source.parent).as_posix(), file.read_bytes())
 
-    def run(self, *months: str) -> list[Outcome]:
+    def run(self, *months: str) -> list[RunResult]:
         """What `i94 run` does, in this process: the reference job, each month with its marts, the correlations."""
         return [
             self.reference(),
@@ -82,27 +82,27 @@ class Deployment:
             self.correlate(),
         ]
 
-    def reference(self) -> Outcome:
+    def reference(self) -> RunResult:
         """The reference job."""
         return self._run(REFERENCE_JOB)
 
-    def month(self, key: str) -> Outcome:
+    def month(self, key: str) -> RunResult:
         """The job of one month."""
         return self._run(MONTH_JOB, Month.parse(key))
 
-    def marts(self, key: str) -> Outcome:
+    def marts(self, key: str) -> RunResult:
         """The job of one month's marts."""
         return self._run(MARTS_JOB, Month.parse(key))
 
-    def correlate(self) -> Outcome:
+    def correlate(self) -> RunResult:
         """The job of the correlations."""
         return self._run(CORRELATIONS_JOB)
 
-    def publish(self) -> Outcome:
+    def publish(self) -> RunResult:
         """The job of the release."""
         return self._run(PUBLISH_JOB)
 
-    def _run(self, job: str, month: Month | None = None) -> Outcome:
+    def _run(self, job: str, month: Month | None = None) -> RunResult:
         return run_job(self.definitions.resolve_job_def(job), self.history, month=month)
 
     @cached_property
@@ -132,7 +132,7 @@ class Deployment:
 
     def manifest(self, dataset: str, month: str = "") -> Manifest:
         """What is committed of a dataset."""
-        return self.lake.committed(Dataset(dataset, month))
+        return self.lake.require_manifest(Dataset(dataset, month))
 
     def rows(self, contract: Table, dataset: str, month: str = "") -> pa.Table:
         """The rows of a committed dataset."""
@@ -146,7 +146,7 @@ class Deployment:
             self.lake.write_csv(Dataset(dataset), "rewritten", rows, fingerprint=old.fingerprint)
             return
         write(
-            Dataset(dataset, month), "rewritten", contract, rows, fingerprint=old.fingerprint, facts=old.facts | facts
+            Dataset(dataset, month), "rewritten", contract, rows, fingerprint=old.fingerprint, stats=old.stats | facts
         )
 
     def query(self, sql: str) -> list[dict[str, Any]]:
@@ -186,7 +186,7 @@ class Deployment:
         for file in self.lake.store.list():
             if file.path.endswith("/manifest.json"):
                 manifest = Manifest.from_json(self.lake.store.read(file.path))
-                facts = {name: fact for name, fact in manifest.facts.items() if name != "data_as_of"}  # a time, too
+                facts = {name: fact for name, fact in manifest.stats.items() if name != "data_as_of"}  # a time, too
                 found[file.path.rpartition("/")[0]] = (manifest.fingerprint, manifest.rows, facts)
         return found
 

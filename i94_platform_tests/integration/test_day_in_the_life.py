@@ -39,7 +39,7 @@ DAY = 240.0
 LOOK = 0.5
 """Seconds between two looks at the history, which cost the runs their processor."""
 
-SHORT = {"I94_SETTLE_SECONDS": "0.5", "I94_SENSOR_SECONDS": "2"}
+SHORT = {"I94_SETTLE_SECONDS": "0.5", "I94_SENSOR_INTERVAL_SECONDS": "2"}
 UNDER_WAY = (dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING)
 PARTITION, SUCCESS = "dagster/partition", dg.DagsterRunStatus.SUCCESS
 
@@ -179,8 +179,8 @@ def test_nothing_that_was_delivered_is_lost(day: Day) -> None:
     for month in day.good:
         staged, refused = (day.there.manifest(name, month) for name in MONTHLY)
         delivered = pq.ParquetFile(day.file(month)).metadata.num_rows
-        assert staged.facts["delivered_rows"] == delivered == staged.rows + refused.rows
-        assert refused.facts["reasons"] == expected_refusals(ROWS)
+        assert staged.stats["delivered_rows"] == delivered == staged.rows + refused.rows
+        assert refused.stats["reasons"] == expected_refusals(ROWS)
 
 
 def test_the_warehouse_is_the_one_of_an_undisturbed_run(day: Day) -> None:
@@ -191,7 +191,7 @@ def test_the_warehouse_is_the_one_of_an_undisturbed_run(day: Day) -> None:
 
 
 def test_the_month_that_cannot_be_read_is_absent_and_told(day: Day) -> None:
-    assert day.there.lake.manifest(Dataset(MONTHLY[0], day.corrupted)) is None
+    assert day.there.lake.read_manifest(Dataset(MONTHLY[0], day.corrupted)) is None
     assert not newest_standing(day.history).passed
     (run,) = [run for run in day.failed() if run.tags[PARTITION] == day.corrupted and run not in day.killed]
     (text,) = [text for text in day.receiver.texts if run.run_id in text]

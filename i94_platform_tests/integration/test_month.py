@@ -31,9 +31,9 @@ def test_every_table_has_rows(loaded: Deployment) -> None:
 def test_every_delivered_row_is_staged_or_quarantined_for_the_reason_it_was_spoiled_for(loaded: Deployment) -> None:
     staged, refused = (loaded.manifest(name, MONTH) for name in MONTHLY)
     delivered = pq.ParquetFile(loaded.raw / FILE).metadata.num_rows
-    assert staged.facts["delivered_rows"] == delivered == staged.rows + refused.rows
+    assert staged.stats["delivered_rows"] == delivered == staged.rows + refused.rows
     assert staged.rows == rows_in(Month.parse(MONTH), 2_000)
-    assert refused.facts["reasons"] == REFUSED
+    assert refused.stats["reasons"] == REFUSED
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_what_has_landed_is_observed_with_its_rows(loaded: Deployment, name: str
     (record,) = loaded.history.fetch_observations(dg.AssetKey(["raw", name]), limit=1).records
     metadata = record.asset_observation.metadata
     staged = {"immigration": ("staged/immigration", MONTH), "land_temperatures": ("staged/world_temperature", "")}
-    assert metadata[count].value == loaded.manifest(*staged[name]).facts["delivered_rows"]
+    assert metadata[count].value == loaded.manifest(*staged[name]).stats["delivered_rows"]
 
 
 def test_every_staged_row_is_loaded(loaded: Deployment) -> None:
@@ -158,7 +158,7 @@ def test_a_month_that_was_not_delivered_fails_and_says_what_was_looked_for(loade
 
 def test_the_same_month_as_csv_gives_the_same_fact(loaded: Deployment, tmp_path: Path) -> None:
     deployment = loaded.copy(tmp_path)
-    before, refused = deployment.tables(), deployment.manifest("staged/immigration_quarantine", MONTH).facts["reasons"]
+    before, refused = deployment.tables(), deployment.manifest("staged/immigration_quarantine", MONTH).stats["reasons"]
     delivery = deployment.raw / FILE
     rows = pq.read_table(delivery)
     indexed = rows.add_column(0, "", pa.array(range(rows.num_rows)))
@@ -168,8 +168,8 @@ def test_the_same_month_as_csv_gives_the_same_fact(loaded: Deployment, tmp_path:
     assert outcome.succeeded, outcome
     assert deployment.tables() == before
     again = deployment.manifest("staged/immigration_quarantine", MONTH)
-    assert again.facts["reasons"] == refused
-    assert again.facts["extra_columns"] == []
+    assert again.stats["reasons"] == refused
+    assert again.stats["extra_columns"] == []
 
 
 def test_the_same_month_in_parts_gives_the_same_fact(loaded: Deployment, tmp_path: Path) -> None:
@@ -191,7 +191,7 @@ def test_the_six_more_columns_of_a_june_are_reported_and_left_out(loaded: Deploy
     deployment.deliver(tmp_path / "june" / "i94_jun16_sub.parquet")
     outcome = deployment.month("2016-06")
     assert outcome.succeeded
-    assert deployment.manifest("staged/immigration", "2016-06").facts["extra_columns"] == sorted(JUNE_EXTRAS)
+    assert deployment.manifest("staged/immigration", "2016-06").stats["extra_columns"] == sorted(JUNE_EXTRAS)
     records = deployment.history.get_latest_materialization_events([dg.AssetKey(["staged", "immigration"])])
     (event,) = records.values()
     assert event is not None

@@ -83,7 +83,7 @@ def test_a_known_figure_of_april(april: tuple[Deployment, Ended], sql: str) -> N
 
 def test_nothing_of_april_is_refused(april: tuple[Deployment, Ended]) -> None:
     deployment, _ = april
-    assert deployment.manifest("staged/immigration", MONTH).facts["delivered_rows"] == 3_096_313
+    assert deployment.manifest("staged/immigration", MONTH).stats["delivered_rows"] == 3_096_313
     assert deployment.manifest("staged/immigration_quarantine", MONTH).rows == 0
 
 
@@ -122,7 +122,7 @@ def test_the_sas_file_gives_the_same_fact_as_parquet(
     outcome = deployment.month(MONTH)
     assert outcome.succeeded, outcome
     assert outcome.rows["staged/immigration"] == outcome.rows["warehouse/immigration"] == 20_000
-    assert deployment.manifest("staged/immigration", MONTH).facts["delivered_files"] == ["i94_apr16_sub.sas7bdat"]
+    assert deployment.manifest("staged/immigration", MONTH).stats["delivered_files"] == ["i94_apr16_sub.sas7bdat"]
     assert deployment.tables() == before
 
 

@@ -14,7 +14,7 @@ from sqlalchemy import Table
 
 from i94_platform.contracts import MARTS, WAREHOUSE, immigration
 from i94_platform.contracts.model import column_names, key_columns
-from i94_platform.failures import PermanentFailure
+from i94_platform.failures import PermanentError
 from i94_platform.lake.datasets import Dataset
 from i94_platform.sample import write_sample
 from i94_platform_tests.emulators.redshift import Redshift
@@ -106,11 +106,11 @@ def test_a_table_holds_the_same_rows_as_on_the_laptop(
 
 
 def assert_counts_are_the_manifests(deployment: Deployment) -> None:
-    for line in deployment.warehouse.ledger():
+    for line in deployment.warehouse.read_ledger():
         if line.table_name in MART_NAMES:
             continue
         layer = "staged" if line.manifest.split("/lake/")[1].startswith("staged") else "warehouse"
-        manifest = deployment.lake.committed(Dataset(f"{layer}/{line.table_name}", line.partition_key))
+        manifest = deployment.lake.require_manifest(Dataset(f"{layer}/{line.table_name}", line.partition_key))
         assert (line.loaded_rows, line.manifest) == (manifest.rows, manifest.address)
         where = f" WHERE i94mon = {int(line.partition_key[-2:])}" if line.partition_key else ""
         assert deployment.value(f"SELECT count(*) FROM i94.{line.table_name}{where}") == manifest.rows
@@ -158,7 +158,7 @@ def test_a_query_is_read_only_and_an_error_is_one_sentence(i94: Any) -> None:
         ("SELECT 1; DELETE FROM i94.immigration", "one SELECT statement"),
         ("SELECT nothing FROM i94.immigration", 'column "nothing" does not exist'),
     ):
-        with pytest.raises(PermanentFailure, match=told):
+        with pytest.raises(PermanentError, match=told):
             i94("query", sql)
 
 
@@ -171,7 +171,7 @@ def test_create_tables_can_be_repeated(i94: Any, production: Deployment) -> None
 def test_what_is_printed_is_what_is_run(i94: Any, production: Deployment, redshift_emulator: Redshift) -> None:
     printed = i94("ddl", "--dialect", "redshift", I94_FACT_DISTSTYLE="even").output
     assert "DISTSTYLE EVEN SORTKEY (i94yr, i94mon, arrdate)" in printed
-    database = production.settings.redshift.database  # type: ignore[union-attr]
+    database = production.settings.redshift_address.database  # type: ignore[union-attr]
     sent = redshift_emulator.sent(database)
     for statement in filter(None, (part.strip() for part in printed.split(";\n"))):
         if not statement.startswith("CREATE ROLE") and "i94.immigration (" not in statement:
@@ -184,7 +184,7 @@ def test_a_year_of_deliveries_ends_with_the_counts_of_its_manifests(
     write_sample(tmp_path, first="2016-03", last="2016-12", rows=300)
     production.deliver(*tmp_path.glob("i94_*_sub.parquet"))
     assert i94("run", I94_ENGINE="duckdb").code == 0
-    months = [line.partition_key for line in production.warehouse.ledger() if line.table_name == immigration.name]
+    months = [line.partition_key for line in production.warehouse.read_ledger() if line.table_name == immigration.name]
     assert months == [f"2016-{number:02d}" for number in range(1, 13)]
     assert_counts_are_the_manifests(production)
     assert "Nothing to do" in i94("run").output

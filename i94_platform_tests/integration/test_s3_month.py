@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 from sqlalchemy import Double
 
-from i94_platform.build import resources
+from i94_platform.build import build_resources
 from i94_platform.contracts import delivered_immigration, immigration_quarantine
 from i94_platform_tests.emulators.s3 import S3Server
 from i94_platform_tests.engine.sas import library, write_sas
@@ -28,7 +28,7 @@ STEM = "i94_jan16_sub"
 
 
 @pytest.fixture(scope="module")
-def on_s3(s3_server: S3Server, loaded: Deployment, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+def is_s3(s3_server: S3Server, loaded: Deployment, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     """The deliveries of the local deployment, loaded on S3."""
     with pytest.MonkeyPatch.context() as patch:
         for name, value in s3_server.environment.items():
@@ -143,7 +143,7 @@ def test_keys_in_the_environment_are_found_nowhere(
     events = [repr(entry) + entry.to_json() for entry in failing.history.all_logs(outcome.run_id)]
     assert any("botocore" in event for event in events), "the traces of errors are looked through too"
 
-    built = resources(failing.settings)
+    built = build_resources(failing.settings)
     told = [ran.output, *(one.output for one in looked), repr(outcome), *events, caplog.text]
     told += [repr(failing.settings), repr(built), repr(vars(failing.lake.store)), repr(failing.landing)]
     written = [path for path in tmp_path.rglob("*") if path.is_file()]

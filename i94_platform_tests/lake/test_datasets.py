@@ -19,7 +19,7 @@ from sqlalchemy import Table
 
 from i94_platform.contracts import i94mode, i94port, immigration, immigration_quarantine, us_cities_demographics
 from i94_platform.contracts.render import arrow_schema
-from i94_platform.failures import PermanentFailure, TransientFailure
+from i94_platform.failures import PermanentError, TransientError
 from i94_platform.lake.datasets import Dataset, Lake
 from i94_platform.lake.manifest import Entry, Manifest
 from i94_platform_tests.lake.places import SHORT_LEASE, Place
@@ -47,11 +47,11 @@ def commit(lake: Lake, run: str, *files: pa.Table, dataset: Dataset = MODES) -> 
     """A version of several files."""
     for number, rows in enumerate(files):
         put_parquet(lake, f"{dataset.folder}/run={run}/part-{number}.parquet", rows)
-    return lake.commit(dataset, run, lake.written(dataset, run, i94mode), fingerprint=run)
+    return lake.commit(dataset, run, lake.collect_entries(dataset, run, i94mode), fingerprint=run)
 
 
 def codes(lake: Lake, manifest: Manifest | None = None) -> list[int]:
-    found: list[Any] = lake.read_table(manifest or lake.committed(MODES), i94mode).column("code").to_pylist()
+    found: list[Any] = lake.read_table(manifest or lake.require_manifest(MODES), i94mode).column("code").to_pylist()
     return sorted(found)
 
 
@@ -66,14 +66,14 @@ def test_a_run_writes_into_a_folder_of_its_own(lake: Lake) -> None:
 
 def test_what_is_written_is_invisible_until_it_is_committed(lake: Lake) -> None:
     put_parquet(lake, "staged/i94mode/run=r1/part-0.parquet", modes(1, 2))
-    assert lake.manifest(MODES) is None
-    with pytest.raises(PermanentFailure, match=r"staged/i94mode is not in the lake at .*; materialize it first"):
-        lake.committed(MODES)
+    assert lake.read_manifest(MODES) is None
+    with pytest.raises(PermanentError, match=r"staged/i94mode is not in the lake at .*; materialize it first"):
+        lake.require_manifest(MODES)
 
 
 def test_a_commit_is_what_readers_read(lake: Lake) -> None:
     manifest = commit(lake, "r1", modes(1, 2), modes(3))
-    assert lake.committed(MODES) == manifest
+    assert lake.require_manifest(MODES) == manifest
     assert (codes(lake), manifest.rows, len(manifest.entries)) == ([1, 2, 3], 3, 2)
     assert manifest.size == sum(file.size for file in lake.store.list("staged/i94mode/run=r1"))
 
@@ -104,15 +104,15 @@ def test_a_sweep_tells_what_it_deleted_and_keeps_other_months_and_datasets(lake:
     put_parquet(lake, f"{april.folder}/run=r1/part-0.parquet", modes(1))
     assert lake.sweep(april) == [f"{april.folder}/run=r1/part-0.parquet"]
     assert lake.sweep(april) == []
-    assert all(lake.committed(dataset) for dataset in (may, other, april))
+    assert all(lake.require_manifest(dataset) for dataset in (may, other, april))
 
 
 def test_months_are_committed_one_by_one_and_listed_in_order(lake: Lake) -> None:
     for month in ("2016-05", "2015-12", "2016-04"):
         commit(lake, "r1", modes(1), dataset=Dataset(MODES.name, month))
     put_parquet(lake, "staged/i94mode/month=2016-06/run=r1/part-0.parquet", modes(1))
-    assert [m.partition for m in lake.partitions(MODES.name)] == ["2015-12", "2016-04", "2016-05"]
-    assert lake.partitions("staged/nothing") == []
+    assert [m.partition for m in lake.read_manifests(MODES.name)] == ["2015-12", "2016-04", "2016-05"]
+    assert lake.read_manifests("staged/nothing") == []
 
 
 def test_a_commit_of_no_rows_and_no_files_is_a_commit(lake: Lake) -> None:
@@ -125,8 +125,8 @@ def test_a_committed_file_that_is_gone_or_cut_is_told_by_name(lake: Lake) -> Non
     commit(lake, "r1", modes(1), modes(2), modes(3))
     lake.store.delete(["staged/i94mode/run=r1/part-0.parquet"])
     lake.store.put("staged/i94mode/run=r1/part-2.parquet", b"cut")
-    with pytest.raises(PermanentFailure) as failure:
-        lake.committed(MODES)
+    with pytest.raises(PermanentError) as failure:
+        lake.require_manifest(MODES)
     told = str(failure.value)
     assert "run=r1/part-0.parquet is missing" in told
     assert "part-1" not in told
@@ -137,23 +137,23 @@ def test_a_committed_file_that_is_gone_or_cut_is_told_by_name(lake: Lake) -> Non
 def test_a_commit_by_another_process_during_the_look_is_followed(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     """The version that was found first is swept before its files are looked for."""
     commit(lake, "r1", modes(1))
-    look = lake.missing_files
+    look = lake.find_missing_files
 
     def meanwhile(manifest: Manifest) -> list[str]:
-        monkeypatch.setattr(lake, "missing_files", look)
+        monkeypatch.setattr(lake, "find_missing_files", look)
         commit(lake, "r2", modes(2))
         return look(manifest)
 
-    monkeypatch.setattr(lake, "missing_files", meanwhile)
-    assert lake.committed(MODES).run_id == "r2"
+    monkeypatch.setattr(lake, "find_missing_files", meanwhile)
+    assert lake.require_manifest(MODES).run_id == "r2"
 
 
 def test_a_file_that_vanishes_before_the_commit_leaves_the_old_version(lake: Lake) -> None:
     commit(lake, "r1", modes(1))
     put_parquet(lake, "staged/i94mode/run=r2/part-0.parquet", modes(2))
-    entries = lake.written(MODES, "r2", i94mode)
+    entries = lake.collect_entries(MODES, "r2", i94mode)
     lake.store.delete(["staged/i94mode/run=r2/part-0.parquet"])
-    with pytest.raises(TransientFailure, match=r"changed while it was .*run=r2/part-0\.parquet is missing"):
+    with pytest.raises(TransientError, match=r"changed while it was .*run=r2/part-0\.parquet is missing"):
         lake.commit(MODES, "r2", entries, fingerprint="x")
     assert codes(lake) == [1]
 
@@ -174,8 +174,8 @@ def test_a_file_whose_columns_differ_in_order_name_type_or_number_is_refused(
 ) -> None:
     put_parquet(lake, "staged/i94mode/run=r1/part-0.parquet", modes(1))
     put_parquet(lake, "staged/i94mode/run=r1/part-1.parquet", pa.schema(zip(names, types, strict=True)).empty_table())
-    with pytest.raises(PermanentFailure) as failure:
-        lake.written(MODES, "r1", i94mode)
+    with pytest.raises(PermanentError) as failure:
+        lake.collect_entries(MODES, "r1", i94mode)
     assert told in str(failure.value)
     assert "run=r1/part-1.parquet does not match the contract of i94mode" in str(failure.value)
 
@@ -186,10 +186,8 @@ def test_swapped_columns_of_one_type_are_refused(lake: Lake) -> None:
     swapped = [*schema.names]
     swapped[1], swapped[2] = swapped[2], swapped[1]
     put_parquet(lake, f"{APRIL.folder}/run=r1/p.parquet", schema.empty_table().select(swapped))
-    with pytest.raises(
-        PermanentFailure, match="column 2 is i94mon int32, expected i94yr int32; column 3 is i94yr int32"
-    ):
-        lake.written(APRIL, "r1", immigration)
+    with pytest.raises(PermanentError, match="column 2 is i94mon int32, expected i94yr int32; column 3 is i94yr int32"):
+        lake.collect_entries(APRIL, "r1", immigration)
 
 
 def test_what_is_no_parquet_in_a_run_folder_is_no_content(lake: Lake) -> None:
@@ -198,7 +196,7 @@ def test_what_is_no_parquet_in_a_run_folder_is_no_content(lake: Lake) -> None:
     lake.store.put("staged/i94mode/run=r1/.part-0.parquet.crc", b"x")
     for folder in ("_temporary/0/task_1", "__magic_job-1/attempt_1"):  # of an attempt of Spark's that was given up
         put_parquet(lake, f"staged/i94mode/run=r1/{folder}/part-1.parquet", modes(1))
-    assert [entry.url.rpartition("/")[2] for entry in lake.written(MODES, "r1", i94mode)] == ["part-0.parquet"]
+    assert [entry.url.rpartition("/")[2] for entry in lake.collect_entries(MODES, "r1", i94mode)] == ["part-0.parquet"]
 
 
 def test_a_manifest_is_one_that_redshift_copies_by() -> None:
@@ -221,16 +219,16 @@ def test_a_committed_manifest_lists_every_file_once_with_its_length_on_disk(lake
     entries = json.loads(lake.store.read("staged/i94mode/manifest.json"))["entries"]
     assert len({entry["url"] for entry in entries}) == 2
     for entry in entries:
-        with lake.store.local(lake.store.path(entry["url"])) as file:
+        with lake.store.local_copy(lake.store.path(entry["url"])) as file:
             assert entry["meta"]["content_length"] == file.stat().st_size
             assert entry["meta"]["record_count"] == pq.read_metadata(file).num_rows
 
 
 def test_figures_of_the_writer_travel_with_the_manifest(lake: Lake) -> None:
     facts = {"delivered_rows": 12, "reasons": {"null_key": 1}, "extra_columns": ["validres"]}
-    lake.write_table(MODES, "r1", i94mode, modes(1), fingerprint="v1", facts=facts)
-    found = lake.committed(MODES)
-    assert (found.facts, found.fingerprint, found.run_id) == (facts, "v1", "r1")
+    lake.write_table(MODES, "r1", i94mode, modes(1), fingerprint="v1", stats=facts)
+    found = lake.require_manifest(MODES)
+    assert (found.stats, found.fingerprint, found.run_id) == (facts, "v1", "r1")
     assert found.address == f"{lake.store.root}/staged/i94mode/manifest.json"
 
 
@@ -246,9 +244,9 @@ def test_a_table_without_rows_is_written_and_read_back_in_its_types(lake: Lake, 
 
 
 def test_a_table_with_other_columns_than_its_contract_is_not_committed(lake: Lake) -> None:
-    with pytest.raises(PermanentFailure, match="column 1 is label"):
+    with pytest.raises(PermanentError, match="column 1 is label"):
         lake.write_table(MODES, "r1", i94mode, modes(1).select(["label", "code"]), fingerprint="x")
-    assert lake.manifest(MODES) is None
+    assert lake.read_manifest(MODES) is None
 
 
 def test_text_that_looks_like_nulls_or_numbers_survives_csv(lake: Lake) -> None:
@@ -261,7 +259,7 @@ def test_text_that_looks_like_nulls_or_numbers_survives_csv(lake: Lake) -> None:
         "status": ["valid", "collapsed", "unknown"],
     }, schema=arrow_schema(i94port))  # fmt: skip
     manifest = lake.write_csv(Dataset("lookup/i94port"), "r1", rows, fingerprint="x")
-    back = lake.read_table(lake.committed(Dataset("lookup/i94port")), i94port)
+    back = lake.read_table(lake.require_manifest(Dataset("lookup/i94port")), i94port)
     expected = rows.to_pylist()
     expected[0]["country"] = None  # CSV knows no difference between an empty text and none
     assert back.to_pylist() == expected
@@ -276,17 +274,17 @@ def test_missing_numbers_survive_csv_as_whole_numbers(lake: Lake) -> None:
         "race_count": 72211, "median_age": 70.5,
     }  # fmt: skip
     lake.write_csv(Dataset("lookup/x"), "r1", pa.Table.from_pylist([row], rows.schema), fingerprint="x")
-    assert lake.read_table(lake.committed(Dataset("lookup/x")), us_cities_demographics).to_pylist() == [row]
+    assert lake.read_table(lake.require_manifest(Dataset("lookup/x")), us_cities_demographics).to_pylist() == [row]
 
 
 def test_a_scratch_folder_is_empty_at_first_gone_afterwards_and_no_content(lake: Lake) -> None:
     lake.store.put("scratch/staged/i94mode/left by a crash", b"")
-    with lake.scratch(MODES) as folder:
+    with lake.scratch_folder(MODES) as folder:
         assert paths(lake, folder) == []
         lake.store.put(f"{folder}/text.parquet", b"x")
         lake.sweep(MODES)
         assert paths(lake, folder) == [f"{folder}/text.parquet"]
-    with contextlib.suppress(RuntimeError), lake.scratch(MODES) as folder:
+    with contextlib.suppress(RuntimeError), lake.scratch_folder(MODES) as folder:
         lake.store.put(f"{folder}/text.parquet", b"x")
         raise RuntimeError
     assert paths(lake) == []
@@ -295,10 +293,10 @@ def test_a_scratch_folder_is_empty_at_first_gone_afterwards_and_no_content(lake:
 def test_two_writers_of_a_month_take_turns_and_those_of_two_months_do_not(lake: Lake) -> None:
     may = Dataset(APRIL.name, "2016-05")
     with (
-        lake.writing(APRIL),
-        lake.writing(may),
-        pytest.raises(TransientFailure, match="month=2016-04"),
-        Lake(lake.store).writing(APRIL),
+        lake.write_lock(APRIL),
+        lake.write_lock(may),
+        pytest.raises(TransientError, match="month=2016-04"),
+        Lake(lake.store).write_lock(APRIL),
     ):
         pytest.fail("two writers of one month")
 
@@ -313,7 +311,7 @@ def commit_forever(place: Place, first: int) -> None:
     lake, number = Lake(place.store(lease_seconds=SHORT_LEASE)), first
     while True:
         # on a busy machine a lease as short as this one is lost now and then: as in a run, another attempt follows
-        with contextlib.suppress(TransientFailure), lake.writing(MODES):
+        with contextlib.suppress(TransientError), lake.write_lock(MODES):
             commit(lake, f"{number}", *version(number))
         number += 1
 
@@ -321,11 +319,11 @@ def commit_forever(place: Place, first: int) -> None:
 def whole(lake: Lake) -> int:
     """Read what is committed; the number of its version, AssertionError where it is not whole."""
     while True:
-        manifest = lake.committed(MODES)
+        manifest = lake.require_manifest(MODES)
         try:
             found = codes(lake, manifest)
         except FileNotFoundError:  # superseded and swept while we read; what counts is that nothing half is read
-            assert lake.manifest(MODES) != manifest
+            assert lake.read_manifest(MODES) != manifest
             continue
         number = int(manifest.fingerprint)
         assert found == [number] * sum(rows.num_rows for rows in version(number))

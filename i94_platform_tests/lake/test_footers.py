@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from i94_platform.contracts import immigration, world_temperature
-from i94_platform.lake.footers import spans
-from i94_platform.transforms.rules import Rule, Span, rules
+from i94_platform.lake.footers import read_column_stats
+from i94_platform.transforms.rules import ColumnStats, ContractRule, contract_rules
 
 
 def written(values: list[Any], type_: pa.DataType | None = None, **options: Any) -> io.BytesIO:
@@ -23,55 +23,57 @@ def written(values: list[Any], type_: pa.DataType | None = None, **options: Any)
 
 
 def test_a_span_covers_every_row_group_of_every_file() -> None:
-    found = spans([written([3, None, 7, 5]), written([-2, 4]), written([])])
-    assert found == {"n": Span(1, -2, 7)}
+    found = read_column_stats([written([3, None, 7, 5]), written([-2, 4]), written([])])
+    assert found == {"n": ColumnStats(1, -2, 7)}
 
 
 def test_a_column_of_nulls_has_a_span_without_ends() -> None:
-    assert spans([written([None, None, None])]) == {"n": Span(3, None, None)}
+    assert read_column_stats([written([None, None, None])]) == {"n": ColumnStats(3, None, None)}
 
 
 def test_a_column_of_which_one_file_tells_nothing_has_no_span() -> None:
-    assert spans([written([1]), written([2], write_statistics=False)]) == {}
+    assert read_column_stats([written([1]), written([2], write_statistics=False)]) == {}
 
 
 def test_dates_and_truth_values_have_spans() -> None:
     first, last = dt.date(2016, 4, 1), dt.date(2016, 4, 30)
-    assert spans([written([last, first], pa.date32())]) == {"n": Span(0, first, last)}
-    assert spans([written([True, False], pa.bool_())]) == {"n": Span(0, False, True)}
+    assert read_column_stats([written([last, first], pa.date32())]) == {"n": ColumnStats(0, first, last)}
+    assert read_column_stats([written([True, False], pa.bool_())]) == {"n": ColumnStats(0, False, True)}
 
 
-def rule(kind: str, column: str, contract: Any = immigration) -> Rule:
-    (found,) = [rule for rule in rules(contract, "t", [kind]) if rule.column == column]
+def rule(kind: str, column: str, contract: Any = immigration) -> ContractRule:
+    (found,) = [rule for rule in contract_rules(contract, "t", [kind]) if rule.column == column]
     return found
 
 
 @pytest.mark.parametrize(
     ("kind", "column", "span", "kept"),
     [
-        ("not_null", "i94port", Span(0, "ABC", "XYZ"), True),
-        ("not_null", "i94port", Span(1, "ABC", "XYZ"), False),
-        ("ranges", "i94bir", Span(9, -5, 125), True),
-        ("ranges", "i94bir", Span(0, -6, 125), False),
-        ("ranges", "i94bir", Span(0, -5, 126), False),
-        ("ranges", "i94bir", Span(3, None, None), True),
-        ("ranges", "admnum", Span(0, 0, 10**12), True),
-        ("ranges", "admnum", Span(0, -1, 10**12), False),
-        ("allowed_values", "count", Span(0, 1, 1), True),
-        ("allowed_values", "count", Span(0, 1, 2), False),
-        ("allowed_values", "matflag", Span(5, "M", "M"), True),
-        ("allowed_values", "gender", Span(5, "F", "M"), False),
-        ("allowed_values", "matflag", Span(2, None, None), True),
+        ("not_null", "i94port", ColumnStats(0, "ABC", "XYZ"), True),
+        ("not_null", "i94port", ColumnStats(1, "ABC", "XYZ"), False),
+        ("ranges", "i94bir", ColumnStats(9, -5, 125), True),
+        ("ranges", "i94bir", ColumnStats(0, -6, 125), False),
+        ("ranges", "i94bir", ColumnStats(0, -5, 126), False),
+        ("ranges", "i94bir", ColumnStats(3, None, None), True),
+        ("ranges", "admnum", ColumnStats(0, 0, 10**12), True),
+        ("ranges", "admnum", ColumnStats(0, -1, 10**12), False),
+        ("allowed_values", "count", ColumnStats(0, 1, 1), True),
+        ("allowed_values", "count", ColumnStats(0, 1, 2), False),
+        ("allowed_values", "matflag", ColumnStats(5, "M", "M"), True),
+        ("allowed_values", "gender", ColumnStats(5, "F", "M"), False),
+        ("allowed_values", "matflag", ColumnStats(2, None, None), True),
     ],
 )
-def test_a_span_shows_that_a_rule_is_kept_or_leaves_it_open(kind: str, column: str, span: Span, kept: bool) -> None:
-    assert rule(kind, column).kept_within(span) == kept
+def test_a_span_shows_that_a_rule_is_kept_or_leaves_it_open(
+    kind: str, column: str, span: ColumnStats, kept: bool
+) -> None:
+    assert rule(kind, column).satisfied_by(span) == kept
 
 
 def test_no_span_of_floats_shows_anything_since_it_passes_over_nan() -> None:
-    assert not rule("ranges", "latitude", world_temperature).kept_within(Span(0, 1.0, 2.0))
+    assert not rule("ranges", "latitude", world_temperature).satisfied_by(ColumnStats(0, 1.0, 2.0))
 
 
 def test_no_span_shows_that_keys_differ() -> None:
-    (key,) = rules(immigration, "t", ["key_unique"])
-    assert not key.kept_within(Span(0, 1, 2))
+    (key,) = contract_rules(immigration, "t", ["key_unique"])
+    assert not key.satisfied_by(ColumnStats(0, 1, 2))

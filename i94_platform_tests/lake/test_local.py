@@ -106,4 +106,4 @@ def test_a_version_is_that_of_the_content_also_where_nothing_else_tells(tmp_path
 
 def version_of(store: LocalStore) -> str:
     (found,) = store.list()
-    return store.version(found)
+    return store.content_version(found)

@@ -12,17 +12,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from i94_platform.failures import PermanentFailure
+from i94_platform.failures import PermanentError
 from i94_platform.lake.local import LocalStore
-from i94_platform.lake.raw import REFERENCE_FILES, Landed, landed
-from i94_platform.lake.store import Store, Stored
+from i94_platform.lake.raw import REFERENCE_FILES, DeliveryListing, list_deliveries
+from i94_platform.lake.store import Store, StoredFile
 from i94_platform.partitions import Month
 
 APRIL = Month(2016, 4)
 
 
-def listed(*paths: str) -> Landed:
-    return landed(Stored(path, 10, "now") for path in paths)
+def listed(*paths: str) -> DeliveryListing:
+    return list_deliveries(StoredFile(path, 10, "now") for path in paths)
 
 
 def found(*paths: str) -> dict[str, list[str]]:
@@ -54,9 +54,9 @@ def test_a_marker_speaks_for_its_folder_and_those_below(tmp_path: Path) -> None:
         marker = f"{folder}/_SUCCESS".lstrip("/")
         store.put(marker, b"")
         os.utime(tmp_path / marker, (time, time))
-        found = landed(store.list())
+        found = list_deliveries(store.list())
         store.delete([marker])
-        return found.months[APRIL].declared_whole(store, found.markers)
+        return found.months[APRIL].is_marked_complete(store, found.markers)
 
     assert [whole(folder, 101) for folder in ("", "x", "x/i94_apr16_sub.parquet")] == [True, True, True]
     assert [whole(folder, 101) for folder in ("y", "x/i94_apr16_sub.parquet/a")] == [False, False]
@@ -94,19 +94,19 @@ def test_what_is_neither_is_reported_but_markers_are_not() -> None:
 
 
 def test_an_absent_month_is_refused_by_the_names_that_are_looked_for() -> None:
-    with pytest.raises(PermanentFailure, match=r"No delivery for 2016-04 under s3://b/raw; expected i94_apr16_sub"):
-        listed("i94_may16_sub.csv").month(APRIL, "s3://b/raw")
+    with pytest.raises(PermanentError, match=r"No delivery for 2016-04 under s3://b/raw; expected i94_apr16_sub"):
+        listed("i94_may16_sub.csv").require_month(APRIL, "s3://b/raw")
 
 
 def test_an_absent_reference_is_refused_by_its_file_name() -> None:
-    with pytest.raises(PermanentFailure, match=r"us-cities-demographics\.csv is not under /raw; put it there"):
-        listed().reference("us_cities_demographics", "/raw")
+    with pytest.raises(PermanentError, match=r"us-cities-demographics\.csv is not under /raw; put it there"):
+        listed().require_reference("us_cities_demographics", "/raw")
 
 
 def test_a_reference_that_lies_there_twice_is_refused_and_both_are_named() -> None:
     twice = listed("new/airport-codes_csv.csv", "old/airport-codes_csv.csv")
-    with pytest.raises(PermanentFailure, match=r"2 files .*: new/airport-\S*, old/airport-\S* Keep one"):
-        twice.reference("airport_codes", "/raw")
+    with pytest.raises(PermanentError, match=r"2 files .*: new/airport-\S*, old/airport-\S* Keep one"):
+        twice.require_reference("airport_codes", "/raw")
 
 
 @given(st.lists(st.text("i94_aprsub16._/-\u017fcvKqt", max_size=30), max_size=8, unique=True))
@@ -127,7 +127,7 @@ def delivered(store: Store) -> Store:
 
 
 def fingerprint(store: Store) -> str:
-    return landed(store.list()).month(APRIL, store.root).fingerprint(store)
+    return list_deliveries(store.list()).require_month(APRIL, store.root).fingerprint(store)
 
 
 def test_the_same_files_delivered_again_are_no_news(delivered: Store) -> None:
@@ -151,7 +151,7 @@ def test_another_content_another_name_one_more_part_and_one_less_are_news(delive
 
 
 def test_a_delivered_sample_is_all_known_by_name(sample: Path) -> None:
-    names = landed(LocalStore(sample).list())
+    names = list_deliveries(LocalStore(sample).list())
     assert [month.key for month in names.months] == ["2016-01", "2016-02"]
     assert set(names.references) == set(REFERENCE_FILES)
     assert names.unknown == ()
@@ -159,7 +159,7 @@ def test_a_delivered_sample_is_all_known_by_name(sample: Path) -> None:
 
 @pytest.mark.real_data
 def test_the_real_folder_has_april_in_14_parts_and_every_reference(real_data: Path) -> None:
-    names = landed(LocalStore(real_data).list())
+    names = list_deliveries(LocalStore(real_data).list())
     assert {month.key: len(delivery.files) for month, delivery in names.months.items()} == {"2016-04": 14}
     assert set(names.references) == set(REFERENCE_FILES)
     assert {"i94_apr16_sub_20k.sas7bdat", "immigration_data_sample.csv"} <= set(names.unknown)

@@ -20,7 +20,7 @@ import pytest
 from botocore.client import Config
 from botocore.stub import Stubber
 
-from i94_platform.failures import PermanentFailure, TransientFailure
+from i94_platform.failures import PermanentError, TransientError
 from i94_platform.lake.lease import Lease
 from i94_platform.lake.s3 import S3Files, S3Store
 from i94_platform_tests.emulators.s3 import REGION, S3Server
@@ -78,7 +78,7 @@ def test_a_stamp_changes_with_the_content_and_a_version_is_the_etag(store: S3Sto
     store.put("f", b"2")
     (after,) = store.list()
     assert before.stamp != after.stamp
-    assert store.version(after) == "c81e728d9d4c2f636f067f89cc14862c"  # MD5 of "2"
+    assert store.content_version(after) == "c81e728d9d4c2f636f067f89cc14862c"  # MD5 of "2"
 
 
 def test_the_same_upload_in_parts_has_the_same_version(store: S3Store) -> None:
@@ -86,8 +86,8 @@ def test_the_same_upload_in_parts_has_the_same_version(store: S3Store) -> None:
         with store.create(path) as file:
             file.write(b"x" * (17 << 20))
     a, b = store.list()
-    assert store.version(a) == store.version(b)
-    assert store.version(a).endswith("-3"), "three parts of 8 MB"
+    assert store.content_version(a) == store.content_version(b)
+    assert store.content_version(a).endswith("-3"), "three parts of 8 MB"
 
 
 def test_a_file_that_changes_while_it_is_read_is_no_mixture(store: S3Store) -> None:
@@ -95,22 +95,22 @@ def test_a_file_that_changes_while_it_is_read_is_no_mixture(store: S3Store) -> N
     with store.open("f") as file:
         file.read(10)
         store.put("f", b"2" * 9_000_000)
-        assert "/lake/f was changed by another process" in told(file.read, TransientFailure)
+        assert "/lake/f was changed by another process" in told(file.read, TransientError)
 
 
 # --- what errors mean -------------------------------------------------------------------------------------------------
 
 ANSWERS = [
-    ("NoSuchBucket", 404, PermanentFailure, "the bucket does not exist; create it"),
-    ("AccessDenied", 403, PermanentFailure, "access is denied; allow this user or role to list, read, write"),
-    ("InvalidAccessKeyId", 403, PermanentFailure, "S3 does not know the access key; set AWS_ACCESS_KEY_ID"),
-    ("SignatureDoesNotMatch", 403, PermanentFailure, "S3 does not accept the secret key; set AWS_ACCESS_KEY_ID"),
-    ("ExpiredToken", 400, PermanentFailure, "the temporary credentials have expired; renew them"),
-    ("PermanentRedirect", 301, PermanentFailure, "the bucket is in another region; set AWS_REGION"),
-    ("MadeUp", 400, PermanentFailure, "S3 refused the request (MadeUp: because)"),
-    ("SlowDown", 503, TransientFailure, "S3 is busy (SlowDown: because); run again later"),
-    ("InternalError", 500, TransientFailure, "S3 is busy (InternalError: because); run again later"),
-    ("PreconditionFailed", 412, TransientFailure, "was changed by another process meanwhile; run again"),
+    ("NoSuchBucket", 404, PermanentError, "the bucket does not exist; create it"),
+    ("AccessDenied", 403, PermanentError, "access is denied; allow this user or role to list, read, write"),
+    ("InvalidAccessKeyId", 403, PermanentError, "S3 does not know the access key; set AWS_ACCESS_KEY_ID"),
+    ("SignatureDoesNotMatch", 403, PermanentError, "S3 does not accept the secret key; set AWS_ACCESS_KEY_ID"),
+    ("ExpiredToken", 400, PermanentError, "the temporary credentials have expired; renew them"),
+    ("PermanentRedirect", 301, PermanentError, "the bucket is in another region; set AWS_REGION"),
+    ("MadeUp", 400, PermanentError, "S3 refused the request (MadeUp: because)"),
+    ("SlowDown", 503, TransientError, "S3 is busy (SlowDown: because); run again later"),
+    ("InternalError", 500, TransientError, "S3 is busy (InternalError: because); run again later"),
+    ("PreconditionFailed", 412, TransientError, "was changed by another process meanwhile; run again"),
 ]
 
 
@@ -133,29 +133,27 @@ def test_keys_that_could_not_be_deleted_are_told_although_the_answer_is_fine(
     store, stubber = stubbed
     for code in ("AccessDenied", "InternalError"):
         stubber.add_response("delete_objects", {"Errors": [{"Key": "lake/f", "Code": code, "Message": "We"}]})
-    assert "s3://bucket/lake/f can't be deleted: access is denied" in told(
-        lambda: store.delete(["f"]), PermanentFailure
-    )
-    assert "S3 is busy (InternalError: We)" in told(lambda: store.delete(["f"]), TransientFailure)
+    assert "s3://bucket/lake/f can't be deleted: access is denied" in told(lambda: store.delete(["f"]), PermanentError)
+    assert "S3 is busy (InternalError: We)" in told(lambda: store.delete(["f"]), TransientError)
 
 
 def test_a_missing_bucket_is_told_by_a_real_server(s3_server: S3Server, tmp_path: Path) -> None:
     store = S3Store("s3://nobody-made-it/lake", s3_server.client, tmp_path)
     for action in (lambda: list(store.list()), lambda: store.put("f", b""), lambda: store.lock("x", "").__enter__()):
-        assert "the bucket does not exist; create it, or correct the address" in told(action, PermanentFailure)
+        assert "the bucket does not exist; create it, or correct the address" in told(action, PermanentError)
 
 
 def test_a_wrong_secret_is_told_by_a_real_server_and_not_shown(second_s3_server: S3Server, tmp_path: Path) -> None:
     wrong = S3Server(second_s3_server.endpoint, secret_key="wrong-secret-key")
     store = S3Store(f"s3://{second_s3_server.bucket()}/lake", wrong.client, tmp_path)
-    sentence = told(lambda: list(store.list()), PermanentFailure)
+    sentence = told(lambda: list(store.list()), PermanentError)
     assert "S3 does not accept the secret key" in sentence
     assert "wrong-secret" not in sentence
 
 
 def test_without_credentials_it_is_told_how_to_give_some(s3_server: S3Server, tmp_path: Path) -> None:
     store = S3Store("s3://bucket/lake", lambda: boto3.client("s3", endpoint_url=s3_server.endpoint), tmp_path)
-    assert "there are no AWS credentials; set AWS_ACCESS_KEY_ID" in told(lambda: store.put("f", b""), PermanentFailure)
+    assert "there are no AWS credentials; set AWS_ACCESS_KEY_ID" in told(lambda: store.put("f", b""), PermanentError)
 
 
 def test_an_endpoint_that_does_not_answer_is_worth_another_attempt(tmp_path: Path) -> None:
@@ -169,7 +167,7 @@ def test_an_endpoint_that_does_not_answer_is_worth_another_attempt(tmp_path: Pat
         )
 
     store = S3Store("s3://bucket/lake", connect, tmp_path)
-    assert "S3 can't be reached" in told(lambda: store.read("f"), TransientFailure)
+    assert "S3 can't be reached" in told(lambda: store.read("f"), TransientError)
 
 
 # --- leases -----------------------------------------------------------------------------------------------------------
@@ -190,7 +188,7 @@ def test_a_lease_that_ended_is_taken_over_and_one_that_was_renewed_is_not(
     assert f"Took over s3://{bucket}/lock: {socket.gethostname()}:{os.getpid()} has not renewed it" in caplog.text
     assert not other.blocked_by(), "it is the other's"
     assert patient.blocked_by(), "it is held"
-    assert "not renewed in time" in told(dead.check, TransientFailure)
+    assert "not renewed in time" in told(dead.check, TransientError)
     other.give_back()
     assert not patient.blocked_by(), "what was given back is free at once"
 
@@ -230,7 +228,7 @@ def test_a_lock_that_a_faster_one_took_and_gave_back_meanwhile_is_not_ours(s3_se
 
     slow = Slow(s3_server.client(), bucket, "lock", 60.0)
     assert slow.blocked_by(), "the write came too late"
-    with pytest.raises(TransientFailure, match="was not renewed"):
+    with pytest.raises(TransientError, match="was not renewed"):
         slow.check()
     assert not slow.blocked_by(), "the next try takes it"
     slow.check()
@@ -262,7 +260,7 @@ def test_nothing_is_written_under_a_lock_that_was_not_renewed(
     later = time.time() + 3_600
     with store.lock("x", "waiting"):
         monkeypatch.setattr(time, "time", lambda: later)
-        assert "run again" in told(lambda: store.put("manifest.json", b"new"), TransientFailure)
+        assert "run again" in told(lambda: store.put("manifest.json", b"new"), TransientError)
     monkeypatch.undo()
     assert store.read("manifest.json") == b"old"
     store.put("manifest.json", b"new")  # without a lock anybody may
@@ -276,7 +274,7 @@ def test_a_lock_that_another_took_over_is_not_given_back(
         body = json.dumps({"holder": "another", "told": "elsewhere:1", "beat": ""}).encode()
         s3_server.client().put_object(Bucket=bucket, Key=key, Body=body)
     assert s3_server.client().get_object(Bucket=bucket, Key=key)["Body"].read() == body
-    assert "Another process (elsewhere:1) has held" in told(lambda: store.lock("x", "").__enter__(), TransientFailure)
+    assert "Another process (elsewhere:1) has held" in told(lambda: store.lock("x", "").__enter__(), TransientError)
 
 
 def test_a_lock_outlives_its_lease_as_long_as_its_holder_works(
@@ -286,7 +284,7 @@ def test_a_lock_outlives_its_lease_as_long_as_its_holder_works(
     holder = S3Store(root, s3_server.client, tmp_path, lease_seconds=1.5)
     waiter = S3Store(root, s3_server.client, tmp_path, lock_timeout=3.5, lease_seconds=1.5)
     with holder.lock("x", "waiting"):
-        told(lambda: waiter.lock("x", "waiting").__enter__(), TransientFailure)
+        told(lambda: waiter.lock("x", "waiting").__enter__(), TransientError)
         holder.put("f", b"still mine")
     assert waiter.read("f") == b"still mine"
 
@@ -303,7 +301,7 @@ def test_a_network_that_fails_for_a_moment_costs_no_lock(
     def renew() -> None:
         tries.append(1)
         if len(tries) == 1:
-            raise TransientFailure("S3 can't be reached")
+            raise TransientError("S3 can't be reached")
         real()
         over.set()
 

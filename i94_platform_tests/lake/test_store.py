@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from i94_platform.failures import TransientFailure
-from i94_platform.lake.store import Store, Stored
+from i94_platform.failures import TransientError
+from i94_platform.lake.store import Store, StoredFile
 from i94_platform_tests.lake.places import SHORT_LEASE, Place
 from i94_platform_tests.processes import CONTEXT, PATIENCE, finish, log_to, logged, running, wait_for
 
@@ -54,7 +54,7 @@ def test_hidden_folders_such_as_that_of_the_locks_are_not_listed(store: Store) -
 def test_a_version_tells_content_and_not_time_or_place(store: Store) -> None:
     for path, content in (("a", b"same"), ("b", b"same"), ("c", b"none")):
         store.put(path, content)
-    a, b, c = (store.version(file) for file in store.list())
+    a, b, c = (store.content_version(file) for file in store.list())
     assert a == b != c
 
 
@@ -64,9 +64,9 @@ def test_a_mark_tells_another_content_and_a_time_when_a_file_was_written(store: 
     (first,) = store.list()
     store.put("a", b"two")
     (second,) = store.list()
-    assert store.mark(first) == store.mark(first) != store.mark(second)
+    assert store.listing_version(first) == store.listing_version(first) != store.listing_version(second)
     for file in (first, second):
-        assert before - 2 < store.written(file) < time.time() + 2, "S3 tells whole seconds"
+        assert before - 2 < store.modified_at(file) < time.time() + 2, "S3 tells whole seconds"
 
 
 def test_addresses_and_paths_are_each_others_inverse(store: Store) -> None:
@@ -93,7 +93,7 @@ def test_a_held_lock_is_waited_for_with_a_message_and_given_up_after_the_timeout
         wait_for(held.exists, "the lock")
         with (
             caplog.at_level(logging.WARNING),
-            pytest.raises(TransientFailure, match=r"Another process .*has held .*staged.x.* for 0 s; let it finish"),
+            pytest.raises(TransientError, match=r"Another process .*has held .*staged.x.* for 0 s; let it finish"),
             store.lock("staged/x", "Waiting for staged/x …"),
         ):
             pytest.fail("two processes hold one lock")
@@ -161,7 +161,7 @@ def test_a_writer_killed_at_any_moment_leaves_a_whole_file(place: Place, store: 
 
 
 def test_files_compare_by_path() -> None:
-    assert sorted([Stored("b", 1, "x"), Stored("a", 2, "y")])[0].path == "a"
+    assert sorted([StoredFile("b", 1, "x"), StoredFile("a", 2, "y")])[0].path == "a"
 
 
 ODD = (
@@ -183,7 +183,7 @@ def test_odd_names_are_kept_to_the_letter(store: Store, path: str) -> None:
     assert paths(store) == sorted(["other", path])
     assert paths(store, path.partition("/")[0]) == ([path] if "/" in path else [])
     assert store.read(path) == b"odd"
-    with store.open(path) as file, store.local(path) as copy:
+    with store.open(path) as file, store.local_copy(path) as copy:
         assert file.read() == copy.read_bytes() == b"odd"
     assert store.path(store.uri(path)) == path
     store.delete([path])
@@ -230,7 +230,7 @@ def test_a_stream_that_fails_leaves_what_was_there(store: Store) -> None:
 
 
 def test_a_missing_file_has_no_local_copy(store: Store) -> None:
-    with pytest.raises(FileNotFoundError), store.local("nothing"):
+    with pytest.raises(FileNotFoundError), store.local_copy("nothing"):
         pytest.fail("there is none")
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from i94_platform.contracts import MONTHLY_MARTS, correlations
 from i94_platform.contracts.model import column_names
-from i94_platform.marts.correlations import Measured, correlate, cramers_v, pearson, spearman
+from i94_platform.marts.correlations import Coefficient, compute_correlations, cramers_v, pearson, spearman
 from i94_platform_tests.integration.deployment import Deployment
 from i94_platform_tests.integration.fixtures import MONTH
 
@@ -81,7 +81,7 @@ def test_a_perfect_order_has_an_interval_of_one_point() -> None:
 @pytest.mark.parametrize("measure", [pearson, spearman])
 @pytest.mark.parametrize("x", [[], [1.0, 2.0, 3.0], [5.0] * 8], ids=["nothing", "three", "constant"])
 def test_what_says_nothing_has_no_coefficient(measure: Any, x: list[float]) -> None:
-    assert measure(x, Y[: len(x)]) == Measured()
+    assert measure(x, Y[: len(x)]) == Coefficient()
 
 
 def test_cramers_v_is_bergsmas() -> None:
@@ -113,7 +113,7 @@ def test_the_interval_of_cramers_v_holds_the_truth_about_as_often_as_it_says() -
 
 @pytest.mark.parametrize("table", [np.zeros((0, 0)), np.array([[5, 6, 7]]), np.array([[1, 0], [0, 1]])])
 def test_a_table_that_says_nothing_has_no_v(table: Any) -> None:
-    assert cramers_v(table) == Measured()
+    assert cramers_v(table) == Coefficient()
 
 
 # --- what is correlated, and what is left out -------------------------------------------------------------------------
@@ -182,7 +182,7 @@ def groups() -> pd.DataFrame:
 
 def found(question: str, x: str, method: str, y: str = "") -> dict[str, Any]:
     """One row of the contract."""
-    rows = correlate(pairs(), origins(), groups(), MONTHS)
+    rows = compute_correlations(pairs(), origins(), groups(), MONTHS)
     (row,) = [r for r in rows if (r["question"], r["x"], r["method"]) == (question, x, method) and y in r["y"]]
     return row
 
@@ -275,7 +275,7 @@ def test_visitors_and_people_of_a_state() -> None:
 
 
 def test_every_row_fits_the_contract_and_says_that_it_is_no_cause() -> None:
-    rows = list(correlate(pairs(), origins(), groups(), MONTHS))
+    rows = list(compute_correlations(pairs(), origins(), groups(), MONTHS))
     assert all(set(row) == set(column_names(correlations)) for row in rows)
     assert len({(row["question"], row["x"], row["y"], row["method"]) for row in rows}) == len(rows) == 24
     assert all(row["caveat"].startswith("Association, not cause.") for row in rows)
@@ -283,7 +283,7 @@ def test_every_row_fits_the_contract_and_says_that_it_is_no_cause() -> None:
 
 
 def test_months_without_a_single_arrival_have_rows_without_coefficients() -> None:
-    rows = list(correlate(pairs().head(0), origins().head(0), groups().head(0), MONTHS))
+    rows = list(compute_correlations(pairs().head(0), origins().head(0), groups().head(0), MONTHS))
     assert len(rows) == 24
     assert {(row["coefficient"], row["n"], row["excluded"], row["excluded_why"]) for row in rows} == {(None, 0, 0, "")}
 

@@ -18,11 +18,11 @@ from sqlalchemy import Table
 from i94_platform.contracts import MONTHLY_MARTS, immigration
 from i94_platform.contracts.marts import AGE_BANDS, CLIMATE_BANDS, UNKNOWN
 from i94_platform.contracts.model import column_names, key_columns
-from i94_platform.failures import PermanentFailure
+from i94_platform.failures import PermanentError
 from i94_platform.lake.datasets import Dataset, Lake
 from i94_platform.lake.local import LocalStore
 from i94_platform.lake.s3 import S3Store
-from i94_platform.marts import made_from, reads, select
+from i94_platform.marts import render_month_query, source_tables, upstream_tables
 from i94_platform.partitions import Month
 from i94_platform.warehouse.base import Warehouse
 from i94_platform_tests.emulators.redshift import Fault, Redshift
@@ -122,7 +122,9 @@ def with_arrivals(warehouse: Warehouse, staging: Staging) -> Warehouse:
 
 
 def refresh(warehouse: Warehouse, mart: Table, month: Month = APRIL, run_id: str = "r2") -> int:
-    return warehouse.refresh(mart, month, select(mart, warehouse.dialect), f"version of {month.key}", run_id)
+    return warehouse.refresh_mart(
+        mart, month, render_month_query(mart, warehouse.dialect), f"version of {month.key}", run_id
+    )
 
 
 def rows_of(warehouse: Warehouse, mart: Table, month: Month | None = APRIL) -> list[dict[str, Any]]:
@@ -297,7 +299,7 @@ def test_every_mart_holds_the_same_rows_on_both_warehouses(duckdb_place: Place, 
 
 @every_mart
 def test_what_redshift_runs_is_the_file_as_it_is_written(mart: Table) -> None:
-    text = select(mart, "redshift")
+    text = render_month_query(mart, "redshift")
     assert "WITH " in text
     assert ":year" in text
     assert ":month" in text
@@ -307,16 +309,16 @@ def test_what_redshift_runs_is_the_file_as_it_is_written(mart: Table) -> None:
 
 @every_mart
 def test_the_query_gives_the_contracts_columns_in_their_order(loaded: Deployment, mart: Table) -> None:
-    found = loaded.warehouse.query(select(mart, "duckdb"), {"year": 2016, "month": 1})
+    found = loaded.warehouse.query(render_month_query(mart, "duckdb"), {"year": 2016, "month": 1})
     assert found.column_names == column_names(mart)
     assert found.num_rows > 0
 
 
 @every_mart
 def test_a_mart_names_the_tables_that_it_reads(mart: Table) -> None:
-    assert immigration.name in reads(mart)
-    assert set(made_from(mart)) >= {immigration.name}
-    assert not {"country", "state"} & set(made_from(mart)), "those change with every unlisted code"
+    assert immigration.name in source_tables(mart)
+    assert set(upstream_tables(mart)) >= {immigration.name}
+    assert not {"country", "state"} & set(upstream_tables(mart)), "those change with every unlisted code"
 
 
 # --- a month is replaced whole or not at all --------------------------------------------------------------------------
@@ -326,7 +328,7 @@ def test_a_mart_names_the_tables_that_it_reads(mart: Table) -> None:
 def test_every_breakdown_sums_to_all_arrivals_of_the_month(made: Warehouse, mart: Table) -> None:
     rows = rows_of(made, mart)
     assert sum(row["visitors"] for row in rows) == len(ARRIVALS)
-    (line,) = [line for line in made.ledger() if line.table_name == mart.name]
+    (line,) = [line for line in made.read_ledger() if line.table_name == mart.name]
     assert line.loaded_rows == len(rows)
 
 
@@ -343,14 +345,12 @@ def test_a_month_that_is_made_twice_is_there_once_and_no_other_is_touched(filled
 def test_a_refresh_that_loses_a_visitor_leaves_the_old_month(filled: Warehouse) -> None:
     for mart in MONTHLY_MARTS:
         refresh(filled, mart)
-        before, ledger = rows_of(filled, mart), filled.ledger()
-        losing = f"SELECT * FROM ({select(mart, filled.dialect)}) AS kept WHERE visitors < 2"
-        with pytest.raises(
-            PermanentFailure, match=r"would hold \d visitors where 8 have arrived; it is left as it was"
-        ):
-            filled.refresh(mart, APRIL, losing, "version", "r3")
+        before, ledger = rows_of(filled, mart), filled.read_ledger()
+        losing = f"SELECT * FROM ({render_month_query(mart, filled.dialect)}) AS kept WHERE visitors < 2"
+        with pytest.raises(PermanentError, match=r"would hold \d visitors where 8 have arrived; it is left as it was"):
+            filled.refresh_mart(mart, APRIL, losing, "version", "r3")
         assert rows_of(filled, mart) == before
-        assert filled.ledger() == ledger
+        assert filled.read_ledger() == ledger
 
 
 def test_a_dimension_without_a_row_is_told_and_leaves_the_old_month(filled: Warehouse) -> None:
@@ -359,7 +359,7 @@ def test_a_dimension_without_a_row_is_told_and_leaves_the_old_month(filled: Ware
     before = rows_of(filled, mart)
     with filled.transaction(purpose="break a test") as transaction:
         transaction.execute("DELETE FROM i94.state WHERE code = 'VT'")
-    with pytest.raises(PermanentFailure, match=r"mart\.destination_by_origin.*state|column \"state\""):
+    with pytest.raises(PermanentError, match=r"mart\.destination_by_origin.*state|column \"state\""):
         refresh(filled, mart)
     assert rows_of(filled, mart) == before
 
@@ -368,7 +368,7 @@ def test_a_month_without_arrivals_has_no_rows_and_is_in_the_ledger(filled: Wareh
     filled.replace(immigration, staging.month("2016-04", []), "r1")
     mart = MONTHLY_MARTS[0]
     assert refresh(filled, mart) == 0
-    (line,) = [line for line in filled.ledger() if line.table_name == mart.name]
+    (line,) = [line for line in filled.read_ledger() if line.table_name == mart.name]
     assert (line.partition_key, line.loaded_rows) == ("2016-04", 0)
 
 
@@ -376,7 +376,7 @@ def test_the_ledger_says_what_a_mart_was_made_from_and_by_which_run(filled: Ware
     mart = MONTHLY_MARTS[0]
     refresh(filled, mart, MAY)
     rows = refresh(filled, mart, run_id="the run")
-    lines = {line.partition_key: line for line in filled.ledger() if line.table_name == mart.name}
+    lines = {line.partition_key: line for line in filled.read_ledger() if line.table_name == mart.name}
     line = lines["2016-04"]
     assert (line.manifest, line.fingerprint, line.run_id) == ("", "version of 2016-04", "the run")
     assert line.loaded_rows == rows

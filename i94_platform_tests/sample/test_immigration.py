@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from i94_platform.contracts import delivered_immigration
-from i94_platform.contracts.codes import reviewed
+from i94_platform.contracts.codes import read_reviewed_list
 from i94_platform.contracts.model import column_names
 from i94_platform.partitions import Month
 from i94_platform.sample import rows_in
@@ -53,14 +53,14 @@ def test_a_share_is_that_of_the_real_april(ask: Ask, condition: str, share: floa
 
 
 def test_citizenships_outside_the_code_list_are_an_eighth(ask: Ask) -> None:
-    listed = ", ".join(reviewed("i94cit_res")["code"].astype(str))
+    listed = ", ".join(read_reviewed_list("i94cit_res")["code"].astype(str))
     assert ask(f"SELECT avg((i94cit NOT IN ({listed}))::INT) FROM april") == pytest.approx(0.1247, abs=0.005)
     assert ask(f"SELECT count(*) FROM april WHERE i94res NOT IN ({listed})") == 0
 
 
 def test_every_port_is_listed_and_99_takes_a_seventeenth_of_the_addresses(ask: Ask) -> None:
-    ports = ", ".join(f"'{code}'" for code in reviewed("i94port")["code"])
-    states = ", ".join(f"'{code}'" for code in reviewed("i94addr")["code"] if code != "99")
+    ports = ", ".join(f"'{code}'" for code in read_reviewed_list("i94port")["code"])
+    states = ", ".join(f"'{code}'" for code in read_reviewed_list("i94addr")["code"] if code != "99")
     assert ask(f"SELECT count(*) FROM april WHERE i94port IS NULL OR i94port NOT IN ({ports})") == 0
     other = ask(f"SELECT avg((i94addr IS NULL OR i94addr NOT IN ({states}))::INT) FROM april")
     assert other == pytest.approx(0.0579, abs=0.003)

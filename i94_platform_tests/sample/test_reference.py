@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from i94_platform.contracts.codes import LISTS, reviewed
+from i94_platform.contracts.codes import CODE_LISTS, read_reviewed_list
 from i94_platform.sample.places import COUNTRIES, city_names
 from i94_platform.sample.reference import (
     AIRPORT_ROWS,
@@ -20,9 +20,9 @@ from i94_platform.sample.reference import (
     label_file,
 )
 from i94_platform.transforms.airports import read_airports
-from i94_platform.transforms.countries import name_iso3
+from i94_platform.transforms.countries import match_names
 from i94_platform.transforms.demographics import read_demographics
-from i94_platform.transforms.labels import lookup_frames
+from i94_platform.transforms.labels import parse_code_lists
 
 HEADERS = {
     DEMOGRAPHICS: "City;State;Median Age;Male Population;Female Population;Total Population;Number of Veterans;"
@@ -39,10 +39,10 @@ def test_a_file_has_the_real_header_and_line_ends(sample: Path, name: str) -> No
         assert file.readline() == HEADERS[name]
 
 
-@pytest.mark.parametrize("name", LISTS)
+@pytest.mark.parametrize("name", CODE_LISTS)
 def test_the_label_file_parses_back_to_exactly_the_reviewed_list(sample: Path, name: str) -> None:
     text = (sample / LABELS).read_bytes().decode()
-    pd.testing.assert_frame_equal(lookup_frames(text, LABELS)[name], reviewed(name))
+    pd.testing.assert_frame_equal(parse_code_lists(text, LABELS)[name], read_reviewed_list(name))
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_the_south_is_warm_in_january_and_only_the_last_month_has_gaps(sample: P
 
 def test_every_country_of_the_temperatures_is_known(sample: Path) -> None:
     names = temperatures(sample)["Country"].unique().tolist()
-    assert [name for name, iso3 in name_iso3(names).items() if iso3 is None] == []
+    assert [name for name, iso3 in match_names(names).items() if iso3 is None] == []
 
 
 def test_invented_names_are_different_however_many_are_asked_for() -> None:

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from i94_platform.failures import PermanentFailure
-from i94_platform.partitions import Month, parse_name
+from i94_platform.failures import PermanentError
+from i94_platform.partitions import Month, parse_delivery_name
 from i94_platform.sample import FEWEST_ROWS, rows_in, write_sample
 
 
@@ -45,7 +45,7 @@ def test_months_of_the_same_name_in_two_years_differ(tmp_path: Path) -> None:
 
 def test_every_month_of_the_range_is_delivered_under_its_name_beside_the_reference_files(tmp_path: Path) -> None:
     written = write_sample(tmp_path, first="2015-12", last="2016-02", rows=FEWEST_ROWS)
-    names = [parse_name(path.name) for path in written]
+    names = [parse_delivery_name(path.name) for path in written]
     assert [name.month.key for name in names if name] == ["2015-12", "2016-01", "2016-02"]
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(path.name for path in written)
     assert {path.name for path, name in zip(written, names, strict=True) if name is None} == {
@@ -91,6 +91,6 @@ def test_april_2016_has_the_rows_asked_for_and_summer_and_later_years_have_more(
 def test_arguments_that_make_no_sense_are_refused_and_nothing_is_written(
     tmp_path: Path, changed: dict[str, Any], said: str
 ) -> None:
-    with pytest.raises(PermanentFailure, match=re.escape(said)):
+    with pytest.raises(PermanentError, match=re.escape(said)):
         write_sample(tmp_path / "out", **({"first": "2016-04", "last": "2016-04"} | changed))
     assert not (tmp_path / "out").exists()

@@ -15,7 +15,7 @@ from sqlalchemy import BigInteger, Boolean, Column, Date, Double, Integer, Table
 
 from i94_platform.contracts import PUBLISHED, mart_metadata
 from i94_platform.contracts.model import column_names, is_monthly, key_columns, text_limit
-from i94_platform.contracts.render import arrow_schema, create_schema, ddl
+from i94_platform.contracts.render import arrow_schema, render_create_schema, render_ddl
 from i94_platform.lake.datasets import Lake
 from i94_platform.lake.releases import RELEASE, CheckState, Release, ReleasedTable, commit_release
 from i94_platform.warehouse.base import Warehouse
@@ -66,15 +66,15 @@ def _value(col: Column[Any], chance: random.Random, number: int) -> Any:  # noqa
 def fill(warehouse: Warehouse, seed: int = 94) -> None:
     """Put rows into every published table of a warehouse, in place of those that are there."""
     with warehouse.transaction(purpose="prepare a test") as transaction:
-        transaction.execute(create_schema(str(mart_metadata.schema), warehouse.dialect))
+        transaction.execute(render_create_schema(str(mart_metadata.schema), warehouse.dialect))
         for contract in PUBLISHED:
-            transaction.execute(ddl(contract, warehouse.dialect))
+            transaction.execute(render_ddl(contract, warehouse.dialect))
             transaction.execute(f"DELETE FROM {contract.fullname}")
             names = column_names(contract)
             marks = ", ".join(f":{name}" for name in names)
-            quoted = ", ".join(f'"{name}"' for name in names)
+            quote_literal = ", ".join(f'"{name}"' for name in names)
             for row in rows_of(contract, seed, per_month=6).to_pylist():
-                transaction.execute(f"INSERT INTO {contract.fullname} ({quoted}) VALUES ({marks})", row)
+                transaction.execute(f"INSERT INTO {contract.fullname} ({quote_literal}) VALUES ({marks})", row)
 
 
 def release(
@@ -84,7 +84,7 @@ def release(
     import pyarrow.parquet as pq
 
     tables = {}
-    with lake.writing(RELEASE):
+    with lake.write_lock(RELEASE):
         for contract in PUBLISHED:
             rows = rows_of(contract, seed, per_month)
             with lake.store.create(f"{RELEASE.folder}/run={run}/{contract.name}/part-0.parquet") as file:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from i94_platform.failures import PermanentFailure
+from i94_platform.failures import PermanentError
 from i94_platform.serving.keys import SCOPES, Keys
 from i94_platform.serving.limits import BODY_BYTES, URL_BYTES, Rate
 from i94_platform.serving.server import prepared
@@ -202,13 +202,13 @@ def test_a_session_ends_by_itself_and_the_oldest_of_many_goes() -> None:
 def test_without_a_key_the_server_listens_on_this_machine_only(tmp_path: Path) -> None:
     settings = Settings(home=str(tmp_path))
     for host in ("0.0.0.0", "192.168.1.5", "example.org", "::"):
-        with pytest.raises(PermanentFailure, match=r"listens on this machine only, and .* is more; make a key first"):
+        with pytest.raises(PermanentError, match=r"listens on this machine only, and .* is more; make a key first"):
             prepared(settings, host, 8094)
     assert all(prepared(settings, host, 8094)[1] for host in ("127.0.0.1", "localhost", "::1"))
     key, _ = Keys(tmp_path / "keys.sqlite").add("a", ["read:marts"])
     assert prepared(settings, "0.0.0.0", 8094)[1] == "", "with a key there is no token"
     Keys(tmp_path / "keys.sqlite").revoke(key.id)
-    with pytest.raises(PermanentFailure, match="make a key first"):
+    with pytest.raises(PermanentError, match="make a key first"):
         prepared(settings, "0.0.0.0", 8094)
 
 
@@ -228,11 +228,11 @@ def test_keys_are_kept_as_hashes_in_a_file_of_their_owner(tmp_path: Path) -> Non
 
 def test_a_wrong_scope_or_key_is_named(tmp_path: Path) -> None:
     keys = Keys(tmp_path / "keys.sqlite")
-    with pytest.raises(PermanentFailure, match="Not a scope: write; valid are: read:marts, read:dimensions"):
+    with pytest.raises(PermanentError, match="Not a scope: write; valid are: read:marts, read:dimensions"):
         keys.add("a", ["write"])
-    with pytest.raises(PermanentFailure, match="Not a scope: none"):
+    with pytest.raises(PermanentError, match="Not a scope: none"):
         keys.add("a", [])
-    with pytest.raises(PermanentFailure, match="There is no key 'nothing'"):
+    with pytest.raises(PermanentError, match="There is no key 'nothing'"):
         keys.revoke("nothing")
     assert keys.all() == []
 

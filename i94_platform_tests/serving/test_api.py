@@ -19,7 +19,7 @@ from sqlalchemy import Table
 from i94_platform.contracts import PUBLISHED, destination_by_origin, origin_climate, state, visitors_by_airline
 from i94_platform.contracts.model import is_monthly, key_columns
 from i94_platform.contracts.render import arrow_schema
-from i94_platform.lake.releases import CheckState, Complaint
+from i94_platform.lake.releases import CheckState, FailedCheck
 from i94_platform.serving.app import TABLES
 from i94_platform_tests.processes import wait_for
 from i94_platform_tests.serving.answers import AWKWARD, MONTHS, rows_of
@@ -176,8 +176,8 @@ def test_a_layer_lists_its_tables_with_their_columns(shared: Served, layer: str)
 
 
 def test_the_status_tells_the_checks_of_each_table(server: Served) -> None:
-    failed = CheckState(3, (Complaint("totals", "2016-02", True, "2 rows too many"),))
-    warned = CheckState(1, (Complaint("usual", "", False, "fewer than usual"),))
+    failed = CheckState(3, (FailedCheck("totals", "2016-02", True, "2 rows too many"),))
+    warned = CheckState(1, (FailedCheck("usual", "", False, "fewer than usual"),))
     server.publish("r2", checks={"visitors_by_airline": failed, "state": warned, "country": CheckState(2)})
     told = server.get("/api/v1/status").json()
     assert told["trouble"] == ""

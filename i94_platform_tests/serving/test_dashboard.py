@@ -19,7 +19,7 @@ from playwright.sync_api import Browser, BrowserContext, Locator, Page
 
 from i94_platform.contracts import MARTS, i94addr
 from i94_platform.contracts.codes import FOLDER
-from i94_platform.lake.releases import current_release
+from i94_platform.lake.releases import read_current_release
 from i94_platform.serving.breakdowns import HEEDED, MOST_BARS
 from i94_platform.serving.charts import CHARTS
 from i94_platform.serving.places import STATE_TILES
@@ -91,7 +91,7 @@ def settled(page: Page) -> None:
 
 def held(site: Served, sql: str) -> list[tuple[Any, ...]]:
     """A query over the files of the release; {mart} stands for those of a table."""
-    release = current_release(site.lake)
+    release = read_current_release(site.lake)
     assert release is not None
     files = {c.name: f"read_parquet({[u.removeprefix('file://') for u in release.urls(c.name)]})" for c in MARTS}
     return duckdb.sql(sql.format(**files)).fetchall()
@@ -237,9 +237,9 @@ def test_release_months_and_checks_are_told(front: Page, site: Served) -> None:
     told = page.locator("#checks").inner_text()
     assert release.version in told
     assert "January 2016 to February 2016" in told
-    complaints = [c for found in release.tables.values() for c in found.checks.complaints]
+    complaints = [c for found in release.tables.values() for c in found.checks.failed_checks]
     assert page.locator("#checks .complaints li").count() == len(complaints)
-    assert all(complaint.told in told for complaint in complaints)
+    assert all(complaint.message in told for complaint in complaints)
     assert "passed" in page.locator("#state").inner_text()
 
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from i94_platform.contracts.model import column_names
 from i94_platform.contracts.reference import airport_codes
-from i94_platform.failures import PermanentFailure
+from i94_platform.failures import PermanentError
 from i94_platform.transforms.airports import CoordinateOrder, FileOrder, detect_order, read_airports
 
 HEADER = (
@@ -96,13 +96,13 @@ def test_an_extra_column_is_ignored_and_reported() -> None:
     ],
 )
 def test_a_value_that_breaks_the_contract_is_refused(lines: list[str], order: CoordinateOrder, message: str) -> None:
-    with pytest.raises(PermanentFailure) as failure:
+    with pytest.raises(PermanentError) as failure:
         read(*lines, order=order)
     assert message in str(failure.value)
 
 
 def test_a_missing_column_is_named() -> None:
-    with pytest.raises(PermanentFailure, match=r"airports\.csv has no column 'coordinates'"):
+    with pytest.raises(PermanentError, match=r"airports\.csv has no column 'coordinates'"):
         read(line("1, 2"), header=HEADER.replace("coordinates", "position"))
 
 
@@ -119,7 +119,7 @@ def test_places_survive_either_order(places: list[tuple[float, float]], order: F
 @settings(deadline=None)
 @given(st.lists(st.tuples(LATITUDES, LATITUDES), min_size=1))
 def test_an_order_without_proof_is_never_guessed(places: list[tuple[float, float]]) -> None:
-    with pytest.raises(PermanentFailure, match="declare it"):
+    with pytest.raises(PermanentError, match="declare it"):
         detect_order(pd.DataFrame(places, columns=["first", "second"]), "airports.csv")
 
 

@@ -12,17 +12,17 @@ import duckdb
 import pandas as pd
 import pytest
 
-from i94_platform.contracts.codes import reviewed
+from i94_platform.contracts.codes import read_reviewed_list
 from i94_platform.contracts.model import column_names
 from i94_platform.contracts.reference import country
-from i94_platform.failures import PermanentFailure
+from i94_platform.failures import PermanentError
 from i94_platform.transforms import countries
 from i94_platform.transforms.countries import (
     CORRECTIONS,
-    country_dimension,
-    label_iso3,
+    build_country,
     match_key,
-    name_iso3,
+    match_labels,
+    match_names,
     read_corrections,
 )
 
@@ -45,12 +45,12 @@ def temperature_names(real_data: Path) -> list[str]:
 
 @pytest.fixture(scope="module")
 def listed() -> pd.DataFrame:
-    return reviewed("i94cit_res")
+    return read_reviewed_list("i94cit_res")
 
 
 @pytest.fixture(scope="module")
 def by_code(listed: pd.DataFrame) -> pd.Series[str]:
-    return label_iso3(listed).set_axis(listed["code"])
+    return match_labels(listed).set_axis(listed["code"])
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_exactly_the_reviewed_codes_have_no_country(listed: pd.DataFrame, by_cod
 
 
 def test_every_label_of_the_reviewed_list_is_matched_or_reviewed(listed: pd.DataFrame) -> None:
-    assert label_iso3(listed).attrs["unmatched_labels"] == []
+    assert match_labels(listed).attrs["unmatched_labels"] == []
 
 
 def test_codes_that_share_a_country_are_the_known_ones(by_code: pd.Series[str]) -> None:
@@ -106,7 +106,7 @@ def test_every_correction_is_about_a_label_of_the_list_and_says_what_iso_names_d
 
 def test_a_label_that_nobody_reviewed_has_no_country_and_is_reported() -> None:
     frame = code_list((1, "FRANCE", "valid"), (2, "SOUTH YEMEN", "valid"), (3, "No Country Code", "no country code"))
-    iso3 = label_iso3(frame)
+    iso3 = match_labels(frame)
     assert iso3[0] == "FRA"
     assert iso3[[1, 2]].isna().all()
     assert iso3.attrs["unmatched_labels"] == ["SOUTH YEMEN"]
@@ -123,11 +123,11 @@ def test_a_label_that_nobody_reviewed_has_no_country_and_is_reported() -> None:
     ],
 )  # fmt: skip
 def test_a_temperature_name_is_the_reviewed_country_or_none(name: str, iso3: str | None) -> None:
-    assert name_iso3([name]) == {name: iso3}
+    assert match_names([name]) == {name: iso3}
 
 
 def test_finding_countries_writes_nothing_to_the_log(caplog: pytest.LogCaptureFixture) -> None:
-    name_iso3(["Atlantis", "France", "Serbia and Montenegro"])
+    match_names(["Atlantis", "France", "Serbia and Montenegro"])
     assert caplog.records == []
 
 
@@ -146,7 +146,7 @@ def test_spellings_of_one_name_share_their_key() -> None:
 def test_the_dimension_holds_listed_and_unlisted_codes_with_their_country_and_climate() -> None:
     mexico = "MEXICO Air Sea, and Not Reported (I-94, no land arrivals)"
     labels = code_list((582, mexico, "valid"), (0, "INVALID: STATELESS", "invalid"))
-    frame = country_dimension(labels, [254, 148, 582], climate(("MEX", 20.5, 19.4, -99.1, 7)))
+    frame = build_country(labels, [254, 148, 582], climate(("MEX", 20.5, 19.4, -99.1, 7)))
     assert frame.columns.tolist() == column_names(country)
     assert frame["code"].tolist() == [0, 148, 254, 582]
     assert frame["label"].tolist()[1:3] == ["unlisted code 148", "unlisted code 254"]
@@ -158,22 +158,22 @@ def test_the_dimension_holds_listed_and_unlisted_codes_with_their_country_and_cl
 
 def test_codes_of_one_country_share_its_climate() -> None:
     labels = code_list((407, "INVALID: UNITED STATES", "invalid"), (583, "INVALID: UNITED STATES", "invalid"))
-    frame = country_dimension(labels, [], climate(("USA", 14.5, 38, -97, 257)))
+    frame = build_country(labels, [], climate(("USA", 14.5, 38, -97, 257)))
     assert frame["mean_temperature"].tolist() == [14.5, 14.5]
 
 
 def test_a_climate_of_no_country_does_not_reach_the_unknown_codes() -> None:
-    frame = country_dimension(code_list((0, "INVALID: STATELESS", "invalid")), [148], climate((None, 9.9, 1, 1, 3)))
+    frame = build_country(code_list((0, "INVALID: STATELESS", "invalid")), [148], climate((None, 9.9, 1, 1, 3)))
     assert frame["mean_temperature"].isna().all()
 
 
 def test_two_climates_for_a_country_are_refused() -> None:
-    with pytest.raises(PermanentFailure, match="more than one row for COG"):
-        country_dimension(code_list((385, "CONGO", "valid")), [], climate(("COG", 24, 1, 1, 3), ("COG", 25, 1, 1, 4)))
+    with pytest.raises(PermanentError, match="more than one row for COG"):
+        build_country(code_list((385, "CONGO", "valid")), [], climate(("COG", 24, 1, 1, 3), ("COG", 25, 1, 1, 4)))
 
 
 def test_every_country_has_a_continent_and_a_region(listed: pd.DataFrame) -> None:
-    frame = country_dimension(listed, [], climate())
+    frame = build_country(listed, [], climate())
     known = frame[frame["iso3"].notna()]
     assert known[["name", "continent", "region"]].notna().to_numpy().all()
     assert len(known) == 251
@@ -193,7 +193,7 @@ def test_every_country_has_a_continent_and_a_region(listed: pd.DataFrame) -> Non
 def test_a_correction_that_makes_no_sense_is_refused(tmp_path: Path, rows: str, message: str) -> None:
     file = tmp_path / "corrections.csv"
     file.write_text(f"list,key,iso3,reason\n{rows}\n", encoding="utf-8")
-    with pytest.raises(PermanentFailure) as failure:
+    with pytest.raises(PermanentError) as failure:
         read_corrections(file)
     assert message in str(failure.value)
 
@@ -206,7 +206,7 @@ def test_a_name_may_be_corrected_in_each_list() -> None:
 @pytest.mark.real_data
 def test_every_country_of_the_real_temperatures_is_known_and_its_own(real_data: Path) -> None:
     names = temperature_names(real_data)
-    found = name_iso3(names)
+    found = match_names(names)
     assert len(names) == 85
     assert None not in found.values()
     assert len(set(found.values())) == 85
@@ -215,7 +215,7 @@ def test_every_country_of_the_real_temperatures_is_known_and_its_own(real_data: 
 @pytest.mark.real_data
 def test_the_residents_of_april_who_have_a_temperature_are_2556336(real_data: Path, by_code: pd.Series[str]) -> None:
     names = temperature_names(real_data)
-    warm = by_code[by_code.isin(set(name_iso3(names).values()))].reset_index()
+    warm = by_code[by_code.isin(set(match_names(names).values()))].reset_index()
     with duckdb.connect() as connection:
         connection.register("warm", warm)
         arrivals = connection.execute(

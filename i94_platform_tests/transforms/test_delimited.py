@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Double, Integer, MetaData, String
 
 from i94_platform.contracts.model import column, table
-from i94_platform.failures import PermanentFailure
+from i94_platform.failures import PermanentError
 from i94_platform.transforms.delimited import conform, read_delimited
 
 HEADERS = {"code": "Code", "people": "People", "share": "Share"}
@@ -110,25 +110,25 @@ def test_a_whole_number_may_be_written_with_a_point() -> None:
     ],
 )
 def test_a_value_that_breaks_the_contract_is_refused_by_file_column_and_row(rows: str, message: str) -> None:
-    with pytest.raises(PermanentFailure) as failure:
+    with pytest.raises(PermanentError) as failure:
         conformed(f"Code,People,Share\n{rows}\n")
     assert message in str(failure.value)
 
 
 def test_a_value_outside_a_closed_domain_is_refused() -> None:
     text = read_delimited(io.BytesIO(b"Code\nNA\nXX\n"), "sample.csv", {"code": "Code"})
-    with pytest.raises(PermanentFailure, match=r"column 'Code', row 3: 'XX' is none of NA, EU"):
+    with pytest.raises(PermanentError, match=r"column 'Code', row 3: 'XX' is none of NA, EU"):
         conform(text, DOMAIN, {"code": "Code"}, "sample.csv")
 
 
 def test_missing_columns_are_named() -> None:
-    with pytest.raises(PermanentFailure, match=r"sample\.csv has no column 'People', 'Share'; its columns are 'Code'"):
+    with pytest.raises(PermanentError, match=r"sample\.csv has no column 'People', 'Share'; its columns are 'Code'"):
         read("Code\nA\n")
 
 
 @pytest.mark.parametrize("content", [b"", b"Code,People,Share\nA\xff,1,0.5\n"])
 def test_a_file_that_is_no_text_table_is_refused(content: bytes) -> None:
-    with pytest.raises(PermanentFailure, match=r"sample\.csv can't be read as UTF-8 text"):
+    with pytest.raises(PermanentError, match=r"sample\.csv can't be read as UTF-8 text"):
         read_delimited(io.BytesIO(content), "sample.csv", HEADERS)
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from i94_platform.contracts.model import column_names
 from i94_platform.contracts.reference import us_cities_demographics
-from i94_platform.failures import PermanentFailure
+from i94_platform.failures import PermanentError
 from i94_platform.transforms.demographics import HEADERS, read_demographics
 
 HEADER = (
@@ -83,13 +83,13 @@ def test_cities_of_the_same_name_in_two_states_are_two_cities() -> None:
     ],
 )
 def test_a_contradiction_is_refused_by_name(lines: list[str], message: str) -> None:
-    with pytest.raises(PermanentFailure) as failure:
+    with pytest.raises(PermanentError) as failure:
         read(*lines)
     assert message in str(failure.value)
 
 
 def test_a_missing_column_is_named() -> None:
-    with pytest.raises(PermanentFailure, match=r"cities\.csv has no column 'Foreign-born'"):
+    with pytest.raises(PermanentError, match=r"cities\.csv has no column 'Foreign-born'"):
         read(QUINCY_WHITE, header=HEADER.replace("Foreign-born", "Foreign born"))
 
 

@@ -24,14 +24,14 @@ from hypothesis import HealthCheck, given, settings
 from sqlalchemy import BigInteger, Date, String
 
 from i94_platform.contracts import delivered_immigration, immigration, immigration_quarantine
-from i94_platform.contracts.codes import reviewed
+from i94_platform.contracts.codes import read_reviewed_list
 from i94_platform.contracts.model import text_limit
 from i94_platform.contracts.render import arrow_schema
 from i94_platform.engine.base import Engine
 from i94_platform.engine.duckdb import DuckDBEngine
 from i94_platform.partitions import Month
 from i94_platform.sample import expected_refusals, rows_in, write_sample
-from i94_platform.transforms.immigration import RULES
+from i94_platform.transforms.immigration import REJECTION_RULES
 from i94_platform_tests.engine.arrivals import (
     ACCEPTED,
     APRIL,
@@ -88,7 +88,7 @@ def test_each_dirty_row_is_refused_for_its_reasons_and_kept_as_delivered(judge: 
 
 def test_the_corpus_breaks_every_rule() -> None:
     broken = {reason for _, reasons in REFUSED for reason in reasons.split("; ")}
-    assert broken == {rule.reason for rule in RULES}
+    assert broken == {rule.reason for rule in REJECTION_RULES}
 
 
 def test_each_odd_row_is_staged_as_the_contract_says(judge: Judge) -> None:
@@ -131,12 +131,12 @@ def test_only_the_key_makes_a_duplicate(judge: Judge) -> None:
 def test_a_month_without_dirt_has_an_empty_quarantine_with_the_contracts_columns(judge: Judge) -> None:
     staged = judge(delivered([{}]))
     assert staged.quarantine.schema == arrow_schema(immigration_quarantine)
-    assert staged.refused.facts["reasons"] == {}
+    assert staged.refused.stats["reasons"] == {}
 
 
 def test_codes_outside_the_lists_are_kept_for_countries_and_counted(judge: Judge) -> None:
     staged = judge(delivered([{"i94cit": 148.0}, {"i94cit": 148.0, "i94res": 254.0}, {"i94cit": 582.0}]))
-    assert staged.accepted.facts["unlisted_countries"] == {"148": 2, "254": 1}
+    assert staged.accepted.stats["unlisted_countries"] == {"148": 2, "254": 1}
     assert staged.arrivals["i94cit"].to_pylist() == [148, 148, 582]
 
 
@@ -150,9 +150,9 @@ def test_generated_rows_are_staged_or_refused_as_the_rules_written_anew_say(
     expected_rows, expected_reasons = expected([table.to_pylist() for table in tables])
     assert staged.reasons == expected_reasons
     assert_same(staged.arrivals, expected_rows)
-    facts = staged.accepted.facts
+    facts = staged.accepted.stats
     assert facts["delivered_rows"] == 60 == staged.accepted.rows + staged.refused.rows
-    assert facts["quarantined_rows"] == staged.refused.rows == sum(staged.refused.facts["reasons"].values())
+    assert facts["quarantined_rows"] == staged.refused.rows == sum(staged.refused.stats["reasons"].values())
 
 
 @pytest.mark.parametrize("rows", [100, 30_000])
@@ -160,10 +160,10 @@ def test_a_sample_is_refused_row_by_row_for_the_announced_reasons(duckdb: Engine
     month = Month(2016, 6)
     write_sample(tmp_path / "raw", first=month.key, last=month.key, rows=rows)
     staged = stage(duckdb, tmp_path / "raw", tmp_path / "lake", month)
-    assert staged.refused.facts["reasons"] == expected_refusals(rows)
+    assert staged.refused.stats["reasons"] == expected_refusals(rows)
     assert staged.accepted.rows == rows_in(month, rows)
-    assert staged.accepted.facts["delivered_rows"] == rows_in(month, rows) + sum(expected_refusals(rows).values())
-    assert staged.accepted.facts["extra_columns"] == [
+    assert staged.accepted.stats["delivered_rows"] == rows_in(month, rows) + sum(expected_refusals(rows).values())
+    assert staged.accepted.stats["extra_columns"] == [
         "delete_days", "delete_dup", "delete_mexl", "delete_recdup", "delete_visa", "validres",
     ]  # fmt: skip
     assert any("validres" in line for line in staged.said)
@@ -189,17 +189,17 @@ def test_the_real_month_has_the_figures_that_are_known_of_it(duckdb: Engine, rea
     assert pc.max(rows["admnum"]).as_py() == 99_915_565_930
     assert pc.sum(pc.equal(rows["i94port"], "XXX")).as_py() == 3_522
     assert (pc.min(rows["arrdate"]).as_py(), pc.max(rows["arrdate"]).as_py()) == (APRIL.first_day, dt.date(2016, 4, 30))
-    assert {code: staged.accepted.facts["unlisted_countries"][code] for code in ("148", "254")} == {
+    assert {code: staged.accepted.stats["unlisted_countries"][code] for code in ("148", "254")} == {
         "148": 157_806, "254": 137_735,
     }  # fmt: skip
-    assert len(staged.accepted.facts["unlisted_countries"]) == 30
+    assert len(staged.accepted.stats["unlisted_countries"]) == 30
 
 
 # The rules, written anew.
 
 EPOCH = dt.date(1960, 1, 1)
 LISTED: dict[str, set[Any]] = {
-    name: set(reviewed(name)["code"]) for name in ("i94port", "i94addr", "i94mode", "i94visa")
+    name: set(read_reviewed_list(name)["code"]) for name in ("i94port", "i94addr", "i94mode", "i94visa")
 }
 
 

@@ -16,10 +16,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from i94_platform.contracts import LOOKUPS
-from i94_platform.contracts.codes import LISTS, in_contract_types, port_corrections, reviewed
+from i94_platform.contracts.codes import CODE_LISTS, cast_to_contract, read_port_corrections, read_reviewed_list
 from i94_platform.contracts.model import column_names
-from i94_platform.failures import PermanentFailure
-from i94_platform.transforms.labels import VALUE_NAMES, LabelEntry, lookup_frames, parse_labels
+from i94_platform.failures import PermanentError
+from i94_platform.transforms.labels import VALUE_NAMES, LabelEntry, parse_code_lists, parse_labels
 
 LABEL_FILE = "I94_SAS_Labels_Descriptions.SAS"
 
@@ -54,7 +54,7 @@ def pairs(entries: tuple[LabelEntry, ...]) -> list[tuple[str, str]]:
 
 
 def refusal(text: str) -> str:
-    with pytest.raises(PermanentFailure) as caught:
+    with pytest.raises(PermanentError) as caught:
         parse_labels(text, "labels.sas")
     return str(caught.value)
 
@@ -64,7 +64,7 @@ def with_ports(*labels: str) -> pd.DataFrame:
     ports = "\n".join(f"'P{i:02}'='{label}'" for i, label in enumerate(labels))
     text = SMALL.replace("'ALC'\t=\t'ALCAN, AK   '", ports)
     text = text.replace("'AK'='ALASKA'", "'AK'='A' 'TX'='T' 'WA'='WASHINGTON' 'DC'='D' 'GA'='GEORGIA'")
-    frame = lookup_frames(text, "labels.sas")["i94port"]
+    frame = parse_code_lists(text, "labels.sas")["i94port"]
     return frame[frame["code"].str.fullmatch(r"P\d\d")].set_index("label")
 
 
@@ -215,7 +215,7 @@ def test_a_quote_left_open_before_any_block_is_refused_by_line() -> None:
     assert message.startswith("labels.sas, line 1, outside the code lists: a text opened with ' has no end")
 
 
-@pytest.mark.parametrize("name", list(LISTS))
+@pytest.mark.parametrize("name", list(CODE_LISTS))
 def test_an_empty_file_and_a_file_without_one_block_name_the_missing_block(name: str) -> None:
     assert "block i94cit_res: the file ends without this block" in refusal("")
     spelled = {block: value for value, block in VALUE_NAMES.items()}
@@ -247,7 +247,7 @@ class Rendered:
     expected: dict[str, list[tuple[str, str]]]
 
 
-def quoted(draw: st.DrawFn, text: str) -> str:
+def quote_literal(draw: st.DrawFn, text: str) -> str:
     quote = draw(st.sampled_from("'\""))
     return quote + text.replace(quote, quote * 2) + quote
 
@@ -262,9 +262,9 @@ def label_files(draw: st.DrawFn) -> Rendered:
         entries = draw(st.dictionaries(codes.map(str.strip), LABELS, min_size=1, max_size=4))
         lines = []
         for code, label in entries.items():
-            written = code if numeric else quoted(draw, draw(BLANKS) + code + draw(BLANKS))
+            written = code if numeric else quote_literal(draw, draw(BLANKS) + code + draw(BLANKS))
             equals = f"{draw(BLANKS)}={draw(BLANKS)}"
-            lines.append(f"{draw(BLANKS)}{written}{equals}{quoted(draw, label)}{draw(BLANKS)}{draw(COMMENTS)}")
+            lines.append(f"{draw(BLANKS)}{written}{equals}{quote_literal(draw, label)}{draw(BLANKS)}{draw(COMMENTS)}")
         keyword = draw(st.sampled_from(["value", "VALUE"]))
         dollar = draw(st.sampled_from(["", "$"]))
         parts.append(f"{keyword} {dollar}{value}\n" + "\n".join(lines) + draw(st.sampled_from([";", "\n;", " ;"])))
@@ -297,7 +297,7 @@ def test_no_text_makes_the_parser_fail_in_any_other_way(parts: list[str]) -> Non
 
 
 def test_frames_have_the_contract_columns_in_order_and_its_types() -> None:
-    frames = lookup_frames(SMALL, "labels.sas")
+    frames = parse_code_lists(SMALL, "labels.sas")
     assert {name: list(frame.columns) for name, frame in frames.items()} == {t.name: column_names(t) for t in LOOKUPS}
     assert {name: str(frame["code"].dtype) for name, frame in frames.items()} == {
         "i94cit_res": "Int64", "i94port": "string", "i94mode": "Int64", "i94addr": "string", "i94visa": "Int64",
@@ -317,7 +317,7 @@ def test_frames_have_the_contract_columns_in_order_and_its_types() -> None:
     ],
 )
 def test_the_status_of_a_country_is_what_its_label_starts_with(label: str, status: str) -> None:
-    frame = lookup_frames(SMALL.replace("MEXICO Air Sea", label), "labels.sas")["i94cit_res"]
+    frame = parse_code_lists(SMALL.replace("MEXICO Air Sea", label), "labels.sas")["i94cit_res"]
     assert frame.loc[0, "status"] == status
 
 
@@ -420,7 +420,7 @@ def test_the_known_traps_of_the_real_file_are_read_as_meant(real_text: str) -> N
 
 @pytest.mark.real_data
 def test_the_real_statuses_add_up(real_text: str) -> None:
-    frames = lookup_frames(real_text, LABEL_FILE)
+    frames = parse_code_lists(real_text, LABEL_FILE)
     assert frames["i94cit_res"]["status"].value_counts().to_dict() == {
         "valid": 236, "invalid": 28, "no country code": 23, "collapsed": 2,
     }  # fmt: skip
@@ -433,7 +433,7 @@ def test_the_real_statuses_add_up(real_text: str) -> None:
 def test_every_real_us_port_of_the_april_arrivals_has_its_state(real_data: Path, real_text: str) -> None:
     import duckdb
 
-    ports = lookup_frames(real_text, LABEL_FILE)["i94port"]
+    ports = parse_code_lists(real_text, LABEL_FILE)["i94port"]
     with duckdb.connect() as connection:
         files = connection.read_parquet(f"{real_data}/i94_apr16_sub.parquet/*.parquet")
         arrivals = files.aggregate("i94port AS code, count(*) AS n").df()
@@ -451,7 +451,7 @@ def test_every_real_us_port_of_the_april_arrivals_has_its_state(real_data: Path,
 
 @pytest.mark.real_data
 def test_every_real_port_outside_the_us_has_a_city_or_a_country(real_text: str) -> None:
-    ports = lookup_frames(real_text, LABEL_FILE)["i94port"]
+    ports = parse_code_lists(real_text, LABEL_FILE)["i94port"]
     valid = ports[ports["status"] == "valid"]
     assert valid["country"].notna().all()
     assert valid.loc[valid["city"].isna(), "code"].tolist() == ["SPV", "ZZZ"]
@@ -460,13 +460,13 @@ def test_every_real_port_outside_the_us_has_a_city_or_a_country(real_text: str) 
 
 @pytest.mark.real_data
 def test_every_port_correction_is_for_a_real_label(real_text: str) -> None:
-    labels = lookup_frames(real_text, LABEL_FILE)["i94port"]["label"]
-    assert set(port_corrections().index) <= set(labels)
+    labels = parse_code_lists(real_text, LABEL_FILE)["i94port"]["label"]
+    assert set(read_port_corrections().index) <= set(labels)
 
 
 @pytest.mark.real_data
-@pytest.mark.parametrize("name", list(LISTS))
+@pytest.mark.parametrize("name", list(CODE_LISTS))
 def test_the_reviewed_list_is_what_the_real_file_says(name: str, real_text: str) -> None:
-    frame = lookup_frames(real_text, LABEL_FILE)[name]
-    pd.testing.assert_frame_equal(reviewed(name), frame)
-    pd.testing.assert_frame_equal(in_contract_types(frame, LISTS[name]), frame)
+    frame = parse_code_lists(real_text, LABEL_FILE)[name]
+    pd.testing.assert_frame_equal(read_reviewed_list(name), frame)
+    pd.testing.assert_frame_equal(cast_to_contract(frame, CODE_LISTS[name]), frame)

@@ -7,18 +7,18 @@ from sqlglot.errors import OptimizeError
 
 from i94_platform.contracts import country, i94mode, immigration, load_ledger, state
 from i94_platform.contracts.model import column_names
-from i94_platform.transforms.lineage import Lineage, Origin, declared, of_query, same_columns
+from i94_platform.transforms.lineage import Lineage, Origin, map_same_columns, trace_declared, trace_query
 
 RELATIONS: dict[str, Lineage] = {
-    "immigration": same_columns("w/immigration", column_names(immigration)),
-    "country": same_columns("w/country", column_names(country)),
-    "state": same_columns("w/state", column_names(state)),
+    "immigration": map_same_columns("w/immigration", column_names(immigration)),
+    "country": map_same_columns("w/country", column_names(country)),
+    "state": map_same_columns("w/state", column_names(state)),
     "files": {"name": "name of the file", "size": ("w/files.bytes",)},
 }
 
 
 def lineage(sql: str) -> dict[str, Origin]:
-    return of_query(sql, None, RELATIONS, "redshift")
+    return trace_query(sql, None, RELATIONS, "redshift")
 
 
 def test_an_expression_comes_from_each_column_in_it() -> None:
@@ -63,14 +63,14 @@ def test_a_bound_value_and_a_constant_need_a_reason() -> None:
     with pytest.raises(ValueError, match="no source and no reason for month, form"):
         lineage(sql)
     with pytest.raises(ValueError, match="no source and no reason for form"):
-        of_query(sql, None, RELATIONS, bound="the month that is asked for")
-    found = of_query(sql, None, RELATIONS, bound="the month that is asked for", reasons={"form": "a constant"})
+        trace_query(sql, None, RELATIONS, bound="the month that is asked for")
+    found = trace_query(sql, None, RELATIONS, bound="the month that is asked for", reasons={"form": "a constant"})
     assert found == {"month": "the month that is asked for", "form": "a constant"}
 
 
 def test_names_are_compared_without_case_and_quotes() -> None:
-    relations: dict[str, Lineage] = {"delivered": same_columns("raw/x", ["Median Age", "City"])}
-    found = of_query("SELECT `Median Age` AS age, city FROM delivered", None, relations)
+    relations: dict[str, Lineage] = {"delivered": map_same_columns("raw/x", ["Median Age", "City"])}
+    found = trace_query("SELECT `Median Age` AS age, city FROM delivered", None, relations)
     assert found == {"age": ("raw/x.Median Age",), "city": ("raw/x.City",)}
 
 
@@ -85,20 +85,20 @@ def test_what_is_not_known_is_an_error_and_never_left_out() -> None:
 
 def test_the_columns_are_the_contracts_in_its_order() -> None:
     names = ", ".join(f"cities AS {c}" for c in reversed(column_names(load_ledger)))
-    assert list(of_query(f"SELECT {names} FROM state", load_ledger, RELATIONS)) == column_names(load_ledger)
+    assert list(trace_query(f"SELECT {names} FROM state", load_ledger, RELATIONS)) == column_names(load_ledger)
     with pytest.raises(ValueError, match="the query gives code, where table_name, "):
-        of_query("SELECT code FROM state", load_ledger, RELATIONS)
+        trace_query("SELECT code FROM state", load_ledger, RELATIONS)
 
 
 def test_a_declaration_is_read_in_terms_of_the_relations() -> None:
     mode = {"code": ("state.code", "files.size"), "label": ("files.name",)}
-    assert declared(mode, i94mode, RELATIONS) == {
+    assert trace_declared(mode, i94mode, RELATIONS) == {
         "code": ("w/files.bytes", "w/state.code"),
         "label": "name of the file",
     }
     both = {**mode, "label": ("files.name", "state.label", "state.label")}
-    assert declared(both, i94mode, RELATIONS)["label"] == ("w/state.label",)
+    assert trace_declared(both, i94mode, RELATIONS)["label"] == ("w/state.label",)
     with pytest.raises(KeyError, match="nothing"):
-        declared({**mode, "label": ("state.nothing",)}, i94mode, RELATIONS)
+        trace_declared({**mode, "label": ("state.nothing",)}, i94mode, RELATIONS)
     with pytest.raises(KeyError, match="label"):
-        declared({"code": ("state.code",)}, i94mode, RELATIONS)
+        trace_declared({"code": ("state.code",)}, i94mode, RELATIONS)

@@ -12,12 +12,12 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from i94_platform.contracts.codes import reviewed
+from i94_platform.contracts.codes import read_reviewed_list
 from i94_platform.contracts.model import column_names
 from i94_platform.contracts.reference import state
-from i94_platform.failures import PermanentFailure
+from i94_platform.failures import PermanentError
 from i94_platform.transforms.demographics import HEADERS, read_demographics
-from i94_platform.transforms.states import RACES, state_dimension
+from i94_platform.transforms.states import RACES, build_state
 
 LABELS = pd.DataFrame({"code": ["FL", "VT", "CA"], "label": ["FLORIDA", "VERMONT", "CALIFORNIA"]}, dtype="string")
 TYPES = {
@@ -38,7 +38,7 @@ def city(name: str, code: str, races: dict[str, int], **figures: Any) -> list[di
 def dimension(*cities: list[dict[str, Any]], labels: pd.DataFrame = LABELS) -> pd.DataFrame:
     rows = [row for rows in cities for row in rows]
     demographics = pd.DataFrame(rows, columns=list(HEADERS)).astype(TYPES)
-    return state_dimension(labels, demographics).set_index("code")
+    return build_state(labels, demographics).set_index("code")
 
 
 def test_every_code_has_a_row_in_the_contracts_columns_sorted_by_code() -> None:
@@ -105,12 +105,12 @@ def test_no_demographics_at_all_still_give_every_code() -> None:
 
 
 def test_a_state_outside_the_code_list_is_refused_not_dropped() -> None:
-    with pytest.raises(PermanentFailure, match=r"state code 'ZZ', which the code list i94addr does not know"):
+    with pytest.raises(PermanentError, match=r"state code 'ZZ', which the code list i94addr does not know"):
         dimension(city("Nowhere", "ZZ", {"White": 1}, total_population=10))
 
 
 def test_a_race_without_a_column_is_refused_not_dropped() -> None:
-    with pytest.raises(PermanentFailure, match=r"race 'Pacific Islander', which the contract of the table state"):
+    with pytest.raises(PermanentError, match=r"race 'Pacific Islander', which the contract of the table state"):
         dimension(city("Miami", "FL", {"Pacific Islander": 1}, total_population=10))
 
 
@@ -121,7 +121,7 @@ def test_every_race_has_its_column_in_the_contract() -> None:
 @pytest.fixture(scope="module")
 def real_states(real_data: Path) -> pd.DataFrame:
     demographics = read_demographics(real_data / "us-cities-demographics.csv", "us-cities-demographics.csv")
-    return state_dimension(reviewed("i94addr"), demographics).set_index("code")
+    return build_state(read_reviewed_list("i94addr"), demographics).set_index("code")
 
 
 @pytest.mark.real_data

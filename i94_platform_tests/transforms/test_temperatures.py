@@ -28,15 +28,15 @@ from i94_platform_tests.engine.climates import DEGREES, GOOD, NUMBERS, ODD_DATES
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     """The embedded engine."""
     engine = DuckDBEngine(tmp_path_factory.mktemp("duckdb"))
-    with engine.step():
-        engine.view_rows("country_iso3", pa.table({"country": ["Chile"], "iso3": ["CHL"]}))
+    with engine.session():
+        engine.register_table("country_iso3", pa.table({"country": ["Chile"], "iso3": ["CHL"]}))
         yield engine
 
 
 def problems(engine: Engine, *rows: dict[str, str | None]) -> list[dict[str, Any]]:
     """What is said of rows that can't be read."""
-    engine.view_rows("delivered", delivered(*rows))
-    return engine.table(temperatures.unreadable()).to_pylist()
+    engine.register_table("delivered", delivered(*rows))
+    return engine.fetch(temperatures.render_unreadable()).to_pylist()
 
 
 @pytest.mark.parametrize(
@@ -44,8 +44,8 @@ def problems(engine: Engine, *rows: dict[str, str | None]) -> list[dict[str, Any
     [("2013-09-01", dt.date(2013, 9, 1)), ("9/1/2013", dt.date(2013, 9, 1)), ("12/31/1899", dt.date(1899, 12, 31))],
 )
 def test_dates_are_read_in_both_spellings(engine: Engine, text: str, day: dt.date) -> None:
-    engine.view_rows("delivered", delivered({"dt": text}))
-    row = engine.row(temperatures.typed())
+    engine.register_table("delivered", delivered({"dt": text}))
+    row = engine.fetch_row(temperatures.render_accepted())
     expected = {"dt": day, "city": "Arica", "country": "Chile", "iso3": "CHL", "latitude": -18.48, "longitude": -70.33}
     assert {name: row[name] for name in expected} == expected
 
@@ -97,8 +97,8 @@ RECORDS = st.lists(
 def test_climates_are_the_means_of_months_then_of_cities(engine: Engine, records: list[dict[str, Any]]) -> None:
     frame = pd.DataFrame(records).assign(country="x", longitude=-70.33, average_temperature_uncertainty=0.1)
     rows = pa.Table.from_pandas(frame, schema=arrow_schema(world_temperature), preserve_index=False)
-    engine.view_rows("world_temperature", rows)
-    found = {row["iso3"]: row for row in engine.table(temperatures.climate()).to_pylist()}
+    engine.register_table("world_temperature", rows)
+    found = {row["iso3"]: row for row in engine.fetch(temperatures.render_climate()).to_pylist()}
     expected = climates(frame)
     assert set(found) == set(expected)
     for iso3, (temperature, cities) in expected.items():

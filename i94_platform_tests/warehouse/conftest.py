@@ -175,7 +175,7 @@ def warehouse(bare: Warehouse) -> Warehouse:
 
 def prepared(bare: Warehouse) -> Warehouse:
     """Create the tables and what arrivals refer to."""
-    bare.create()
+    bare.create_tables()
     with bare.transaction(purpose="prepare a test") as transaction:
         for name, row in PARENTS.items():
             columns = ", ".join(row)

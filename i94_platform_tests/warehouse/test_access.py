@@ -16,7 +16,7 @@ import pytest
 
 from i94_platform.addresses import RedshiftAddress
 from i94_platform.contracts import MARTS, WAREHOUSE, i94mode, immigration
-from i94_platform.contracts.access import ANALYST, LOADER, READER, access, masked_name
+from i94_platform.contracts.access import ANALYST, LOADER, READER, masked_view_name, render_access
 from i94_platform.contracts.model import column_names
 from i94_platform.lake.s3 import S3Files
 from i94_platform.settings import PROJECT
@@ -92,7 +92,7 @@ def test_the_personal_columns_are_marked_in_the_contract() -> None:
 def test_a_reader_sees_the_fact_without_what_leads_to_a_person(loaded: RedshiftWarehouse, as_one_of: Connected) -> None:
     reader = as_one_of(READER)
     with reader.cursor() as cursor:
-        cursor.execute(f"SELECT * FROM {masked_name(immigration)}")
+        cursor.execute(f"SELECT * FROM {masked_view_name(immigration)}")
         names = [column.name for column in cursor.description]
         assert len(cursor.fetchall()) == 2
     assert names == [name for name in column_names(immigration) if name not in PERSONAL]
@@ -171,7 +171,7 @@ def test_a_loader_who_owns_nothing_loads(
     loader = RedshiftWarehouse(RedshiftAddress.parse(address), files)
     assert loader.replace(immigration, staging.month("2016-04", [1, 2]), "r1") == 2
     assert loader.replace(i94mode, staging.modes({1: "Air", 2: "Sea"}), "r1") == 2
-    assert len(loader.ledger()) == 2
+    assert len(loader.read_ledger()) == 2
 
 
 def test_creating_again_takes_back_what_a_reader_was_given_by_mistake(
@@ -181,12 +181,12 @@ def test_creating_again_takes_back_what_a_reader_was_given_by_mistake(
         transaction.execute(f"GRANT SELECT ON i94.immigration TO ROLE {READER}")
     reader = as_one_of(READER)
     assert not refused(reader, "SELECT admnum FROM i94.immigration")
-    loaded.create()
+    loaded.create_tables()
     assert refused(reader, "SELECT admnum FROM i94.immigration")
 
 
 def test_the_statements_name_no_user_and_hold_no_password() -> None:
-    text = "; ".join(access()).lower()
+    text = "; ".join(render_access()).lower()
     assert "password" not in text
     assert "create user" not in text
 

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from i94_platform.assets.published import publish
+from i94_platform.assets.published import publish_release
 from i94_platform.contracts import MARTS, PUBLISHED
 from i94_platform.contracts.model import is_monthly
 from i94_platform.contracts.render import arrow_schema
-from i94_platform.failures import PermanentFailure
+from i94_platform.failures import PermanentError
 from i94_platform.lake.datasets import Lake
-from i94_platform.lake.releases import RELEASE, CheckState, Release, current_release
+from i94_platform.lake.releases import RELEASE, CheckState, Release, read_current_release
 from i94_platform.warehouse.base import Warehouse
 from i94_platform_tests.serving.answers import fill, rows_of
 from i94_platform_tests.warehouse.conftest import Reach
@@ -43,9 +43,9 @@ def content(lake: Lake, release: Release) -> dict[str, list[dict[str, object]]]:
 
 
 def test_a_release_holds_every_published_table_in_the_order_of_its_key(filled: Warehouse, lake: Lake) -> None:
-    release = publish(lake, filled, "r1", {"country": CheckState(3)})
+    release = publish_release(lake, filled, "r1", {"country": CheckState(3)})
     assert content(lake, release) == {c.name: rows_of(c, per_month=6).to_pylist() for c in PUBLISHED}
-    assert current_release(lake) == release
+    assert read_current_release(lake) == release
     assert {name: table.rows for name, table in release.tables.items()} == {
         c.name: rows_of(c, per_month=6).num_rows for c in PUBLISHED
     }
@@ -55,15 +55,15 @@ def test_a_release_holds_every_published_table_in_the_order_of_its_key(filled: W
 
 
 def test_equal_content_has_an_equal_version_and_other_content_another(filled: Warehouse, lake: Lake) -> None:
-    first, again = (publish(lake, filled, run, {}) for run in ("r1", "r2"))
+    first, again = (publish_release(lake, filled, run, {}) for run in ("r1", "r2"))
     fill(filled, seed=1)
-    other = publish(lake, filled, "r3", {})
+    other = publish_release(lake, filled, "r3", {})
     assert first.version == again.version != other.version
 
 
 def test_the_release_before_stays_for_those_who_read_it_and_older_ones_go(filled: Warehouse, lake: Lake) -> None:
     for run in ("r1", "r2", "r3"):
-        publish(lake, filled, run, {})
+        publish_release(lake, filled, run, {})
     runs = {file.path.split("/")[1] for file in lake.store.list(RELEASE.folder) if "/run=" in file.path}
     assert runs == {"run=r2", "run=r3"}
 
@@ -72,7 +72,7 @@ def test_a_table_without_rows_is_published_as_such(filled: Warehouse, lake: Lake
     (empty, *_) = MARTS
     with filled.transaction(purpose="prepare a test") as transaction:
         transaction.execute(f"DELETE FROM {empty.fullname}")
-    release = publish(lake, filled, "r1", {})
+    release = publish_release(lake, filled, "r1", {})
     assert (release.tables[empty.name].rows, release.tables[empty.name].months) == (0, ())
     assert content(lake, release)[empty.name] == []
     assert release.months == ("2016-01", "2016-02", "2016-03"), "an empty table covers no month, the others do"
@@ -81,15 +81,15 @@ def test_a_table_without_rows_is_published_as_such(filled: Warehouse, lake: Lake
 def test_a_table_that_is_not_there_is_named_and_nothing_is_published(filled: Warehouse, lake: Lake) -> None:
     with filled.transaction(purpose="prepare a test") as transaction:
         transaction.execute("DROP TABLE mart.visitors_by_airline")
-    with pytest.raises(PermanentFailure, match=r"has no table mart\.visitors_by_airline; run 'i94 run' first"):
-        publish(lake, filled, "r1", {})
-    assert current_release(lake) is None
+    with pytest.raises(PermanentError, match=r"has no table mart\.visitors_by_airline; run 'i94 run' first"):
+        publish_release(lake, filled, "r1", {})
+    assert read_current_release(lake) is None
 
 
 def test_an_extract_with_other_rows_than_the_table_is_not_published(
     filled: Warehouse, lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    export = filled.export
+    export = filled.export_tables
 
     def one_less(folders):  # type: ignore[no-untyped-def]
         from dataclasses import replace
@@ -97,14 +97,12 @@ def test_an_extract_with_other_rows_than_the_table_is_not_published(
         tables, ledger = export(folders)
         return {**tables, "state": replace(tables["state"], rows=tables["state"].rows + 1)}, ledger
 
-    monkeypatch.setattr(filled, "export", one_less)
-    with pytest.raises(
-        PermanentFailure, match=r"i94\.state has 7 rows, and its extract in .* 6; nothing was published"
-    ):
-        publish(lake, filled, "r1", {})
-    assert current_release(lake) is None
+    monkeypatch.setattr(filled, "export_tables", one_less)
+    with pytest.raises(PermanentError, match=r"i94\.state has 7 rows, and its extract in .* 6; nothing was published"):
+        publish_release(lake, filled, "r1", {})
+    assert read_current_release(lake) is None
 
 
 def test_without_a_warehouse_the_sentence_says_what_to_run(reach: Reach, lake: Lake, tmp_path: Path) -> None:
-    with pytest.raises(PermanentFailure, match="run 'i94 run'"):
-        publish(lake, reach(), "r1", {})
+    with pytest.raises(PermanentError, match="run 'i94 run'"):
+        publish_release(lake, reach(), "r1", {})

@@ -24,12 +24,12 @@ from sqlalchemy import Table
 
 from i94_platform.addresses import RedshiftAddress
 from i94_platform.contracts import WAREHOUSE, i94mode, immigration
-from i94_platform.failures import PermanentFailure, TransientFailure
+from i94_platform.failures import PermanentError, TransientError
 from i94_platform.lake.files import Files
 from i94_platform.lake.manifest import Manifest
 from i94_platform.lake.s3 import S3Files
 from i94_platform.warehouse.redshift import RedshiftWarehouse
-from i94_platform.warehouse.redshift_client import markers
+from i94_platform.warehouse.redshift_client import to_pyformat
 from i94_platform_tests.emulators.redshift import ROLE, Redshift, serving
 from i94_platform_tests.processes import running, wait_for
 from i94_platform_tests.warehouse.conftest import Place, Staging, hold
@@ -98,7 +98,7 @@ def test_a_default_role_is_written_without_quotes(
 ) -> None:
     address = redshift_emulator.address(database).replace(ROLE, "default")
     warehouse = RedshiftWarehouse(RedshiftAddress.parse(address), files)
-    warehouse.create()
+    warehouse.create_tables()
     warehouse.replace(i94mode, staging.modes({1: "Air"}), "r1")
     assert any(" IAM_ROLE default FORMAT " in sql for sql in redshift_emulator.sent(database))
 
@@ -146,18 +146,18 @@ def test_after_the_last_attempt_the_failure_is_worth_a_later_retry_and_nothing_h
     warehouse: RedshiftWarehouse, staging: Staging, redshift_emulator: Redshift, at: str
 ) -> None:
     warehouse.replace(immigration, staging.month("2016-04", [1, 2]), "r1")
-    before, manifest = warehouse.ledger(), staging.month("2016-04", [3])
+    before, manifest = warehouse.read_ledger(), staging.month("2016-04", [3])
     redshift_emulator.fail(at, "1023", VIOLATION, times=5)
-    with pytest.raises(TransientFailure, match=f"gave up in the middle of an attempt to load .*1023; {VIOLATION[:30]}"):
+    with pytest.raises(TransientError, match=f"gave up in the middle of an attempt to load .*1023; {VIOLATION[:30]}"):
         warehouse.replace(immigration, manifest, "r2")
     assert warehouse.query("SELECT count(*) AS n FROM i94.immigration").to_pylist() == [{"n": 2}]
-    assert warehouse.ledger() == before
+    assert warehouse.read_ledger() == before
 
 
 def test_what_can_never_succeed_is_tried_once(
     warehouse: RedshiftWarehouse, staging: Staging, sent: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with caplog.at_level(logging.WARNING), pytest.raises(PermanentFailure):
+    with caplog.at_level(logging.WARNING), pytest.raises(PermanentError):
         warehouse.replace(immigration, staging.month("2016-04", [1], i94port=None), "r1")
     assert sum(sql.startswith("COPY") for sql in sent()) == 1
     assert not caplog.messages
@@ -167,7 +167,7 @@ def test_a_value_of_1023_in_a_message_about_data_is_no_conflict(
     warehouse: RedshiftWarehouse, staging: Staging, redshift_emulator: Redshift
 ) -> None:
     redshift_emulator.fail("COPY", "1023 is out of range", code="22003")
-    with pytest.raises(PermanentFailure, match="can't hold the rows"):
+    with pytest.raises(PermanentError, match="can't hold the rows"):
         warehouse.replace(i94mode, staging.modes({1: "Air"}), "r1")
 
 
@@ -215,7 +215,7 @@ def test_a_host_that_is_not_there_is_given_up_on_in_the_end(redshift_emulator: R
     with serving(redshift_emulator) as port:
         pass
     address = RedshiftAddress.parse(f"redshift://me@127.0.0.1:{port}/db?iam_role=default&sslmode=disable")
-    with pytest.raises(TransientFailure, match=rf"redshift://me@127\.0\.0\.1:{port}/db could not be reached to query"):
+    with pytest.raises(TransientError, match=rf"redshift://me@127\.0\.0\.1:{port}/db could not be reached to query"):
         RedshiftWarehouse(address, files, waits=(0.01,)).query("SELECT 1")
 
 
@@ -224,7 +224,7 @@ def test_a_database_that_is_not_there_is_told_at_once(redshift_emulator: Redshif
         RedshiftAddress.parse(redshift_emulator.address("nowhere")),
         files,
     )
-    with pytest.raises(PermanentFailure, match=r'refuses the connection: .*database "nowhere" does not exist'):
+    with pytest.raises(PermanentError, match=r'refuses the connection: .*database "nowhere" does not exist'):
         warehouse.query("SELECT 1")
 
 
@@ -242,7 +242,7 @@ def test_readers_go_on_while_a_load_holds_the_lock(
 
 def test_a_statement_that_takes_too_long_is_stopped_and_the_setting_is_named(reach: Any, warehouse: Any) -> None:
     started = time.monotonic()
-    with pytest.raises(PermanentFailure, match=r"did not query within 0 s a statement; raise I94_STATEMENT_TIMEOUT"):
+    with pytest.raises(PermanentError, match=r"did not query within 0 s a statement; raise I94_STATEMENT_TIMEOUT"):
         reach(statement_timeout=0.2).query("SELECT pg_sleep(20)")
     assert time.monotonic() - started < 10
 
@@ -254,7 +254,7 @@ def test_what_redshift_writes_down_about_a_failed_load_is_in_the_message(
     warehouse: RedshiftWarehouse, staging: Staging
 ) -> None:
     manifest = staging.month("2016-04", [1], fltno="LONGER THAN SIXTEEN")
-    with pytest.raises(PermanentFailure) as failure:
+    with pytest.raises(PermanentError) as failure:
         warehouse.replace(immigration, manifest, "r1")
     assert f"{manifest.urls[0]}, column fltno: The length of the data column fltno is longer" in str(failure.value)
     assert "Table: 16, Data: 19" in str(failure.value)
@@ -264,7 +264,7 @@ def test_a_role_that_may_not_read_the_bucket_is_told_as_such(
     warehouse: RedshiftWarehouse, staging: Staging, redshift_emulator: Redshift
 ) -> None:
     redshift_emulator.fail("COPY", "S3ServiceException:Access Denied,Status 403,Error AccessDenied,Rid 1")
-    with pytest.raises(PermanentFailure, match=r"can't read s3://.*manifest\.json by the role of its address .*403"):
+    with pytest.raises(PermanentError, match=r"can't read s3://.*manifest\.json by the role of its address .*403"):
         warehouse.replace(i94mode, staging.modes({1: "Air"}), "r1")
 
 
@@ -277,13 +277,13 @@ def test_a_copy_that_takes_too_long_is_not_blamed_on_the_rows(
     warehouse: RedshiftWarehouse, staging: Staging, redshift_emulator: Redshift
 ) -> None:
     redshift_emulator.fail("COPY", "canceling statement due to statement timeout", code="57014")
-    with pytest.raises(PermanentFailure, match="raise I94_STATEMENT_TIMEOUT"):
+    with pytest.raises(PermanentError, match="raise I94_STATEMENT_TIMEOUT"):
         warehouse.replace(i94mode, staging.modes({1: "Air"}), "r1")
 
 
 def test_a_transaction_that_failed_unheard_is_not_taken_for_committed(warehouse: RedshiftWarehouse) -> None:
     with (
-        pytest.raises(PermanentFailure, match="was rolled back, since one of its statements had failed"),
+        pytest.raises(PermanentError, match="was rolled back, since one of its statements had failed"),
         warehouse.transaction(purpose="change it") as transaction,
         contextlib.suppress(psycopg2.Error),
     ):
@@ -308,14 +308,14 @@ def test_a_manifest_that_was_replaced_meanwhile_is_not_loaded_for_another(
     """COPY reads the manifest by its address, and would load the newer month under the older one's name."""
     older = staging.restate(staging.modes({1: "Air"}), fingerprint="older")
     staging.restate(older, fingerprint="newer")
-    with pytest.raises(TransientFailure, match=r"manifest\.json was replaced while it was to be loaded; run again"):
+    with pytest.raises(TransientError, match=r"manifest\.json was replaced while it was to be loaded; run again"):
         warehouse.replace(i94mode, older, "r1")
 
 
 def test_a_manifest_that_is_gone_is_told(warehouse: RedshiftWarehouse, staging: Staging, lake: Any) -> None:
     manifest = staging.modes({1: "Air"})
     lake.store.delete([lake.store.path(manifest.address)])
-    with pytest.raises(PermanentFailure, match=r"manifest\.json is gone; materialize it again"):
+    with pytest.raises(PermanentError, match=r"manifest\.json is gone; materialize it again"):
         warehouse.replace(i94mode, manifest, "r1")
 
 
@@ -339,7 +339,7 @@ def test_without_the_look_at_the_files_two_swapped_columns_would_load(
     manifest = staging.rewrite(staging.month("2016-04", [1], i94bir=5), swapped)
     unseen = Unseen(warehouse.location, files)
     assert unseen.replace(immigration, manifest, "r1") == 1
-    with pytest.raises(PermanentFailure, match="column 4 is i94res"):
+    with pytest.raises(PermanentError, match="column 4 is i94res"):
         warehouse.replace(immigration, manifest, "r1")
 
 
@@ -403,7 +403,7 @@ def test_a_result_without_rows_keeps_its_types(warehouse: RedshiftWarehouse) -> 
     ],
 )
 def test_markers_are_found_where_they_are_and_nowhere_else(sql: str, expected: str) -> None:
-    assert markers(sql) == expected
+    assert to_pyformat(sql) == expected
 
 
 @pytest.mark.parametrize(
@@ -418,13 +418,13 @@ def test_markers_are_found_where_they_are_and_nowhere_else(sql: str, expected: s
     ],
 )
 def test_what_somebody_types_must_be_one_select(bare: RedshiftWarehouse, sql: str) -> None:
-    with pytest.raises(PermanentFailure, match=r"one SELECT statement|can't be read"):
-        bare.refuse_changes(sql)
+    with pytest.raises(PermanentError, match=r"one SELECT statement|can't be read"):
+        bare.require_read_only(sql)
 
 
 @pytest.mark.parametrize("sql", ["SELECT 1", "WITH a AS (SELECT 1) SELECT * FROM a;", "SELECT 1 UNION ALL SELECT 2"])
 def test_what_only_reads_is_taken(bare: RedshiftWarehouse, sql: str) -> None:
-    bare.refuse_changes(sql)
+    bare.require_read_only(sql)
 
 
 def connect(emulator: Redshift, database: str, user: str = "awsuser", **options: Any) -> Any:

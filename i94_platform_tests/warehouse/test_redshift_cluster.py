@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import Table
 
 from i94_platform.contracts import immigration
-from i94_platform.failures import PermanentFailure
+from i94_platform.failures import PermanentError
 from i94_platform.lake.manifest import Manifest
 from i94_platform.warehouse.redshift import RedshiftWarehouse
 from i94_platform_tests.warehouse.conftest import Place, Staging
@@ -50,7 +50,7 @@ def test_a_column_of_another_type_is_refused(warehouse: RedshiftWarehouse, stagi
         return rows.set_column(10, "i94bir", pa.array([7], pa.int32()).cast(type_))
 
     manifest = staging.rewrite(staging.month("2016-04", [1]), other)
-    with pytest.raises(PermanentFailure, match="can't hold the rows"):
+    with pytest.raises(PermanentError, match="can't hold the rows"):
         unseen(warehouse).replace(immigration, manifest, "r1")
 
 

@@ -16,10 +16,10 @@ import pytest
 from botocore.stub import Stubber
 
 from i94_platform.addresses import RedshiftAddress
-from i94_platform.failures import PermanentFailure, TransientFailure
+from i94_platform.failures import PermanentError, TransientError
 from i94_platform.lake.files import Files
 from i94_platform.warehouse.redshift import RedshiftWarehouse
-from i94_platform.warehouse.redshift_login import parameters
+from i94_platform.warehouse.redshift_login import connection_parameters
 from i94_platform_tests.emulators.redshift import Redshift
 
 CLUSTER = RedshiftAddress.parse(
@@ -69,13 +69,13 @@ def test_a_wrong_or_missing_password_is_told_at_once_and_not_repeated(
 ) -> None:
     monkeypatch.setenv("I94_REDSHIFT_PASSWORD", given)
     warehouse = login(redshift_emulator, "redshift")
-    with pytest.raises(PermanentFailure, match=r"refuses the connection: .*password") as failure:
+    with pytest.raises(PermanentError, match=r"refuses the connection: .*password") as failure:
         warehouse.query("SELECT 1")
     assert not given or given not in "".join(traceback.format_exception(failure.value))
 
 
 def test_a_certificate_that_no_authority_signed_is_refused_by_default(redshift_emulator: Redshift) -> None:
-    with pytest.raises(PermanentFailure, match=r"refuses the connection: .*certificate verify failed"):
+    with pytest.raises(PermanentError, match=r"refuses the connection: .*certificate verify failed"):
         login(redshift_emulator, "redshift", sslmode="verify-full").query("SELECT 1")
 
 
@@ -92,7 +92,7 @@ def test_a_certificate_for_another_host_is_refused(
 ) -> None:
     monkeypatch.setenv("PGSSLROOTCERT", str(redshift_emulator.certificate))
     address = redshift_emulator.address("redshift", sslmode="verify-full").replace("localhost", "127.0.0.1")
-    with pytest.raises(PermanentFailure, match="does not match host name"):
+    with pytest.raises(PermanentError, match="does not match host name"):
         RedshiftWarehouse(RedshiftAddress.parse(address), Files(), waits=()).query("SELECT 1")
 
 
@@ -128,7 +128,7 @@ def test_a_cluster_gives_a_temporary_login(monkeypatch: pytest.MonkeyPatch) -> N
             {"DbUser": "IAM:loader", "DbPassword": PASSWORD},
             {"DbUser": "loader", "DbName": "dev", "ClusterIdentifier": "i94", "AutoCreate": False},
         )
-        found = parameters(CLUSTER)
+        found = connection_parameters(CLUSTER)
     assert (found["user"], found["password"], found["host"]) == ("IAM:loader", PASSWORD, CLUSTER.host)
 
 
@@ -139,15 +139,15 @@ def test_a_serverless_workgroup_gives_a_temporary_login(monkeypatch: pytest.Monk
             {"dbUser": "IAMR:loader", "dbPassword": PASSWORD},
             {"workgroupName": "i94", "dbName": "dev"},
         )
-        found = parameters(WORKGROUP)
+        found = connection_parameters(WORKGROUP)
     assert (found["user"], found["password"]) == ("IAMR:loader", PASSWORD)
 
 
 def test_a_login_that_aws_refuses_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     with aws(monkeypatch, "redshift") as stubber:
         stubber.add_client_error("get_cluster_credentials", "AccessDenied", "not allowed")
-        with pytest.raises(PermanentFailure, match=r"AWS gives no login for redshift://loader@i94\.abc.*not allowed"):
-            parameters(CLUSTER)
+        with pytest.raises(PermanentError, match=r"AWS gives no login for redshift://loader@i94\.abc.*not allowed"):
+            connection_parameters(CLUSTER)
 
 
 def test_aws_out_of_reach_is_worth_a_retry(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -157,14 +157,14 @@ def test_aws_out_of_reach_is_worth_a_retry(monkeypatch: pytest.MonkeyPatch) -> N
         raise EndpointConnectionError(endpoint_url="https://redshift.us-west-2.amazonaws.com")
 
     monkeypatch.setattr(boto3, "client", out_of_reach)
-    with pytest.raises(TransientFailure, match="AWS could not be asked for a login"):
-        parameters(CLUSTER)
+    with pytest.raises(TransientError, match="AWS could not be asked for a login"):
+        connection_parameters(CLUSTER)
 
 
 def test_public_authorities_are_trusted_where_nobody_chose_others(monkeypatch: pytest.MonkeyPatch) -> None:
     import certifi
 
     address = RedshiftAddress.parse("redshift://me@host/db?iam_role=default")
-    assert parameters(address)["sslrootcert"] == certifi.where()
+    assert connection_parameters(address)["sslrootcert"] == certifi.where()
     monkeypatch.setenv("PGSSLROOTCERT", "/mine")
-    assert "sslrootcert" not in parameters(address), "libpq reads the variable itself"
+    assert "sslrootcert" not in connection_parameters(address), "libpq reads the variable itself"

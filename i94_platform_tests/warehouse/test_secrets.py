@@ -16,7 +16,7 @@ import dagster as dg
 import pytest
 
 from i94_platform.assets.warehouse import warehouse_assets
-from i94_platform.build import resources
+from i94_platform.build import build_resources
 from i94_platform.contracts import i94cit_res
 from i94_platform.lake.datasets import Dataset, Lake
 from i94_platform.settings import Settings
@@ -63,9 +63,9 @@ def planted(
 
 def load(settings: Settings, *, stage: bool = True) -> tuple[bool, str]:
     """Load a code list as Dagster does; whether it went well, and the whole event log."""
-    used = resources(settings)
+    used = build_resources(settings)
     if stage:
-        lake: Lake = used["lake"].make()
+        lake: Lake = used["lake"].build()
         rows = [{"code": 582, "label": "MEXICO", "status": "valid"}]
         Staging(lake).commit(i94cit_res, Dataset("lookup/i94cit_res"), rows)
     countries = dg.AssetKey(["warehouse", "i94cit_res"])
@@ -103,7 +103,7 @@ def test_a_good_load_leaves_no_secret_anywhere(
     succeeded, events = load(planted)
     assert succeeded, events
     assert "COPY" in "".join(redshift_emulator.sent(database)), "the places that are looked at hold nothing"
-    nowhere(events, repr(planted), repr(resources(planted)), *written(redshift_emulator, database, caplog))
+    nowhere(events, repr(planted), repr(build_resources(planted)), *written(redshift_emulator, database, caplog))
 
 
 @pytest.mark.parametrize("at", ["COPY", "COMMIT", "SET query_group", "a wrong password", "a lake that is gone"])
@@ -139,5 +139,5 @@ def test_the_places_that_are_looked_at_would_show_a_secret(
 
 
 def test_objects_that_know_the_address_show_no_secret(planted: Settings) -> None:
-    made: Any = resources(planted)["warehouse"].make()
-    nowhere(repr(made), repr(vars(made)), str(made.address), repr(planted.redshift))
+    made: Any = build_resources(planted)["warehouse"].build()
+    nowhere(repr(made), repr(vars(made)), str(made.address), repr(planted.redshift_address))

@@ -24,10 +24,10 @@ from sqlalchemy import Table
 from i94_platform.contracts import MARTS, WAREHOUSE, i94mode, i94port, immigration, load_ledger
 from i94_platform.contracts.model import column_names
 from i94_platform.contracts.render import arrow_schema
-from i94_platform.failures import PermanentFailure, TransientFailure
+from i94_platform.failures import PermanentError, TransientError
 from i94_platform.lake.datasets import Dataset
 from i94_platform.lake.manifest import Entry, Manifest
-from i94_platform.warehouse.base import Loaded, Transaction, Warehouse
+from i94_platform.warehouse.base import LedgerEntry, Transaction, Warehouse
 from i94_platform_tests.processes import CONTEXT, PATIENCE, finish, log_to, logged, running, wait_for
 from i94_platform_tests.warehouse.conftest import Reach, Staging, arrivals, hold
 
@@ -44,7 +44,7 @@ def april(*numbers: int) -> list[tuple[int, int]]:
 
 def ledger(warehouse: Warehouse) -> list[tuple[str, str, int, str]]:
     """The ledger without its times and addresses."""
-    return [(line.table_name, line.partition_key, line.loaded_rows, line.run_id) for line in warehouse.ledger()]
+    return [(line.table_name, line.partition_key, line.loaded_rows, line.run_id) for line in warehouse.read_ledger()]
 
 
 def with_rows(staging: Staging, manifest: Manifest, rows: int) -> Manifest:
@@ -66,7 +66,7 @@ def with_type(rows: pa.Table, name: str, type_: pa.DataType) -> pa.Table:
 
 
 def test_creating_makes_every_table_of_the_contracts_with_its_columns(bare: Warehouse) -> None:
-    bare.create()
+    bare.create_tables()
     for contract in (*WAREHOUSE, load_ledger, *MARTS):
         found = bare.query(f"SELECT * FROM {contract.fullname}")
         assert (found.column_names, found.num_rows) == (column_names(contract), 0)
@@ -74,7 +74,7 @@ def test_creating_makes_every_table_of_the_contracts_with_its_columns(bare: Ware
 
 def test_creating_again_changes_nothing(warehouse: Warehouse, staging: Staging) -> None:
     warehouse.replace(immigration, staging.month("2016-04", [1]), "r1")
-    warehouse.create()
+    warehouse.create_tables()
     assert held(warehouse) == april(1)
     assert ledger(warehouse) == [("immigration", "2016-04", 1, "r1")]
 
@@ -142,7 +142,7 @@ def test_a_year_of_months_ends_with_the_counts_of_the_manifests(warehouse: Wareh
         assert warehouse.replace(immigration, manifest, "r1") == manifest.rows
     found = warehouse.query("SELECT i94mon, count(*) AS n FROM i94.immigration GROUP BY i94mon ORDER BY i94mon")
     assert [(row["i94mon"], row["n"]) for row in found.to_pylist()] == [(n, 10 * n) for n in range(1, 13)]
-    assert [line.loaded_rows for line in warehouse.ledger()] == [m.rows for m in months]
+    assert [line.loaded_rows for line in warehouse.read_ledger()] == [m.rows for m in months]
 
 
 def test_the_same_month_of_another_year_is_another_month(warehouse: Warehouse, staging: Staging) -> None:
@@ -183,8 +183,10 @@ def test_the_ledger_tells_what_was_loaded_from_where(warehouse: Warehouse, stagi
     manifest = staging.month("2016-04", [1, 2])
     before = dt.datetime.now(dt.UTC).replace(microsecond=0)
     warehouse.replace(immigration, manifest, "r1")
-    (line,) = warehouse.ledger()
-    assert line == Loaded("immigration", "2016-04", manifest.address, manifest.fingerprint, "r1", 2, line.loaded_at)
+    (line,) = warehouse.read_ledger()
+    assert line == LedgerEntry(
+        "immigration", "2016-04", manifest.address, manifest.fingerprint, "r1", 2, line.loaded_at
+    )
     assert before <= dt.datetime.fromisoformat(line.loaded_at) <= dt.datetime.now(dt.UTC)
 
 
@@ -259,12 +261,12 @@ WRONG: dict[str, tuple[Callable[[Staging], Manifest], str]] = {
 @pytest.mark.parametrize("what", WRONG)
 def test_a_wrong_month_is_refused_and_leaves_what_was_there(warehouse: Warehouse, staging: Staging, what: str) -> None:
     warehouse.replace(immigration, staging.month("2016-04", [1, 2]), "r1")
-    before = warehouse.ledger()
+    before = warehouse.read_ledger()
     stage, told = WRONG[what]
-    with pytest.raises(PermanentFailure, match=told):
+    with pytest.raises(PermanentError, match=told):
         warehouse.replace(immigration, stage(staging), "r2")
     assert held(warehouse) == april(1, 2)
-    assert warehouse.ledger() == before
+    assert warehouse.read_ledger() == before
 
 
 def test_a_null_in_an_optional_code_is_no_orphan(warehouse: Warehouse, staging: Staging) -> None:
@@ -318,7 +320,7 @@ def test_a_failure_at_any_statement_of_a_load_leaves_what_was_there(
     warehouse: Warehouse, staging: Staging, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     warehouse.replace(immigration, staging.month("2016-04", [1, 2]), "r1")
-    before, manifest, failed = warehouse.ledger(), staging.month("2016-04", [3]), 0
+    before, manifest, failed = warehouse.read_ledger(), staging.month("2016-04", [3]), 0
     while True:
         with monkeypatch.context() as patch:
             patch.setattr(warehouse, "transaction", watched(warehouse, failing_at(failed)))
@@ -329,7 +331,7 @@ def test_a_failure_at_any_statement_of_a_load_leaves_what_was_there(
             else:
                 break
         assert held(warehouse) == april(1, 2), f"statement {failed}"
-        assert warehouse.ledger() == before
+        assert warehouse.read_ledger() == before
     assert failed >= 5, "delete, copy, count, and two of the ledger"
     assert held(warehouse) == april(3)
 
@@ -360,11 +362,11 @@ def test_a_load_that_is_killed_leaves_what_was_there_and_can_be_repeated(
     reach: Reach, warehouse: Warehouse, staging: Staging, at: str
 ) -> None:
     warehouse.replace(immigration, staging.month("2016-04", range(1000)), "r1")
-    before, manifest = warehouse.ledger(), staging.month("2016-04", range(500, 2500))
+    before, manifest = warehouse.read_ledger(), staging.month("2016-04", range(500, 2500))
     with running(load_and_die, reach, manifest, at) as process:
         assert finish(process) == -signal.SIGKILL, "the statement was never reached"
     assert held(warehouse) == april(*range(1000))
-    assert warehouse.ledger() == before
+    assert warehouse.read_ledger() == before
     assert warehouse.replace(immigration, manifest, "r2") == 2000
     assert held(warehouse) == april(*range(500, 2500))
 
@@ -396,7 +398,7 @@ def test_two_processes_that_load_the_same_months_at_once_both_succeed(
     for process in starts:
         process.start()
     assert [finish(process) for process in starts] == [0, 0]
-    for month, line in zip((4, 5), warehouse.ledger(), strict=True):
+    for month, line in zip((4, 5), warehouse.read_ledger(), strict=True):
         expected = range(300) if line.run_id == "a3" else range(100, 500)
         assert line.run_id in ("a3", "b3")
         assert held(warehouse, f"i94mon = {month}") == [(month, number) for number in expected]
@@ -434,7 +436,7 @@ def test_a_writer_gives_up_after_the_timeout_with_a_failure_worth_a_retry(
         with (
             caplog.at_level(logging.WARNING),
             pytest.raises(
-                TransientFailure,
+                TransientError,
                 match=r"Another process has held .*, waited to load i94\.i94mode; let it finish or stop it",
             ),
         ):
@@ -508,17 +510,17 @@ def test_a_query_cannot_change_anything(warehouse: Warehouse, sql: str) -> None:
 def test_a_warehouse_that_was_never_created_is_told_with_what_to_do(bare: Warehouse) -> None:
     assert not bare.exists()
     with pytest.raises(
-        PermanentFailure, match=r"There is no warehouse at .*; run 'i94 run' or 'i94 create-tables' first"
+        PermanentError, match=r"There is no warehouse at .*; run 'i94 run' or 'i94 create-tables' first"
     ):
         bare.query("SELECT * FROM i94.i94mode")
     assert not bare.exists(), "a look creates nothing"
-    assert bare.ledger() == []
+    assert bare.read_ledger() == []
 
 
 def test_the_ledger_is_empty_after_a_first_load_that_failed(bare: Warehouse, staging: Staging) -> None:
-    with pytest.raises(PermanentFailure, match="would hold 1 rows"):
+    with pytest.raises(PermanentError, match="would hold 1 rows"):
         bare.replace(i94mode, with_rows(staging, staging.modes({1: "Air"}), 2), "r1")
-    assert bare.ledger() == []
+    assert bare.read_ledger() == []
 
 
 def test_codes_that_look_like_numbers_or_nulls_are_loaded_as_text(warehouse: Warehouse, staging: Staging) -> None:
