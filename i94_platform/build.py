@@ -23,7 +23,6 @@ from i94_platform.assets.raw import raw_assets
 from i94_platform.assets.staged import staged_assets
 from i94_platform.assets.warehouse import warehouse_assets
 from i94_platform.automation.alerts import WebhookNotifier, failed_runs_sensor
-from i94_platform.automation.charts import charts_job, charts_sensor
 from i94_platform.automation.jobs import jobs
 from i94_platform.automation.loaded import mart_sensors
 from i94_platform.automation.schedules import schedules
@@ -52,11 +51,10 @@ def build_definitions(settings: Settings, overrides: Mapping[str, Any] | None = 
     return dg.Definitions(
         assets=[with_common_attributes(a, settings) for a in assets],
         asset_checks=[*checks, completeness_check(settings.first_month)],
-        jobs=[*jobs(), charts_job()],
+        jobs=jobs(),
         sensors=[
             *sensors(settings.first_month, settings.settle_seconds, settings.sensor_max_requests, every=every),
             *mart_sensors(settings.first_month, settings.sensor_max_requests, every),
-            charts_sensor(every),
             failed_runs_sensor(alarm, settings.ui_url, every),
             completeness_sensor(settings.first_month, 2 * every),
         ],

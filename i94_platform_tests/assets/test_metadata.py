@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import base64
-import re
 from pathlib import Path
-from typing import Any
 
 import dagster as dg
 import pyarrow as pa
 import pytest
 
-from i94_platform.assets.charts import CHARTED, MOST_BYTES, Charted, bars, counted_by, observation
 from i94_platform.assets.common import PREVIEW_ROWS, preview_rows, raise_dagster_failures
 from i94_platform.assets.lineage import column_lineage
 from i94_platform.assets.tabular import to_table_metadata
-from i94_platform.contracts import MONTHLY_MARTS, i94mode, immigration, immigration_quarantine
+from i94_platform.contracts import MONTHLY_MARTS, i94mode, immigration_quarantine
 from i94_platform.lake.datasets import Dataset, Lake
 from i94_platform.lake.local import LocalStore
-from i94_platform.partitions import Month
 from i94_platform_tests.integration.deployment import Deployment
-from i94_platform_tests.integration.fixtures import MONTH
 from i94_platform_tests.warehouse.test_access import PERSONAL
 
 FIGURES = {"seconds", "dagster/column_schema", "dagster/column_lineage", "preview"}
@@ -73,16 +67,6 @@ def test_a_mart_shows_its_largest_groups(told_of: dict[str, dg.AssetMaterializat
     assert [row["visitors"] for row in shown] == [row["visitors"] for row in largest]
 
 
-@pytest.mark.parametrize("charted", CHARTED[1:], ids=lambda charted: charted.contract.name)
-def test_every_mart_is_drawn_as_a_small_png(loaded: Deployment, charted: Charted) -> None:
-    chart: Any = observation(loaded.warehouse, charted, Month.parse(MONTH)).metadata["chart"]
-    assert 1_000 < len(picture(chart)) < MOST_BYTES
-
-
-def test_every_monthly_mart_is_drawn() -> None:
-    assert {charted.contract for charted in CHARTED} == {immigration, *MONTHLY_MARTS}
-
-
 def test_no_personal_column_is_shown(told_of: dict[str, dg.AssetMaterialization]) -> None:
     for name in ("staged/immigration", "staged/immigration_quarantine", "warehouse/immigration"):
         shown = told_of[name].metadata["preview"]
@@ -126,48 +110,6 @@ def test_a_step_is_timed_from_where_it_began() -> None:
     with raise_dagster_failures() as seconds:
         first = seconds()
     assert 0 <= first <= seconds()
-
-
-def picture(value: dg.MarkdownMetadataValue) -> bytes:
-    found = re.fullmatch(r"!\[[^\]]+\]\(data:image/png;base64,([A-Za-z0-9+/=]+)\)", value.md_str or "")
-    assert found, value
-    return base64.b64decode(found[1])
-
-
-def test_the_fact_is_drawn_by_day_as_a_small_png(loaded: Deployment) -> None:
-    observed = observation(loaded.warehouse, CHARTED[0], Month.parse(MONTH))
-    assert (observed.asset_key.path, observed.partition) == (["warehouse", "immigration"], MONTH)
-    chart: Any = observed.metadata["chart"]
-    drawn = picture(chart)
-    assert drawn.startswith(b"\x89PNG")
-    assert 1_000 < len(drawn) < MOST_BYTES
-    assert chart.md_str.startswith(f"![immigration {MONTH} by arrdate]")
-
-
-def test_a_chart_draws_what_was_counted(loaded: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
-    drawn: list[dict[str, Any]] = []
-
-    def png(specification: dict[str, Any]) -> bytes:
-        drawn.append(specification)
-        return b"png"
-
-    monkeypatch.setattr("vl_convert.vegalite_to_png", png)
-    month = Month.parse(MONTH)
-    counted_by(loaded.warehouse, immigration, "arrdate", month)
-    counted_by(loaded.warehouse, immigration, "airline", month, "sum(count)")
-    days, airlines = (d["data"]["values"] for d in drawn)
-    rows = loaded.value("SELECT count(*) FROM i94.immigration")
-    assert [d["name"] for d in days] == list(range(1, 32))
-    assert sum(d["n"] for d in days) == rows
-    assert len(airlines) == 12
-    assert [a["n"] for a in airlines] == sorted((a["n"] for a in airlines), reverse=True)
-    assert {"not given"} <= {a["name"] for a in airlines}
-
-
-def test_a_picture_that_is_too_large_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vl_convert.vegalite_to_png", lambda _: b"x" * MOST_BYTES)
-    with pytest.raises(ValueError, match=r"'all' has 100,000 bytes, 100,000 are too many"):
-        bars("all", {"a": 1}, upright=True)
 
 
 def test_the_quarantine_marks_as_personal_what_the_fact_does() -> None:
