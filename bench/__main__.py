@@ -22,12 +22,12 @@ from rich.console import Console
 
 from bench import report
 from bench.subjects import Reading, Subject, Workload, subjects
-from i94_platform.automation.doctor import JAVA, java_version
-from i94_platform.failures import PermanentError
+from i94_platform.errors import PermanentError
 from i94_platform.lake.local import LocalStore
-from i94_platform.lake.raw import list_deliveries
+from i94_platform.operations.doctor import JAVA, java_version
 from i94_platform.partitions import Month
 from i94_platform.settings import PROJECT
+from i94_platform.sources.listing import list_deliveries
 
 MONTH = "2016-04"
 SYNTHETIC_ROWS = 3_000_000

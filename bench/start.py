@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 from statistics import median
 
-from i94_platform_tests.integration.dev import dev
+from i94_platform_tests.support.dev import dev
 
 SECONDS, ROUNDS = 15.0, 3
 

@@ -20,13 +20,13 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from i94_platform.build import Platform
-from i94_platform.lake.raw import REFERENCE_FILES
+from i94_platform.defs.build import Platform
 from i94_platform.partitions import Month
 from i94_platform.settings import Settings
-from i94_platform_tests.automation.test_standing import MonthIssue
-from i94_platform_tests.automation.ticks import MONTHS, REFERENCES, SETTLE, Ticks
+from i94_platform.sources.listing import REFERENCE_FILES
+from i94_platform_tests.defs.checks.test_completeness import MonthIssue
 from i94_platform_tests.emulators.s3 import S3Server, moto_server, versitygw, versitygw_server
+from i94_platform_tests.support.ticks import MONTHS, REFERENCES, SETTLE, Ticks
 
 SECONDS, MEGABYTES = 5.0, 200.0
 """The bounds of one tick: its time, and what the process has grown by since it loaded the code location."""

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import sys
 
-from i94_platform.automation import history, runs
-from i94_platform.automation.jobs import MONTH_JOB, REFERENCE_JOB
-from i94_platform.build import build_definitions
+from i94_platform.defs.build import build_definitions
+from i94_platform.defs.jobs import MONTH_JOB, REFERENCE_JOB
 from i94_platform.garbage import collect_rarely
+from i94_platform.operations import dagster_instance as history
+from i94_platform.operations import job_runs as runs
 from i94_platform.partitions import Month
 from i94_platform.settings import Settings
 

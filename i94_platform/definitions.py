@@ -2,7 +2,7 @@
 
 import warnings
 
-from i94_platform.build import build_definitions
+from i94_platform.defs.build import build_definitions
 from i94_platform.garbage import collect_rarely, freeze_loaded_objects
 from i94_platform.settings import Settings
 

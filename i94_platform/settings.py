@@ -14,10 +14,10 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from i94_platform.addresses import GRAMMAR as REDSHIFT
-from i94_platform.addresses import RedshiftAddress, redact_user
-from i94_platform.failures import PermanentError
+from i94_platform.errors import PermanentError
 from i94_platform.partitions import Month
+from i94_platform.redshift_address import GRAMMAR as REDSHIFT
+from i94_platform.redshift_address import RedshiftAddress, redact_user
 
 PROJECT = Path(__file__).resolve().parent.parent
 """The folder that holds the package: a checkout, or where an installed package lies."""

@@ -227,7 +227,7 @@ def test_the_rules_see_an_import_wherever_it_is_written() -> None:
         "duckdb": (False, True),
         "pyarrow.parquet": (True, False),
         "sqlglot": (True, False),
-        "i94_platform.lake.raw": (False, False),
+        "i94_platform.sources.listing": (False, False),
     }
 
 

@@ -18,8 +18,6 @@ import pytest
 from dagster._core.definitions.assets.graph.asset_graph import AssetNode
 from sqlalchemy import Table
 
-from i94_platform.assets.described import OWNER, PACKAGE
-from i94_platform.build import build_definitions
 from i94_platform.contracts import (
     LOOKUPS,
     MARTS,
@@ -29,8 +27,10 @@ from i94_platform.contracts import (
     immigration,
     immigration_quarantine,
 )
-from i94_platform.lake.raw import REFERENCE_FILES
+from i94_platform.defs.attributes import OWNER, PACKAGE
+from i94_platform.defs.build import build_definitions
 from i94_platform.settings import Settings
+from i94_platform.sources.listing import REFERENCE_FILES
 
 SNAPSHOT = Path(__file__).parent / "snapshots" / "graph.json"
 UPDATE = os.environ.get("I94_UPDATE_SNAPSHOTS") == "1"

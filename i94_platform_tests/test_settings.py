@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from i94_platform.failures import PermanentError
+from i94_platform.errors import PermanentError
 from i94_platform.settings import Settings
 
 

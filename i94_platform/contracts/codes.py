@@ -19,7 +19,7 @@ from sqlalchemy import Integer, Table
 import i94_platform
 from i94_platform.contracts.model import column_names
 from i94_platform.contracts.reference import i94addr, i94cit_res, i94mode, i94port, i94visa
-from i94_platform.failures import PermanentError
+from i94_platform.errors import PermanentError
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -160,7 +160,7 @@ immigration_quarantine: Table = table(
         "reasons", String(4096),
         "Why the row is refused, separated by '; ': null_key, duplicate_key, other_month, arrival_outside_month, "
         "unlisted:column, uncastable:column.",
-        source="transforms/immigration.sql", nullable=False,
+        source="transforms/immigration/rejected.sql", nullable=False,
     ),
     column("unreadable", String(65535), "Texts that could not be read as numbers, as column='text'.", source=_FILE, personal=True),
     *_refused_columns(),

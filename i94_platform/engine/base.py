@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from i94_platform.transforms.sql import Query
+from i94_platform.sql.query import Query
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -18,7 +18,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from i94_platform.engine.spark import SPARK_NOT_INSTALLED
-from i94_platform.failures import PermanentError
+from i94_platform.errors import PermanentError
 
 PORT = 15002
 """Where a Spark Connect server listens if nothing else is said."""

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import parse_qs, urlsplit
 
 from i94_platform.engine.spark import SPARK_NOT_INSTALLED
-from i94_platform.failures import PermanentError, PlatformError, TransientError
+from i94_platform.errors import PermanentError, PlatformError, TransientError
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

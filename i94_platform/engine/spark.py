@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from i94_platform.engine.base import DELIVERED, DELIVERED_FILES, Engine, FileGroup, build_file_table
-from i94_platform.failures import PermanentError
-from i94_platform.transforms.sql import Query
+from i94_platform.errors import PermanentError
+from i94_platform.sql.query import Query
 
 if TYPE_CHECKING:
     import pyarrow as pa

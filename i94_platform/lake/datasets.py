@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from sqlalchemy import Table
 
 from i94_platform.contracts.render import arrow_schema
-from i94_platform.failures import PermanentError, TransientError
+from i94_platform.errors import PermanentError, TransientError
 from i94_platform.lake.footers import read_column_stats, verify_footer
 from i94_platform.lake.manifest import Entry, Manifest
 from i94_platform.lake.store import Store, StoredFile
-from i94_platform.transforms.rules import ColumnStats
+from i94_platform.sql.rules import ColumnStats
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -12,8 +12,8 @@ from typing import Any, BinaryIO
 from sqlalchemy import Table
 
 from i94_platform.contracts.render import arrow_schema
-from i94_platform.failures import PermanentError
-from i94_platform.transforms.rules import ColumnStats
+from i94_platform.errors import PermanentError
+from i94_platform.sql.rules import ColumnStats
 
 
 def verify_footer(content: BinaryIO, name: str, contract: Table) -> int:

@@ -13,7 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
 
-from i94_platform.failures import TransientError
+from i94_platform.errors import TransientError
 from i94_platform.lake.store import Store, StoredFile
 
 logger = logging.getLogger(__name__)

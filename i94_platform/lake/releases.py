@@ -15,7 +15,7 @@ from typing import Any
 
 from sqlalchemy import Table
 
-from i94_platform.failures import PermanentError
+from i94_platform.errors import PermanentError
 from i94_platform.lake.datasets import Dataset, Lake
 from i94_platform.lake.manifest import Entry, Manifest
 

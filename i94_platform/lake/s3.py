@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from i94_platform.lake.files import Files
-from i94_platform.lake.lease import LEASE_SECONDS, Lease, hold_lease
-from i94_platform.lake.s3_failures import response_error, translate_s3_errors
+from i94_platform.lake.s3_errors import response_error, translate_s3_errors
+from i94_platform.lake.s3_lease import LEASE_SECONDS, Lease, hold_lease
 from i94_platform.lake.store import Store, StoredFile
 
 Connect = Callable[[], Any]

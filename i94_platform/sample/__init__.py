@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from i94_platform.failures import PermanentError
+from i94_platform.errors import PermanentError
 from i94_platform.partitions import Month
 from i94_platform.sample.dirt import expected_refusals
 from i94_platform.sample.months import FEWEST_ROWS, rows_in

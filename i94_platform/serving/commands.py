@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from i94_platform.failures import PermanentError
+from i94_platform.errors import PermanentError
 from i94_platform.serving.keys import SCOPES, Key, Keys
 from i94_platform.settings import Settings
 

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from i94_platform.failures import PermanentError
+from i94_platform.errors import PermanentError
 
 SCOPES = ("read:marts", "read:dimensions", "read:status", "metrics")
 

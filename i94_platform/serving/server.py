@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from i94_platform.failures import PermanentError
+from i94_platform.errors import PermanentError
 from i94_platform.lake.datasets import Lake
 from i94_platform.lake.local import LocalStore
 from i94_platform.lake.releases import RELEASE

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from i94_platform.contracts.model import column_names
 from i94_platform.contracts.reference import calendar
-from i94_platform.failures import PermanentError
+from i94_platform.errors import PermanentError
 
 if TYPE_CHECKING:
     from pandas import DataFrame

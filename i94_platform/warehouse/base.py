@@ -19,12 +19,12 @@ from sqlalchemy import Table
 from i94_platform.contracts import MARTS, WAREHOUSE, immigration, load_ledger, mart_metadata, warehouse_metadata
 from i94_platform.contracts.model import column_names, is_monthly, key_columns
 from i94_platform.contracts.render import render_create_schema, render_ddl
-from i94_platform.failures import PermanentError
+from i94_platform.errors import PermanentError
 from i94_platform.lake.footers import verify_footer
 from i94_platform.lake.manifest import Manifest
 from i94_platform.partitions import Month
-from i94_platform.transforms.rules import contract_rules, render_counts
-from i94_platform.transforms.sql import requote
+from i94_platform.sql.query import requote
+from i94_platform.sql.rules import contract_rules, render_counts
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -19,7 +19,7 @@ from sqlalchemy import Table
 
 from i94_platform.contracts.model import column_names
 from i94_platform.engine.duckdb import connect, quote_literal
-from i94_platform.failures import PermanentError, TransientError
+from i94_platform.errors import PermanentError, TransientError
 from i94_platform.lake.files import Files
 from i94_platform.lake.manifest import Manifest
 from i94_platform.warehouse.base import Transaction, Warehouse, render_ordered_select

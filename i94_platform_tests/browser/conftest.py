@@ -14,15 +14,15 @@ import dagster as dg
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from i94_platform.automation.history import open_instance
-from i94_platform.automation.jobs import MONTH_JOB
-from i94_platform.lake.raw import REFERENCE_FILES
+from i94_platform.defs.jobs import MONTH_JOB
+from i94_platform.operations.dagster_instance import open_instance
 from i94_platform.partitions import Month
 from i94_platform.sample import write_sample
 from i94_platform.settings import PROJECT
-from i94_platform_tests.integration.command import i94_here
-from i94_platform_tests.integration.deployment import Deployment
-from i94_platform_tests.integration.dev import Dev, dev
+from i94_platform.sources.listing import REFERENCE_FILES
+from i94_platform_tests.support.command import i94_here
+from i94_platform_tests.support.deployment import Deployment
+from i94_platform_tests.support.dev import Dev, dev
 
 UPDATE = os.environ.get("I94_UPDATE_SCREENSHOTS") == "1"
 """Read before the environment is cleared."""

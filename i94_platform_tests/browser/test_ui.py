@@ -16,9 +16,9 @@ from playwright.sync_api import Page, expect
 from i94_platform.contracts import immigration
 from i94_platform_tests.browser.conftest import DROPPED, LOADED, ON_S3, QUICK, RUNS, Stack, picture
 from i94_platform_tests.emulators.s3 import S3Server
-from i94_platform_tests.integration.deployment import Deployment
-from i94_platform_tests.integration.dev import dev, newest_standing
-from i94_platform_tests.processes import wait_for
+from i94_platform_tests.support.deployment import Deployment
+from i94_platform_tests.support.dev import dev, newest_standing
+from i94_platform_tests.support.processes import wait_for
 
 pytestmark = pytest.mark.browser
 

@@ -14,10 +14,10 @@ import pytest
 from dagster._core.definitions.run_request import InstigatorType
 from dagster._core.storage.compute_log_manager import ComputeIOType
 
-from i94_platform.assets.warehouse import POOL
-from i94_platform.automation.history import PID_TAG, persistent_instance
+from i94_platform.defs.assets.warehouse import POOL
+from i94_platform.operations.dagster_instance import PID_TAG, persistent_instance
 from i94_platform_tests.deploy.conftest import PASSWORD
-from i94_platform_tests.integration.command import i94_here
+from i94_platform_tests.support.command import i94_here
 
 
 def test_a_run_of_the_command_line_is_found_by_the_services(

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 import boto3
 import pytest
 
-from i94_platform.addresses import Endpoint
+from i94_platform.redshift_address import Endpoint
 from i94_platform.settings import Settings
 from i94_platform_tests.deploy.stack import ACCOUNT, REGION, TEMPLATE, Stack, Statement
 

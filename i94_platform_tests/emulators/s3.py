@@ -27,7 +27,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from i94_platform_tests.processes import wait_for
+from i94_platform_tests.support.processes import wait_for
 
 REGION = "us-west-2"
 """Not the one that clients take where none is set, so that a region that got lost on the way shows."""

@@ -11,9 +11,9 @@ import pytest
 from i94_platform.engine.base import Engine
 from i94_platform.engine.duckdb import DuckDBEngine
 from i94_platform_tests.emulators.s3 import S3Server
-from i94_platform_tests.engine.arrivals import ACCEPTED, APRIL, REFUSED, delivered
-from i94_platform_tests.engine.spark import Cluster, cluster, connect_server, lacking
-from i94_platform_tests.engine.staging import Staged, spark_engine, stage
+from i94_platform_tests.support.arrivals import ACCEPTED, APRIL, REFUSED, delivered
+from i94_platform_tests.support.spark import Cluster, cluster, connect_server, lacking
+from i94_platform_tests.support.staging import Staged, spark_engine, stage
 
 
 @pytest.fixture(scope="session")

@@ -14,9 +14,17 @@ from pathlib import Path
 import pytest
 
 from i94_platform_tests.emulators.s3 import S3Server
-from i94_platform_tests.engine.arrivals import APRIL
-from i94_platform_tests.engine.spark import Cluster, lacking_for_s3
-from i94_platform_tests.engine.staging import Place, Staged, assert_same_months, copied, stage_through, staged, store_at
+from i94_platform_tests.support.arrivals import APRIL
+from i94_platform_tests.support.spark import Cluster, lacking_for_s3
+from i94_platform_tests.support.staging import (
+    Place,
+    Staged,
+    assert_same_months,
+    copied,
+    stage_through,
+    staged,
+    store_at,
+)
 
 pytestmark = [pytest.mark.spark]
 

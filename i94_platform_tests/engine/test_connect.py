@@ -16,8 +16,8 @@ from i94_platform.engine.base import Engine
 from i94_platform.lake.datasets import Dataset, Lake
 from i94_platform.lake.local import LocalStore
 from i94_platform.partitions import Month
-from i94_platform_tests.engine.arrivals import ACCEPTED, APRIL, REFUSED, delivered
-from i94_platform_tests.engine.staging import (
+from i94_platform_tests.support.arrivals import ACCEPTED, APRIL, REFUSED, delivered
+from i94_platform_tests.support.staging import (
     assert_same,
     assert_same_months,
     rows_of,

@@ -20,7 +20,7 @@ from pyspark.sql.connect import proto
 
 from i94_platform.engine import emr
 from i94_platform.engine.emr import Application, EmrSession
-from i94_platform.failures import PermanentError, PlatformError, TransientError
+from i94_platform.errors import PermanentError, PlatformError, TransientError
 
 ROLE = "arn:aws:iam::123456789012:role/team/i94-spark"
 ADDRESS = f"emr-serverless://00f1abcdefghij?role={ROLE}&region=us-west-2"

@@ -22,11 +22,11 @@ from i94_platform.contracts import immigration
 from i94_platform.engine.base import Engine
 from i94_platform.engine.spark import FEW_ROWS
 from i94_platform.partitions import Month
-from i94_platform.transforms import temperatures as climates
-from i94_platform_tests.engine.arrivals import ACCEPTED, APRIL, REFUSED, delivered, deliveries
-from i94_platform_tests.engine.climates import DEGREES, NUMBERS, ODD_DATES, ODD_DEGREES, ODD_NUMBERS
-from i94_platform_tests.engine.climates import delivered as delivered_temperatures
-from i94_platform_tests.engine.staging import Staged, assert_same, assert_same_rows, stage, temperatures
+from i94_platform.transforms.temperatures import queries as climates
+from i94_platform_tests.support.arrivals import ACCEPTED, APRIL, REFUSED, delivered, deliveries
+from i94_platform_tests.support.staging import Staged, assert_same, assert_same_rows, stage, temperatures
+from i94_platform_tests.support.temperatures import DEGREES, NUMBERS, ODD_DATES, ODD_DEGREES, ODD_NUMBERS
+from i94_platform_tests.support.temperatures import delivered as delivered_temperatures
 
 pytestmark = [pytest.mark.spark]
 

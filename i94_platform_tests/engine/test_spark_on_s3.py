@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from i94_platform.assets.resources import SparkEngineResource
+from i94_platform.defs.resources import SparkEngineResource
 from i94_platform.engine.spark import S3_CONFIG, s3_config
-from i94_platform.failures import PermanentError
+from i94_platform.errors import PermanentError
 
 
 def options(**fields: Any) -> dict[str, str]:

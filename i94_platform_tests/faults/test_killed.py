@@ -17,10 +17,10 @@ import dagster as dg
 import pyarrow.parquet as pq
 import pytest
 
-from i94_platform.automation.history import open_instance
+from i94_platform.operations.dagster_instance import open_instance
 from i94_platform.sample import write_sample
-from i94_platform_tests.integration.command import i94_here, killed_when, started
-from i94_platform_tests.integration.deployment import MONTHLY, Deployment, rewrite_delivery
+from i94_platform_tests.support.command import i94_here, killed_when, started
+from i94_platform_tests.support.deployment import MONTHLY, Deployment, rewrite_delivery
 
 MONTH, FILE, OLD_ROWS, NEW_ROWS = "2016-04", "i94_apr16_sub.parquet", 700, 60_000
 STAGED, QUARANTINE = (f"{name}/month={MONTH}" for name in MONTHLY)

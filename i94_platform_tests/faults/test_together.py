@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from i94_platform_tests.integration.command import PATIENCE, started
-from i94_platform_tests.integration.deployment import Deployment
-from i94_platform_tests.integration.fixtures import loaded
+from i94_platform_tests.support.command import PATIENCE, started
+from i94_platform_tests.support.deployment import Deployment
+from i94_platform_tests.support.fixtures import loaded
 
 __all__ = ["loaded"]
 

@@ -20,17 +20,17 @@ import dagster as dg
 import pyarrow.parquet as pq
 import pytest
 
-from i94_platform.automation.history import open_instance, prepare_home
-from i94_platform.automation.jobs import MONTH_JOB
 from i94_platform.contracts import WAREHOUSE, immigration
+from i94_platform.defs.jobs import MONTH_JOB
 from i94_platform.lake.datasets import Dataset
-from i94_platform.lake.raw import REFERENCE_FILES
+from i94_platform.operations.dagster_instance import open_instance, prepare_home
 from i94_platform.partitions import Month
 from i94_platform.sample import expected_refusals, write_sample
-from i94_platform_tests.automation.webhook import Receiver, receiver_of_alerts
-from i94_platform_tests.integration.deployment import MONTHLY, Deployment, rewrite_delivery
-from i94_platform_tests.integration.dev import dev, newest_standing
-from i94_platform_tests.processes import wait_for
+from i94_platform.sources.listing import REFERENCE_FILES
+from i94_platform_tests.support.deployment import MONTHLY, Deployment, rewrite_delivery
+from i94_platform_tests.support.dev import dev, newest_standing
+from i94_platform_tests.support.processes import wait_for
+from i94_platform_tests.support.webhook import Receiver, receiver_of_alerts
 
 FIRST, LAST, ROWS, BEFORE_CORRECTIONS = "2016-01", "2016-12", 300, 120
 DAY = 240.0

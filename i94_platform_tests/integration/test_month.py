@@ -16,8 +16,8 @@ from i94_platform.contracts import WAREHOUSE, immigration
 from i94_platform.partitions import Month
 from i94_platform.sample import expected_refusals, rows_in, write_sample
 from i94_platform.sample.immigration import JUNE_EXTRAS
-from i94_platform_tests.integration.deployment import MONTHLY, Deployment, rewrite_delivery
-from i94_platform_tests.integration.fixtures import MONTH
+from i94_platform_tests.support.deployment import MONTHLY, Deployment, rewrite_delivery
+from i94_platform_tests.support.fixtures import MONTH
 
 FILE = f"{Month.parse(MONTH).file_stem}.parquet"
 REFUSED = expected_refusals(2_000)

@@ -14,8 +14,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from i94_platform.contracts import MONTHLY_MARTS
-from i94_platform_tests.integration.command import Ended, i94_measured
-from i94_platform_tests.integration.deployment import Deployment
+from i94_platform_tests.support.command import Ended, i94_measured
+from i94_platform_tests.support.deployment import Deployment
 
 pytestmark = [pytest.mark.real_data]
 

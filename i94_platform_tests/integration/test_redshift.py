@@ -14,15 +14,15 @@ from sqlalchemy import Table
 
 from i94_platform.contracts import MARTS, WAREHOUSE, immigration
 from i94_platform.contracts.model import column_names, key_columns
-from i94_platform.failures import PermanentError
+from i94_platform.errors import PermanentError
 from i94_platform.lake.datasets import Dataset
 from i94_platform.sample import write_sample
 from i94_platform_tests.emulators.redshift import Redshift
 from i94_platform_tests.emulators.s3 import S3Server
-from i94_platform_tests.engine.spark import QUICK_JAVA, lacking_for_s3
-from i94_platform_tests.integration import command
-from i94_platform_tests.integration.command import Ended
-from i94_platform_tests.integration.deployment import Deployment
+from i94_platform_tests.support import command
+from i94_platform_tests.support.command import Ended
+from i94_platform_tests.support.deployment import Deployment
+from i94_platform_tests.support.spark import QUICK_JAVA, lacking_for_s3
 
 MONTHS = ("2016-01", "2016-02")
 MART_NAMES = {contract.name for contract in MARTS}

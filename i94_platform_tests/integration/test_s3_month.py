@@ -16,13 +16,13 @@ import pyarrow.parquet as pq
 import pytest
 from sqlalchemy import Double
 
-from i94_platform.build import build_resources
 from i94_platform.contracts import delivered_immigration, immigration_quarantine
+from i94_platform.defs.build import build_resources
 from i94_platform_tests.emulators.s3 import S3Server
-from i94_platform_tests.engine.sas import library, write_sas
-from i94_platform_tests.integration.command import i94_here
-from i94_platform_tests.integration.deployment import MONTHLY, Deployment
-from i94_platform_tests.integration.fixtures import MONTH
+from i94_platform_tests.support.command import i94_here
+from i94_platform_tests.support.deployment import MONTHLY, Deployment
+from i94_platform_tests.support.fixtures import MONTH
+from i94_platform_tests.support.sas import library, write_sas
 
 STEM = "i94_jan16_sub"
 

@@ -9,7 +9,7 @@ import pytest
 from i94_platform.lake.datasets import Lake
 from i94_platform.lake.store import Store
 from i94_platform_tests.emulators.s3 import S3Server, versitygw
-from i94_platform_tests.lake.places import Place
+from i94_platform_tests.support.stores import Place
 
 SERVERS = {"moto": "s3_server"} | ({"versitygw": "second_s3_server"} if versitygw() else {})
 

@@ -19,11 +19,11 @@ from sqlalchemy import Table
 
 from i94_platform.contracts import i94mode, i94port, immigration, immigration_quarantine, us_cities_demographics
 from i94_platform.contracts.render import arrow_schema
-from i94_platform.failures import PermanentError, TransientError
+from i94_platform.errors import PermanentError, TransientError
 from i94_platform.lake.datasets import Dataset, Lake
 from i94_platform.lake.manifest import Entry, Manifest
-from i94_platform_tests.lake.places import SHORT_LEASE, Place
-from i94_platform_tests.processes import PATIENCE, finish, running
+from i94_platform_tests.support.processes import PATIENCE, finish, running
+from i94_platform_tests.support.stores import SHORT_LEASE, Place
 
 MODES = Dataset("staged/i94mode")
 APRIL = Dataset("staged/immigration", "2016-04")

@@ -12,7 +12,7 @@ import pytest
 
 from i94_platform.contracts import immigration, world_temperature
 from i94_platform.lake.footers import read_column_stats
-from i94_platform.transforms.rules import ColumnStats, ContractRule, contract_rules
+from i94_platform.sql.rules import ColumnStats, ContractRule, contract_rules
 
 
 def written(values: list[Any], type_: pa.DataType | None = None, **options: Any) -> io.BytesIO:

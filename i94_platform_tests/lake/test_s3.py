@@ -20,9 +20,9 @@ import pytest
 from botocore.client import Config
 from botocore.stub import Stubber
 
-from i94_platform.failures import PermanentError, TransientError
-from i94_platform.lake.lease import Lease
+from i94_platform.errors import PermanentError, TransientError
 from i94_platform.lake.s3 import S3Files, S3Store
+from i94_platform.lake.s3_lease import Lease
 from i94_platform_tests.emulators.s3 import REGION, S3Server
 
 

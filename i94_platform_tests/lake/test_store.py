@@ -15,10 +15,10 @@ from pathlib import Path
 
 import pytest
 
-from i94_platform.failures import TransientError
+from i94_platform.errors import TransientError
 from i94_platform.lake.store import Store, StoredFile
-from i94_platform_tests.lake.places import SHORT_LEASE, Place
-from i94_platform_tests.processes import CONTEXT, PATIENCE, finish, log_to, logged, running, wait_for
+from i94_platform_tests.support.processes import CONTEXT, PATIENCE, finish, log_to, logged, running, wait_for
+from i94_platform_tests.support.stores import SHORT_LEASE, Place
 
 
 def paths(store: Store, prefix: str = "") -> list[str]:

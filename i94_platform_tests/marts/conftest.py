@@ -1,6 +1,6 @@
 """The loaded deployment, and the warehouses that the marts are computed in."""
 
-from i94_platform_tests.integration.fixtures import loaded
+from i94_platform_tests.support.fixtures import loaded
 from i94_platform_tests.warehouse.conftest import (
     bare,
     bucket,

@@ -15,8 +15,8 @@ import pytest
 from i94_platform.contracts import MONTHLY_MARTS, correlations
 from i94_platform.contracts.model import column_names
 from i94_platform.marts.correlations import Coefficient, compute_correlations, cramers_v, pearson, spearman
-from i94_platform_tests.integration.deployment import Deployment
-from i94_platform_tests.integration.fixtures import MONTH
+from i94_platform_tests.support.deployment import Deployment
+from i94_platform_tests.support.fixtures import MONTH
 
 X = [3.0, 1.0, 4.0, 1.0, 5.0, 9.0, 2.0, 6.0]
 Y = [2.0, 7.0, 1.0, 8.0, 2.0, 8.0, 1.0, 8.0]

@@ -18,16 +18,16 @@ from sqlalchemy import Table
 from i94_platform.contracts import MONTHLY_MARTS, immigration
 from i94_platform.contracts.marts import AGE_BANDS, CLIMATE_BANDS, UNKNOWN
 from i94_platform.contracts.model import column_names, key_columns
-from i94_platform.failures import PermanentError
+from i94_platform.errors import PermanentError
 from i94_platform.lake.datasets import Dataset, Lake
 from i94_platform.lake.local import LocalStore
 from i94_platform.lake.s3 import S3Store
-from i94_platform.marts import render_month_query, source_tables, upstream_tables
+from i94_platform.marts.rendering import render_month_query, source_tables, upstream_tables
 from i94_platform.partitions import Month
 from i94_platform.warehouse.base import Warehouse
 from i94_platform_tests.emulators.redshift import Fault, Redshift
 from i94_platform_tests.emulators.s3 import S3Server
-from i94_platform_tests.integration.deployment import Deployment
+from i94_platform_tests.support.deployment import Deployment
 from i94_platform_tests.warehouse.conftest import (
     Place,
     Staging,

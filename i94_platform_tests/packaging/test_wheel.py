@@ -17,8 +17,8 @@ from pathlib import Path
 import pytest
 
 from i94_platform.settings import PROJECT
-from i94_platform_tests.integration.dev import free_port
-from i94_platform_tests.processes import wait_for
+from i94_platform_tests.support.dev import free_port
+from i94_platform_tests.support.processes import wait_for
 
 pytestmark = pytest.mark.slow
 

@@ -19,10 +19,10 @@ from i94_platform.sample.reference import (
     TEMPERATURES,
     label_file,
 )
-from i94_platform.transforms.airports import read_airports
-from i94_platform.transforms.countries import match_names
-from i94_platform.transforms.demographics import read_demographics
-from i94_platform.transforms.labels import parse_code_lists
+from i94_platform.sources.airports import read_airports
+from i94_platform.sources.demographics import read_demographics
+from i94_platform.sources.labels import parse_code_lists
+from i94_platform.transforms.country import match_names
 
 HEADERS = {
     DEMOGRAPHICS: "City;State;Median Age;Male Population;Female Population;Total Population;Number of Veterans;"

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from i94_platform.failures import PermanentError
+from i94_platform.errors import PermanentError
 from i94_platform.partitions import Month, parse_delivery_name
 from i94_platform.sample import FEWEST_ROWS, rows_in, write_sample
 

@@ -21,8 +21,8 @@ from i94_platform.serving.app import Service
 from i94_platform.serving.keys import SCOPES, Keys
 from i94_platform.serving.server import config, keys_of, lake_of, service
 from i94_platform.settings import Settings
-from i94_platform_tests.processes import wait_for
 from i94_platform_tests.serving.answers import release
+from i94_platform_tests.support.processes import wait_for
 
 
 @cache

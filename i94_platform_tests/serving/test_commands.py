@@ -15,9 +15,9 @@ import pytest
 
 from i94_platform.lake.datasets import Lake
 from i94_platform.lake.local import LocalStore
-from i94_platform_tests.integration.command import i94_here, started
-from i94_platform_tests.processes import wait_for
 from i94_platform_tests.serving.answers import release
+from i94_platform_tests.support.command import i94_here, started
+from i94_platform_tests.support.processes import wait_for
 
 
 def test_a_key_is_shown_once_listed_without_its_secret_and_revoked(tmp_path: Path) -> None:
@@ -80,7 +80,7 @@ def test_another_machine_is_let_in_by_a_key_only(tmp_path: Path, port: int) -> N
 def test_a_running_server_has_imported_neither_dagster_nor_spark() -> None:
     program = (
         "import sys\n"
-        "import i94_platform.cli, i94_platform.serving.app\n"
+        "import i94_platform.cli.main, i94_platform.serving.app\n"
         "from i94_platform.serving.server import prepared\n"
         "from i94_platform.settings import Settings\n"
         "prepared(Settings(home=sys.argv[1]), '127.0.0.1', 0)\n"

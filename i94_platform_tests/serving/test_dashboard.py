@@ -24,10 +24,10 @@ from i94_platform.serving.breakdowns import HEEDED, MOST_BARS
 from i94_platform.serving.charts import CHARTS
 from i94_platform.serving.places import STATE_TILES
 from i94_platform.serving.sessions import COOKIE
-from i94_platform_tests.integration.deployment import Deployment
-from i94_platform_tests.integration.fixtures import loaded
-from i94_platform_tests.processes import wait_for
 from i94_platform_tests.serving.server import Served, served
+from i94_platform_tests.support.deployment import Deployment
+from i94_platform_tests.support.fixtures import loaded
+from i94_platform_tests.support.processes import wait_for
 
 __all__ = ["loaded"]
 

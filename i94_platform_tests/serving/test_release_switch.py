@@ -18,10 +18,10 @@ from i94_platform.serving.release import Running, Shelf
 from i94_platform.serving.server import lake_of
 from i94_platform.settings import Settings
 from i94_platform_tests.emulators.s3 import S3Server
-from i94_platform_tests.processes import wait_for
 from i94_platform_tests.serving.answers import release, rows_of
 from i94_platform_tests.serving.server import Served, served
 from i94_platform_tests.serving.test_api import AIRLINES, pages, path_of, plain, problem
+from i94_platform_tests.support.processes import wait_for
 
 
 def test_before_any_release_the_answer_says_what_to_run(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from i94_platform.contracts.model import column_names
 from i94_platform.contracts.reference import calendar
-from i94_platform.failures import PermanentError
+from i94_platform.errors import PermanentError
 from i94_platform.transforms.calendar import build_calendar
 
 DAYS = st.dates(dt.date(2000, 1, 1), dt.date(9990, 1, 1))

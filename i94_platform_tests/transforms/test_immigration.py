@@ -31,8 +31,8 @@ from i94_platform.engine.base import Engine
 from i94_platform.engine.duckdb import DuckDBEngine
 from i94_platform.partitions import Month
 from i94_platform.sample import expected_refusals, rows_in, write_sample
-from i94_platform.transforms.immigration import REJECTION_RULES
-from i94_platform_tests.engine.arrivals import (
+from i94_platform.transforms.immigration.queries import REJECTION_RULES
+from i94_platform_tests.support.arrivals import (
     ACCEPTED,
     APRIL,
     GOOD,
@@ -42,7 +42,7 @@ from i94_platform_tests.engine.arrivals import (
     delivered,
     deliveries,
 )
-from i94_platform_tests.engine.staging import Staged, assert_same, stage
+from i94_platform_tests.support.staging import Staged, assert_same, stage
 
 DELIVERY = "i94_apr16_sub.parquet"
 DATES = [c.name for c in immigration.columns if isinstance(c.type, Date)]

@@ -20,8 +20,16 @@ from i94_platform.contracts import world_temperature
 from i94_platform.contracts.render import arrow_schema
 from i94_platform.engine.base import Engine
 from i94_platform.engine.duckdb import DuckDBEngine
-from i94_platform.transforms import temperatures
-from i94_platform_tests.engine.climates import DEGREES, GOOD, NUMBERS, ODD_DATES, ODD_DEGREES, ODD_NUMBERS, delivered
+from i94_platform.transforms.temperatures import queries as temperatures
+from i94_platform_tests.support.temperatures import (
+    DEGREES,
+    GOOD,
+    NUMBERS,
+    ODD_DATES,
+    ODD_DEGREES,
+    ODD_NUMBERS,
+    delivered,
+)
 
 
 @pytest.fixture(scope="module")

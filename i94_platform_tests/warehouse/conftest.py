@@ -23,7 +23,6 @@ import pyarrow.parquet as pq
 import pytest
 from sqlalchemy import Table
 
-from i94_platform.addresses import RedshiftAddress
 from i94_platform.contracts import i94mode, immigration
 from i94_platform.contracts.model import required_columns
 from i94_platform.contracts.render import arrow_schema
@@ -31,9 +30,10 @@ from i94_platform.lake.datasets import Dataset, Lake
 from i94_platform.lake.local import LocalStore
 from i94_platform.lake.manifest import Entry, Manifest
 from i94_platform.lake.s3 import S3Files, S3Store
+from i94_platform.redshift_address import RedshiftAddress
 from i94_platform.warehouse.base import Warehouse
 from i94_platform.warehouse.duckdb import DuckDBWarehouse
-from i94_platform.warehouse.redshift import RedshiftWarehouse
+from i94_platform.warehouse.redshift.warehouse import RedshiftWarehouse
 from i94_platform_tests.emulators.redshift import Redshift
 from i94_platform_tests.emulators.s3 import REGION, S3Server
 
@@ -115,7 +115,7 @@ def redshift_place(redshift_emulator: Redshift, s3_server: S3Server, bucket: str
 
 def reach_cluster(environment: Mapping[str, str], scratch: Path, lock_timeout: float = 0.3) -> RedshiftWarehouse:
     """The warehouse on a real cluster; the database may be overwritten."""
-    from i94_platform.assets.resources import s3_client
+    from i94_platform.defs.resources import s3_client
 
     os.environ.update(environment)  # another process starts without
     files = S3Files(s3_client, scratch)
@@ -127,7 +127,7 @@ def reach_cluster(environment: Mapping[str, str], scratch: Path, lock_timeout: f
 @pytest.fixture
 def cluster_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     """An emptied database of a real cluster, beside a lake that the cluster can read."""
-    from i94_platform.assets.resources import s3_client
+    from i94_platform.defs.resources import s3_client
 
     if lacking := {"I94_TEST_REDSHIFT", "I94_TEST_LAKE"} - set(CLUSTER):
         pytest.skip(f"no real cluster: set {' and '.join(sorted(lacking))} (docs/testing.md)")

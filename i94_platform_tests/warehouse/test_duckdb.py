@@ -14,9 +14,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from i94_platform.failures import TransientError
+from i94_platform.errors import TransientError
 from i94_platform.warehouse.duckdb import DuckDBWarehouse
-from i94_platform_tests.processes import running, wait_for
+from i94_platform_tests.support.processes import running, wait_for
 from i94_platform_tests.warehouse.conftest import hold, reach_duckdb
 
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from i94_platform.assets.published import publish_release
 from i94_platform.contracts import MARTS, PUBLISHED
 from i94_platform.contracts.model import is_monthly
 from i94_platform.contracts.render import arrow_schema
-from i94_platform.failures import PermanentError
+from i94_platform.defs.assets.published import publish_release
+from i94_platform.errors import PermanentError
 from i94_platform.lake.datasets import Lake
 from i94_platform.lake.releases import RELEASE, CheckState, Release, read_current_release
 from i94_platform.warehouse.base import Warehouse

@@ -24,11 +24,11 @@ from sqlalchemy import Table
 from i94_platform.contracts import MARTS, WAREHOUSE, i94mode, i94port, immigration, load_ledger
 from i94_platform.contracts.model import column_names
 from i94_platform.contracts.render import arrow_schema
-from i94_platform.failures import PermanentError, TransientError
+from i94_platform.errors import PermanentError, TransientError
 from i94_platform.lake.datasets import Dataset
 from i94_platform.lake.manifest import Entry, Manifest
 from i94_platform.warehouse.base import LedgerEntry, Transaction, Warehouse
-from i94_platform_tests.processes import CONTEXT, PATIENCE, finish, log_to, logged, running, wait_for
+from i94_platform_tests.support.processes import CONTEXT, PATIENCE, finish, log_to, logged, running, wait_for
 from i94_platform_tests.warehouse.conftest import Reach, Staging, arrivals, hold
 
 

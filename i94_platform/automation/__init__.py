@@ -1,1 +1,0 @@
-"""When the graph runs: its jobs. Not here: what an asset does."""

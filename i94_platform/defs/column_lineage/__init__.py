@@ -1,0 +1,1 @@
+"""Column lineage: computed from the SQL, kept in a file, shown in the UI."""

@@ -1,0 +1,146 @@
+"""Which asset is made from which, as far as columns go: the input of the column lineage.
+
+Here: for each asset the query or the declaration that its columns are found from, and which assets the relations of
+that query are. It takes seconds and is done by `i94 lineage --write`, never at a start or in a run. Not here: how the
+lineage of a query is found (`transforms.lineage`), and how it is kept and shown (`assets.lineage`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import cache
+
+from sqlalchemy import Double, Table
+
+from i94_platform.contracts import (
+    LOOKUPS,
+    MONTHLY_MARTS,
+    PUBLISHED,
+    REFERENCES,
+    WAREHOUSE,
+    airport_codes,
+    calendar,
+    correlations,
+    country,
+    delivered_immigration,
+    immigration,
+    immigration_quarantine,
+    state,
+    us_cities_demographics,
+    world_temperature,
+)
+from i94_platform.contracts.model import column_names
+from i94_platform.defs.assets.published import source_key
+from i94_platform.marts import rendering as marts
+from i94_platform.marts.correlations import SOURCES as CORRELATED
+from i94_platform.partitions import Month
+from i94_platform.sources import airports, demographics
+from i94_platform.sql.column_lineage import Lineage, Origin, map_same_columns, trace_declared, trace_query
+from i94_platform.transforms import country as countries
+from i94_platform.transforms import state as states
+from i94_platform.transforms.calendar import LINEAGE_REASON as CALENDAR
+from i94_platform.transforms.immigration import queries as arrivals
+from i94_platform.transforms.temperatures import queries as temperatures
+
+_ANY_MONTH = Month(2016, 4)
+"""A query's columns come from the same ones whatever its month."""
+_NAMED = "name of the delivered file"
+_PLACED = "place of the row in the delivered file"
+
+
+@cache
+def compute_lineage() -> dict[str, Lineage]:
+    """The lineage of every asset that we make, by `layer/name`."""
+    return {**_lookup(), **_staged(), **_warehouse(), **_mart(), **_published()}
+
+
+def layer_relations(layer: str, contracts: Iterable[Table]) -> dict[str, Lineage]:
+    """The tables of a layer as relations that a query reads, each by its name."""
+    return {c.name: map_same_columns(f"{layer}/{c.name}", column_names(c)) for c in contracts}
+
+
+def _lookup() -> dict[str, Lineage]:
+    return {f"lookup/{c.name}": dict.fromkeys(column_names(c), ("raw/i94_labels.line",)) for c in LOOKUPS}
+
+
+def _staged() -> dict[str, Lineage]:
+    month, cities = _delivered_month(), _delivered_temperatures()
+    return {
+        "staged/immigration": trace_query(arrivals.render_accepted(_ANY_MONTH).text, immigration, month),
+        "staged/immigration_quarantine": trace_query(
+            arrivals.render_rejected(_ANY_MONTH).text, immigration_quarantine, month, bound=_NAMED
+        ),
+        "staged/us_cities_demographics": _renamed(us_cities_demographics, demographics.HEADERS),
+        "staged/airport_codes": _renamed(airport_codes, airports.SOURCES),
+        "staged/world_temperature": trace_query(temperatures.render_accepted().text, world_temperature, cities),
+    }
+
+
+def _delivered_month() -> dict[str, Lineage]:
+    """The relations that the arrivals' queries read."""
+    delivered = map_same_columns("raw/immigration", column_names(delivered_immigration))
+    numbers = tuple(f"raw/immigration.{c.name}" for c in delivered_immigration.columns if isinstance(c.type, Double))
+    row: dict[str, Origin] = {"source_path": _NAMED, "source_row": _PLACED}
+    return {
+        "delivered": {**delivered, **row, "unreadable": numbers},
+        "delivered_files": {"path": _NAMED, "source_file": _NAMED},
+        "surplus": row,
+        **layer_relations("lookup", (c for c in LOOKUPS if c.name in arrivals.JOINED_CODE_LISTS)),
+    }
+
+
+def _delivered_temperatures() -> dict[str, Lineage]:
+    """The relations that the temperatures' query reads; `country_iso3` is found by the names in the file."""
+    delivered: dict[str, Origin] = map_same_columns("raw/land_temperatures", temperatures.HEADERS.values())
+    return {
+        "delivered": {**delivered, "source_row": _PLACED},
+        "country_iso3": dict.fromkeys(("country", "iso3"), delivered[temperatures.HEADERS["country"]]),
+    }
+
+
+def _renamed(contract: Table, headers: Mapping[str, str]) -> dict[str, Origin]:
+    """A file's columns under our names; the file is the raw asset of the same name."""
+    return {name: (f"raw/{contract.name}.{headers[name]}",) for name in column_names(contract)}
+
+
+def _warehouse() -> dict[str, Lineage]:
+    """Loads are by column name; the dimensions are made from what is staged."""
+    lists, staged = layer_relations("lookup", LOOKUPS), layer_relations("staged", (*REFERENCES, immigration))
+    climate = trace_query(temperatures.render_climate().text, None, staged)
+    made: dict[str, Lineage] = {
+        **lists,
+        **staged,
+        state.name: trace_declared(states.SOURCES, state, {**lists, **staged}),
+        country.name: trace_declared(countries.SOURCES, country, {**lists, **staged, "climate": climate}),
+        calendar.name: dict.fromkeys(column_names(calendar), CALENDAR),
+    }
+    return {f"warehouse/{name}": columns for name, columns in made.items()}
+
+
+def _mart() -> dict[str, Lineage]:
+    star, asked = layer_relations("warehouse", WAREHOUSE), "the month that is asked for"
+    monthly = {
+        f"mart/{c.name}": trace_query(marts.render_month_query(c, "redshift"), c, star, "redshift", bound=asked)
+        for c in MONTHLY_MARTS
+    }
+    return {**monthly, f"mart/{correlations.name}": _correlations()}
+
+
+def _published() -> dict[str, Lineage]:
+    """Extracts hold the columns of their tables."""
+    return {f"published/{c.name}": map_same_columns(source_key(c).to_user_string(), column_names(c)) for c in PUBLISHED}
+
+
+def _correlations() -> dict[str, Origin]:
+    """Their figures come from all that is read of the marts; what names and explains them from no column."""
+    answers = layer_relations("mart", MONTHLY_MARTS)
+    queries = [
+        trace_query(marts.render_query(f"correlations_{n}", "redshift"), None, answers, "redshift") for n in CORRELATED
+    ]
+    read = tuple(sorted({c for query in queries for origin in query.values() for c in origin}))
+    in_words = ("question", "x", "y", "method", "unit_of_observation", "caveat")
+    reasons = {
+        **dict.fromkeys(in_words, "named in marts/correlations.py"),
+        **dict.fromkeys(("months", "first_month", "last_month"), "the months that the warehouse's ledger names"),
+    }
+    return {name: reasons.get(name, read) for name in column_names(correlations)}

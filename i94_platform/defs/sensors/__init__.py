@@ -1,0 +1,1 @@
+"""The sensors: what lands, what is stale, what failed."""

@@ -1,0 +1,1 @@
+"""What the command line adds to Dagster: runs in this process, backfills, status, doctor, the UI."""

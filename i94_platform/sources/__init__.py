@@ -1,0 +1,1 @@
+"""The delivered sources: which files belong to which source, and how each is read."""

@@ -1,0 +1,1 @@
+"""The SQL toolkit: queries, templates, dialects, contract rules and column lineage."""

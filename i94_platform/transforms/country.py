@@ -1,0 +1,165 @@
+"""From names to countries: ISO 3166 codes for code-list labels and temperature names, and the dimension `country`.
+
+A name is a country if it is one of ISO 3166's own names (short or official, through country_converter's table,
+whatever the case, accents and punctuation), or if `lookup/country_corrections.csv` says so. Nothing is matched by
+resemblance: country_converter's own patterns read Czechoslovakia as Czechia, the neutral zone between Saudi Arabia and
+Iraq as Iraq, and the Faroe Islands as two countries. A name that is neither is left without a country and reported.
+Not here: reading the code list (`labels`) and the means over cities (`temperatures.sql`).
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from i94_platform.contracts.codes import FOLDER
+from i94_platform.contracts.model import column_names
+from i94_platform.contracts.reference import country
+from i94_platform.errors import PermanentError
+from i94_platform.sources.delimited import raise_for_rows, read_delimited
+
+if TYPE_CHECKING:
+    from pandas import DataFrame, Series
+
+NameList = Literal["i94", "temperature"]
+"""Whose names a correction is about: the I-94 code list's labels, or the temperature file's countries."""
+
+CORRECTIONS = FOLDER / "country_corrections.csv"
+"""The reviewed exceptions: list, key (the name as that list writes it), iso3 (empty: none, on purpose) and reason."""
+
+_CORRECTION_COLUMNS = {name: name for name in ("list", "key", "iso3", "reason")}
+_LISTS = ("i94", "temperature")
+_CLIMATE = ["iso3", "mean_temperature", "latitude", "longitude", "temperature_cities"]
+
+_UNLISTED = ("immigration.i94cit", "immigration.i94res")
+SOURCES = {
+    "code": ("i94cit_res.code", *_UNLISTED),
+    "label": ("i94cit_res.label", *_UNLISTED),
+    "status": ("i94cit_res.status", "i94cit_res.code", *_UNLISTED),
+    **dict.fromkeys(("name", "iso3", "continent", "region"), ("i94cit_res.label",)),
+    **{name: ("i94cit_res.label", "climate.iso3", f"climate.{name}") for name in _CLIMATE[1:]},
+}
+"""The columns behind each of the contract's; what ISO 3166 and the corrections say is found by the label."""
+
+
+def match_labels(i94cit_res: DataFrame) -> Series[str]:
+    """ISO 3166 alpha-3 code of each label, as pandas string on the index of `i94cit_res`; null for no country.
+
+    `attrs["unmatched_labels"]` lists the labels that are neither a name of ISO 3166 nor reviewed, for a correction to
+    be added; codes that the list itself calls without country are not among them.
+    """
+    labels = i94cit_res["label"].astype("string")
+    found = _resolve(labels, "i94")
+    iso3 = labels.map(found).astype("string").rename("iso3")
+    reviewed = labels.map(match_key).isin(read_corrections(CORRECTIONS)["i94"].keys())
+    expected = i94cit_res["status"] != "no country code"
+    iso3.attrs["unmatched_labels"] = sorted(set(labels[iso3.isna() & ~reviewed & expected]))
+    return iso3
+
+
+def match_names(names: Sequence[str]) -> dict[str, str | None]:
+    """ISO 3166 alpha-3 code of each country name of the temperature file; None where it is no country we know."""
+    return _resolve(names, "temperature")
+
+
+def build_country(i94cit_res: DataFrame, unlisted: Collection[int], climate: DataFrame) -> DataFrame:
+    """Every code of `i94cit_res` (code, label, status) and every `unlisted` one, as the contract `country`, by code.
+
+    `climate` has one row per iso3: iso3, mean_temperature (°C), latitude, longitude (degrees), temperature_cities.
+    Several codes may share a country and its climate. An unlisted code that is in the list after all is ignored.
+    `attrs["unmatched_labels"]` is `label_iso3`'s. Raises PermanentFailure if `climate` has two rows for a country.
+    """
+    import pandas as pd
+
+    iso3 = match_labels(i94cit_res)
+    listed = i94cit_res[["code", "label", "status"]].assign(iso3=iso3)
+    codes = pd.Series(sorted(set(unlisted) - set(listed["code"].astype("Int64"))), dtype="Int64")
+    others = pd.DataFrame({"code": codes, "label": "unlisted code " + codes.astype("string")})
+    others = others.assign(status="unlisted", iso3=None)
+    types = {"code": "Int64", "label": "string", "status": "string", "iso3": "string"}
+    rows = pd.concat([listed.astype(types), others.astype(types)])
+    rows = rows.merge(_iso_countries(), how="left", on="iso3", validate="many_to_one")
+    rows = rows.merge(_climate_by_country(climate), how="left", on="iso3", validate="many_to_one")
+    dimension = rows.sort_values("code", ignore_index=True)[column_names(country)]
+    dimension.attrs = dict(iso3.attrs)
+    return dimension
+
+
+def match_key(name: str) -> str:
+    """What two spellings of one name share: lower case, no accents, words only, `st` written out as saint."""
+    decomposed = unicodedata.normalize("NFKD", name.replace("&", " and ")).casefold()
+    plain = "".join(character for character in decomposed if not unicodedata.combining(character))
+    return " ".join("saint" if word == "st" else word for word in re.findall(r"[a-z0-9]+", plain))
+
+
+@cache
+def read_corrections(path: Path) -> Mapping[NameList, Mapping[str, str | None]]:
+    """The reviewed corrections of each list, by `match_key` of the name.
+
+    Raises PermanentFailure for an unknown list or ISO code, a missing name or reason, and a name corrected twice.
+    """
+    rows = read_delimited(path, path.name, _CORRECTION_COLUMNS)
+    for column in ("list", "key", "reason"):
+        raise_for_rows(rows[column].isna(), rows[column], f"{path.name}, column {column!r}", "is empty")
+    raise_for_rows(
+        ~rows["list"].isin(_LISTS), rows["list"], f"{path.name}, column 'list'", f"is none of {', '.join(_LISTS)}"
+    )
+    unknown = rows["iso3"].notna() & ~rows["iso3"].isin(_iso_countries()["iso3"])
+    raise_for_rows(unknown, rows["iso3"], f"{path.name}, column 'iso3'", "is no ISO 3166 alpha-3 code in use")
+    rows = rows.assign(match=rows["key"].map(match_key))
+    raise_for_rows(rows.duplicated(["list", "match"]), rows["key"], f"{path.name}, column 'key'", "is corrected twice")
+    rows["iso3"] = rows["iso3"].astype(object).where(rows["iso3"].notna(), None)
+    return {
+        "i94": _by_match(rows[rows["list"] == "i94"]),
+        "temperature": _by_match(rows[rows["list"] == "temperature"]),
+    }
+
+
+def _by_match(rows: DataFrame) -> dict[str, str | None]:
+    return dict(zip(rows["match"], rows["iso3"], strict=True))
+
+
+def _resolve(names: Iterable[str], name_list: NameList) -> dict[str, str | None]:
+    known: dict[str, str | None] = {**_iso_names(), **read_corrections(CORRECTIONS)[name_list]}
+    return {name: known.get(match_key(name)) for name in names}
+
+
+@cache
+def _iso_table() -> DataFrame:
+    """country_converter's table of today's countries; it is read from disk once per process."""
+    from country_converter import CountryConverter
+
+    data: DataFrame = CountryConverter().data
+    return data.astype({"ISO3": "string", "name_short": "string", "name_official": "string"})
+
+
+@cache
+def _iso_names() -> Mapping[str, str]:
+    """ISO 3166's short and official names, by `match_key`; where they clash the short name wins."""
+    table = _iso_table()
+    official = dict(zip(table["name_official"].map(match_key), table["ISO3"], strict=True))
+    return official | dict(zip(table["name_short"].map(match_key), table["ISO3"], strict=True))
+
+
+@cache
+def _iso_countries() -> DataFrame:
+    """iso3, name, continent and UN M49 region, one row per country; never changed in place."""
+    names = {"ISO3": "iso3", "name_short": "name", "continent": "continent", "UNregion": "region"}
+    return _iso_table()[list(names)].rename(columns=names).astype("string")
+
+
+def _climate_by_country(climate: DataFrame) -> DataFrame:
+    """`climate` with the contract's types and without a row for no country, which would meet every unknown code."""
+    types = {"iso3": "string", **dict.fromkeys(_CLIMATE[1:4], "Float64"), "temperature_cities": "Int64"}
+    known = climate[_CLIMATE].dropna(subset=["iso3"]).astype(types)
+    repeated = known.loc[known["iso3"].duplicated(), "iso3"]
+    if not repeated.empty:
+        raise PermanentError(
+            f"The temperatures by country have more than one row for {', '.join(sorted(set(repeated)))}: "
+            f"group them by iso3, since each row would double the codes of its country."
+        )
+    return known

@@ -1,0 +1,1 @@
+"""The arrivals: from delivered rows to the fact and the quarantine."""

@@ -1,0 +1,103 @@
+"""The dimension `state`: one row per code of the I-94 form with the people of its cities.
+
+Here: demographics from city and race to state. A city's own figures repeat on each of its race rows, so they are
+counted once per (city, state); race counts are summed as they are, and overlap. Not here: reading the file
+(`demographics`), the code list (`labels`).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from i94_platform.contracts.model import column_names
+from i94_platform.contracts.reference import state
+from i94_platform.errors import PermanentError
+from i94_platform.sources.demographics import CITY
+
+if TYPE_CHECKING:
+    from pandas import DataFrame, Series
+
+RACES = {
+    "Hispanic or Latino": "hispanic_or_latino",
+    "White": "white",
+    "Black or African-American": "black_or_african_american",
+    "Asian": "asian",
+    "American Indian and Alaska Native": "american_indian_and_alaska_native",
+}
+"""The source's names of races and origins, and the columns that hold them."""
+
+_SUMS = {
+    "male_population": "male_population",
+    "female_population": "female_population",
+    "total_population": "city_population",
+    "veterans": "veterans",
+    "foreign_born": "foreign_born",
+}
+_MEANS = ("median_age", "average_household_size")
+_DECIMALS = 2
+
+_CITY_OF = ("i94addr.code", "us_cities_demographics.state_code")
+SOURCES = {
+    "code": ("i94addr.code",),
+    "label": ("i94addr.label",),
+    "name": (*_CITY_OF, "us_cities_demographics.state"),
+    "cities": (*_CITY_OF, "us_cities_demographics.city"),
+    **{ours: (*_CITY_OF, f"us_cities_demographics.{theirs}") for theirs, ours in _SUMS.items()},
+    **{
+        name: (*_CITY_OF, f"us_cities_demographics.{name}", "us_cities_demographics.total_population")
+        for name in _MEANS
+    },
+    **{
+        name: (*_CITY_OF, "us_cities_demographics.race", "us_cities_demographics.race_count") for name in RACES.values()
+    },
+}
+"""The columns behind each of the contract's, with those by which cities find their state."""
+
+
+def build_state(i94addr: DataFrame, demographics: DataFrame) -> DataFrame:
+    """One row per code of `i94addr` (code, label), sorted by code, with the figures of its cities.
+
+    `demographics` is as `read_demographics` returns it. A sum or mean covers the cities that give the figure and is
+    null where none does; a state without a city has `cities` 0 and no figures. Means are weighted by population and
+    rounded to two decimals. Raises PermanentFailure for a state or a race that the dimension has no place for, since
+    its people would vanish from every total.
+    """
+    _refuse_unknown(demographics["state_code"], i94addr["code"].tolist(), "state code", "the code list i94addr")
+    _refuse_unknown(demographics["race"], list(RACES), "race", "the contract of the table state")
+    cities = demographics.drop_duplicates(CITY)
+    rows = i94addr[["code", "label"]].astype("string").sort_values("code", ignore_index=True)
+    for figures in (_city_figures(cities), _race_figures(demographics)):
+        rows = rows.merge(figures, how="left", left_on="code", right_index=True, validate="one_to_one")
+    rows["cities"] = rows["cities"].fillna(0)
+    return rows[column_names(state)]
+
+
+def _city_figures(cities: DataFrame) -> DataFrame:
+    states = cities.groupby("state_code")
+    figures = states[list(_SUMS)].sum(min_count=1).astype("Int64").rename(columns=_SUMS)
+    return figures.assign(
+        name=states["state"].first().astype("string"),
+        cities=states.size().astype("Int64"),
+        **{figure: _weighted_mean(cities, figure) for figure in _MEANS},
+    )
+
+
+def _weighted_mean(cities: DataFrame, figure: str) -> Series[Any]:
+    given = cities.dropna(subset=[figure])
+    weighted = (given[figure] * given["total_population"]).groupby(given["state_code"]).sum()
+    weights = given.groupby("state_code")["total_population"].sum()
+    return (weighted / weights.where(weights > 0)).round(_DECIMALS).astype("Float64")
+
+
+def _race_figures(demographics: DataFrame) -> DataFrame:
+    counts = demographics.pivot_table(index="state_code", columns="race", values="race_count", aggfunc="sum")
+    return counts.reindex(columns=list(RACES)).rename(columns=RACES).astype("Int64")
+
+
+def _refuse_unknown(values: Series[str], known: list[str], what: str, home: str) -> None:
+    unknown = sorted(set(values.dropna()) - set(known))
+    if unknown:
+        raise PermanentError(
+            f"us_cities_demographics has {what} {', '.join(map(repr, unknown))}, which {home} does not know: "
+            f"its people would be left out, so correct the file or extend {home}."
+        )

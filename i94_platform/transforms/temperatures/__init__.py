@@ -1,0 +1,1 @@
+"""The temperatures: from city records to typed rows and one climate per country."""

@@ -1,0 +1,171 @@
+"""Pins the standing of all months: what failed, waits or is absent is on the fact's page, and nothing else is.
+
+A month that failed on a Friday and was not looked for until the dashboard lacked it is what this keeps away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+from dagster._core.definitions.sensor_definition import SensorExecutionData
+from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
+
+from i94_platform.defs.checks.completeness import SHOWN, completeness_sensor
+from i94_platform.defs.jobs import EVERY_MONTH_LOADED, MONTH_JOB
+from i94_platform.lake.datasets import Lake
+from i94_platform.lake.local import LocalStore
+from i94_platform_tests.support.deployment import Deployment
+from i94_platform_tests.support.ticks import FAILURE, NOT_STARTED, STARTED, Ticks, repository
+
+JANUARY, FEBRUARY, APRIL = (f"i94_{month}16_sub.sas7bdat" for month in ("jan", "feb", "apr"))
+
+
+@dataclass
+class MonthIssue:
+    """The sensor on one deployment, and what it has put on record."""
+
+    ticks: Ticks
+    cursor: str | None = None
+
+    def look(self) -> str:
+        """What the next tick finds; its events are put on record as the daemon does it."""
+        done = self.tick()
+        for event in done.asset_events:
+            self.ticks.history.report_runless_asset_event(event)
+        self.cursor = done.cursor
+        return (done.skip_message or "").removeprefix("As before. ")
+
+    def tick(self) -> SensorExecutionData:
+        sensor = completeness_sensor(self.ticks.first_month)
+        context = dg.build_sensor_context(
+            self.ticks.history,
+            self.cursor,
+            repository_def=repository(),
+            sensor_name=sensor.name,
+            resources={"raw": self.ticks.raw, "lake": self.ticks.lake},
+        )
+        return sensor.evaluate_tick(context)
+
+    @property
+    def recorded(self) -> list[Any]:
+        """Every evaluation on record, the newest first."""
+        return self.ticks.history.event_log_storage.get_asset_check_execution_history(EVERY_MONTH_LOADED, limit=100)
+
+
+@pytest.fixture
+def standing(tmp_path: Path) -> Iterator[MonthIssue]:
+    """The reference files are loaded."""
+    with dg.DagsterInstance.ephemeral() as history:
+        ticks = Ticks(LocalStore(tmp_path / "raw"), Lake(LocalStore(tmp_path / "lake")), history=history)
+        ticks.references()
+        yield MonthIssue(ticks)
+
+
+def load(standing: MonthIssue, *names: str, status: dg.DagsterRunStatus = dg.DagsterRunStatus.SUCCESS) -> None:
+    """Deliver files and have the sensor run them."""
+    for name in names:
+        standing.ticks.deliver(name)
+    assert len(standing.ticks.months() + standing.ticks.months(status=status)) == len(names)
+
+
+def last_run(standing: MonthIssue) -> str:
+    return standing.ticks.history.get_runs(dg.RunsFilter(job_name=MONTH_JOB), limit=1)[0].run_id[:8]
+
+
+def test_months_that_are_loaded_as_they_lie_there_are_in_order(standing: MonthIssue) -> None:
+    assert standing.look() == "Each of the 0 delivered month(s) is loaded as it was delivered."
+    load(standing, JANUARY, FEBRUARY)
+    assert standing.look() == "Each of the 2 delivered month(s) is loaded as it was delivered."
+
+
+def test_a_failed_month_a_waiting_one_and_a_gap_are_named(standing: MonthIssue) -> None:
+    load(standing, FEBRUARY, status=FAILURE)
+    load(standing, JANUARY)
+    standing.ticks.deliver(APRIL)
+    assert standing.look() == "failed: 2016-02; delivered, not loaded: 2016-04; not delivered: 2016-03."
+
+
+def test_the_result_is_a_warning_on_record_with_the_months_in_a_table(standing: MonthIssue) -> None:
+    load(standing, JANUARY, status=FAILURE)
+    failed = last_run(standing)
+    standing.ticks.deliver("i94_mar16_sub.csv")
+    standing.look()
+    (record,) = standing.recorded
+    assert record.status == AssetCheckExecutionRecordStatus.FAILED
+    evaluation = record.event.dagster_event.asset_check_evaluation_data
+    assert evaluation.severity == dg.AssetCheckSeverity.WARN
+    assert [evaluation.metadata[name].value for name in ("failed", "delivered, not loaded", "not delivered")] == [1] * 3
+    assert evaluation.metadata["months"].value.splitlines()[2:] == [
+        f"| 2016-01 | failed | run {failed} |",
+        "| 2016-02 | not delivered | ask for i94_feb16_sub |",
+        "| 2016-03 | delivered, not loaded | i94_mar16_sub.csv |",
+    ]
+
+
+def test_what_has_not_changed_is_not_put_on_record_again_and_what_is_mended_is(standing: MonthIssue) -> None:
+    standing.ticks.deliver(JANUARY)
+    for _ in range(3):
+        standing.look()
+    assert [record.status.value for record in standing.recorded] == ["FAILED"]
+    assert (standing.tick().skip_message or "").startswith("As before. delivered, not loaded: 2016-01.")
+    load(standing, JANUARY)
+    standing.look()
+    assert [record.status.value for record in standing.recorded] == ["SUCCEEDED", "FAILED"]
+
+
+@pytest.mark.parametrize("status", [STARTED, NOT_STARTED])
+def test_a_month_whose_run_is_under_way_is_told_and_no_fault(standing: MonthIssue, status: dg.DagsterRunStatus) -> None:
+    load(standing, JANUARY, status=status)
+    assert standing.look() == "under way: 2016-01."
+    assert [record.status.value for record in standing.recorded] == ["SUCCEEDED"]
+
+
+def test_a_month_delivered_anew_waits_and_so_do_all_where_a_code_list_changed(standing: MonthIssue) -> None:
+    load(standing, JANUARY, FEBRUARY)
+    standing.ticks.deliver(FEBRUARY, b"corrected")
+    assert standing.look() == "delivered, not loaded: 2016-02."
+    standing.ticks.lists("2")
+    assert standing.look() == "delivered, not loaded: 2016-01, 2016-02."
+
+
+def test_a_month_that_failed_with_its_newest_content_is_not_mended_by_a_part_of_a_run(standing: MonthIssue) -> None:
+    load(standing, JANUARY, status=FAILURE)
+    standing.ticks.record(MONTH_JOB, {"dagster/partition": "2016-01"})
+    assert standing.look() == "failed: 2016-01."
+
+
+def test_a_month_of_which_only_a_part_was_run_waits(standing: MonthIssue) -> None:
+    standing.ticks.deliver(JANUARY)
+    standing.ticks.record(MONTH_JOB, {"dagster/partition": "2016-01"})
+    assert standing.look() == "delivered, not loaded: 2016-01."
+
+
+def test_a_delivery_that_is_cleared_away_after_its_load_is_no_gap(standing: MonthIssue) -> None:
+    load(standing, JANUARY, FEBRUARY, "i94_mar16_sub.csv")
+    standing.ticks.raw.delete([FEBRUARY])
+    assert standing.look() == "Each of the 2 delivered month(s) is loaded as it was delivered."
+
+
+def test_months_out_of_range_and_long_lists_are_cut(standing: MonthIssue) -> None:
+    for year in (15, 16, 17):
+        for month in ("jan", "feb", "mar", "apr", "may", "jun", "jul"):
+            standing.ticks.deliver(f"i94_{month}{year}_sub.csv")
+    said = standing.look()
+    assert "2015" not in said
+    assert said.startswith("delivered, not loaded: 2016-01, 2016-02, ")
+    assert f", 2017-05 and {14 - SHOWN} more; not delivered: 2016-08, " in said
+
+
+def test_the_check_can_be_executed_and_is_part_of_no_months_run(loaded: Deployment, tmp_path: Path) -> None:
+    deployment = loaded.copy(tmp_path)
+    found = deployment.check("warehouse/immigration", EVERY_MONTH_LOADED.name)
+    assert not found.passed
+    assert found.description == "delivered, not loaded: 2016-01, 2016-02."
+    outcome = deployment.month("2016-01")
+    assert outcome.succeeded
+    assert f"warehouse/immigration {EVERY_MONTH_LOADED.name}" not in deployment.evaluations(outcome.run_id)

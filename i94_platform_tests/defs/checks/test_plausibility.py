@@ -1,0 +1,130 @@
+"""Pins the checks that warn: shares of what is unusual, refused rows, and code lists that drift.
+
+Each is tried on both sides of its bound: a share at the bound passes, one row more warns.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pyarrow as pa
+import pytest
+
+from i94_platform.contracts import LOOKUPS, i94addr, immigration, immigration_quarantine
+from i94_platform.defs.checks.plausibility import QUARANTINE_BOUND, SHARES
+from i94_platform_tests.support.deployment import Deployment
+from i94_platform_tests.support.fixtures import MONTH
+from i94_platform_tests.support.tampering import with_value
+
+# What makes a row count for a share, and what makes it not count.
+UNUSUAL: dict[str, tuple[str, Any, Any]] = {
+    "share_of_unknown_state": ("i94addr", "99", "CA"),
+    "share_of_unlisted_citizenship": ("i94cit", 148, 209),
+    "share_of_unlisted_residence": ("i94res", 1234, 209),
+    "share_of_null_departure": ("depdate", None, immigration.columns["arrdate"]),
+    "share_of_negative_stay": ("stay_days", -1, 7),
+}
+BOUNDS = {share.name: share.bound for share in SHARES}
+
+
+def with_share(rows: pa.Table, name: str, count: int) -> pa.Table:
+    """The rows with exactly `count` that a share is about."""
+    column, unusual, usual = UNUSUAL[name]
+    everyday = rows.column("arrdate").to_pylist()[0] if name == "share_of_null_departure" else usual
+    return with_value(with_value(rows, column, everyday, rows.num_rows), column, unusual, count)
+
+
+def test_every_share_is_tried() -> None:
+    assert set(UNUSUAL) == set(BOUNDS)
+
+
+@pytest.mark.parametrize("name", BOUNDS)
+def test_a_share_warns_above_its_bound_and_not_at_it(loaded: Deployment, tmp_path: Path, name: str) -> None:
+    deployment, dataset = loaded.copy(tmp_path), "staged/immigration"
+    rows = deployment.rows(immigration, dataset, MONTH)
+    rows = rows.slice(0, rows.num_rows // 1000 * 1000)
+    most = math.floor(rows.num_rows * BOUNDS[name])
+
+    deployment.rewrite(immigration, dataset, with_share(rows, name, most), MONTH)
+    at_bound = deployment.check(dataset, name, MONTH)
+    assert at_bound.passed
+    assert at_bound.metadata["rows"].value == most > 0
+    assert at_bound.metadata["sample"].value == "No rows."
+
+    deployment.rewrite(immigration, dataset, with_share(rows, name, most + 1), MONTH)
+    above = deployment.check(dataset, name, MONTH)
+    assert not above.passed
+    assert above.severity == dg.AssetCheckSeverity.WARN
+    assert not above.blocking
+    assert above.metadata["rows"].value == most + 1
+    assert above.metadata["share"].value == pytest.approx((most + 1) / rows.num_rows)
+    assert above.metadata["bound"].value == BOUNDS[name]
+    assert f"{most + 1:,} of {rows.num_rows:,} rows " in above.description
+    shown = above.metadata["sample"].value.splitlines()
+    assert shown[0] == "| i94cit | i94res | i94addr | arrdate | depdate | stay_days |"
+    assert len(shown) == 2 + min(most + 1, 5)
+
+
+def test_a_month_of_which_every_row_was_refused_has_no_unusual_rows(loaded: Deployment, tmp_path: Path) -> None:
+    deployment = loaded.copy(tmp_path)
+    empty = deployment.rows(immigration, "staged/immigration", MONTH).slice(0, 0)
+    deployment.rewrite(immigration, "staged/immigration", empty, MONTH)
+    for name in BOUNDS:
+        result = deployment.check("staged/immigration", name, MONTH)
+        assert result.passed
+        assert result.metadata["share"].value == 0.0
+
+
+def test_many_refused_rows_warn_and_are_shown(loaded: Deployment, tmp_path: Path) -> None:
+    deployment, dataset = loaded.copy(tmp_path), "staged/immigration_quarantine"
+    refused = deployment.rows(immigration_quarantine, dataset, MONTH)
+    result = deployment.check(dataset, "share_of_delivered", MONTH)
+    assert result.passed
+    assert result.metadata["rows"].value == refused.num_rows
+
+    delivered = math.floor(refused.num_rows / QUARANTINE_BOUND) - 1
+    deployment.rewrite(immigration_quarantine, dataset, refused, MONTH, delivered_rows=delivered)
+    above = deployment.check(dataset, "share_of_delivered", MONTH)
+    assert not above.passed
+    assert above.severity == dg.AssetCheckSeverity.WARN
+    assert not above.blocking
+    assert above.metadata["share"].value == pytest.approx(refused.num_rows / delivered)
+    assert above.metadata["bound"].value == QUARANTINE_BOUND
+    assert f"{refused.num_rows} of {delivered:,} delivered rows refused" in above.description
+    reasons = refused.column("reasons").to_pylist()
+    assert all(reason in reasons for reason in column_of(above.metadata["sample"].value, "reasons"))
+
+
+def column_of(markdown: str, name: str) -> list[str]:
+    """The cells of one column of a Markdown table."""
+    head, _, *rows = ([cell.strip() for cell in line.strip("|").split("|")] for line in markdown.splitlines())
+    assert rows
+    return [row[head.index(name)] for row in rows]
+
+
+@pytest.mark.parametrize("name", [contract.name for contract in LOOKUPS])
+def test_the_lists_of_the_sample_equal_the_reviewed_ones(loaded: Deployment, name: str) -> None:
+    result = loaded.check(f"lookup/{name}", "equals_reviewed")
+    assert result.passed
+    assert result.metadata["differences"].value == 0
+
+
+def test_a_list_that_drifts_warns_and_names_the_codes(loaded: Deployment, tmp_path: Path) -> None:
+    deployment, dataset = loaded.copy(tmp_path), "lookup/i94addr"
+    rows = deployment.rows(i94addr, dataset).to_pylist()
+    assert [row["code"] for row in rows[:2]] == ["AL", "AK"]
+    rows[0]["label"] = "ALABAMA AGAIN"
+    rows[1]["code"] = "ZZ"
+    deployment.rewrite(i94addr, dataset, pa.Table.from_pylist(rows))
+    result = deployment.check(dataset, "equals_reviewed")
+    assert not result.passed
+    assert result.severity == dg.AssetCheckSeverity.WARN
+    assert not result.blocking
+    assert result.metadata["differences"].value == 3
+    assert result.metadata["bound"].value == 0
+    assert set(result.metadata["sample"].value.split(", ")) == {"ZZ", "AK", "AL"}
+    assert "1 added (ZZ), 1 removed (AK), 1 changed (AL)" in result.description
+    assert deployment.check("lookup/i94visa", "equals_reviewed").passed

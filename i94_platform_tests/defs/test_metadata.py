@@ -1,0 +1,120 @@
+"""Pins what every materialization tells: figures, version, schema, lineage, first rows without what is personal."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import dagster as dg
+import pyarrow as pa
+import pytest
+
+from i94_platform.contracts import MONTHLY_MARTS, i94mode, immigration_quarantine
+from i94_platform.defs.column_lineage.schema import column_lineage
+from i94_platform.defs.metadata import PREVIEW_ROWS, preview_rows, raise_dagster_failures
+from i94_platform.defs.table_metadata import to_table_metadata
+from i94_platform.lake.datasets import Dataset, Lake
+from i94_platform.lake.local import LocalStore
+from i94_platform_tests.support.deployment import Deployment
+from i94_platform_tests.warehouse.redshift.test_access import PERSONAL
+
+FIGURES = {"seconds", "dagster/column_schema", "dagster/column_lineage", "preview"}
+COMMITTED = {"bytes", "files", "manifest", "dagster/uri"}
+COMPUTED = {f"mart/{mart.name}" for mart in MONTHLY_MARTS}
+"""What the warehouse computes by itself, without a file in the lake."""
+
+
+@pytest.fixture(scope="module")
+def told_of(loaded: Deployment) -> dict[str, dg.AssetMaterialization]:
+    """The latest materialization of every asset that was made."""
+    keys = loaded.definitions.resolve_asset_graph().materializable_asset_keys
+    found = {key.to_user_string(): loaded.history.get_latest_materialization_event(key) for key in keys}
+    return {name: event.asset_materialization for name, event in found.items() if event and event.asset_materialization}
+
+
+def test_every_asset_tells_its_figures(told_of: dict[str, dg.AssetMaterialization], loaded: Deployment) -> None:
+    keys = loaded.definitions.resolve_asset_graph().materializable_asset_keys
+    assert set(told_of) == {key.to_user_string() for key in keys if key.path[0] != "published"}, "not released yet"
+    for name, event in told_of.items():
+        count = "dagster/partition_row_count" if event.partition else "dagster/row_count"
+        assert set(event.metadata) >= FIGURES | {count} | (set() if name in COMPUTED else COMMITTED), name
+        assert 0 < event.metadata["seconds"].value < 60, name
+        assert name in COMPUTED or event.metadata["files"].value >= 1, name
+        assert re.fullmatch("[0-9a-f]{32}", (event.tags or {})["dagster/data_version"]), name
+
+
+def test_the_lineage_is_told_with_each_materialization(told_of: dict[str, dg.AssetMaterialization]) -> None:
+    for name, event in told_of.items():
+        assert event.metadata["dagster/column_lineage"].value == column_lineage(dg.AssetKey(name.split("/")))
+
+
+def test_a_preview_holds_rows_of_the_dataset(told_of: dict[str, dg.AssetMaterialization], loaded: Deployment) -> None:
+    modes = loaded.query("SELECT * FROM i94.i94mode")
+    for name in ("lookup/i94mode", "warehouse/i94mode"):
+        shown = [record.data for record in told_of[name].metadata["preview"].records]
+        assert sorted(shown, key=str) == sorted(modes, key=str)
+    fact = [record.data for record in told_of["warehouse/immigration"].metadata["preview"].records]
+    assert len(fact) == PREVIEW_ROWS
+    for row in fact:
+        (there,) = loaded.query(
+            f"SELECT i94port, CAST(arrdate AS VARCHAR) AS arrdate FROM i94.immigration WHERE cicid = {row['cicid']}"
+        )
+        assert there == {"i94port": row["i94port"], "arrdate": row["arrdate"]}
+
+
+def test_a_mart_shows_its_largest_groups(told_of: dict[str, dg.AssetMaterialization], loaded: Deployment) -> None:
+    shown = [record.data for record in told_of["mart/visitors_by_origin"].metadata["preview"].records]
+    largest = loaded.query("SELECT visitors FROM mart.visitors_by_origin ORDER BY visitors DESC LIMIT 10")
+    assert [row["visitors"] for row in shown] == [row["visitors"] for row in largest]
+
+
+def test_no_personal_column_is_shown(told_of: dict[str, dg.AssetMaterialization]) -> None:
+    for name in ("staged/immigration", "staged/immigration_quarantine", "warehouse/immigration"):
+        shown = told_of[name].metadata["preview"]
+        assert shown.records
+        for columns in ({c.name for c in shown.schema.columns}, *(set(record.data) for record in shown.records)):
+            assert "cicid" in columns
+            assert not columns & (PERSONAL | {"unreadable"}), name
+
+
+def test_a_quarantine_shows_refused_rows_with_their_reasons(told_of: dict[str, dg.AssetMaterialization]) -> None:
+    event = told_of["staged/immigration_quarantine"]
+    rows = [record.data for record in event.metadata["preview"].records]
+    assert len(rows) == min(PREVIEW_ROWS, event.metadata["dagster/partition_row_count"].value)
+    assert all(row["reasons"] and row["source_file"] for row in rows)
+    assert "| reasons | rows |" in event.metadata["reasons"].value
+
+
+def test_the_preview_of_no_rows_has_the_columns() -> None:
+    shown = to_table_metadata([], ["code", "label"])
+    assert [c.name for c in shown.schema.columns] == ["code", "label"]
+    assert shown.records == []
+
+
+def test_a_value_that_json_does_not_know_is_shown_as_none() -> None:
+    shown = to_table_metadata([{"a": float("nan"), "b": float("inf"), "c": 1.5, "d": True, "e": None}], list("abcde"))
+    assert shown.records[0].data == {"a": None, "b": None, "c": 1.5, "d": True, "e": None}
+
+
+def test_a_preview_is_left_out_where_another_run_has_swept_the_files(tmp_path: Path) -> None:
+    lake, dataset = Lake(LocalStore(tmp_path)), Dataset("lookup/i94mode")
+    rows = pa.table({"code": pa.array([1], pa.int32()), "label": ["Air"]})
+    old = lake.write_table(dataset, "one", i94mode, rows, fingerprint="1")
+    shown = preview_rows(lake, old, i94mode)
+    assert shown is not None
+    assert [record.data for record in shown.records] == [{"code": 1, "label": "Air"}]
+    lake.write_table(dataset, "two", i94mode, rows, fingerprint="2")
+    assert preview_rows(lake, old, i94mode) is None
+
+
+def test_a_step_is_timed_from_where_it_began() -> None:
+    with raise_dagster_failures() as seconds:
+        first = seconds()
+    assert 0 <= first <= seconds()
+
+
+def test_the_quarantine_marks_as_personal_what_the_fact_does() -> None:
+    marked = {c.name for c in immigration_quarantine.columns if c.info["personal"]}
+    assert marked == PERSONAL | {"unreadable"}, (
+        "texts in a number's place may be a year of birth or an admission number"
+    )

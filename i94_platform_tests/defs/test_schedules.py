@@ -1,0 +1,207 @@
+"""Pins the monthly safety net: it asks for last month, tells somebody when that is absent, and runs it when it was not.
+
+A schedule that named the month by the day it ran on in UTC, and one at an hour that a night of March does not have, are
+what the times below keep away.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import dagster as dg
+import pytest
+from dagster._core.definitions.schedule_definition import ScheduleExecutionData
+from dagster._utils.schedules import schedule_execution_time_iterator
+
+from i94_platform.contracts import MARTS
+from i94_platform.defs.alerts import WebhookNotifier
+from i94_platform.defs.assets.published import FRESH, TIMEZONE, source_key
+from i94_platform.defs.jobs import MONTH_JOB
+from i94_platform.defs.schedules import month_before, published_daily, schedules
+from i94_platform.lake.datasets import Lake
+from i94_platform.lake.local import LocalStore
+from i94_platform.partitions import Month
+from i94_platform.sources.listing import REFERENCE_FILES
+from i94_platform_tests.support.ticks import FAILURE, LAST_MONTH, SETTLE, STARTED, SUCCESS, Ticks, repository
+
+NEW_YORK = ZoneInfo("America/New_York")
+MAY_10 = dt.datetime(2016, 5, 10, 6, tzinfo=NEW_YORK)
+APRIL = "i94_apr16_sub.sas7bdat"
+
+
+@pytest.fixture
+def ticks(tmp_path: Path) -> Iterator[Ticks]:
+    """The reference files are loaded; the history is on disk."""
+    with dg.DagsterInstance.local_temp(str(tmp_path)) as history:
+        ticks = Ticks(LocalStore(tmp_path / "raw"), Lake(LocalStore(tmp_path / "lake")), history=history)
+        ticks.references()
+        yield ticks
+
+
+def deliver_long_ago(ticks: Ticks, name: str = APRIL) -> None:
+    ticks.deliver(name)
+    os.utime(Path(ticks.raw.root, name), (1, 1))
+
+
+def skipped(done: ScheduleExecutionData) -> str:
+    assert not done.run_requests
+    return done.skip_message or ""
+
+
+def test_an_absent_delivery_is_an_alert_with_the_name_to_ask_for(ticks: Ticks) -> None:
+    said = skipped(ticks.schedule(MAY_10))
+    assert said == (f"No delivery for 2016-04 is under {ticks.raw.root}; ask for i94_apr16_sub, which was due by now.")
+    assert ticks.alerts == [said]
+
+
+def test_a_delivery_that_nobody_ran_is_run(ticks: Ticks) -> None:
+    deliver_long_ago(ticks)
+    (request,) = ticks.schedule(MAY_10).run_requests
+    assert request.partition_key == "2016-04"
+    ticks.launch(request)
+    assert ticks.months() + ticks.months() == [], "the sensor knows of that run"
+    assert ticks.alerts == []
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [(SUCCESS, "2016-04 is loaded as it was delivered."), (STARTED, "The run {} of 2016-04 is under way.")],
+)
+def test_a_delivery_that_the_sensor_had_run_is_left_alone(ticks: Ticks, status: dg.DagsterRunStatus, said: str) -> None:
+    deliver_long_ago(ticks)
+    assert ticks.months() + ticks.months(status=status) == ["2016-04"]
+    run = ticks.history.get_runs(dg.RunsFilter(job_name=MONTH_JOB))[0].run_id[:8]
+    assert skipped(ticks.schedule(MAY_10)) == said.format(run)
+    assert ticks.alerts == []
+
+
+def test_a_month_whose_run_failed_is_tried_once_more_with_an_alert(ticks: Ticks) -> None:
+    deliver_long_ago(ticks)
+    assert ticks.months() + ticks.months(status=FAILURE) == ["2016-04"]
+    failed = ticks.history.get_runs(dg.RunsFilter(job_name=MONTH_JOB))[0].run_id[:8]
+    (request,) = ticks.schedule(MAY_10).run_requests
+    assert ticks.alerts == [f"2016-04 is delivered, but its run {failed} failed; it is tried once more."]
+    ticks.launch(request)
+    assert skipped(ticks.schedule(MAY_10)) == "2016-04 is loaded as it was delivered."
+
+
+def test_a_delivery_that_is_still_arriving_is_left_to_the_sensor(ticks: Ticks) -> None:
+    ticks.deliver(APRIL)
+    written = Path(ticks.raw.root, APRIL).stat().st_mtime
+    ticks.now = written + SETTLE - 1
+    assert skipped(ticks.schedule(MAY_10)) == "2016-04 is arriving; the sensor takes it when it is whole."
+    ticks.now = written + SETTLE + 1
+    assert len(ticks.schedule(MAY_10).run_requests) == 1
+
+
+def test_a_delivery_that_waits_for_the_reference_files_is_an_alert(ticks: Ticks) -> None:
+    deliver_long_ago(ticks)
+    ticks.deliver(REFERENCE_FILES["i94_labels"], b"changed")
+    said = skipped(ticks.schedule(MAY_10))
+    assert said == (
+        "2016-04 is delivered and not loaded. Months wait: i94_labels changed, and the reference run is still to come."
+    )
+    assert ticks.alerts == [said]
+
+
+def test_a_month_before_the_first_one_is_not_asked_for(ticks: Ticks) -> None:
+    ticks.first_month = "2016-05"
+    assert skipped(ticks.schedule(MAY_10)) == "2016-04 is before 2016-05, the first month that can be run."
+    assert ticks.alerts == []
+
+
+@pytest.mark.parametrize(
+    ("day", "month"), [("2016-05-01", "2016-04"), ("2016-03-31", "2016-02"), ("2017-01-10", "2016-12")]
+)
+def test_the_month_before_is_that_of_the_calendar(day: str, month: str) -> None:
+    assert month_before(dt.date.fromisoformat(day)) == Month.parse(month)
+
+
+# --- daylight saving --------------------------------------------------------------------------------------------------
+
+
+def executions(day: int, start: dt.datetime, count: int) -> list[dt.datetime]:
+    """The next times of the schedule, as Dagster's daemon works them out."""
+    made = schedules("2016-01", day, SETTLE, WebhookNotifier())
+    return times(next(schedule for schedule in made if schedule.name == LAST_MONTH), start, count)
+
+
+def times(schedule: dg.ScheduleDefinition, start: dt.datetime, count: int) -> list[dt.datetime]:
+    assert isinstance(schedule.cron_schedule, str)
+    found = schedule_execution_time_iterator(start.timestamp(), schedule.cron_schedule, schedule.execution_timezone)
+    return list(itertools.islice(found, count))
+
+
+def test_it_is_six_in_new_york_on_both_sides_of_a_change_of_clocks() -> None:
+    found = executions(10, dt.datetime(2026, 2, 1, tzinfo=dt.UTC), 11)
+    assert [time.astimezone(dt.UTC).strftime("%m-%d %H:%M") for time in found] == [
+        "02-10 11:00",
+        *(f"{month:02}-10 10:00" for month in range(3, 11)),  # clocks go forward on March 8
+        "11-10 11:00",  # and back on November 1
+        "12-10 11:00",
+    ]
+
+
+@pytest.mark.parametrize("around", ["2026-03-08", "2026-11-01"])
+def test_no_schedule_of_the_graph_is_due_at_an_hour_that_clocks_leave_out_or_repeat(around: str) -> None:
+    begin = dt.datetime.fromisoformat(around).replace(tzinfo=NEW_YORK) - dt.timedelta(days=1)
+    found = repository().schedule_defs
+    assert found
+    for schedule in found:
+        assert schedule.execution_timezone == TIMEZONE, schedule.name
+        local = [time.astimezone(NEW_YORK) for time in times(schedule, begin, 3)]
+        assert len({(time.hour, time.minute) for time in local}) == 1, f"{schedule.name} moves with the clocks"
+        assert len({time.date() for time in local}) == 3, f"{schedule.name} is due twice in a day"
+        assert not {time.hour for time in local} & {1, 2}, f"{schedule.name} is due while clocks change"
+
+
+@pytest.mark.parametrize("day", [1, 8, 10, 14, 28])
+def test_every_month_is_asked_for_once_in_order_whatever_the_day(day: int) -> None:
+    """Days 1 to 14 are those on which clocks can change."""
+    found = executions(day, dt.datetime(2023, 12, 31, tzinfo=NEW_YORK), 48)
+    local = [time.astimezone(ZoneInfo(TIMEZONE)) for time in found]
+    assert {(time.day, time.hour, time.minute) for time in local} == {(day, 6, 0)}
+    assert [month_before(time.date()) for time in local] == Month(2023, 12).through(Month(2027, 11))
+
+
+def test_on_the_first_of_a_month_the_one_that_has_just_ended_is_asked_for(ticks: Ticks) -> None:
+    at = executions(1, dt.datetime(2016, 11, 1, tzinfo=NEW_YORK), 1)[0]
+    assert "No delivery for 2016-10 " in skipped(ticks.schedule(at))
+
+
+# --- the release of the day -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "change", [dt.datetime(2026, 3, 6, 12, tzinfo=NEW_YORK), dt.datetime(2026, 10, 30, 12, tzinfo=NEW_YORK)]
+)
+def test_a_release_comes_every_morning_before_seven_also_when_clocks_change(change: dt.datetime) -> None:
+    found = [time.astimezone(NEW_YORK) for time in times(published_daily(), change, 5)]
+    assert [time.date() for time in found] == [change.date() + dt.timedelta(days=n) for n in range(1, 6)]
+    assert {(time.hour, time.minute) for time in found} == {(6, 15)}
+    assert len({time.utcoffset() for time in found}) == 2, "the clocks changed meanwhile"
+
+
+def test_what_is_published_is_fresh_from_the_schedule_to_the_deadline() -> None:
+    deadline = dt.datetime(2026, 3, 8, 7, tzinfo=NEW_YORK)
+    assert (FRESH.deadline_cron, FRESH.timezone) == ("0 7 * * *", TIMEZONE)
+    (time,) = times(published_daily(), deadline - dt.timedelta(hours=20), 1)
+    assert deadline - FRESH.lower_bound_delta < time < deadline
+
+
+def released(history: dg.DagsterInstance) -> ScheduleExecutionData:
+    with dg.build_schedule_context(instance_ref=history.get_ref(), scheduled_execution_time=MAY_10) as context:
+        return published_daily().evaluate_tick(context)
+
+
+def test_nothing_is_published_before_every_mart_was_made_once(ticks: Ticks) -> None:
+    for mart in MARTS:
+        assert f"{source_key(mart).to_user_string()}" in (released(ticks.history).skip_message or "")
+        ticks.history.report_runless_asset_event(dg.AssetMaterialization(source_key(mart), partition="2016-04"))
+    (request,) = released(ticks.history).run_requests
+    assert request.partition_key is None

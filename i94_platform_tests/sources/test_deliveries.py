@@ -1,0 +1,369 @@
+"""Pins the look at a delivery before anything is staged, and the conversion of SAS and CSV files.
+
+Wrong here before, in other pipelines: columns taken by position, a file of three million rows read whole, a text in a
+number's place that became a silent null. Wrong here before: parts of one month with numbers of other types were read
+by the first part's types.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from i94_platform.contracts import delivered_immigration
+from i94_platform.engine.base import Engine
+from i94_platform.errors import PermanentError
+from i94_platform.lake.datasets import Dataset, Lake
+from i94_platform.lake.local import LocalStore
+from i94_platform.settings import PROJECT
+from i94_platform.sources import deliveries
+from i94_platform_tests.support.arrivals import ACCEPTED, APRIL, GOOD, REFUSED, delivered
+from i94_platform_tests.support.sas import library, write_sas
+from i94_platform_tests.support.staging import Staged, assert_same, stage
+
+PARQUET, CSV, SAS = (f"i94_apr16_sub.{format_}" for format_ in ("parquet", "csv", "sas7bdat"))
+WIDTHS = {name: None if isinstance(value, float) else 20 for name, value in GOOD.items()}
+
+StageHere = Callable[[], Staged]
+AsParquet = Callable[[pa.Table], Staged]
+
+
+@pytest.fixture
+def raw(tmp_path: Path) -> Path:
+    """The folder where deliveries land."""
+    folder = tmp_path / "raw"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def stage_here(duckdb: Engine, raw: Path, tmp_path: Path) -> StageHere:
+    """Stage what has landed."""
+    return lambda: stage(duckdb, raw, tmp_path / "lake", APRIL)
+
+
+def refusal(stage_here: StageHere) -> str:
+    """The sentence with which the whole delivery is refused; nothing may have been committed."""
+    with pytest.raises(PermanentError) as failure:
+        stage_here()
+    return str(failure.value)
+
+
+def sas(path: Path, table: pa.Table, **widths: int | None) -> None:
+    """Write a table as a SAS file, or skip."""
+    if library() is None:
+        pytest.skip("this build of pyreadstat keeps ReadStat's writing functions to itself")
+    columns = {name: width for name, width in (WIDTHS | widths).items() if name in table.column_names}
+    write_sas(path, columns, table.to_pylist(), table.num_rows)
+
+
+def test_a_missing_column_fails_and_is_named(stage_here: StageHere, raw: Path) -> None:
+    pq.write_table(delivered([{}]).drop_columns(["admnum"]), raw / PARQUET)
+    assert refusal(stage_here) == f"{PARQUET} lacks the column admnum."
+
+
+def test_all_missing_columns_are_named_and_the_part_that_lacks_them(stage_here: StageHere, raw: Path) -> None:
+    (raw / PARQUET).mkdir()
+    pq.write_table(delivered([{}]), raw / PARQUET / "0.parquet")
+    pq.write_table(delivered([{}]).drop_columns(["visatype", "cicid"]), raw / PARQUET / "1.parquet")
+    assert refusal(stage_here) == f"{PARQUET}/1.parquet lacks the columns cicid, visatype."
+
+
+def test_a_missing_column_of_a_csv_file_is_named(stage_here: StageHere, raw: Path) -> None:
+    delivered([{}]).drop_columns(["gender"]).to_pandas().to_csv(raw / CSV, index=False)
+    assert refusal(stage_here) == f"{CSV} lacks the column gender."
+
+
+def test_a_missing_column_of_a_sas_file_is_named(stage_here: StageHere, raw: Path) -> None:
+    sas(raw / SAS, delivered([{}]).drop_columns(["gender"]))
+    assert refusal(stage_here) == f"{SAS} lacks the column gender."
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "told"),
+    [
+        ("cicid", pa.array(["1"]), "cicid is string, expected a number"),
+        ("gender", pa.array([1.0]), "gender is double, expected text"),
+        ("arrdate", pa.array([20_549], pa.date32()), "arrdate is date32[day], expected a number"),
+        ("matflag", pa.array([True]), "matflag is bool, expected text"),
+        ("airline", pa.array([b"LH"]), "airline is binary, expected text"),
+        ("count", pa.array([["1"]]), "count is list<element: string>, expected a number"),
+    ],
+)
+def test_a_retyped_column_of_a_parquet_file_is_named_with_both_types(
+    stage_here: StageHere, raw: Path, column: str, values: pa.Array, told: str
+) -> None:
+    table = delivered([{}])
+    pq.write_table(table.set_column(table.column_names.index(column), column, values), raw / PARQUET)
+    assert refusal(stage_here) == f"{PARQUET} has columns of another type: {told}."
+
+
+def test_retyped_columns_of_a_sas_file_are_named(stage_here: StageHere, raw: Path) -> None:
+    table = delivered([{}])
+    for name, value in (("i94bir", "41"), ("gender", 1.0)):
+        table = table.set_column(table.column_names.index(name), name, pa.array([value]))
+    sas(raw / SAS, table, i94bir=2, gender=None)
+    told = refusal(stage_here)
+    assert told.startswith(f"{SAS} has columns of another type: ")
+    assert "i94bir is string, expected a number" in told
+    assert "gender is double, expected text" in told
+
+
+@pytest.mark.parametrize("name", [PARQUET, SAS])
+@pytest.mark.parametrize("content", [b"", b"no such file" * 1_000])
+def test_a_file_of_another_kind_is_named(stage_here: StageHere, raw: Path, name: str, content: bytes) -> None:
+    (raw / name).write_bytes(content)
+    told = refusal(stage_here)
+    assert told.startswith(f"{name} can't be read as {'Parquet' if name == PARQUET else 'SAS'} (")
+    assert told.endswith("; ask for it to be delivered again.")
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b'cicid,"i94yr\n1,2016', b"cicid,i94yr\n1,2016\n1,2,3,4\n", b"cicid,g\n1,\xe9\n"]
+)
+def test_a_csv_file_that_is_none_is_named(stage_here: StageHere, raw: Path, content: bytes) -> None:
+    (raw / CSV).write_bytes(content)
+    told = refusal(stage_here)
+    assert told.startswith(f"{CSV} can't be read as CSV (")
+    assert told.endswith("; ask for it to be delivered again.")
+
+
+def test_a_truncated_parquet_file_is_named(stage_here: StageHere, raw: Path) -> None:
+    pq.write_table(delivered([{}] * 1_000), raw / PARQUET)
+    whole = (raw / PARQUET).read_bytes()
+    (raw / PARQUET).write_bytes(whole[: len(whole) // 2])
+    assert refusal(stage_here).startswith(f"{PARQUET} can't be read as Parquet (")
+
+
+def test_a_truncated_sas_file_is_named(stage_here: StageHere, raw: Path) -> None:
+    sas(raw / SAS, delivered([{}] * 2_000))
+    whole = (raw / SAS).read_bytes()
+    (raw / SAS).write_bytes(whole[: len(whole) // 2])
+    assert refusal(stage_here).startswith(f"{SAS} can't be read as SAS (")
+
+
+def test_nothing_is_committed_and_nothing_left_behind_when_a_delivery_is_refused(
+    stage_here: StageHere, raw: Path, tmp_path: Path
+) -> None:
+    delivered([{}]).drop_columns(["gender"]).to_pandas().to_csv(raw / CSV, index=False)
+    refusal(stage_here)
+    lake = Lake(LocalStore(tmp_path / "lake"))
+    assert lake.read_manifest(Dataset("staged/immigration", APRIL.key)) is None
+    assert {file.path.split("/")[0] for file in lake.store.list()} == {"lookup"}
+
+
+@pytest.mark.parametrize("name", [PARQUET, CSV, SAS])
+def test_an_empty_delivery_is_staged_as_a_month_without_rows(stage_here: StageHere, raw: Path, name: str) -> None:
+    empty = delivered([])
+    if name == PARQUET:
+        pq.write_table(empty, raw / name)
+    elif name == CSV:
+        empty.to_pandas().to_csv(raw / name, index=False)
+    else:
+        sas(raw / name, empty)
+    staged = stage_here()
+    assert (staged.accepted.rows, staged.refused.rows, staged.accepted.stats["delivered_rows"]) == (0, 0, 0)
+
+
+def test_a_month_of_refused_rows_only_is_staged_without_rows(stage_here: StageHere, raw: Path) -> None:
+    pq.write_table(delivered([row for row, _ in REFUSED]), raw / PARQUET)
+    staged = stage_here()
+    assert (staged.accepted.rows, staged.refused.rows) == (0, len(REFUSED))
+
+
+def test_columns_that_no_contract_has_are_reported_and_left_out(stage_here: StageHere, raw: Path) -> None:
+    table = delivered([{}]).append_column("validres", pa.array([1.0])).append_column("Note", pa.array(["x"]))
+    pq.write_table(table, raw / PARQUET)
+    staged = stage_here()
+    assert staged.accepted.stats["extra_columns"] == ["Note", "validres"]
+    assert "Columns that no contract has, left out: Note, validres" in staged.said
+
+
+def test_a_delivered_column_that_is_called_as_ours_accuses_no_row(stage_here: StageHere, raw: Path) -> None:
+    pq.write_table(delivered([{}]).append_column("unreadable", pa.array(["i94bir='x'"])), raw / PARQUET)
+    staged = stage_here()
+    assert (staged.accepted.rows, staged.refused.rows) == (1, 0)
+    assert staged.accepted.stats["extra_columns"] == ["unreadable"]
+
+
+@pytest.fixture
+def as_parquet(duckdb: Engine, tmp_path: Path) -> AsParquet:
+    """Stage a table delivered as Parquet, into a lake of its own."""
+
+    def stage_parquet(table: pa.Table) -> Staged:
+        (tmp_path / "same").mkdir()
+        pq.write_table(table, tmp_path / "same" / PARQUET)
+        return stage(duckdb, tmp_path / "same", tmp_path / "same_lake", APRIL)
+
+    return stage_parquet
+
+
+def odd_rows() -> pa.Table:
+    """Rows that are staged, without numbers that pandas reads inexactly."""
+    return delivered([row for row, _ in ACCEPTED if "admnum" not in row])
+
+
+@pytest.mark.parametrize("chunk", [1, 7, 100_000])
+def test_a_csv_file_is_staged_as_parquet_is_whatever_the_chunks(
+    stage_here: StageHere, raw: Path, as_parquet: AsParquet, monkeypatch: pytest.MonkeyPatch, chunk: int
+) -> None:
+    monkeypatch.setattr(deliveries, "CHUNK_ROWS", chunk)
+    odd_rows().to_pandas().to_csv(raw / CSV, encoding="utf-8-sig")
+    staged, expected = stage_here(), as_parquet(odd_rows())
+    assert staged.reasons == {}
+    assert staged.accepted.stats["extra_columns"] == []
+    assert_same(staged.arrivals, expected.arrivals)
+
+
+@pytest.mark.parametrize("chunk", [1, 7, 100_000])
+def test_a_sas_file_is_staged_as_parquet_is_whatever_the_chunks(
+    stage_here: StageHere, raw: Path, as_parquet: AsParquet, monkeypatch: pytest.MonkeyPatch, chunk: int
+) -> None:
+    monkeypatch.setattr(deliveries, "CHUNK_ROWS", chunk)
+    sas(raw / SAS, odd_rows())
+    staged, expected = stage_here(), as_parquet(odd_rows())
+    assert staged.reasons == {}
+    assert_same(staged.arrivals, expected.arrivals)
+
+
+def test_texts_in_the_place_of_numbers_end_in_quarantine_with_the_texts_kept(stage_here: StageHere, raw: Path) -> None:
+    frame = delivered([{}] * 5).to_pandas().astype(object)
+    frame.loc[0, "i94bir"] = "forty one"
+    frame.loc[1, ["cicid", "i94bir", "i94mon"]] = ["n/a", None, "April"]
+    frame.loc[2, "arrdate"] = "2016-04-05"
+    frame.loc[3, ["i94visa", "count"]] = ["B2", None]
+    frame.to_csv(raw / CSV, index=False)
+    staged = stage_here()
+    assert staged.arrivals["cicid"].to_pylist() == [5]
+    assert staged.reasons == {
+        (CSV, 1): "uncastable:i94bir",
+        (CSV, 2): "uncastable:cicid; uncastable:i94mon",
+        (CSV, 3): "uncastable:arrdate",
+        (CSV, 4): "uncastable:i94visa",
+    }
+    assert staged.quarantine["unreadable"].to_pylist() == [
+        "i94bir='forty one'", "cicid='n/a'; i94mon='April'", "arrdate='2016-04-05'", "i94visa='B2'",
+    ]  # fmt: skip
+
+
+def test_a_text_that_names_another_column_accuses_its_own_only(stage_here: StageHere, raw: Path) -> None:
+    frame = delivered([{}]).to_pandas().astype(object)
+    frame.loc[0, "i94bir"] = "admnum=5"
+    frame.to_csv(raw / CSV, index=False)
+    assert stage_here().reasons == {(CSV, 1): "uncastable:i94bir"}
+
+
+def test_a_missing_key_is_told_beside_a_text_in_another_numbers_place(stage_here: StageHere, raw: Path) -> None:
+    frame = delivered([{"cicid": None}]).to_pandas().astype(object)
+    frame.loc[0, "i94bir"] = "x"
+    frame.to_csv(raw / CSV, index=False)
+    assert stage_here().reasons == {(CSV, 1): "null_key; uncastable:i94bir"}
+
+
+@pytest.mark.real_data
+def test_the_real_sas_file_is_staged_as_the_first_rows_of_the_real_parquet(
+    stage_here: StageHere, raw: Path, real_data: Path, as_parquet: AsParquet
+) -> None:
+    shutil.copy(real_data / "i94_apr16_sub_20k.sas7bdat", raw / SAS)
+    part = sorted((real_data / PARQUET).glob("part-00000-*.parquet"))[0]
+    first = pq.read_table(part).slice(0, 20_000)
+    staged = stage_here()
+    assert staged.accepted.rows == 20_000
+    assert_same(staged.arrivals, as_parquet(first).arrivals)
+
+
+@pytest.mark.real_data
+def test_the_real_csv_sample_is_staged_without_its_index_column(
+    stage_here: StageHere, raw: Path, real_data: Path
+) -> None:
+    shutil.copy(real_data / "immigration_data_sample.csv", raw / CSV)
+    staged = stage_here()
+    assert staged.accepted.rows + staged.refused.rows == staged.accepted.stats["delivered_rows"] == 1_000
+    assert staged.refused.rows == 0
+    assert staged.accepted.stats["extra_columns"] == []
+
+
+def test_a_month_lies_in_few_files_of_similar_size(stage_here: StageHere, raw: Path) -> None:
+    (raw / PARQUET).mkdir()
+    for part in range(20):
+        numbers = range(part * 30_000, (part + 1) * 30_000)
+        rows = [{"cicid": float(n), "admnum": n * 7_919.0, "fltno": str(n % 9_973)} for n in numbers]
+        pq.write_table(delivered(rows), raw / PARQUET / f"{part}.parquet")
+    entries = stage_here().accepted.entries
+    sizes = [entry.bytes for entry in entries]
+    assert 1 <= len(entries) <= 8
+    assert max(sizes) < 3 * min(sizes)
+
+
+_PEAK = """
+import resource, sys
+from pathlib import Path
+from i94_platform.sources import deliveries
+from i94_platform.lake.local import LocalStore
+from i94_platform.sources.listing import list_deliveries
+from i94_platform.partitions import Month
+
+deliveries.CHUNK_ROWS = 2_000
+raw, lake = (LocalStore(Path(folder)) for folder in sys.argv[1:3])
+delivery = list_deliveries(raw.list()).require_month(Month(2016, 4), raw.root)
+readable = deliveries.prepare_arrivals(delivery, raw, lake, "scratch")
+print(readable.rows, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+def peak_of_conversion(folder: Path, rows: int) -> int:
+    """The most memory, in bytes, of a process that converts a SAS file of so many rows."""
+    raw = folder / str(rows)
+    raw.mkdir()
+    row = GOOD | {"occup": "", "entdepu": "", "insnum": ""}
+    write_sas(raw / SAS, WIDTHS, ({**row, "admnum": float(n), "fltno": str(n)} for n in range(rows)), rows)
+    command = [sys.executable, "-c", _PEAK, str(raw), str(folder / f"lake{rows}")]
+    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=120, check=True)
+    converted, peak = map(int, done.stdout.split())
+    assert converted == rows
+    return peak * (1 if sys.platform == "darwin" else 1024)
+
+
+def test_converting_a_sas_file_takes_the_memory_of_a_chunk_however_long_the_file(tmp_path: Path) -> None:
+    if library() is None:
+        pytest.skip("this build of pyreadstat keeps ReadStat's writing functions to itself")
+    short, long = (peak_of_conversion(tmp_path, rows) for rows in (4_000, 60_000))
+    texts = sum(width is not None for width in WIDTHS.values())
+    whole: Any = 56_000 * (8 * len(delivered_immigration.columns) + 50 * texts)  # what pandas would need for the rest
+    assert long - short < whole / 3
+
+
+def counted(raw: Path, name: str) -> int | None:
+    """The rows that are told of one landed file."""
+    store = LocalStore(raw)
+    return deliveries.count_rows(next(file for file in store.list() if file.path == name), store)
+
+
+def test_rows_are_counted_by_footer_header_or_record(raw: Path) -> None:
+    pq.write_table(delivered([{}, {}]), raw / PARQUET)
+    sas(raw / SAS, delivered([{}, {}, {}]))
+    (raw / CSV).write_text('cicid,occup\n1,"two\nlines"\n2,\n')
+    (raw / "labels.SAS").write_text("one line\n")
+    found = {name: counted(raw, name) for name in (PARQUET, SAS, CSV, "labels.SAS")}
+    assert found == {PARQUET: 2, SAS: 3, CSV: 2, "labels.SAS": 1}
+
+
+def test_a_long_text_is_not_read_only_to_be_counted(raw: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (raw / CSV).write_text("cicid\n1\n")
+    monkeypatch.setattr(deliveries, "COUNTED_BYTES", 5)
+    assert counted(raw, CSV) is None
+
+
+@pytest.mark.parametrize(("name", "what"), [(PARQUET, "Parquet"), (SAS, "SAS")])
+def test_a_file_that_can_not_be_counted_is_named(raw: Path, name: str, what: str) -> None:
+    (raw / name).write_text("not what its name says")
+    with pytest.raises(PermanentError, match=rf"^{name} can't be read as {what} \("):
+        counted(raw, name)

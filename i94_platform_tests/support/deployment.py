@@ -1,0 +1,241 @@
+"""A whole embedded deployment for a test: deliver into it, run its jobs, break it, and look at all that it holds.
+
+Here: the handle that the tests of the whole share. Runs happen in this process with a history in memory; what needs
+the command line or a persistent history starts that itself.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pyarrow as pa
+import pyarrow.parquet as pq
+from sqlalchemy import Table
+
+from i94_platform.contracts import MARTS, WAREHOUSE
+from i94_platform.defs.build import Platform
+from i94_platform.defs.jobs import CORRELATIONS_JOB, MARTS_JOB, MONTH_JOB, PUBLISH_JOB, REFERENCE_JOB
+from i94_platform.lake.datasets import Dataset, Lake
+from i94_platform.lake.manifest import Manifest
+from i94_platform.lake.releases import RELEASE
+from i94_platform.lake.store import Store
+from i94_platform.operations.job_runs import RunResult, run_job
+from i94_platform.partitions import Month
+from i94_platform.settings import Settings
+from i94_platform.warehouse.base import Warehouse
+
+Fingerprint = tuple[int, int]
+"""Rows of a table, and a number that depends on every value of every row but not on their order."""
+
+RUN_COLUMNS = ("run_id", "loaded_at")
+"""All that a second run of the same delivery may change in the ledger."""
+
+MONTHLY = ("staged/immigration", "staged/immigration_quarantine")
+
+
+class Deployment:
+    """One home below a folder, and a folder `raw` beside it; settings may put lake and deliveries elsewhere."""
+
+    def __init__(self, folder: Path, overrides: Mapping[str, Any] | None = None, **settings: Any) -> None:
+        self.folder, self.raw, self.home = folder, folder / "raw", folder / "home"
+        self.raw.mkdir(parents=True, exist_ok=True)
+        self.settings = Settings(**{"home": str(self.home), "raw": str(self.raw), **settings})
+        self.overrides = overrides
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What tells the command line to use this deployment."""
+        return {"I94_HOME": str(self.home), "I94_RAW": str(self.raw)}
+
+    @cached_property
+    def history(self) -> dg.DagsterInstance:
+        """What its own runs are remembered in, made with the first of them."""
+        return dg.DagsterInstance.ephemeral()
+
+    def copy(self, folder: Path, overrides: Mapping[str, Any] | None = None) -> Deployment:
+        """The same content elsewhere, addresses included; the history stays behind."""
+        shutil.copytree(self.folder, folder, dirs_exist_ok=True)
+        old, new = str(self.folder), str(folder)
+        for manifest in folder.rglob("manifest.json"):
+            manifest.write_text(manifest.read_text().replace(old, new))
+        made = Deployment(folder, overrides)
+        if made.settings.warehouse_path.exists():
+            made.change("UPDATE i94.load_ledger SET manifest = replace(manifest, :old, :new)", old=old, new=new)
+        return made
+
+    def deliver(self, *sources: Path) -> None:
+        """Land files or folders under their own names, replacing what was there."""
+        for source in sources:
+            for file in filter(Path.is_file, (source, *source.rglob("*"))):
+                self.landing.put(file.relative_to(source.parent).as_posix(), file.read_bytes())
+
+    def run(self, *months: str) -> list[RunResult]:
+        """What `i94 run` does, in this process: the reference job, each month with its marts, the correlations."""
+        return [
+            self.reference(),
+            *(outcome for key in months for outcome in (self.month(key), self.marts(key))),
+            self.correlate(),
+        ]
+
+    def reference(self) -> RunResult:
+        """The reference job."""
+        return self._run(REFERENCE_JOB)
+
+    def month(self, key: str) -> RunResult:
+        """The job of one month."""
+        return self._run(MONTH_JOB, Month.parse(key))
+
+    def marts(self, key: str) -> RunResult:
+        """The job of one month's marts."""
+        return self._run(MARTS_JOB, Month.parse(key))
+
+    def correlate(self) -> RunResult:
+        """The job of the correlations."""
+        return self._run(CORRELATIONS_JOB)
+
+    def publish(self) -> RunResult:
+        """The job of the release."""
+        return self._run(PUBLISH_JOB)
+
+    def _run(self, job: str, month: Month | None = None) -> RunResult:
+        return run_job(self.definitions.resolve_job_def(job), self.history, month=month)
+
+    @cached_property
+    def platform(self) -> Platform:
+        """The deployment as the command line sees it."""
+        return Platform(self.settings, self.overrides)
+
+    @property
+    def definitions(self) -> dg.Definitions:
+        """The graph over this deployment."""
+        return self.platform.definitions
+
+    @property
+    def landing(self) -> Store:
+        """Where deliveries land."""
+        return self.platform.raw
+
+    @property
+    def lake(self) -> Lake:
+        """The lake."""
+        return self.platform.lake
+
+    @property
+    def warehouse(self) -> Warehouse:
+        """The warehouse."""
+        return self.platform.warehouse
+
+    def manifest(self, dataset: str, month: str = "") -> Manifest:
+        """What is committed of a dataset."""
+        return self.lake.require_manifest(Dataset(dataset, month))
+
+    def rows(self, contract: Table, dataset: str, month: str = "") -> pa.Table:
+        """The rows of a committed dataset."""
+        return self.lake.read_table(self.manifest(dataset, month), contract)
+
+    def rewrite(self, contract: Table, dataset: str, rows: pa.Table, month: str = "", **facts: Any) -> None:
+        """Commit other rows in a dataset's place, as only a fault of the platform could."""
+        old = self.manifest(dataset, month)
+        write: Callable[..., Manifest] = self.lake.write_table
+        if old.urls[0].endswith(".csv"):
+            self.lake.write_csv(Dataset(dataset), "rewritten", rows, fingerprint=old.fingerprint)
+            return
+        write(
+            Dataset(dataset, month), "rewritten", contract, rows, fingerprint=old.fingerprint, stats=old.stats | facts
+        )
+
+    def query(self, sql: str) -> list[dict[str, Any]]:
+        """The rows of a query on the warehouse."""
+        return self.warehouse.query(sql).to_pylist()
+
+    def value(self, sql: str) -> Any:
+        """The one value of a query on the warehouse."""
+        (row,) = self.query(sql)
+        (value,) = row.values()
+        return value
+
+    def change(self, sql: str, **values: Any) -> None:
+        """Change the warehouse behind the platform's back."""
+        with self.warehouse.transaction(purpose="change it for a test") as transaction:
+            transaction.execute(sql, values)
+
+    def tables(self) -> dict[str, Fingerprint]:
+        """Every table of the star schema and every mart by name."""
+        return {contract.name: self.fingerprint(contract.fullname) for contract in (*WAREHOUSE, *MARTS)}
+
+    def fingerprint(self, relation: str) -> Fingerprint:
+        """The content of a table, or of a query in brackets."""
+        sql = f"SELECT count(*) AS n, coalesce(sum(hash(t)), 0) AS content FROM {relation} AS t"
+        row = self.query(sql)[0]
+        return int(row["n"]), int(row["content"])
+
+    def ledger(self) -> list[dict[str, Any]]:
+        """The ledger without what belongs to a single run, addresses relative to the lake."""
+        names = ", ".join(RUN_COLUMNS)
+        lines = self.query(f"SELECT * EXCLUDE ({names}) FROM i94.load_ledger ORDER BY table_name, partition_key")
+        return [{**line, "manifest": line["manifest"].removeprefix(self.settings.lake)} for line in lines]
+
+    def committed(self) -> dict[str, Any]:
+        """Of every dataset what its manifest says but run, time and files: version, rows, facts."""
+        found = {}
+        for file in self.lake.store.list():
+            if file.path.endswith("/manifest.json"):
+                manifest = Manifest.from_json(self.lake.store.read(file.path))
+                facts = {name: fact for name, fact in manifest.stats.items() if name != "data_as_of"}  # a time, too
+                found[file.path.rpartition("/")[0]] = (manifest.fingerprint, manifest.rows, facts)
+        return found
+
+    def state(self) -> dict[str, Any]:
+        """All that a run leaves behind but its own name and time."""
+        return {"tables": self.tables(), "ledger": self.ledger(), "committed": self.committed()}
+
+    def run_folders(self) -> dict[str, list[str]]:
+        """The run folders of every dataset, by dataset; an object store knows no empty ones."""
+        found: dict[str, list[str]] = {}
+        for dataset, _, inside in sorted(f.path.partition("/run=") for f in self.lake.store.list()):
+            if inside and (run := inside.partition("/")[0]) not in found.setdefault(dataset, []):
+                found[dataset].append(run)
+        return found
+
+    def left_over(self) -> dict[str, list[str]]:
+        """The datasets with run folders that a sweep has left over; of the release the one before stays too."""
+        folders = self.run_folders().items()
+        return {dataset: runs for dataset, runs in folders if len(runs) > (2 if dataset == RELEASE.folder else 1)}
+
+    def evaluations(self, run_id: str) -> dict[str, Any]:
+        """The check results of a run by `asset check`."""
+        events = self.history.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
+        data = [event.get_dagster_event().asset_check_evaluation_data for event in events]
+        return {f"{'/'.join(found.asset_key.path)} {found.check_name}": found for found in data}
+
+    def check(self, asset: str, name: str, month: str | None = None) -> Any:
+        """Run one check, with those that its definition makes in the same step; its result."""
+        return self.check_all([(asset, name)], month)[asset, name]
+
+    def check_all(self, asked: Sequence[tuple[str, str]], month: str | None = None) -> dict[tuple[str, str], Any]:
+        """Run checks, by asset and name, in one run of a month where there are months among them; their results."""
+        wanted = {dg.AssetCheckKey(dg.AssetKey(asset.split("/")), name) for asset, name in asked}
+        keys: set[dg.AssetCheckKey] = set()
+        for made in self.checks:
+            if found := wanted & set(made.check_keys):
+                keys |= found if made.can_subset else set(made.check_keys)
+        job = self.definitions.resolve_implicit_global_asset_job_def()
+        alone = job.get_subset(asset_selection=set(), asset_check_selection=keys)
+        done = alone.execute_in_process(instance=self.history, partition_key=month, raise_on_error=False)
+        results = self.evaluations(done.run_id)
+        return {(asset, name): results[f"{asset} {name}"] for asset, name in asked}
+
+    @property
+    def checks(self) -> list[dg.AssetChecksDefinition]:
+        """Every check of the graph."""
+        return [check for check in self.definitions.asset_checks or () if isinstance(check, dg.AssetChecksDefinition)]
+
+
+def rewrite_delivery(path: Path, change: Callable[[pa.Table], pa.Table], target: Path | None = None) -> None:
+    """Change a delivered Parquet file, or write the changed rows elsewhere."""
+    pq.write_table(change(pq.read_table(path)), target or path)

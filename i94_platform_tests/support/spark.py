@@ -1,0 +1,130 @@
+"""Spark for tests: whether this machine can run it, a Spark Connect server, and a cluster of processes.
+
+Here: starting and stopping. Not here: sessions, which the platform makes itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from i94_platform.engine import connect
+from i94_platform.engine.spark import LOCAL_CONFIG, list_jars
+from i94_platform.settings import PROJECT
+from i94_platform_tests.support.processes import wait_for
+
+QUICK_JAVA = (
+    "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:-DontCompileHugeMethods "
+    # the light compiler alone gets 48 MB, which a dozen months fill: it then stops, and all is interpreted
+    "-XX:ReservedCodeCacheSize=240m "
+    # Spark's classes are as they were published: looking through each takes a tenth of a short life
+    "-XX:+UnlockDiagnosticVMOptions -XX:-BytecodeVerificationRemote"
+)
+"""Java options for a short life: compile at once and lightly, which halves the time of small months."""
+
+JARS = str(PROJECT / ".jars")
+
+
+def lacking() -> str | None:
+    """What this machine lacks to run Spark, as a sentence; None where it lacks nothing."""
+    if importlib.util.find_spec("pyspark") is None:
+        return "Spark is not installed: pip install 'i94-platform[spark]'"
+    home = os.environ.get("JAVA_HOME")
+    if not (Path(home, "bin", "java").exists() if home else shutil.which("java")):
+        return "Spark needs Java 17 or 21, and there is none"
+    return None
+
+
+def lacking_for_s3() -> str | None:
+    """The same for Spark on S3."""
+    return lacking() or (None if list_jars(JARS) else "Spark lacks the jars for S3, which `make jars` could not fetch")
+
+
+@contextmanager
+def connect_server(folder: Path) -> Iterator[str]:
+    """The address of a Spark Connect server that runs as long as the context; its log is in `folder`."""
+    address = f"sc://127.0.0.1:{_free_port()}"
+    options = LOCAL_CONFIG | {"spark.driver.extraJavaOptions": QUICK_JAVA}
+    with connect.connect_server(address, folder / "connect.log", options):
+        yield address
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A standalone cluster on loopback."""
+
+    address: str
+    status_page: str
+
+    def status(self) -> dict[str, Any]:
+        """What the master says of its workers and applications."""
+        with urllib.request.urlopen(self.status_page, timeout=5) as answer:
+            found: dict[str, Any] = json.load(answer)
+        return found
+
+    def answers(self) -> bool:
+        """Whether the master listens, and its page, which comes up in parts."""
+        with contextlib.suppress(OSError, ValueError):
+            return bool(self.status()) and connect.is_listening(self.address)
+        return False
+
+
+@contextmanager
+def cluster(folder: Path, environment: Mapping[str, str]) -> Iterator[Cluster]:
+    """One master and two workers, each a process with one core and 512 MB, as long as the context; logs in `folder`."""
+    port, page = _free_port(), _free_port()
+    made = Cluster(f"spark://127.0.0.1:{port}", f"http://127.0.0.1:{page}/json/")
+    master = ["deploy.master.Master", "--host", "127.0.0.1", "--port", str(port), "--webui-port", str(page)]
+    worker = ["deploy.worker.Worker", "--host", "127.0.0.1", "--cores", "1", "--memory", "512m", "--webui-port", "0"]
+    with ExitStack() as processes:
+        processes.enter_context(_daemon(master, folder / "master", environment))
+        wait_for(made.answers, "the master to answer", connect.START_SECONDS)
+        for number in (1, 2):
+            work = folder / f"worker{number}"
+            command = [*worker, "--work-dir", str(work), made.address]
+            processes.enter_context(_daemon(command, work, environment))
+        both = "two workers to register"
+        wait_for(lambda: made.status()["aliveworkers"] == 2, both, connect.START_SECONDS)
+        yield made
+
+
+@contextmanager
+def _daemon(command: list[str], folder: Path, environment: Mapping[str, str]) -> Iterator[None]:
+    folder.mkdir()
+    small = {"SPARK_DAEMON_MEMORY": "200m", "SPARK_DAEMON_JAVA_OPTS": QUICK_JAVA, "SPARK_LOCAL_IP": "127.0.0.1"}
+    spark_class, (name, *words) = connect.find_program("spark-class"), command
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [spark_class, f"org.apache.spark.{name}", *words],
+            env={**os.environ, **small, **environment},
+            cwd=folder,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    try:
+        yield
+    finally:
+        # a worker's executors are in its group
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

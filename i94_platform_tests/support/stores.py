@@ -1,0 +1,30 @@
+"""Where a store for tests is, so that another process can open it too."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from i94_platform.lake.local import LocalStore
+from i94_platform.lake.s3 import S3Store
+from i94_platform.lake.s3_lease import LEASE_SECONDS
+from i94_platform.lake.store import Store
+from i94_platform_tests.emulators.s3 import S3Server
+
+SHORT_LEASE = 2.0
+"""Seconds, for tests that wait for the lease of a killed process to end."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """An address, and the server behind it where it is on S3."""
+
+    root: str
+    server: S3Server | None = None
+    scratch: Path = Path()
+
+    def store(self, lock_timeout: float = 20.0, lease_seconds: float = LEASE_SECONDS) -> Store:
+        """The store at the address."""
+        if self.server is None:
+            return LocalStore(self.root, lock_timeout)
+        return S3Store(self.root, self.server.client, self.scratch, lock_timeout, lease_seconds)

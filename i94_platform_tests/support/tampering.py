@@ -1,0 +1,73 @@
+"""Faulty parts that a deployment is given in place of good ones, so that its checks have something to find.
+
+Here: an engine that spoils what it has written, and a warehouse that spoils what it has loaded. Not here: broken
+deliveries, which the platform must refuse by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pyarrow as pa
+import pyarrow.parquet as pq
+from sqlalchemy import Table
+
+from i94_platform.engine.duckdb import DuckDBEngine
+from i94_platform.lake.manifest import Manifest
+from i94_platform.settings import Settings
+from i94_platform.sql.query import Query
+from i94_platform.warehouse.duckdb import DuckDBWarehouse
+
+Change = Callable[[pa.Table], pa.Table]
+
+
+class SpoilingEngine(DuckDBEngine):
+    """Changes one dataset after writing it, so that it is what no query would make it."""
+
+    def __init__(self, settings: Settings, dataset: str, change: Change) -> None:
+        super().__init__(settings.scratch)
+        self._dataset, self._change = dataset, change
+
+    def write(self, query: Query, folder: str) -> None:
+        """Write, then spoil the first file."""
+        super().write(query, folder)
+        if f"/{self._dataset}/" in folder:
+            path = min(Path(folder).glob("*.parquet"))
+            table = pq.ParquetFile(path).read()
+            pq.write_table(self._change(table).cast(table.schema), path)
+
+
+class SpoilingWarehouse(DuckDBWarehouse):
+    """Runs a statement of its own after it has loaded a table."""
+
+    def __init__(self, settings: Settings, table: str, statement: str) -> None:
+        super().__init__(settings.warehouse_path, settings.scratch)
+        self._table, self._statement = table, statement
+
+    def replace(self, contract: Table, manifest: Manifest, run_id: str) -> int:
+        """Load, then spoil."""
+        rows = super().replace(contract, manifest, run_id)
+        if contract.name == self._table:
+            with self.transaction(purpose="spoil") as transaction:
+                transaction.execute(self._statement)
+        return rows
+
+
+def in_place_of(name: str, faulty: Any) -> Mapping[str, Any]:
+    """Resource overrides with a faulty part."""
+    return {name: dg.ResourceDefinition.hardcoded_resource(faulty)}
+
+
+def with_value(table: pa.Table, column: str, value: Any, rows: int = 1) -> pa.Table:
+    """The table with another value in the first rows of a column."""
+    field = table.schema.field(column)
+    values = [value] * rows + table.column(column).slice(rows).to_pylist()
+    return table.set_column(table.schema.get_field_index(column), field, pa.array(values, field.type))
+
+
+def with_repeated_row(table: pa.Table) -> pa.Table:
+    """The table with its first row in the place of its last, so that the number of rows stays."""
+    return pa.concat_tables([table.slice(0, table.num_rows - 1), table.slice(0, 1)])

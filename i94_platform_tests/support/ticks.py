@@ -1,0 +1,127 @@
+"""Sensors and schedules tick by tick: on a history in memory, real stores, and a clock that the test moves.
+
+What a tick asks for is recorded as Dagster's daemon does it: as a run with the request's tags, and never twice for one
+run key.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass, field
+from functools import cache
+
+import dagster as dg
+import pyarrow as pa
+from dagster._core.definitions.schedule_definition import ScheduleExecutionData
+from dagster._core.definitions.sensor_definition import SensorExecutionData
+from dagster._core.storage.tags import PARTITION_NAME_TAG, RUN_KEY_TAG
+
+from i94_platform.defs.assets.staged import CODE_LIST_DATASETS
+from i94_platform.defs.build import build_definitions
+from i94_platform.defs.jobs import REFERENCE_JOB
+from i94_platform.defs.schedules import schedules
+from i94_platform.defs.sensors.delivery_sensors import sensors
+from i94_platform.lake.datasets import Lake
+from i94_platform.lake.store import Store
+from i94_platform.settings import Settings
+from i94_platform.sources.listing import REFERENCE_FILES
+
+MONTHS, REFERENCES, LAST_MONTH = "delivered_months", "delivered_references", "last_month_delivered"
+SETTLE = 60.0
+SUCCESS, FAILURE = dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE
+STARTED, NOT_STARTED = dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.NOT_STARTED
+
+
+@cache
+def repository() -> dg.RepositoryDefinition:
+    """The graph; its resources are not used."""
+    return build_definitions(Settings()).get_repository_def()
+
+
+@dataclass
+class Ticks:
+    """One deployment as its daemon sees it."""
+
+    raw: Store
+    lake: Lake
+    first_month: str = "2016-01"
+    most: int = 12
+    now: float = 1_000_000.0
+    history: dg.DagsterInstance = field(default_factory=dg.DagsterInstance.ephemeral)
+    cursors: dict[str, str | None] = field(default_factory=dict)
+    alerts: list[str] = field(default_factory=list)
+
+    def tick(
+        self, name: str = MONTHS, after: float = 30.0, status: dg.DagsterRunStatus = SUCCESS
+    ) -> SensorExecutionData:
+        """The next tick of a sensor; runs that it asks for end with `status`."""
+        done = self.look(name, after)
+        self.cursors[name] = done.cursor
+        for request in done.run_requests:
+            self.launch(request, status)
+        return done
+
+    def look(self, name: str = MONTHS, after: float = 30.0) -> SensorExecutionData:
+        """The next tick of a sensor whose requests come to nothing and whose cursor is lost."""
+        self.now += after
+        made = sensors(self.first_month, SETTLE, self.most, lambda: self.now)
+        (sensor,) = [sensor for sensor in made if sensor.name == name]
+        context = dg.build_sensor_context(
+            self.history,
+            self.cursors.get(name),
+            repository_def=repository(),
+            sensor_name=name,
+            resources={"raw": self.raw, "lake": self.lake},
+        )
+        return sensor.evaluate_tick(context)
+
+    def schedule(self, at: dt.datetime) -> ScheduleExecutionData:
+        """The tick of the monthly schedule at a time; Dagster opens the history for it, which has to be on disk."""
+        made = schedules(self.first_month, 10, SETTLE, self.alerts.append, lambda: self.now)
+        schedule = next(schedule for schedule in made if schedule.name == LAST_MONTH)
+        with dg.build_schedule_context(
+            scheduled_execution_time=at,
+            resources={"raw": self.raw, "lake": self.lake},
+            repository_def=repository(),
+            instance_ref=self.history.get_ref(),
+        ) as context:
+            return schedule.evaluate_tick(context)
+
+    def launch(self, request: dg.RunRequest, status: dg.DagsterRunStatus = SUCCESS) -> None:
+        """Record the run of a request, unless one with its key is there."""
+        key = {RUN_KEY_TAG: request.run_key} if request.run_key else {}
+        if key and self.history.get_runs(dg.RunsFilter(tags=key)):
+            return
+        self.record(request.job_name or _job(request), {**request.tags, **key}, status)
+
+    def record(
+        self, job: str, tags: dict[str, str], status: dg.DagsterRunStatus = SUCCESS, parent: str | None = None
+    ) -> str:
+        """Record a run; its name."""
+        run = dg.DagsterRun(job_name=job, tags=tags, status=status, parent_run_id=parent, root_run_id=parent)
+        return self.history.add_run(run).run_id
+
+    def months(self, after: float = SETTLE, status: dg.DagsterRunStatus = SUCCESS) -> list[str]:
+        """The months that the next tick asks for."""
+        return [str(request.partition_key) for request in self.tick(MONTHS, after, status).run_requests]
+
+    def deliver(self, name: str, content: bytes = b"rows") -> None:
+        """Land a file."""
+        self.raw.put(name, content)
+
+    def references(self, version: str = "1") -> None:
+        """Land the four reference files, and have them loaded as the sensor asks for it."""
+        for file in REFERENCE_FILES.values():
+            self.deliver(file, version.encode())
+        self.tick(REFERENCES)
+        assert self.tick(REFERENCES, SETTLE).run_requests, "the reference run is asked for"
+        self.lists(version)
+
+    def lists(self, version: str) -> None:
+        """Commit the code lists, as the reference run does."""
+        for dataset in CODE_LIST_DATASETS:
+            self.lake.write_csv(dataset, version, pa.table({"code": ["1"]}), fingerprint=version)
+
+
+def _job(request: dg.RunRequest) -> str:
+    return "month" if PARTITION_NAME_TAG in request.tags else REFERENCE_JOB

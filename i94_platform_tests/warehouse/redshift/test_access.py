@@ -1,0 +1,206 @@
+"""Pins who may see what, by connecting as each: nobody but analysts and the loader reaches an admission number.
+
+The incident: a grant on all tables of a schema, which gave a hundred readers a column that three should see.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+import pytest
+
+from i94_platform.contracts import MARTS, WAREHOUSE, i94mode, immigration
+from i94_platform.contracts.access import ANALYST, LOADER, READER, masked_view_name, render_access
+from i94_platform.contracts.model import column_names
+from i94_platform.lake.s3 import S3Files
+from i94_platform.redshift_address import RedshiftAddress
+from i94_platform.settings import PROJECT
+from i94_platform.warehouse.redshift.warehouse import RedshiftWarehouse
+from i94_platform_tests.emulators.redshift import Redshift
+from i94_platform_tests.warehouse.conftest import Place, Staging
+
+PERSONAL = {"admnum", "insnum", "biryear", "occup"}
+
+Connected = Callable[[str], Any]
+
+
+@pytest.fixture
+def place(redshift_place: Place) -> Place:
+    return redshift_place
+
+
+@pytest.fixture
+def as_one_of(redshift_emulator: Redshift, warehouse: RedshiftWarehouse) -> Iterator[Connected]:
+    """Connects as a new user who has a role and nothing else; gives a function that runs one statement."""
+    database, users = warehouse.location.database, []
+
+    def connect(role: str) -> Any:
+        user = f"one_{len(users)}_{database}"
+        users.append(user)
+        with contextlib.closing(_connection(redshift_emulator, database, "awsuser")) as administrator:
+            administrator.cursor().execute(f"CREATE USER {user} PASSWORD 'Aa1-for-a-test'")
+            administrator.cursor().execute(f"GRANT ROLE {role} TO {user}")
+        return stack.enter_context(contextlib.closing(_connection(redshift_emulator, database, user)))
+
+    with contextlib.ExitStack() as stack:
+        yield connect
+
+
+def _connection(emulator: Redshift, database: str, user: str) -> Any:
+    connection = psycopg2.connect(
+        host="127.0.0.1", port=emulator.port, dbname=database, user=user, password="Aa1-for-a-test"
+    )
+    connection.autocommit = True
+    return connection
+
+
+def rows(connection: Any, sql: str) -> list[Any]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql)
+        return list(cursor.fetchall())
+
+
+def refused(connection: Any, sql: str) -> bool:
+    try:
+        connection.cursor().execute(sql)
+    except psycopg2.errors.InsufficientPrivilege:
+        return True
+    return False
+
+
+@pytest.fixture
+def loaded(warehouse: RedshiftWarehouse, staging: Staging) -> RedshiftWarehouse:
+    """A warehouse with a month of two states."""
+    with warehouse.transaction(purpose="prepare a test") as transaction:
+        transaction.execute("INSERT INTO i94.i94addr VALUES ('CA', 'CALIFORNIA')")
+    month = staging.month("2016-04", [1, 2], admnum=99_915_565_930)
+    warehouse.replace(immigration, month, "r1")
+    with warehouse.transaction(purpose="prepare a test") as transaction:
+        transaction.execute("UPDATE i94.immigration SET i94addr = 'CA' WHERE cicid = 2")
+    return warehouse
+
+
+def test_the_personal_columns_are_marked_in_the_contract() -> None:
+    assert {c.name for contract in WAREHOUSE for c in contract.columns if c.info["personal"]} == PERSONAL
+
+
+def test_a_reader_sees_the_fact_without_what_leads_to_a_person(loaded: RedshiftWarehouse, as_one_of: Connected) -> None:
+    reader = as_one_of(READER)
+    with reader.cursor() as cursor:
+        cursor.execute(f"SELECT * FROM {masked_view_name(immigration)}")
+        names = [column.name for column in cursor.description]
+        assert len(cursor.fetchall()) == 2
+    assert names == [name for name in column_names(immigration) if name not in PERSONAL]
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT admnum FROM i94.immigration",
+        "SELECT count(*) FROM i94.immigration",
+        "SELECT * FROM i94.load_ledger",
+        "SELECT admnum FROM i94.immigration_masked",
+        "DELETE FROM i94.i94mode",
+        "INSERT INTO i94.immigration_masked (cicid) VALUES (1)",
+        "CREATE TABLE i94.mine (a INTEGER)",
+        "CREATE TABLE mart.mine (a INTEGER)",
+        "DROP VIEW i94.immigration_masked",
+    ],
+)
+def test_a_reader_is_refused(loaded: RedshiftWarehouse, as_one_of: Connected, sql: str) -> None:
+    with pytest.raises(psycopg2.Error, match=r'permission denied|must be owner|column "admnum" does not exist'):
+        as_one_of(READER).cursor().execute(sql)
+
+
+def test_a_reader_reads_code_lists_dimensions_and_every_mart_as_it_comes(
+    loaded: RedshiftWarehouse, as_one_of: Connected
+) -> None:
+    with loaded.transaction(purpose="make a mart") as transaction:
+        transaction.execute("CREATE TABLE mart.visitors AS SELECT 1 AS visitors")
+    reader = as_one_of(READER)
+    for contract in WAREHOUSE:
+        assert refused(reader, f"SELECT * FROM {contract.fullname}") == (contract is immigration), contract.name
+    for contract in MARTS:
+        assert rows(reader, f"SELECT * FROM {contract.fullname}") == []
+        assert refused(reader, f"DELETE FROM {contract.fullname}")
+    assert rows(reader, "SELECT * FROM mart.visitors") == [(1,)]
+
+
+def test_a_table_that_nobody_has_thought_of_is_closed_to_readers(
+    loaded: RedshiftWarehouse, as_one_of: Connected
+) -> None:
+    with loaded.transaction(purpose="add a table") as transaction:
+        transaction.execute("CREATE TABLE i94.passports (number BIGINT)")
+    assert refused(as_one_of(READER), "SELECT * FROM i94.passports")
+
+
+def test_an_analyst_reads_everything_and_changes_nothing(loaded: RedshiftWarehouse, as_one_of: Connected) -> None:
+    analyst = as_one_of(ANALYST)
+    assert rows(analyst, "SELECT DISTINCT admnum FROM i94.immigration") == [(99_915_565_930,)]
+    assert len(rows(analyst, "SELECT * FROM i94.load_ledger")) == 1
+    assert len(rows(analyst, "SELECT * FROM i94.immigration_masked")) == 2
+    for sql in ("DELETE FROM i94.immigration", "UPDATE i94.i94mode SET code = 1", "TRUNCATE i94.i94mode"):
+        assert refused(analyst, sql), sql
+
+
+@pytest.mark.parametrize("role", [READER, ANALYST])
+def test_who_only_reads_can_not_hold_up_a_load(loaded: RedshiftWarehouse, as_one_of: Connected, role: str) -> None:
+    connection = as_one_of(role)
+    connection.cursor().execute("BEGIN")
+    assert refused(connection, "LOCK i94.load_guard")
+
+
+def test_a_loader_who_owns_nothing_loads(
+    redshift_emulator: Redshift,
+    warehouse: RedshiftWarehouse,
+    staging: Staging,
+    place: Place,
+    as_one_of: Connected,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    monkeypatch.setenv("I94_REDSHIFT_PASSWORD", "Aa1-for-a-test")
+    user = as_one_of(LOADER).info.user
+    address = redshift_emulator.address(warehouse.location.database, user)
+    files = S3Files(place.reach.args[1], tmp_path / "scratch")  # type: ignore[attr-defined]
+    loader = RedshiftWarehouse(RedshiftAddress.parse(address), files)
+    assert loader.replace(immigration, staging.month("2016-04", [1, 2]), "r1") == 2
+    assert loader.replace(i94mode, staging.modes({1: "Air", 2: "Sea"}), "r1") == 2
+    assert len(loader.read_ledger()) == 2
+
+
+def test_creating_again_takes_back_what_a_reader_was_given_by_mistake(
+    loaded: RedshiftWarehouse, as_one_of: Connected
+) -> None:
+    with loaded.transaction(purpose="make a mistake") as transaction:
+        transaction.execute(f"GRANT SELECT ON i94.immigration TO ROLE {READER}")
+    reader = as_one_of(READER)
+    assert not refused(reader, "SELECT admnum FROM i94.immigration")
+    loaded.create_tables()
+    assert refused(reader, "SELECT admnum FROM i94.immigration")
+
+
+def test_the_statements_name_no_user_and_hold_no_password() -> None:
+    text = "; ".join(render_access()).lower()
+    assert "password" not in text
+    assert "create user" not in text
+
+
+def test_the_example_of_one_states_office_shows_its_state_only(loaded: RedshiftWarehouse, as_one_of: Connected) -> None:
+    text = (PROJECT / "docs" / "examples" / "row-level-security.sql").read_text("utf-8")
+    lines = "\n".join(line for line in text.splitlines() if not line.startswith("--"))
+    with loaded.transaction(purpose="run the example") as transaction:
+        there = transaction.execute("SELECT role_name FROM svv_roles").column("role_name").to_pylist()
+        for statement in filter(None, (part.strip() for part in lines.split(";"))):
+            if statement.removeprefix("CREATE ROLE ") not in there:  # roles are the server's, databases come and go
+                transaction.execute(statement)
+    office, analyst = as_one_of("i94_office_ny"), as_one_of(ANALYST)
+    assert rows(office, "SELECT cicid, i94addr FROM i94.immigration") == [(1, "NY")]
+    assert rows(analyst, "SELECT count(*) FROM i94.immigration") == [(2,)]
+    assert refused(as_one_of(READER), "SELECT * FROM i94.immigration")
+    assert rows(office, "SELECT min(arrdate) FROM i94.immigration") == [(dt.date(2016, 4, 1),)]

@@ -1,0 +1,466 @@
+"""Pins what is Redshift's own: the lock before the snapshot, attempts after what may pass, and what people are told.
+
+The incidents: loaders that looped on error 1023 since they locked too late, a load repeated for ever that could never
+succeed, one given up on that a second attempt would have mended, readers who waited for a load.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import logging
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+import pyarrow as pa
+import pytest
+from sqlalchemy import Table
+
+from i94_platform.contracts import WAREHOUSE, i94mode, immigration
+from i94_platform.errors import PermanentError, TransientError
+from i94_platform.lake.files import Files
+from i94_platform.lake.manifest import Manifest
+from i94_platform.lake.s3 import S3Files
+from i94_platform.redshift_address import RedshiftAddress
+from i94_platform.warehouse.redshift.client import to_pyformat
+from i94_platform.warehouse.redshift.warehouse import RedshiftWarehouse
+from i94_platform_tests.emulators.redshift import ROLE, Redshift, serving
+from i94_platform_tests.support.processes import running, wait_for
+from i94_platform_tests.warehouse.conftest import Place, Staging, hold
+
+VIOLATION = "Serializable isolation violation on table - 100123, transactions forming the cycle are: 1, 2 (pid:3)"
+
+
+@pytest.fixture
+def place(redshift_place: Place) -> Place:
+    return redshift_place
+
+
+@pytest.fixture
+def files(place: Place, tmp_path: Path) -> Files:
+    """What opens the lake's files, for warehouses that a test makes itself."""
+    connect: Callable[[], Any] = place.reach.args[1]  # type: ignore[attr-defined]
+    return S3Files(connect, tmp_path / "scratch")
+
+
+@pytest.fixture
+def database(bare: RedshiftWarehouse) -> str:
+    """The name of the test's database."""
+    return bare.location.database
+
+
+@pytest.fixture
+def sent(redshift_emulator: Redshift, warehouse: RedshiftWarehouse) -> Any:
+    """The statements that are sent from now on."""
+    before = len(redshift_emulator.sent(warehouse.location.database))
+    return lambda: redshift_emulator.sent(warehouse.location.database)[before:]
+
+
+def modes(warehouse: RedshiftWarehouse) -> list[int]:
+    return [row["code"] for row in warehouse.query("SELECT code FROM i94.i94mode ORDER BY code").to_pylist()]
+
+
+def test_a_load_locks_first_then_deletes_copies_counts_and_commits(
+    warehouse: RedshiftWarehouse, staging: Staging, sent: Any
+) -> None:
+    manifest = staging.month("2016-04", [1])
+    warehouse.replace(immigration, manifest, "run-7")
+    told = sent()
+    order = [sql.split()[0] for sql in told[told.index("BEGIN") :]]
+    assert order[:2] == ["BEGIN", "LOCK"], "a snapshot is taken by the first statement that reads or writes"
+    assert told[told.index("BEGIN") + 1] == "LOCK i94.load_guard"
+    steps = [word for word in order if word in ("DELETE", "COPY", "INSERT", "COMMIT", "ANALYZE")]
+    assert steps == ["DELETE", "COPY", "DELETE", "INSERT", "COMMIT", "ANALYZE"]
+    copy = f"COPY \"i94\".\"immigration\" FROM '{manifest.address}' IAM_ROLE '{ROLE}' FORMAT AS PARQUET MANIFEST"
+    assert copy in told
+
+
+def test_the_query_group_names_the_table_the_month_and_the_run(
+    warehouse: RedshiftWarehouse, staging: Staging, sent: Any
+) -> None:
+    warehouse.replace(immigration, staging.month("2016-04", [1]), "run-7")
+    assert sent()[0] == "SET query_group TO 'i94 load i94.immigration 2016-04 run run-7'"
+
+
+def test_an_administrator_sees_who_is_connected(warehouse: RedshiftWarehouse) -> None:
+    found = warehouse.query("SELECT application_name AS name FROM pg_stat_activity WHERE pid = pg_backend_pid()")
+    assert found.to_pylist() == [{"name": "i94_platform"}]
+
+
+def test_a_default_role_is_written_without_quotes(
+    redshift_emulator: Redshift, files: Files, staging: Staging, database: str
+) -> None:
+    address = redshift_emulator.address(database).replace(ROLE, "default")
+    warehouse = RedshiftWarehouse(RedshiftAddress.parse(address), files)
+    warehouse.create_tables()
+    warehouse.replace(i94mode, staging.modes({1: "Air"}), "r1")
+    assert any(" IAM_ROLE default FORMAT " in sql for sql in redshift_emulator.sent(database))
+
+
+# what may pass by itself
+
+
+@pytest.mark.parametrize(
+    ("what", "at"),
+    [
+        *(
+            ("error 1023", at)
+            for at in ("LOCK", "DELETE FROM i94.immigration", "INSERT INTO i94.load_ledger", "COMMIT")
+        ),
+        *(("a conflict", at) for at in ("COPY", "COMMIT")),
+        *(("a cut line", at) for at in ("LOCK", "COPY", "COMMIT")),
+    ],
+)
+def test_a_load_is_tried_again_as_a_whole_after(
+    warehouse: RedshiftWarehouse,
+    staging: Staging,
+    redshift_emulator: Redshift,
+    caplog: pytest.LogCaptureFixture,
+    at: str,
+    what: str,
+) -> None:
+    warehouse.replace(immigration, staging.month("2016-04", [1, 2]), "r1")
+    manifest = staging.month("2016-04", [3])
+    if what == "a cut line":
+        redshift_emulator.cut(at, times=2)
+    elif what == "a conflict":
+        redshift_emulator.fail(at, "could not complete because of conflict with concurrent transaction", times=2)
+    else:
+        redshift_emulator.fail(at, "1023", VIOLATION, times=2)
+    with caplog.at_level(logging.WARNING):
+        assert warehouse.replace(immigration, manifest, "r2") == 1
+    assert warehouse.query("SELECT cicid FROM i94.immigration").to_pylist() == [{"cicid": 3}]
+    tries = [message for message in caplog.messages if "Trying again in" in message]
+    assert len(tries) == 2
+    assert "gave up in the middle of an attempt to load i94.immigration 2016-04" in tries[0]
+
+
+@pytest.mark.parametrize("at", ["DELETE FROM i94.immigration", "COPY", "COMMIT"])
+def test_after_the_last_attempt_the_failure_is_worth_a_later_retry_and_nothing_has_changed(
+    warehouse: RedshiftWarehouse, staging: Staging, redshift_emulator: Redshift, at: str
+) -> None:
+    warehouse.replace(immigration, staging.month("2016-04", [1, 2]), "r1")
+    before, manifest = warehouse.read_ledger(), staging.month("2016-04", [3])
+    redshift_emulator.fail(at, "1023", VIOLATION, times=5)
+    with pytest.raises(TransientError, match=f"gave up in the middle of an attempt to load .*1023; {VIOLATION[:30]}"):
+        warehouse.replace(immigration, manifest, "r2")
+    assert warehouse.query("SELECT count(*) AS n FROM i94.immigration").to_pylist() == [{"n": 2}]
+    assert warehouse.read_ledger() == before
+
+
+def test_what_can_never_succeed_is_tried_once(
+    warehouse: RedshiftWarehouse, staging: Staging, sent: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING), pytest.raises(PermanentError):
+        warehouse.replace(immigration, staging.month("2016-04", [1], i94port=None), "r1")
+    assert sum(sql.startswith("COPY") for sql in sent()) == 1
+    assert not caplog.messages
+
+
+def test_a_value_of_1023_in_a_message_about_data_is_no_conflict(
+    warehouse: RedshiftWarehouse, staging: Staging, redshift_emulator: Redshift
+) -> None:
+    redshift_emulator.fail("COPY", "1023 is out of range", code="22003")
+    with pytest.raises(PermanentError, match="can't hold the rows"):
+        warehouse.replace(i94mode, staging.modes({1: "Air"}), "r1")
+
+
+def test_the_first_writer_wins_where_two_do_not_lock(redshift_emulator: Redshift, warehouse: RedshiftWarehouse) -> None:
+    """Without this, the tests of the lock would pass without the lock."""
+
+    def write(cursor: Any, code: int) -> None:
+        cursor.execute(f"INSERT INTO i94.i94mode VALUES ({code}, '')")
+        cursor.execute("COMMIT")
+
+    database = warehouse.location.database
+    with (
+        contextlib.closing(connect(redshift_emulator, database)) as one,
+        contextlib.closing(connect(redshift_emulator, database)) as other,
+    ):
+        cursors = one.cursor(), other.cursor()
+        for cursor in cursors:
+            cursor.execute("BEGIN")
+            cursor.execute("SELECT count(*) FROM i94.i94mode")
+        write(cursors[0], 7)
+        with pytest.raises(psycopg2.Error, match="1023"):
+            write(cursors[1], 8)
+
+
+def test_a_cluster_that_wakes_up_is_waited_for(
+    redshift_emulator: Redshift, files: Files, database: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with serving(redshift_emulator) as asleep:
+        address = redshift_emulator.address(database).replace(f":{redshift_emulator.port}/", f":{asleep}/")
+    warehouse = RedshiftWarehouse(
+        RedshiftAddress.parse(address),
+        files,
+        waits=(0.1,) * 20,
+    )
+    awake = threading.Timer(0.3, lambda: stack.enter_context(serving(redshift_emulator, asleep)))
+    with contextlib.ExitStack() as stack, caplog.at_level(logging.WARNING):
+        awake.start()
+        assert warehouse.query("SELECT 1 AS one").to_pylist() == [{"one": 1}]
+        awake.join()
+    assert "could not be reached to query" in caplog.messages[0]
+    assert "refused" in caplog.messages[0]
+
+
+def test_a_host_that_is_not_there_is_given_up_on_in_the_end(redshift_emulator: Redshift, files: Files) -> None:
+    with serving(redshift_emulator) as port:
+        pass
+    address = RedshiftAddress.parse(f"redshift://me@127.0.0.1:{port}/db?iam_role=default&sslmode=disable")
+    with pytest.raises(TransientError, match=rf"redshift://me@127\.0\.0\.1:{port}/db could not be reached to query"):
+        RedshiftWarehouse(address, files, waits=(0.01,)).query("SELECT 1")
+
+
+def test_a_database_that_is_not_there_is_told_at_once(redshift_emulator: Redshift, files: Files) -> None:
+    warehouse = RedshiftWarehouse(
+        RedshiftAddress.parse(redshift_emulator.address("nowhere")),
+        files,
+    )
+    with pytest.raises(PermanentError, match=r'refuses the connection: .*database "nowhere" does not exist'):
+        warehouse.query("SELECT 1")
+
+
+# waiting
+
+
+def test_readers_go_on_while_a_load_holds_the_lock(
+    reach: Any, warehouse: RedshiftWarehouse, tmp_path: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    with running(hold, reach, tmp_path / "held", False):
+        wait_for((tmp_path / "held").exists, "the writer")
+        assert modes(warehouse) == [1]
+    assert not caplog.messages
+
+
+def test_a_statement_that_takes_too_long_is_stopped_and_the_setting_is_named(reach: Any, warehouse: Any) -> None:
+    started = time.monotonic()
+    with pytest.raises(PermanentError, match=r"did not query within 0 s a statement; raise I94_STATEMENT_TIMEOUT"):
+        reach(statement_timeout=0.2).query("SELECT pg_sleep(20)")
+    assert time.monotonic() - started < 10
+
+
+# what people are told, and what stands without it
+
+
+def test_what_redshift_writes_down_about_a_failed_load_is_in_the_message(
+    warehouse: RedshiftWarehouse, staging: Staging
+) -> None:
+    manifest = staging.month("2016-04", [1], fltno="LONGER THAN SIXTEEN")
+    with pytest.raises(PermanentError) as failure:
+        warehouse.replace(immigration, manifest, "r1")
+    assert f"{manifest.urls[0]}, column fltno: The length of the data column fltno is longer" in str(failure.value)
+    assert "Table: 16, Data: 19" in str(failure.value)
+
+
+def test_a_role_that_may_not_read_the_bucket_is_told_as_such(
+    warehouse: RedshiftWarehouse, staging: Staging, redshift_emulator: Redshift
+) -> None:
+    redshift_emulator.fail("COPY", "S3ServiceException:Access Denied,Status 403,Error AccessDenied,Rid 1")
+    with pytest.raises(PermanentError, match=r"can't read s3://.*manifest\.json by the role of its address .*403"):
+        warehouse.replace(i94mode, staging.modes({1: "Air"}), "r1")
+
+
+def test_a_busy_s3_is_tried_again(warehouse: RedshiftWarehouse, staging: Staging, redshift_emulator: Redshift) -> None:
+    redshift_emulator.fail("COPY", "S3ServiceException:Please reduce your request rate.,Status 503,Error SlowDown")
+    assert warehouse.replace(i94mode, staging.modes({1: "Air"}), "r1") == 1
+
+
+def test_a_copy_that_takes_too_long_is_not_blamed_on_the_rows(
+    warehouse: RedshiftWarehouse, staging: Staging, redshift_emulator: Redshift
+) -> None:
+    redshift_emulator.fail("COPY", "canceling statement due to statement timeout", code="57014")
+    with pytest.raises(PermanentError, match="raise I94_STATEMENT_TIMEOUT"):
+        warehouse.replace(i94mode, staging.modes({1: "Air"}), "r1")
+
+
+def test_a_transaction_that_failed_unheard_is_not_taken_for_committed(warehouse: RedshiftWarehouse) -> None:
+    with (
+        pytest.raises(PermanentError, match="was rolled back, since one of its statements had failed"),
+        warehouse.transaction(purpose="change it") as transaction,
+        contextlib.suppress(psycopg2.Error),
+    ):
+        transaction.execute("SELECT nothing")
+
+
+def test_a_load_stands_where_its_statistics_can_not_be_brought_up_to_date(
+    warehouse: RedshiftWarehouse, staging: Staging, redshift_emulator: Redshift, caplog: pytest.LogCaptureFixture
+) -> None:
+    redshift_emulator.fail("ANALYZE", "permission denied", code="42501")
+    with caplog.at_level(logging.WARNING):
+        assert warehouse.replace(i94mode, staging.modes({1: "Air", 3: "Land"}), "r1") == 2
+    assert caplog.messages == [
+        "i94.i94mode is loaded, but its statistics are not up to date: permission denied"
+    ]  # fmt: skip
+    assert modes(warehouse) == [1, 3]
+
+
+def test_a_manifest_that_was_replaced_meanwhile_is_not_loaded_for_another(
+    warehouse: RedshiftWarehouse, staging: Staging
+) -> None:
+    """COPY reads the manifest by its address, and would load the newer month under the older one's name."""
+    older = staging.restate(staging.modes({1: "Air"}), fingerprint="older")
+    staging.restate(older, fingerprint="newer")
+    with pytest.raises(TransientError, match=r"manifest\.json was replaced while it was to be loaded; run again"):
+        warehouse.replace(i94mode, older, "r1")
+
+
+def test_a_manifest_that_is_gone_is_told(warehouse: RedshiftWarehouse, staging: Staging, lake: Any) -> None:
+    manifest = staging.modes({1: "Air"})
+    lake.store.delete([lake.store.path(manifest.address)])
+    with pytest.raises(PermanentError, match=r"manifest\.json is gone; materialize it again"):
+        warehouse.replace(i94mode, manifest, "r1")
+
+
+class Unseen(RedshiftWarehouse):
+    """A warehouse that does not look at the files before it loads them."""
+
+    def _compare(self, contract: Table, manifest: Manifest) -> None:
+        pass
+
+
+def test_without_the_look_at_the_files_two_swapped_columns_would_load(
+    warehouse: RedshiftWarehouse, staging: Staging, files: Files
+) -> None:
+    """Redshift takes columns by their place: this is what the comparison is for."""
+
+    def swapped(rows: pa.Table) -> pa.Table:
+        names = rows.column_names
+        names[3], names[4] = names[4], names[3]
+        return rows.select(names)
+
+    manifest = staging.rewrite(staging.month("2016-04", [1], i94bir=5), swapped)
+    unseen = Unseen(warehouse.location, files)
+    assert unseen.replace(immigration, manifest, "r1") == 1
+    with pytest.raises(PermanentError, match="column 4 is i94res"):
+        warehouse.replace(immigration, manifest, "r1")
+
+
+# layout
+
+
+@pytest.mark.parametrize(
+    ("asked", "style", "key"), [("key", "KEY", "i94mon"), ("even", "EVEN", ""), ("auto", "AUTO", "")]
+)
+def test_the_fact_is_spread_as_asked_and_the_other_tables_lie_on_all_nodes(
+    reach: Any, redshift_emulator: Redshift, database: str, asked: str, style: str, key: str
+) -> None:
+    reach(fact_diststyle=asked).create()
+    layouts = {table: layout for (name, table), layout in redshift_emulator.layouts.items() if name == database}
+    fact = layouts["i94.immigration"]
+    assert (fact.diststyle, fact.distkey, fact.sortkey) == (style, key, ("i94yr", "i94mon", "arrdate"))
+    others = [layouts[contract.fullname] for contract in WAREHOUSE if contract is not immigration]
+    assert {layout.diststyle for layout in others} == {"ALL"}
+    assert fact.encodings["i94yr"] == "raw"
+
+
+# values
+
+
+def test_every_type_comes_back_as_what_it_is(bare: RedshiftWarehouse) -> None:
+    types = {
+        "a_bool": ("true", "boolean", pa.bool_(), True),
+        "a_small": ("7", "smallint", pa.int16(), 7),
+        "an_int": ("7", "integer", pa.int32(), 7),
+        "a_big": ("7", "bigint", pa.int64(), 7),
+        "a_real": ("0.5", "real", pa.float32(), 0.5),
+        "a_double": ("0.5", "double precision", pa.float64(), 0.5),
+        "a_number": ("1.25", "numeric(10,2)", pa.decimal128(10, 2), Decimal("1.25")),
+        "a_date": ("2016-04-30", "date", pa.date32(), dt.date(2016, 4, 30)),
+        "a_time": ("2016-04-30 10:30:00", "timestamp", pa.timestamp("us"), dt.datetime(2016, 4, 30, 10, 30)),
+        "a_text": ("50% of :x", "varchar(20)", pa.string(), "50% of :x"),
+    }
+    for shown in ("'{}'", "NULL"):
+        listed = ", ".join(f"CAST({shown.format(text)} AS {sql}) AS {name}" for name, (text, sql, *_) in types.items())
+        found = bare.query(f"SELECT {listed}")
+        assert found.schema == pa.schema([(name, type_) for name, (_, _, type_, _) in types.items()])
+        expected = {name: value if shown != "NULL" else None for name, (*_, value) in types.items()}
+        assert found.to_pylist() == [expected]
+
+
+def test_a_result_without_rows_keeps_its_types(warehouse: RedshiftWarehouse) -> None:
+    found = warehouse.query("SELECT arrdate, i94mon FROM i94.immigration")
+    assert found.schema == pa.schema([("arrdate", pa.date32()), ("i94mon", pa.int32())])
+
+
+@pytest.mark.parametrize(
+    ("sql", "expected"),
+    [
+        ("SELECT :a, :b_2", "SELECT %(a)s, %(b_2)s"),
+        ("SELECT :a::int", "SELECT %(a)s::int"),
+        ("SELECT ':a', \":a\", :a", "SELECT ':a', \":a\", %(a)s"),
+        ("SELECT 'it''s :a', :a", "SELECT 'it''s :a', %(a)s"),
+        ("SELECT 7 % 2, 'x%' LIKE :a", "SELECT 7 %% 2, 'x%%' LIKE %(a)s"),
+        ("SELECT :a -- not :b\n, :c /* :d */", "SELECT %(a)s -- not :b\n, %(c)s /* :d */"),
+        ("SELECT x[1:2], :a", "SELECT x[1:2], %(a)s"),
+    ],
+)
+def test_markers_are_found_where_they_are_and_nowhere_else(sql: str, expected: str) -> None:
+    assert to_pyformat(sql) == expected
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "DELETE FROM i94.i94mode",
+        "SELECT 1; COMMIT; DELETE FROM i94.i94mode",
+        "SELECT * INTO i94.copy FROM i94.i94mode",
+        "COPY i94.i94mode FROM 's3://b/k'",
+        "SELEC",
+        "",
+    ],
+)
+def test_what_somebody_types_must_be_one_select(bare: RedshiftWarehouse, sql: str) -> None:
+    with pytest.raises(PermanentError, match=r"one SELECT statement|can't be read"):
+        bare.require_read_only(sql)
+
+
+@pytest.mark.parametrize("sql", ["SELECT 1", "WITH a AS (SELECT 1) SELECT * FROM a;", "SELECT 1 UNION ALL SELECT 2"])
+def test_what_only_reads_is_taken(bare: RedshiftWarehouse, sql: str) -> None:
+    bare.require_read_only(sql)
+
+
+def connect(emulator: Redshift, database: str, user: str = "awsuser", **options: Any) -> Any:
+    connection = psycopg2.connect(host="127.0.0.1", port=emulator.port, dbname=database, user=user, **options)
+    connection.autocommit = True
+    return connection
+
+
+def test_a_database_is_prepared_once_for_three_who_come_first_at_once(reach: Any) -> None:
+    with ThreadPoolExecutor(3) as pool:
+        assert list(pool.map(prepared_by, [reach] * 3)) == [True] * 3
+
+
+def test_the_guard_is_made_once_for_all_who_make_it_at_once(reach: Any) -> None:
+    """Which of the server's four errors the later ones meet is a matter of microseconds, so they meet many times."""
+    assert [guards_made(reach, callers=6) for _ in range(20)] == [6] * 20
+
+
+def guards_made(reach: Any, callers: int) -> int:
+    """How many who make the guard of an empty database in the same moment can lock it then."""
+    warehouse, gate = reach(lock_timeout=20.0), threading.Barrier(callers, timeout=30)
+
+    def make(_: int) -> bool:
+        with contextlib.closing(warehouse._open("make the guard", "")) as connection:
+            gate.wait()
+            warehouse._make_guard(connection)
+            warehouse._begin_alone(connection, "lock the guard")
+        return True
+
+    with contextlib.closing(warehouse._open("empty the database", "")) as connection:
+        connection.cursor().execute("DROP SCHEMA IF EXISTS i94 CASCADE")
+    with ThreadPoolExecutor(callers) as pool:
+        return sum(pool.map(make, range(callers)))
+
+
+def prepared_by(reach: Any) -> bool:
+    warehouse = reach(lock_timeout=20.0)
+    warehouse.create()
+    return bool(warehouse.exists())
