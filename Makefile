@@ -4,7 +4,7 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo dev serve jars test lint format bench clean
+.PHONY: help demo dev serve jars test test-slow test-servers lint docs format bench clean
 
 BIN := .venv/bin
 DEMO := $(CURDIR)/.i94/demo
@@ -22,7 +22,7 @@ DEMO_I94 := $(ENGINE_ENV) env -u I94_LAKE -u I94_WAREHOUSE -u I94_FIRST_MONTH -u
 	I94_HOME="$(DEMO)" I94_RAW="$(DEMO)/raw" $(BIN)/i94
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(RUNTIME) ## three synthetic months through the whole graph, then a summary (I94_ENGINE='local[*]' for Spark)
 	@$(DEMO_I94) sample --out "$(DEMO)/raw" --from 2016-01 --to 2016-03
@@ -46,22 +46,40 @@ serve: .venv/.serve ## dashboard and API on http://127.0.0.1:8094, of the demo w
 jars: ## what Spark needs for s3:// addresses, into .jars
 	@tools/jars.sh
 
-test: .venv/.dev ## all tests (ARGS='-k labels' for some)
+# The tests of a file stay in one process: they share its servers and sessions.
+PYTEST := $(WITH_JAVA) PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+test: .venv/.dev test-servers ## every part of the platform at least once (ARGS='-k labels' for some tests)
+	@$(PYTEST) -m 'not slow' $(ARGS)
+
+test-slow: .venv/.dev test-servers ## the long tests: whole days, clusters, kills, load, the wheel
+	@$(PYTEST) -m slow $(ARGS)
+
+test-servers:
 	@tools/chromium.sh >/dev/null
 	@tools/jars.sh || true # it says why not; the tests that need them are skipped
 	@tools/postgres.sh >/dev/null
-	@# a file's tests tell one story in one process: they share its servers and sessions
-	@$(WITH_JAVA) PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
-lint: .venv/.dev ## ruff, mypy, and checks of the definitions, the deployment's files, data dictionary and column lineage
-	@$(BIN)/ruff check
-	@$(BIN)/mypy
+lint: .venv/.dev ## every check of code, SQL, docs, lock, definitions and deployment; says nothing where all is well
+	@$(BIN)/ruff check --quiet
+	@$(BIN)/ruff format --check --quiet
+	@$(BIN)/mypy --no-error-summary
+	@$(BIN)/sqlfluff lint --processes 2 --disable-progress-bar --nocolor --nofail i94_platform
+	@$(BIN)/python tools/check_private_imports.py
+	@$(BIN)/python tools/check_docs.py
+	@# to be switched on when it passes: $(BIN)/python tools/check_names.py
+	@tools/check_lock.sh
 	@tools/check_definitions.sh
 	@tools/check_deployment.sh
 	@$(BIN)/i94 dictionary --check
 	@$(BIN)/i94 lineage --check
 
-format: .venv/.dev ## sort imports, apply ruff's safe fixes and its format (the contracts are laid out by hand)
+docs: .venv/.dev ## write what is generated (data dictionary, column lineage), and check the links of the docs
+	@$(BIN)/i94 dictionary --write
+	@$(BIN)/i94 lineage --write
+	@$(BIN)/python tools/check_docs.py
+
+format: .venv/.dev ## sort imports, apply ruff's safe fixes and its format (declarations of tables are laid out by hand)
 	@$(BIN)/ruff check --fix --exit-zero --quiet
 	@$(BIN)/ruff format
 

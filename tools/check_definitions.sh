@@ -9,4 +9,3 @@ export DAGSTER_HOME
 trap 'rm -rf "$DAGSTER_HOME"' EXIT
 echo 'telemetry: {enabled: false}' >"$DAGSTER_HOME/dagster.yaml"
 quietly .venv/bin/dg check defs --no-check-yaml || fail "Dagster cannot load the definitions (above)."
-say "The definitions load."

@@ -13,4 +13,3 @@ quietly .venv/bin/check-jsonschema --builtin-schema vendor.compose-spec "$deploy
 quietly .venv/bin/hadolint --no-color "$deploy/Dockerfile" || fail "hadolint objects to the Dockerfile (above)."
 quietly .venv/bin/cfn-lint --include-checks I --regions us-east-1 us-west-2 us-gov-west-1 -- \
     "$deploy/cloudformation.yaml" || fail "cfn-lint objects to cloudformation.yaml (above)."
-say "The deployment's files pass their linters."

@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 FOLDER: Path = Path(i94_platform.__file__).parent / "lookup"
 """The reviewed files: in a checkout a link to the `lookup/` at its top, in an installed package a folder."""
 
-CODE_LISTS: Mapping[str, Table] = MappingProxyType({t.name: t for t in (i94cit_res, i94port, i94mode, i94addr, i94visa)})
+CODE_LISTS: Mapping[str, Table] = MappingProxyType(
+    {t.name: t for t in (i94cit_res, i94port, i94mode, i94addr, i94visa)}
+)
 """The five code lists by name, each with its contract."""
 
 _SHOWN = 10

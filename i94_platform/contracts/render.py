@@ -73,8 +73,12 @@ def dagster_schema(contract: Table, more: Mapping[str, str] = MappingProxyType({
                 name=c.name,
                 type=sql_type(c).lower() if text_limit(c) is None else f"varchar({text_limit(c)})",
                 description=f"{c.comment} {more.get(c.name, '')}".strip(),
-                constraints=dg.TableColumnConstraints(nullable=bool(c.nullable), unique=key_columns(contract) == [c.name]),
-                tags={k: v for k, v in {"source": c.info["source"], "unit": c.info["unit"]}.items() if v and _is_tag(v)},
+                constraints=dg.TableColumnConstraints(
+                    nullable=bool(c.nullable), unique=key_columns(contract) == [c.name]
+                ),
+                tags={
+                    k: v for k, v in {"source": c.info["source"], "unit": c.info["unit"]}.items() if v and _is_tag(v)
+                },
             )
             for c in contract.columns
         ],
@@ -93,7 +97,9 @@ def render_ddl(contract: Table, dialect: str, diststyle: str = "key") -> str:
     `diststyle` (`even`, `auto`) replaces a distribution by key, which is the fact's, on Redshift. Keys stay out of both: Redshift's planner trusts an unenforced key, and DuckDB's index would triple the load.
     Uniqueness is checked before a load instead.
     """
-    rendered = CreateTable(_physical(contract, dialect, diststyle), if_not_exists=True).compile(dialect=_dialect(dialect))
+    rendered = CreateTable(_physical(contract, dialect, diststyle), if_not_exists=True).compile(
+        dialect=_dialect(dialect)
+    )
     return str(rendered).strip()
 
 
@@ -130,8 +136,7 @@ def _physical(contract: Table, dialect: str, diststyle: str) -> Table:
         options |= {"redshift_distkey": distribution} if by_key else {}
         options |= {"redshift_sortkey": sort} if sort else {}
     columns = [
-        Column(c.name, c.type, nullable=c.nullable, **_column_options(contract, c, dialect))
-        for c in contract.columns
+        Column(c.name, c.type, nullable=c.nullable, **_column_options(contract, c, dialect)) for c in contract.columns
     ]
     limits = [_byte_limit(c) for c in columns if text_limit(c)] if dialect == "duckdb" else []
     return Table(contract.name, MetaData(schema=contract.schema), *columns, *limits, **options)
@@ -161,8 +166,19 @@ def render_dictionary(contracts: tuple[Table, ...]) -> str:
         "Generated from `i94_platform/contracts` by `i94 dictionary --write`; change the contracts, not this page.",
     ]
     for contract in contracts:
-        lines += ["", f"## {contract.schema}.{contract.name}", "", str(contract.comment), "", f"Grain: {contract.info['grain']}.", ""]
-        lines += ["| column | type | null | key | unit | description | rule | source |", "| --- | --- | --- | --- | --- | --- | --- | --- |"]
+        lines += [
+            "",
+            f"## {contract.schema}.{contract.name}",
+            "",
+            str(contract.comment),
+            "",
+            f"Grain: {contract.info['grain']}.",
+            "",
+        ]
+        lines += [
+            "| column | type | null | key | unit | description | rule | source |",
+            "| --- | --- | --- | --- | --- | --- | --- | --- |",
+        ]
         lines += [_dictionary_row(c) for c in contract.columns]
     return "\n".join(lines) + "\n"
 
@@ -172,12 +188,23 @@ def _dictionary_row(c: Column[Any]) -> str:
     rule = " · ".join(
         [f"references {fk.target_fullname}" for fk in c.foreign_keys]
         + ([f"one of {', '.join(map(str, c.info['allowed']))}"] if c.info["allowed"] else [])
-        + ([f"{'' if c.info['low'] is None else c.info['low']} to {'' if c.info['high'] is None else c.info['high']}".strip()]
-           if (c.info["low"], c.info["high"]) != (None, None) else [])
+        + (
+            [
+                f"{'' if c.info['low'] is None else c.info['low']} to {'' if c.info['high'] is None else c.info['high']}".strip()
+            ]
+            if (c.info["low"], c.info["high"]) != (None, None)
+            else []
+        )
     )
     type_name = f"VARCHAR({limit})" if limit else ("VARCHAR" if isinstance(c.type, String) else sql_type(c))
     cells = [
-        f"`{c.name}`", type_name, "yes" if c.nullable else "no", "yes" if c.info["key"] else "",
-        c.info["unit"], str(c.comment), rule, c.info["source"],
+        f"`{c.name}`",
+        type_name,
+        "yes" if c.nullable else "no",
+        "yes" if c.info["key"] else "",
+        c.info["unit"],
+        str(c.comment),
+        rule,
+        c.info["source"],
     ]
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"

@@ -13,7 +13,7 @@ ranked AS (
     sum(visitors) OVER (PARTITION BY i94cit) AS all_visitors,
     row_number() OVER (
       PARTITION BY i94cit
-      ORDER BY CASE WHEN i94res = $no_country THEN 1 ELSE 0 END, visitors DESC, i94res
+      ORDER BY CASE WHEN i94res = $no_country THEN 1 ELSE 0 END ASC, visitors DESC, i94res ASC
     ) AS place
   FROM pairs
 )

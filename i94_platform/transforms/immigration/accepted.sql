@@ -1,7 +1,7 @@
 -- The arrivals that the fact holds: every delivered row that no rule refuses, encoded and derived.
 -- Where keys repeat, `surplus` names the rows to be left out.
 WITH typed AS (
-${typed_rows}
+  ${typed_rows}
 )
 SELECT
   ${staged_columns}

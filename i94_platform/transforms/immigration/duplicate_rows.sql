@@ -1,7 +1,7 @@
 -- The rows of repeated keys that are too many: all but the first delivered one that no other rule refuses. Files are in
 -- the order of their delivered names: engines spell addresses differently.
 WITH typed AS (
-${typed_rows}
+  ${typed_rows}
 ),
 ranked AS (
   SELECT

@@ -1,6 +1,6 @@
 -- The rows that `immigration.sql` leaves out, whole and as delivered, each with its reasons.
 WITH typed AS (
-${typed_rows}
+  ${typed_rows}
 ),
 judged AS (
   SELECT

@@ -1,13 +1,17 @@
--- Mean temperature by country over the last 30 years of the data. Months are averaged first, so that a year cut in
--- its middle does not tilt the mean; then each city counts once, however long its record. Sums are of decimals: those of
--- doubles depend on the order of their rows. Rounding to four decimals is spelled out, since engines round a tie
--- differently.
+-- Mean temperature by country over the last 30 years of the data. Months are averaged first, so that a year cut in its
+-- middle does not tilt the mean; then each city counts once, however long its record. Sums are of decimals, because
+-- those of doubles depend on the order of their rows. Rounding to four decimals is spelled out, because engines round a
+-- tie differently.
 WITH recent AS (
   SELECT *
   FROM world_temperature
   WHERE iso3 IS NOT NULL
     AND average_temperature IS NOT NULL
-    AND year(dt) > (SELECT max(year(dt)) - 30 FROM world_temperature WHERE average_temperature IS NOT NULL)
+    AND year(dt) > (
+      SELECT max(year(every_record.dt)) - 30
+      FROM world_temperature AS every_record
+      WHERE every_record.average_temperature IS NOT NULL
+    )
 ),
 by_month AS (
   SELECT

@@ -9,9 +9,15 @@ SELECT
   `AverageTemperature` AS delivered_average_temperature,
   `AverageTemperatureUncertainty` AS delivered_average_temperature_uncertainty,
   CASE
-    WHEN length(`dt`) <= 10 AND `dt` RLIKE '^[0-9]{1,2}/[0-9]{1,2}/[0-9]{4}$$' THEN try_cast(
-      concat_ws('-', split_part(`dt`, '/', 3), lpad(split_part(`dt`, '/', 1), 2, '0'), lpad(split_part(`dt`, '/', 2), 2, '0'))
-      AS DATE)
+    WHEN length(`dt`) <= 10 AND `dt` RLIKE '^[0-9]{1,2}/[0-9]{1,2}/[0-9]{4}$$'
+      THEN try_cast(
+          concat_ws(
+            '-',
+            split_part(`dt`, '/', 3),
+            lpad(split_part(`dt`, '/', 1), 2, '0'),
+            lpad(split_part(`dt`, '/', 2), 2, '0')
+          ) AS DATE
+        )
     WHEN length(`dt`) = 10 AND `dt` RLIKE '^[0-9]{4}-[0-9]{2}-[0-9]{2}$$' THEN try_cast(`dt` AS DATE)
   END AS dt,
   `City` AS city,

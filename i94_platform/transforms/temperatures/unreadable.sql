@@ -1,6 +1,6 @@
 -- The first rows of city temperatures with a value that its type can't hold.
 WITH typed AS (
-${typed_rows}
+  ${typed_rows}
 )
 SELECT
   source_row,
