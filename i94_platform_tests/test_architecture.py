@@ -61,7 +61,7 @@ HEAVY = frozenset(
     ]
 )
 WITHOUT_DAGSTER = ("transforms", "lake", "engine", "warehouse", "marts", "contracts", "sample", "serving")
-RENDERS_FOR_DAGSTER = "contracts.render"
+RENDERS_FOR_DAGSTER = "contracts.rendering.dagster_schema"
 """The one module among them that may name Dagster, late: it renders a contract as Dagster's column schema."""
 KNOWS_SPARK = ("engine.spark", "engine.emr", "assets.resources")
 

@@ -315,7 +315,7 @@ def dictionary(
 ) -> None:
     """Print the data dictionary, generated from the contracts."""
     from i94_platform.contracts import ALL
-    from i94_platform.contracts.render import render_dictionary as rendered
+    from i94_platform.contracts.rendering.dictionary import render_dictionary as rendered
 
     text = rendered(ALL)
     if not (write or check):

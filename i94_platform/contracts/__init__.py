@@ -1,7 +1,7 @@
 """Every table, declared once.
 
-`model` says what a contract is; `immigration`, `reference`, `marts` and `ledger` declare the tables; `render` turns a contract
-into each engine's terms; `codes` are the reviewed code lists. Not here: how data is transformed, read or stored.
+`immigration`, `reference`, `marts` and `ledger` declare the tables in the terms of `model`; `rendering` turns a
+contract into the terms of each tool; `codes` reads the reviewed code lists; `access` grants roles their tables.
 """
 
 from sqlalchemy import Table

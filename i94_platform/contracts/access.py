@@ -12,7 +12,7 @@ from sqlalchemy import Table
 
 from i94_platform.contracts import WAREHOUSE, load_ledger, mart_metadata
 from i94_platform.contracts.model import is_personal
-from i94_platform.contracts.render import render_create_schema
+from i94_platform.contracts.rendering.ddl import render_create_schema
 
 READER = "i94_reader"
 """Marts, code lists, dimensions, and the fact without its personal columns: for everyone who looks at arrivals."""
@@ -56,9 +56,10 @@ def render_grants() -> Iterator[str]:
     yield f"GRANT SELECT ON {', '.join(c.fullname for c in (*personal, load_ledger))} TO ROLE {ANALYST}"
 
     yield f"GRANT USAGE, CREATE ON SCHEMA {schema}, {MART} TO ROLE {LOADER}"
+    writes = "GRANT SELECT, INSERT, UPDATE, DELETE"
     for name in (schema, MART):
-        yield f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {name} TO ROLE {LOADER}"
-        yield f"ALTER DEFAULT PRIVILEGES IN SCHEMA {name} GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO ROLE {LOADER}"
+        yield f"{writes} ON ALL TABLES IN SCHEMA {name} TO ROLE {LOADER}"
+        yield f"ALTER DEFAULT PRIVILEGES IN SCHEMA {name} {writes} ON TABLES TO ROLE {LOADER}"
     yield f"GRANT ANALYZE TO ROLE {LOADER}"
 
 

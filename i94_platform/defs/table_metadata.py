@@ -1,4 +1,4 @@
-"""Small tables between pandas, Arrow, Markdown and Dagster.
+"""Small tables as Markdown and as metadata of Dagster.
 
 Here: the conversions that several assets and checks share. Not here: anything of the size of a month.
 """
@@ -7,24 +7,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import dagster as dg
-from sqlalchemy import Table
-
-from i94_platform.contracts.render import arrow_schema
-
-if TYPE_CHECKING:
-    import pandas as pd
-    import pyarrow as pa
-
-
-def to_arrow(frame: pd.DataFrame, contract: Table) -> pa.Table:
-    """A frame in the contract's columns, order and types."""
-    import pyarrow as pa
-
-    schema = arrow_schema(contract)
-    return pa.Table.from_pandas(frame[schema.names], schema=schema, preserve_index=False).replace_schema_metadata(None)
 
 
 def render_markdown_table(rows: Iterable[Mapping[str, Any]], most: int = 10) -> str:

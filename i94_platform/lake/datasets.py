@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from sqlalchemy import Table
 
-from i94_platform.contracts.render import arrow_schema
+from i94_platform.contracts.rendering.arrow import arrow_schema
 from i94_platform.errors import PermanentError, TransientError
 from i94_platform.lake.footers import read_column_stats, verify_footer
 from i94_platform.lake.manifest import Entry, Manifest

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 
 from sqlalchemy import Table
 
-from i94_platform.contracts.render import arrow_schema
+from i94_platform.contracts.rendering.arrow import arrow_schema
 from i94_platform.errors import PermanentError
 from i94_platform.sql.rules import ColumnStats
 

@@ -26,7 +26,7 @@ from i94_platform.contracts.marts import (
     OTHER_GENDER,
     UNKNOWN,
 )
-from i94_platform.contracts.render import sql_type
+from i94_platform.contracts.rendering.types import sql_type
 from i94_platform.sql.query import transpile
 
 _REDSHIFT_TYPES = {"DOUBLE": "DOUBLE PRECISION"}

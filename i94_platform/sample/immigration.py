@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from i94_platform.contracts import delivered_immigration
-from i94_platform.contracts.render import arrow_schema
+from i94_platform.contracts.rendering.arrow import arrow_schema
 from i94_platform.partitions import Month
 from i94_platform.sample import dirt, mix, shares
 from i94_platform.sample.draw import NULL, Choices, Floats, Ints, Text

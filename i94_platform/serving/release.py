@@ -21,7 +21,7 @@ from sqlalchemy import Table
 
 from i94_platform.contracts import PUBLISHED
 from i94_platform.contracts.model import column_names, key_columns
-from i94_platform.contracts.render import render_create_schema, render_ddl
+from i94_platform.contracts.rendering.ddl import render_create_schema, render_ddl
 from i94_platform.errors import PermanentError, PlatformError
 from i94_platform.lake.datasets import Lake
 from i94_platform.lake.footers import verify_footer

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Table
 
-from i94_platform.contracts.render import sql_type
+from i94_platform.contracts.rendering.types import sql_type
 
 if TYPE_CHECKING:
     from sqlglot import exp

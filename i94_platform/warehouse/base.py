@@ -18,7 +18,7 @@ from sqlalchemy import Table
 
 from i94_platform.contracts import MARTS, WAREHOUSE, immigration, load_ledger, mart_metadata, warehouse_metadata
 from i94_platform.contracts.model import column_names, is_monthly, key_columns
-from i94_platform.contracts.render import render_create_schema, render_ddl
+from i94_platform.contracts.rendering.ddl import render_create_schema, render_ddl
 from i94_platform.errors import PermanentError
 from i94_platform.lake.footers import verify_footer
 from i94_platform.lake.manifest import Manifest

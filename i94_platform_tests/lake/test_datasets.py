@@ -18,7 +18,7 @@ import pytest
 from sqlalchemy import Table
 
 from i94_platform.contracts import i94mode, i94port, immigration, immigration_quarantine, us_cities_demographics
-from i94_platform.contracts.render import arrow_schema
+from i94_platform.contracts.rendering.arrow import arrow_schema
 from i94_platform.errors import PermanentError, TransientError
 from i94_platform.lake.datasets import Dataset, Lake
 from i94_platform.lake.manifest import Entry, Manifest

@@ -15,7 +15,8 @@ from sqlalchemy import BigInteger, Boolean, Column, Date, Double, Integer, Table
 
 from i94_platform.contracts import PUBLISHED, mart_metadata
 from i94_platform.contracts.model import column_names, is_monthly, key_columns, text_limit
-from i94_platform.contracts.render import arrow_schema, render_create_schema, render_ddl
+from i94_platform.contracts.rendering.arrow import arrow_schema
+from i94_platform.contracts.rendering.ddl import render_create_schema, render_ddl
 from i94_platform.lake.datasets import Lake
 from i94_platform.lake.releases import RELEASE, CheckState, Release, ReleasedTable, commit_release
 from i94_platform.warehouse.base import Warehouse

@@ -18,7 +18,7 @@ from sqlalchemy import Table
 
 from i94_platform.contracts import PUBLISHED, destination_by_origin, origin_climate, state, visitors_by_airline
 from i94_platform.contracts.model import is_monthly, key_columns
-from i94_platform.contracts.render import arrow_schema
+from i94_platform.contracts.rendering.arrow import arrow_schema
 from i94_platform.lake.releases import CheckState, FailedCheck
 from i94_platform.serving.app import TABLES
 from i94_platform_tests.serving.answers import AWKWARD, MONTHS, rows_of

@@ -26,10 +26,9 @@ from sqlalchemy import Table
 from i94_platform.contracts import immigration, immigration_quarantine, world_temperature
 from i94_platform.contracts.codes import CODE_LISTS, read_reviewed_list
 from i94_platform.contracts.model import column_names, key_columns
-from i94_platform.contracts.render import arrow_schema
+from i94_platform.contracts.rendering.arrow import arrow_schema, to_arrow
 from i94_platform.defs.assets.staged import stage_month, stage_temperatures
 from i94_platform.defs.resources import SparkEngineResource, s3_client
-from i94_platform.defs.table_metadata import to_arrow
 from i94_platform.engine.base import Engine
 from i94_platform.lake.datasets import Dataset, Lake
 from i94_platform.lake.local import LocalStore

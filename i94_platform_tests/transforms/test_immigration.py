@@ -26,7 +26,7 @@ from sqlalchemy import BigInteger, Date, String
 from i94_platform.contracts import delivered_immigration, immigration, immigration_quarantine
 from i94_platform.contracts.codes import read_reviewed_list
 from i94_platform.contracts.model import text_limit
-from i94_platform.contracts.render import arrow_schema
+from i94_platform.contracts.rendering.arrow import arrow_schema
 from i94_platform.engine.base import Engine
 from i94_platform.engine.duckdb import DuckDBEngine
 from i94_platform.partitions import Month

@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from i94_platform.contracts import world_temperature
-from i94_platform.contracts.render import arrow_schema
+from i94_platform.contracts.rendering.arrow import arrow_schema
 from i94_platform.engine.base import Engine
 from i94_platform.engine.duckdb import DuckDBEngine
 from i94_platform.transforms.temperatures import queries as temperatures

@@ -25,7 +25,7 @@ from sqlalchemy import Table
 
 from i94_platform.contracts import i94mode, immigration
 from i94_platform.contracts.model import required_columns
-from i94_platform.contracts.render import arrow_schema
+from i94_platform.contracts.rendering.arrow import arrow_schema
 from i94_platform.lake.datasets import Dataset, Lake
 from i94_platform.lake.local import LocalStore
 from i94_platform.lake.manifest import Entry, Manifest

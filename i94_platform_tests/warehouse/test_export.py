@@ -8,7 +8,7 @@ import pytest
 
 from i94_platform.contracts import MARTS, PUBLISHED
 from i94_platform.contracts.model import is_monthly
-from i94_platform.contracts.render import arrow_schema
+from i94_platform.contracts.rendering.arrow import arrow_schema
 from i94_platform.defs.assets.published import publish_release
 from i94_platform.errors import PermanentError
 from i94_platform.lake.datasets import Lake

@@ -23,7 +23,7 @@ from sqlalchemy import Table
 
 from i94_platform.contracts import MARTS, WAREHOUSE, i94mode, i94port, immigration, load_ledger
 from i94_platform.contracts.model import column_names
-from i94_platform.contracts.render import arrow_schema
+from i94_platform.contracts.rendering.arrow import arrow_schema
 from i94_platform.errors import PermanentError, TransientError
 from i94_platform.lake.datasets import Dataset
 from i94_platform.lake.manifest import Entry, Manifest

@@ -10,8 +10,8 @@ from typing import Any
 import dagster as dg
 
 from i94_platform.contracts import LOOKUPS
+from i94_platform.contracts.rendering.arrow import to_arrow
 from i94_platform.defs.metadata import dataset_result, layer_key, raise_dagster_failures, write_id
-from i94_platform.defs.table_metadata import to_arrow
 from i94_platform.lake.datasets import Dataset, Lake
 from i94_platform.lake.store import Store
 from i94_platform.sources.labels import parse_code_lists

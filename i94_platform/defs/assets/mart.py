@@ -12,6 +12,7 @@ from sqlalchemy import Table
 
 from i94_platform.contracts import MONTHLY_MARTS, correlations, immigration
 from i94_platform.contracts.model import column_names
+from i94_platform.contracts.rendering.arrow import to_arrow
 from i94_platform.defs.assets.warehouse import POOL
 from i94_platform.defs.metadata import (
     PREVIEW_ROWS,
@@ -22,7 +23,7 @@ from i94_platform.defs.metadata import (
     table_result,
     write_id,
 )
-from i94_platform.defs.table_metadata import to_arrow, to_table_metadata
+from i94_platform.defs.table_metadata import to_table_metadata
 from i94_platform.errors import PermanentError
 from i94_platform.lake.datasets import Dataset, Lake
 from i94_platform.marts import correlations as correlating

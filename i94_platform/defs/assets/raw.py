@@ -12,7 +12,7 @@ from dagster._core.definitions.data_version import DATA_VERSION_TAG
 from sqlalchemy import Table
 
 from i94_platform.contracts import airport_codes, delivered_immigration, us_cities_demographics, world_temperature
-from i94_platform.contracts.render import dagster_schema
+from i94_platform.contracts.rendering.dagster_schema import dagster_schema
 from i94_platform.defs.metadata import layer_key, raise_dagster_failures
 from i94_platform.errors import PermanentError
 from i94_platform.lake.store import Store

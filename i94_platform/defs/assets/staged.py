@@ -20,9 +20,9 @@ from i94_platform.contracts import (
     warehouse_metadata,
     world_temperature,
 )
-from i94_platform.contracts.render import arrow_schema
+from i94_platform.contracts.rendering.arrow import arrow_schema, to_arrow
 from i94_platform.defs.metadata import combine_versions, dataset_result, layer_key, raise_dagster_failures, write_id
-from i94_platform.defs.table_metadata import render_markdown_table, to_arrow
+from i94_platform.defs.table_metadata import render_markdown_table
 from i94_platform.engine.base import Engine
 from i94_platform.errors import PermanentError
 from i94_platform.lake.datasets import Dataset, Lake

@@ -22,8 +22,8 @@ from i94_platform.contracts import (
     state,
     us_cities_demographics,
 )
+from i94_platform.contracts.rendering.arrow import to_arrow
 from i94_platform.defs.metadata import combine_versions, dataset_result, layer_key, raise_dagster_failures, write_id
-from i94_platform.defs.table_metadata import to_arrow
 from i94_platform.engine.base import Engine
 from i94_platform.lake.datasets import Dataset, Lake
 from i94_platform.lake.manifest import Manifest

@@ -14,7 +14,7 @@ from pathlib import Path
 import dagster as dg
 from sqlalchemy import Table
 
-from i94_platform.contracts.render import dagster_schema
+from i94_platform.contracts.rendering.dagster_schema import dagster_schema
 from i94_platform.errors import PermanentError
 
 FILE = Path(__file__).with_name("column_lineage.json")

@@ -16,7 +16,7 @@ from sqlalchemy import BigInteger, Date, String
 from i94_platform.contracts import delivered_immigration, immigration, immigration_quarantine
 from i94_platform.contracts.codes import ENCODERS, Encoder
 from i94_platform.contracts.model import text_limit
-from i94_platform.contracts.render import sql_type
+from i94_platform.contracts.rendering.types import sql_type
 from i94_platform.partitions import Month
 from i94_platform.sql.query import Query, load_template, render_any, render_date, render_final_casts
 

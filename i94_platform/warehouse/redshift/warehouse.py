@@ -21,7 +21,7 @@ from sqlalchemy import Table
 
 from i94_platform.contracts import load_ledger
 from i94_platform.contracts.access import ROLES, render_create_role, render_grants
-from i94_platform.contracts.render import render_create_schema
+from i94_platform.contracts.rendering.ddl import render_create_schema
 from i94_platform.errors import PermanentError, PlatformError, TransientError
 from i94_platform.lake.files import Files
 from i94_platform.lake.manifest import Manifest
