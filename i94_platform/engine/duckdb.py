@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from i94_platform.engine.base import DELIVERED, DELIVERED_FILES, Engine, FileGroup, build_file_table
 from i94_platform.lake.files import Files
-from i94_platform.sql.query import Query, to_duckdb
+from i94_platform.sql.dialects import to_duckdb
+from i94_platform.sql.query import Query
 
 if TYPE_CHECKING:
     import duckdb

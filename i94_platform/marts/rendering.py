@@ -27,7 +27,7 @@ from i94_platform.contracts.marts import (
     UNKNOWN,
 )
 from i94_platform.contracts.rendering.types import sql_type
-from i94_platform.sql.query import transpile
+from i94_platform.sql.dialects import transpile
 
 _REDSHIFT_TYPES = {"DOUBLE": "DOUBLE PRECISION"}
 """The one type of the final casts that Redshift calls otherwise."""

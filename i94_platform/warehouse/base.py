@@ -23,7 +23,7 @@ from i94_platform.errors import PermanentError
 from i94_platform.lake.footers import verify_footer
 from i94_platform.lake.manifest import Manifest
 from i94_platform.partitions import Month
-from i94_platform.sql.query import requote
+from i94_platform.sql.dialects import requote
 from i94_platform.sql.rules import contract_rules, render_counts
 
 if TYPE_CHECKING:

@@ -26,7 +26,8 @@ from i94_platform.defs.table_metadata import render_markdown_table
 from i94_platform.engine.base import Engine
 from i94_platform.lake.datasets import Dataset, Lake
 from i94_platform.partitions import Month
-from i94_platform.sql.query import Query, requote
+from i94_platform.sql.dialects import requote
+from i94_platform.sql.query import Query
 from i94_platform.sql.rules import (
     BLOCKING_RULE_TYPES,
     RULE_TYPES,

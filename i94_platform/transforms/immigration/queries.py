@@ -18,7 +18,9 @@ from i94_platform.contracts.codes import ENCODERS, Encoder
 from i94_platform.contracts.model import text_limit
 from i94_platform.contracts.rendering.types import sql_type
 from i94_platform.partitions import Month
-from i94_platform.sql.query import Query, load_template, render_any, render_date, render_final_casts
+from i94_platform.sql.expressions import render_any, render_date, render_final_casts
+from i94_platform.sql.query import Query
+from i94_platform.sql.templates import load_template
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -135,8 +137,8 @@ _WITHOUT_SURPLUS = (
 
 def _render(name: str, month: Month | None = None, *, distinct: bool = False) -> Query:
     names = [c.name for c in delivered_immigration.columns]
-    text = load_template(f"immigration/{name}").substitute(
-        typed_rows=load_template("immigration/typed").substitute(
+    text = load_template(__package__, name).substitute(
+        typed_rows=load_template(__package__, "typed").substitute(
             as_delivered=",\n  ".join(f"delivered.`{n}` AS `delivered_{n}`" for n in names),
             typed=",\n  ".join(f"{_typed(n)} AS `{n}`" for n in names),
         ),

@@ -5,7 +5,9 @@ text, empty ones null) and `country_iso3` (`country`, `iso3`). Not here: which n
 """
 
 from i94_platform.contracts import world_temperature
-from i94_platform.sql.query import Query, load_template, render_final_casts
+from i94_platform.sql.expressions import render_final_casts
+from i94_platform.sql.query import Query
+from i94_platform.sql.templates import load_template
 
 HEADERS = {
     "dt": "dt",
@@ -30,7 +32,7 @@ def _number(text: str) -> str:
 def render_typed_rows() -> Query:
     """Every delivered row with its values typed, beside the texts as delivered."""
     degrees = {name: f"substr(`{name}`, 1, length(`{name}`) - 1)" for name in ("Latitude", "Longitude")}
-    text = load_template("temperatures/typed").substitute(
+    text = load_template(__package__, "typed").substitute(
         latitude=_number(degrees["Latitude"]),
         longitude=_number(degrees["Longitude"]),
         average_temperature=_number("`AverageTemperature`"),
@@ -48,15 +50,15 @@ def render_accepted() -> Query:
     """The rows of the contract `world_temperature`."""
     columns = render_final_casts(world_temperature, {"iso3": "country_iso3.iso3"}, "typed")
     return Query(
-        load_template("temperatures/accepted").substitute(typed_rows=render_typed_rows().text, columns=columns)
+        load_template(__package__, "accepted").substitute(typed_rows=render_typed_rows().text, columns=columns)
     )
 
 
 def render_unreadable() -> Query:
     """Up to three rows that the contract can't hold: columns `source_row`, `problem`; none for a good file."""
-    return Query(load_template("temperatures/unreadable").substitute(typed_rows=render_typed_rows().text))
+    return Query(load_template(__package__, "unreadable").substitute(typed_rows=render_typed_rows().text))
 
 
 def render_climate() -> Query:
     """One row per ISO country from the relation `world_temperature`: temperature, place, number of cities."""
-    return Query(load_template("temperatures/climate").template)
+    return Query(load_template(__package__, "climate").template)
