@@ -25,7 +25,7 @@ from i94_platform.defs.jobs import MONTH_JOB
 from i94_platform.lake.datasets import Dataset
 from i94_platform.operations.dagster_instance import open_instance, prepare_home
 from i94_platform.partitions import Month
-from i94_platform.sample import expected_refusals, write_sample
+from i94_platform.sample import expected_rejects, write_sample
 from i94_platform.sources.listing import REFERENCE_FILES
 from i94_platform_tests.support.deployment import MONTHLY, Deployment, rewrite_delivery
 from i94_platform_tests.support.dev import dev, newest_standing
@@ -180,7 +180,7 @@ def test_nothing_that_was_delivered_is_lost(day: Day) -> None:
         staged, refused = (day.there.manifest(name, month) for name in MONTHLY)
         delivered = pq.ParquetFile(day.file(month)).metadata.num_rows
         assert staged.stats["delivered_rows"] == delivered == staged.rows + refused.rows
-        assert refused.stats["reasons"] == expected_refusals(ROWS)
+        assert refused.stats["reasons"] == expected_rejects(ROWS)
 
 
 def test_the_warehouse_is_the_one_of_an_undisturbed_run(day: Day) -> None:

@@ -14,13 +14,13 @@ from sqlalchemy import Column, Table
 
 from i94_platform.contracts import WAREHOUSE, immigration
 from i94_platform.partitions import Month
-from i94_platform.sample import expected_refusals, rows_in, write_sample
+from i94_platform.sample import accepted_row_count, expected_rejects, write_sample
 from i94_platform.sample.immigration import JUNE_EXTRAS
 from i94_platform_tests.support.deployment import MONTHLY, Deployment, rewrite_delivery
 from i94_platform_tests.support.fixtures import MONTH
 
 FILE = f"{Month.parse(MONTH).file_stem}.parquet"
-REFUSED = expected_refusals(2_000)
+REFUSED = expected_rejects(2_000)
 CHILDREN = [(contract, col) for contract in WAREHOUSE for col in contract.columns if col.foreign_keys]
 
 
@@ -32,7 +32,7 @@ def test_every_delivered_row_is_staged_or_quarantined_for_the_reason_it_was_spoi
     staged, refused = (loaded.manifest(name, MONTH) for name in MONTHLY)
     delivered = pq.ParquetFile(loaded.raw / FILE).metadata.num_rows
     assert staged.stats["delivered_rows"] == delivered == staged.rows + refused.rows
-    assert staged.rows == rows_in(Month.parse(MONTH), 2_000)
+    assert staged.rows == accepted_row_count(Month.parse(MONTH), 2_000)
     assert refused.stats["reasons"] == REFUSED
 
 

@@ -1,4 +1,4 @@
-"""One synthetic April and June for all tests of the sample, and a way to ask them questions in SQL."""
+"""One sample for all tests of this folder, and a function that queries its April in SQL."""
 
 from __future__ import annotations
 
@@ -13,33 +13,33 @@ from i94_platform.sample import write_sample
 
 ROWS = 50_000
 
-Ask = Callable[[str], Any]
+Query = Callable[[str], Any]
 
 
 @pytest.fixture(scope="session")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a sample of April to June 2016."""
+    """Write a sample of April to June 2016 and return its folder."""
     folder = tmp_path_factory.mktemp("sample")
     write_sample(folder, first="2016-04", last="2016-06", rows=ROWS)
     return folder
 
 
 @pytest.fixture(scope="session")
-def ask(sample: Path) -> Ask:
-    """Ask for one value of `april`: its good rows, which come first in the file, with their place in it."""
+def query_april(sample: Path) -> Query:
+    """Return a function that queries one value from `april`: the valid rows, which come first in the file."""
     path = sample / "i94_apr16_sub.parquet"
     connection = duckdb.connect()
     connection.execute(
         f"""
         CREATE VIEW april AS
-          SELECT *, file_row_number AS place FROM read_parquet('{path}', file_row_number = true)
+          SELECT *, file_row_number AS position FROM read_parquet('{path}', file_row_number = true)
           WHERE file_row_number < {ROWS}
         """
     )
 
-    def value(expression: str) -> Any:
-        row = connection.execute(expression).fetchone()
+    def query(sql: str) -> Any:
+        row = connection.execute(sql).fetchone()
         assert row is not None
         return row[0]
 
-    return value
+    return query

@@ -1,5 +1,7 @@
-"""Pins that the synthetic reference files read as the real ones do: through the platform's own readers, with the same
-headers and line ends, and with the traps that the real ones hold."""
+"""The synthetic reference files have the headers, line ends and irregularities of the real ones.
+
+The platform's own readers read them.
+"""
 
 from __future__ import annotations
 
@@ -9,15 +11,15 @@ import pandas as pd
 import pytest
 
 from i94_platform.contracts.codes import CODE_LISTS, read_reviewed_list
-from i94_platform.sample.places import COUNTRIES, city_names
+from i94_platform.sample.countries import invent_city_names, read_countries
+from i94_platform.sample.labels import generate_labels
 from i94_platform.sample.reference import (
-    AIRPORT_ROWS,
+    AIRPORT_COUNT,
     AIRPORTS,
-    CITIES,
+    CITY_COUNT,
     DEMOGRAPHICS,
     LABELS,
     TEMPERATURES,
-    label_file,
 )
 from i94_platform.sources.airports import read_airports
 from i94_platform.sources.demographics import read_demographics
@@ -45,28 +47,28 @@ def test_the_label_file_parses_back_to_exactly_the_reviewed_list(sample: Path, n
     pd.testing.assert_frame_equal(parse_code_lists(text, LABELS)[name], read_reviewed_list(name))
 
 
-@pytest.mark.parametrize(
-    "quirk",
-    [
-        "libname library", "proc format", "\r\n  value i94cntyl\r\n", "   'CP '\t=\t'", "'ARGENTINA '",
-        "'INT''L FALLS, MN",
-        "   'NK' \t=\t", "'HOMER, AK            '           \r\n", "\t1 = 'Air'\r\n", "\t'AL'='ALABAMA'\r\n",
-        "/* I94VISA - ", "\r\n   1 = Business\r\n", "'All Other Codes' ;", "\r\n;\r\n", "   0  =  'INVALID: STATELESS'",
-    ],
+IRREGULARITIES = (
+    "libname library", "proc format", "\r\n  value i94cntyl\r\n", "   'CP '\t=\t'", "'ARGENTINA '",
+    "'INT''L FALLS, MN",
+    "   'NK' \t=\t", "'HOMER, AK            '           \r\n", "\t1 = 'Air'\r\n", "\t'AL'='ALABAMA'\r\n",
+    "/* I94VISA - ", "\r\n   1 = Business\r\n", "'All Other Codes' ;", "\r\n;\r\n", "   0  =  'INVALID: STATELESS'",
 )  # fmt: skip
-def test_the_label_file_keeps_a_quirk_of_the_real_one(quirk: str) -> None:
-    assert quirk in label_file().decode()
+
+
+def test_the_label_file_has_each_irregularity_of_the_real_one() -> None:
+    text = generate_labels().decode()
+    assert [irregularity for irregularity in IRREGULARITIES if irregularity not in text] == []
 
 
 def test_cities_cover_most_states_and_no_total_is_lost(sample: Path) -> None:
     people = read_demographics(sample / DEMOGRAPHICS, DEMOGRAPHICS)
     cities = people.drop_duplicates(["city", "state_code"])
-    assert len(cities) == CITIES
+    assert len(cities) == CITY_COUNT
     assert cities["state_code"].nunique() == 49
     assert not cities["city"].is_unique
     assert people.groupby(["city", "state_code"]).size().agg(["min", "max"]).between(1, 5).all()
-    told = cities.dropna(subset="male_population")
-    assert (told["male_population"] + told["female_population"] == told["total_population"]).all()
+    complete = cities.dropna(subset="male_population")
+    assert (complete["male_population"] + complete["female_population"] == complete["total_population"]).all()
 
 
 def test_puerto_rico_has_no_veterans_and_one_city_no_men_and_women(sample: Path) -> None:
@@ -80,21 +82,21 @@ def test_puerto_rico_has_no_veterans_and_one_city_no_men_and_women(sample: Path)
 
 def test_airports_show_their_order_of_coordinates_and_the_two_meanings_of_na(sample: Path) -> None:
     airports = read_airports(sample / AIRPORTS, AIRPORTS)
-    assert len(airports) == AIRPORT_ROWS
+    assert len(airports) == AIRPORT_COUNT
     assert airports.attrs["coordinate_order"] == "lat, lon"
     assert (airports["continent"] == "NA").mean() == pytest.approx(0.45, abs=0.1)
     assert (airports["iso_country"] == "NA").sum() >= 2
     assert airports.loc[airports["iso_country"] == "NA", "continent"].eq("AF").all()
 
 
-def temperatures(folder: Path) -> pd.DataFrame:
+def read_temperatures(folder: Path) -> pd.DataFrame:
     return pd.read_csv(folder / TEMPERATURES)
 
 
 def test_temperatures_cover_every_month_of_one_to_four_cities_a_country(sample: Path) -> None:
-    read = temperatures(sample)
-    assert set(read["Country"]) == {country.name for country in COUNTRIES}
-    assert len(COUNTRIES) >= 100
+    read = read_temperatures(sample)
+    assert set(read["Country"]) == {country.name for country in read_countries()}
+    assert len(read_countries()) >= 100
     assert {"Côte D'Ivoire", "Guinea Bissau", "Congo (Democratic Republic Of The)"} <= set(read["Country"])
     assert read.groupby("Country")["City"].nunique().between(1, 4).all()
     months = [day.strftime("%Y-%m-%d") for day in pd.date_range("2004-01-01", "2013-09-01", freq="MS")]
@@ -104,7 +106,7 @@ def test_temperatures_cover_every_month_of_one_to_four_cities_a_country(sample: 
 
 
 def test_the_south_is_warm_in_january_and_only_the_last_month_has_gaps(sample: Path) -> None:
-    read = temperatures(sample)
+    read = read_temperatures(sample)
     assert set(read.loc[read["AverageTemperature"].isna(), "dt"]) == {"2013-09-01"}
     by_month = read.assign(month=read["dt"].str[5:7]).pivot_table("AverageTemperature", "Country", "month")
     january_over_july = (by_month["01"] - by_month["07"]).to_dict()
@@ -114,12 +116,12 @@ def test_the_south_is_warm_in_january_and_only_the_last_month_has_gaps(sample: P
 
 
 def test_every_country_of_the_temperatures_is_known(sample: Path) -> None:
-    names = temperatures(sample)["Country"].unique().tolist()
+    names = read_temperatures(sample)["Country"].unique().tolist()
     assert [name for name, iso3 in match_names(names).items() if iso3 is None] == []
 
 
 def test_invented_names_are_different_however_many_are_asked_for() -> None:
     import numpy as np
 
-    names = city_names(np.random.default_rng(1), 1_000)
+    names = invent_city_names(np.random.default_rng(1), 1_000)
     assert len(set(names)) == 1_000
