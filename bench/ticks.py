@@ -123,4 +123,7 @@ def _peak() -> float:
 
 
 if __name__ == "__main__":
-    sys.exit(inside() if sys.argv[1:] == ["inside"] else main())
+    if sys.argv[1:] == ["inside"]:
+        inside()
+    else:
+        sys.exit(main())

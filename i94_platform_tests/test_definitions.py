@@ -298,7 +298,7 @@ def test_the_two_jobs_cover_the_graph_up_to_the_warehouse(repository: dg.Reposit
 
 
 def test_what_starts_runs_says_when_and_for_which_job(repository: dg.RepositoryDefinition) -> None:
-    made = [*repository.sensor_defs, *repository.schedule_defs]
+    made: list[Any] = [*repository.sensor_defs, *repository.schedule_defs]
     assert made
     assert not [trigger.name for trigger in made if not trigger.description]
 

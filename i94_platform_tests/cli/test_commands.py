@@ -4,9 +4,11 @@ run without arguments, and messages that say what to do.
 
 from __future__ import annotations
 
+import atexit
 import csv
 import io
 import json
+import os
 import shutil
 import sys
 from collections.abc import Callable
@@ -51,8 +53,8 @@ def i94(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
         with monkeypatch.context() as patch:
             patch.setattr(sys, "argv", ["i94", *arguments])
             # a command ends its process at once; this one has more tests to run
-            patch.setattr(cli.atexit, "_run_exitfuncs", lambda: None)
-            patch.setattr(cli.os, "_exit", sys.exit)
+            patch.setattr(atexit, "_run_exitfuncs", lambda: None)
+            patch.setattr(os, "_exit", sys.exit)
             for name, value in {"COLUMNS": "200", **environment}.items():
                 patch.setenv(name, value)
             try:

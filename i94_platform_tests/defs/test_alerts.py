@@ -190,7 +190,7 @@ class Watch:
         sensor = failed_runs_sensor(self.said.append, UI)
         context = dg.build_sensor_context(self.history, self.cursor, sensor_name=sensor.name)
         done = sensor.evaluate_tick(context)
-        assert not [reaction.error for reaction in done.dagster_run_reactions if reaction.error]
+        assert not [reaction.error for reaction in done.dagster_run_reactions or () if reaction.error]
         self.cursor = done.cursor
         said = self.said[:]
         self.said.clear()

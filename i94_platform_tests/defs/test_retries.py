@@ -75,13 +75,13 @@ def test_what_may_pass_is_tried_again_later_and_later(
     monkeypatch.setattr(common, "RETRIES", QUICK)
     succeeded, waits = outcome(make([TransientError("busy")] * 3))
     assert succeeded
-    assert [round(wait / QUICK.delay) for wait in waits] == pytest.approx([1, 3, 7], abs=1)
+    assert [round(wait / (QUICK.delay or 1)) for wait in waits] == pytest.approx([1, 3, 7], abs=1)
     assert len({wait / (2**n - 1) for n, wait in enumerate(waits, 1)}) == 3, "no two wait by one clock"
 
 
 def test_it_is_given_up_in_the_end_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(common, "RETRIES", QUICK)
-    left = [TransientError("busy")] * 9
+    left: list[Exception] = [TransientError("busy")] * 9
     assert outcome(an_asset(left))[0] is False
     assert len(left) == 5, "tried once, and three times again"
 

@@ -43,7 +43,7 @@ def test_what_a_run_prints_is_kept_on_s3(production: Path, tmp_path: Path, monke
         key = ["some-run", "compute_logs", "some-step"]
         with services.compute_log_manager.open_log_stream(key, ComputeIOType.STDOUT) as stream:
             assert stream is not None
-            stream.write("printed by a step\n")
+            stream.write("printed by a step\n")  # type: ignore[call-overload]  # Dagster opens it as text
     name = "logs/dagster/storage/some-run/compute_logs/some-step.out"
     kept = boto3.client("s3").get_object(Bucket=os.environ["I94_LOGS_BUCKET"], Key=name)
     assert kept["Body"].read() == b"printed by a step\n"

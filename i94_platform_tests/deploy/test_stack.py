@@ -239,7 +239,9 @@ def values(of: Any) -> Iterator[str]:
 
 
 def test_the_outputs_are_addresses_as_they_stand(stack: Stack) -> None:
-    addresses = {name: stack.output(f"I94{name.capitalize()}") for name in ("raw", "lake", "engine", "warehouse")}
+    addresses: dict[str, Any] = {
+        name: stack.output(f"I94{name.capitalize()}") for name in ("raw", "lake", "engine", "warehouse")
+    }
     settings = Settings(**addresses)
     assert settings.engine == addresses["engine"]
     assert (settings.lake, settings.raw) == ("s3://i94-test-bucket/lake", "s3://i94-test-bucket/raw")

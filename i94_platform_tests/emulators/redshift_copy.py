@@ -144,7 +144,7 @@ def _as_csv(url: str, content: bytes, columns: Sequence[Column]) -> tuple[int, b
     return rows.num_rows, target.getvalue()
 
 
-def _refuse_values(url: str, column: Column, values: pa.ChunkedArray) -> None:
+def _refuse_values(url: str, column: Column, values: pa.ChunkedArray[Any]) -> None:
     import pyarrow.compute as pc
 
     if str(values.type) not in TYPES.get(column.type, set()):

@@ -96,7 +96,7 @@ def as_parquet(columns: Sequence[tuple[str, int]], rows: Sequence[Sequence[str |
     for place, (_, number) in enumerate(columns):
         alias, read = VALUES[number]
         values = [None if row[place] is None else read(str(row[place])) for row in rows]
-        arrays.append(pa.array(values, pa.type_for_alias(alias)))
+        arrays.append(pa.array(values, pa.type_for_alias(alias)))  # type: ignore[call-overload]  # of a name that is not a literal
     target = io.BytesIO()
     pq.write_table(pa.Table.from_arrays(arrays, [name for name, _ in columns]), target)
     return target.getvalue()

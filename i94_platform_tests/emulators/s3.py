@@ -134,7 +134,7 @@ def versitygw_server(program: str, folder: Path) -> Iterator[S3Server]:
 
 def main() -> None:
     """Serve on a free port until standard input ends, as it does when the tests end in whatever way."""
-    from moto.server import create_backend_app
+    from moto.moto_server.werkzeug_app import create_backend_app
     from werkzeug.serving import WSGIRequestHandler, make_server
 
     class Handler(WSGIRequestHandler):

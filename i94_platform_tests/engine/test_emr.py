@@ -134,7 +134,8 @@ def test_a_session_is_started_once_waited_for_and_ended(
     gives_token(aws, TOKENS[0], START + dt.timedelta(hours=1))
     spark: Any = session.open()
     assert clock.now - START == dt.timedelta(seconds=2 * emr.PAUSE_SECONDS)
-    assert session.open() is spark
+    again: Any = session.open()
+    assert again is spark
     assert caplog.messages == ["Waiting for session 00session1 on EMR Serverless, which takes a minute or two …"]
     ends(aws)
     session.close()
@@ -162,16 +163,17 @@ def test_a_token_is_kept_until_shortly_before_its_end_and_then_replaced(
 def test_a_session_that_ended_meanwhile_is_replaced_between_two_steps(
     aws: Stubber, session: EmrSession, clock: Clock
 ) -> None:
-    first = opened(aws, session)
+    first: Any = opened(aws, session)
     clock.sleep(61)
     is_in(aws, "BUSY")
-    assert session.open() is first
+    unchanged: Any = session.open()
+    assert unchanged is first
     clock.sleep(61)
     is_in(aws, "TERMINATED")
     starts(aws, "00session2")
     is_in(aws, "STARTED", "00session2")
     gives_token(aws, TOKENS[1], clock.now + dt.timedelta(hours=1), session_id="00session2")
-    second = session.open()
+    second: Any = session.open()
     assert second is not first
     assert first.stopped
 

@@ -41,6 +41,7 @@ def test_every_delivered_row_is_staged_or_quarantined_for_the_reason_it_was_spoi
 )
 def test_what_has_landed_is_observed_with_its_rows(loaded: Deployment, name: str, count: str) -> None:
     (record,) = loaded.history.fetch_observations(dg.AssetKey(["raw", name]), limit=1).records
+    assert record.asset_observation is not None
     metadata = record.asset_observation.metadata
     staged = {"immigration": ("staged/immigration", MONTH), "land_temperatures": ("staged/world_temperature", "")}
     assert metadata[count].value == loaded.manifest(*staged[name]).stats["delivered_rows"]

@@ -34,7 +34,7 @@ def is_s3(s3_server: S3Server, loaded: Deployment, tmp_path_factory: pytest.Temp
         for name, value in s3_server.environment.items():
             patch.setenv(name, value)
         bucket = s3_server.bucket()
-        addresses = {"lake": f"s3://{bucket}/the lake", "raw": f"s3://{bucket}/raw"}
+        addresses: dict[str, Any] = {"lake": f"s3://{bucket}/the lake", "raw": f"s3://{bucket}/raw"}
         deployment = Deployment(tmp_path_factory.mktemp("on_s3"), s3_endpoint=s3_server.endpoint, **addresses)
         deployment.deliver(*loaded.raw.iterdir())
         outcomes = deployment.run(MONTH)
@@ -140,7 +140,7 @@ def test_keys_in_the_environment_are_found_nowhere(
     failing = Deployment(tmp_path / "failing", lake=lake, raw=gone, s3_endpoint=s3_server.endpoint)
     outcome = failing.reference()
     assert any(f"{gone}: the bucket does not exist" in error for error in outcome.errors), outcome
-    events = [repr(entry) + entry.to_json() for entry in failing.history.all_logs(outcome.run_id)]
+    events = [repr(entry) + entry.to_json() for entry in failing.history.all_logs(outcome.run_id)]  # type: ignore[no-untyped-call]
     assert any("botocore" in event for event in events), "the traces of errors are looked through too"
 
     built = build_resources(failing.settings)

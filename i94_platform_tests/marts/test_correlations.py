@@ -144,7 +144,8 @@ def pairs() -> pd.DataFrame:
 def origins() -> pd.DataFrame:
     temperatures = {**COUNTRIES, 311: 22.1}
     rows = []
-    for (code, status), visitors in pairs().groupby(["i94res", "status"])["visitors"].sum().items():
+    grouped = pairs().groupby(["i94res", "status"], as_index=False)["visitors"].sum()
+    for code, status, visitors in grouped.itertuples(index=False):
         warmth = temperatures.get(code)
         band = "unknown" if warmth is None else f"band of {warmth:.0f}"
         rows.append(

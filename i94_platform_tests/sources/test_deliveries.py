@@ -99,7 +99,7 @@ def test_a_missing_column_of_a_sas_file_is_named(stage_here: StageHere, raw: Pat
     ],
 )
 def test_a_retyped_column_of_a_parquet_file_is_named_with_both_types(
-    stage_here: StageHere, raw: Path, column: str, values: pa.Array, told: str
+    stage_here: StageHere, raw: Path, column: str, values: pa.Array[Any], told: str
 ) -> None:
     table = delivered([{}])
     pq.write_table(table.set_column(table.column_names.index(column), column, values), raw / PARQUET)

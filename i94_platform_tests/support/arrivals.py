@@ -172,7 +172,7 @@ STAGED_GOOD: dict[str, Any] = {
 """The good row as the contract has it, dates as text."""
 
 
-def delivered(rows: Iterable[Row], extra: Mapping[str, pa.Array] | None = None) -> pa.Table:
+def delivered(rows: Iterable[Row], extra: Mapping[str, pa.Array[Any]] | None = None) -> pa.Table:
     """Rows as a delivered table: each the good row with its changes, numbered from 1 where it names no `cicid`."""
     whole = [{**GOOD, "cicid": float(number), **row} for number, row in enumerate(rows, 1)]
     table = pa.Table.from_pylist(whole, schema=arrow_schema(delivered_immigration))

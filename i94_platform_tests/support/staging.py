@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -77,7 +78,7 @@ class Staged:
     def reasons(self) -> dict[tuple[str, int], str]:
         """The reasons of each refused row, by file and row."""
         names = ("source_file", "source_row", "reasons")
-        files, rows, reasons = (self.quarantine[name].to_pylist() for name in names)
+        files, rows, reasons = (list[Any](self.quarantine[name].to_pylist()) for name in names)
         return dict(zip(zip(files, rows, strict=True), reasons, strict=True))
 
 
@@ -190,7 +191,7 @@ def _columns(schema: pa.Schema) -> list[tuple[str, pa.DataType]]:
     return [(field.name, field.type) for field in schema]
 
 
-def _bits(column: pa.ChunkedArray) -> pa.ChunkedArray:
+def _bits(column: pa.ChunkedArray[Any]) -> pa.ChunkedArray[Any]:
     """Numbers as their bits, so that -0.0 is not 0.0; every NaN as the same one, since its sign means nothing."""
     if not pa.types.is_floating(column.type):
         return column
@@ -238,4 +239,4 @@ def main(address: str, raw: Place, lake: Place, what: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:4], sys.argv[4:])
+    main(sys.argv[1], sys.argv[2], sys.argv[3], sys.argv[4:])

@@ -57,7 +57,7 @@ class Ticks:
         """The next tick of a sensor; runs that it asks for end with `status`."""
         done = self.look(name, after)
         self.cursors[name] = done.cursor
-        for request in done.run_requests:
+        for request in done.run_requests or ():
             self.launch(request, status)
         return done
 
@@ -103,7 +103,7 @@ class Ticks:
 
     def months(self, after: float = SETTLE, status: dg.DagsterRunStatus = SUCCESS) -> list[str]:
         """The months that the next tick asks for."""
-        return [str(request.partition_key) for request in self.tick(MONTHS, after, status).run_requests]
+        return [str(request.partition_key) for request in self.tick(MONTHS, after, status).run_requests or ()]
 
     def deliver(self, name: str, content: bytes = b"rows") -> None:
         """Land a file."""

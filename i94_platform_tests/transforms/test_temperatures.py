@@ -7,7 +7,7 @@ the rows. The climates are worked out anew here, in pandas.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pandas as pd
@@ -41,7 +41,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
         yield engine
 
 
-def problems(engine: Engine, *rows: dict[str, str | None]) -> list[dict[str, Any]]:
+def problems(engine: Engine, *rows: Mapping[str, str | None]) -> list[dict[str, Any]]:
     """What is said of rows that can't be read."""
     engine.register_table("delivered", delivered(*rows))
     return engine.fetch(temperatures.render_unreadable()).to_pylist()

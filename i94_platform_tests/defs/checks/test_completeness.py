@@ -54,7 +54,8 @@ class MonthIssue:
     @property
     def recorded(self) -> list[Any]:
         """Every evaluation on record, the newest first."""
-        return self.ticks.history.event_log_storage.get_asset_check_execution_history(EVERY_MONTH_LOADED, limit=100)
+        storage = self.ticks.history.event_log_storage
+        return list(storage.get_asset_check_execution_history(EVERY_MONTH_LOADED, limit=100))
 
 
 @pytest.fixture

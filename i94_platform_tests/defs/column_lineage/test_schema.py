@@ -92,7 +92,7 @@ def test_the_reasons_of_a_refusal_come_from_every_column_with_a_rule() -> None:
 
 def test_a_fact_column_leads_back_to_the_delivered_one_in_two_steps() -> None:
     for name in column_names(immigration):
-        (step,) = KEPT["warehouse/immigration"][name]
+        (step,) = list(KEPT["warehouse/immigration"][name])
         asset, _, column = step.partition(".")
         assert asset == "staged/immigration"
         assert any(source.startswith("raw/immigration.") for source in KEPT[asset][column])

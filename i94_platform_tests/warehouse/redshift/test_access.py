@@ -37,7 +37,8 @@ def place(redshift_place: Place) -> Place:
 @pytest.fixture
 def as_one_of(redshift_emulator: Redshift, warehouse: RedshiftWarehouse) -> Iterator[Connected]:
     """Connects as a new user who has a role and nothing else; gives a function that runs one statement."""
-    database, users = warehouse.location.database, []
+    database = warehouse.location.database
+    users: list[str] = []
 
     def connect(role: str) -> Any:
         user = f"one_{len(users)}_{database}"

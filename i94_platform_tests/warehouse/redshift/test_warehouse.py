@@ -365,7 +365,7 @@ def test_the_fact_is_spread_as_asked_and_the_other_tables_lie_on_all_nodes(
 
 
 def test_every_type_comes_back_as_what_it_is(bare: RedshiftWarehouse) -> None:
-    types = {
+    types: dict[str, tuple[str, str, pa.DataType, Any]] = {
         "a_bool": ("true", "boolean", pa.bool_(), True),
         "a_small": ("7", "smallint", pa.int16(), 7),
         "an_int": ("7", "integer", pa.int32(), 7),
@@ -387,7 +387,8 @@ def test_every_type_comes_back_as_what_it_is(bare: RedshiftWarehouse) -> None:
 
 def test_a_result_without_rows_keeps_its_types(warehouse: RedshiftWarehouse) -> None:
     found = warehouse.query("SELECT arrdate, i94mon FROM i94.immigration")
-    assert found.schema == pa.schema([("arrdate", pa.date32()), ("i94mon", pa.int32())])
+    expected: dict[str, pa.DataType] = {"arrdate": pa.date32(), "i94mon": pa.int32()}
+    assert found.schema == pa.schema(expected)
 
 
 @pytest.mark.parametrize(
