@@ -26,16 +26,19 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from i94_platform.contracts import MARTS, PUBLISHED
-from i94_platform.serving import dashboard, formats, openapi, queries
-from i94_platform.serving.access import Access
-from i94_platform.serving.front import Figures, Front
-from i94_platform.serving.library import Library
-from i94_platform.serving.openapi import LAYERS
-from i94_platform.serving.pages import Page, Pages
+from i94_platform.serving import queries
+from i94_platform.serving import serializers as formats
+from i94_platform.serving.api import openapi
+from i94_platform.serving.api.openapi import LAYERS
+from i94_platform.serving.auth.authenticator import Access
+from i94_platform.serving.auth.sessions import COOKIE
+from i94_platform.serving.dashboard import routes as dashboard
+from i94_platform.serving.dashboard.vega_bundle import Library
+from i94_platform.serving.http_caching import digest, document, known, sent, unchanged, with_gzip
+from i94_platform.serving.middleware import Figures, Front
 from i94_platform.serving.problems import Problem
-from i94_platform.serving.release import NOTHING, Running, Shelf, Snapshot, described, state_of_tables
-from i94_platform.serving.replies import digest, document, known, sent, unchanged, with_gzip
-from i94_platform.serving.sessions import COOKIE
+from i94_platform.serving.release_store import NOTHING, Running, Shelf, Snapshot, described, state_of_tables
+from i94_platform.serving.response_cache import Page, Pages
 
 if TYPE_CHECKING:
     from fastapi import FastAPI

@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from i94_platform.errors import PermanentError
-from i94_platform.serving.keys import SCOPES, Key, Keys
+from i94_platform.serving.auth.api_keys import SCOPES, Key, Keys
 from i94_platform.settings import Settings
 
 out = Console(soft_wrap=True, emoji=False)

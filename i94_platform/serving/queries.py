@@ -24,7 +24,7 @@ from sqlalchemy import BigInteger, Boolean, Column, Date, Double, Integer, Table
 
 from i94_platform.contracts.model import column_names, is_monthly, key_columns
 from i94_platform.partitions import Month
-from i94_platform.serving.keys import SECRET
+from i94_platform.serving.auth.api_keys import SECRET
 from i94_platform.serving.problems import Problem
 
 FORMATS = ("json", "csv", "parquet")

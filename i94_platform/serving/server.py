@@ -18,8 +18,8 @@ from i94_platform.lake.datasets import Lake
 from i94_platform.lake.local import LocalStore
 from i94_platform.lake.releases import RELEASE
 from i94_platform.lake.s3 import S3Store
-from i94_platform.serving.keys import Keys
-from i94_platform.serving.release import NOTHING
+from i94_platform.serving.auth.api_keys import Keys
+from i94_platform.serving.release_store import NOTHING
 from i94_platform.settings import Settings, is_s3
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def serve(settings: Settings, host: str, port: int, say: Callable[[str], None]) 
     """Serve until interrupted; `say` tells people where.
 
     Raises:
-        PermanentFailure: other machines could reach a server without keys.
+        PermanentError: other machines could reach a server without keys.
     """
     server, token = prepared(settings, host, port)
     if lake_of(settings).read_manifest(RELEASE) is None:
@@ -64,7 +64,7 @@ def prepared(settings: Settings, host: str, port: int) -> tuple[uvicorn.Server, 
     """The server, not yet started, and its one-time token; that is empty where there are keys.
 
     Raises:
-        PermanentFailure: other machines could reach a server without keys.
+        PermanentError: other machines could reach a server without keys.
     """
     import uvicorn
 
@@ -103,12 +103,12 @@ def config(made: Service, host: str, port: int) -> uvicorn.Config:
 
 def service(settings: Settings) -> Service:
     """What the routes share, from the settings."""
-    from i94_platform.serving.access import Access
     from i94_platform.serving.app import Service
-    from i94_platform.serving.library import Library
-    from i94_platform.serving.limits import Rate
-    from i94_platform.serving.release import Shelf
-    from i94_platform.serving.sessions import Sessions
+    from i94_platform.serving.auth.authenticator import Access
+    from i94_platform.serving.auth.rate_limiter import Rate
+    from i94_platform.serving.auth.sessions import Sessions
+    from i94_platform.serving.dashboard.vega_bundle import Library
+    from i94_platform.serving.release_store import Shelf
 
     shelf = Shelf(lake_of(settings), Path(settings.home) / "serving", settings.serve_memory)
     access = Access(keys_of(settings), Sessions(), Rate(settings.serve_rate))

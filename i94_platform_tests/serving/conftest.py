@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from i94_platform_tests.serving.server import Served, served
+from i94_platform_tests.serving.live_server import Served, served
 
 
 @pytest.fixture(scope="session")

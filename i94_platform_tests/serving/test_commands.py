@@ -15,9 +15,9 @@ import pytest
 
 from i94_platform.lake.datasets import Lake
 from i94_platform.lake.local import LocalStore
-from i94_platform_tests.serving.answers import release
-from i94_platform_tests.support.command import i94_here, started
-from i94_platform_tests.support.processes import wait_for
+from i94_platform_tests.integration.command import i94_here, started
+from i94_platform_tests.processes import wait_for
+from i94_platform_tests.serving.synthetic_release import release
 
 
 def test_a_key_is_shown_once_listed_without_its_secret_and_revoked(tmp_path: Path) -> None:

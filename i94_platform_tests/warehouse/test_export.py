@@ -14,7 +14,7 @@ from i94_platform.errors import PermanentError
 from i94_platform.lake.datasets import Lake
 from i94_platform.lake.releases import RELEASE, CheckState, Release, read_current_release
 from i94_platform.warehouse.base import Warehouse
-from i94_platform_tests.serving.answers import fill, rows_of
+from i94_platform_tests.serving.synthetic_release import fill, rows_of
 from i94_platform_tests.warehouse.conftest import Reach
 
 

@@ -1,6 +1,6 @@
 // A chart's rows as a table, and as CSV. Values get into the page as text only, never as HTML.
 
-import { written } from "./words.js";
+import { written } from "./formatting.js";
 
 const LONG = 60; // characters; such a cell gets room
 

@@ -16,9 +16,9 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from i94_platform.contracts import MARTS, i94mode
+from i94_platform.serving.api.openapi import document
 from i94_platform.serving.app import TABLES
-from i94_platform.serving.openapi import document
-from i94_platform_tests.serving.server import Served
+from i94_platform_tests.serving.live_server import Served
 
 CHECKS = [
     not_a_server_error,

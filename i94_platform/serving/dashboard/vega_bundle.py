@@ -10,8 +10,8 @@ import asyncio
 from importlib.metadata import version
 
 from i94_platform.lake.local import LocalStore
-from i94_platform.serving.pages import Page
-from i94_platform.serving.replies import with_gzip
+from i94_platform.serving.http_caching import with_gzip
+from i94_platform.serving.response_cache import Page
 
 _ENTRY = "window.vegaEmbed = vegaEmbed;"
 """What the page calls."""

@@ -21,9 +21,9 @@ from i94_platform.contracts.model import is_monthly, key_columns
 from i94_platform.contracts.rendering.arrow import arrow_schema
 from i94_platform.lake.releases import CheckState, FailedCheck
 from i94_platform.serving.app import TABLES
-from i94_platform_tests.serving.answers import AWKWARD, MONTHS, rows_of
-from i94_platform_tests.serving.server import Served
-from i94_platform_tests.support.processes import wait_for
+from i94_platform_tests.processes import wait_for
+from i94_platform_tests.serving.live_server import Served
+from i94_platform_tests.serving.synthetic_release import AWKWARD, MONTHS, rows_of
 
 AIRLINES = "/api/v1/marts/visitors_by_airline"
 Row = dict[str, Any]

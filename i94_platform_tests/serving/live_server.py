@@ -18,11 +18,11 @@ import uvicorn
 from i94_platform.lake.datasets import Lake
 from i94_platform.lake.releases import Release
 from i94_platform.serving.app import Service
-from i94_platform.serving.keys import SCOPES, Keys
+from i94_platform.serving.auth.api_keys import SCOPES, Keys
 from i94_platform.serving.server import config, keys_of, lake_of, service
 from i94_platform.settings import Settings
-from i94_platform_tests.serving.answers import release
-from i94_platform_tests.support.processes import wait_for
+from i94_platform_tests.processes import wait_for
+from i94_platform_tests.serving.synthetic_release import release
 
 
 @cache

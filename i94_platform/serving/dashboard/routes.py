@@ -22,12 +22,13 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from i94_platform.contracts.model import is_monthly
-from i94_platform.serving import breakdowns, formats
-from i94_platform.serving.charts import CHARTS, Chart
-from i94_platform.serving.pages import Page
+from i94_platform.serving import serializers as formats
+from i94_platform.serving.dashboard import summaries as breakdowns
+from i94_platform.serving.dashboard.charts import CHARTS, Chart
+from i94_platform.serving.http_caching import ASK_EACH_TIME, FOREVER, digest, known, sent, unchanged, with_gzip
 from i94_platform.serving.problems import Problem
-from i94_platform.serving.release import NOTHING, Running, Snapshot, described
-from i94_platform.serving.replies import ASK_EACH_TIME, FOREVER, digest, known, sent, unchanged, with_gzip
+from i94_platform.serving.release_store import NOTHING, Running, Snapshot, described
+from i94_platform.serving.response_cache import Page
 
 if TYPE_CHECKING:
     from i94_platform.serving.app import Service
@@ -42,7 +43,11 @@ _TYPES = {
 
 def routes(service: Service, tables: Mapping[str, tuple[Table, ...]]) -> list[BaseRoute]:
     """The page, its files under an address that changes with their content, and its figures."""
-    texts = {file.name: file.read_text("utf-8") for file in files(__package__).joinpath("static").iterdir()}
+    texts = {
+        file.name: file.read_text("utf-8")
+        for folder in ("static", "templates")
+        for file in files(__package__).joinpath(folder).iterdir()
+    }
     folder = f"/static/{digest(json.dumps(texts, sort_keys=True).encode())}"
     library = f"/static/vega-{service.library.version}.js"
     page = _page(texts, {"static": folder, "vega": library, "tables": _listed(tables)})

@@ -59,7 +59,7 @@ class Keys:
         """Make a key; it, and the text that its holder sends. That text is not kept.
 
         Raises:
-            PermanentFailure: a scope is unknown, or there is none.
+            PermanentError: a scope is unknown, or there is none.
         """
         asked = frozenset(scopes)
         if not asked or asked - set(SCOPES):
@@ -89,7 +89,7 @@ class Keys:
         """End a key, at once also for servers that run.
 
         Raises:
-            PermanentFailure: there is no such key.
+            PermanentError: there is no such key.
         """
         found = next((key for key in self.all() if key.id == id_), None)
         if found is None:

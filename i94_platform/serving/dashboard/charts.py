@@ -19,8 +19,8 @@ from i94_platform.contracts import (
     visitors_by_nationality,
 )
 from i94_platform.contracts.marts import UNKNOWN
-from i94_platform.serving import drawings as draw
-from i94_platform.serving.places import EAST, NORTH, SOUTH, WEST
+from i94_platform.serving.dashboard import chart_specs as draw
+from i94_platform.serving.dashboard.map_layout import EAST, NORTH, SOUTH, WEST
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from i94_platform.serving import formats
-from i94_platform.serving.pages import Page
+from i94_platform.serving import serializers as formats
+from i94_platform.serving.response_cache import Page
 
 ASK_EACH_TIME = "private, no-cache"
 """A browser may keep it, and asks each time whether it still holds."""

@@ -19,15 +19,15 @@ from playwright.sync_api import Browser, BrowserContext, Locator, Page
 
 from i94_platform.contracts import MARTS, i94addr
 from i94_platform.contracts.codes import FOLDER
-from i94_platform.lake.releases import read_current_release
-from i94_platform.serving.breakdowns import HEEDED, MOST_BARS
-from i94_platform.serving.charts import CHARTS
-from i94_platform.serving.places import STATE_TILES
-from i94_platform.serving.sessions import COOKIE
-from i94_platform_tests.serving.server import Served, served
-from i94_platform_tests.support.deployment import Deployment
-from i94_platform_tests.support.fixtures import loaded
-from i94_platform_tests.support.processes import wait_for
+from i94_platform.lake.releases import current_release
+from i94_platform.serving.auth.sessions import COOKIE
+from i94_platform.serving.dashboard.charts import CHARTS
+from i94_platform.serving.dashboard.map_layout import STATE_TILES
+from i94_platform.serving.dashboard.summaries import HEEDED, MOST_BARS
+from i94_platform_tests.integration.deployment import Deployment
+from i94_platform_tests.integration.fixtures import loaded
+from i94_platform_tests.processes import wait_for
+from i94_platform_tests.serving.live_server import Served, served
 
 __all__ = ["loaded"]
 

@@ -203,7 +203,7 @@ class Shelf:
         """Every file of the release in one database, opened.
 
         Raises:
-            PermanentFailure: a file is gone, has another length, or is not what the contract or the manifest says.
+            PermanentError: a file is gone, has another length, or is not what the contract or the manifest says.
         """
         if problems := self._lake.find_missing_files(release.manifest):
             raise PermanentError(f"{'; '.join(problems)}. Publish again: i94 run --select published.")
@@ -240,7 +240,7 @@ def build(release: Release, lake: Lake, path: Path, memory_limit: str) -> None:
     """Load a release into a new database, each table in the order of its key.
 
     Raises:
-        PermanentFailure: a file is not what the contract or the manifest says.
+        PermanentError: a file is not what the contract or the manifest says.
     """
     import duckdb
 

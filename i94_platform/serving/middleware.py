@@ -18,7 +18,7 @@ from typing import Any
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from i94_platform.serving import limits
+from i94_platform.serving.auth import rate_limiter as limits
 from i94_platform.serving.problems import Problem
 
 access_log = logging.getLogger("i94.access")

@@ -12,14 +12,14 @@ from typing import Any
 import pytest
 
 from i94_platform.errors import PermanentError
-from i94_platform.serving.keys import SCOPES, Keys
-from i94_platform.serving.limits import BODY_BYTES, URL_BYTES, Rate
+from i94_platform.serving.auth.api_keys import SCOPES, Keys
+from i94_platform.serving.auth.rate_limiter import BODY_BYTES, URL_BYTES, Rate
+from i94_platform.serving.auth.sessions import COOKIE, Sessions
 from i94_platform.serving.server import prepared
-from i94_platform.serving.sessions import COOKIE, Sessions
 from i94_platform.settings import Settings
-from i94_platform_tests.serving.server import Served, served
-from i94_platform_tests.serving.test_api import problem
-from i94_platform_tests.support.processes import wait_for
+from i94_platform_tests.processes import wait_for
+from i94_platform_tests.serving.api.test_api import problem
+from i94_platform_tests.serving.live_server import Served, served
 
 GUARDED = {
     "/api/v1/marts": "read:marts",

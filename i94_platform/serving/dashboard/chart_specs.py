@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from i94_platform.contracts.marts import GENDERS, METHODS, OTHER_GENDER
-from i94_platform.serving.places import CONTINENTS, EAST, NORTH, SOUTH, STATE_TILES, WEST
+from i94_platform.serving.dashboard.map_layout import CONTINENTS, EAST, NORTH, SOUTH, STATE_TILES, WEST
 
 Spec = dict[str, Any]
 

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 from starlette.requests import Request
 
-from i94_platform.serving.keys import SCOPES, Doorkeeper, Keys
-from i94_platform.serving.limits import Rate
+from i94_platform.serving.auth.api_keys import SCOPES, Doorkeeper, Keys
+from i94_platform.serving.auth.rate_limiter import Rate
+from i94_platform.serving.auth.sessions import COOKIE, Sessions
 from i94_platform.serving.problems import Problem
-from i94_platform.serving.sessions import COOKIE, Sessions
 
 _HOW = (
     "send a key as 'Authorization: Bearer i94_…' (i94 keys add makes one), or open the URL that i94 serve has printed"

@@ -13,15 +13,15 @@ import pytest
 
 from i94_platform.contracts import PUBLISHED, visitors_by_airline
 from i94_platform.lake.releases import RELEASE
-from i94_platform.serving import release as serving_release
-from i94_platform.serving.release import Running, Shelf
+from i94_platform.serving import release_store as serving_release
+from i94_platform.serving.release_store import Running, Shelf
 from i94_platform.serving.server import lake_of
 from i94_platform.settings import Settings
 from i94_platform_tests.emulators.s3 import S3Server
-from i94_platform_tests.serving.answers import release, rows_of
-from i94_platform_tests.serving.server import Served, served
-from i94_platform_tests.serving.test_api import AIRLINES, pages, path_of, plain, problem
-from i94_platform_tests.support.processes import wait_for
+from i94_platform_tests.processes import wait_for
+from i94_platform_tests.serving.api.test_api import AIRLINES, pages, path_of, plain, problem
+from i94_platform_tests.serving.live_server import Served, served
+from i94_platform_tests.serving.synthetic_release import release, rows_of
 
 
 def test_before_any_release_the_answer_says_what_to_run(tmp_path: Path) -> None:
@@ -213,7 +213,7 @@ def test_readers_see_whole_releases_only_while_they_change(server: Served) -> No
     assert all(rows == expected[version] for version, rows in answers)
 
 
-def test_a_release_on_s3_is_served_like_one_in_a_folder(s3: S3Server, tmp_path: Path) -> None:
+def test_a_release_is_s3_is_served_like_one_in_a_folder(s3: S3Server, tmp_path: Path) -> None:
     settings = Settings(home=str(tmp_path), lake=f"s3://{s3.bucket()}/the lake", s3_endpoint=s3.endpoint)
     shelf = Shelf(lake_of(settings), tmp_path / "serving")
     assert not shelf.refresh()

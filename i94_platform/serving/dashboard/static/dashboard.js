@@ -5,7 +5,7 @@
 
 import { download, draw } from "./drawing.js";
 import { csv, element, table } from "./tables.js";
-import { range, written } from "./words.js";
+import { range, written } from "./formatting.js";
 
 const CHARTS = JSON.parse(document.getElementById("charts").textContent);
 const FILTERS = { i94addr: "State", i94res: "Country of residence", region: "Region of residence" };

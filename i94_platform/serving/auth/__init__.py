@@ -1,0 +1,1 @@
+"""Who may ask: API keys, sessions, and the rate of requests. Not here: the other parts of serving."""
