@@ -29,7 +29,7 @@ from i94_platform.contracts import MARTS
 from i94_platform.serving.auth.api_keys import SCOPES
 from i94_platform.serving.server import config, keys_of, lake_of, service
 from i94_platform.settings import Settings
-from i94_platform_tests.serving.synthetic_release import release
+from i94_platform_tests.serving.synthetic_release import publish_release
 
 REPLACE_SECONDS = 3.0
 QUESTIONS = ("?limit=1000", "?limit=100&order=-{last}", "?limit=5000&format=csv", "?from=2016-02&to=2016-02&limit=200")

@@ -1,8 +1,5 @@
-"""What serves the published release: a web API, and the dashboard above it.
+"""The dashboard and the web API over the published release; imports neither Spark nor Dagster.
 
-`release` opens a release as a read-only database, `queries` turns parameters into bound SQL, `formats` rows into bytes,
-`replies` these into answers; `keys` and `sessions` say who asks, `limits` how much, `problems` what is wrong;
-`dashboard` is the page for people, with its figures (`breakdowns`), its `charts`, and what draws them (`library`,
-`static/`); `app` puts them together, `server` runs it. Not here: how a release is made (`assets.published`). Neither
-Spark nor Dagster is imported.
+`server` runs the process, `app` assembles `api`, `auth` and `dashboard`, `middleware` wraps every request.
+`release_store` keeps the release open, `queries` are the statements over it, `service` is what all routes share.
 """

@@ -1,7 +1,4 @@
-"""The commands `i94 serve` and `i94 keys`.
-
-Here: their arguments and what they print. Not here: what they do (`server`, `keys`), and how failures are told (`cli`).
-"""
+"""The commands `i94 serve` and `i94 keys`: their arguments and what they print."""
 
 from __future__ import annotations
 
@@ -13,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from i94_platform.errors import PermanentError
-from i94_platform.serving.auth.api_keys import SCOPES, Key, Keys
+from i94_platform.serving.auth.api_keys import SCOPES, ApiKey, KeyStore
 from i94_platform.settings import Settings
 
 out = Console(soft_wrap=True, emoji=False)
@@ -21,18 +18,18 @@ keys = typer.Typer(no_args_is_help=True, help="API keys: add, list, revoke.")
 
 
 def add_to(app: typer.Typer) -> None:
-    """Give the command line these commands."""
+    """Add the commands to the command line."""
     app.command()(serve)
     app.add_typer(keys, name="keys")
 
 
 def serve(
     port: Annotated[int, typer.Option(help="Port to listen on.", min=1, max=65535)] = 8094,
-    host: Annotated[str, typer.Option(help="Address to listen on; other machines' needs a key.")] = "127.0.0.1",
+    host: Annotated[str, typer.Option(help="Address to listen on; any but loopback needs a key.")] = "127.0.0.1",
 ) -> None:
-    """Serve the published release: the web API, and the dashboard at /. One Ctrl-C ends it.
+    """Serve the published release: the web API, and the dashboard at /. One Ctrl-C stops it.
 
-    Without any key (i94 keys add) it listens on this machine only and prints a URL that works once.
+    Without any key (i94 keys add) it listens on this machine only, and prints a URL that works once.
     """
     try:
         import fastapi  # noqa: F401
@@ -41,52 +38,52 @@ def serve(
         raise PermanentError("The web API is not installed; run: pip install 'i94-platform[serve]'.") from None
     from i94_platform.serving.server import serve as run_server
 
-    run_server(Settings.from_env(), host, port, lambda told: out.print(escape(told), highlight=False))
+    run_server(Settings.from_env(), host, port, lambda line: out.print(escape(line), highlight=False))
 
 
 @keys.command()
 def add(
-    name: Annotated[str, typer.Argument(help="Whose it is, or what for.")],
+    name: Annotated[str, typer.Argument(help="Who or what the key is for.")],
     scope: Annotated[
         list[str] | None,
-        typer.Option(help=f"What it opens, repeatable: {', '.join(SCOPES)}; all that reads unless given."),
+        typer.Option(help=f"A scope of the key, repeatable: {', '.join(SCOPES)}; all read: scopes unless given."),
     ] = None,
 ) -> None:
-    """Make a key and print it, once: only its hash is kept.
+    """Create a key and print it once: only its hash is stored.
 
     Example: [bold]i94 keys add backend --scope read:marts --scope read:dimensions[/bold]
     """
-    key, secret = _keys().add(name, scope or [s for s in SCOPES if s.startswith("read:")])
-    out.print(f"Key {key.id} for {escape(name)}, with {', '.join(sorted(key.scopes))}. It is shown this once:")
-    typer.echo(secret)
+    key, text = _open_key_store().add(name, scope or [s for s in SCOPES if s.startswith("read:")])
+    out.print(f"Key {key.id} for {escape(name)}, with {', '.join(sorted(key.scopes))}. It is shown only this once:")
+    typer.echo(text)
 
 
 @keys.command("list")
-def list_() -> None:
-    """Every key with its scopes, last use and revocation; never a secret."""
-    found = _keys().all()
-    if not found:
-        out.print("No keys yet; make one: i94 keys add NAME")
+def list_keys() -> None:
+    """List every key with its scopes, last use and revocation, never with its secret."""
+    all_keys = _open_key_store().list_all()
+    if not all_keys:
+        out.print("No keys yet; create one: i94 keys add NAME")
         return
     table = Table("id", "name", "scopes", "created", "last used", "revoked")
-    for key in found:
-        table.add_row(*map(escape, _row(key)))
+    for key in all_keys:
+        table.add_row(*map(escape, _format_key(key)))
     out.print(table)
 
 
-def _keys() -> Keys:
-    from i94_platform.serving.server import keys_of
+def _open_key_store() -> KeyStore:
+    from i94_platform.serving.server import open_key_store
 
-    return keys_of(Settings.from_env())
+    return open_key_store(Settings.from_env())
 
 
-def _row(key: Key) -> list[str]:
+def _format_key(key: ApiKey) -> list[str]:
     times = (key.created_at, key.used_at, key.revoked_at)
     return [key.id, key.name, " ".join(sorted(key.scopes)), *(time[:16].replace("T", " ") for time in times)]
 
 
 @keys.command()
-def revoke(id_: Annotated[str, typer.Argument(metavar="ID", help="As i94 keys list shows it.")]) -> None:
-    """End a key at once, with the sessions that it opened."""
-    key = _keys().revoke(id_)
+def revoke(id_: Annotated[str, typer.Argument(metavar="ID", help="The id that i94 keys list shows.")]) -> None:
+    """Revoke a key at once, with the sessions that it opened."""
+    key = _open_key_store().revoke(id_)
     out.print(f"Key {key.id} of {escape(key.name)} is revoked.")

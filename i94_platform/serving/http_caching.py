@@ -1,73 +1,75 @@
-"""Pages as answers: ETags, conditional requests, and gzip for those who take it.
-
-Here: what is the same for rows, documents and files. Not here: what a page holds (`app`, `dashboard`).
-"""
+"""HTTP caching: ETags, conditional requests, and gzip for clients that accept it."""
 
 from __future__ import annotations
 
 import hashlib
-from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from i94_platform.serving import serializers as formats
-from i94_platform.serving.response_cache import Page
+from i94_platform.serving import serializers
+from i94_platform.serving.response_cache import CachedResponse
 
-ASK_EACH_TIME = "private, no-cache"
-"""A browser may keep it, and asks each time whether it still holds."""
+REVALIDATE = "private, no-cache"
+"""A browser may store it, and asks each time whether it is still current."""
 
-FOREVER = "public, max-age=31536000, immutable"
-"""For what is public, and whose address changes with its content."""
+IMMUTABLE = "public, max-age=31536000, immutable"
+"""For public files whose URL changes with their content."""
 
-
-def document(request: Request, told: dict[str, Any]) -> Response:
-    """A value in JSON."""
-    body = formats.as_json(told)
-    name = digest(body)
-    if known(request, name):
-        return unchanged(name)
-    return sent(request, with_gzip(body, "json"), "application/json", name)
+_MIN_GZIP_BYTES = 1_024
 
 
-def digest(body: bytes) -> str:
-    """The name of a content."""
-    return hashlib.blake2b(body, digest_size=12).hexdigest()
+def compute_digest(content: bytes) -> str:
+    """Return a short hash that names a content."""
+    return hashlib.blake2b(content, digest_size=12).hexdigest()
 
 
-def with_gzip(body: bytes, format_: str, following: str = "") -> Page:
-    """A page, compressed too where that is worth it."""
-    small = len(body) < formats.GZIP_BYTES or format_ == "parquet"
-    return Page(body, b"" if small else formats.compressed(body), following)
+def with_gzip(body: bytes, media_type: str, filename: str = "", next_cursor: str = "") -> CachedResponse:
+    """Make a response that also holds the compressed body, unless that gains nothing."""
+    skip = len(body) < _MIN_GZIP_BYTES or media_type == serializers.MEDIA_TYPES["parquet"]
+    return CachedResponse(body, media_type, b"" if skip else serializers.compress(body), filename, next_cursor)
 
 
-def known(request: Request, name: str) -> bool:
-    """Whether the client has that page already."""
+def is_current(request: Request, etag: str) -> bool:
+    """Whether the client already has the content that an ETag names."""
     sent = request.headers.get("if-none-match", "")
-    return sent.strip() == "*" or f'"{name}"' in (tag.strip().removeprefix("W/") for tag in sent.split(","))
+    return sent.strip() == "*" or f'"{etag}"' in (tag.strip().removeprefix("W/") for tag in sent.split(","))
 
 
-def unchanged(name: str, kept: str = ASK_EACH_TIME) -> Response:
-    """That the client's page still holds."""
-    return Response(status_code=304, headers=_headers(name, kept))
+def not_modified(etag: str, cache_control: str = REVALIDATE) -> Response:
+    """Return a 304: the content of the client is still current."""
+    return Response(status_code=304, headers=_caching_headers(etag, cache_control))
 
 
-def sent(request: Request, page: Page, media_type: str, name: str, kept: str = ASK_EACH_TIME) -> Response:
-    """A page by its name."""
-    answer = Response(page.body, headers=_headers(name, kept), media_type=None)
-    if page.gzipped and _takes_gzip(request.headers.get("accept-encoding", "")):
-        answer = Response(page.gzipped, headers={**_headers(name, kept), "Content-Encoding": "gzip"})
-    answer.headers["Content-Type"] = media_type
-    return answer
+def send(request: Request, cached: CachedResponse, etag: str, cache_control: str = REVALIDATE) -> Response:
+    """Return a cached response, compressed if the client accepts that."""
+    compressed = cached.gzip_body and _accepts_gzip(request.headers.get("accept-encoding", ""))
+    response = Response(cached.gzip_body if compressed else cached.body, headers=_caching_headers(etag, cache_control))
+    response.headers["Content-Type"] = cached.media_type
+    if compressed:
+        response.headers["Content-Encoding"] = "gzip"
+    if cached.filename:
+        response.headers["Content-Disposition"] = f'attachment; filename="{cached.filename}"'
+    if cached.next_cursor:
+        response.headers["Link"] = f'<{request.url.include_query_params(cursor=cached.next_cursor)}>; rel="next"'
+    return response
 
 
-def _headers(name: str, kept: str) -> dict[str, str]:
-    vary = "Accept-Encoding" if kept == FOREVER else "Accept-Encoding, Authorization, Cookie"
-    # weak, since the same answer may be compressed or not
-    return {"ETag": f'W/"{name}"', "Cache-Control": kept, "Vary": vary}
+def send_json(request: Request, body: bytes) -> Response:
+    """Return a JSON document, or a 304 if the client has it."""
+    etag = compute_digest(body)
+    if is_current(request, etag):
+        return not_modified(etag)
+    return send(request, with_gzip(body, serializers.MEDIA_TYPES["json"]), etag)
 
 
-def _takes_gzip(accepted: str) -> bool:
+def _caching_headers(etag: str, cache_control: str) -> dict[str, str]:
+    vary = "Accept-Encoding" if cache_control == IMMUTABLE else "Accept-Encoding, Authorization, Cookie"
+    # weak, because the body may be compressed or not
+    return {"ETag": f'W/"{etag}"', "Cache-Control": cache_control, "Vary": vary}
+
+
+def _accepts_gzip(accepted: str) -> bool:
     for part in accepted.lower().split(","):
         coding, _, weight = part.strip().partition(";")
         if coding.strip() in ("gzip", "*"):

@@ -1,7 +1,4 @@
-"""Answers that were made before: a page of a release never changes, so it is made once.
-
-Here: a cache bounded by bytes, and one making for all who ask at the same time. Not here: how a page is made.
-"""
+"""A cache of responses, bounded by bytes. A response to a query of a release never changes, so it is made once."""
 
 from __future__ import annotations
 
@@ -10,53 +7,58 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-BYTES = 64 << 20
+MAX_BYTES = 64 << 20
+_OVERHEAD_BYTES = 500
 
 
 @dataclass(frozen=True)
-class Page:
-    """An answer's body, as it is and compressed (where that is worth it), and where the next page begins."""
+class CachedResponse:
+    """The body of a response, plain and (where that is worth it) compressed."""
 
     body: bytes
-    gzipped: bytes = b""
-    following: str = ""
+    media_type: str
+    gzip_body: bytes = b""
+    filename: str = ""
+    """What a browser saves it as; empty if it is to be shown."""
+    next_cursor: str = ""
+    """Where the next page begins; empty on the last page."""
 
     @property
     def size(self) -> int:
-        """What it takes in memory."""
-        return len(self.body) + len(self.gzipped) + 500
+        """Bytes in memory."""
+        return len(self.body) + len(self.gzip_body) + _OVERHEAD_BYTES
 
 
-class Pages:
-    """The pages that were asked for last."""
+class ResponseCache:
+    """The most recently used responses by name."""
 
-    def __init__(self, most_bytes: int = BYTES) -> None:
-        self._most, self._bytes = most_bytes, 0
-        self._kept: OrderedDict[str, Page] = OrderedDict()
-        self._making: dict[str, asyncio.Task[Page]] = {}
-        self.hits = self.misses = 0
+    def __init__(self, max_bytes: int = MAX_BYTES) -> None:
+        self._max_bytes, self._bytes = max_bytes, 0
+        self._responses: OrderedDict[str, CachedResponse] = OrderedDict()
+        self._pending: dict[str, asyncio.Task[CachedResponse]] = {}
 
-    async def get(self, name: str, make: Callable[[], Awaitable[Page]]) -> Page:
-        """The page of that name; it is made once, however many ask for it meanwhile."""
-        if name in self._kept:
-            self.hits += 1
-            self._kept.move_to_end(name)
-            return self._kept[name]
-        if name not in self._making:
-            self.misses += 1
-            self._making[name] = asyncio.ensure_future(self._make(name, make))
-        # whoever asked first may go away; the others still wait
-        return await asyncio.shield(self._making[name])
+    def find(self, name: str) -> CachedResponse | None:
+        """Return a cached response, if there is one."""
+        if response := self._responses.get(name):
+            self._responses.move_to_end(name)
+        return response
 
-    async def _make(self, name: str, make: Callable[[], Awaitable[Page]]) -> Page:
+    async def make(self, name: str, make: Callable[[], Awaitable[CachedResponse]]) -> CachedResponse:
+        """Make a response and cache it. Everybody who asks for it meanwhile waits for the same one."""
+        if name not in self._pending:
+            self._pending[name] = asyncio.ensure_future(self._make(name, make))
+        # the first client may disconnect while others still wait
+        return await asyncio.shield(self._pending[name])
+
+    async def _make(self, name: str, make: Callable[[], Awaitable[CachedResponse]]) -> CachedResponse:
         try:
-            page = await make()
+            response = await make()
         finally:
-            del self._making[name]
-        if page.size <= self._most // 4:
-            self._kept[name] = page
-            self._bytes += page.size
-            while self._bytes > self._most:
-                _, oldest = self._kept.popitem(last=False)
+            del self._pending[name]
+        if response.size <= self._max_bytes // 4:
+            self._responses[name] = response
+            self._bytes += response.size
+            while self._bytes > self._max_bytes:
+                _, oldest = self._responses.popitem(last=False)
                 self._bytes -= oldest.size
-        return page
+        return response

@@ -1,7 +1,6 @@
-"""Rows as the bytes of an answer: JSON, CSV, Parquet, and any of it compressed.
+"""Rows and values as bytes: JSON, CSV, Parquet, and gzip.
 
-Here: pure functions. Nulls are `null` in JSON, nothing between two commas in CSV (an empty text is two quotes). Not
-here: which rows (`queries`).
+Nulls are `null` in JSON. In CSV a null is an empty field, and an empty text is two quotes.
 """
 
 from __future__ import annotations
@@ -24,19 +23,17 @@ MEDIA_TYPES = {
 }
 
 _GZIP_LEVEL = 5
-GZIP_BYTES = 1_024
-"""Below that, compressing gains nothing."""
 
 
-def as_json(value: Any) -> bytes:
-    """Any value in JSON; dates as ISO 8601."""
+def to_json(value: Any) -> bytes:
+    """Serialize a value as JSON, dates as ISO 8601."""
     import orjson
 
     return orjson.dumps(value)
 
 
-def rows_as(format_: str, rows: pa.Table, contract: Table) -> bytes:
-    """Rows as CSV or Parquet, in the contract's columns and types."""
+def serialize_rows(format_: str, rows: pa.Table, contract: Table) -> bytes:
+    """Serialize rows as `csv` or `parquet`, with the columns and types of the contract."""
     import pyarrow.csv as pc
     import pyarrow.parquet as pq
 
@@ -48,6 +45,6 @@ def rows_as(format_: str, rows: pa.Table, contract: Table) -> bytes:
     return target.getvalue()
 
 
-def compressed(body: bytes) -> bytes:
-    """The body as gzip; equal for equal bodies."""
+def compress(body: bytes) -> bytes:
+    """Compress a body with gzip; equal bodies give equal bytes."""
     return gzip.compress(body, _GZIP_LEVEL, mtime=0)

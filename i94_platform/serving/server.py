@@ -1,7 +1,6 @@
-"""The server's process: its lake, its address, its logs, and how it ends.
+"""The server's process: settings, address, logs and shutdown.
 
-Here: what `i94 serve` runs. Without a key it listens on loopback only and prints a URL with a one-time token. Not here:
-the routes (`app`).
+Without a key the server listens on loopback only, and prints a URL with a one-time token.
 """
 
 from __future__ import annotations
@@ -18,78 +17,80 @@ from i94_platform.lake.datasets import Lake
 from i94_platform.lake.local import LocalStore
 from i94_platform.lake.releases import RELEASE
 from i94_platform.lake.s3 import S3Store
-from i94_platform.serving.auth.api_keys import Keys
-from i94_platform.serving.release_store import NOTHING
+from i94_platform.serving.auth.api_keys import KeyStore
+from i94_platform.serving.release_store import NOTHING_PUBLISHED
 from i94_platform.settings import Settings, is_s3
 
 if TYPE_CHECKING:
     import uvicorn
 
-    from i94_platform.serving.app import Service
+    from i94_platform.serving.service import Service
 
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
-"""Names of this machine to itself; another one that leads here is a trick on a browser."""
+"""Host names of this machine. Any other name that leads here is an attack on a browser (DNS rebinding)."""
 
 _KEEP_ALIVE_SECONDS = 30
-_GRACE_SECONDS = 10
+_SHUTDOWN_SECONDS = 10
 
 
-def keys_of(settings: Settings) -> Keys:
-    """The keys of a deployment."""
-    return Keys(Path(settings.home) / "keys.sqlite")
+def open_key_store(settings: Settings) -> KeyStore:
+    """Return the keys of a deployment."""
+    return KeyStore(Path(settings.home) / "keys.sqlite")
 
 
 def serve(settings: Settings, host: str, port: int, say: Callable[[str], None]) -> None:
-    """Serve until interrupted; `say` tells people where.
+    """Serve until interrupted; `say` prints a line for the user.
 
     Raises:
         PermanentError: other machines could reach a server without keys.
     """
-    server, token = prepared(settings, host, port)
-    if lake_of(settings).read_manifest(RELEASE) is None:
-        say(NOTHING)
-    shown = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-    say(f"Serving {settings.lake} at {shown} (Ctrl-C ends it)")
+    server, token = create_server(settings, host, port)
+    if open_lake(settings).manifest(RELEASE) is None:
+        say(NOTHING_PUBLISHED)
+    url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    say(f"Serving {settings.lake} at {url} (Ctrl-C stops it)")
     if token:
-        say(f"Open it by this URL, which works once: {shown}/token?token={token}")
+        say(f"Open this URL, which works once: {url}/token?token={token}")
     else:
-        say("Send a key with each request: curl -H 'Authorization: Bearer i94_…' " + f"{shown}/api/v1/marts")
+        say(f"Send a key with each request: curl -H 'Authorization: Bearer i94_…' {url}/api/v1/marts")
     try:
         server.run()
     except KeyboardInterrupt:
-        say("Ended.")
+        say("Stopped.")
 
 
-def prepared(settings: Settings, host: str, port: int) -> tuple[uvicorn.Server, str]:
-    """The server, not yet started, and its one-time token; that is empty where there are keys.
+def create_server(settings: Settings, host: str, port: int) -> tuple[uvicorn.Server, str]:
+    """Create the server, without starting it. Returns it with its one-time token, which is empty if there are keys.
 
     Raises:
         PermanentError: other machines could reach a server without keys.
     """
     import uvicorn
 
-    guarded, local = keys_of(settings).active(), _is_loopback(host)
-    if not guarded and not local:
+    has_keys = open_key_store(settings).has_active_key()
+    if not has_keys and not _is_loopback(host):
         raise PermanentError(
-            f"Without a key the server listens on this machine only, and {host} is more; make a key first "
+            f"Without a key the server listens on this machine only, and {host} is more; create a key first "
             "(i94 keys add NAME), or leave --host out."
         )
-    _log()
-    made = service(settings)
-    token = "" if guarded else made.access.sessions.one_time_token()
-    return uvicorn.Server(config(made, host, port)), token
+    _configure_logging()
+    service = create_service(settings)
+    token = "" if has_keys else service.authenticator.sessions.create_token()
+    return uvicorn.Server(configure_uvicorn(service, settings, host, port)), token
 
 
-def config(made: Service, host: str, port: int) -> uvicorn.Config:
-    """How the server runs; on loopback it answers to loopback's names only."""
+def configure_uvicorn(service: Service, settings: Settings, host: str, port: int) -> uvicorn.Config:
+    """Return how the server runs. On loopback it answers to loopback's names only."""
     import uvicorn
 
     from i94_platform.serving.app import create_app
+    from i94_platform.serving.middleware import Middleware
 
-    # it writes down whole URLs to whoever listens, and access_log=False only takes its own handler away
+    app = create_app(service, f"{settings.home}/scripts", LOOPBACK if _is_loopback(host) else ())
+    # it logs whole URLs, and access_log=False only removes its own handler
     logging.getLogger("uvicorn.access").disabled = True
     return uvicorn.Config(
-        create_app(made, LOOPBACK if _is_loopback(host) else ()),
+        Middleware(app, service.metrics),
         host=host,
         port=port,
         log_config=None,
@@ -97,41 +98,40 @@ def config(made: Service, host: str, port: int) -> uvicorn.Config:
         server_header=False,
         proxy_headers=False,
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
-        timeout_graceful_shutdown=_GRACE_SECONDS,
+        timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
     )
 
 
-def service(settings: Settings) -> Service:
-    """What the routes share, from the settings."""
-    from i94_platform.serving.app import Service
-    from i94_platform.serving.auth.authenticator import Access
-    from i94_platform.serving.auth.rate_limiter import Rate
-    from i94_platform.serving.auth.sessions import Sessions
-    from i94_platform.serving.dashboard.vega_bundle import Library
-    from i94_platform.serving.release_store import Shelf
+def create_service(settings: Settings) -> Service:
+    """Create the state of the server."""
+    from i94_platform.serving.auth.authenticator import Authenticator
+    from i94_platform.serving.auth.rate_limiter import RateLimiter
+    from i94_platform.serving.auth.sessions import SessionStore
+    from i94_platform.serving.release_store import ReleaseStore
+    from i94_platform.serving.service import Service
 
-    shelf = Shelf(lake_of(settings), Path(settings.home) / "serving", settings.serve_memory)
-    access = Access(keys_of(settings), Sessions(), Rate(settings.serve_rate))
-    return Service(shelf, access, Library(f"{settings.home}/scripts"), settings.serve_timeout)
+    release_store = ReleaseStore(open_lake(settings), Path(settings.home) / "serving", settings.serve_memory)
+    authenticator = Authenticator(open_key_store(settings), SessionStore(), RateLimiter(settings.serve_rate))
+    return Service(release_store, authenticator, settings.serve_timeout)
 
 
-def lake_of(settings: Settings) -> Lake:
-    """The lake, to be read; without what the assets' way to it would import."""
+def open_lake(settings: Settings) -> Lake:
+    """Open the lake for reading, without importing Dagster."""
     if not is_s3(settings.lake):
         return Lake(LocalStore(settings.lake))
-    return Lake(S3Store(settings.lake, lambda: _s3_client(settings.s3_endpoint), settings.scratch))
+    return Lake(S3Store(settings.lake, lambda: _create_s3_client(settings.s3_endpoint), settings.scratch))
 
 
-def _s3_client(endpoint: str) -> Any:
+def _create_s3_client(endpoint: str) -> Any:
     try:
         import boto3
         from botocore.config import Config
     except ModuleNotFoundError as error:
         raise PermanentError(
-            "I94_LAKE starts with s3://, and the AWS part is not installed; run: pip install 'i94-platform[aws]'."
+            "I94_LAKE starts with s3://, and the AWS packages are not installed; run: pip install 'i94-platform[aws]'."
         ) from error
-    by_path = Config(s3={"addressing_style": "path"}) if endpoint else None
-    return boto3.client("s3", endpoint_url=endpoint or None, config=by_path)
+    path_style = Config(s3={"addressing_style": "path"}) if endpoint else None
+    return boto3.client("s3", endpoint_url=endpoint or None, config=path_style)
 
 
 def _is_loopback(host: str) -> bool:
@@ -143,10 +143,10 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-def _log() -> None:
-    """The access log on standard output, a line of JSON a request; all else goes where the command line's does."""
-    access = logging.getLogger("i94.access")
-    access.handlers = [logging.StreamHandler(sys.stdout)]
-    access.setLevel(logging.INFO)
-    access.propagate = False
+def _configure_logging() -> None:
+    """Write the access log to standard output; all other logs go where those of the command line go."""
+    access_log = logging.getLogger("i94.access")
+    access_log.handlers = [logging.StreamHandler(sys.stdout)]
+    access_log.setLevel(logging.INFO)
+    access_log.propagate = False
     logging.getLogger("i94_platform.serving").setLevel(logging.INFO)

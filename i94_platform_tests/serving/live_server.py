@@ -1,4 +1,4 @@
-"""A server in a thread of this process, on a free port of loopback, as `i94 serve` makes it."""
+"""A server in a thread of this process, on a free port of loopback, configured as `i94 serve` configures it."""
 
 from __future__ import annotations
 
@@ -17,53 +17,60 @@ import uvicorn
 
 from i94_platform.lake.datasets import Lake
 from i94_platform.lake.releases import Release
-from i94_platform.serving.app import Service
-from i94_platform.serving.auth.api_keys import SCOPES, Keys
-from i94_platform.serving.server import config, keys_of, lake_of, service
+from i94_platform.serving.auth.api_keys import SCOPES, KeyStore
+from i94_platform.serving.server import configure_uvicorn, create_service, open_key_store, open_lake
+from i94_platform.serving.service import Service
 from i94_platform.settings import Settings
 from i94_platform_tests.processes import wait_for
-from i94_platform_tests.serving.synthetic_release import release
+from i94_platform_tests.serving.synthetic_release import publish_release
 
 
 @cache
-def trusted() -> ssl.SSLContext:
-    """The authorities that a client trusts, which take longer to read than most answers."""
+def ssl_context() -> ssl.SSLContext:
+    """Read the trusted authorities once: that takes longer than most responses."""
     return ssl.create_default_context()
 
 
 @dataclass
-class Served:
-    """A running server and what is behind it."""
+class LiveServer:
+    """A running server with its state."""
 
     url: str
     settings: Settings
     service: Service
     key: str
-    """Opens everything."""
+    """A key with every scope."""
 
     @property
     def lake(self) -> Lake:
         """The lake that it serves."""
-        return lake_of(self.settings)
+        return open_lake(self.settings)
 
     @property
-    def keys(self) -> Keys:
+    def keys(self) -> KeyStore:
         """Its keys."""
-        return keys_of(self.settings)
+        return open_key_store(self.settings)
+
+    @property
+    def release(self) -> Release:
+        """The release that it serves."""
+        release = self.service.release_store.release
+        assert release is not None
+        return release
 
     def client(self, key: str | None = None, **options: Any) -> httpx.Client:
-        """A client with a key, the one for everything unless given; an empty one sends none."""
-        sent = self.key if key is None else key
-        headers = {"Authorization": f"Bearer {sent}"} if sent else {}
-        return httpx.Client(base_url=self.url, headers=headers, timeout=20, verify=trusted(), **options)
+        """Open a client that sends a key: the one with every scope unless given, none if it is empty."""
+        text = self.key if key is None else key
+        headers = {"Authorization": f"Bearer {text}"} if text else {}
+        return httpx.Client(base_url=self.url, headers=headers, timeout=20, verify=ssl_context(), **options)
 
     def get(self, path: str, **options: Any) -> httpx.Response:
-        """One answer to the holder of the key for everything."""
+        """Send one request with the key that has every scope."""
         with self.client() as client:
             return client.get(path, **options)
 
-    def raw(self, request: bytes) -> bytes:
-        """What comes back for bytes that no client would send."""
+    def send_raw(self, request: bytes) -> bytes:
+        """Send bytes that no client library would send, and return what comes back."""
         host, port = self.url.removeprefix("http://").split(":")
         with socket.create_connection((host, int(port)), timeout=10) as connection:
             connection.sendall(request)
@@ -74,31 +81,31 @@ class Served:
         return received
 
     def publish(self, run: str, **options: Any) -> Release:
-        """Publish a release and wait until it is served."""
-        made = release(self.lake, run, **options)
+        """Publish a synthetic release and wait until it is served."""
+        release = publish_release(self.lake, run, **options)
 
         def is_served() -> bool:
-            now = self.service.shelf.release
-            return now is not None and now.manifest == made.manifest
+            served = self.service.release_store.release
+            return served is not None and served.manifest == release.manifest
 
-        wait_for(is_served, "the server to see the release")
-        return made
+        wait_for(is_served, "the server to load the release")
+        return release
 
 
 @contextlib.contextmanager
-def served(folder: Path, **options: Any) -> Iterator[Served]:
-    """A server as long as the context; options are settings."""
+def run_server(folder: Path, **options: Any) -> Iterator[LiveServer]:
+    """Run a server for the length of the context; options are settings."""
     settings = Settings(home=str(folder / "home"), **{"serve_rate": 100_000.0, **options})
-    _, key = keys_of(settings).add("everything", SCOPES)
-    made = service(settings)
-    made.poll_seconds = 0.05
-    server = uvicorn.Server(config(made, "127.0.0.1", 0))
+    _, key = open_key_store(settings).add("everything", SCOPES)
+    service = create_service(settings)
+    service.poll_seconds = 0.05
+    server = uvicorn.Server(configure_uvicorn(service, settings, "127.0.0.1", 0))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     wait_for(lambda: server.started, "the server to start")
     port = server.servers[0].sockets[0].getsockname()[1]
     try:
-        yield Served(f"http://127.0.0.1:{port}", settings, made, key)
+        yield LiveServer(f"http://127.0.0.1:{port}", settings, service, key)
     finally:
         server.should_exit = True
         thread.join(20)

@@ -1,6 +1,6 @@
-"""Small tables for what is published: plausible rows for every contract, in a warehouse or straight in a release.
+"""Small published tables with plausible rows for every contract, in a warehouse or as a release.
 
-Here: rows made from the contracts, so that a new mart needs nothing here. Not here: the queries that make real marts.
+The rows are made from the contracts, so a new mart needs nothing here.
 """
 
 from __future__ import annotations
@@ -15,79 +15,78 @@ from sqlalchemy import BigInteger, Boolean, Column, Date, Double, Integer, Table
 
 from i94_platform.contracts import PUBLISHED, mart_metadata
 from i94_platform.contracts.model import column_names, is_monthly, key_columns, text_limit
-from i94_platform.contracts.rendering.arrow import arrow_schema
-from i94_platform.contracts.rendering.ddl import render_create_schema, render_ddl
+from i94_platform.contracts.render import arrow_schema, create_schema, ddl
 from i94_platform.lake.datasets import Lake
 from i94_platform.lake.releases import RELEASE, CheckState, Release, ReleasedTable, commit_release
 from i94_platform.warehouse.base import Warehouse
 
 MONTHS = ("2016-01", "2016-02", "2016-03")
-AWKWARD = ("Côte d'Ivoire", 'a "quoted" name', "comma, here", "100% _sure_", "line\nbreak", "", "99", "NULL", "日本")
-"""Texts that trip formats and filters."""
+AWKWARD = ("Côte d'Ivoire", 'a "columns" name', "comma, here", "100% _sure_", "line\nbreak", "", "99", "NULL", "日本")
+"""Texts that formats and filters often get wrong."""
 
 
-def rows_of(contract: Table, seed: int = 94, per_month: int = 40, months: Sequence[str] = MONTHS) -> pa.Table:
-    """Rows with unique keys, some nulls where they may be, awkward texts; the same seed gives the same."""
-    chance = random.Random(f"{contract.name} {seed}")
-    found: dict[tuple[Any, ...], dict[str, Any]] = {}
+def make_rows(contract: Table, seed: int = 94, per_month: int = 40, months: Sequence[str] = MONTHS) -> pa.Table:
+    """Make rows with unique keys, some nulls and awkward texts; the same seed gives the same rows."""
+    rng = random.Random(f"{contract.name} {seed}")
+    rows: dict[tuple[Any, ...], dict[str, Any]] = {}
     for month in months if is_monthly(contract) else months[:1]:
         for number in range(per_month):
-            row = {c.name: _value(c, chance, number) for c in contract.columns}
+            row = {c.name: _value(c, rng, number) for c in contract.columns}
             if is_monthly(contract):
                 row |= {"i94yr": int(month[:4]), "i94mon": int(month[5:])}
-            found[tuple(row[name] for name in key_columns(contract))] = row
-    return pa.Table.from_pylist(sorted(found.values(), key=lambda row: _key(row, contract)), arrow_schema(contract))
+            rows[tuple(row[name] for name in key_columns(contract))] = row
+    return pa.Table.from_pylist(sorted(rows.values(), key=lambda row: _sort_key(row, contract)), arrow_schema(contract))
 
 
-def _key(row: dict[str, Any], contract: Table) -> list[Any]:
-    # texts as UTF-8, which is how both warehouses compare them
+def _sort_key(row: dict[str, Any], contract: Table) -> list[Any]:
+    # both warehouses compare texts as UTF-8
     return [value.encode() if isinstance(value := row[n], str) else value for n in key_columns(contract)]
 
 
-def _value(col: Column[Any], chance: random.Random, number: int) -> Any:  # noqa: PLR0911
-    if col.nullable and chance.random() < 0.3:
+def _value(col: Column[Any], rng: random.Random, number: int) -> Any:  # noqa: PLR0911
+    if col.nullable and rng.random() < 0.3:
         return None
     if col.info["allowed"]:
-        return chance.choice(col.info["allowed"])
+        return rng.choice(col.info["allowed"])
     low, high = col.info["low"], col.info["high"]
     if isinstance(col.type, BigInteger | Integer):
-        return chance.randint(0 if low is None else int(low), 5_000 if high is None else int(high))
+        return rng.randint(0 if low is None else int(low), 5_000 if high is None else int(high))
     if isinstance(col.type, Double):
-        return round(chance.uniform(-50 if low is None else low, 50 if high is None else high), 3)
+        return round(rng.uniform(-50 if low is None else low, 50 if high is None else high), 3)
     if isinstance(col.type, Boolean):
-        return chance.random() < 0.5
+        return rng.random() < 0.5
     if isinstance(col.type, Date):
         return dt.date(2016, 1, 1) + dt.timedelta(days=number)
     limit = text_limit(col) or 64
-    fitting = [text for text in AWKWARD if len(text.encode()) <= limit] if limit > 3 else []
-    made = f"{number:03}"[-limit:] if limit <= 3 else f"{col.name[: limit - 4]} {number:03}"
-    return chance.choice([made, made, *fitting])
+    awkward = [text for text in AWKWARD if len(text.encode()) <= limit] if limit > 3 else []
+    plain = f"{number:03}"[-limit:] if limit <= 3 else f"{col.name[: limit - 4]} {number:03}"
+    return rng.choice([plain, plain, *awkward])
 
 
-def fill(warehouse: Warehouse, seed: int = 94) -> None:
-    """Put rows into every published table of a warehouse, in place of those that are there."""
+def fill_warehouse(warehouse: Warehouse, seed: int = 94) -> None:
+    """Replace the rows of every published table of a warehouse."""
     with warehouse.transaction(purpose="prepare a test") as transaction:
-        transaction.execute(render_create_schema(str(mart_metadata.schema), warehouse.dialect))
+        transaction.execute(create_schema(str(mart_metadata.schema), warehouse.dialect))
         for contract in PUBLISHED:
-            transaction.execute(render_ddl(contract, warehouse.dialect))
+            transaction.execute(ddl(contract, warehouse.dialect))
             transaction.execute(f"DELETE FROM {contract.fullname}")
             names = column_names(contract)
-            marks = ", ".join(f":{name}" for name in names)
-            quote_literal = ", ".join(f'"{name}"' for name in names)
-            for row in rows_of(contract, seed, per_month=6).to_pylist():
-                transaction.execute(f"INSERT INTO {contract.fullname} ({quote_literal}) VALUES ({marks})", row)
+            parameters = ", ".join(f":{name}" for name in names)
+            columns = ", ".join(f'"{name}"' for name in names)
+            for row in make_rows(contract, seed, per_month=6).to_pylist():
+                transaction.execute(f"INSERT INTO {contract.fullname} ({columns}) VALUES ({parameters})", row)
 
 
-def release(
+def publish_release(
     lake: Lake, run: str, *, seed: int = 94, per_month: int = 40, checks: dict[str, CheckState] | None = None
 ) -> Release:
-    """Publish rows without a warehouse; another seed gives other rows."""
+    """Publish a release without a warehouse; another seed gives other rows."""
     import pyarrow.parquet as pq
 
     tables = {}
-    with lake.write_lock(RELEASE):
+    with lake.writing(RELEASE):
         for contract in PUBLISHED:
-            rows = rows_of(contract, seed, per_month)
+            rows = make_rows(contract, seed, per_month)
             with lake.store.create(f"{RELEASE.folder}/run={run}/{contract.name}/part-0.parquet") as file:
                 pq.write_table(rows, file)
             state = (checks or {}).get(contract.name, CheckState())

@@ -17,7 +17,7 @@ from i94_platform.lake.datasets import Lake
 from i94_platform.lake.local import LocalStore
 from i94_platform_tests.integration.command import i94_here, started
 from i94_platform_tests.processes import wait_for
-from i94_platform_tests.serving.synthetic_release import release
+from i94_platform_tests.serving.synthetic_release import publish_release
 
 
 def test_a_key_is_shown_once_listed_without_its_secret_and_revoked(tmp_path: Path) -> None:
@@ -43,7 +43,7 @@ def port() -> int:
 @pytest.mark.parametrize("published", [True, False])
 def test_the_server_prints_a_url_that_works_once_and_ends_cleanly(tmp_path: Path, port: int, published: bool) -> None:
     if published:
-        release(Lake(LocalStore(tmp_path / "home" / "lake")), "r1", per_month=3)
+        publish_release(Lake(LocalStore(tmp_path / "home" / "lake")), "r1", per_month=3)
     said = tmp_path / "said"
     home = {"I94_HOME": str(tmp_path / "home"), "PYTHONUNBUFFERED": "1"}
     with said.open("w") as output, started(home, "serve", "--port", str(port), output=output) as process:
@@ -80,10 +80,10 @@ def test_another_machine_is_let_in_by_a_key_only(tmp_path: Path, port: int) -> N
 def test_a_running_server_has_imported_neither_dagster_nor_spark() -> None:
     program = (
         "import sys\n"
-        "import i94_platform.cli.main, i94_platform.serving.app\n"
-        "from i94_platform.serving.server import prepared\n"
+        "import i94_platform.cli, i94_platform.serving.app\n"
+        "from i94_platform.serving.server import create_server\n"
         "from i94_platform.settings import Settings\n"
-        "prepared(Settings(home=sys.argv[1]), '127.0.0.1', 0)\n"
+        "create_server(Settings(home=sys.argv[1]), '127.0.0.1', 0)\n"
         "heavy = {'dagster', 'dagster_aws', 'pyspark', 'pandas', 'boto3'}\n"
         "found = {name.split('.')[0] for name in sys.modules} & heavy\n"
         "assert not found, found\n"

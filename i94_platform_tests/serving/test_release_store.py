@@ -10,22 +10,24 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+from sqlalchemy import text
 
 from i94_platform.contracts import PUBLISHED, visitors_by_airline
 from i94_platform.lake.releases import RELEASE
 from i94_platform.serving import release_store as serving_release
-from i94_platform.serving.release_store import Running, Shelf
-from i94_platform.serving.server import lake_of
+from i94_platform.serving.release_database import CancellableQuery
+from i94_platform.serving.release_store import ReleaseStore
+from i94_platform.serving.server import open_lake
 from i94_platform.settings import Settings
 from i94_platform_tests.emulators.s3 import S3Server
 from i94_platform_tests.processes import wait_for
 from i94_platform_tests.serving.api.test_api import AIRLINES, pages, path_of, plain, problem
-from i94_platform_tests.serving.live_server import Served, served
-from i94_platform_tests.serving.synthetic_release import release, rows_of
+from i94_platform_tests.serving.live_server import LiveServer, run_server
+from i94_platform_tests.serving.synthetic_release import make_rows, publish_release
 
 
 def test_before_any_release_the_answer_says_what_to_run(tmp_path: Path) -> None:
-    with served(tmp_path) as server:
+    with run_server(tmp_path) as server:
         for path in (AIRLINES, "/api/v1/marts", "/api/v1/status", "/readyz"):
             told = problem(server.get(path), 503, "no-release")
             assert told["detail"] == "Nothing is published yet; run 'i94 run', which publishes at its end."
@@ -36,13 +38,13 @@ def test_before_any_release_the_answer_says_what_to_run(tmp_path: Path) -> None:
         assert server.get(AIRLINES).status_code == 200
 
 
-def test_a_new_release_is_served_without_a_restart(server: Served) -> None:
+def test_a_new_release_is_served_without_a_restart(server: LiveServer) -> None:
     server.publish("r2", seed=2)
     for contract in PUBLISHED:
-        assert server.get(path_of(contract)).json()["data"] == plain(rows_of(contract, 2).to_pylist())
+        assert server.get(path_of(contract)).json()["data"] == plain(make_rows(contract, 2).to_pylist())
 
 
-def test_pages_go_on_in_their_release_while_the_next_is_put_in_place(server: Served) -> None:
+def test_pages_go_on_in_their_release_while_the_next_is_put_in_place(server: LiveServer) -> None:
     rows, parameters = [], {"limit": 10}
     with server.client() as client:
         for number in range(100):
@@ -53,11 +55,11 @@ def test_pages_go_on_in_their_release_while_the_next_is_put_in_place(server: Ser
             if not answer["page"]["next"]:
                 break
             parameters = {"limit": 10, "cursor": answer["page"]["next"]}
-        assert rows == rows_of(visitors_by_airline).to_pylist()
-        assert pages(client, AIRLINES, limit=10) == rows_of(visitors_by_airline, 2).to_pylist()
+        assert rows == make_rows(visitors_by_airline).to_pylist()
+        assert pages(client, AIRLINES, limit=10) == make_rows(visitors_by_airline, 2).to_pylist()
 
 
-def test_a_cursor_of_a_release_that_is_gone_is_told_to_begin_again(server: Served) -> None:
+def test_a_cursor_of_a_release_that_is_gone_is_told_to_begin_again(server: LiveServer) -> None:
     cursor = server.get(AIRLINES, params={"limit": 10}).json()["page"]["next"]
     server.publish("r2", seed=2)
     assert server.get(AIRLINES, params={"limit": 10, "cursor": cursor}).status_code == 200
@@ -65,8 +67,8 @@ def test_a_cursor_of_a_release_that_is_gone_is_told_to_begin_again(server: Serve
     problem(server.get(AIRLINES, params={"limit": 10, "cursor": cursor}), 410, "release-gone")
 
 
-def first_file(server: Served) -> Path:
-    now = server.service.shelf.release
+def first_file(server: LiveServer) -> Path:
+    now = server.service.release_store.release
     assert now is not None
     return Path(now.urls("visitors_by_airline")[0])
 
@@ -80,42 +82,42 @@ BREAKS: dict[str, tuple[Callable[[Path], Any], str]] = {
 
 @pytest.mark.parametrize("kind", BREAKS)
 def test_a_broken_release_leaves_the_old_one_and_says_so(
-    server: Served, kind: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    server: LiveServer, kind: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(serving_release, "RETRY_SECONDS", 0.1)
     spoil, told = BREAKS[kind]
     before = server.get(AIRLINES).json()
     manifest = server.lake.store.read(f"{RELEASE.folder}/manifest.json")
-    broken = release(server.lake, "r2", seed=2)
+    broken = publish_release(server.lake, "r2", seed=2)
     # put back, so that the server sees the broken one as it would see it at first
     path, file = f"{RELEASE.folder}/manifest.json", Path(broken.urls("visitors_by_airline")[0])
-    wait_for(lambda: server.service.shelf.release.version == broken.version, "the release")  # type: ignore[union-attr]
+    wait_for(lambda: server.service.release_store.release.version == broken.version, "the release")  # type: ignore[union-attr]
     good, whole = server.lake.store.read(path), file.read_bytes()
     server.lake.store.put(path, manifest)
     wait_for(lambda: server.get(AIRLINES).json() == before, "the release before")
     spoil(file)
     server.lake.store.put(path, good)
-    wait_for(lambda: bool(server.service.shelf.trouble), "the trouble to be seen")
+    wait_for(lambda: bool(server.service.release_store.error), "the trouble to be seen")
     assert server.get(AIRLINES).json() == before
     for answer in (server.get("/readyz"), server.get("/api/v1/status")):
         assert answer.status_code == 200
-        assert told in answer.json()["trouble"]
+        assert told in answer.json()["error"]
     assert told in caplog.text
-    assert "i94_release_trouble 1.0" in server.get("/metrics").text
+    assert "i94_release_load_error 1.0" in server.get("/metrics").text
     file.write_bytes(whole)
     wait_for(lambda: server.get(AIRLINES).json() != before, "the mended release")
-    assert server.get("/readyz").json()["trouble"] == ""
+    assert server.get("/readyz").json()["error"] == ""
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null", b'{"rows": 1}', b'{"rows": 1, "entries": []}', b"\xff"])
-def test_a_manifest_that_is_none_leaves_the_old_release(server: Served, content: bytes) -> None:
+def test_a_manifest_that_is_none_leaves_the_old_release(server: LiveServer, content: bytes) -> None:
     server.lake.store.put(f"{RELEASE.folder}/manifest.json", content)
-    wait_for(lambda: bool(server.service.shelf.trouble), "the trouble to be seen")
-    assert server.get(AIRLINES).json()["data"] == rows_of(visitors_by_airline).to_pylist()
-    assert "publish again" in server.get("/readyz").json()["trouble"]
+    wait_for(lambda: bool(server.service.release_store.error), "the trouble to be seen")
+    assert server.get(AIRLINES).json()["data"] == make_rows(visitors_by_airline).to_pylist()
+    assert "publish again" in server.get("/readyz").json()["error"]
 
 
-def test_a_release_whose_rows_are_not_its_manifests_is_not_served(server: Served) -> None:
+def test_a_release_whose_rows_are_not_its_manifests_is_not_served(server: LiveServer) -> None:
     file = first_file(server)
     rows = pq.read_table(file).slice(1)
     folder = Path(server.settings.lake, "published")
@@ -124,37 +126,37 @@ def test_a_release_whose_rows_are_not_its_manifests_is_not_served(server: Served
     pq.write_table(rows, file)
     (folder / "manifest.json").write_text(
         text.replace(f'"content_length": {size}', f'"content_length": {file.stat().st_size}').replace(
-            server.service.shelf.release.version,  # type: ignore[union-attr]
+            server.service.release_store.release.version,  # type: ignore[union-attr]
             "0" * 32,
         )
     )
     told = f"{rows.num_rows} rows where the release says {rows.num_rows + 1}"
-    wait_for(lambda: told in server.service.shelf.trouble, "the trouble to be seen")
+    wait_for(lambda: told in server.service.release_store.error, "the trouble to be seen")
 
 
 def test_requests_under_way_finish_on_the_release_that_they_began_with(tmp_path: Path) -> None:
-    with served(tmp_path) as server:
+    with run_server(tmp_path) as server:
         server.publish("r1")
-        shelf = Shelf(server.lake, tmp_path / "serving")
-        assert shelf.refresh()
-        with shelf.taken() as old:
+        release_store = ReleaseStore(server.lake, tmp_path / "serving")
+        assert release_store.refresh()
+        with release_store.lease() as old:
             assert old is not None
             for number in (2, 3, 4):
-                release(server.lake, f"r{number}", seed=number)
-                assert shelf.refresh()
+                publish_release(server.lake, f"r{number}", seed=number)
+                assert release_store.refresh()
             sql = "SELECT count(*) AS n FROM mart.visitors_by_airline"
-            there = rows_of(visitors_by_airline).num_rows
-            assert old.table(sql, {}, Running()).to_pylist() == [{"n": there}]
+            there = make_rows(visitors_by_airline).num_rows
+            assert old.fetch(text(sql), CancellableQuery()).to_pylist() == [{"n": there}]
         with pytest.raises(Exception, match=r"[Cc]losed"):
-            old.table(sql, {}, Running())
+            old.fetch(text(sql), CancellableQuery())
         assert list((tmp_path / "serving").iterdir()) == [], "what is open needs no name"
-        shelf.close()
+        release_store.close()
 
 
-def test_what_is_opened_can_neither_write_nor_reach_outside(server: Served) -> None:
+def test_what_is_opened_can_neither_write_nor_reach_outside(server: LiveServer) -> None:
     import duckdb
 
-    with server.service.shelf.taken() as snapshot:
+    with server.service.release_store.lease() as snapshot:
         assert snapshot is not None
         for sql in (
             "DELETE FROM mart.visitors_by_airline",
@@ -165,12 +167,12 @@ def test_what_is_opened_can_neither_write_nor_reach_outside(server: Served) -> N
             "INSTALL httpfs",
         ):
             with pytest.raises(duckdb.Error):
-                snapshot.table(sql, {}, Running())
+                snapshot.fetch(text(sql), CancellableQuery())
 
 
-def test_a_query_that_takes_too_long_is_stopped(server: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_query_that_takes_too_long_is_stopped(server: LiveServer, monkeypatch: pytest.MonkeyPatch) -> None:
     slow = "SELECT count(*) FROM range(100000000) a, range(100000000) b"
-    monkeypatch.setattr("i94_platform.serving.queries.Query.sql", lambda self: (slow, {}))
+    monkeypatch.setattr("i94_platform.serving.queries.Query.statement", lambda self: text(slow))
     server.service.query_seconds = 0.2
     started = time.monotonic()
     answer = server.get(AIRLINES)
@@ -183,9 +185,9 @@ def test_a_query_that_takes_too_long_is_stopped(server: Served, monkeypatch: pyt
     assert "i94_queries_stopped_total 1.0" in server.get("/metrics").text
 
 
-def test_readers_see_whole_releases_only_while_they_change(server: Served) -> None:
+def test_readers_see_whole_releases_only_while_they_change(server: LiveServer) -> None:
     """Each answer's rows are those of the version that it names, page by page, while releases follow each other."""
-    versions = {server.service.shelf.release.version: 94}  # type: ignore[union-attr]
+    versions = {server.service.release_store.release.version: 94}  # type: ignore[union-attr]
     answers: list[tuple[str, list[Any]]] = []
     failures: list[str] = []
     over = threading.Event()
@@ -208,20 +210,20 @@ def test_readers_see_whole_releases_only_while_they_change(server: Served) -> No
     for reader in readers:
         reader.join(20)
     assert failures == []
-    expected = {version: rows_of(visitors_by_airline, seed).to_pylist() for version, seed in versions.items()}
+    expected = {version: make_rows(visitors_by_airline, seed).to_pylist() for version, seed in versions.items()}
     assert len({version for version, _ in answers}) >= 4
     assert all(rows == expected[version] for version, rows in answers)
 
 
 def test_a_release_is_s3_is_served_like_one_in_a_folder(s3: S3Server, tmp_path: Path) -> None:
     settings = Settings(home=str(tmp_path), lake=f"s3://{s3.bucket()}/the lake", s3_endpoint=s3.endpoint)
-    shelf = Shelf(lake_of(settings), tmp_path / "serving")
-    assert not shelf.refresh()
-    made = release(lake_of(settings), "r1")
-    assert shelf.refresh()
-    assert not shelf.refresh(), "it is the same"
-    with shelf.taken(made.version) as snapshot:
+    release_store = ReleaseStore(open_lake(settings), tmp_path / "serving")
+    assert not release_store.refresh()
+    made = publish_release(open_lake(settings), "r1")
+    assert release_store.refresh()
+    assert not release_store.refresh(), "it is the same"
+    with release_store.lease(made.version) as snapshot:
         assert snapshot is not None
         sql = "SELECT * FROM mart.visitors_by_airline ORDER BY i94yr, i94mon, airline"
-        assert snapshot.table(sql, {}, Running()).to_pylist() == rows_of(visitors_by_airline).to_pylist()
-    shelf.close()
+        assert snapshot.fetch(text(sql), CancellableQuery()).to_pylist() == make_rows(visitors_by_airline).to_pylist()
+    release_store.close()

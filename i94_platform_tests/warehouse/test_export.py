@@ -14,14 +14,14 @@ from i94_platform.errors import PermanentError
 from i94_platform.lake.datasets import Lake
 from i94_platform.lake.releases import RELEASE, CheckState, Release, read_current_release
 from i94_platform.warehouse.base import Warehouse
-from i94_platform_tests.serving.synthetic_release import fill, rows_of
+from i94_platform_tests.serving.synthetic_release import fill_warehouse, make_rows
 from i94_platform_tests.warehouse.conftest import Reach
 
 
 @pytest.fixture
 def filled(warehouse: Warehouse) -> Warehouse:
     """A warehouse with rows in every published table."""
-    fill(warehouse)
+    fill_warehouse(warehouse)
     return warehouse
 
 
@@ -44,10 +44,10 @@ def content(lake: Lake, release: Release) -> dict[str, list[dict[str, object]]]:
 
 def test_a_release_holds_every_published_table_in_the_order_of_its_key(filled: Warehouse, lake: Lake) -> None:
     release = publish_release(lake, filled, "r1", {"country": CheckState(3)})
-    assert content(lake, release) == {c.name: rows_of(c, per_month=6).to_pylist() for c in PUBLISHED}
+    assert content(lake, release) == {c.name: make_rows(c, per_month=6).to_pylist() for c in PUBLISHED}
     assert read_current_release(lake) == release
     assert {name: table.rows for name, table in release.tables.items()} == {
-        c.name: rows_of(c, per_month=6).num_rows for c in PUBLISHED
+        c.name: make_rows(c, per_month=6).num_rows for c in PUBLISHED
     }
     assert release.months == release.tables["visitors_by_airline"].months == ("2016-01", "2016-02", "2016-03")
     assert release.tables["country"].checks == CheckState(3)
@@ -56,7 +56,7 @@ def test_a_release_holds_every_published_table_in_the_order_of_its_key(filled: W
 
 def test_equal_content_has_an_equal_version_and_other_content_another(filled: Warehouse, lake: Lake) -> None:
     first, again = (publish_release(lake, filled, run, {}) for run in ("r1", "r2"))
-    fill(filled, seed=1)
+    fill_warehouse(filled, seed=1)
     other = publish_release(lake, filled, "r3", {})
     assert first.version == again.version != other.version
 

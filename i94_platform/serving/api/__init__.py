@@ -1,1 +1,1 @@
-"""The web API: routes, parameters and models made from the contracts. Not here: the other parts of serving."""
+"""The web API: a route, a model and query parameters for each published table, made from its contract."""

@@ -1,1 +1,1 @@
-"""Who may ask: API keys, sessions, and the rate of requests. Not here: the other parts of serving."""
+"""Authentication and authorization: API keys, browser sessions, and the rate of requests."""

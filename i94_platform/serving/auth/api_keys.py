@@ -1,8 +1,7 @@
-"""API keys: made, looked up and revoked in one file that only its owner reads.
+"""API keys: create, verify and revoke them in one SQLite file that only its owner can read.
 
-A key is `i94_<id>_<secret>`; the secret is 256 random bits and kept as its SHA-256 only. A slow hash protects what
-people choose and others guess; no one guesses 256 bits, and each request pays for the hash. Not here: sessions of
-browsers (`sessions`), and what a scope opens (`app`).
+A key is `i94_<id>_<secret>`. The secret is 256 random bits, and only its SHA-256 is stored. A slow hash would protect a
+password that people choose; nobody guesses 256 bits, and every request would pay for the hash.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ import os
 import re
 import secrets
 import sqlite3
+import time
 from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import dataclass
@@ -24,22 +24,22 @@ from i94_platform.errors import PermanentError
 
 SCOPES = ("read:marts", "read:dimensions", "read:status", "metrics")
 
-SECRET = re.compile(r"i94_[0-9a-f]{8}_[A-Za-z0-9_-]{43}")
-"""What a key looks like, wherever it is written."""
+KEY_PATTERN = re.compile(r"i94_[0-9a-f]{8}_[A-Za-z0-9_-]{43}")
 
-_USED_SECONDS = 60.0
-"""How exactly the last use is remembered: a write a minute, not one a request."""
+_USE_RECORDED_EVERY = 60.0
+"""Seconds between two writes of a key's last use, so that not every request writes."""
 
-_TABLE = (
+_CREATE_TABLE = (
     "CREATE TABLE IF NOT EXISTS keys (id TEXT PRIMARY KEY, name TEXT NOT NULL, digest BLOB NOT NULL, "
     "scopes TEXT NOT NULL, created_at TEXT NOT NULL, used_at TEXT NOT NULL DEFAULT '', "
     "revoked_at TEXT NOT NULL DEFAULT '')"
 )
+_SELECT = "SELECT id, name, scopes, created_at, used_at, revoked_at, digest FROM keys"
 
 
 @dataclass(frozen=True)
-class Key:
-    """A key without its secret; times are UTC, ISO 8601, empty for never."""
+class ApiKey:
+    """A key without its secret. Times are UTC in ISO 8601, empty for never."""
 
     id: str
     name: str
@@ -49,115 +49,112 @@ class Key:
     revoked_at: str
 
 
-class Keys:
+class KeyStore:
     """The keys of a deployment."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def add(self, name: str, scopes: Iterable[str]) -> tuple[Key, str]:
-        """Make a key; it, and the text that its holder sends. That text is not kept.
+    def add(self, name: str, scopes: Iterable[str]) -> tuple[ApiKey, str]:
+        """Create a key. Returns it with its text, which is not stored.
 
         Raises:
-            PermanentError: a scope is unknown, or there is none.
+            PermanentError: a scope is unknown, or none is given.
         """
-        asked = frozenset(scopes)
-        if not asked or asked - set(SCOPES):
-            raise PermanentError(
-                f"Not a scope: {', '.join(sorted(asked - set(SCOPES))) or 'none'}; valid are: {', '.join(SCOPES)}."
-            )
-        key, secret = Key(secrets.token_hex(4), name, asked, _now(), "", ""), secrets.token_urlsafe(32)
-        with closing(self._open()) as file, file:
-            file.execute(
+        granted = frozenset(scopes)
+        unknown = granted - set(SCOPES)
+        if unknown or not granted:
+            named = ", ".join(sorted(unknown)) or "none"
+            raise PermanentError(f"Not a scope: {named}; valid are: {', '.join(SCOPES)}.")
+        key, secret = ApiKey(secrets.token_hex(4), name, granted, _now(), "", ""), secrets.token_urlsafe(32)
+        with closing(self.open()) as database, database:
+            database.execute(
                 "INSERT INTO keys (id, name, digest, scopes, created_at) VALUES (?, ?, ?, ?, ?)",
-                (key.id, name, _digest(secret), " ".join(sorted(asked)), key.created_at),
+                (key.id, name, _hash(secret), " ".join(sorted(granted)), key.created_at),
             )
         return key, f"i94_{key.id}_{secret}"
 
-    def all(self) -> list[Key]:
-        """Every key, also the revoked, oldest first."""
+    def list_all(self) -> list[ApiKey]:
+        """Return every key, also revoked ones, oldest first."""
         if not self.path.exists():
             return []
-        with closing(self._open()) as file:
-            return [_key(row) for row in file.execute(f"{_SELECT} ORDER BY created_at, id")]
+        with closing(self.open()) as database:
+            return [_to_key(row) for row in database.execute(f"{_SELECT} ORDER BY created_at, id")]
 
-    def active(self) -> bool:
-        """Whether any key opens anything."""
-        return any(not key.revoked_at for key in self.all())
+    def has_active_key(self) -> bool:
+        """Whether any key is not revoked."""
+        return any(not key.revoked_at for key in self.list_all())
 
-    def revoke(self, id_: str) -> Key:
-        """End a key, at once also for servers that run.
+    def revoke(self, id_: str) -> ApiKey:
+        """Revoke a key. Running servers refuse it from the next request on.
 
         Raises:
             PermanentError: there is no such key.
         """
-        found = next((key for key in self.all() if key.id == id_), None)
-        if found is None:
-            raise PermanentError(f"There is no key {id_[:8]!r}; i94 keys list shows them.")
-        with closing(self._open()) as file, file:
-            file.execute("UPDATE keys SET revoked_at = ? WHERE id = ? AND revoked_at = ''", (_now(), id_))
-        return found
+        key = next((key for key in self.list_all() if key.id == id_), None)
+        if key is None:
+            raise PermanentError(f"There is no key {id_[:8]!r}; i94 keys list shows all keys.")
+        with closing(self.open()) as database, database:
+            database.execute("UPDATE keys SET revoked_at = ? WHERE id = ? AND revoked_at = ''", (_now(), id_))
+        return key
 
-    def _open(self) -> sqlite3.Connection:
+    def open(self) -> sqlite3.Connection:
+        """Connect to the file, which is created with mode 0600 where it is absent."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        # made with these permissions, not given them afterwards
         os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
-        file = sqlite3.connect(self.path)
-        file.execute(_TABLE)
-        return file
+        database = sqlite3.connect(self.path)
+        database.execute(_CREATE_TABLE)
+        return database
 
 
-class Doorkeeper:
-    """Looks keys up for a running server, in the thread of its event loop."""
+class KeyVerifier:
+    """Looks up keys for a running server, in the thread of its event loop."""
 
-    def __init__(self, keys: Keys) -> None:
-        self._keys, self._used = keys, dict[str, float]()
-        self._file: sqlite3.Connection | None = None
+    def __init__(self, store: KeyStore) -> None:
+        self._store, self._last_recorded = store, dict[str, float]()
+        self._database: sqlite3.Connection | None = None
 
-    def holder(self, text: str) -> Key | None:
-        """The key that a text is the whole of; None for any other text, and for a revoked key."""
+    def verify(self, text: str) -> ApiKey | None:
+        """Return the active key that a text is, or None for any other text."""
+        if not KEY_PATTERN.fullmatch(text):
+            return None
         id_, _, secret = text.removeprefix("i94_").partition("_")
-        if not SECRET.fullmatch(text):
+        row = self._find(id_)
+        # compare also for an unknown id, so that it takes as long as a wrong secret
+        matches = hmac.compare_digest(_hash(secret), row[6] if row else bytes(32))
+        return self.get_active(id_) if row and matches else None
+
+    def get_active(self, id_: str) -> ApiKey | None:
+        """Return the key with an id, or None if it is unknown or revoked."""
+        row = self._find(id_)
+        return _to_key(row) if row and not row[5] else None
+
+    def record_use(self, id_: str) -> None:
+        """Store that a key was used now, at most once a minute."""
+        now = time.monotonic()
+        if now - self._last_recorded.get(id_, float("-inf")) > _USE_RECORDED_EVERY:
+            self._last_recorded[id_] = now
+            with self._connect() as database:
+                database.execute("UPDATE keys SET used_at = ? WHERE id = ?", (_now(), id_))
+
+    def _find(self, id_: str) -> tuple[Any, ...] | None:
+        if not self._store.path.exists():
             return None
-        row = self._row(id_)
-        # as long for an unknown id as for a wrong secret
-        same = hmac.compare_digest(_digest(secret), row[6] if row else bytes(32))
-        return self.current(id_) if row and same else None
+        row: tuple[Any, ...] | None = self._connect().execute(f"{_SELECT} WHERE id = ?", (id_,)).fetchone()
+        return row
 
-    def current(self, id_: str) -> Key | None:
-        """The key with an id, unless it is revoked."""
-        row = self._row(id_)
-        key = _key(row) if row else None
-        return None if key is None or key.revoked_at else key
-
-    def used(self, id_: str, now: float) -> None:
-        """Remember that a key was used."""
-        if now - self._used.get(id_, float("-inf")) > _USED_SECONDS:
-            self._used[id_] = now
-            file = self._opened()
-            with file:
-                file.execute("UPDATE keys SET used_at = ? WHERE id = ?", (_now(), id_))
-
-    def _row(self, id_: str) -> tuple[Any, ...] | None:
-        if not self._keys.path.exists():
-            return None
-        found: tuple[Any, ...] | None = self._opened().execute(f"{_SELECT} WHERE id = ?", (id_,)).fetchone()
-        return found
-
-    def _opened(self) -> sqlite3.Connection:
-        if self._file is None:
-            self._file = self._keys._open()
-        return self._file
+    def _connect(self) -> sqlite3.Connection:
+        if self._database is None:
+            self._database = self._store.open()
+        return self._database
 
 
-_SELECT = "SELECT id, name, scopes, created_at, used_at, revoked_at, digest FROM keys"
+def _to_key(row: tuple[Any, ...]) -> ApiKey:
+    id_, name, scopes, created_at, used_at, revoked_at, _ = row
+    return ApiKey(id_, name, frozenset(scopes.split()), created_at, used_at, revoked_at)
 
 
-def _key(row: tuple[Any, ...]) -> Key:
-    return Key(row[0], row[1], frozenset(row[2].split()), row[3], row[4], row[5])
-
-
-def _digest(secret: str) -> bytes:
+def _hash(secret: str) -> bytes:
     return hashlib.sha256(secret.encode()).digest()
 
 

@@ -1,94 +1,88 @@
-"""Who asks, and whether they may: keys in a header, sessions in a cookie, and the count of their requests.
-
-Here: one answer for a request, `admit`. Not here: how keys are kept (`keys`) and sessions opened (`sessions`).
-"""
+"""Authentication and authorization of a request: by a key in a header or a session in a cookie, within the rate."""
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 
 from starlette.requests import Request
 
-from i94_platform.serving.auth.api_keys import SCOPES, Doorkeeper, Keys
-from i94_platform.serving.auth.rate_limiter import Rate
-from i94_platform.serving.auth.sessions import COOKIE, Sessions
+from i94_platform.serving.auth.api_keys import SCOPES, ApiKey, KeyStore, KeyVerifier
+from i94_platform.serving.auth.rate_limiter import RateLimiter
+from i94_platform.serving.auth.sessions import COOKIE, SessionStore
 from i94_platform.serving.problems import Problem
 
-_HOW = (
-    "send a key as 'Authorization: Bearer i94_…' (i94 keys add makes one), or open the URL that i94 serve has printed"
+_HOW_TO = (
+    "send a key as 'Authorization: Bearer i94_…' (i94 keys add creates one), or open the URL that i94 serve has printed"
 )
 
 
 @dataclass(frozen=True)
 class Caller:
-    """Who asks: a key or a session."""
+    """A key or a session that sent a request."""
 
     name: str
     scopes: frozenset[str]
 
 
-class Access:
-    """The door."""
+class Authenticator:
+    """Finds out who sent a request, and whether they may have what they ask for."""
 
-    def __init__(self, keys: Keys, sessions: Sessions, rate: Rate) -> None:
-        self.sessions, self._doorkeeper, self._rate = sessions, Doorkeeper(keys), rate
+    def __init__(self, keys: KeyStore, sessions: SessionStore, rate_limiter: RateLimiter) -> None:
+        self.sessions, self._verifier, self._rate_limiter = sessions, KeyVerifier(keys), rate_limiter
 
-    def admit(self, request: Request, scope: str) -> Caller:
-        """Who asks.
+    def authorize(self, request: Request, scope: str) -> Caller:
+        """Return the caller of a request, and note its name on the request for the access log.
 
         Raises:
-            Problem: nobody that is known, without the scope, or too often.
+            Problem: the caller is unknown, lacks the scope, or sends too many requests.
         """
-        caller = self._caller(request)
-        request.scope["i94_caller"] = caller.name
-        self._count(caller.name)
+        caller = self._identify(request)
+        request.state.caller = caller.name
+        self._limit_rate(caller.name)
         if scope not in caller.scopes:
-            raise Problem("missing-scope", f"This needs the scope {scope}; i94 keys add --scope {scope} makes a key.")
+            raise Problem("missing-scope", f"This needs the scope {scope}; i94 keys add --scope {scope} creates a key.")
         return caller
 
-    def key_of(self, request: Request) -> str:
-        """The id of the key that a request carries in its header.
+    def authenticate_key(self, request: Request) -> ApiKey:
+        """Return the key in the header of a request.
 
         Raises:
-            Problem: there is none, or it is not valid.
+            Problem: there is no key, or it is not valid.
         """
-        text = _sent_key(request)
+        text = _read_key(request)
         if text is None:
-            raise self.refused(request, "no-credentials", f"It is not said who asks: {_HOW}.")
-        key = self._doorkeeper.holder(text)
+            raise self.reject(request, "no-credentials", f"The request has no key: {_HOW_TO}.")
+        key = self._verifier.verify(text)
         if key is None:
-            raise self.refused(request, "wrong-credentials", "The key is unknown or revoked; i94 keys list shows them.")
-        self._doorkeeper.used(key.id, time.monotonic())
-        return key.id
+            detail = "The key is unknown or revoked; i94 keys list shows the valid ones."
+            raise self.reject(request, "wrong-credentials", detail)
+        self._verifier.record_use(key.id)
+        return key
 
-    def _caller(self, request: Request) -> Caller:
-        cookie = request.cookies.get(COOKIE)
-        if _sent_key(request) is not None or cookie is None:
-            key = self._doorkeeper.current(self.key_of(request))
-            return Caller(f"key {key.id}", key.scopes) if key else self._gone(request)
-        session = self.sessions.find(cookie)
-        if session is None:
-            return self._gone(request)
-        if not session.key_id:
-            return Caller(f"session {session.id}", frozenset(SCOPES))
-        key = self._doorkeeper.current(session.key_id)
-        return Caller(f"key {key.id}", key.scopes) if key else self._gone(request)
-
-    def _gone(self, request: Request) -> Caller:
-        raise self.refused(request, "wrong-credentials", f"The session has ended; {_HOW}.")
-
-    def refused(self, request: Request, kind: str, detail: str) -> Problem:
-        """A refusal, which is counted too: by address, since there is no name."""
-        self._count(f"address {request.client.host if request.client else ''}")
+    def reject(self, request: Request, kind: str, detail: str) -> Problem:
+        """Return the problem of a failed login. It counts against the rate of the client's address."""
+        self._limit_rate(f"address {request.client.host if request.client else ''}")
         return Problem(kind, detail)
 
-    def _count(self, name: str) -> None:
-        if wait := self._rate.wait(name):
-            raise Problem("too-many-requests", "There were too many requests; wait and go on.", retry_after=wait)
+    def _identify(self, request: Request) -> Caller:
+        cookie = request.cookies.get(COOKIE)
+        if cookie is None or _read_key(request) is not None:
+            key = self.authenticate_key(request)
+            return Caller(f"key {key.id}", key.scopes)
+        session = self.sessions.find(cookie)
+        if session and not session.key_id:
+            return Caller(f"session {session.id}", frozenset(SCOPES))
+        session_key = self._verifier.get_active(session.key_id) if session else None
+        if session_key is None:
+            raise self.reject(request, "wrong-credentials", f"The session has ended; {_HOW_TO}.")
+        return Caller(f"key {session_key.id}", session_key.scopes)
+
+    def _limit_rate(self, caller: str) -> None:
+        if seconds := self._rate_limiter.acquire(caller):
+            raise Problem("too-many-requests", "Too many requests; wait and try again.", retry_after=seconds)
 
 
-def _sent_key(request: Request) -> str | None:
+def _read_key(request: Request) -> str | None:
     scheme, _, text = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer":
         return text.strip()

@@ -1,7 +1,4 @@
-"""How much a caller may ask for: requests by key, and the size of a request.
-
-Here: the figures and the count of requests. Not here: the time of a query (`app`) and rows of a page (`queries`).
-"""
+"""A token bucket for each caller, so that none takes more than its share of the server."""
 
 from __future__ import annotations
 
@@ -9,29 +6,24 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 
-URL_BYTES = 8_192
-BODY_BYTES = 16_384
-IN_FLIGHT = 1_000
-"""Requests that are answered at a time; one more is told to come back."""
-
-_CALLERS = 10_000
-"""Callers that are remembered; the one that was quiet for longest goes."""
+_MAX_CALLERS = 10_000
+"""Beyond these the caller that was quiet for longest is forgotten."""
 
 
-class Rate:
-    """So many requests a second for each caller, and twice as many at once after a pause."""
+class RateLimiter:
+    """Allows each caller so many requests a second, and a burst of twice as many after a pause."""
 
     def __init__(self, per_second: float, clock: Callable[[], float] = time.monotonic) -> None:
-        self._per_second, self._most, self._clock = per_second, max(1.0, 2 * per_second), clock
-        self._callers = OrderedDict[str, tuple[float, float]]()
+        self._per_second, self._burst, self._clock = per_second, max(1.0, 2 * per_second), clock
+        self._buckets = OrderedDict[str, tuple[float, float]]()
 
-    def wait(self, caller: str) -> float:
-        """Count a request; 0 where it is within the rate, else the seconds until one would be."""
+    def acquire(self, caller: str) -> float:
+        """Count a request. Returns 0 if it is within the rate, else the seconds until one would be."""
         now = self._clock()
-        left, seen = self._callers.pop(caller, (self._most, now))
-        left = min(self._most, left + (now - seen) * self._per_second)
-        within = left >= 1.0
-        self._callers[caller] = (left - 1.0 if within else left, now)
-        if len(self._callers) > _CALLERS:
-            self._callers.popitem(last=False)
-        return 0.0 if within else (1.0 - left) / self._per_second
+        tokens, updated = self._buckets.pop(caller, (self._burst, now))
+        tokens = min(self._burst, tokens + (now - updated) * self._per_second)
+        allowed = tokens >= 1.0
+        self._buckets[caller] = (tokens - 1.0 if allowed else tokens, now)
+        if len(self._buckets) > _MAX_CALLERS:
+            self._buckets.popitem(last=False)
+        return 0.0 if allowed else (1.0 - tokens) / self._per_second

@@ -1,7 +1,6 @@
-"""Sessions of browsers: a cookie in the place of a key, as long as the server runs.
+"""Browser sessions: a cookie that stands for a key, or for the one-time token of a server without keys.
 
-Without any key the server prints a URL with a token, which works once and is exchanged for a cookie. With keys, a key
-is exchanged (`POST /session`), and the session ends with it. Only hashes are kept, in memory. Not here: keys (`keys`).
+Sessions live in memory, as hashes, for twelve hours at most. A session of a key ends when the key is revoked.
 """
 
 from __future__ import annotations
@@ -16,9 +15,9 @@ from dataclasses import dataclass
 
 COOKIE = "i94_session"
 
-_SECONDS = 12 * 3600.0
-_MOST = 1_000
-"""Sessions that are remembered; the oldest goes."""
+_LIFETIME_SECONDS = 12 * 3600.0
+_MAX_SESSIONS = 1_000
+"""Beyond these the oldest session is dropped."""
 
 
 @dataclass(frozen=True)
@@ -27,47 +26,47 @@ class Session:
 
     id: str
     key_id: str
-    """The key that it stands for; empty for the one-time token's."""
-    ends: float
+    """The key that opened it; empty for the one-time token."""
+    expires: float
 
 
-class Sessions:
+class SessionStore:
     """All open sessions, and the one-time token."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock, self._open = clock, OrderedDict[bytes, Session]()
-        self._token = b""
+        self._clock, self._sessions = clock, OrderedDict[bytes, Session]()
+        self._token_hash = b""
 
-    def one_time_token(self) -> str:
-        """A new token, which works once; one that was made before does not any more."""
+    def create_token(self) -> str:
+        """Create a token that works once; it replaces any token created before."""
         token = secrets.token_urlsafe(32)
-        self._token = _digest(token)
+        self._token_hash = _hash(token)
         return token
 
-    def redeem(self, token: str) -> str | None:
-        """The cookie for a one-time token; None for any other text."""
-        if not self._token or not hmac.compare_digest(self._token, _digest(token)):
+    def redeem_token(self, token: str) -> str | None:
+        """Exchange the one-time token for a session cookie; None if the token is wrong or used."""
+        if not self._token_hash or not hmac.compare_digest(self._token_hash, _hash(token)):
             return None
-        self._token = b""
-        return self.begin("")
+        self._token_hash = b""
+        return self.open("")
 
-    def begin(self, key_id: str) -> str:
-        """Open a session; its cookie."""
+    def open(self, key_id: str) -> str:
+        """Open a session and return its cookie."""
         cookie = secrets.token_urlsafe(32)
-        self._open[_digest(cookie)] = Session(secrets.token_hex(4), key_id, self._clock() + _SECONDS)
-        if len(self._open) > _MOST:
-            self._open.popitem(last=False)
+        self._sessions[_hash(cookie)] = Session(secrets.token_hex(4), key_id, self._clock() + _LIFETIME_SECONDS)
+        if len(self._sessions) > _MAX_SESSIONS:
+            self._sessions.popitem(last=False)
         return cookie
 
     def find(self, cookie: str) -> Session | None:
-        """The session of a cookie, unless it has ended."""
-        session = self._open.get(_digest(cookie))
-        return session if session and session.ends > self._clock() else None
+        """Return the session of a cookie, or None if it is unknown or has expired."""
+        session = self._sessions.get(_hash(cookie))
+        return session if session and session.expires > self._clock() else None
 
-    def end(self, cookie: str) -> None:
-        """Close a session; nothing where there is none."""
-        self._open.pop(_digest(cookie), None)
+    def close(self, cookie: str) -> None:
+        """Close the session of a cookie, if there is one."""
+        self._sessions.pop(_hash(cookie), None)
 
 
-def _digest(text: str) -> bytes:
+def _hash(text: str) -> bytes:
     return hashlib.sha256(text.encode()).digest()

@@ -1,1 +1,1 @@
-"""The dashboard: its page, charts, and the summaries that they show. Not here: the other parts of serving."""
+"""The dashboard: its page, its charts, and the summaries that they show."""

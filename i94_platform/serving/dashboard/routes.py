@@ -1,153 +1,80 @@
-"""What a browser finds at `/`: the page, its styles and scripts, and the figures that it shows.
-
-Here: the routes, which `app` mounts after those of the API, and the page's HTML. The page itself holds no figures and
-is open to all; its figures are for those who may read the marts. Not here: what is computed (`breakdowns`), what is
-drawn (`charts`), and how (`static/`).
-"""
+"""Routes of the dashboard: the page and its static files, which are open to all, and the summaries that it shows."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Awaitable, Callable, Mapping
+import os
 from functools import partial
-from html import escape
-from importlib.resources import files
-from itertools import groupby
-from string import Template
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Annotated
 
-from sqlalchemy import Table
-from starlette.requests import Request
+from fastapi import APIRouter, FastAPI, Query, Request, Security
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
 
-from i94_platform.contracts.model import is_monthly
-from i94_platform.serving import serializers as formats
-from i94_platform.serving.dashboard import summaries as breakdowns
-from i94_platform.serving.dashboard.charts import CHARTS, Chart
-from i94_platform.serving.http_caching import ASK_EACH_TIME, FOREVER, digest, known, sent, unchanged, with_gzip
-from i94_platform.serving.problems import Problem
-from i94_platform.serving.release_store import NOTHING, Running, Snapshot, described
-from i94_platform.serving.response_cache import Page
+from i94_platform.serving import serializers
+from i94_platform.serving.api.models import ReleaseSummary
+from i94_platform.serving.api.parameters import require_single
+from i94_platform.serving.api.routes import LAYERS
+from i94_platform.serving.auth.routes import authorize
+from i94_platform.serving.dashboard.page import render_page
+from i94_platform.serving.dashboard.summaries import DashboardFilters, View, summarize
+from i94_platform.serving.dashboard.vega_bundle import VegaBundle
+from i94_platform.serving.http_caching import IMMUTABLE, compute_digest, is_current, not_modified, send, with_gzip
+from i94_platform.serving.release_database import CancellableQuery, Snapshot
+from i94_platform.serving.response_cache import CachedResponse
+from i94_platform.serving.service import get_service
 
-if TYPE_CHECKING:
-    from i94_platform.serving.app import Service
-
-_TYPES = {
-    "html": "text/html; charset=utf-8",
-    "css": "text/css; charset=utf-8",
-    "js": "text/javascript; charset=utf-8",
-    "svg": "image/svg+xml",
-}
+_STATIC = Path(__file__).parent / "static"
 
 
-def routes(service: Service, tables: Mapping[str, tuple[Table, ...]]) -> list[BaseRoute]:
-    """The page, its files under an address that changes with their content, and its figures."""
-    texts = {
-        file.name: file.read_text("utf-8")
-        for folder in ("static", "templates")
-        for file in files(__package__).joinpath(folder).iterdir()
-    }
-    folder = f"/static/{digest(json.dumps(texts, sort_keys=True).encode())}"
-    library = f"/static/vega-{service.library.version}.js"
-    page = _page(texts, {"static": folder, "vega": library, "tables": _listed(tables)})
-    answers: dict[str, Callable[[Request], Awaitable[Response]]] = {
-        "/": partial(_index, service, _file("html", page, ASK_EACH_TIME)),
-        "/dashboard/figures": partial(_figures, service),
-        library: partial(_library, service),
-    }
-    for name, text in texts.items():
-        if (kind := name.rpartition(".")[2]) != "html":
-            answers[f"{folder}/{name}"] = _file(kind, text, FOREVER)
-    return [Route(path, answer, methods=["GET"]) for path, answer in answers.items()]
+class ImmutableFiles(StaticFiles):
+    """Static files below a URL that changes with their content."""
+
+    def file_response(
+        self, full_path: str | os.PathLike[str], stat_result: os.stat_result, scope: Scope, status_code: int = 200
+    ) -> Response:
+        """Return a file, which browsers may keep."""
+        response = super().file_response(full_path, stat_result, scope, status_code)
+        response.headers["Cache-Control"] = IMMUTABLE
+        return response
 
 
-def _file(kind: str, text: str, kept: str) -> Callable[[Request], Awaitable[Response]]:
-    """An answer that is always the same."""
-    page, name = with_gzip(text.encode(), kind), digest(text.encode())
+def add_routes(app: FastAPI, vega_bundle: VegaBundle) -> None:
+    """Add the dashboard to an application."""
+    digest = compute_digest(b"".join(path.read_bytes() for path in sorted(_STATIC.iterdir())))
+    static_url, vega_url = f"/static/{digest}", f"/static/vega-{vega_bundle.version}.js"
+    html = render_page(static_url, vega_url, LAYERS).encode()
+    page, page_etag = with_gzip(html, "text/html; charset=utf-8"), compute_digest(html)
+    router = APIRouter(include_in_schema=False)
 
-    async def answer(request: Request) -> Response:
-        return unchanged(name, kept) if known(request, name) else sent(request, page, _TYPES[kind], name, kept)
+    @router.get("/")
+    async def show_page(request: Request) -> Response:
+        vega_bundle.start_loading()  # the browser asks for it next
+        return not_modified(page_etag) if is_current(request, page_etag) else send(request, page, page_etag)
 
-    return answer
+    @router.get(vega_url)
+    async def read_vega(request: Request) -> Response:
+        if is_current(request, vega_bundle.version):
+            return not_modified(vega_bundle.version, IMMUTABLE)
+        return send(request, await vega_bundle.load(), vega_bundle.version, IMMUTABLE)
 
-
-async def _index(service: Service, page: Callable[[Request], Awaitable[Response]], request: Request) -> Response:
-    """The page; the browser will ask for the library next."""
-    service.library.begin()
-    return await page(request)
-
-
-async def _library(service: Service, request: Request) -> Response:
-    """Vega-Lite and what it needs."""
-    name = service.library.version
-    if known(request, name):
-        return unchanged(name, FOREVER)
-    return sent(request, await service.library.page(), _TYPES["js"], name, FOREVER)
-
-
-async def _figures(service: Service, request: Request) -> Response:
-    """All that the page draws, for the filters of its URL."""
-    service.access.admit(request, "read:marts")
-    view = breakdowns.parsed(request.scope["query_string"])
-    with service.shelf.taken() as snapshot:
-        if snapshot is None:
-            raise Problem("no-release", service.shelf.trouble or NOTHING, retry_after=service.poll_seconds)
-        name = f"{snapshot.release.version}-view-{view.digest}"
-        if known(request, name):
-            return unchanged(name)
-        page = await service.page(request, name, snapshot, partial(_answered, view))
-    return sent(request, page, formats.MEDIA_TYPES["json"], name)
-
-
-def _answered(view: breakdowns.View, snapshot: Snapshot, running: Running) -> Page:
-    told = breakdowns.figures(view, lambda sql, values: snapshot.table(sql, values, running).to_pylist())
-    return with_gzip(formats.as_json({**told, "release": described(snapshot.release)}), "json")
-
-
-def _page(texts: Mapping[str, str], values: Mapping[str, str]) -> str:
-    """The page with a card for each chart, in sections."""
-    card, sections, cards = Template(texts["card.html"]), list[str](), list[str]()
-    for number, (section, charts) in enumerate(groupby(CHARTS, key=lambda chart: chart.section)):
-        name = f"section-{number}"
-        sections.append(f'<a href="#{name}">{escape(section)}</a>')
-        made = "".join(card.substitute(_described(chart)) for chart in charts)
-        cards.append(
-            f'<section aria-labelledby="{name}"><h2 id="{name}">{escape(section)}</h2>'
-            f'<div class="cards">{made}</div></section>'
-        )
-    # in a script no text may look like its end
-    charts_told = json.dumps([_told(chart) for chart in CHARTS]).replace("<", "\\u003c")
-    return Template(texts["page.html"]).substitute(
-        values, sections="".join(sections), cards="".join(cards), charts=charts_told
+    router.add_api_route(
+        "/dashboard/summaries", read_summaries, dependencies=[Security(authorize, scopes=["read:marts"])]
     )
+    app.include_router(router)
+    app.mount(static_url, GZipMiddleware(ImmutableFiles(directory=_STATIC)), name="static")
 
 
-def _described(chart: Chart) -> dict[str, str]:
-    texts = {"name": chart.name, "title": chart.title, "says": chart.says, "wide": " wide" if chart.wide else ""}
-    return {name: escape(text) for name, text in texts.items()}
+async def read_summaries(request: Request, filters: Annotated[DashboardFilters, Query()]) -> Response:
+    """Return all that the page shows for its filters."""
+    require_single(request, filters)
+    view = View.from_filters(filters)
+    return await get_service(request).respond(request, f"view-{view.digest}", partial(_make_summaries, view))
 
 
-def _told(chart: Chart) -> dict[str, Any]:
-    """What the page's scripts must know of a chart."""
-    return {
-        "name": chart.name,
-        "title": chart.title,
-        "columns": [vars(column) for column in chart.columns],
-        "spec": chart.spec,
-        "ratio": chart.ratio,
-        "draws": chart.draws,
-        "legend": chart.legend,
-        "counted": chart.added_up,
-        "heeds": breakdowns.HEEDED[chart.mart.name],
-        "monthly": is_monthly(chart.mart),
-    }
-
-
-def _listed(tables: Mapping[str, tuple[Table, ...]]) -> str:
-    items = (
-        f'<li><a href="/api/v1/{layer}/{c.name}?format=csv">{c.name}</a>: {escape(str(c.comment))}</li>'
-        for layer, contracts in tables.items()
-        for c in contracts
-    )
-    return f'<ul class="tables">{"".join(items)}</ul>'
+def _make_summaries(view: View, snapshot: Snapshot, query: CancellableQuery) -> CachedResponse:
+    summaries = summarize(view, lambda statement: snapshot.fetch(statement, query).to_pylist())
+    release = ReleaseSummary.model_validate(snapshot.release).model_dump()
+    return with_gzip(serializers.to_json({**summaries, "release": release}), serializers.MEDIA_TYPES["json"])

@@ -1,18 +1,17 @@
-"""What the dashboard shows: the figures of a release for a range of months and some filters.
+"""What the dashboard shows: the rows of every chart, for a range of months and some filters.
 
-Here: which mart answers which chart, which filters that mart has, and the values beyond the largest as one "others", so
-that bars add up to all visitors. Not here: SQL (`queries`), how figures are drawn (`charts`), the page (`dashboard`).
+Values beyond the largest are summed as "others", so that bars add up to all visitors.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Table
+from sqlalchemy import Select, Table
 
 from i94_platform.contracts import (
     correlations,
@@ -25,17 +24,18 @@ from i94_platform.contracts import (
 )
 from i94_platform.contracts.marts import AGE_BANDS, CLIMATE_BANDS, GENDERS, UNKNOWN
 from i94_platform.partitions import Month
+from i94_platform.serving.api.parameters import Int32, MonthRange, Text
 from i94_platform.serving.problems import Problem
-from i94_platform.serving.queries import Condition, Query, Totals, parameters, parse, unknown
+from i94_platform.serving.queries import Filter, Query, Totals
 
 Row = dict[str, Any]
-Ask = Callable[[str, dict[str, Any]], list[Row]]
-"""Runs a statement with its values."""
+Fetch = Callable[[Select[Any]], list[Row]]
+"""Runs a statement and returns its rows."""
 
 FILTERS = ("i94addr", "i94res", "region")
-"""Columns of `destination_by_origin` that the page can be narrowed by."""
+"""The columns of `destination_by_origin` that the page filters by."""
 
-HEEDED: dict[str, tuple[str, ...]] = {
+SUPPORTED_FILTERS: dict[str, tuple[str, ...]] = {
     destination_by_origin.name: FILTERS,
     origin_climate.name: ("i94res", "region"),
     destination_by_climate.name: ("i94addr",),
@@ -44,182 +44,188 @@ HEEDED: dict[str, tuple[str, ...]] = {
     visitors_by_airline.name: (),
     correlations.name: (),
 }
-"""The filters that each mart has; the page says where one is not heeded."""
+"""The filters that each mart has a column for; the page says which ones do not apply to a chart."""
 
-MOST_BARS, MOST_STATES, MOST_ORIGINS = 12, 12, 10
+MAX_BARS, MAX_STATES, MAX_ORIGINS = 12, 12, 10
 OTHERS = "others"
 
-_GENDER_ORDER = list(GENDERS.values())
+_YEAR_MONTH = ("i94yr", "i94mon")
+_CLIMATES = (*(name for name, *_ in CLIMATE_BANDS), UNKNOWN)
+_AGES = (*(name for name, *_ in AGE_BANDS), UNKNOWN)
+_GENDERS = list(GENDERS.values())
+_CITY_COLUMNS = ("state", "city_male_population", "city_female_population", "city_population", "cities")
+
+
+class DashboardFilters(MonthRange):
+    """The filters of the page, as query parameters."""
+
+    i94addr: Text | None = None
+    i94res: Int32 | None = None
+    region: Text | None = None
 
 
 @dataclass(frozen=True)
 class View:
-    """What is looked at: the filters, with the months as the first and last key, each empty where there is no bound."""
+    """The months and filters of the page; a bound of the months is None if it is open."""
 
-    conditions: tuple[Condition, ...]
-    first: str = ""
-    last: str = ""
+    filters: tuple[Filter, ...]
+    months: tuple[Filter, ...]
+    first: Month | None
+    last: Month | None
 
-    def of(self, contract: Table, *, months: bool = True) -> tuple[Condition, ...]:
-        """The filters that a mart has."""
-        heeded = (*HEEDED[contract.name], *(("month",) if months else ()))
-        return tuple(c for c in self.conditions if c.column in heeded)
+    @classmethod
+    def from_filters(cls, parameters: DashboardFilters) -> View:
+        """Return the view that parameters ask for.
+
+        Raises:
+            Problem: the first month is after the last.
+        """
+        first, last = parameters.first_month, parameters.last_month
+        if first and last and first > last:
+            raise Problem("invalid-parameter", "The first month is after the last.", parameter="from")
+        values = ((name, getattr(parameters, name)) for name in FILTERS)
+        filters = tuple(Filter(name, "", (value,)) for name, value in values if value is not None)
+        return cls(filters, tuple(parameters.month_filters()), first, last)
 
     @property
     def digest(self) -> str:
-        """What its figures depend on but the release."""
-        return Query(destination_by_origin, self.conditions).digest
+        """A hash of all that the summaries depend on apart from the release."""
+        return Query(destination_by_origin, (*self.filters, *self.months)).digest
+
+    def filters_for(self, contract: Table) -> tuple[Filter, ...]:
+        """Return the filters that a mart has a column for."""
+        return tuple(f for f in self.filters if f.column in SUPPORTED_FILTERS[contract.name])
 
 
-def parsed(query_string: bytes) -> View:
-    """Read the page's filters: `from`, `to`, and columns that have to be one of the values given.
+def summarize(view: View, fetch: Fetch) -> dict[str, Any]:
+    """Return the rows of every chart by its name, and the choices of each filter."""
 
-    Raises:
-        Problem: one is unknown, or its value is not valid.
-    """
-    sent = parameters(query_string)
-    for name in sent:
-        if name not in ("from", "to", *FILTERS):
-            raise unknown(name, f"the dashboard has from, to, {', '.join(FILTERS)}")
-        if len(sent[name]) > 1:
-            raise Problem(
-                "invalid-parameter", f"{name} is given more than once; the dashboard takes one.", parameter=name
-            )
-    conditions = parse(destination_by_origin, query_string).conditions
-    first, last = ("".join(sent.get(name, [])) for name in ("from", "to"))
-    if first and last and first > last:
-        raise Problem("invalid-parameter", "The first month is after the last.", parameter="from")
-    return View(conditions, first, last)
+    def total(contract: Table, *group_by: str, labels: Sequence[str] = ()) -> list[Row]:
+        filters = (*view.filters_for(contract), *view.months)
+        return fetch(Totals(contract, group_by, tuple(labels), filters).statement())
 
-
-def figures(view: View, ask: Ask) -> dict[str, Any]:
-    """Every chart's rows by its name, and what the filters can be set to."""
-
-    def totals(contract: Table, *by: str, told: Sequence[str] = ()) -> list[Row]:
-        return ask(*Totals(contract, by, tuple(told), view.of(contract)).sql())
-
-    origins = totals(destination_by_origin, "i94res", told=("origin", "iso3", "region"))
-    states = totals(destination_by_origin, "i94addr", told=("state",))
-    places = totals(origin_climate, "i94res", told=("origin", "region", "climate_band", "mean_temperature"))
+    demographics = visitor_demographics_by_state
+    origins = total(destination_by_origin, "i94res", labels=("origin", "iso3", "region"))
+    climates = total(origin_climate, "i94res", labels=("origin", "region", "climate_band", "mean_temperature"))
+    nationalities = total(visitors_by_nationality, "i94cit", "nationality", "status", "hint_likely_residence")
     return {
-        "choices": _choices(ask),
+        "choices": _list_choices(fetch),
         "charts": {
-            "months": _months(ask, view),
-            "nationality": _largest(_with_hints(totals(visitors_by_nationality, *_HINTED)), "i94cit", "nationality"),
-            "origin": _largest(origins, "i94res", "origin"),
-            "airline": _largest(totals(visitors_by_airline, "airline", told=("carrier",)), "airline", "airline"),
-            "states": states,
-            "countries": _located(origins, ask),
-            "heat": _heat(totals(destination_by_origin, "i94addr", "i94res", told=("state", "origin"))),
-            "climate": _in_order(totals(destination_by_climate, "climate_band"), "climate_band", _BANDS),
-            "temperature": [place for place in places if place["mean_temperature"] is not None],
-            "age": _groups(totals(visitor_demographics_by_state, "age_band", "gender", told=("gender_label",))),
-            "purpose": totals(visitor_demographics_by_state, "i94visa", told=("visa",)),
-            "women": _women(totals(visitor_demographics_by_state, "i94addr", "gender", told=_CITIES)),
-            "correlations": ask(*Query(correlations, order=_BY_QUESTION, limit=1_000).sql()),
+            "months": _summarize_months(view, fetch),
+            "nationality": _keep_largest(_merge_hints(nationalities), "i94cit", "nationality"),
+            "origin": _keep_largest(origins, "i94res", "origin"),
+            "airline": _keep_largest(total(visitors_by_airline, "airline", labels=("carrier",)), "airline", "airline"),
+            "states": total(destination_by_origin, "i94addr", labels=("state",)),
+            "countries": _add_positions(origins, fetch),
+            "heat": _build_heatmap(total(destination_by_origin, "i94addr", "i94res", labels=("state", "origin"))),
+            "climate": _order_climates(total(destination_by_climate, "climate_band")),
+            "temperature": [row for row in climates if row["mean_temperature"] is not None],
+            "age": _order_ages(total(demographics, "age_band", "gender", labels=("gender_label",))),
+            "purpose": total(demographics, "i94visa", labels=("visa",)),
+            "women": _compare_women(total(demographics, "i94addr", "gender", labels=_CITY_COLUMNS)),
+            "correlations": fetch(_ALL_CORRELATIONS.statement()),
         },
     }
 
 
-_YEAR_MONTH = ("i94yr", "i94mon")
-_BANDS = (*(name for name, *_ in CLIMATE_BANDS), UNKNOWN)
-_AGES = (*(name for name, *_ in AGE_BANDS), UNKNOWN)
-_HINTED = ("i94cit", "nationality", "status", "hint_likely_residence")
-_CITIES = ("state", "city_male_population", "city_female_population", "city_population", "cities")
-_BY_QUESTION = tuple((name, False) for name in ("question", "x", "y", "method"))
+_ALL_CORRELATIONS = Query(
+    correlations, order=tuple((name, False) for name in ("question", "x", "y", "method")), limit=1_000
+)
 
 
-def _months(ask: Ask, view: View) -> list[Row]:
-    """Every month of the range with its visitors and the change to the month before, which may lie outside.
+def _summarize_months(view: View, fetch: Fetch) -> list[Row]:
+    """Return each month of the range with its visitors and the change to the month before, which may lie outside.
 
-    A month that is not published has null, and so has a change to such a month.
+    Visitors are None for a month that is not published, and so is a change that involves one.
     """
-    asked = Totals(destination_by_origin, _YEAR_MONTH, (), view.of(destination_by_origin, months=False))
-    found = {Month(row["i94yr"], row["i94mon"]): row["visitors"] for row in ask(*asked.sql())}
-    published = [Month(row["i94yr"], row["i94mon"]) for row in ask(*Totals(destination_by_origin, _YEAR_MONTH).sql())]
+
+    def total_by_month(filters: tuple[Filter, ...]) -> dict[int, int]:
+        rows = fetch(Totals(destination_by_origin, _YEAR_MONTH, (), filters).statement())
+        return {row["i94yr"] * 12 + row["i94mon"] - 1: row["visitors"] for row in rows}
+
+    published = total_by_month(())
     if not published:
         return []
-    first = Month.parse(view.first) if view.first else min(published)
-    last = Month.parse(view.last) if view.last else max(published)
-    visitors = {month: found.get(month, 0) for month in published}
-    return [_change(month, visitors) for month in _range(first, last)]
+    matching = total_by_month(view.filters_for(destination_by_origin))
+    visitors = {month: matching.get(month, 0) for month in published}
+    first = _number(view.first) if view.first else min(published)
+    last = _number(view.last) if view.last else max(published)
+    return [_compare_month(month, visitors) for month in range(first, last + 1)]
 
 
-def _range(first: Month, last: Month) -> Iterable[Month]:
-    numbers = range(first.year * 12 + first.month - 1, last.year * 12 + last.month)
-    return (Month(number // 12, number % 12 + 1) for number in numbers)
+def _number(month: Month) -> int:
+    return month.year * 12 + month.month - 1
 
 
-def _change(month: Month, visitors: dict[Month, int]) -> Row:
-    number = month.year * 12 + month.month - 2
-    before = visitors.get(Month(number // 12, number % 12 + 1)) if number >= 2000 * 12 else None
-    now = visitors.get(month)
+def _compare_month(number: int, visitors: dict[int, int]) -> Row:
+    before, now = visitors.get(number - 1), visitors.get(number)
     change = (now - before) / before if now is not None and before else None
-    return {"month": month.key, "visitors": now, "before": before, "change": change}
+    month = f"{number // 12:04}-{number % 12 + 1:02}"
+    return {"month": month, "visitors": now, "before": before, "change": change}
 
 
-def _choices(ask: Ask) -> dict[str, list[Row]]:
-    """What the filters can be set to, whatever they are set to now."""
-    labels = {"i94addr": ("state",), "i94res": ("origin",), "region": ()}
-    found = {name: ask(*Totals(destination_by_origin, (name,), told).sql()) for name, told in labels.items()}
-    return {
-        name: sorted(
-            ({"value": row[name], "label": row[(*labels[name], name)[0]]} for row in rows), key=lambda row: row["label"]
-        )
-        for name, rows in found.items()
-    }
+def _list_choices(fetch: Fetch) -> dict[str, list[Row]]:
+    """Return the values and labels of each filter, whatever the filters are."""
+    choices: dict[str, list[Row]] = {}
+    for name, label in (("i94addr", "state"), ("i94res", "origin"), ("region", "region")):
+        labels = (label,) if label != name else ()
+        rows = fetch(Totals(destination_by_origin, (name,), labels).statement())
+        found = [{"value": row[name], "label": row[label]} for row in rows]
+        choices[name] = sorted(found, key=lambda choice: choice["label"])
+    return choices
 
 
-def _largest(rows: list[Row], code: str, label: str, most: int = MOST_BARS) -> list[Row]:
-    """The largest as they are, and the sum of the rest; each with its share of all and a name that no other has."""
+def _keep_largest(rows: list[Row], code: str, label: str) -> list[Row]:
+    """Return the largest rows and the sum of the others, each with its share and a unique label."""
     total = sum(row["visitors"] for row in rows)
-    twice = {name for name, n in Counter(row[label] for row in rows).items() if n > 1}
-    shown = [
-        {**row, "label": f"{row[label]} ({row[code]})" if row[label] in twice else row[label], "others": False}
-        for row in rows[:most]
-    ]
-    if rest := rows[most:]:
-        left = sum(row["visitors"] for row in rest)
-        shown.append({code: None, "label": f"{len(rest):,} {OTHERS}", "visitors": left, "others": True})
-    return [{**row, "share": row["visitors"] / total} for row in shown]
+    names = _unique_names({row[code]: row[label] for row in rows})
+    largest = [{**row, "label": names[row[code]], "others": False} for row in rows[:MAX_BARS]]
+    if rest := rows[MAX_BARS:]:
+        visitors = sum(row["visitors"] for row in rest)
+        largest.append({code: None, "label": f"{len(rest):,} {OTHERS}", "visitors": visitors, "others": True})
+    return [{**row, "share": row["visitors"] / total} for row in largest]
 
 
-def _with_hints(rows: list[Row]) -> list[Row]:
-    """One row a nationality; its hint is that of the months with most visitors, for it may differ between months."""
+def _unique_names(names: dict[Any, str]) -> dict[Any, str]:
+    """Add its code to each name that several codes have."""
+    counts = Counter(names.values())
+    return {code: f"{name} ({code})" if counts[name] > 1 else name for code, name in names.items()}
+
+
+def _merge_hints(rows: list[Row]) -> list[Row]:
+    """Return one row for each nationality, with the hint that most of its visitors have: months may differ in it."""
     merged: dict[Any, Row] = {}
-    for row in rows:  # the largest first
-        kept = merged.setdefault(row["i94cit"], {**row, "visitors": 0})
-        kept["visitors"] += row["visitors"]
+    for row in rows:  # largest first
+        nationality = merged.setdefault(row["i94cit"], {**row, "visitors": 0})
+        nationality["visitors"] += row["visitors"]
     return sorted(merged.values(), key=lambda row: (-row["visitors"], row["i94cit"]))
 
 
-def _located(origins: list[Row], ask: Ask) -> list[Row]:
-    """Countries of residence with their place, null where no city of theirs is measured."""
-    asked = Totals(origin_climate, ("i94res",), ("latitude", "longitude"))
-    places = {row["i94res"]: row for row in ask(*asked.sql())}
-    nowhere = {"latitude": None, "longitude": None}
+def _add_positions(origins: list[Row], fetch: Fetch) -> list[Row]:
+    """Add latitude and longitude to each country; None if the temperature of none of its cities is known."""
+    rows = fetch(Totals(origin_climate, ("i94res",), ("latitude", "longitude")).statement())
+    positions = {row["i94res"]: (row["latitude"], row["longitude"]) for row in rows}
     return [
-        {**row, **{name: places.get(row["i94res"], nowhere)[name] for name in ("latitude", "longitude")}}
+        {**row, **dict(zip(("latitude", "longitude"), positions.get(row["i94res"], (None, None)), strict=True))}
         for row in origins
     ]
 
 
-def _heat(rows: list[Row]) -> list[Row]:
-    """States by countries, the largest of both and the sum of the rest: a row for each pair, also where nobody went."""
-    states = _names(rows, "i94addr", "state", MOST_STATES)
-    origins = _names(rows, "i94res", "origin", MOST_ORIGINS)
-    cells: Counter[tuple[str, str]] = Counter()
+def _build_heatmap(rows: list[Row]) -> list[Row]:
+    """Return a row for each pair of state and country, the largest of both and the others, also for empty pairs."""
+    states = _group_names(rows, "i94addr", "state", MAX_STATES)
+    origins = _group_names(rows, "i94res", "origin", MAX_ORIGINS)
+    cells, totals = Counter[tuple[str, str]](), Counter[str]()
     for row in rows:
-        cells[states[row["i94addr"]], origins[row["i94res"]]] += row["visitors"]
-    of_state = {
-        state: sum(cells[state, origin] for origin in dict.fromkeys(origins.values())) for state in states.values()
-    }
+        state, origin = states[row["i94addr"]], origins[row["i94res"]]
+        cells[state, origin] += row["visitors"]
+        totals[state] += row["visitors"]
     return [
         {
             "state": state,
             "origin": origin,
             "visitors": cells[state, origin],
-            "share": cells[state, origin] / of_state[state],
+            "share": cells[state, origin] / totals[state],
             "named": not origin.endswith(OTHERS),
         }
         for state in dict.fromkeys(states.values())
@@ -227,47 +233,44 @@ def _heat(rows: list[Row]) -> list[Row]:
     ]
 
 
-def _names(rows: list[Row], code: str, label: str, most: int) -> dict[Any, str]:
-    """Each code's name in a table of the largest, which come first; the rest have one name."""
-    visitors, labels = Counter[Any](), {}
+def _group_names(rows: list[Row], code: str, label: str, most: int) -> dict[Any, str]:
+    """Return the name of each code, largest first; the codes beyond the largest share one name."""
+    visitors = Counter[Any]()
     for row in rows:
         visitors[row[code]] += row["visitors"]
-        labels[row[code]] = row[label]
-    twice = {name for name, n in Counter(labels.values()).items() if n > 1}
-    rest = f"{len(visitors) - most:,} {OTHERS}"
-    return {
-        found: rest if place >= most else f"{labels[found]} ({found})" if labels[found] in twice else labels[found]
-        for place, (found, _) in enumerate(visitors.most_common())
-    }
+    names = _unique_names({row[code]: row[label] for row in rows})
+    others = f"{len(visitors) - most:,} {OTHERS}"
+    ranking = [value for value, _ in visitors.most_common()]
+    return {value: names[value] if rank < most else others for rank, value in enumerate(ranking)}
 
 
-def _in_order(rows: list[Row], name: str, order: Sequence[str]) -> list[Row]:
+def _order_climates(rows: list[Row]) -> list[Row]:
     total = sum(row["visitors"] for row in rows)
-    placed = sorted(rows, key=lambda row: order.index(row[name]))
-    return [{**row, "share": row["visitors"] / total} for row in placed]
+    ordered = sorted(rows, key=lambda row: _CLIMATES.index(row["climate_band"]))
+    return [{**row, "share": row["visitors"] / total} for row in ordered]
 
 
-def _groups(rows: list[Row]) -> list[Row]:
-    # other letters, which have one label, come after those of the contract
-    order = {label: place for place, label in enumerate(_GENDER_ORDER)}
-    ranked = [{**row, "rank": order.get(row["gender_label"], len(order))} for row in rows]
+def _order_ages(rows: list[Row]) -> list[Row]:
+    # letters outside the contract share one label and come last
+    ranks = {label: rank for rank, label in enumerate(_GENDERS)}
+    ranked = [{**row, "rank": ranks.get(row["gender_label"], len(ranks))} for row in rows]
     return sorted(ranked, key=lambda row: (_AGES.index(row["age_band"]), row["rank"], row["gender"]))
 
 
-def _women(rows: list[Row]) -> list[Row]:
-    """The share of women among a state's visitors recorded as F or M, and among the people of its cities.
+def _compare_women(rows: list[Row]) -> list[Row]:
+    """Return the share of women among each state's visitors recorded as F or M, and in its cities.
 
-    States without such a city or such visitors are left out.
+    States without such visitors or cities are left out.
     """
-    found = []
+    compared = []
     by_state = sorted(rows, key=lambda row: row["i94addr"])
     for code, group in groupby(by_state, key=lambda row: row["i94addr"]):
-        recorded = {row["gender"]: row for row in group}
-        women, men = (recorded.get(letter, {"visitors": 0})["visitors"] for letter in "FM")
-        cities = next(iter(recorded.values()))
+        genders = {row["gender"]: row for row in group}
+        women, men = (genders.get(letter, {"visitors": 0})["visitors"] for letter in "FM")
+        cities = next(iter(genders.values()))
         females, males = cities["city_female_population"], cities["city_male_population"]
         if women + men and females is not None and males is not None and females + males:
-            found.append(
+            compared.append(
                 {
                     "i94addr": code,
                     "state": cities["state"],
@@ -278,4 +281,4 @@ def _women(rows: list[Row]) -> list[Row]:
                     "city_population": cities["city_population"],
                 }
             )
-    return found
+    return compared

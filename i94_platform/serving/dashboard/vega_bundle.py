@@ -1,7 +1,6 @@
-"""Vega-Lite's JavaScript, which draws the dashboard's charts: taken from vl-convert, so that nothing is downloaded.
+"""Vega-Lite's JavaScript, which draws the charts, as one bundle from vl-convert, so that nothing is downloaded.
 
-Here: the bundle of one version, made once (three seconds) and kept as a file. Not here: the page's own scripts
-(`static/`).
+The bundle of a version takes three seconds to make. It is made once and kept as a file.
 """
 
 from __future__ import annotations
@@ -11,37 +10,37 @@ from importlib.metadata import version
 
 from i94_platform.lake.local import LocalStore
 from i94_platform.serving.http_caching import with_gzip
-from i94_platform.serving.response_cache import Page
+from i94_platform.serving.response_cache import CachedResponse
 
-_ENTRY = "window.vegaEmbed = vegaEmbed;"
-"""What the page calls."""
+_ENTRY_POINT = "window.vegaEmbed = vegaEmbed;"
+"""The function that the page calls."""
 
 
-class Library:
-    """The scripts, kept in a folder of the server's."""
+class VegaBundle:
+    """The bundle of the installed version, kept in a folder."""
 
     def __init__(self, folder: str) -> None:
         self.version = version("vl-convert-python")
-        self._store, self._path = LocalStore(folder), f"vega-{self.version}.js"
-        self._making: asyncio.Task[Page] | None = None
+        self._store, self._file = LocalStore(folder), f"vega-{self.version}.js"
+        self._loading: asyncio.Task[CachedResponse] | None = None
 
-    def begin(self) -> asyncio.Task[Page]:
-        """Make the scripts, unless that was begun before; one that failed is begun again."""
-        if self._making is None or (self._making.done() and self._making.exception()):
-            self._making = asyncio.create_task(asyncio.to_thread(self._made))
-        return self._making
+    def start_loading(self) -> asyncio.Task[CachedResponse]:
+        """Load the bundle, unless that was started before; a load that failed is started again."""
+        if self._loading is None or (self._loading.done() and self._loading.exception()):
+            self._loading = asyncio.create_task(asyncio.to_thread(self._load))
+        return self._loading
 
-    async def page(self) -> Page:
-        """The scripts; whoever asks while they are made waits for the same making."""
-        # whoever asked first may go away; the others still wait
-        return await asyncio.shield(self.begin())
+    async def load(self) -> CachedResponse:
+        """Return the bundle. Requests that come while it is made wait for it."""
+        # the first client may disconnect while others still wait
+        return await asyncio.shield(self.start_loading())
 
-    def _made(self) -> Page:
+    def _load(self) -> CachedResponse:
         try:
-            return with_gzip(self._store.read(self._path), "js")
+            script = self._store.read(self._file)
         except FileNotFoundError:
             import vl_convert
 
-            made = vl_convert.javascript_bundle(_ENTRY).encode()
-        self._store.put(self._path, made)
-        return with_gzip(made, "js")
+            script = vl_convert.javascript_bundle(_ENTRY_POINT).encode()
+            self._store.put(self._file, script)
+        return with_gzip(script, "text/javascript; charset=utf-8")

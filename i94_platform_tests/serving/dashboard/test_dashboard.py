@@ -27,7 +27,7 @@ from i94_platform.serving.dashboard.summaries import HEEDED, MOST_BARS
 from i94_platform_tests.integration.deployment import Deployment
 from i94_platform_tests.integration.fixtures import loaded
 from i94_platform_tests.processes import wait_for
-from i94_platform_tests.serving.live_server import Served, served
+from i94_platform_tests.serving.live_server import LiveServer, run_server
 
 __all__ = ["loaded"]
 
@@ -39,38 +39,38 @@ Rows = list[dict[str, str]]
 
 
 @pytest.fixture(scope="module")
-def site(loaded: Deployment, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+def site(loaded: Deployment, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
     """The sample's two months, published and served."""
     deployment, (_, second) = loaded.copy(tmp_path_factory.mktemp("dashboard")), MONTHS
     outcomes = [deployment.month(second), deployment.marts(second), deployment.correlate(), deployment.publish()]
     assert all(outcome.succeeded for outcome in outcomes), outcomes
-    with served(deployment.folder) as server:
-        wait_for(lambda: server.service.shelf.release, "the release to be served")
+    with run_server(deployment.folder) as server:
+        wait_for(lambda: server.service.release_store.release, "the release to be served")
         yield server
 
 
 @pytest.fixture(scope="module")
-def front(chromium: Browser, site: Served) -> Iterator[Page]:
+def front(chromium: Browser, site: LiveServer) -> Iterator[Page]:
     """The page without any filter, for those who only look at it."""
     with opened(chromium, site) as made:
         yield look(made, site)
 
 
 @pytest.fixture
-def context(chromium: Browser, site: Served) -> Iterator[BrowserContext]:
+def context(chromium: Browser, site: LiveServer) -> Iterator[BrowserContext]:
     """A browser with a session."""
     with opened(chromium, site) as made:
         yield made
 
 
-def opened(chromium: Browser, site: Served, **options: Any) -> BrowserContext:
+def opened(chromium: Browser, site: LiveServer, **options: Any) -> BrowserContext:
     made = chromium.new_context(**{"viewport": {"width": 1280, "height": 900}, **options})
     key = site.key.split("_")[1]
-    made.add_cookies([{"name": COOKIE, "value": site.service.access.sessions.begin(key), "url": site.url}])
+    made.add_cookies([{"name": COOKIE, "value": site.service.authenticator.sessions.open(key), "url": site.url}])
     return made
 
 
-def look(context: BrowserContext, site: Served, query: str = "") -> Page:
+def look(context: BrowserContext, site: LiveServer, query: str = "") -> Page:
     """The page once it has settled; whatever its console complains of fails the test."""
     page = context.new_page()
     page.set_default_timeout(60_000)  # other tests have the processor too
@@ -80,7 +80,7 @@ def look(context: BrowserContext, site: Served, query: str = "") -> Page:
     return page
 
 
-def lend_library(site: Served, folder: Path) -> None:
+def lend_library(site: LiveServer, folder: Path) -> None:
     """Spare another server the making of the scripts."""
     shutil.copytree(Path(site.settings.home, "scripts"), folder / "home" / "scripts")
 
@@ -89,7 +89,7 @@ def settled(page: Page) -> None:
     page.locator("main[aria-busy=false]").wait_for()
 
 
-def held(site: Served, sql: str) -> list[tuple[Any, ...]]:
+def held(site: LiveServer, sql: str) -> list[tuple[Any, ...]]:
     """A query over the files of the release; {mart} stands for those of a table."""
     release = read_current_release(site.lake)
     assert release is not None
@@ -152,7 +152,7 @@ def test_every_chart_is_drawn_with_marks_for_its_rows(front: Page) -> None:
     ],
 )
 def test_the_largest_are_those_of_the_mart_and_the_others_are_their_sum(
-    front: Page, site: Served, chart: str, mart: str, code: str, label: str, head: str
+    front: Page, site: LiveServer, chart: str, mart: str, code: str, label: str, head: str
 ) -> None:
     page = front
     all_of_it = held(
@@ -165,7 +165,7 @@ def test_the_largest_are_those_of_the_mart_and_the_others_are_their_sum(
     assert drawn == [f"{n:,}" for n in expected.values()]
 
 
-def test_all_that_adds_up_adds_up_to_all_arrivals(front: Page, site: Served) -> None:
+def test_all_that_adds_up_adds_up_to_all_arrivals(front: Page, site: LiveServer) -> None:
     page = front
     ((all_arrivals,),) = held(site, "SELECT sum(visitors)::INT FROM {visitors_by_origin}")
     assert {name: sum(number(row["Visitors"]) for row in table(page, name)) for name in COUNTED} == dict.fromkeys(
@@ -174,7 +174,7 @@ def test_all_that_adds_up_adds_up_to_all_arrivals(front: Page, site: Served) -> 
     assert page.locator("#totals dd").first.text_content() == f"{all_arrivals:,}"
 
 
-def test_the_change_is_to_the_month_before_also_where_that_is_not_shown(context: BrowserContext, site: Served) -> None:
+def test_the_change_is_to_the_month_before_also_where_that_is_not_shown(context: BrowserContext, site: LiveServer) -> None:
     before, now = (
         n for (n,) in held(site, "SELECT sum(visitors)::INT FROM {visitors_by_origin} GROUP BY i94mon ORDER BY i94mon")
     )
@@ -187,7 +187,7 @@ def test_the_change_is_to_the_month_before_also_where_that_is_not_shown(context:
     assert "The month before is not published." in look(context, site, "?to=2016-01").locator("#totals").inner_text()
 
 
-def test_maps_heat_climate_and_demographics_hold_the_marts_figures(front: Page, site: Served) -> None:
+def test_maps_heat_climate_and_demographics_hold_the_marts_figures(front: Page, site: LiveServer) -> None:
     page = front
     states = dict(
         held(site, "SELECT any_value(state), sum(visitors)::INT FROM {destination_by_origin} GROUP BY i94addr")
@@ -213,7 +213,7 @@ def test_maps_heat_climate_and_demographics_hold_the_marts_figures(front: Page, 
     }
 
 
-def test_correlations_come_with_interval_n_exclusions_and_caveat(front: Page, site: Served) -> None:
+def test_correlations_come_with_interval_n_exclusions_and_caveat(front: Page, site: LiveServer) -> None:
     rows = table(front, "correlations")
     expected = held(site, "SELECT x, y, method, coefficient, ci_low, ci_high, n, excluded, caveat FROM {correlations}")
     assert len(rows) == len(expected)
@@ -231,8 +231,8 @@ def test_correlations_come_with_interval_n_exclusions_and_caveat(front: Page, si
     assert all("Association, not cause." in row["Caveat"] for row in rows)
 
 
-def test_release_months_and_checks_are_told(front: Page, site: Served) -> None:
-    page, release = front, site.service.shelf.release
+def test_release_months_and_checks_are_told(front: Page, site: LiveServer) -> None:
+    page, release = front, site.service.release_store.release
     assert release is not None
     told = page.locator("#checks").inner_text()
     assert release.version in told
@@ -246,7 +246,7 @@ def test_release_months_and_checks_are_told(front: Page, site: Served) -> None:
 # --- filters, links, files --------------------------------------------------------------------------------------------
 
 
-def test_a_filter_narrows_the_marts_that_have_it_and_the_others_say_so(context: BrowserContext, site: Served) -> None:
+def test_a_filter_narrows_the_marts_that_have_it_and_the_others_say_so(context: BrowserContext, site: LiveServer) -> None:
     page = look(context, site)
     choice(page, "State").select_option("FL")
     page.wait_for_url("**/?i94addr=FL")
@@ -274,7 +274,7 @@ def test_a_filter_narrows_the_marts_that_have_it_and_the_others_say_so(context: 
     assert page.locator("#totals dd").first.text_content() == f"{january:,}"
 
 
-def test_a_link_opens_the_same_view_and_the_back_button_the_one_before(context: BrowserContext, site: Served) -> None:
+def test_a_link_opens_the_same_view_and_the_back_button_the_one_before(context: BrowserContext, site: LiveServer) -> None:
     page = look(context, site, "?to=2016-01&i94res=135")
     assert choice(page, "Country of residence").input_value() == "135"
     assert choice(page, "To").input_value() == "2016-01"
@@ -323,7 +323,7 @@ def test_a_saved_text_is_no_formula_for_a_spreadsheet(front: Page) -> None:
 # --- what can't be shown ----------------------------------------------------------------------------------------------
 
 
-def test_months_that_are_not_published_are_named(context: BrowserContext, site: Served) -> None:
+def test_months_that_are_not_published_are_named(context: BrowserContext, site: LiveServer) -> None:
     page = look(context, site, "?from=2017-01&to=2017-03")
     assert page.locator("#message").inner_text() == (
         "Nothing is published for these months; there is January 2016 to February 2016."
@@ -336,7 +336,7 @@ def test_months_that_are_not_published_are_named(context: BrowserContext, site: 
     assert page.locator("#message").inner_text() == "The first month is after the last."
 
 
-def test_a_filter_that_finds_nobody_says_so_in_place_of_each_chart(context: BrowserContext, site: Served) -> None:
+def test_a_filter_that_finds_nobody_says_so_in_place_of_each_chart(context: BrowserContext, site: LiveServer) -> None:
     page = look(context, site, "?i94res=999999")
     assert page.locator("#message").inner_text().startswith("No visitors fit these months and filters")
     for chart in CHARTS:
@@ -348,13 +348,13 @@ def test_a_filter_that_finds_nobody_says_so_in_place_of_each_chart(context: Brow
 @pytest.mark.parametrize(
     "query", ["?colour=red", "?i94addr=FL&i94addr=CA", "?from=yesterday", "?i94res=x", "?order=visitors"]
 )
-def test_a_link_that_is_wrong_is_told_in_words(context: BrowserContext, site: Served, query: str) -> None:
+def test_a_link_that_is_wrong_is_told_in_words(context: BrowserContext, site: LiveServer, query: str) -> None:
     page = look(context, site, query)
     assert len(page.locator("#message").inner_text()) > 20
     assert page.locator("#figures").is_hidden()
 
 
-def test_without_a_session_the_page_asks_for_a_key_and_shows_no_figures(chromium: Browser, site: Served) -> None:
+def test_without_a_session_the_page_asks_for_a_key_and_shows_no_figures(chromium: Browser, site: LiveServer) -> None:
     with chromium.new_context() as stranger:
         page = look(stranger, site)
         assert page.locator("#message").inner_text().startswith("The session has ended, or none was opened.")
@@ -370,33 +370,33 @@ def test_without_a_session_the_page_asks_for_a_key_and_shows_no_figures(chromium
 
 
 def test_an_absent_release_and_a_broken_one_are_told(
-    chromium: Browser, site: Served, front: Page, tmp_path: Path
+    chromium: Browser, site: LiveServer, front: Page, tmp_path: Path
 ) -> None:
     lend_library(site, tmp_path)
-    with served(tmp_path) as server, opened(chromium, server) as context:
+    with run_server(tmp_path) as server, opened(chromium, server) as context:
         page = look(context, server)
         assert (
             page.locator("#message").inner_text()
             == "Nothing is published yet; run 'i94 run', which publishes at its end."
         )
         server.lake.store.put("published/manifest.json", b"{}")
-        wait_for(lambda: "can't be read" in server.service.shelf.trouble, "the server to look")
+        wait_for(lambda: "can't be read" in server.service.release_store.error, "the server to look")
         page = look(context, server)
         assert page.locator("#message").inner_text().startswith("What is published can't be read")
         server.lake.store.delete(["published/manifest.json"])
         server.publish("r1")
         server.lake.store.put("published/manifest.json", b"{}")
-        wait_for(lambda: server.service.shelf.trouble, "the server to look again")
+        wait_for(lambda: server.service.release_store.error, "the server to look again")
         page = look(context, server)
         page.get_by_text("can't be read, and the release before is shown").wait_for()
         assert page.locator("#nationality svg").is_visible()
 
 
 def test_labels_from_the_data_are_text_and_never_markup(
-    chromium: Browser, site: Served, front: Page, tmp_path: Path
+    chromium: Browser, site: LiveServer, front: Page, tmp_path: Path
 ) -> None:
     lend_library(site, tmp_path)
-    with served(tmp_path) as server, opened(chromium, server) as context:
+    with run_server(tmp_path) as server, opened(chromium, server) as context:
         server.publish("r1", per_month=15)
         page = look(context, server)
         for chart in CHARTS:
@@ -404,7 +404,7 @@ def test_labels_from_the_data_are_text_and_never_markup(
         assert page.get_by_text('a "quoted" name').count() > 0
 
 
-def test_a_page_without_javascript_says_so(chromium: Browser, site: Served) -> None:
+def test_a_page_without_javascript_says_so(chromium: Browser, site: LiveServer) -> None:
     with chromium.new_context(java_script_enabled=False) as plain:
         page = plain.new_page()
         page.goto(site.url)
@@ -415,7 +415,7 @@ def test_a_page_without_javascript_says_so(chromium: Browser, site: Served) -> N
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_to_object_to(chromium: Browser, site: Served, scheme: str) -> None:
+def test_axe_finds_nothing_to_object_to(chromium: Browser, site: LiveServer, scheme: str) -> None:
     with opened(chromium, site, color_scheme=scheme) as context:
         page = look(context, site, "?i94addr=FL")
         table(page, "correlations")
@@ -423,7 +423,7 @@ def test_axe_finds_nothing_to_object_to(chromium: Browser, site: Served, scheme:
         assert found.violations_count == 0, found.generate_report()
 
 
-def test_on_a_phone_nothing_lies_beside_the_screen(chromium: Browser, site: Served) -> None:
+def test_on_a_phone_nothing_lies_beside_the_screen(chromium: Browser, site: LiveServer) -> None:
     with opened(chromium, site, viewport={"width": 360, "height": 740}) as context:
         page = look(context, site)
         for chart in CHARTS:
@@ -434,7 +434,7 @@ def test_on_a_phone_nothing_lies_beside_the_screen(chromium: Browser, site: Serv
         assert max(widths) <= 360
 
 
-def test_the_keyboard_alone_filters_and_opens_tables(context: BrowserContext, site: Served) -> None:
+def test_the_keyboard_alone_filters_and_opens_tables(context: BrowserContext, site: LiveServer) -> None:
     page = look(context, site)
     page.keyboard.press("Tab")
     assert page.locator(":focus").inner_text() == "Skip to the figures"
@@ -455,7 +455,7 @@ def test_the_keyboard_alone_filters_and_opens_tables(context: BrowserContext, si
 # --- what is served ---------------------------------------------------------------------------------------------------
 
 
-def test_nothing_comes_from_elsewhere_and_what_never_changes_is_kept(context: BrowserContext, site: Served) -> None:
+def test_nothing_comes_from_elsewhere_and_what_never_changes_is_kept(context: BrowserContext, site: LiveServer) -> None:
     page = context.new_page()
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
@@ -476,15 +476,15 @@ def test_nothing_comes_from_elsewhere_and_what_never_changes_is_kept(context: Br
         assert page_again.status_code == 304
 
 
-def test_figures_need_the_scope_of_the_marts(site: Served) -> None:
+def test_figures_need_the_scope_of_the_marts(site: LiveServer) -> None:
     _, other = site.keys.add("status only", ["read:status"])
     with site.client(other) as client, site.client("") as nobody:
-        assert client.get("/dashboard/figures").status_code == 403
-        assert nobody.get("/dashboard/figures").status_code == 401
+        assert client.get("/dashboard/summaries").status_code == 403
+        assert nobody.get("/dashboard/summaries").status_code == 401
         assert nobody.get("/").status_code == 200, "the page itself holds no figures"
-    first = site.get("/dashboard/figures")
+    first = site.get("/dashboard/summaries")
     with site.client() as client:
-        again = client.get("/dashboard/figures", headers={"If-None-Match": first.headers["etag"]})
+        again = client.get("/dashboard/summaries", headers={"If-None-Match": first.headers["etag"]})
         assert again.status_code == 304
 
 

@@ -1,323 +1,313 @@
-// The page: the filters of its URL, the figures for them, and what is said where there are none.
+// The page: reads months and filters from its URL, fetches the rows of all charts for them, and renders these.
 //
-// The URL is the whole state, so that a view can be shared and the browser's buttons work. All figures of a view come in
-// one answer. What goes wrong is told in words, in place of the charts.
+// The URL is the whole state, so that a view can be shared and the browser's buttons work. Whatever goes wrong is said
+// in place of the charts.
 
-import { download, draw } from "./drawing.js";
-import { csv, element, table } from "./tables.js";
-import { range, written } from "./formatting.js";
+import { format, formatRange } from "./formatting.js";
+import { renderChart } from "./rendering.js";
+import { createElement, createTable, formatCsv } from "./tables.js";
 
 const CHARTS = JSON.parse(document.getElementById("charts").textContent);
-const FILTERS = { i94addr: "State", i94res: "Country of residence", region: "Region of residence" };
-const ALL = { i94addr: "All states", i94res: "All countries", region: "All regions" };
+const FILTERS = {
+  i94addr: { name: "state", all: "All states" },
+  i94res: { name: "country of residence", all: "All countries" },
+  region: { name: "region of residence", all: "All regions" },
+};
 const UNREACHABLE = "The server can't be reached. Is i94 serve still running? Reload the page to try again.";
+const LOGIN = "The session has ended, or there was none. Open the URL that i94 serve printed, or enter an API key.";
 
-const page = Object.fromEntries(
-  ["filters", "figures", "main", "message", "key", "status", "totals", "release", "state", "checks", "trouble", "share"].map((id) => [
-    id, document.getElementById(id),
-  ]),
-);
-let shown = null; // the figures on the page
-let asking = null; // what is on its way, and is given up when something else is asked for
-let drawing = 0; // the number of the last drawing
-const views = new Map(); // the drawn charts by name
+const byId = (id) => document.getElementById(id);
+const [main, content, filters, login] = ["main", "content", "filters", "login"].map(byId);
+const filterQuery = () => new URLSearchParams(location.search);
 
-// --- asking ----------------------------------------------------------------------------------------------------------
+let summaries = null; // what the page shows
+let pending = null; // aborts the request for other summaries
+let renderings = 0; // tells a rendering that a newer one has started
+const views = new Map(); // Vega's views by the names of their charts
 
-/** An answer of the server; what went wrong is thrown as a problem with words in it. */
-async function ask(path, signal) {
-  let answer;
+// --- requests --------------------------------------------------------------------------------------------------------
+
+/** Fetches JSON; throws a problem with `status` and `detail`. */
+async function fetchJson(path, signal) {
+  let response;
   try {
-    answer = await fetch(path, { signal, headers: { Accept: "application/json" } });
+    response = await fetch(path, { signal, headers: { Accept: "application/json" } });
   } catch (error) {
     throw error.name === "AbortError" ? error : { status: 0, detail: UNREACHABLE };
   }
-  if (answer.ok) return answer.json();
-  throw await answer.json().catch(() => ({ status: answer.status, detail: `The server answered ${answer.status}.` }));
+  if (response.ok) return response.json();
+  throw await response.json().catch(() => ({ status: response.status, detail: `The server answered ${response.status}.` }));
 }
 
-/** Show the view that the URL names. */
-async function show() {
-  asking?.abort();
-  const mine = (asking = new AbortController());
-  page.main.setAttribute("aria-busy", "true");
+/** Shows the view that the URL names. */
+async function showView() {
+  pending?.abort();
+  const request = (pending = new AbortController());
+  main.setAttribute("aria-busy", "true");
   try {
-    const figures = await ask(`/dashboard/figures${location.search}`, mine.signal);
-    shown = figures;
-    offer(figures);
+    summaries = await fetchJson(`/dashboard/summaries${location.search}`, request.signal);
+    fillFilters();
     await render();
   } catch (error) {
     if (error.name === "AbortError") return;
     if (error instanceof Error) console.error(error);
-    refuse(error);
+    showProblem(error);
   }
-  if (asking === mine) page.main.setAttribute("aria-busy", "false");
+  if (pending === request) main.setAttribute("aria-busy", "false");
 }
 
-// --- what can't be shown ---------------------------------------------------------------------------------------------
-
-function say(text) {
-  page.message.textContent = text;
-  page.message.hidden = !text;
+function showText(element, text) {
+  element.textContent = text;
+  element.hidden = !text;
 }
 
-function refuse(problem) {
-  page.figures.hidden = true;
-  page.key.hidden = problem.status !== 401;
-  if (problem.status === 401) say("The session has ended, or none was opened. Open the URL that i94 serve printed, or enter an API key.");
-  else say(problem.detail ?? "The page has made a mistake; its console says more.");
-  page.status.textContent = "";
+function showProblem(problem) {
+  content.hidden = true;
+  login.hidden = problem.status !== 401;
+  byId("status").textContent = "";
+  showText(byId("message"), login.hidden ? (problem.detail ?? "The page has an error; the console has the details.") : LOGIN);
 }
 
-page.key.addEventListener("submit", async (event) => {
+login.addEventListener("submit", async (event) => {
   event.preventDefault();
-  const input = page.key.elements.key;
+  const input = login.elements.key;
   const headers = { Authorization: `Bearer ${input.value.trim()}` };
   input.value = "";
-  const answer = await fetch("/session", { method: "POST", headers }).catch(() => null);
-  if (!answer) say(UNREACHABLE);
-  else if (answer.ok) await Promise.all([show(), tell()]);
-  else say((await answer.json()).detail);
+  const response = await fetch("/session", { method: "POST", headers }).catch(() => null);
+  if (response?.ok) await Promise.all([showView(), showStatus()]);
+  else showText(byId("message"), response ? (await response.json()).detail : UNREACHABLE);
 });
 
 // --- filters ---------------------------------------------------------------------------------------------------------
 
-/** Fill the controls with what there is, and set them to the URL. */
-function offer(figures) {
-  const sent = new URLSearchParams(location.search);
-  const months = figures.release.months.map((key) => ({ value: key, label: written(key, "month") }));
-  options("from", months, sent.get("from") ?? months[0]?.value, "not published");
-  options("to", months, sent.get("to") ?? months.at(-1)?.value, "not published");
-  for (const name of Object.keys(FILTERS)) {
-    options(name, [{ value: "", label: ALL[name] }, ...figures.choices[name]], sent.get(name) ?? "", "unknown here");
+/** Fills the controls with the published values, and selects those of the URL. */
+function fillFilters() {
+  const query = filterQuery();
+  const months = summaries.release.months.map((key) => ({ value: key, label: format(key, "month") }));
+  fillSelect("from", months, query.get("from") ?? months[0]?.value, "not published");
+  fillSelect("to", months, query.get("to") ?? months.at(-1)?.value, "not published");
+  for (const [name, { all }] of Object.entries(FILTERS)) {
+    fillSelect(name, [{ value: "", label: all }, ...summaries.choices[name]], query.get(name) ?? "", "unknown here");
   }
-  page.filters.hidden = false;
+  filters.hidden = false;
 }
 
-function options(name, choices, chosen, otherwise) {
-  const known = choices.some((choice) => String(choice.value) === chosen);
-  const all = known || chosen === undefined ? choices : [...choices, { value: chosen, label: `${chosen} (${otherwise})` }];
-  const made = all.map((choice) => new Option(choice.label || "(empty)", choice.value, false, String(choice.value) === chosen));
-  page.filters.elements[name].replaceChildren(...made);
+function fillSelect(name, choices, selected, note) {
+  const isKnown = selected === undefined || choices.some(({ value }) => String(value) === selected);
+  const all = isKnown ? choices : [...choices, { value: selected, label: `${selected} (${note})` }];
+  const options = all.map(({ value, label }) => new Option(label || "(empty)", value, false, String(value) === selected));
+  filters.elements[name].replaceChildren(...options);
 }
 
-page.filters.addEventListener("change", () => {
-  const all = shown.release.months;
-  const { from, to } = page.filters.elements;
-  const chosen = new URLSearchParams();
-  if (from.value !== all[0]) chosen.set("from", from.value);
-  if (to.value !== all.at(-1)) chosen.set("to", to.value);
-  for (const name of Object.keys(FILTERS)) if (page.filters.elements[name].value) chosen.set(name, page.filters.elements[name].value);
-  go(chosen);
+filters.addEventListener("change", () => {
+  const query = new URLSearchParams(new FormData(filters));
+  const { months } = summaries.release;
+  const defaults = { from: months[0], to: months.at(-1) };
+  for (const [name, value] of [...query]) if (value === (defaults[name] ?? "")) query.delete(name);
+  openView(query);
 });
 
-page.filters.addEventListener("reset", (event) => {
+filters.addEventListener("reset", (event) => {
   event.preventDefault();
-  go(new URLSearchParams());
+  openView(new URLSearchParams());
 });
 
-page.filters.addEventListener("submit", (event) => event.preventDefault());
+filters.addEventListener("submit", (event) => event.preventDefault());
 
-function go(chosen) {
-  history.pushState(null, "", `${location.pathname}${chosen.size ? `?${chosen}` : ""}`);
-  show();
+function openView(query) {
+  history.pushState(null, "", `${location.pathname}${query.size ? `?${query}` : ""}`);
+  showView();
 }
 
-window.addEventListener("popstate", show);
+window.addEventListener("popstate", showView);
 
-page.share.addEventListener("click", async () => {
+byId("share").addEventListener("click", async ({ target }) => {
   await navigator.clipboard.writeText(location.href);
-  page.status.textContent = "The link to this view was copied.";
-  page.share.textContent = "Copied";
-  setTimeout(() => (page.share.textContent = "Copy link"), 2000);
+  byId("status").textContent = "The link to this view was copied.";
+  target.textContent = "Copied";
+  setTimeout(() => (target.textContent = "Copy link"), 2000);
 });
 
-// --- figures ---------------------------------------------------------------------------------------------------------
+// --- totals and charts -----------------------------------------------------------------------------------------------
 
 async function render() {
-  const { release, charts: { months } } = shown;
+  const { release, charts: { months } } = summaries;
   const published = months.filter((month) => month.visitors !== null);
-  page.key.hidden = true;
-  page.release.textContent = `Data as of ${written(release.data_as_of, "moment")} · release ${release.version.slice(0, 8)}`;
-  if (!published.length) {
-    refuse({ detail: nothing(release) });
-    return;
-  }
-  const absent = months.filter((month) => month.visitors === null).map((month) => written(month.month, "month"));
+  byId("release").textContent = `Data as of ${format(release.data_as_of, "time")} · release ${release.version.slice(0, 8)}`;
+  if (!published.length) return showProblem({ detail: describeAbsence(release.months) });
+  const missing = months.filter((month) => month.visitors === null).map(({ month }) => format(month, "month"));
   const visitors = published.reduce((sum, month) => sum + month.visitors, 0);
-  const missing = absent.length ? `Not published: ${absent.join(", ")}.` : "";
-  say([missing, visitors ? "" : "No visitors fit these months and filters; choose others, or show all."].filter(Boolean).join(" "));
-  page.figures.hidden = false;
-  sumUp(visitors, published);
-  await drawAll();
-  page.status.textContent = `${written(visitors, "count")} visitors, ${range(months[0].month, months.at(-1).month)}.`;
+  const notes = [];
+  if (missing.length) notes.push(`Not published: ${missing.join(", ")}.`);
+  if (!visitors) notes.push("No visitors match these months and filters; choose others, or show all.");
+  showText(byId("message"), notes.join(" "));
+  login.hidden = true;
+  content.hidden = false;
+  showTotals(visitors, published);
+  await renderCharts();
+  byId("status").textContent = `${format(visitors, "count")} visitors, ${formatRange(months[0].month, months.at(-1).month)}.`;
 }
 
-function nothing(release) {
-  if (!release.months.length) return "The published release has no months yet; run 'i94 run'.";
-  return `Nothing is published for these months; there is ${range(release.months[0], release.months.at(-1))}.`;
+function describeAbsence(months) {
+  if (!months.length) return "The published release has no months yet; run 'i94 run'.";
+  return `Nothing is published for these months; published are ${formatRange(months[0], months.at(-1))}.`;
 }
 
-function sumUp(visitors, published) {
+function showTotals(visitors, published) {
   const last = published.at(-1);
-  const [state, origin] = [shown.charts.states[0], shown.charts.origin[0]];
-  const tiles = [
-    [range(published[0].month, last.month), written(visitors, "count"), `visitors in ${published.length === 1 ? "the month" : `${published.length} months`}`],
-    [written(last.month, "month"), written(last.visitors, "count"), changed(last)],
+  const [state, origin] = [summaries.charts.states[0], summaries.charts.origin[0]];
+  const count = published.length === 1 ? "the month" : `${published.length} months`;
+  const describeShare = (row) => `${format(row.visitors, "count")} visitors, ${format(row.visitors / visitors, "share")}`;
+  const totals = [
+    [formatRange(published[0].month, last.month), format(visitors, "count"), `visitors in ${count}`],
+    [format(last.month, "month"), format(last.visitors, "count"), describeChange(last)],
   ];
-  const share = (row) => `${written(row.visitors, "count")} visitors, ${written(row.visitors / visitors, "share")}`;
-  if (state) tiles.push(["Most went to", state.state, share(state)]);
-  if (origin) tiles.push(["Most live in", origin.label, share(origin)]);
-  page.totals.replaceChildren(
-    ...tiles.map(([name, figure, more]) =>
-      element("div", {}, element("dt", {}, name), element("dd", { className: /^[\d,]+$/.test(figure) ? "" : "words" }, figure), element("dd", {}, more)),
-    ),
+  if (state) totals.push(["Most went to", state.state, describeShare(state), "text"]);
+  if (origin) totals.push(["Most live in", origin.label, describeShare(origin), "text"]);
+  const entries = totals.map(([title, figure, detail, className = ""]) =>
+    createElement("div", {}, createElement("dt", {}, title), createElement("dd", { className }, figure), createElement("dd", {}, detail)),
   );
+  byId("totals").replaceChildren(...entries);
 }
 
-function changed(month) {
-  if (month.before === null) return "The month before is not published.";
-  if (month.change === null) return "There were none in the month before.";
-  const arrow = month.change > 0 ? "▲" : month.change < 0 ? "▼" : "●";
-  return `${arrow} ${written(month.change, "change")} on the month before (${written(month.before, "count")})`;
+function describeChange({ before, change }) {
+  if (before === null) return "The month before is not published.";
+  if (change === null) return "The month before had no visitors.";
+  const arrow = change > 0 ? "▲" : change < 0 ? "▼" : "●";
+  return `${arrow} ${format(change, "change")} on the month before (${format(before, "count")})`;
 }
 
-/** Draw every chart, unless another drawing begins meanwhile. */
-async function drawAll() {
-  const mine = (drawing += 1);
+/** Renders every chart, unless another rendering starts meanwhile. */
+async function renderCharts() {
+  const rendering = (renderings += 1);
   for (const chart of CHARTS) {
-    if (mine !== drawing) return;
-    await drawOne(chart);
+    if (rendering !== renderings) return;
+    await updateCard(chart);
   }
-  performance.mark("drawn");
+  performance.mark("rendered");
 }
 
-async function drawOne(chart) {
-  const card = document.getElementById(chart.name);
+async function updateCard(chart) {
+  const card = byId(chart.name);
   const [target, empty, note] = [".chart", ".empty", ".note"].map((part) => card.querySelector(part));
-  const rows = shown.charts[chart.name];
-  const drawn = chart.draws ? rows.filter((row) => row[chart.draws] !== null) : rows;
-  const nobody = chart.counted && !rows.some((row) => row.visitors);
+  const rows = summaries.charts[chart.name];
+  const drawable = chart.requires ? rows.filter((row) => row[chart.requires] !== null) : rows;
+  const isEmpty = chart.additive && !rows.some((row) => row.visitors);
   views.get(chart.name)?.finalize();
   views.delete(chart.name);
-  told(note, notes(chart, rows, drawn));
+  showText(note, describeLimits(chart, rows, drawable));
   fillTable(card, chart, rows);
-  for (const button of card.querySelectorAll("button")) button.disabled = nobody || !rows.length;
-  if (nobody || !drawn.length) {
-    target.hidden = true;
-    told(empty, "Nothing fits these months and filters.");
-    return;
-  }
-  target.hidden = false;
-  told(empty, "");
+  for (const button of card.querySelectorAll("button")) button.disabled = isEmpty || !rows.length;
+  target.hidden = isEmpty || !drawable.length;
+  showText(empty, target.hidden ? "Nothing matches these months and filters." : "");
+  if (target.hidden) return;
   try {
-    views.set(chart.name, await draw(chart, drawn, target));
+    views.set(chart.name, await renderChart(chart, drawable, target));
   } catch (error) {
     console.error(error);
     target.hidden = true;
-    told(empty, "The chart could not be drawn; its table is complete.");
+    showText(empty, "The chart can't be drawn; its table is complete.");
     card.querySelector(".png").disabled = true;
   }
 }
 
-function told(target, text) {
-  target.textContent = text;
-  target.hidden = !text;
+/** Says which filters do not apply to a chart, and how many visitors it can't draw. */
+function describeLimits(chart, rows, drawable) {
+  const query = filterQuery();
+  const ignored = Object.keys(FILTERS).filter((name) => query.has(name) && !chart.filters.includes(name));
+  const omitted = rows.filter((row) => !drawable.includes(row)).reduce((sum, row) => sum + (row.visitors ?? 0), 0);
+  const notes = [];
+  if (ignored.length && chart.monthly) notes.push(`Not filtered by ${ignored.map((name) => FILTERS[name].name).join(" and ")}: this mart has no such column.`);
+  if (omitted) notes.push(`${format(omitted, "count")} visitors have no position; they are in the table.`);
+  return notes.join(" ");
 }
 
-/** What a reader must know of a chart: which filters it does not heed, and whom it does not draw. */
-function notes(chart, rows, drawn) {
-  const sent = new URLSearchParams(location.search);
-  const unheeded = Object.keys(FILTERS).filter((name) => sent.has(name) && !chart.heeds.includes(name));
-  const left = rows.filter((row) => !drawn.includes(row)).reduce((sum, row) => sum + (row.visitors ?? 0), 0);
-  return [
-    unheeded.length && chart.monthly ? `Not narrowed by ${unheeded.map((name) => FILTERS[name].toLowerCase()).join(" and ")}, which this mart does not have.` : "",
-    left ? `${written(left, "count")} visitors have no place on it; the table has them.` : "",
-  ].filter(Boolean).join(" ");
-}
-
-/** Tables are filled when they are opened. */
+/** Fills the table of a chart when it is opened. */
 function fillTable(card, chart, rows) {
   const details = card.querySelector("details");
-  const fill = () => details.open && card.querySelector(".table").replaceChildren(table(chart.columns, rows, chart.title));
+  const fill = () => details.open && card.querySelector(".table").replaceChildren(createTable(chart.columns, rows, chart.title));
   details.ontoggle = fill;
   fill();
 }
 
 for (const chart of CHARTS) {
-  const card = document.getElementById(chart.name);
-  const name = () => ["i94", chart.name, ...new Set([shown.charts.months[0].month, shown.charts.months.at(-1).month])].join("-");
-  card.querySelector(".csv").addEventListener("click", () => {
-    const file = new Blob([csv(chart.columns, shown.charts[chart.name])], { type: "text/csv" });
-    const address = URL.createObjectURL(file);
-    download(`${name()}.csv`, address);
-    setTimeout(() => URL.revokeObjectURL(address), 10_000);
+  const save = (extension, href) => {
+    const { months } = summaries.charts;
+    const range = [...new Set([months[0].month, months.at(-1).month])].join("-");
+    createElement("a", { href, download: `i94-${chart.name}-${range}.${extension}` }).click();
+  };
+  const [csv, png] = [".csv", ".png"].map((button) => byId(chart.name).querySelector(button));
+  csv.addEventListener("click", () => {
+    const file = new Blob([formatCsv(chart.columns, summaries.charts[chart.name])], { type: "text/csv" });
+    const url = URL.createObjectURL(file);
+    save("csv", url);
+    setTimeout(() => URL.revokeObjectURL(url), 10_000);
   });
-  card.querySelector(".png").addEventListener("click", async () => {
-    download(`${name()}.png`, await views.get(chart.name).toImageURL("png", 2));
-  });
+  png.addEventListener("click", async () => save("png", await views.get(chart.name).toImageURL("png", 2)));
 }
 
-// --- what is published -----------------------------------------------------------------------------------------------
+// --- release and checks ----------------------------------------------------------------------------------------------
 
-/** Release and checks, below the figures. */
-async function tell() {
+/** Shows the release and the results of its checks. */
+async function showStatus() {
   try {
-    const status = await ask("/api/v1/status");
-    page.checks.replaceChildren(...released(status.release), ...checked(status.tables));
-    page.state.replaceChildren("checks: ", ...summary(status.tables).flatMap((part, place) => (place ? [", ", part] : [part])));
-    told(page.trouble, status.trouble ? `What was published last can't be read, and the release before is shown: ${status.trouble}` : "");
+    const { release, tables, error } = await fetchJson("/api/v1/status");
+    const counts = countStates(tables);
+    byId("checks").replaceChildren(...describeRelease(release), ...describeChecks(tables, counts));
+    byId("check-summary").replaceChildren("checks: ", ...counts.flatMap((count, index) => (index ? [", ", count] : [count])));
+    showText(byId("release-error"), error && `The newest release can't be loaded, so the one before is shown: ${error}`);
   } catch (problem) {
-    page.checks.replaceChildren(element("p", {}, `What the checks said can't be shown. ${problem.detail ?? problem}`));
+    byId("checks").replaceChildren(createElement("p", {}, `The results of the checks can't be shown. ${problem.detail ?? problem}`));
   }
 }
 
-function released(release) {
-  const months = release.months;
-  const facts = [
-    ["Data as of", written(release.data_as_of, "moment")],
-    ["Published", written(release.published_at, "moment")],
-    ["Release", release.version],
-    ["Months", months.length ? `${months.length}: ${range(months[0], months.at(-1))}` : "none"],
-  ];
-  return [element("h3", {}, "What is published"), element("dl", {}, ...facts.flatMap(([name, value]) => [element("dt", {}, name), element("dd", {}, value)]))];
+function describeRelease({ data_as_of, published_at, version, months }) {
+  const facts = {
+    "Data as of": format(data_as_of, "time"),
+    Published: format(published_at, "time"),
+    Release: version,
+    Months: months.length ? `${months.length}: ${formatRange(months[0], months.at(-1))}` : "none",
+  };
+  const entries = Object.entries(facts).flatMap(([name, value]) => [createElement("dt", {}, name), createElement("dd", {}, value)]);
+  return [createElement("h3", {}, "Release"), createElement("dl", {}, ...entries)];
 }
 
-/** How many tables are in which state, the worst first. */
-function summary(tables) {
-  const states = Object.values(tables).map((found) => found.checks.state);
+/** Counts the tables in each state, the worst first. */
+function countStates(tables) {
+  const states = Object.values(tables).map(({ checks }) => checks.state);
   return ["failed", "warned", "passed", "unchecked"]
-    .map((state) => [state, states.filter((found) => found === state).length])
-    .filter(([, n]) => n)
-    .map(([state, n]) => element("span", { className: state }, `${n} ${n === 1 ? "table" : "tables"} ${state}`));
+    .map((state) => [state, states.filter((other) => other === state).length])
+    .filter(([, count]) => count)
+    .map(([state, count]) => createElement("span", { className: state }, `${count} ${count === 1 ? "table" : "tables"} ${state}`));
 }
 
-function checked(tables) {
-  const told = Object.entries(tables).flatMap(([name, { checks }]) =>
-    checks.complaints.map(({ check, month, blocking, told }) => {
+function describeChecks(tables, counts) {
+  const failed = Object.entries(tables).flatMap(([table, { checks }]) =>
+    checks.failed_checks.map(({ check, month, blocking, message }) => {
       const state = blocking ? "failed" : "warned";
-      return element("li", {}, element("strong", { className: state }, state), ` ${[name, month, check].filter(Boolean).join(", ")}: ${told}`);
+      const place = [table, month, check].filter(Boolean).join(", ");
+      return createElement("li", {}, createElement("strong", { className: state }, state), ` ${place}: ${message}`);
     }),
   );
   return [
-    element("h3", {}, "Checks"),
-    element("ul", {}, ...summary(tables).map((part) => element("li", {}, part))),
-    ...(told.length ? [element("ul", { className: "complaints" }, ...told)] : []),
+    createElement("h3", {}, "Checks"),
+    createElement("ul", {}, ...counts.map((count) => createElement("li", {}, count.cloneNode(true)))),
+    ...(failed.length ? [createElement("ul", { className: "failed-checks" }, ...failed)] : []),
   ];
 }
 
-// --- beginning -------------------------------------------------------------------------------------------------------
+// --- start -----------------------------------------------------------------------------------------------------------
 
 let width = window.innerWidth;
-let settling = 0;
-const again = () => shown && !page.figures.hidden && drawAll();
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", again);
+let resizing = 0;
+const renderAgain = () => summaries && !content.hidden && renderCharts();
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", renderAgain);
 window.addEventListener("resize", () => {
-  if (window.innerWidth === width) return; // a phone's bars come and go
+  if (window.innerWidth === width) return; // on a phone, bars change the height alone
   width = window.innerWidth;
-  clearTimeout(settling);
-  settling = setTimeout(again, 150);
+  clearTimeout(resizing);
+  resizing = setTimeout(renderAgain, 150);
 });
 
-show();
-tell();
+showView();
+showStatus();

@@ -1,44 +1,46 @@
-// A chart's rows as a table, and as CSV. Values get into the page as text only, never as HTML.
+// Renders the rows of a chart as a table, and as CSV. Values enter the page as text, never as HTML.
 
-import { written } from "./formatting.js";
+import { format } from "./formatting.js";
 
-const LONG = 60; // characters; such a cell gets room
+const LONG_TEXT = 60; // characters; such a cell gets a minimum width
 
-/** An element with properties and children. */
-export function element(name, properties = {}, ...children) {
-  const made = Object.assign(document.createElement(name), properties);
-  made.append(...children);
-  return made;
+/** Creates an element with properties and children. */
+export function createElement(name, properties = {}, ...children) {
+  const element = Object.assign(document.createElement(name), properties);
+  element.append(...children);
+  return element;
 }
 
-/** The rows as a table, whose first column heads each row. */
-export function table(columns, rows, caption) {
-  const heads = columns.map((column) => element("th", { scope: "col", className: column.kind }, column.title));
-  const body = rows.map((row) => element("tr", {}, ...columns.map((column, place) => cell(column, row[column.name], place))));
-  return element(
+/** Creates a table of rows; the first column holds the row headers. */
+export function createTable(columns, rows, caption) {
+  const headers = columns.map((column) => createElement("th", { scope: "col", className: column.kind ?? "" }, column.title));
+  const body = rows.map((row) =>
+    createElement("tr", {}, ...columns.map((column, index) => createCell(column, row[column.name], index))),
+  );
+  return createElement(
     "table", {},
-    element("caption", { className: "visually-hidden" }, caption),
-    element("thead", {}, element("tr", {}, ...heads)),
-    element("tbody", {}, ...body),
+    createElement("caption", { className: "visually-hidden" }, caption),
+    createElement("thead", {}, createElement("tr", {}, ...headers)),
+    createElement("tbody", {}, ...body),
   );
 }
 
-function cell(column, value, place) {
-  const text = written(value, column.kind);
-  if (place === 0) return element("th", { scope: "row" }, text);
-  return element("td", { className: text.length > LONG ? "long" : column.kind }, text);
+function createCell(column, value, index) {
+  const text = format(value, column.kind);
+  if (index === 0) return createElement("th", { scope: "row" }, text);
+  return createElement("td", { className: text.length > LONG_TEXT ? "long" : (column.kind ?? "") }, text);
 }
 
-/** The rows as CSV with the values as they are; a spreadsheet takes no text of it for a formula. */
-export function csv(columns, rows) {
+/** Formats rows as CSV with unformatted values. A spreadsheet takes no text of it for a formula. */
+export function formatCsv(columns, rows) {
   const lines = [columns.map((column) => column.name), ...rows.map((row) => columns.map((column) => row[column.name]))];
-  // the mark at the beginning tells a spreadsheet that it is UTF-8
-  return "\ufeff" + lines.map((line) => line.map(field).join(",")).join("\r\n") + "\r\n";
+  // the byte order mark says UTF-8 to a spreadsheet
+  return "\ufeff" + lines.map((line) => line.map(formatField).join(",")).join("\r\n") + "\r\n";
 }
 
-function field(value) {
+function formatField(value) {
   if (value === null || value === undefined) return "";
   if (typeof value !== "string") return String(value);
-  const harmless = /^[=+\-@\t\r]/.test(value) ? `'${value}` : value;
-  return /[",\r\n]/.test(harmless) ? `"${harmless.replaceAll('"', '""')}"` : harmless;
+  const text = /^[=+\-@\t\r]/.test(value) ? `'${value}` : value;
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }

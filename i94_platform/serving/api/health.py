@@ -1,0 +1,42 @@
+"""Routes for those who operate the server: health, readiness and metrics."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Depends, Request, Security
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.responses import PlainTextResponse, Response
+
+from i94_platform.serving.api.models import Health, Readiness
+from i94_platform.serving.api.openapi import refer_to_problems
+from i94_platform.serving.api.routes import refuse_parameters
+from i94_platform.serving.auth.routes import authorize
+from i94_platform.serving.service import get_service
+
+router = APIRouter(dependencies=[Depends(refuse_parameters)])
+
+
+@router.get("/healthz", operation_id="healthz", summary="Whether the server runs", responses=refer_to_problems())
+async def check_health() -> Health:
+    """Return that the server runs."""
+    return Health(alive=True)
+
+
+@router.get("/readyz", operation_id="readyz", summary="Whether a release is served", responses=refer_to_problems())
+async def check_readiness(request: Request, response: Response) -> Readiness:
+    """Return which release is served."""
+    service = get_service(request)
+    response.headers["Cache-Control"] = "no-store"
+    return Readiness(ready=True, version=service.require_release().version, error=service.release_store.error)
+
+
+@router.get(
+    "/metrics",
+    operation_id="metrics",
+    summary="Metrics for Prometheus",
+    response_class=PlainTextResponse,
+    responses=refer_to_problems(401, 403),
+    dependencies=[Security(authorize, scopes=["metrics"])],
+)
+async def read_metrics(request: Request) -> Response:
+    """Return the metrics."""
+    return Response(generate_latest(get_service(request).metrics.registry), media_type=CONTENT_TYPE_LATEST)

@@ -1,0 +1,191 @@
+"""Pydantic models of the API's responses: one for the rows of each contract, and those that all tables share.
+
+They describe the responses in the OpenAPI document. Rows are never validated: their bytes come from the database.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, create_model
+from sqlalchemy import BigInteger, Boolean, Column, Date, Double, Integer, String, Table
+
+from i94_platform.contracts.model import key_columns, text_limit
+
+PYTHON_TYPES: dict[type, Any] = {
+    Integer: int, BigInteger: int, Double: float, Boolean: bool, Date: dt.date, String: str
+}  # fmt: skip
+_JSON_TYPES = {int: "integer", float: "number", bool: "boolean", dt.date: "string", str: "string"}
+
+_EXAMPLES: dict[str, Any] = {
+    "i94yr": 2016, "i94mon": 4, "i94addr": "FL", "state": "FLORIDA", "i94cit": 135, "nationality": "UNITED KINGDOM",
+    "i94res": 135, "origin": "UNITED KINGDOM", "airline": "AA", "visitors": 1000, "iso3": "GBR",
+}  # fmt: skip
+_EXAMPLES_BY_TYPE = {int: 1, float: 12.5, bool: True, dt.date: "2016-04-30"}
+
+
+class ResponseModel(BaseModel):
+    """A response, or a part of one."""
+
+    model_config = ConfigDict(extra="forbid", from_attributes=True)
+
+
+class ProblemDetails(ResponseModel):
+    """Problem details by RFC 9457."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    parameter: str | None = Field(None, description="The query parameter that is not valid.")
+
+
+class ReleaseSummary(ResponseModel):
+    """The release that a response was read from."""
+
+    version: str = Field(description="A hash of the content.")
+    published_at: str
+    data_as_of: str = Field(description="When the newest data was loaded.")
+    months: list[str] = Field(description="The months that every monthly table covers.")
+
+
+class PageSummary(ResponseModel):
+    """Where a page of rows ends."""
+
+    limit: int
+    rows: int = Field(description="Rows of this page.")
+    next: str | None = Field(description="The cursor of the next page; null on the last page.")
+
+
+class ColumnSummary(ResponseModel):
+    """A column of a table."""
+
+    name: str
+    type: str
+    description: str
+    unit: str
+    nullable: bool
+    key: bool
+
+
+class TableSummary(ResponseModel):
+    """A table and its columns."""
+
+    name: str
+    href: str
+    description: str
+    grain: str
+    rows: int | None
+    columns: list[ColumnSummary]
+
+
+class TableList(ResponseModel):
+    """The tables of a layer."""
+
+    release: ReleaseSummary
+    tables: list[TableSummary]
+
+
+class FailedCheckSummary(ResponseModel):
+    """A check that did not pass."""
+
+    check: str
+    month: str
+    blocking: bool
+    message: str
+
+
+class CheckSummary(ResponseModel):
+    """The latest results of a table's checks."""
+
+    state: str = Field(description="passed, warned, failed or unchecked.")
+    passed: int
+    failed_checks: list[FailedCheckSummary]
+
+
+class TableStatus(ResponseModel):
+    """Rows, months and checks of a table."""
+
+    rows: int
+    months: list[str]
+    checks: CheckSummary
+
+
+class Status(ResponseModel):
+    """The release that is served, and why it is not the newest if it is not."""
+
+    release: ReleaseSummary
+    tables: dict[str, TableStatus]
+    error: str
+
+
+class Health(ResponseModel):
+    """That the server runs."""
+
+    alive: bool
+
+
+class Readiness(ResponseModel):
+    """That the server has a release."""
+
+    ready: bool
+    version: str
+    error: str
+
+
+def python_type(column: Column[Any]) -> Any:
+    """Return the Python type of a column's values that are not null."""
+    return PYTHON_TYPES[type(column.type)]
+
+
+def example_value(column: Column[Any]) -> Any:
+    """Return a value that a column could have."""
+    if column.name in _EXAMPLES:
+        return _EXAMPLES[column.name]
+    if column.info["allowed"]:
+        return column.info["allowed"][0]
+    return _EXAMPLES_BY_TYPE.get(python_type(column), "x"[: text_limit(column) or 1])
+
+
+def create_page_model(contract: Table) -> type[ResponseModel]:
+    """Create the model of a page of rows, with the contract's columns, descriptions and units."""
+    fields: dict[str, Any] = {}
+    for column in contract.columns:
+        type_ = python_type(column) | None if column.nullable else python_type(column)
+        unit = f" Unit: {column.info['unit']}." if column.info["unit"] else ""
+        fields[column.name] = (type_, Field(description=f"{column.comment}{unit}", examples=[example_value(column)]))
+    description = f"{contract.comment} Key: {', '.join(key_columns(contract))}."
+    row: Any = create_model(f"{contract.name}_row", __base__=ResponseModel, __doc__=description, **fields)
+    page: type[ResponseModel] = create_model(
+        f"{contract.name}_page",
+        __base__=ResponseModel,
+        __doc__=f"A page of {contract.name}.",
+        data=(list[row], ...),
+        page=(PageSummary, ...),
+        release=(ReleaseSummary, ...),
+    )
+    return page
+
+
+def summarize_table(contract: Table, href: str, rows: int | None) -> TableSummary:
+    """Describe a table; `rows` is null if the release does not have it."""
+    columns = [
+        ColumnSummary(
+            name=column.name,
+            type=_JSON_TYPES[python_type(column)],
+            description=str(column.comment),
+            unit=column.info["unit"],
+            nullable=bool(column.nullable),
+            key=column.info["key"],
+        )
+        for column in contract.columns
+    ]
+    return TableSummary(
+        name=contract.name,
+        href=href,
+        description=str(contract.comment),
+        grain=contract.info["grain"],
+        rows=rows,
+        columns=columns,
+    )

@@ -1,0 +1,98 @@
+"""Routes of the web API: the tables of each layer, the status, and the OpenAPI document."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Header, Query, Request, Security
+from sqlalchemy import Table
+from starlette.responses import Response
+
+from i94_platform.contracts import MARTS, PUBLISHED
+from i94_platform.serving.api import models
+from i94_platform.serving.api.openapi import create_document, refer_to_problems
+from i94_platform.serving.api.parameters import NoParameters
+from i94_platform.serving.auth.routes import authorize
+from i94_platform.serving.http_caching import send_json
+from i94_platform.serving.service import get_service
+
+LAYERS: dict[str, tuple[Table, ...]] = {
+    "marts": MARTS,
+    "dimensions": tuple(contract for contract in PUBLISHED if contract not in MARTS),
+}
+"""The tables by the layer that is in their URL; the scope `read:<layer>` opens it."""
+
+NOT_MODIFIED: dict[int | str, dict[str, Any]] = {304: {"description": "Not modified since the ETag that was sent."}}
+
+
+def refuse_parameters(_: Annotated[NoParameters, Query()]) -> None:
+    """Refuse any query parameter."""
+
+
+def document_etag(
+    _: Annotated[str | None, Header(alias="If-None-Match", description="The ETag of an earlier response.")] = None,
+) -> None:
+    """Document the header, which `http_caching` reads."""
+
+
+def create_router() -> APIRouter:
+    """Create the routes that take no parameters."""
+    router = APIRouter(prefix="/api/v1", dependencies=[Depends(refuse_parameters), Depends(document_etag)])
+    for layer in LAYERS:
+        router.add_api_route(
+            f"/{layer}",
+            _create_list_endpoint(layer),
+            response_model=models.TableList,
+            operation_id=f"list_{layer}",
+            summary=f"The {layer} with their columns",
+            responses={**NOT_MODIFIED, **refer_to_problems(401, 403)},
+            dependencies=[Security(authorize, scopes=[f"read:{layer}"])],
+        )
+    router.add_api_route(
+        "/status",
+        read_status,
+        response_model=models.Status,
+        operation_id="status",
+        summary="The release, its tables, and the results of their checks",
+        responses={**NOT_MODIFIED, **refer_to_problems(401, 403)},
+        dependencies=[Security(authorize, scopes=["read:status"])],
+    )
+    router.add_api_route("/openapi.json", read_openapi, include_in_schema=False)
+    return router
+
+
+def _create_list_endpoint(layer: str) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+    async def list_tables(request: Request) -> Response:
+        release = get_service(request).require_release()
+        tables = [
+            models.summarize_table(
+                contract,
+                f"/api/v1/{layer}/{contract.name}",
+                release.tables[contract.name].rows if contract.name in release.tables else None,
+            )
+            for contract in LAYERS[layer]
+        ]
+        summary = models.ReleaseSummary.model_validate(release)
+        return send_json(request, models.TableList(release=summary, tables=tables).model_dump_json().encode())
+
+    return list_tables
+
+
+async def read_status(request: Request) -> Response:
+    """Return the release, its tables, and the results of their checks."""
+    service = get_service(request)
+    release = service.require_release()
+    status = models.Status.model_validate(
+        {"release": release, "tables": release.tables, "error": service.release_store.error}
+    )
+    return send_json(request, status.model_dump_json().encode())
+
+
+async def read_openapi(request: Request) -> Response:
+    """Return the OpenAPI document, which is generated once."""
+    app = request.app
+    if app.openapi_schema is None:
+        app.openapi_schema = create_document(app)
+    return send_json(request, json.dumps(app.openapi_schema).encode())

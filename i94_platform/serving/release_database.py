@@ -1,0 +1,173 @@
+"""A release as a read-only DuckDB database: loaded from its Parquet files, queried by bound statements.
+
+The database has no access to files or the network once it is open.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Dialect, Executable, Table
+
+from i94_platform.contracts import PUBLISHED
+from i94_platform.contracts.model import column_names, key_columns
+from i94_platform.contracts.render import create_schema, ddl
+from i94_platform.errors import PermanentError
+from i94_platform.lake.datasets import Lake
+from i94_platform.lake.footers import verified
+from i94_platform.lake.releases import Release
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
+
+THREADS_PER_QUERY = 2
+"""Requests run side by side anyway."""
+
+
+class CancellableQuery:
+    """One query, which another thread can cancel."""
+
+    def __init__(self) -> None:
+        self._lock, self._cancelled = threading.Lock(), False
+        self._cursor: duckdb.DuckDBPyConnection | None = None
+
+    def cancel(self) -> None:
+        """Interrupt the query, or keep it from starting."""
+        with self._lock:
+            self._cancelled = True
+            if self._cursor is not None:
+                self._cursor.interrupt()
+
+    @contextmanager
+    def open_cursor(self, connection: duckdb.DuckDBPyConnection) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Open a cursor on a connection.
+
+        Raises:
+            InterruptedError: the query was cancelled.
+        """
+        with self._lock:
+            if self._cancelled:
+                raise InterruptedError
+            self._cursor = connection.cursor()
+        try:
+            yield self._cursor
+        finally:
+            with self._lock:
+                cursor, self._cursor = self._cursor, None
+            cursor.close()
+
+
+class Snapshot:
+    """An open release. It closes once it is retired and nobody uses it any more."""
+
+    def __init__(self, release: Release, path: Path, memory_limit: str) -> None:
+        import duckdb
+
+        self.release = release
+        settings: dict[str, str | bool | int | float | list[str]] = {
+            "enable_external_access": "false",
+            "autoinstall_known_extensions": "false",
+            "autoload_known_extensions": "false",
+            "memory_limit": memory_limit,
+            "threads": THREADS_PER_QUERY,
+            "lock_configuration": "true",
+        }
+        self._connection = duckdb.connect(str(path), read_only=True, config=settings)
+        self._lock, self._users, self._retired = threading.Lock(), 0, False
+
+    @contextmanager
+    def lease(self) -> Iterator[Snapshot]:
+        """Keep it open for the length of the context."""
+        with self._lock:
+            self._users += 1
+        try:
+            yield self
+        finally:
+            with self._lock:
+                self._users -= 1
+                is_last = self._retired and not self._users
+            if is_last:
+                self._connection.close()
+
+    def retire(self) -> None:
+        """Close it, at once or when its last user is done."""
+        with self._lock:
+            self._retired = True
+            is_unused = not self._users
+        if is_unused:
+            self._connection.close()
+
+    def fetch(self, statement: Executable, query: CancellableQuery) -> pa.Table:
+        """Run a statement and return its rows.
+
+        Raises:
+            InterruptedError: the query was cancelled.
+        """
+        import duckdb
+
+        compiled = statement.compile(dialect=_dialect(), compile_kwargs={"render_postcompile": True})  # type: ignore[attr-defined]
+        values = [compiled.params[name] for name in compiled.positiontup or ()]
+        try:
+            with query.open_cursor(self._connection) as cursor:
+                rows: pa.Table = cursor.sql(str(compiled), params=values).to_arrow_table()
+                return rows
+        except duckdb.InterruptException:
+            raise InterruptedError from None
+
+
+@cache
+def _dialect() -> Dialect:
+    import duckdb_engine
+
+    dialect: Dialect = duckdb_engine.Dialect(paramstyle="numeric_dollar")
+    return dialect
+
+
+def build_database(release: Release, lake: Lake, path: Path, memory_limit: str) -> None:
+    """Load a release into a new database, each table in the order of its key.
+
+    Raises:
+        PermanentError: a file is not what the contract or the manifest says.
+    """
+    import duckdb
+
+    with duckdb.connect(str(path), config={"memory_limit": memory_limit, "threads": THREADS_PER_QUERY}) as connection:
+        for schema in sorted({str(contract.schema) for contract in PUBLISHED}):
+            connection.execute(create_schema(schema, "duckdb"))
+        for contract in PUBLISHED:
+            if contract.name not in release.tables:
+                raise PermanentError(
+                    f"The release has no {contract.name}; publish again: i94 run --select published."
+                )
+            connection.execute(ddl(contract, "duckdb"))
+            rows, expected = _load_table(connection, release, lake, contract), release.tables[contract.name].rows
+            if rows != expected:
+                raise PermanentError(
+                    f"{contract.name} has {rows:,} rows where the release says {expected:,}; publish again."
+                )
+
+
+def _load_table(connection: duckdb.DuckDBPyConnection, release: Release, lake: Lake, contract: Table) -> int:
+    names = ", ".join(f'"{name}"' for name in column_names(contract))
+    order = ", ".join(f'"{name}"' for name in key_columns(contract))
+    with ExitStack() as local_files:
+        paths = [
+            local_files.enter_context(lake.store.local(lake.store.path(url))) for url in release.urls(contract.name)
+        ]
+        for path in paths:
+            with path.open("rb") as content:
+                verified(content, str(path), contract)
+        if paths:
+            connection.execute(
+                f"INSERT INTO {contract.fullname} ({names}) SELECT {names} "
+                f"FROM read_parquet($files, hive_partitioning = false) ORDER BY {order}",
+                {"files": [str(path) for path in paths]},
+            )
+    ((count,),) = connection.execute(f"SELECT count(*) FROM {contract.fullname}").fetchall()
+    return int(count)

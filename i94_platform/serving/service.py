@@ -1,0 +1,141 @@
+"""What all routes share: the release, who may read it, cached responses, and the threads that run queries."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import logging
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from i94_platform.lake.releases import Release
+from i94_platform.serving.http_caching import is_current, not_modified, send
+from i94_platform.serving.metrics import Metrics
+from i94_platform.serving.problems import Problem
+from i94_platform.serving.queries import Query
+from i94_platform.serving.release_database import CancellableQuery, Snapshot
+from i94_platform.serving.release_store import NOTHING_PUBLISHED, ReleaseStore
+from i94_platform.serving.response_cache import CachedResponse, ResponseCache
+
+if TYPE_CHECKING:
+    from i94_platform.serving.auth.authenticator import Authenticator
+
+logger = logging.getLogger(__name__)
+
+QUERY_THREADS = 4
+"""More would only wait for the processors."""
+
+MakeResponse = Callable[[Snapshot, CancellableQuery], CachedResponse]
+
+
+@dataclass
+class Service:
+    """The state of one server."""
+
+    release_store: ReleaseStore
+    authenticator: Authenticator
+    query_seconds: float = 10.0
+    poll_seconds: float = 3.0
+    response_cache: ResponseCache = field(default_factory=ResponseCache)
+    metrics: Metrics = field(default_factory=Metrics)
+    valid_queries: dict[tuple[str, bytes], tuple[str, Query]] = field(default_factory=dict)
+    """Scope and query by the path and query string of requests that were valid."""
+    executor: ThreadPoolExecutor = field(
+        default_factory=lambda: ThreadPoolExecutor(QUERY_THREADS, thread_name_prefix="query")
+    )
+
+    def require_release(self) -> Release:
+        """Return the release that is served.
+
+        Raises:
+            Problem: there is none.
+        """
+        if release := self.release_store.release:
+            return release
+        raise Problem("no-release", self.release_store.error or NOTHING_PUBLISHED, retry_after=self.poll_seconds)
+
+    async def respond(self, request: Request, key: str, make: MakeResponse, version: str = "") -> Response:
+        """Respond from the cache, or make the response and cache it.
+
+        Args:
+            request: the request, which may carry the ETag of an earlier response.
+            key: what the response depends on apart from the release.
+            make: queries the release; runs in a thread.
+            version: the release to read, the newest unless given.
+
+        Raises:
+            Problem: there is no such release, or the query takes too long.
+        """
+        with self._lease(version) as snapshot:
+            # it begins with the version, by which a reader sees which release it is from
+            name = f"{snapshot.release.version}-{key}"
+            if is_current(request, name):
+                return not_modified(name)
+            cached = self.response_cache.find(name)
+            request.state.cache = "hit" if cached else "miss"
+            self.metrics.responses.labels(request.state.cache).inc()
+            if cached is None:
+                cached = await self.response_cache.make(name, partial(self._run_query, snapshot, make))
+        return send(request, cached, name)
+
+    @contextmanager
+    def _lease(self, version: str) -> Iterator[Snapshot]:
+        with self.release_store.lease(version) as snapshot:
+            if snapshot is None:
+                self.require_release()
+                raise Problem("release-gone", "Newer releases have replaced it; start again without the cursor.")
+            yield snapshot
+
+    async def _run_query(self, snapshot: Snapshot, make: MakeResponse) -> CachedResponse:
+        query, lease = CancellableQuery(), ExitStack()
+        lease.enter_context(snapshot.lease())  # the thread may run for longer than the request
+        running = asyncio.get_running_loop().run_in_executor(self.executor, make, snapshot, query)
+        running.add_done_callback(lambda _: lease.close())
+        done, _ = await asyncio.wait([running], timeout=self.query_seconds)
+        if done:
+            return running.result()
+        query.cancel()
+        running.add_done_callback(_log_late_failure)
+        self.metrics.stopped.inc()
+        detail = f"The query was stopped after {self.query_seconds:g} s; ask for less, or try again later."
+        raise Problem("query-timeout", detail, retry_after=self.query_seconds)
+
+    async def refresh_release(self) -> None:
+        """Load the newest release, if it is not served yet."""
+        # not in the executor: a release must be seen even if all its threads are busy
+        await asyncio.to_thread(self.release_store.refresh)
+        self.metrics.load_error.set(bool(self.release_store.error))
+        if release := self.release_store.release:
+            self.metrics.published.set(dt.datetime.fromisoformat(release.published_at).timestamp())
+
+    async def watch_releases(self) -> None:
+        """Load new releases until cancelled."""
+        while True:
+            try:
+                await self.refresh_release()
+            except Exception:
+                logger.exception("Can't look for a new release; trying again in %.0f s", self.poll_seconds)
+            await asyncio.sleep(self.poll_seconds)
+
+    def close(self) -> None:
+        """Stop the threads and close the release."""
+        self.executor.shutdown(wait=False, cancel_futures=True)
+        self.release_store.close()
+
+
+def get_service(request: Request) -> Service:
+    """Return the service of the application that handles a request."""
+    service: Service = request.app.state.service
+    return service
+
+
+def _log_late_failure(query: asyncio.Future[CachedResponse]) -> None:
+    if not query.cancelled() and not isinstance(query.exception(), InterruptedError | None):
+        logger.warning("A query that ran into the timeout failed: %s", query.exception())
