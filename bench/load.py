@@ -1,8 +1,8 @@
-"""`python -m bench.load`: what the web API bears. Many clients at once, while the release is being replaced.
+"""`python -m bench.load`: the load that the web API bears: many clients at once, while releases replace each other.
 
-A server process of its own on loopback, over synthetic rows. Clients ask for pages, filters and formats; all answers to
-one question about one release must be equal, and the release must be one that was published. It prints the figures;
-exit code 1 where an answer was wrong. Not here: the same as a test, by clients that pause (`serving/test_load.py`).
+The server is a process of its own on loopback, over synthetic rows. Clients ask for pages, filters and formats. All
+responses to one query of one release must be equal, and the release must be one that was published. Exit code 1 if a
+response was wrong. `serving/test_load.py` does the same with clients that pause.
 """
 
 from __future__ import annotations
@@ -27,58 +27,60 @@ import uvicorn
 
 from i94_platform.contracts import MARTS
 from i94_platform.serving.auth.api_keys import SCOPES
-from i94_platform.serving.server import config, keys_of, lake_of, service
+from i94_platform.serving.server import configure_uvicorn, create_service, open_key_store, open_lake
 from i94_platform.settings import Settings
 from i94_platform_tests.serving.synthetic_release import publish_release
 
-REPLACE_SECONDS = 3.0
-QUESTIONS = ("?limit=1000", "?limit=100&order=-{last}", "?limit=5000&format=csv", "?from=2016-02&to=2016-02&limit=200")
+PUBLISH_SECONDS = 3.0
+QUERIES = ("?limit=1000", "?limit=100&order=-{last}", "?limit=5000&format=csv", "?from=2016-02&to=2016-02&limit=200")
 
 
 @dataclass
-class Load:
-    """What came of it."""
+class LoadResult:
+    """The measurements of one run."""
 
     seconds: float = 0.0
     latencies: list[float] = field(default_factory=list)
     statuses: Counter[int] = field(default_factory=Counter)
-    answers: dict[tuple[str, str], set[int]] = field(default_factory=lambda: defaultdict(set))
-    """The different bodies that came for a question and a release."""
+    bodies: dict[tuple[str, str], set[int]] = field(default_factory=lambda: defaultdict(set))
+    """Hashes of the different bodies by release and query."""
     published: set[str] = field(default_factory=set)
-    rss: tuple[float, float] = (0, 0)
-    """Megabytes of the server after warming up and at the end."""
+    rss_mb: tuple[float, float] = (0, 0)
+    """Memory of the server after warming up and at the end."""
 
     @property
-    def wrong(self) -> list[str]:
-        """Answers with an error, of a release that was never published, or not alike."""
-        errors = [f"status {status}" for status in self.statuses if status != 200]
-        return errors + [
-            f"{question} of {version}"
-            for (version, question), bodies in self.answers.items()
+    def errors(self) -> list[str]:
+        """Responses with an error, of a release that was never published, or that differ."""
+        failed = [f"status {status}" for status in self.statuses if status != 200]
+        return failed + [
+            f"{query} of {version}"
+            for (version, query), bodies in self.bodies.items()
             if len(bodies) != 1 or version not in self.published
         ]
 
-    def quantile(self, share: float) -> float:
-        """Milliseconds within which that share of the answers came."""
+    def quantile_ms(self, share: float) -> float:
+        """Return the milliseconds within which that share of the responses came."""
         return 1000 * sorted(self.latencies)[min(len(self.latencies) - 1, int(share * len(self.latencies)))]
 
-    def lines(self) -> list[str]:
-        """The figures in words."""
-        each = len(self.latencies) / self.seconds
-        p50, p99, slowest = (self.quantile(share) for share in (0.5, 0.99, 1))
-        seen = len({version for version, _ in self.answers})
-        return [
-            f"requests  {len(self.latencies):,} in {self.seconds:.0f} s, {each:,.0f} a second",
-            f"answers   {dict(self.statuses)}, wrong: {self.wrong or 'none'}",
-            f"time      p50 {p50:.0f} ms, p99 {p99:.0f} ms, slowest {slowest:.0f} ms",
-            f"releases  {len(self.published)} published, {seen} seen",
-            f"memory    {self.rss[0]:.0f} MB after warming up, {self.rss[1]:.0f} MB at the end",
-        ]
+    def report(self) -> str:
+        """Return the measurements as text."""
+        per_second = len(self.latencies) / self.seconds
+        p50, p99, slowest = (self.quantile_ms(share) for share in (0.5, 0.99, 1))
+        seen = len({version for version, _ in self.bodies})
+        return "\n".join(
+            [
+                f"requests  {len(self.latencies):,} in {self.seconds:.0f} s, {per_second:,.0f} a second",
+                f"statuses  {dict(self.statuses)}, errors: {self.errors or 'none'}",
+                f"latency   p50 {p50:.0f} ms, p99 {p99:.0f} ms, slowest {slowest:.0f} ms",
+                f"releases  {len(self.published)} published, {seen} seen",
+                f"memory    {self.rss_mb[0]:.0f} MB after warming up, {self.rss_mb[1]:.0f} MB at the end",
+            ]
+        )
 
 
 @contextlib.contextmanager
-def running(settings: Settings) -> Iterator[tuple[int, int]]:
-    """The server in a process of its own; its port and process id."""
+def run_server(settings: Settings) -> Iterator[tuple[int, int]]:
+    """Run the server in a process of its own; yields its port and process id."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     process = context.Process(target=_serve, args=(settings, theirs), daemon=True)
@@ -92,84 +94,101 @@ def running(settings: Settings) -> Iterator[tuple[int, int]]:
         process.join(20)
 
 
-def _serve(settings: Settings, told: Connection) -> None:
-    made = service(settings)
-    made.poll_seconds = 0.5
+def _serve(settings: Settings, parent: Connection) -> None:
+    service = create_service(settings)
+    service.poll_seconds = 0.5
     listening = socket.create_server(("127.0.0.1", 0), backlog=512)
-    told.send(listening.getsockname()[1])
-    uvicorn.Server(config(made, "127.0.0.1", 0)).run(sockets=[listening])
+    parent.send(listening.getsockname()[1])
+    uvicorn.Server(configure_uvicorn(service, settings, "127.0.0.1", 0)).run(sockets=[listening])
 
 
-async def _client(number: int, port: int, key: str, until: float, pause: float, load: Load) -> None:
-    """Ask one question after another over one connection, with pauses of that length on average."""
-    chance = random.Random(number)
+async def _run_client(number: int, port: int, key: str, until: float, pause: float, result: LoadResult) -> None:
+    """Send one query after another over one connection, with pauses of that mean length."""
+    rng = random.Random(number)
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     while time.monotonic() < until:
-        mart = chance.choice(MARTS[:-1])
-        question = f"/api/v1/marts/{mart.name}" + chance.choice(QUESTIONS).format(last=list(mart.columns)[-1].name)
-        asked = time.monotonic()
-        writer.write(f"GET {question} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {key}\r\n\r\n".encode())
+        mart = rng.choice(MARTS[:-1])
+        query = f"/api/v1/marts/{mart.name}" + rng.choice(QUERIES).format(last=list(mart.columns)[-1].name)
+        sent_at = time.monotonic()
+        writer.write(f"GET {query} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {key}\r\n\r\n".encode())
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
         headers = dict(line.split(": ", 1) for line in head.split("\r\n")[1:] if line)
         body = await reader.readexactly(int(headers["content-length"]))
-        load.latencies.append(time.monotonic() - asked)
-        load.statuses[int(head.split(" ")[1])] += 1
+        result.latencies.append(time.monotonic() - sent_at)
+        result.statuses[int(head.split(" ")[1])] += 1
         # the ETag begins with the version of the release
-        load.answers[headers.get("etag", "")[3:35], question].add(hash(body))
-        await asyncio.sleep(chance.uniform(0, 2 * pause))
+        result.bodies[headers.get("etag", "")[3:35], query].add(hash(body))
+        await asyncio.sleep(rng.uniform(0, 2 * pause))
     writer.close()
 
 
-async def _replace(settings: Settings, until: float, per_month: int, load: Load) -> None:
-    """Publish one release after another; three contents in turn."""
+async def _publish_releases(settings: Settings, until: float, per_month: int, result: LoadResult) -> None:
+    """Publish one release after another, of three contents in turn."""
     number = 0
     while time.monotonic() < until:
-        await asyncio.sleep(REPLACE_SECONDS)
+        await asyncio.sleep(PUBLISH_SECONDS)
         number += 1
-        made = await asyncio.to_thread(
-            release, lake_of(settings), f"load{number}", seed=94 + number % 3, per_month=per_month
+        release = await asyncio.to_thread(
+            publish_release, open_lake(settings), f"load{number}", seed=94 + number % 3, per_month=per_month
         )
-        load.published.add(made.version)
+        result.published.add(release.version)
 
 
-async def _put(
-    settings: Settings, port: int, key: str, clients: int, seconds: float, per_month: int, pause: float, load: Load
+async def _apply_load(
+    settings: Settings,
+    port: int,
+    key: str,
+    clients: int,
+    seconds: float,
+    per_month: int,
+    pause: float,
+    result: LoadResult,
 ) -> None:
     until = time.monotonic() + seconds
-    replacing = asyncio.create_task(_replace(settings, until, per_month, load))
-    await asyncio.gather(*(_client(number, port, key, until, pause, load) for number in range(clients)))
-    await replacing
+    publishing = asyncio.create_task(_publish_releases(settings, until, per_month, result))
+    await asyncio.gather(*(_run_client(number, port, key, until, pause, result) for number in range(clients)))
+    await publishing
 
 
-def measured(folder: Path, clients: int, seconds: float, per_month: int = 300, pause: float = 0.0) -> Load:
-    """Put the load on a server of its own, which keeps its data below a folder; clients pause so long on average."""
-    settings, load = Settings(home=str(folder), serve_rate=1e6), Load()
-    _, key = keys_of(settings).add("load", SCOPES)
-    load.published.add(release(lake_of(settings), "load0", seed=94, per_month=per_month).version)
-    with running(settings) as (port, pid):
-        warm = Load()
-        asyncio.run(_put(settings, port, key, clients, min(seconds, 5.0), per_month, pause, warm))
-        load.published |= warm.published
+def measure_load(
+    folder: Path, clients: int, seconds: float, per_month: int = 300, pause: float = 0.0, warm_up: float = 5.0
+) -> LoadResult:
+    """Apply the load to a server that keeps its data below a folder.
+
+    Args:
+        folder: the home of the server.
+        clients: clients at a time.
+        seconds: how long, after warming up.
+        per_month: rows of each month and mart.
+        pause: the mean pause of a client between two queries, in seconds.
+        warm_up: seconds of load before the measurement.
+    """
+    settings, result, warm = Settings(home=str(folder), serve_rate=1e6), LoadResult(), LoadResult()
+    _, key = open_key_store(settings).add("load", SCOPES)
+    result.published.add(publish_release(open_lake(settings), "load0", seed=94, per_month=per_month).version)
+    with run_server(settings) as (port, pid):
+        asyncio.run(_apply_load(settings, port, key, clients, warm_up, per_month, pause, warm))
+        result.published |= warm.published
         before = psutil.Process(pid).memory_info().rss / 1e6
         started = time.monotonic()
-        asyncio.run(_put(settings, port, key, clients, seconds, per_month, pause, load))
-        load.seconds = time.monotonic() - started
-        load.rss = (before, psutil.Process(pid).memory_info().rss / 1e6)
-    return load
+        asyncio.run(_apply_load(settings, port, key, clients, seconds, per_month, pause, result))
+        result.seconds = time.monotonic() - started
+        result.rss_mb = (before, psutil.Process(pid).memory_info().rss / 1e6)
+    return result
 
 
 def main() -> int:
-    """Measure and print; 0 where no answer was wrong."""
+    """Measure and print; exit code 0 if every response was right."""
     parser = argparse.ArgumentParser(prog="python -m bench.load", description=__doc__.partition("\n")[0])
     parser.add_argument("--clients", type=int, default=200)
     parser.add_argument("--seconds", type=float, default=60.0)
-    parser.add_argument("--rows", type=int, default=300, help="rows of a mart's month")
+    parser.add_argument("--rows", type=int, default=300, help="rows of each month and mart")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        load = measured(Path(folder), arguments.clients, arguments.seconds, arguments.rows)
-    print(f"{arguments.clients} clients, {arguments.rows} rows a month and mart")
-    print("\n".join(load.lines()))
-    return 1 if load.wrong else 0
+        result = measure_load(Path(folder), arguments.clients, arguments.seconds, arguments.rows)
+    print(f"{arguments.clients} clients, {arguments.rows} rows of each month and mart")
+    print(result.report())
+    return 1 if result.errors else 0
 
 
 if __name__ == "__main__":

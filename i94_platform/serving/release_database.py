@@ -16,10 +16,10 @@ from sqlalchemy import Dialect, Executable, Table
 
 from i94_platform.contracts import PUBLISHED
 from i94_platform.contracts.model import column_names, key_columns
-from i94_platform.contracts.render import create_schema, ddl
+from i94_platform.contracts.rendering.ddl import render_create_schema, render_ddl
 from i94_platform.errors import PermanentError
 from i94_platform.lake.datasets import Lake
-from i94_platform.lake.footers import verified
+from i94_platform.lake.footers import verify_footer
 from i94_platform.lake.releases import Release
 
 if TYPE_CHECKING:
@@ -139,13 +139,11 @@ def build_database(release: Release, lake: Lake, path: Path, memory_limit: str) 
 
     with duckdb.connect(str(path), config={"memory_limit": memory_limit, "threads": THREADS_PER_QUERY}) as connection:
         for schema in sorted({str(contract.schema) for contract in PUBLISHED}):
-            connection.execute(create_schema(schema, "duckdb"))
+            connection.execute(render_create_schema(schema, "duckdb"))
         for contract in PUBLISHED:
             if contract.name not in release.tables:
-                raise PermanentError(
-                    f"The release has no {contract.name}; publish again: i94 run --select published."
-                )
-            connection.execute(ddl(contract, "duckdb"))
+                raise PermanentError(f"The release has no {contract.name}; publish again: i94 run --select published.")
+            connection.execute(render_ddl(contract, "duckdb"))
             rows, expected = _load_table(connection, release, lake, contract), release.tables[contract.name].rows
             if rows != expected:
                 raise PermanentError(
@@ -158,11 +156,12 @@ def _load_table(connection: duckdb.DuckDBPyConnection, release: Release, lake: L
     order = ", ".join(f'"{name}"' for name in key_columns(contract))
     with ExitStack() as local_files:
         paths = [
-            local_files.enter_context(lake.store.local(lake.store.path(url))) for url in release.urls(contract.name)
+            local_files.enter_context(lake.store.local_copy(lake.store.path(url)))
+            for url in release.urls(contract.name)
         ]
         for path in paths:
             with path.open("rb") as content:
-                verified(content, str(path), contract)
+                verify_footer(content, str(path), contract)
         if paths:
             connection.execute(
                 f"INSERT INTO {contract.fullname} ({names}) SELECT {names} "

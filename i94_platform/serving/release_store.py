@@ -17,7 +17,7 @@ from pathlib import Path
 from i94_platform.errors import PermanentError, PlatformError
 from i94_platform.lake.datasets import Lake
 from i94_platform.lake.manifest import Manifest
-from i94_platform.lake.releases import RELEASE, Release, parsed
+from i94_platform.lake.releases import RELEASE, Release, parse_release
 from i94_platform.serving.release_database import Snapshot, build_database
 
 logger = logging.getLogger(__name__)
@@ -68,7 +68,7 @@ class ReleaseStore:
             if manifest == self._tried_manifest and time.monotonic() < self._retry_at:
                 return False
             self._tried_manifest, self._retry_at = manifest, time.monotonic() + RETRY_SECONDS
-            self._replace(parsed(_parse_manifest(manifest)))
+            self._replace(parse_release(_parse_manifest(manifest)))
         except FileNotFoundError:
             self._set_error(
                 "The published release is gone; run 'i94 run'." if self._served_manifest else NOTHING_PUBLISHED
@@ -107,7 +107,7 @@ class ReleaseStore:
         Raises:
             PermanentError: a file is missing, has another length, or is not what contract or manifest say.
         """
-        if problems := self._lake.missing_files(release.manifest):
+        if problems := self._lake.find_missing_files(release.manifest):
             raise PermanentError(f"{'; '.join(problems)}. Publish again: i94 run --select published.")
         self._folder.mkdir(parents=True, exist_ok=True)
         self._remove_abandoned_files()

@@ -45,7 +45,7 @@ def serve(settings: Settings, host: str, port: int, say: Callable[[str], None]) 
         PermanentError: other machines could reach a server without keys.
     """
     server, token = create_server(settings, host, port)
-    if open_lake(settings).manifest(RELEASE) is None:
+    if open_lake(settings).read_manifest(RELEASE) is None:
         say(NOTHING_PUBLISHED)
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
     say(f"Serving {settings.lake} at {url} (Ctrl-C stops it)")

@@ -21,8 +21,8 @@ from i94_platform.serving.auth.api_keys import SCOPES, KeyStore
 from i94_platform.serving.server import configure_uvicorn, create_service, open_key_store, open_lake
 from i94_platform.serving.service import Service
 from i94_platform.settings import Settings
-from i94_platform_tests.processes import wait_for
 from i94_platform_tests.serving.synthetic_release import publish_release
+from i94_platform_tests.support.processes import wait_for
 
 
 @cache

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -15,13 +15,14 @@ from sqlalchemy import BigInteger, Boolean, Column, Date, Double, Integer, Table
 
 from i94_platform.contracts import PUBLISHED, mart_metadata
 from i94_platform.contracts.model import column_names, is_monthly, key_columns, text_limit
-from i94_platform.contracts.render import arrow_schema, create_schema, ddl
+from i94_platform.contracts.rendering.arrow import arrow_schema
+from i94_platform.contracts.rendering.ddl import render_create_schema, render_ddl
 from i94_platform.lake.datasets import Lake
 from i94_platform.lake.releases import RELEASE, CheckState, Release, ReleasedTable, commit_release
 from i94_platform.warehouse.base import Warehouse
 
 MONTHS = ("2016-01", "2016-02", "2016-03")
-AWKWARD = ("Côte d'Ivoire", 'a "columns" name', "comma, here", "100% _sure_", "line\nbreak", "", "99", "NULL", "日本")
+AWKWARD = ("Côte d'Ivoire", 'a "quoted" name', "comma, here", "100% _sure_", "line\nbreak", "", "99", "NULL", "日本")
 """Texts that formats and filters often get wrong."""
 
 
@@ -31,19 +32,19 @@ def make_rows(contract: Table, seed: int = 94, per_month: int = 40, months: Sequ
     rows: dict[tuple[Any, ...], dict[str, Any]] = {}
     for month in months if is_monthly(contract) else months[:1]:
         for number in range(per_month):
-            row = {c.name: _value(c, rng, number) for c in contract.columns}
+            row = {c.name: _make_value(c, rng, number) for c in contract.columns}
             if is_monthly(contract):
                 row |= {"i94yr": int(month[:4]), "i94mon": int(month[5:])}
             rows[tuple(row[name] for name in key_columns(contract))] = row
     return pa.Table.from_pylist(sorted(rows.values(), key=lambda row: _sort_key(row, contract)), arrow_schema(contract))
 
 
-def _sort_key(row: dict[str, Any], contract: Table) -> list[Any]:
+def _sort_key(row: Mapping[str, Any], contract: Table) -> list[Any]:
     # both warehouses compare texts as UTF-8
     return [value.encode() if isinstance(value := row[n], str) else value for n in key_columns(contract)]
 
 
-def _value(col: Column[Any], rng: random.Random, number: int) -> Any:  # noqa: PLR0911
+def _make_value(col: Column[Any], rng: random.Random, number: int) -> Any:  # noqa: PLR0911
     if col.nullable and rng.random() < 0.3:
         return None
     if col.info["allowed"]:
@@ -66,9 +67,9 @@ def _value(col: Column[Any], rng: random.Random, number: int) -> Any:  # noqa: P
 def fill_warehouse(warehouse: Warehouse, seed: int = 94) -> None:
     """Replace the rows of every published table of a warehouse."""
     with warehouse.transaction(purpose="prepare a test") as transaction:
-        transaction.execute(create_schema(str(mart_metadata.schema), warehouse.dialect))
+        transaction.execute(render_create_schema(str(mart_metadata.schema), warehouse.dialect))
         for contract in PUBLISHED:
-            transaction.execute(ddl(contract, warehouse.dialect))
+            transaction.execute(render_ddl(contract, warehouse.dialect))
             transaction.execute(f"DELETE FROM {contract.fullname}")
             names = column_names(contract)
             parameters = ", ".join(f":{name}" for name in names)
@@ -84,7 +85,7 @@ def publish_release(
     import pyarrow.parquet as pq
 
     tables = {}
-    with lake.writing(RELEASE):
+    with lake.write_lock(RELEASE):
         for contract in PUBLISHED:
             rows = make_rows(contract, seed, per_month)
             with lake.store.create(f"{RELEASE.folder}/run={run}/{contract.name}/part-0.parquet") as file:

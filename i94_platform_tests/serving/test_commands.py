@@ -1,4 +1,4 @@
-"""Pins the commands: a key's way from add to revoke, a server as a process of its own, and what it does not import."""
+"""The commands: a key from add to revoke, a server as a process of its own, and what it does not import."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ import pytest
 
 from i94_platform.lake.datasets import Lake
 from i94_platform.lake.local import LocalStore
-from i94_platform_tests.integration.command import i94_here, started
-from i94_platform_tests.processes import wait_for
 from i94_platform_tests.serving.synthetic_release import publish_release
+from i94_platform_tests.support.command import i94_here, started
+from i94_platform_tests.support.processes import wait_for
 
 
 def test_a_key_is_shown_once_listed_without_its_secret_and_revoked(tmp_path: Path) -> None:
     home = {"I94_HOME": str(tmp_path)}
     assert "No keys yet" in i94_here(home, "keys", "list").output
-    made = i94_here(home, "keys", "add", "back end", "--scope", "read:marts").output
-    (key,) = re.findall(r"i94_[0-9a-f]{8}_\S{43}", made)
+    output = i94_here(home, "keys", "add", "back end", "--scope", "read:marts").output
+    (key,) = re.findall(r"i94_[0-9a-f]{8}_\S{43}", output)
     listed = i94_here({**home, "COLUMNS": "200"}, "keys", "list").output
     id_ = key.split("_")[1]
     assert id_ in listed
@@ -44,51 +44,55 @@ def port() -> int:
 def test_the_server_prints_a_url_that_works_once_and_ends_cleanly(tmp_path: Path, port: int, published: bool) -> None:
     if published:
         publish_release(Lake(LocalStore(tmp_path / "home" / "lake")), "r1", per_month=3)
-    said = tmp_path / "said"
+    log = tmp_path / "log"
     home = {"I94_HOME": str(tmp_path / "home"), "PYTHONUNBUFFERED": "1"}
-    with said.open("w") as output, started(home, "serve", "--port", str(port), output=output) as process:
-        wait_for(lambda: "/token?token=" in said.read_text(), "the URL")
-        (url,) = re.findall(r"http://\S+/token\?token=\S+", said.read_text())
+    with log.open("w") as file, started(home, "serve", "--port", str(port), output=file) as process:
+        wait_for(lambda: "/token?token=" in log.read_text(), "the URL")
+        (url,) = re.findall(r"http://\S+/token\?token=\S+", log.read_text())
 
-        def answers() -> bool:
+        def responds() -> bool:
             try:
                 return httpx.get(f"http://127.0.0.1:{port}/healthz").status_code == 200
             except httpx.TransportError:
                 return False
 
-        wait_for(answers, "the server")
+        wait_for(responds, "the server")
         with httpx.Client(follow_redirects=True) as browser:
             assert browser.get(url).status_code == 200
             assert browser.get(f"http://127.0.0.1:{port}/api/v1/status").status_code == (200 if published else 503)
         assert httpx.get(url).status_code == 401
         os.killpg(process.pid, signal.SIGINT)
-        assert process.wait(20) == 0, said.read_text()
-    told = said.read_text()
-    assert ("run 'i94 run'" in told) == (not published)
-    assert "Traceback" not in told
-    assert told.count(url.partition("token=")[2]) == 1, "the access log does not repeat it"
+        assert process.wait(20) == 0, log.read_text()
+    output = log.read_text()
+    assert ("run 'i94 run'" in output) == (not published)
+    assert "Traceback" not in output
+    assert output.count(url.partition("token=")[2]) == 1, "the access log does not repeat it"
     assert not list((tmp_path / "home").rglob("*.duckdb*"))
 
 
-def test_another_machine_is_let_in_by_a_key_only(tmp_path: Path, port: int) -> None:
+def test_other_machines_need_a_key(tmp_path: Path, port: int) -> None:
     with started({"I94_HOME": str(tmp_path)}, "serve", "--port", str(port), "--host", "0.0.0.0") as process:
         output, _ = process.communicate(timeout=30)
     assert process.returncode == 2
-    assert "Without a key the server listens on this machine only" in output
+    assert "i94 keys add" in output
 
 
-def test_a_running_server_has_imported_neither_dagster_nor_spark() -> None:
-    program = (
-        "import sys\n"
-        "import i94_platform.cli, i94_platform.serving.app\n"
-        "from i94_platform.serving.server import create_server\n"
-        "from i94_platform.settings import Settings\n"
-        "create_server(Settings(home=sys.argv[1]), '127.0.0.1', 0)\n"
-        "heavy = {'dagster', 'dagster_aws', 'pyspark', 'pandas', 'boto3'}\n"
-        "found = {name.split('.')[0] for name in sys.modules} & heavy\n"
-        "assert not found, found\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program, "/nowhere"], capture_output=True, text=True, timeout=60, check=False
-    )
+IMPORTS = """
+import sys
+import i94_platform.cli
+from i94_platform.serving.server import create_server
+from i94_platform.settings import Settings
+
+def imported(*names):
+    return {name.split(".")[0] for name in sys.modules} & set(names)
+
+assert not imported("fastapi", "duckdb"), "the command line imports what only the server needs"
+create_server(Settings(home="/nowhere"), "127.0.0.1", 0)
+assert not imported("dagster", "dagster_aws", "pyspark", "pandas", "boto3")
+"""
+
+
+def test_the_server_imports_neither_dagster_nor_spark_and_the_command_line_not_the_server() -> None:
+    program = [sys.executable, "-c", IMPORTS]
+    done = subprocess.run(program, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr

@@ -1,21 +1,32 @@
-"""Pins that many clients at once get no error and nothing half-published, for a minute of releases replaced.
+"""Many clients at once get no error and no mixture of releases, while releases replace each other.
 
-The clients pause, so that the minute leaves the processor to the tests beside it; `python -m bench.load` is the same
-without pauses.
+The clients pause, so that tests beside it get the processor; `python -m bench.load` is the same without pauses.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from bench.load import measured
+import pytest
+
+from bench.load import LoadResult, measure_load
 
 
-def test_two_hundred_clients_get_whole_answers_for_a_minute_while_releases_are_replaced(tmp_path: Path) -> None:
-    load = measured(tmp_path, clients=200, seconds=60.0, per_month=60, pause=2.0)
-    print("\n".join(load.lines()))
-    assert load.wrong == []
-    assert set(load.statuses) == {200}
-    assert len(load.latencies) > 200 * 10, "each client was answered again and again"
-    assert len({version for version, _ in load.answers}) >= 2, "no release was replaced meanwhile"
-    assert load.rss[1] < load.rss[0] * 1.2 + 30, "memory grew"
+def assert_right(result: LoadResult, responses: int) -> None:
+    print(result.report())
+    assert result.errors == []
+    assert set(result.statuses) == {200}
+    assert len(result.latencies) > responses
+    assert len({version for version, _ in result.bodies}) >= 2, "no release was replaced meanwhile"
+
+
+def test_twenty_clients_get_right_responses_for_some_seconds(tmp_path: Path) -> None:
+    result = measure_load(tmp_path, clients=20, seconds=5.0, per_month=20, pause=0.2, warm_up=0.5)
+    assert_right(result, 20 * 5)
+
+
+@pytest.mark.slow
+def test_two_hundred_clients_get_right_responses_for_a_minute_in_constant_memory(tmp_path: Path) -> None:
+    result = measure_load(tmp_path, clients=200, seconds=60.0, per_month=60, pause=2.0)
+    assert_right(result, 200 * 10)
+    assert result.rss_mb[1] < result.rss_mb[0] * 1.2 + 30, "memory grew"

@@ -10,7 +10,16 @@ import base64
 from typing import Annotated, Any, Literal
 
 from fastapi.exceptions import RequestValidationError
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, create_model
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    WithJsonSchema,
+    create_model,
+)
 from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import PydanticCustomError
 from sqlalchemy import BigInteger, Column, Double, Integer, String, Table
@@ -51,12 +60,11 @@ def _parse_month(text: str) -> Month:
         raise PydanticCustomError("month", "Input should be a month such as 2016-04") from None
 
 
-def _month(name: str, description: str, example: str) -> Any:
-    schema = {"pattern": "^20[0-9]{2}-(0[1-9]|1[0-2])$"}
-    return Field(None, alias=name, description=description, examples=[example], json_schema_extra=schema)
-
-
-OptionalMonth = Annotated[str, AfterValidator(_parse_month)] | SkipJsonSchema[None]
+OptionalMonth = Annotated[
+    Month | None,
+    BeforeValidator(_parse_month),
+    WithJsonSchema({"type": "string", "pattern": "^20[0-9]{2}-(0[1-9]|1[0-2])$", "examples": ["2016-04"]}),
+]
 
 
 class NoParameters(BaseModel):
@@ -68,13 +76,13 @@ class NoParameters(BaseModel):
 class MonthRange(NoParameters):
     """A range of months, both included."""
 
-    first_month: OptionalMonth = _month("from", "First month.", "2016-01")
-    last_month: OptionalMonth = _month("to", "Last month.", "2016-04")
+    range_start: OptionalMonth = Field(None, alias="from", description="First month.")
+    range_end: OptionalMonth = Field(None, alias="to", description="Last month.")
 
     def month_filters(self) -> list[Filter]:
         """Return the range as filters."""
-        bounds = (("ge", self.first_month), ("le", self.last_month))
-        return [Filter("month", name, bound.year * 12 + bound.month) for name, bound in bounds if bound]  # type: ignore[attr-defined]
+        bounds = (("ge", self.range_start), ("le", self.range_end))
+        return [Filter("month", name, bound.year * 12 + bound.month) for name, bound in bounds if bound]
 
 
 def create_parameters_model(contract: Table) -> type[NoParameters]:
@@ -88,10 +96,10 @@ def create_parameters_model(contract: Table) -> type[NoParameters]:
     fields |= {
         "order": (str, Field("", description="Columns, separated by commas; `-` before one for descending order.")),
         "limit": (
-            Annotated[int, Field(ge=1, le=max(MAX_ROWS.values()))] | SkipJsonSchema[None],
+            _optional(Annotated[int, Field(ge=1, le=max(MAX_ROWS.values()))]),
             Field(None, description=f"Rows of a page, {DEFAULT_LIMIT:,} in JSON unless given.", examples=[100]),
         ),
-        "cursor": (str | SkipJsonSchema[None], Field(None, description="`page.next` of the page before.")),
+        "cursor": (_optional(str), Field(None, description="`page.next` of the page before.")),
         "format": (Literal["json", "csv", "parquet"], Field("json", description="The format of the response.")),
     }
     base = MonthRange if is_monthly(contract) else NoParameters
@@ -103,14 +111,19 @@ def _value_type(column: Column[Any]) -> Any:
     return _VALUE_TYPES.get(type(column.type), python_type(column))
 
 
+def _optional(type_: Any) -> Any:
+    """Return a type that allows None, which the OpenAPI document does not mention: no client can send it."""
+    return type_ | SkipJsonSchema[None]  # type: ignore[misc]
+
+
 def _create_filter(column: Column[Any], operator: str) -> tuple[Any, Any]:
-    value = _value_type(column)
+    value: Any = _value_type(column)
     description, example = _DESCRIPTIONS[operator].format(column.comment), example_value(column)
     if operator in _REPEATABLE:
         return list[value], Field([], description=description, examples=[[example]])
     if operator == "null":
-        return bool | SkipJsonSchema[None], Field(None, description=description)
-    return value | SkipJsonSchema[None], Field(None, description=description, examples=[example])
+        return _optional(bool), Field(None, description=description)
+    return _optional(value), Field(None, description=description, examples=[example])
 
 
 def require_single(request: Request, parameters: BaseModel) -> None:
@@ -171,9 +184,10 @@ def _continue_query(query: Query, cursor: str) -> Query:
     for name, _ in query.order:
         column = query.contract.columns[name]
         types.append(_value_type(column) | None if column.nullable else _value_type(column))
+    content_type: Any = tuple[tuple(types)]  # type: ignore[misc]
     try:
         content = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars="-_", validate=True)
-        values: Any = TypeAdapter(tuple[tuple(types)]).validate_json(content, strict=True)
+        values = TypeAdapter(content_type).validate_json(content, strict=True)
     except (ValueError, ValidationError):
         detail = "cursor is not page.next of the page before, with the same filters and order."
         raise Problem("invalid-parameter", detail, parameter="cursor") from None

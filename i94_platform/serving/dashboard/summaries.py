@@ -80,7 +80,7 @@ class View:
         Raises:
             Problem: the first month is after the last.
         """
-        first, last = parameters.first_month, parameters.last_month
+        first, last = parameters.range_start, parameters.range_end
         if first and last and first > last:
             raise Problem("invalid-parameter", "The first month is after the last.", parameter="from")
         values = ((name, getattr(parameters, name)) for name in FILTERS)

@@ -1,0 +1,119 @@
+"""The sample's two months, published and served, and a browser with a session on the page."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Locator, Page
+
+from i94_platform.contracts import MARTS
+from i94_platform.serving.auth.sessions import COOKIE
+from i94_platform_tests.serving.live_server import LiveServer, run_server
+from i94_platform_tests.support.deployment import Deployment
+from i94_platform_tests.support.fixtures import loaded
+from i94_platform_tests.support.processes import wait_for
+
+__all__ = ["loaded"]
+
+MONTHS = ("2016-01", "2016-02")
+TableRows = list[dict[str, str]]
+
+
+@pytest.fixture(scope="package")
+def site(loaded: Deployment, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    """A server over the sample's two months."""
+    deployment = loaded.copy(tmp_path_factory.mktemp("dashboard"))
+    results = [
+        deployment.month(MONTHS[1]), deployment.marts(MONTHS[1]), deployment.correlate(), deployment.publish(),
+    ]  # fmt: skip
+    assert all(result.succeeded for result in results), results
+    with run_server(deployment.folder) as server:
+        wait_for(lambda: server.service.release_store.release, "the release to be served")
+        yield server
+
+
+@pytest.fixture(scope="module")
+def front_page(chromium: Browser, site: LiveServer) -> Iterator[Page]:
+    """The page without any filter: look at it, change nothing."""
+    with open_browser(chromium, site) as browser:
+        yield open_page(browser, site)
+
+
+@pytest.fixture
+def browser(chromium: Browser, site: LiveServer) -> Iterator[BrowserContext]:
+    """A browser with a session."""
+    with open_browser(chromium, site) as context:
+        yield context
+
+
+def open_browser(chromium: Browser, server: LiveServer, **options: Any) -> BrowserContext:
+    """Open a browser with a session on a server."""
+    context = chromium.new_context(**{"viewport": {"width": 1280, "height": 900}, **options})
+    cookie = server.service.authenticator.sessions.open(server.key.split("_")[1])
+    context.add_cookies([{"name": COOKIE, "value": cookie, "url": server.url}])
+    return context
+
+
+def open_page(context: BrowserContext, server: LiveServer, query: str = "") -> Page:
+    """Open the page and wait until it is drawn. Any error in it fails the test."""
+    page = context.new_page()
+    page.set_default_timeout(60_000)  # other tests have the processor too
+    page.on("pageerror", lambda error: pytest.fail(f"the page has failed: {error}"))
+    page.goto(f"{server.url}/{query}")
+    wait_until_drawn(page)
+    return page
+
+
+def wait_until_drawn(page: Page) -> None:
+    """Wait until the page is no longer busy."""
+    page.locator("main[aria-busy=false]").wait_for()
+
+
+def copy_vega_bundle(site: LiveServer, folder: Path) -> None:
+    """Spare another server the three seconds that the bundle takes."""
+    shutil.copytree(Path(site.settings.home, "scripts"), folder / "home" / "scripts")
+
+
+def find_card(page: Page, chart: str) -> Locator:
+    """Return the card of a chart."""
+    return page.locator(f"#{chart}")
+
+
+def find_control(page: Page, name: str) -> Locator:
+    """Return one of the page's controls."""
+    return page.get_by_role("combobox", name=name, exact=True)
+
+
+def read_table(page: Page, chart: str) -> TableRows:
+    """Read the table of a chart, as a person sees it."""
+    details = find_card(page, chart).locator("details")
+    if details.get_attribute("open") is None:
+        details.locator("summary").click()
+    details.locator("tbody").wait_for(state="attached")
+    script = "rows => rows.map(row => [...row.cells].map(cell => cell.textContent))"
+    header, *rows = details.locator("tr").evaluate_all(script)
+    return [dict(zip(header, row, strict=True)) for row in rows]
+
+
+def parse_count(text: str) -> int:
+    """Parse a number such as 1,234."""
+    return int(text.replace(",", ""))
+
+
+def read_visitors(page: Page, chart: str, label: str) -> dict[str, int]:
+    """Read the visitors of each row of a chart's table by one of its columns."""
+    return {row[label]: parse_count(row["Visitors"]) for row in read_table(page, chart)}
+
+
+def query_release(site: LiveServer, sql: str) -> list[tuple[Any, ...]]:
+    """Query the files of the release; {mart} stands for those of a table."""
+    import duckdb
+
+    files = {
+        c.name: f"read_parquet({[url.removeprefix('file://') for url in site.release.urls(c.name)]})" for c in MARTS
+    }
+    return duckdb.connect().execute(sql.format(**files)).fetchall()
