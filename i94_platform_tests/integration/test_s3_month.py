@@ -28,7 +28,7 @@ STEM = "i94_jan16_sub"
 
 
 @pytest.fixture(scope="module")
-def is_s3(s3_server: S3Server, loaded: Deployment, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+def on_s3(s3_server: S3Server, loaded: Deployment, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     """The deliveries of the local deployment, loaded on S3."""
     with pytest.MonkeyPatch.context() as patch:
         for name, value in s3_server.environment.items():
