@@ -7,7 +7,6 @@ among them, which `build` does from the settings.
 from __future__ import annotations
 
 import atexit
-import os
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -22,8 +21,8 @@ from i94_platform.engine.spark import CONFIG, DRIVER_CONFIG, LOCAL_CONFIG, SPARK
 from i94_platform.errors import PermanentError
 from i94_platform.lake.datasets import Lake
 from i94_platform.lake.local import LocalStore
-from i94_platform.lake.s3 import S3Files, S3Store
-from i94_platform.lake.s3_errors import translate_s3_errors
+from i94_platform.lake.s3 import SCHEME, S3Store
+from i94_platform.lake.s3_client import aws_region, create_s3_client
 from i94_platform.lake.store import Store
 from i94_platform.redshift_address import RedshiftAddress
 from i94_platform.settings import is_in_process
@@ -101,7 +100,7 @@ class S3StoreResource(BuildableResource[Store]):
 
     def build(self) -> Store:
         """The prefix as a store."""
-        return S3Store(self.root, partial(s3_client, self.s3_endpoint), Path(self.scratch), self.lock_timeout)
+        return S3Store(self.root, partial(create_s3_client, self.s3_endpoint), Path(self.scratch), self.lock_timeout)
 
 
 class S3LakeResource(BuildableResource[Lake]):
@@ -114,32 +113,13 @@ class S3LakeResource(BuildableResource[Lake]):
 
     def build(self) -> Lake:
         """The lake below that prefix."""
-        connect = partial(s3_client, self.s3_endpoint)
+        connect = partial(create_s3_client, self.s3_endpoint)
         return Lake(S3Store(self.root, connect, Path(self.scratch), self.lock_timeout))
 
 
-def s3_client(endpoint: str = "") -> Any:
-    """A boto3 client; credentials come from AWS's own chain, which renews temporary ones.
-
-    Raises:
-        PermanentFailure: the aws extra is not installed, or the AWS configuration is not usable.
-    """
-    try:
-        from dagster_aws.s3 import S3Resource
-    except ModuleNotFoundError as error:
-        raise PermanentError(
-            "An address starts with s3://, and the AWS part is not installed; run: pip install 'i94-platform[aws]'."
-        ) from error
-    with translate_s3_errors(endpoint or "S3"):
-        client = S3Resource(endpoint_url=endpoint or None, region_name=aws_region() or None).get_client()
-    if endpoint:
-        client.meta.events.register("before-endpoint-resolution.s3", _address_by_path)
-    return client
-
-
-def _address_by_path(builtins: dict[str, Any], **_: Any) -> None:
-    """Buckets as the first part of the path: few S3-compatible stores have a host name for each."""
-    builtins["AWS::S3::ForcePathStyle"] = True
+def _unrooted_store(s3_endpoint: str, scratch: str) -> Store:
+    """A store for full addresses only: local ones, and those of any bucket."""
+    return S3Store(SCHEME, partial(create_s3_client, s3_endpoint), Path(scratch))
 
 
 class DuckDBEngineResource(BuildableResource[Engine]):
@@ -151,8 +131,8 @@ class DuckDBEngineResource(BuildableResource[Engine]):
 
     def build(self) -> Engine:
         """An engine with its own database in memory."""
-        files = S3Files(partial(s3_client, self.s3_endpoint), Path(self.scratch))
-        return DuckDBEngine(Path(self.scratch), self.memory_limit, files)
+        store = _unrooted_store(self.s3_endpoint, self.scratch)
+        return DuckDBEngine(Path(self.scratch), self.memory_limit, store)
 
 
 class SparkEngineResource(BuildableResource[Engine]):
@@ -176,11 +156,6 @@ class SparkEngineResource(BuildableResource[Engine]):
         needs = LOCAL_CONFIG if self.address.startswith("local[") else DRIVER_CONFIG
         buckets = s3_config(self.jars, self.s3_endpoint, aws_region()) if self.on_s3 else {}
         return CONFIG | needs | {"spark.master": self.address} | buckets | self.options
-
-
-def aws_region() -> str:
-    """The region that the environment names, by either variable."""
-    return os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or ""
 
 
 def _frozen(options: dict[str, str]) -> tuple[tuple[str, str], ...]:
@@ -221,8 +196,8 @@ class DuckDBWarehouseResource(BuildableResource[Warehouse]):
 
     def build(self) -> Warehouse:
         """The warehouse in that file."""
-        files = S3Files(partial(s3_client, self.s3_endpoint), Path(self.scratch))
-        return DuckDBWarehouse(Path(self.path), Path(self.scratch), self.memory_limit, self.lock_timeout, files)
+        store = _unrooted_store(self.s3_endpoint, self.scratch)
+        return DuckDBWarehouse(Path(self.path), Path(self.scratch), self.memory_limit, self.lock_timeout, store)
 
 
 class RedshiftWarehouseResource(BuildableResource[Warehouse]):
@@ -239,7 +214,7 @@ class RedshiftWarehouseResource(BuildableResource[Warehouse]):
         """The warehouse in that database."""
         return RedshiftWarehouse(
             RedshiftAddress.parse(self.address),
-            S3Files(partial(s3_client, self.s3_endpoint), Path(self.scratch)),
+            _unrooted_store(self.s3_endpoint, self.scratch),
             fact_diststyle=self.fact_diststyle,
             lock_timeout=self.lock_timeout,
             statement_timeout=self.statement_timeout,

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from i94_platform.engine.base import DELIVERED, DELIVERED_FILES, Engine, FileGroup, build_file_table
-from i94_platform.lake.files import Files
+from i94_platform.lake.local import LocalStore
+from i94_platform.lake.store import Store
 from i94_platform.sql.dialects import to_duckdb
 from i94_platform.sql.query import Query
 
@@ -27,8 +28,8 @@ class DuckDBEngine(Engine):
 
     name = "duckdb"
 
-    def __init__(self, scratch: Path, memory_limit: str = "2GB", files: Files | None = None) -> None:
-        self._scratch, self._memory_limit, self._files = scratch, memory_limit, files or Files()
+    def __init__(self, scratch: Path, memory_limit: str = "2GB", store: Store | None = None) -> None:
+        self._scratch, self._memory_limit, self._store = scratch, memory_limit, store or LocalStore("/")
         self._opened: duckdb.DuckDBPyConnection | None = None
         self._named: dict[str, str] = {}
 
@@ -39,12 +40,12 @@ class DuckDBEngine(Engine):
         return self._opened
 
     def register_delivery(self, groups: Sequence[FileGroup]) -> None:
-        local = self._files.local(url for group in groups for url in group.files)
+        local = self._store.fetch_local_paths(url for group in groups for url in group.files)
         self._create("VIEW", DELIVERED, " UNION ALL ".join(_select_delivered(group, local) for group in groups))
         self.register_table(DELIVERED_FILES, build_file_table(groups, local))
 
     def register_files(self, name: str, urls: Sequence[str]) -> None:
-        paths = _list(self._files.local(urls).values())
+        paths = _list(self._store.fetch_local_paths(urls).values())
         self._create("VIEW", name, f"SELECT * FROM read_parquet({paths}, hive_partitioning = false)")
 
     def register_table(self, name: str, rows: pa.Table) -> None:
@@ -59,7 +60,7 @@ class DuckDBEngine(Engine):
         options = (
             "FORMAT parquet, COMPRESSION snappy, PER_THREAD_OUTPUT, FILENAME_PATTERN 'part-{i}', OVERWRITE_OR_IGNORE"
         )
-        with self._files.writing(folder) as local:
+        with self._store.write_folder(folder) as local:
             self._connection.execute(
                 f"COPY ({to_duckdb(query)}) TO {quote_literal(str(local))} ({options})", dict(query.values)
             )
@@ -82,7 +83,7 @@ class DuckDBEngine(Engine):
         for name, kind in self._named.items():
             self._connection.execute(f'DROP {kind} temp."{name}"')
         self._named = {}
-        self._files.forget()
+        self._store.drop_local_copies()
 
     def _create(self, kind: str, name: str, select: str, values: Mapping[str, Any] | None = None) -> None:
         self._connection.execute(f'CREATE OR REPLACE TEMP {kind} "{name}" AS {select}', dict(values or {}))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import logging
 import os
@@ -20,37 +19,35 @@ logger = logging.getLogger(__name__)
 
 
 class LocalStore(Store):
-    """Files below one folder. Writes are atomic by temporary file and rename within the folder."""
+    """Files below one folder. A write goes to a temporary file that is then renamed within the folder."""
 
     def __init__(self, root: str | Path, lock_timeout: float = 600.0) -> None:
         self.root = str(Path(root).resolve())
         self.lock_timeout = lock_timeout
 
     def list(self, prefix: str = "") -> Iterator[StoredFile]:
-        top = Path(self.root, prefix)
-        found = []
-        for folder, folders, names in os.walk(top, followlinks=True):
-            folders[:] = [name for name in folders if not name.startswith(".")]
+        files = []
+        for folder, subfolders, names in os.walk(Path(self.root, prefix), followlinks=True):
+            subfolders[:] = [name for name in subfolders if not name.startswith(".")]
             for name in names:
                 path = Path(folder, name)
                 try:
                     status = path.stat()
                 except FileNotFoundError:
-                    continue  # deleted between the listing and the look
-                found.append(
-                    StoredFile(path.relative_to(self.root).as_posix(), status.st_size, str(status.st_mtime_ns))
-                )
-        yield from sorted(found)
+                    continue  # deleted since the folder was listed
+                relative = path.relative_to(self.root).as_posix()
+                files.append(StoredFile(relative, status.st_size, str(status.st_mtime_ns)))
+        yield from sorted(files)
 
     def open(self, path: str) -> BinaryIO:
         return Path(self.root, path).open("rb")
 
     @contextmanager
     def local_copy(self, path: str) -> Iterator[Path]:
-        found = Path(self.root, path)
-        if not found.exists():
-            raise FileNotFoundError(f"{found} does not exist")
-        yield found
+        file = Path(self.root, path)
+        if not file.exists():
+            raise FileNotFoundError(f"{file} does not exist")
+        yield file
 
     def put(self, path: str, data: bytes) -> None:
         with self.create(path) as file:
@@ -84,16 +81,16 @@ class LocalStore(Store):
             try:
                 folder.rmdir()
             except OSError:
-                return  # not empty, perhaps only just filled by another process, or already gone
+                return  # not empty, perhaps filled by another process just now, or already gone
             folder = folder.parent
 
     def content_version(self, file: StoredFile) -> str:
         path = Path(self.root, file.path)
         status = path.stat()
-        # what was changed just now may change again within one tick of the file system's clock
-        rested = time.time() - status.st_ctime > 2
-        mark = (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
-        return f"{file.size}-{_digest_of(path, mark) if rested else _digest(path)}"
+        # a file that changed just now may change again within one tick of the file system's clock
+        is_settled = time.time() - status.st_ctime > 2
+        identity = (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+        return f"{file.size}-{_cached_digest(path, identity) if is_settled else _digest(path)}"
 
     def listing_version(self, file: StoredFile) -> str:
         return f"{file.size}-{file.stamp}"
@@ -103,30 +100,38 @@ class LocalStore(Store):
 
     @contextmanager
     def lock(self, name: str, waiting: str) -> Iterator[None]:
-        """Hold an advisory lock; the kernel frees it when the process ends, however it ends.
+        from filelock import FileLock, Timeout
 
-        Raises:
-            TransientFailure: another process held it for longer than the timeout.
-        """
         path = Path(self.root, ".locks", name.replace("/", "."))
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("w") as file:
-            deadline, told = time.monotonic() + self.lock_timeout, False
-            while True:
-                try:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                except BlockingIOError:
-                    if time.monotonic() > deadline:
-                        raise TransientError(
-                            f"Another process has held {name} in {self.root} for {self.lock_timeout:.0f} s; "
-                            "let it finish or stop it, then run again."
-                        ) from None
-                    if not told:
-                        logger.warning("%s", waiting)
-                        told = True
-                    time.sleep(0.1)
+        lock = FileLock(path)  # the kernel frees it when the process ends, however it ends
+        try:
+            lock.acquire(blocking=False)
+        except Timeout:
+            logger.warning("%s", waiting)
+            try:
+                lock.acquire(self.lock_timeout)
+            except Timeout:
+                raise TransientError(
+                    f"Another process has held {name} in {self.root} for {self.lock_timeout:.0f} s; "
+                    "let it finish or stop it, then run again."
+                ) from None
+        try:
             yield
+        finally:
+            lock.release()
+
+    def fetch_local_paths(self, addresses: Iterable[str]) -> dict[str, str]:
+        return {address: str(Path(self.root, address)) for address in addresses}
+
+    @contextmanager
+    def write_folder(self, address: str) -> Iterator[Path]:
+        folder = Path(self.root, address)
+        folder.mkdir(parents=True)
+        yield folder
+
+    def drop_local_copies(self) -> None:
+        """Do nothing: local files are used where they are."""
 
 
 def _digest(path: Path) -> str:
@@ -135,6 +140,6 @@ def _digest(path: Path) -> str:
 
 
 @lru_cache(maxsize=4096)
-def _digest_of(path: Path, mark: tuple[int, ...]) -> str:
-    """The digest of a file that bears this mark; one run asks for it several times."""
+def _cached_digest(path: Path, identity: tuple[int, ...]) -> str:
+    """The digest of a file of this identity; one run asks for it several times."""
     return _digest(path)

@@ -1,9 +1,4 @@
-"""A bucket, under a prefix, as a store; and local copies of objects, for what reads local files only.
-
-Here: requests to S3 by a boto3 client that is handed in. Nothing relies on more than S3 offers: no rename and no
-folder. Not here: where the client and its credentials come from (`assets.resources`), what errors mean
-(`s3_failures`), and how a lock works (`lease`).
-"""
+"""A bucket under a prefix as a store. It relies on nothing but S3: no rename, no folders."""
 
 from __future__ import annotations
 
@@ -18,95 +13,101 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from i94_platform.lake.files import Files
+from i94_platform.lake.local import LocalStore
 from i94_platform.lake.s3_errors import response_error, translate_s3_errors
 from i94_platform.lake.s3_lease import LEASE_SECONDS, Lease, hold_lease
 from i94_platform.lake.store import Store, StoredFile
 
-Connect = Callable[[], Any]
-"""Gives a boto3 client of S3; called when the first request is made."""
-
 SCHEME = "s3://"
 
 READ_BYTES = 8 << 20
-"""What reading a file from front to back asks for at a time."""
+"""How much a sequential reader requests at a time."""
 
 DOWNLOADS = 4
-"""Objects that are copied at a time; a large one comes in several parts at once by itself."""
+"""Objects downloaded at a time; boto3 splits a large one into parallel parts itself."""
 
 DELETE_KEYS = 1_000
-"""The most that S3 deletes by one request."""
+"""The most keys that S3 deletes in one request."""
 
 
 class S3Store(Store):
     """Objects below one prefix of a bucket.
 
-    A stamp is ETag and time. A version is the ETag: equal for equal content that was uploaded alike. The ETag of a
-    multipart upload depends on the size of the parts, and with a KMS key on the upload, so a file that was delivered
-    again another way can be news although its content is the same, but never the other way round.
+    A stamp is ETag and time. A version is the ETag, which is equal for equal content that was uploaded alike. The ETag
+    of a multipart upload depends on the part size, and with a KMS key on the upload. So a file that is delivered again
+    may get another version although its content is the same, but new content always gets one.
     """
 
     def __init__(
         self,
         root: str,
-        connect: Connect,
+        connect: Callable[[], Any],
         scratch: Path,
         lock_timeout: float = 600.0,
         lease_seconds: float = LEASE_SECONDS,
     ) -> None:
+        """`connect` gives the boto3 client when the first request is made; `scratch` is a local folder for copies.
+
+        An engine's store may have `s3://` itself as its root, since an engine gives full addresses only.
+        """
         self.root, self.lock_timeout, self.lease_seconds = root.rstrip("/"), lock_timeout, lease_seconds
         self._connect, self._scratch = connect, scratch
-        self._bucket, self._prefix = _parsed(self.root)
-        self._held: list[Lease] = []
+        self._bucket, self._prefix = _split(self.root)
+        self._local = LocalStore("/")  # deliveries may lie in a folder while the lake is a bucket
+        self._leases: list[Lease] = []
+        self._copies: dict[str, str] = {}
+        self._copies_folder: Path | None = None
 
     def list(self, prefix: str = "") -> Iterator[StoredFile]:
         start = "".join(f"{part}/" for part in (self._prefix, prefix) if part)
-        with self._asking(prefix) as client:
+        with self._requests(prefix) as client:
             pages = client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=start)
             for page in pages:
-                yield from filter(_is_file, map(self._stored, page.get("Contents", [])))
+                yield from filter(_is_file, map(self._stored_file, page.get("Contents", [])))
 
-    def _stored(self, listed: dict[str, Any]) -> StoredFile:
-        path = listed["Key"][len(self._prefix) + 1 if self._prefix else 0 :]
-        etag = listed["ETag"].strip('"')
-        return StoredFile(path, listed["Size"], f"{etag} {listed['LastModified'].isoformat()}")
+    def _stored_file(self, item: dict[str, Any]) -> StoredFile:
+        path, etag = item["Key"].removeprefix(f"{self._prefix}/"), item["ETag"].strip('"')
+        return StoredFile(path, item["Size"], f"{etag} {item['LastModified'].isoformat()}")
 
     def open(self, path: str) -> BinaryIO:
-        return io.BufferedReader(_Object(self._client, self._bucket, self._key(path)), READ_BYTES)
+        if path.startswith("/"):
+            return self._local.open(path)
+        address = path if path.startswith(SCHEME) else self.uri(path)
+        return io.BufferedReader(_ObjectReader(self._client, address), READ_BYTES)
 
     def read(self, path: str) -> bytes:
-        with self._asking(path) as client:
+        with self._requests(path) as client:
             content: bytes = client.get_object(Bucket=self._bucket, Key=self._key(path))["Body"].read()
         return content
 
     @contextmanager
     def local_copy(self, path: str) -> Iterator[Path]:
-        with tempfile.TemporaryDirectory(prefix="object-", dir=_made(self._scratch)) as folder:
+        with tempfile.TemporaryDirectory(prefix="object-", dir=self._make_scratch()) as folder:
             copy = Path(folder, path.rpartition("/")[2])
             _download(self._client, self.uri(path), copy)
             yield copy
 
     def put(self, path: str, data: bytes) -> None:
-        for held in self._held:
-            held.check()
-        with self._asking(path) as client:
+        for lease in self._leases:
+            lease.require_held()
+        with self._requests(path) as client:
             client.put_object(Bucket=self._bucket, Key=self._key(path), Body=data)
 
     @contextmanager
     def create(self, path: str) -> Iterator[BinaryIO]:
-        with tempfile.TemporaryFile(dir=_made(self._scratch)) as file:
+        with tempfile.TemporaryFile(dir=self._make_scratch()) as file:
             yield file
             file.seek(0)
-            with self._asking(path) as client:
+            with self._requests(path) as client:
                 client.upload_fileobj(file, self._bucket, self._key(path))
 
     def delete(self, paths: Iterable[str]) -> None:
         keys = [{"Key": self._key(path)} for path in paths]
         for first in range(0, len(keys), DELETE_KEYS):
             batch = {"Objects": keys[first : first + DELETE_KEYS], "Quiet": True}
-            with self._asking() as client:
-                answer = client.delete_objects(Bucket=self._bucket, Delete=batch)
-            for error in answer.get("Errors", []):
+            with self._requests() as client:
+                response = client.delete_objects(Bucket=self._bucket, Delete=batch)
+            for error in response.get("Errors", []):
                 raise response_error(f"{SCHEME}{self._bucket}/{error['Key']} can't be deleted", {"Error": error})
 
     def content_version(self, file: StoredFile) -> str:
@@ -120,22 +121,58 @@ class S3Store(Store):
 
     @contextmanager
     def lock(self, name: str, waiting: str) -> Iterator[None]:
-        """Hold a lease that is renewed until the end; a killed holder's is taken over after `lease_seconds`.
-
-        Raises:
-            TransientFailure: another process held it for longer than the timeout.
-        """
         key = self._key(f".locks/{name.replace('/', '.')}")
         limits = {"timeout": self.lock_timeout, "seconds": self.lease_seconds}
-        with hold_lease(self._client, self._bucket, key, waiting=waiting, **limits) as held:
-            self._held.append(held)
+        with hold_lease(self._client, self._bucket, key, waiting=waiting, **limits) as lease:
+            self._leases.append(lease)
             try:
                 yield
             finally:
-                self._held.remove(held)
+                self._leases.remove(lease)
+
+    def fetch_local_paths(self, addresses: Iterable[str]) -> dict[str, str]:
+        # engines read an object many times and from both ends: one download costs less than many small requests
+        addresses = list(addresses)
+        missing = [a for a in dict.fromkeys(addresses) if a.startswith(SCHEME) and a not in self._copies]
+        if missing:
+            client, folder, first = self._client, self._make_copies_folder(), len(self._copies)
+            copies = {address: folder / f"{first + number}.parquet" for number, address in enumerate(missing)}
+            with ThreadPoolExecutor(DOWNLOADS) as pool:
+                list(pool.map(lambda address: _download(client, address, copies[address]), missing))
+            self._copies |= {address: str(copy) for address, copy in copies.items()}
+        return {address: self._copies.get(address, address) for address in addresses}
 
     @contextmanager
-    def _asking(self, path: str = "") -> Iterator[Any]:
+    def write_folder(self, address: str) -> Iterator[Path]:
+        if not address.startswith(SCHEME):
+            with self._local.write_folder(address) as folder:
+                yield folder
+            return
+        folder = Path(tempfile.mkdtemp(prefix="folder-", dir=self._make_copies_folder()))
+        yield folder
+        for file in sorted(folder.rglob("*")):
+            target = f"{address}/{file.relative_to(folder).as_posix()}"
+            client, (bucket, key) = self._client, _split(target)
+            with translate_s3_errors(target), file.open("rb") as content:
+                client.upload_fileobj(content, bucket, key)
+            self._copies[target] = str(file)  # an engine often reads next what it wrote
+
+    def drop_local_copies(self) -> None:
+        if self._copies_folder is not None:
+            shutil.rmtree(self._copies_folder)
+        self._copies, self._copies_folder = {}, None
+
+    def _make_copies_folder(self) -> Path:
+        if self._copies_folder is None:
+            self._copies_folder = Path(tempfile.mkdtemp(prefix="objects-", dir=self._make_scratch()))
+        return self._copies_folder
+
+    def _make_scratch(self) -> Path:
+        self._scratch.mkdir(parents=True, exist_ok=True)
+        return self._scratch
+
+    @contextmanager
+    def _requests(self, path: str = "") -> Iterator[Any]:
         """The client, for requests about a path."""
         client = self._client
         with translate_s3_errors(self.uri(path)):
@@ -149,72 +186,15 @@ class S3Store(Store):
         return f"{self._prefix}/{path}".lstrip("/")
 
 
-class S3Files(Files):
-    """Local files where they lie, and objects as copies in a folder of their own.
+class _ObjectReader(io.RawIOBase):
+    """Reads an object from any position by range requests."""
 
-    Objects are read many times by one step and from all ends: one download costs less than many small requests.
-    """
-
-    def __init__(self, connect: Connect, scratch: Path) -> None:
-        self._connect, self._scratch = connect, scratch
-        self._copies: dict[str, str] = {}
-        self._folder: Path | None = None
-
-    def local(self, urls: Iterable[str]) -> dict[str, str]:
-        asked = list(urls)
-        new = [url for url in dict.fromkeys(asked) if url.startswith(SCHEME) and url not in self._copies]
-        if new:
-            client, folder, first = self._client, self._made, len(self._copies)
-            copies = {url: folder / f"{first + number}.parquet" for number, url in enumerate(new)}
-            with ThreadPoolExecutor(DOWNLOADS) as pool:
-                list(pool.map(lambda url: _download(client, url, copies[url]), new))
-            self._copies |= {url: str(copy) for url, copy in copies.items()}
-        return {url: self._copies.get(url, url) for url in asked}
-
-    def open(self, url: str) -> BinaryIO:
-        if not url.startswith(SCHEME):
-            return super().open(url)
-        return io.BufferedReader(_Object(self._client, *_parsed(url)), READ_BYTES)
-
-    @contextmanager
-    def writing(self, folder: str) -> Iterator[Path]:
-        if not folder.startswith(SCHEME):
-            with super().writing(folder) as made:
-                yield made
-            return
-        made = Path(tempfile.mkdtemp(prefix="written-", dir=self._made))
-        yield made
-        for file in sorted(made.rglob("*")):
-            url = f"{folder}/{file.relative_to(made).as_posix()}"
-            client, (bucket, key) = self._client, _parsed(url)
-            with translate_s3_errors(url), file.open("rb") as content:
-                client.upload_fileobj(content, bucket, key)
-            self._copies[url] = str(file)  # what was written is often read next
-
-    def forget(self) -> None:
-        if self._folder is not None:
-            shutil.rmtree(self._folder)
-        self._copies, self._folder = {}, None
-
-    @property
-    def _made(self) -> Path:
-        if self._folder is None:
-            self._folder = Path(tempfile.mkdtemp(prefix="objects-", dir=_made(self._scratch)))
-        return self._folder
-
-    @cached_property
-    def _client(self) -> Any:
-        return self._connect()
-
-
-class _Object(io.RawIOBase):
-    """An object for reading at any place, by requests for ranges of it."""
-
-    def __init__(self, client: Any, bucket: str, key: str) -> None:
-        self._client, self._where, self._place = client, {"Bucket": bucket, "Key": key}, 0
-        self._address = f"{SCHEME}{bucket}/{key}"
-        with translate_s3_errors(self._address):
-            head = client.head_object(**self._where)
+    def __init__(self, client: Any, address: str) -> None:
+        self._client, self._address, self._position = client, address, 0
+        bucket, key = _split(address)
+        self._object = {"Bucket": bucket, "Key": key}
+        with translate_s3_errors(address):
+            head = client.head_object(**self._object)
         self._size, self._etag = head["ContentLength"], head["ETag"]
 
     def readable(self) -> bool:
@@ -224,49 +204,44 @@ class _Object(io.RawIOBase):
         return True
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._place, io.SEEK_END: self._size}[whence]
-        self._place = max(0, start + offset)
-        return self._place
+        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
+        self._position = max(0, start + offset)
+        return self._position
 
     def readinto(self, buffer: Any) -> int:
-        content = self._range(len(buffer))
+        content = self._read_range(len(buffer))
         buffer[: len(content)] = content
         return len(content)
 
     def readall(self) -> bytes:
-        return self._range(self._size)
+        return self._read_range(self._size)
 
-    def _range(self, most: int) -> bytes:
-        """The next bytes, all of those that are asked for and there."""
-        wanted = min(most, self._size - self._place)
-        if wanted <= 0:
+    def _read_range(self, limit: int) -> bytes:
+        """Read up to `limit` bytes from the current position."""
+        count = min(limit, self._size - self._position)
+        if count <= 0:
             return b""
-        span = f"bytes={self._place}-{self._place + wanted - 1}"
+        span = f"bytes={self._position}-{self._position + count - 1}"
         with translate_s3_errors(self._address):
-            # the ETag makes sure that every range is of one and the same content
-            answer = self._client.get_object(**self._where, Range=span, IfMatch=self._etag)
-            content: bytes = answer["Body"].read()
-        self._place += len(content)
+            # the ETag makes sure that all ranges belong to the same content
+            response = self._client.get_object(**self._object, Range=span, IfMatch=self._etag)
+            content: bytes = response["Body"].read()
+        self._position += len(content)
         return content
 
 
-def _parsed(address: str) -> tuple[str, str]:
+def _split(address: str) -> tuple[str, str]:
     """Bucket and key, or prefix, of an address."""
     bucket, _, key = address.removeprefix(SCHEME).partition("/")
     return bucket, key
 
 
-def _download(client: Any, url: str, copy: Path) -> None:
-    with translate_s3_errors(url), copy.open("wb") as file:
-        client.download_fileobj(*_parsed(url), file)
+def _download(client: Any, address: str, copy: Path) -> None:
+    with translate_s3_errors(address), copy.open("wb") as file:
+        client.download_fileobj(*_split(address), file)
 
 
 def _is_file(file: StoredFile) -> bool:
-    """Not a folder's marker, as consoles and Hadoop leave them, and not in a hidden folder."""
+    """Whether this is neither a folder marker, as consoles and Hadoop leave them, nor in a hidden folder."""
     *folders, name = file.path.split("/")
     return bool(name) and not any(folder.startswith(".") for folder in folders)
-
-
-def _made(folder: Path) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder

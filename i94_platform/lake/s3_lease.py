@@ -1,9 +1,8 @@
-"""A lock on S3 that machines share: one object, taken, renewed and given back by conditional writes only.
+"""A lock on S3 that machines share: one object, which holders replace by conditional writes only.
 
-The object says who holds it. Its age is told by S3's own clock (the answer's date minus the object's), so machines
-need not agree on the time. The holder writes it again several times per lease; one that was not written for a whole
-lease is taken over. Every write names the ETag that it replaces, so of many who try one succeeds. Not here: what the
-lock protects.
+The object names its holder. Its age is S3's own date minus the object's date, so machines need not agree on the time.
+A heartbeat renews the lease several times before it expires; another process may take over an expired one. Each write
+names the ETag that it replaces, so of several processes that try at once only one succeeds.
 """
 
 from __future__ import annotations
@@ -22,121 +21,132 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from i94_platform.errors import PlatformError, TransientError
-from i94_platform.lake.s3_errors import CHANGED, MISSING, error_code, translate_s3_errors
+from i94_platform.lake.aws_errors import error_code
+from i94_platform.lake.s3_errors import CHANGED, MISSING, translate_s3_errors
 
 logger = logging.getLogger(__name__)
 
 LEASE_SECONDS = 60.0
 """How long a lock outlives a holder that was killed. Every machine that shares a lake must use the same."""
 
-BEATS = 4
+HEARTBEATS = 4
 """Renewals per lease: three may fail before the lock is lost."""
 
 _POLL_SECONDS = 0.5
 
 _CLOCK_SECONDS = 1.0
-"""S3 tells times in whole seconds."""
+"""S3 gives times in whole seconds."""
 
 
 @dataclass(frozen=True)
-class _Seen:
-    """The lock's object as it was found."""
+class _LockState:
+    """The lock's object as it is on S3."""
 
     etag: str
     holder: str
-    """Empty where it was given back."""
-    told: str
+    """The id of the lease that holds the lock; empty if it was released."""
+    process: str
+    """Host and process of the holder, for people."""
     age: float
 
 
 class Lease:
-    """One holder's view of one lock."""
+    """One process's hold on one lock."""
 
     def __init__(self, client: Any, bucket: str, key: str, seconds: float) -> None:
         self._client, self._bucket, self._key, self._seconds = client, bucket, key, seconds
-        self._me = uuid.uuid4().hex
-        self._etag, self._renewed, self._lost = "", 0.0, False
+        self._id = uuid.uuid4().hex
+        self._etag, self._renewed_at, self._is_lost = "", 0.0, False
 
-    def blocked_by(self) -> str:
-        """Try to take it; who holds it instead, empty where it is ours now."""
-        found, begun = self._look(), time.time()
-        expired = found is not None and found.age > self._seconds + _CLOCK_SECONDS
-        if found is None or not found.holder or expired:
-            self._write(found.etag if found else "")
-            seen = self._look()
+    def acquire(self) -> str:
+        """Try once to take the lock; return the process that holds it instead, or an empty text on success."""
+        before, started = self._read(), time.time()
+        is_expired = before is not None and before.age > self._seconds + _CLOCK_SECONDS
+        if before is None or not before.holder or is_expired:
+            self._write(before.etag if before else "")
+            state = self._read()
         else:
-            seen = found
-        if seen is not None and seen.holder == self._me:  # also where the answer to our own write got lost
-            self._etag, self._renewed = seen.etag, begun
-            if found is not None and found.holder not in ("", self._me):
-                logger.warning("Took over %s: %s has not renewed it for %.0f s", self._address, found.told, found.age)
+            state = before
+        if state is not None and state.holder == self._id:  # also if the answer to our own write got lost
+            self._etag, self._renewed_at = state.etag, started
+            if before is not None and before.holder not in ("", self._id):
+                logger.warning(
+                    "Took over %s: %s has not renewed it for %.0f s", self._address, before.process, before.age
+                )
             return ""
-        # nobody holds it any more where whoever was faster has given it back already: that does not make it ours
-        return seen.told if seen and seen.holder else "another process"
+        # a faster process may have taken and released it in between: the lock is free, but not ours
+        return state.process if state and state.holder else "another process"
 
-    def check(self) -> None:
-        """Fail where it may be another's by now, as after a long sleep of this machine."""
-        if self._lost or time.time() - self._renewed > self._seconds:
+    def require_held(self) -> None:
+        """Check that nobody can have taken the lock over, as after a long sleep of this machine.
+
+        Raises:
+            TransientError: the lease was not renewed in time.
+        """
+        if self._is_lost or time.time() - self._renewed_at > self._seconds:
             raise TransientError(
                 f"The lock {self._address} was not renewed in time and may be another process's; run again."
             )
 
-    def keep(self, over: threading.Event) -> None:
-        """Renew it until it is over."""
-        while not self._lost and not over.wait(self._seconds / BEATS):
+    def run_heartbeat(self, stop: threading.Event) -> None:
+        """Renew the lease until `stop` is set or the lock is lost."""
+        while not self._is_lost and not stop.wait(self._seconds / HEARTBEATS):
             try:
-                self._renew()
-            except PlatformError as failure:
-                logger.warning("The lock %s could not be renewed: %s", self._address, failure)
+                self.renew()
+            except PlatformError as error:
+                logger.warning("The lock %s could not be renewed: %s", self._address, error)
 
-    def give_back(self) -> None:
-        """Leave the object without a holder; nothing where it is another's already."""
+    def renew(self) -> None:
+        """Renew the lease once; notice if another process has taken it over."""
+        started = time.time()
+        if not self._write(self._etag):
+            state = self._read()
+            if state is None or state.holder != self._id:
+                self._is_lost = True
+                return
+            self._etag = state.etag
+        self._renewed_at = started
+
+    def release(self) -> None:
+        """Leave the object without a holder, unless another process has taken it over."""
         try:
             self._put(b"", self._etag)
-        except PlatformError as failure:
-            logger.warning("The lock %s is given back by its age only: %s", self._address, failure)
+        except PlatformError as error:
+            logger.warning("The lock %s could not be released and expires instead: %s", self._address, error)
 
-    def _renew(self) -> None:
-        begun = time.time()
-        if not self._write(self._etag):
-            seen = self._look()
-            if seen is None or seen.holder != self._me:
-                self._lost = True
-                return
-            self._etag = seen.etag
-        self._renewed = begun
-
-    def _write(self, replaced: str) -> bool:
-        """Put the object in place of the one with that ETag, or of none; False where another was faster."""
+    def _write(self, replaced_etag: str) -> bool:
+        """Write ourselves as the holder; False if the object changed since `replaced_etag`."""
         # each write differs from the last, or an old ETag would fit again
-        body = {"holder": self._me, "told": f"{socket.gethostname()}:{os.getpid()}", "beat": uuid.uuid4().hex}
-        etag = self._put(json.dumps(body).encode(), replaced)
+        body = {"holder": self._id, "process": f"{socket.gethostname()}:{os.getpid()}", "nonce": uuid.uuid4().hex}
+        etag = self._put(json.dumps(body).encode(), replaced_etag)
         self._etag = etag or self._etag
         return bool(etag)
 
-    def _put(self, body: bytes, replaced: str) -> str:
+    def _put(self, body: bytes, replaced_etag: str) -> str:
+        """Replace the object with that ETag, or create it without one; return the new ETag, or "" if it changed."""
         from botocore.exceptions import ClientError
 
-        condition = {"IfMatch": replaced} if replaced else {"IfNoneMatch": "*"}
+        condition = {"IfMatch": replaced_etag} if replaced_etag else {"IfNoneMatch": "*"}
         with translate_s3_errors(self._address):
             try:
-                answer = self._client.put_object(Bucket=self._bucket, Key=self._key, Body=body, **condition)
+                response = self._client.put_object(Bucket=self._bucket, Key=self._key, Body=body, **condition)
             except ClientError as error:
                 if error_code(error.response) in CHANGED | MISSING:
                     return ""
                 raise
-        return str(answer["ETag"])
+        return str(response["ETag"])
 
-    def _look(self) -> _Seen | None:
+    def _read(self) -> _LockState | None:
         try:
             with translate_s3_errors(self._address):
-                answer = self._client.get_object(Bucket=self._bucket, Key=self._key)
-                body = answer["Body"].read()
+                response = self._client.get_object(Bucket=self._bucket, Key=self._key)
+                body = response["Body"].read()
         except FileNotFoundError:
             return None
-        now = parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
-        found = json.loads(body) if body else {"holder": "", "told": ""}
-        return _Seen(answer["ETag"], found["holder"], found["told"], (now - answer["LastModified"]).total_seconds())
+        now = parsedate_to_datetime(response["ResponseMetadata"]["HTTPHeaders"]["date"])
+        content = json.loads(body) if body else {"holder": "", "process": ""}
+        age = (now - response["LastModified"]).total_seconds()
+        return _LockState(response["ETag"], content["holder"], content["process"], age)
 
     @property
     def _address(self) -> str:
@@ -145,29 +155,33 @@ class Lease:
 
 @contextmanager
 def hold_lease(client: Any, bucket: str, key: str, *, waiting: str, timeout: float, seconds: float) -> Iterator[Lease]:
-    """Hold the lock at `key`; `waiting` is logged once where one has to wait.
+    """Hold the lock at `key`; log the message `waiting` once if the lock is not free.
 
     Raises:
-        TransientFailure: another process held it for longer than the timeout.
+        TransientError: another process held the lock until the timeout.
     """
-    one = Lease(client, bucket, key, seconds)
-    deadline, said = time.monotonic() + timeout, False
-    while holder := one.blocked_by():
+    lease = Lease(client, bucket, key, seconds)
+    _wait(lease, f"s3://{bucket}/{key}", waiting, timeout, min(_POLL_SECONDS, seconds / HEARTBEATS))
+    stop = threading.Event()
+    heartbeat = threading.Thread(target=lease.run_heartbeat, args=(stop,), name=f"heartbeat of {key}", daemon=True)
+    heartbeat.start()
+    try:
+        yield lease
+    finally:
+        stop.set()
+        heartbeat.join()
+        lease.release()
+
+
+def _wait(lease: Lease, address: str, waiting: str, timeout: float, poll_seconds: float) -> None:
+    deadline, is_logged = time.monotonic() + timeout, False
+    while holder := lease.acquire():
         if time.monotonic() > deadline:
             raise TransientError(
-                f"Another process ({holder}) has held s3://{bucket}/{key} for {timeout:.0f} s; "
+                f"Another process ({holder}) has held {address} for {timeout:.0f} s; "
                 "let it finish or stop it, then run again."
             )
-        if not said:
+        if not is_logged:
             logger.warning("%s", waiting)
-            said = True
-        time.sleep(min(_POLL_SECONDS, seconds / BEATS))
-    over = threading.Event()
-    beats = threading.Thread(target=one.keep, args=(over,), name=f"lease of {key}", daemon=True)
-    beats.start()
-    try:
-        yield one
-    finally:
-        over.set()
-        beats.join()
-        one.give_back()
+            is_logged = True
+        time.sleep(poll_seconds)

@@ -1,7 +1,6 @@
-"""The interface to a tree of files: a local folder or a bucket under a prefix.
+"""The interface to a tree of files: a local folder, or a bucket under a prefix.
 
-Here: the least that the lake needs, so that an object store can offer it: no rename, no append, no directories.
-Paths are relative to the store's root and use `/`. Not here: what the files mean.
+It offers only what an object store can offer: no rename, no append, no directories.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from typing import BinaryIO
 
 @dataclass(frozen=True, order=True)
 class StoredFile:
-    """One file: path relative to the root, size in bytes, and a stamp that changes whenever it is written again."""
+    """One file: path relative to the root, size in bytes, and a stamp that changes with every write."""
 
     path: str
     size: int
@@ -24,22 +23,34 @@ class StoredFile:
 
 
 class Store(ABC):
-    """A tree of files at one address."""
+    """A tree of files below one address.
+
+    Paths are relative to the root and use `/`. `open`, `fetch_local_paths` and `write_folder` also take full
+    addresses, inside the root or outside, since engines and warehouses know files by their addresses.
+    """
 
     root: str
     """The address: an absolute folder, or `s3://bucket/prefix`."""
 
     @abstractmethod
     def list(self, prefix: str = "") -> Iterator[StoredFile]:
-        """Every file whose path starts with the folder `prefix`, in path order; nothing where it does not exist."""
+        """Yield every file below the folder `prefix` in path order; nothing if there is no such folder."""
 
     @abstractmethod
     def open(self, path: str) -> BinaryIO:
-        """The file for reading; FileNotFoundError where there is none."""
+        """Open a file for reading.
+
+        Raises:
+            FileNotFoundError: there is no such file.
+        """
 
     @abstractmethod
     def local_copy(self, path: str) -> AbstractContextManager[Path]:
-        """The file at a local path, a copy where it lies elsewhere; FileNotFoundError where there is none."""
+        """Give a file a local path: its own, or that of a copy which lasts as long as the context.
+
+        Raises:
+            FileNotFoundError: there is no such file.
+        """
 
     @abstractmethod
     def put(self, path: str, data: bytes) -> None:
@@ -47,42 +58,70 @@ class Store(ABC):
 
     @abstractmethod
     def create(self, path: str) -> AbstractContextManager[BinaryIO]:
-        """A file of any size for writing: it is there, whole, after the context, and not at all after a failure."""
+        """Open a file of any size for writing. It appears whole when the context ends, and never after a failure."""
 
     @abstractmethod
     def delete(self, paths: Iterable[str]) -> None:
-        """Remove files; a path that is already gone is no error."""
+        """Delete files; a missing file is no error."""
 
     @abstractmethod
     def content_version(self, file: StoredFile) -> str:
-        """An identifier of the content: a hash or an ETag, equal for equal content."""
+        """Identify the content by a hash or an ETag, which is equal for equal content."""
 
     @abstractmethod
     def listing_version(self, file: StoredFile) -> str:
-        """What a listing alone tells of the content: other content has another mark.
+        """Identify the content by its listing alone; other content has another version.
 
-        On a bucket equal content has an equal one; in a folder a file that was written again has not.
+        A bucket gives equal content an equal version. A folder gives a rewritten file a new one.
         """
 
     @abstractmethod
     def modified_at(self, file: StoredFile) -> float:
-        """When it was last written, in seconds since 1970; a file that was moved into a folder keeps its time."""
+        """When the file was last written, in seconds since 1970; a file that was moved keeps its time."""
 
     @abstractmethod
     def lock(self, name: str, waiting: str) -> AbstractContextManager[None]:
-        """Hold `name` against other processes that ask for it; `waiting` is logged where one has to wait."""
+        """Lock `name` against other processes. Log the message `waiting` once if the lock is not free.
+
+        Raises:
+            TransientError: another process held the lock until the timeout.
+        """
+
+    @abstractmethod
+    def fetch_local_paths(self, addresses: Iterable[str]) -> dict[str, str]:
+        """Map each address to a local path. Copies of objects last until `drop_local_copies`; one thread at a time.
+
+        Raises:
+            FileNotFoundError: there is no such object.
+        """
+
+    @abstractmethod
+    def write_folder(self, address: str) -> AbstractContextManager[Path]:
+        """Give an empty local folder; its files are at the address when the context ends. The address must be new."""
+
+    @abstractmethod
+    def drop_local_copies(self) -> None:
+        """Remove the copies that `fetch_local_paths` and `write_folder` left."""
 
     def uri(self, path: str) -> str:
         """The full address of a file or folder, as engines and manifests write it."""
         return f"{self.root}/{path}".rstrip("/")
 
     def path(self, uri: str) -> str:
-        """The path of an address below the root; ValueError for one elsewhere."""
+        """The path of an address below the root.
+
+        Raises:
+            ValueError: the address is elsewhere.
+        """
         if not uri.startswith(f"{self.root}/"):
             raise ValueError(f"{uri} is not below {self.root}")
         return uri[len(self.root) + 1 :]
 
     def read(self, path: str) -> bytes:
-        """The whole of a small file; FileNotFoundError where there is none."""
+        """Read a small file as a whole.
+
+        Raises:
+            FileNotFoundError: there is no such file.
+        """
         with self.open(path) as file:
             return file.read()

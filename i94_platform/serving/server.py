@@ -9,14 +9,16 @@ import ipaddress
 import logging
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from i94_platform.errors import PermanentError
 from i94_platform.lake.datasets import Lake
 from i94_platform.lake.local import LocalStore
 from i94_platform.lake.releases import RELEASE
 from i94_platform.lake.s3 import S3Store
+from i94_platform.lake.s3_client import create_s3_client
 from i94_platform.serving.auth.api_keys import KeyStore
 from i94_platform.serving.release_store import NOTHING_PUBLISHED
 from i94_platform.settings import Settings, is_s3
@@ -119,19 +121,7 @@ def open_lake(settings: Settings) -> Lake:
     """Open the lake for reading, without importing Dagster."""
     if not is_s3(settings.lake):
         return Lake(LocalStore(settings.lake))
-    return Lake(S3Store(settings.lake, lambda: _create_s3_client(settings.s3_endpoint), settings.scratch))
-
-
-def _create_s3_client(endpoint: str) -> Any:
-    try:
-        import boto3
-        from botocore.config import Config
-    except ModuleNotFoundError as error:
-        raise PermanentError(
-            "I94_LAKE starts with s3://, and the AWS packages are not installed; run: pip install 'i94-platform[aws]'."
-        ) from error
-    path_style = Config(s3={"addressing_style": "path"}) if endpoint else None
-    return boto3.client("s3", endpoint_url=endpoint or None, config=path_style)
+    return Lake(S3Store(settings.lake, partial(create_s3_client, settings.s3_endpoint), settings.scratch))
 
 
 def _is_loopback(host: str) -> bool:

@@ -20,8 +20,9 @@ from sqlalchemy import Table
 from i94_platform.contracts.model import column_names
 from i94_platform.engine.duckdb import connect, quote_literal
 from i94_platform.errors import PermanentError, TransientError
-from i94_platform.lake.files import Files
+from i94_platform.lake.local import LocalStore
 from i94_platform.lake.manifest import Manifest
+from i94_platform.lake.store import Store
 from i94_platform.warehouse.base import Transaction, Warehouse, render_ordered_select
 
 if TYPE_CHECKING:
@@ -35,8 +36,8 @@ _IN_USE = re.compile("could not set lock|unique file handle conflict", re.IGNORE
 
 
 class _Transaction(Transaction):
-    def __init__(self, connection: duckdb.DuckDBPyConnection, files: Files) -> None:
-        self._connection, self._files = connection, files
+    def __init__(self, connection: duckdb.DuckDBPyConnection, store: Store) -> None:
+        self._connection, self._store = connection, store
 
     def execute(self, sql: str, values: Mapping[str, Any] | None = None) -> pa.Table:
         bound = re.sub(r"(?<![:\w]):(\w+)", r"$\1", sql) if values else sql
@@ -51,7 +52,7 @@ class _Transaction(Transaction):
         names = ", ".join(f'"{name}"' for name in column_names(contract))
         select = f"SELECT {names} FROM read_parquet($files, hive_partitioning = false)"
         try:
-            paths = list(self._files.local(manifest.urls).values())
+            paths = list(self._store.fetch_local_paths(manifest.urls).values())
             self._connection.execute(f"INSERT INTO {contract.fullname} ({names}) {select}", {"files": paths})
         except duckdb.ConstraintException as error:
             raise PermanentError(
@@ -59,15 +60,15 @@ class _Transaction(Transaction):
                 "correct them and stage them again."
             ) from error
         finally:
-            self._files.forget()
+            self._store.drop_local_copies()
 
     def export(self, contract: Table, folder: str) -> None:
         try:
-            with self._files.writing(folder) as local:
+            with self._store.write_folder(folder) as local:
                 target = quote_literal(str(local / "part-0.parquet"))
                 self._connection.execute(f"COPY ({render_ordered_select(contract)}) TO {target} (FORMAT parquet)")
         finally:
-            self._files.forget()
+            self._store.drop_local_copies()
 
     def insert(self, contract: Table, select: str, values: Mapping[str, Any]) -> None:
         import duckdb
@@ -92,16 +93,16 @@ class DuckDBWarehouse(Warehouse):
         scratch: Path,
         memory_limit: str = "2GB",
         lock_timeout: float = 600.0,
-        files: Files | None = None,
+        store: Store | None = None,
     ) -> None:
-        self.path, self.address, self._files = path, f"duckdb:///{path}", files or Files()
+        self.path, self.address, self._store = path, f"duckdb:///{path}", store or LocalStore("/")
         self._scratch, self._memory_limit, self._lock_timeout = scratch, memory_limit, lock_timeout
 
     def exists(self) -> bool:
         return self.path.exists()
 
     def open(self, url: str) -> BinaryIO:
-        return self._files.open(url)
+        return self._store.open(url)
 
     def require_read_only(self, sql: str) -> None:
         import duckdb
@@ -120,7 +121,7 @@ class DuckDBWarehouse(Warehouse):
         try:
             connection.execute("USE warehouse")
             connection.execute("BEGIN TRANSACTION")
-            yield _Transaction(connection, self._files)
+            yield _Transaction(connection, self._store)
             connection.execute("COMMIT")
         finally:
             connection.close()  # rolls back what is not committed

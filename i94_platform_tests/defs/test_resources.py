@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from i94_platform.defs.build import build_resources
-from i94_platform.defs.resources import s3_client
 from i94_platform.errors import PermanentError
 from i94_platform.lake.datasets import Lake
 from i94_platform.lake.local import LocalStore
 from i94_platform.lake.s3 import S3Store
+from i94_platform.lake.s3_client import create_s3_client
 from i94_platform.settings import PROJECT, Settings
 
 
@@ -50,9 +50,9 @@ def test_loading_a_code_location_on_s3_imports_neither_boto3_nor_dagsters_part_f
 
 def test_a_client_takes_the_region_of_either_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
-    assert s3_client().meta.region_name == "eu-west-1"
+    assert create_s3_client().meta.region_name == "eu-west-1"
     monkeypatch.setenv("AWS_REGION", "us-west-2")
-    assert s3_client().meta.region_name == "us-west-2"
+    assert create_s3_client().meta.region_name == "us-west-2"
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_s3_compatible_stores_are_addressed_by_path(monkeypatch: pytest.MonkeyPa
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "x")
     monkeypatch.setenv("AWS_REGION", "us-west-2")
-    signed: str = s3_client(endpoint).generate_presigned_url("get_object", {"Bucket": "bucket", "Key": "k"})
+    signed: str = create_s3_client(endpoint).generate_presigned_url("get_object", {"Bucket": "bucket", "Key": "k"})
     assert signed.partition("?")[0] == url
 
 
@@ -86,4 +86,4 @@ def test_without_the_aws_extra_it_is_told_how_to_install_it(
 def test_a_profile_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_PROFILE", "nobody")
     with pytest.raises(PermanentError, match=r"the AWS configuration is not usable: .*nobody"):
-        s3_client()
+        create_s3_client()

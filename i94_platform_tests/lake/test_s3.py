@@ -21,7 +21,7 @@ from botocore.client import Config
 from botocore.stub import Stubber
 
 from i94_platform.errors import PermanentError, TransientError
-from i94_platform.lake.s3 import S3Files, S3Store
+from i94_platform.lake.s3 import SCHEME, S3Store
 from i94_platform.lake.s3_lease import Lease
 from i94_platform_tests.emulators.s3 import REGION, S3Server
 
@@ -110,7 +110,7 @@ ANSWERS = [
     ("MadeUp", 400, PermanentError, "S3 refused the request (MadeUp: because)"),
     ("SlowDown", 503, TransientError, "S3 is busy (SlowDown: because); run again later"),
     ("InternalError", 500, TransientError, "S3 is busy (InternalError: because); run again later"),
-    ("PreconditionFailed", 412, TransientError, "was changed by another process meanwhile; run again"),
+    ("PreconditionFailed", 412, TransientError, "was changed by another process"),
 ]
 
 
@@ -167,7 +167,7 @@ def test_an_endpoint_that_does_not_answer_is_worth_another_attempt(tmp_path: Pat
         )
 
     store = S3Store("s3://bucket/lake", connect, tmp_path)
-    assert "S3 can't be reached" in told(lambda: store.read("f"), TransientError)
+    assert "can't be reached" in told(lambda: store.read("f"), TransientError)
 
 
 # --- leases -----------------------------------------------------------------------------------------------------------
@@ -182,36 +182,36 @@ def test_a_lease_that_ended_is_taken_over_and_one_that_was_renewed_is_not(
 ) -> None:
     dead, other = (lease(s3_server, bucket, 0.5) for _ in range(2))
     patient = lease(s3_server, bucket)
-    assert not dead.blocked_by()
-    while other.blocked_by():
+    assert not dead.acquire()
+    while other.acquire():
         time.sleep(0.1)
     assert f"Took over s3://{bucket}/lock: {socket.gethostname()}:{os.getpid()} has not renewed it" in caplog.text
-    assert not other.blocked_by(), "it is the other's"
-    assert patient.blocked_by(), "it is held"
-    assert "not renewed in time" in told(dead.check, TransientError)
-    other.give_back()
-    assert not patient.blocked_by(), "what was given back is free at once"
+    assert not other.acquire(), "it is the other's"
+    assert patient.acquire(), "it is held"
+    assert "not renewed in time" in told(dead.require_held, TransientError)
+    other.release()
+    assert not patient.acquire(), "what was given back is free at once"
 
 
 def test_the_age_of_a_lease_is_told_by_the_clock_of_s3(
     s3_server: S3Server, bucket: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     holder, waiter = lease(s3_server, bucket), lease(s3_server, bucket)
-    assert not holder.blocked_by()
+    assert not holder.acquire()
     tomorrow = time.time() + 86_400
     monkeypatch.setattr(time, "time", lambda: tomorrow)
-    assert waiter.blocked_by(), "a machine whose clock is wrong takes a lock that is held"
+    assert waiter.acquire(), "a machine whose clock is wrong takes a lock that is held"
 
 
 def test_of_two_who_see_a_free_lock_one_takes_it(s3_server: S3Server, bucket: str) -> None:
     first, second = lease(s3_server, bucket), lease(s3_server, bucket)
-    assert not first.blocked_by()
-    first.give_back()
-    seen = second._look()
+    assert not first.acquire()
+    first.release()
+    seen = second._read()
     assert seen is not None
-    assert not first.blocked_by()
+    assert not first.acquire()
     assert not second._write(seen.etag), "an ETag of the past fits"
-    assert second.blocked_by()
+    assert second.acquire()
 
 
 def test_a_lock_that_a_faster_one_took_and_gave_back_meanwhile_is_not_ours(s3_server: S3Server, bucket: str) -> None:
@@ -221,18 +221,18 @@ def test_a_lock_that_a_faster_one_took_and_gave_back_meanwhile_is_not_ours(s3_se
         """Meets a faster one between its look and its write."""
 
         def _write(self, replaced: str) -> bool:
-            if not faster._renewed:
-                assert not faster.blocked_by()
-                faster.give_back()
+            if not faster._renewed_at:
+                assert not faster.acquire()
+                faster.release()
             return super()._write(replaced)
 
     slow = Slow(s3_server.client(), bucket, "lock", 60.0)
-    assert slow.blocked_by(), "the write came too late"
+    assert slow.acquire(), "the write came too late"
     with pytest.raises(TransientError, match="was not renewed"):
-        slow.check()
-    assert not slow.blocked_by(), "the next try takes it"
-    slow.check()
-    assert free.blocked_by()
+        slow.require_held()
+    assert not slow.acquire(), "the next try takes it"
+    slow.require_held()
+    assert free.acquire()
 
 
 def test_a_write_whose_answer_got_lost_is_recognized_as_ones_own(
@@ -247,9 +247,9 @@ def test_a_write_whose_answer_got_lost_is_recognized_as_ones_own(
         return real(body, replaced)
 
     monkeypatch.setattr(one, "_put", lost)
-    assert not one.blocked_by()
-    one._renew()
-    one.check()
+    assert not one.acquire()
+    one.renew()
+    one.require_held()
 
 
 def test_nothing_is_written_under_a_lock_that_was_not_renewed(
@@ -271,7 +271,7 @@ def test_a_lock_that_another_took_over_is_not_given_back(
 ) -> None:
     key = "lake/.locks/x"
     with store.lock("x", "waiting"):
-        body = json.dumps({"holder": "another", "told": "elsewhere:1", "beat": ""}).encode()
+        body = json.dumps({"holder": "another", "process": "elsewhere:1", "nonce": ""}).encode()
         s3_server.client().put_object(Bucket=bucket, Key=key, Body=body)
     assert s3_server.client().get_object(Bucket=bucket, Key=key)["Body"].read() == body
     assert "Another process (elsewhere:1) has held" in told(lambda: store.lock("x", "").__enter__(), TransientError)
@@ -295,8 +295,8 @@ def test_a_network_that_fails_for_a_moment_costs_no_lock(
     import threading
 
     one, over, tries = lease(s3_server, bucket, 2.0), threading.Event(), []
-    assert not one.blocked_by()
-    real = one._renew
+    assert not one.acquire()
+    real = one.renew
 
     def renew() -> None:
         tries.append(1)
@@ -305,10 +305,10 @@ def test_a_network_that_fails_for_a_moment_costs_no_lock(
         real()
         over.set()
 
-    monkeypatch.setattr(one, "_renew", renew)
+    monkeypatch.setattr(one, "renew", renew)
     with caplog.at_level(logging.WARNING):
-        one.keep(over)
-    one.check()
+        one.run_heartbeat(over)
+    one.require_held()
     assert "could not be renewed: S3 can't be reached" in caplog.text
 
 
@@ -316,32 +316,32 @@ def test_a_network_that_fails_for_a_moment_costs_no_lock(
 
 
 @pytest.fixture
-def files(s3_server: S3Server, tmp_path: Path) -> S3Files:
-    return S3Files(s3_server.client, tmp_path / "scratch")
+def files(s3_server: S3Server, tmp_path: Path) -> S3Store:
+    return S3Store(SCHEME, s3_server.client, tmp_path / "scratch")
 
 
 def test_objects_are_copied_once_and_local_files_are_read_where_they_lie(
-    files: S3Files, store: S3Store, tmp_path: Path
+    files: S3Store, store: S3Store, tmp_path: Path
 ) -> None:
     store.put("odd *[1].parquet", b"x")
     url = store.uri("odd *[1].parquet")
-    local = files.local([url, "/data/y.parquet"])
+    local = files.fetch_local_paths([url, "/data/y.parquet"])
     assert Path(local[url]).read_bytes() == b"x"
     assert local["/data/y.parquet"] == "/data/y.parquet"
     store.delete(["odd *[1].parquet"])
-    assert files.local([url]) == {url: local[url]}
-    files.forget()
+    assert files.fetch_local_paths([url]) == {url: local[url]}
+    files.drop_local_copies()
     assert list((tmp_path / "scratch").iterdir()) == []
-    assert "does not exist" in told(lambda: files.local([url]), FileNotFoundError)
+    assert "does not exist" in told(lambda: files.fetch_local_paths([url]), FileNotFoundError)
 
 
-def test_what_is_written_into_a_folder_is_uploaded_at_the_end_or_not_at_all(files: S3Files, store: S3Store) -> None:
+def test_what_is_written_into_a_folder_is_uploaded_at_the_end_or_not_at_all(files: S3Store, store: S3Store) -> None:
     def fail(folder: Path) -> None:
         (folder / "half.parquet").write_bytes(b"x")
         raise RuntimeError
 
     def write(action: Callable[[Path], Any]) -> None:
-        with files.writing(store.uri("staged/run=r1")) as folder:
+        with files.write_folder(store.uri("staged/run=r1")) as folder:
             action(folder)
             assert list(store.list()) == []
 
@@ -351,11 +351,11 @@ def test_what_is_written_into_a_folder_is_uploaded_at_the_end_or_not_at_all(file
     write(lambda folder: (folder / "part-0.parquet").write_bytes(b"whole"))
     assert [file.path for file in store.list()] == ["staged/run=r1/part-0.parquet"]
     url = store.uri("staged/run=r1/part-0.parquet")
-    assert Path(files.local([url])[url]).read_bytes() == b"whole"
-    files.forget()
+    assert Path(files.fetch_local_paths([url])[url]).read_bytes() == b"whole"
+    files.drop_local_copies()
 
 
-def test_a_local_folder_is_written_where_it_is(files: S3Files, tmp_path: Path) -> None:
-    with files.writing(str(tmp_path / "run=r1")) as folder:
+def test_a_local_folder_is_written_where_it_is(files: S3Store, tmp_path: Path) -> None:
+    with files.write_folder(str(tmp_path / "run=r1")) as folder:
         (folder / "part-0.parquet").write_bytes(b"x")
     assert (tmp_path / "run=r1" / "part-0.parquet").read_bytes() == b"x"

@@ -29,12 +29,13 @@ from i94_platform.contracts.codes import CODE_LISTS, read_reviewed_list
 from i94_platform.contracts.model import column_names, key_columns
 from i94_platform.contracts.rendering.arrow import arrow_schema, to_arrow
 from i94_platform.defs.assets.staged import stage_month, stage_temperatures
-from i94_platform.defs.resources import SparkEngineResource, s3_client
+from i94_platform.defs.resources import SparkEngineResource
 from i94_platform.engine.base import Engine
 from i94_platform.lake.datasets import Dataset, Lake
 from i94_platform.lake.local import LocalStore
 from i94_platform.lake.manifest import Manifest
 from i94_platform.lake.s3 import S3Store
+from i94_platform.lake.s3_client import create_s3_client
 from i94_platform.lake.store import Store
 from i94_platform.partitions import Month
 from i94_platform.settings import PROJECT, is_in_process, is_s3
@@ -86,7 +87,7 @@ def store_at(place: Place) -> Store:
     """The store at a place."""
     if not is_s3(str(place)):
         return LocalStore(place)
-    connect = partial(s3_client, os.environ["I94_S3_ENDPOINT"])
+    connect = partial(create_s3_client, os.environ["I94_S3_ENDPOINT"])
     return S3Store(str(place), connect, Path(tempfile.gettempdir()), lock_timeout=60.0)
 
 

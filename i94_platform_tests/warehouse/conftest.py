@@ -29,7 +29,7 @@ from i94_platform.contracts.rendering.arrow import arrow_schema
 from i94_platform.lake.datasets import Dataset, Lake
 from i94_platform.lake.local import LocalStore
 from i94_platform.lake.manifest import Entry, Manifest
-from i94_platform.lake.s3 import S3Files, S3Store
+from i94_platform.lake.s3 import S3Store
 from i94_platform.redshift_address import RedshiftAddress
 from i94_platform.warehouse.base import Warehouse
 from i94_platform.warehouse.duckdb import DuckDBWarehouse
@@ -68,7 +68,7 @@ def reach_redshift(
 ) -> RedshiftWarehouse:
     """The emulated warehouse at an address; what is worth another attempt gets it soon."""
     quick: dict[str, Any] = {"waits": (0.02,) * 4, "tell_after": 0.1}
-    files = S3Files(connect, scratch)
+    files = S3Store("s3://", connect, scratch)
     return RedshiftWarehouse(RedshiftAddress.parse(address), files, lock_timeout=lock_timeout, **quick | options)
 
 
@@ -115,10 +115,10 @@ def redshift_place(redshift_emulator: Redshift, s3_server: S3Server, bucket: str
 
 def reach_cluster(environment: Mapping[str, str], scratch: Path, lock_timeout: float = 0.3) -> RedshiftWarehouse:
     """The warehouse on a real cluster; the database may be overwritten."""
-    from i94_platform.defs.resources import s3_client
+    from i94_platform.lake.s3_client import create_s3_client
 
     os.environ.update(environment)  # another process starts without
-    files = S3Files(s3_client, scratch)
+    files = S3Store("s3://", create_s3_client, scratch)
     return RedshiftWarehouse(
         RedshiftAddress.parse(environment["I94_TEST_REDSHIFT"]), files, lock_timeout=lock_timeout, tell_after=0.1
     )
@@ -127,7 +127,7 @@ def reach_cluster(environment: Mapping[str, str], scratch: Path, lock_timeout: f
 @pytest.fixture
 def cluster_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     """An emptied database of a real cluster, beside a lake that the cluster can read."""
-    from i94_platform.defs.resources import s3_client
+    from i94_platform.lake.s3_client import create_s3_client
 
     if lacking := {"I94_TEST_REDSHIFT", "I94_TEST_LAKE"} - set(CLUSTER):
         pytest.skip(f"no real cluster: set {' and '.join(sorted(lacking))} (docs/testing.md)")
@@ -139,7 +139,7 @@ def cluster_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     with contextlib.closing(reach()._open("prepare a test", "")) as connection:
         for schema in ("i94", "mart"):
             connection.cursor().execute(f"DROP SCHEMA IF EXISTS {schema} CASCADE")
-    return Place(reach, Lake(S3Store(f"{CLUSTER['I94_TEST_LAKE']}/{uuid4()}", s3_client, tmp_path / "scratch")))
+    return Place(reach, Lake(S3Store(f"{CLUSTER['I94_TEST_LAKE']}/{uuid4()}", create_s3_client, tmp_path / "scratch")))
 
 
 @pytest.fixture(params=WAREHOUSES)

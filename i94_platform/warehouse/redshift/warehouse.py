@@ -23,8 +23,8 @@ from i94_platform.contracts import load_ledger
 from i94_platform.contracts.access import ROLES, render_create_role, render_grants
 from i94_platform.contracts.rendering.ddl import render_create_schema
 from i94_platform.errors import PermanentError, PlatformError, TransientError
-from i94_platform.lake.files import Files
 from i94_platform.lake.manifest import Manifest
+from i94_platform.lake.store import Store
 from i94_platform.redshift_address import RedshiftAddress
 from i94_platform.warehouse.base import Transaction, Warehouse, render_ordered_select, render_table_ddl
 from i94_platform.warehouse.redshift.client import error_message, fetch_arrow, is_retryable, to_pyformat
@@ -165,7 +165,7 @@ class RedshiftWarehouse(Warehouse):
     def __init__(
         self,
         location: RedshiftAddress,
-        files: Files,
+        store: Store,
         *,
         fact_diststyle: str = "key",
         lock_timeout: float = 600.0,
@@ -173,14 +173,14 @@ class RedshiftWarehouse(Warehouse):
         waits: tuple[float, ...] = BACKOFF_SECONDS,
         tell_after: float = 2.0,
     ) -> None:
-        """`files` opens what a manifest names; times are seconds, and a wait is told after `tell_after`."""
+        """`store` opens what a manifest names; times are seconds, and a wait is told after `tell_after`."""
         self.location, self.address = location, str(location)
-        self._files, self._fact_diststyle = files, fact_diststyle
+        self._store, self._fact_diststyle = store, fact_diststyle
         self._lock_timeout, self._statement_timeout = lock_timeout, statement_timeout
         self._waits, self._tell_after = waits, tell_after
 
     def open(self, url: str) -> BinaryIO:
-        return self._files.open(url)
+        return self._store.open(url)
 
     def require_current_manifest(self, manifest: Manifest) -> None:
         """COPY reads the manifest by its address: what is there now must be what was asked for.

@@ -17,7 +17,7 @@ import pytest
 from i94_platform.contracts import MARTS, WAREHOUSE, i94mode, immigration
 from i94_platform.contracts.access import ANALYST, LOADER, READER, masked_view_name, render_access
 from i94_platform.contracts.model import column_names
-from i94_platform.lake.s3 import S3Files
+from i94_platform.lake.s3 import S3Store
 from i94_platform.redshift_address import RedshiftAddress
 from i94_platform.settings import PROJECT
 from i94_platform.warehouse.redshift.warehouse import RedshiftWarehouse
@@ -168,7 +168,7 @@ def test_a_loader_who_owns_nothing_loads(
     monkeypatch.setenv("I94_REDSHIFT_PASSWORD", "Aa1-for-a-test")
     user = as_one_of(LOADER).info.user
     address = redshift_emulator.address(warehouse.location.database, user)
-    files = S3Files(place.reach.args[1], tmp_path / "scratch")  # type: ignore[attr-defined]
+    files = S3Store("s3://", place.reach.args[1], tmp_path / "scratch")  # type: ignore[attr-defined]
     loader = RedshiftWarehouse(RedshiftAddress.parse(address), files)
     assert loader.replace(immigration, staging.month("2016-04", [1, 2]), "r1") == 2
     assert loader.replace(i94mode, staging.modes({1: "Air", 2: "Sea"}), "r1") == 2

@@ -16,7 +16,7 @@ import pytest
 from botocore.stub import Stubber
 
 from i94_platform.errors import PermanentError, TransientError
-from i94_platform.lake.files import Files
+from i94_platform.lake.local import LocalStore
 from i94_platform.redshift_address import RedshiftAddress
 from i94_platform.warehouse.redshift.login import connection_parameters
 from i94_platform.warehouse.redshift.warehouse import RedshiftWarehouse
@@ -41,7 +41,9 @@ def no_login(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
 def login(emulator: Redshift, database: str, **address: str) -> RedshiftWarehouse:
     """A user of the emulator who needs a password."""
     emulator.server.execute("DROP USER IF EXISTS ann", f"CREATE USER ann PASSWORD '{PASSWORD}'")
-    return RedshiftWarehouse(RedshiftAddress.parse(emulator.address(database, "ann", **address)), Files(), waits=())
+    return RedshiftWarehouse(
+        RedshiftAddress.parse(emulator.address(database, "ann", **address)), LocalStore("/"), waits=()
+    )
 
 
 @pytest.mark.parametrize("name", ["I94_REDSHIFT_PASSWORD", "PGPASSWORD"])
@@ -93,7 +95,7 @@ def test_a_certificate_for_another_host_is_refused(
     monkeypatch.setenv("PGSSLROOTCERT", str(redshift_emulator.certificate))
     address = redshift_emulator.address("redshift", sslmode="verify-full").replace("localhost", "127.0.0.1")
     with pytest.raises(PermanentError, match="does not match host name"):
-        RedshiftWarehouse(RedshiftAddress.parse(address), Files(), waits=()).query("SELECT 1")
+        RedshiftWarehouse(RedshiftAddress.parse(address), LocalStore("/"), waits=()).query("SELECT 1")
 
 
 def test_a_relaxed_address_still_encrypts_but_asks_for_no_certificate(

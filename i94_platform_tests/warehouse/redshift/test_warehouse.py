@@ -24,9 +24,8 @@ from sqlalchemy import Table
 
 from i94_platform.contracts import WAREHOUSE, i94mode, immigration
 from i94_platform.errors import PermanentError, TransientError
-from i94_platform.lake.files import Files
 from i94_platform.lake.manifest import Manifest
-from i94_platform.lake.s3 import S3Files
+from i94_platform.lake.s3 import S3Store
 from i94_platform.redshift_address import RedshiftAddress
 from i94_platform.warehouse.redshift.client import to_pyformat
 from i94_platform.warehouse.redshift.warehouse import RedshiftWarehouse
@@ -43,10 +42,10 @@ def place(redshift_place: Place) -> Place:
 
 
 @pytest.fixture
-def files(place: Place, tmp_path: Path) -> Files:
+def files(place: Place, tmp_path: Path) -> S3Store:
     """What opens the lake's files, for warehouses that a test makes itself."""
     connect: Callable[[], Any] = place.reach.args[1]  # type: ignore[attr-defined]
-    return S3Files(connect, tmp_path / "scratch")
+    return S3Store("s3://", connect, tmp_path / "scratch")
 
 
 @pytest.fixture
@@ -94,7 +93,7 @@ def test_an_administrator_sees_who_is_connected(warehouse: RedshiftWarehouse) ->
 
 
 def test_a_default_role_is_written_without_quotes(
-    redshift_emulator: Redshift, files: Files, staging: Staging, database: str
+    redshift_emulator: Redshift, files: S3Store, staging: Staging, database: str
 ) -> None:
     address = redshift_emulator.address(database).replace(ROLE, "default")
     warehouse = RedshiftWarehouse(RedshiftAddress.parse(address), files)
@@ -193,7 +192,7 @@ def test_the_first_writer_wins_where_two_do_not_lock(redshift_emulator: Redshift
 
 
 def test_a_cluster_that_wakes_up_is_waited_for(
-    redshift_emulator: Redshift, files: Files, database: str, caplog: pytest.LogCaptureFixture
+    redshift_emulator: Redshift, files: S3Store, database: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     with serving(redshift_emulator) as asleep:
         address = redshift_emulator.address(database).replace(f":{redshift_emulator.port}/", f":{asleep}/")
@@ -211,7 +210,7 @@ def test_a_cluster_that_wakes_up_is_waited_for(
     assert "refused" in caplog.messages[0]
 
 
-def test_a_host_that_is_not_there_is_given_up_on_in_the_end(redshift_emulator: Redshift, files: Files) -> None:
+def test_a_host_that_is_not_there_is_given_up_on_in_the_end(redshift_emulator: Redshift, files: S3Store) -> None:
     with serving(redshift_emulator) as port:
         pass
     address = RedshiftAddress.parse(f"redshift://me@127.0.0.1:{port}/db?iam_role=default&sslmode=disable")
@@ -219,7 +218,7 @@ def test_a_host_that_is_not_there_is_given_up_on_in_the_end(redshift_emulator: R
         RedshiftWarehouse(address, files, waits=(0.01,)).query("SELECT 1")
 
 
-def test_a_database_that_is_not_there_is_told_at_once(redshift_emulator: Redshift, files: Files) -> None:
+def test_a_database_that_is_not_there_is_told_at_once(redshift_emulator: Redshift, files: S3Store) -> None:
     warehouse = RedshiftWarehouse(
         RedshiftAddress.parse(redshift_emulator.address("nowhere")),
         files,
@@ -327,7 +326,7 @@ class Unseen(RedshiftWarehouse):
 
 
 def test_without_the_look_at_the_files_two_swapped_columns_would_load(
-    warehouse: RedshiftWarehouse, staging: Staging, files: Files
+    warehouse: RedshiftWarehouse, staging: Staging, files: S3Store
 ) -> None:
     """Redshift takes columns by their place: this is what the comparison is for."""
 

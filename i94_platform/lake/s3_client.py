@@ -1,0 +1,37 @@
+"""The client for S3, and the region that AWS's clients are made for."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from i94_platform.errors import PermanentError
+from i94_platform.lake.s3_errors import translate_s3_errors
+
+
+def create_s3_client(endpoint: str = "") -> Any:
+    """Create a boto3 client, for AWS or for a compatible store at `endpoint`.
+
+    Credentials come from AWS's own chain, which renews temporary ones.
+
+    Raises:
+        PermanentError: the aws extra is not installed, or the AWS configuration is not usable.
+    """
+    try:
+        import boto3
+        from botocore.config import Config
+    except ModuleNotFoundError as error:
+        raise PermanentError(
+            "An address starts with s3://, and the AWS part is not installed; run: pip install 'i94-platform[aws]'."
+        ) from error
+    # few compatible stores have a host name for each bucket
+    config = Config(s3={"addressing_style": "path"}) if endpoint else None
+    with translate_s3_errors(endpoint or "S3"):
+        # a session of its own: boto3's default one keeps the region and the credentials that it first found
+        session = boto3.session.Session()
+        return session.client("s3", endpoint_url=endpoint or None, region_name=aws_region() or None, config=config)
+
+
+def aws_region() -> str:
+    """The region that the environment names, by either of its variables."""
+    return os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or ""
