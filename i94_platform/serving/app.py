@@ -13,6 +13,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.responses import Response
 
 from i94_platform.serving.api import health, routes, tables
+from i94_platform.serving.api.layers import LAYERS
 from i94_platform.serving.api.parameters import describe_validation_error
 from i94_platform.serving.auth import routes as auth_routes
 from i94_platform.serving.dashboard import routes as dashboard_routes
@@ -78,7 +79,7 @@ async def _handle_http_exception(_: Request, error: Exception) -> Response:
         allowed = (error.headers or {}).get("Allow", "").replace("GET", "GET, HEAD")
         return Problem("method-not-allowed", f"The methods are {allowed}.").to_response({"Allow": allowed})
     if error.status_code == 404:
-        lists = " and ".join(f"/api/v1/{layer}" for layer in routes.LAYERS)
+        lists = " and ".join(f"/api/v1/{layer}" for layer in LAYERS)
         return Problem("not-found", f"{lists} list the tables.").to_response()
     return Problem("bad-request", "The request can't be read.").to_response()
 

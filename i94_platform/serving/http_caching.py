@@ -11,7 +11,7 @@ from i94_platform.serving import serializers
 from i94_platform.serving.response_cache import CachedResponse
 
 REVALIDATE = "private, no-cache"
-"""A browser may store it, and asks each time whether it is still current."""
+"""A browser may store it, and must check each time that it is still current."""
 
 IMMUTABLE = "public, max-age=31536000, immutable"
 """For public files whose URL changes with their content."""

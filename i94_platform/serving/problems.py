@@ -34,7 +34,7 @@ KINDS: dict[str, tuple[int, str]] = {
 
 
 class Problem(Exception):
-    """An error that the client is told."""
+    """An error response, raised where the error is found."""
 
     def __init__(self, kind: str, detail: str, *, parameter: str = "", retry_after: float | None = None) -> None:
         super().__init__(detail)

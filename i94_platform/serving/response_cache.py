@@ -43,14 +43,14 @@ class ResponseCache:
             self._responses.move_to_end(name)
         return response
 
-    async def make(self, name: str, make: Callable[[], Awaitable[CachedResponse]]) -> CachedResponse:
+    async def create(self, name: str, make: Callable[[], Awaitable[CachedResponse]]) -> CachedResponse:
         """Make a response and cache it. Everybody who asks for it meanwhile waits for the same one."""
         if name not in self._pending:
-            self._pending[name] = asyncio.ensure_future(self._make(name, make))
+            self._pending[name] = asyncio.ensure_future(self._create(name, make))
         # the first client may disconnect while others still wait
         return await asyncio.shield(self._pending[name])
 
-    async def _make(self, name: str, make: Callable[[], Awaitable[CachedResponse]]) -> CachedResponse:
+    async def _create(self, name: str, make: Callable[[], Awaitable[CachedResponse]]) -> CachedResponse:
         try:
             response = await make()
         finally:

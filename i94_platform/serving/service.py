@@ -82,7 +82,7 @@ class Service:
             request.state.cache = "hit" if cached else "miss"
             self.metrics.responses.labels(request.state.cache).inc()
             if cached is None:
-                cached = await self.response_cache.make(name, partial(self._run_query, snapshot, make))
+                cached = await self.response_cache.create(name, partial(self._run_query, snapshot, make))
         return send(request, cached, name)
 
     @contextmanager

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 from sqlalchemy import Table
 
-from i94_platform.serving.api.routes import LAYERS
+from i94_platform.serving.api.layers import LAYERS
 
 AIRLINES = "/api/v1/marts/visitors_by_airline"
 Row = dict[str, Any]

@@ -8,8 +8,8 @@ from starlette.responses import PlainTextResponse, Response
 
 from i94_platform.serving.api.models import Health, Readiness
 from i94_platform.serving.api.openapi import refer_to_problems
-from i94_platform.serving.api.routes import refuse_parameters
-from i94_platform.serving.auth.routes import authorize
+from i94_platform.serving.api.parameters import refuse_parameters
+from i94_platform.serving.auth.dependencies import authorize
 from i94_platform.serving.service import get_service
 
 router = APIRouter(dependencies=[Depends(refuse_parameters)])

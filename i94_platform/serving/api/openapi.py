@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Header
 from fastapi.openapi.utils import get_openapi
 
 from i94_platform import __version__
@@ -15,6 +15,15 @@ _DESCRIPTION = (
     "The published marts and dimensions of monthly I-94 arrivals. Filters are `column=value` (repeated: any of them), "
     "`column__ne`, `column__ge`, `__gt`, `__le`, `__lt` and `column__null`."
 )
+
+
+NOT_MODIFIED: dict[int | str, dict[str, Any]] = {304: {"description": "Not modified since the ETag that was sent."}}
+
+
+def document_etag(
+    _: Annotated[str | None, Header(alias="If-None-Match", description="The ETag of an earlier response.")] = None,
+) -> None:
+    """Document the header, which `http_caching` reads."""
 
 
 def refer_to_problems(*statuses: int) -> dict[int | str, dict[str, Any]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 from typing import Annotated, Any, Literal
 
+from fastapi import Query as QueryParameters
 from fastapi.exceptions import RequestValidationError
 from pydantic import (
     BaseModel,
@@ -124,6 +125,10 @@ def _create_filter(column: Column[Any], operator: str) -> tuple[Any, Any]:
     if operator == "null":
         return _optional(bool), Field(None, description=description)
     return _optional(value), Field(None, description=description, examples=[example])
+
+
+def refuse_parameters(_: Annotated[NoParameters, QueryParameters()]) -> None:
+    """Refuse any query parameter."""
 
 
 def require_single(request: Request, parameters: BaseModel) -> None:

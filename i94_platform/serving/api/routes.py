@@ -4,37 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Coroutine
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Depends, Header, Query, Request, Security
-from sqlalchemy import Table
+from fastapi import APIRouter, Depends, Request, Security
 from starlette.responses import Response
 
-from i94_platform.contracts import MARTS, PUBLISHED
 from i94_platform.serving.api import models
-from i94_platform.serving.api.openapi import create_document, refer_to_problems
-from i94_platform.serving.api.parameters import NoParameters
-from i94_platform.serving.auth.routes import authorize
+from i94_platform.serving.api.layers import LAYERS
+from i94_platform.serving.api.openapi import NOT_MODIFIED, create_document, document_etag, refer_to_problems
+from i94_platform.serving.api.parameters import refuse_parameters
+from i94_platform.serving.auth.dependencies import authorize
 from i94_platform.serving.http_caching import send_json
 from i94_platform.serving.service import get_service
-
-LAYERS: dict[str, tuple[Table, ...]] = {
-    "marts": MARTS,
-    "dimensions": tuple(contract for contract in PUBLISHED if contract not in MARTS),
-}
-"""The tables by the layer that is in their URL; the scope `read:<layer>` opens it."""
-
-NOT_MODIFIED: dict[int | str, dict[str, Any]] = {304: {"description": "Not modified since the ETag that was sent."}}
-
-
-def refuse_parameters(_: Annotated[NoParameters, Query()]) -> None:
-    """Refuse any query parameter."""
-
-
-def document_etag(
-    _: Annotated[str | None, Header(alias="If-None-Match", description="The ETag of an earlier response.")] = None,
-) -> None:
-    """Document the header, which `http_caching` reads."""
 
 
 def create_router() -> APIRouter:

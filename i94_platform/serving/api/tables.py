@@ -11,11 +11,11 @@ from sqlalchemy import Table
 from starlette.responses import Response
 
 from i94_platform.serving import queries, serializers
+from i94_platform.serving.api.layers import LAYERS
 from i94_platform.serving.api.models import ReleaseSummary, create_page_model
-from i94_platform.serving.api.openapi import refer_to_problems
+from i94_platform.serving.api.openapi import NOT_MODIFIED, document_etag, refer_to_problems
 from i94_platform.serving.api.parameters import build_query, create_parameters_model, require_single
-from i94_platform.serving.api.routes import LAYERS, NOT_MODIFIED, document_etag
-from i94_platform.serving.auth.routes import authorize
+from i94_platform.serving.auth.dependencies import authorize
 from i94_platform.serving.http_caching import with_gzip
 from i94_platform.serving.release_database import CancellableQuery, Snapshot
 from i94_platform.serving.response_cache import CachedResponse

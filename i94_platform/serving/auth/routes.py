@@ -1,31 +1,14 @@
-"""Routes that open and close browser sessions, and the dependency that guards the other routes."""
+"""Routes that open and close browser sessions."""
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from fastapi import APIRouter, Request, Security
-from fastapi.security import APIKeyCookie, HTTPBearer, SecurityScopes
+from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
 from i94_platform.serving.auth.sessions import COOKIE
 from i94_platform.serving.service import get_service
 
-_key_scheme = HTTPBearer(auto_error=False, scheme_name="key", description="An API key; i94 keys add creates one.")
-_session_scheme = APIKeyCookie(name=COOKIE, auto_error=False, scheme_name="session")
-
 router = APIRouter(include_in_schema=False)
-
-
-async def authorize(
-    request: Request,
-    required: SecurityScopes,
-    _key: Annotated[object, Security(_key_scheme)],
-    _session: Annotated[object, Security(_session_scheme)],
-) -> None:
-    """Check the caller of a request. The two schemes only document it."""
-    for scope in required.scopes:
-        get_service(request).authenticator.authorize(request, scope)
 
 
 @router.get("/token")

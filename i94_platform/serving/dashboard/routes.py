@@ -14,10 +14,10 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from i94_platform.serving import serializers
+from i94_platform.serving.api.layers import LAYERS
 from i94_platform.serving.api.models import ReleaseSummary
 from i94_platform.serving.api.parameters import require_single
-from i94_platform.serving.api.routes import LAYERS
-from i94_platform.serving.auth.routes import authorize
+from i94_platform.serving.auth.dependencies import authorize
 from i94_platform.serving.dashboard.page import render_page
 from i94_platform.serving.dashboard.summaries import DashboardFilters, View, summarize
 from i94_platform.serving.dashboard.vega_bundle import VegaBundle

@@ -170,8 +170,8 @@ def _list_choices(fetch: Fetch) -> dict[str, list[Row]]:
     for name, label in (("i94addr", "state"), ("i94res", "origin"), ("region", "region")):
         labels = (label,) if label != name else ()
         rows = fetch(Totals(destination_by_origin, (name,), labels).statement())
-        found = [{"value": row[name], "label": row[label]} for row in rows]
-        choices[name] = sorted(found, key=lambda choice: choice["label"])
+        unsorted = [{"value": row[name], "label": row[label]} for row in rows]
+        choices[name] = sorted(unsorted, key=lambda choice: choice["label"])
     return choices
 
 

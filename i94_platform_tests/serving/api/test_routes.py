@@ -9,7 +9,7 @@ import pytest
 from i94_platform.contracts import PUBLISHED
 from i94_platform.contracts.model import is_monthly, key_columns
 from i94_platform.lake.releases import CheckState, FailedCheck
-from i94_platform.serving.api.routes import LAYERS
+from i94_platform.serving.api.layers import LAYERS
 from i94_platform_tests.serving.live_server import LiveServer
 from i94_platform_tests.serving.requests import AIRLINES, assert_problem, path_of
 from i94_platform_tests.serving.synthetic_release import MONTHS, make_rows

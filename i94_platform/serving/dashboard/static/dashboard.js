@@ -1,7 +1,7 @@
 // The page: reads months and filters from its URL, fetches the rows of all charts for them, and renders these.
 //
-// The URL is the whole state, so that a view can be shared and the browser's buttons work. Whatever goes wrong is said
-// in place of the charts.
+// The URL is the whole state, so that a view can be shared and the browser's buttons work. A problem is shown in place
+// of the charts.
 
 import { format, formatRange } from "./formatting.js";
 import { renderChart } from "./rendering.js";
@@ -22,7 +22,7 @@ const filterQuery = () => new URLSearchParams(location.search);
 
 let summaries = null; // what the page shows
 let pending = null; // aborts the request for other summaries
-let renderings = 0; // tells a rendering that a newer one has started
+let renderings = 0; // counts renderings, so that one stops when a newer one starts
 const views = new Map(); // Vega's views by the names of their charts
 
 // --- requests --------------------------------------------------------------------------------------------------------
