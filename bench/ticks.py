@@ -23,7 +23,7 @@ from pathlib import Path
 from i94_platform.defs.build import Platform
 from i94_platform.partitions import Month
 from i94_platform.settings import Settings
-from i94_platform.sources.listing import REFERENCE_FILES
+from i94_platform.sources.registry import REFERENCE_FILES
 from i94_platform_tests.defs.checks.test_completeness import MonthIssue
 from i94_platform_tests.emulators.s3 import S3Server, moto_server, versitygw, versitygw_server
 from i94_platform_tests.support.ticks import MONTHS, REFERENCES, SETTLE, Ticks

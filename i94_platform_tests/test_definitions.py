@@ -30,7 +30,7 @@ from i94_platform.contracts import (
 from i94_platform.defs.attributes import OWNER, PACKAGE
 from i94_platform.defs.build import build_definitions
 from i94_platform.settings import Settings
-from i94_platform.sources.listing import REFERENCE_FILES
+from i94_platform.sources.registry import REFERENCE_FILES
 
 SNAPSHOT = Path(__file__).parent / "snapshots" / "graph.json"
 UPDATE = os.environ.get("I94_UPDATE_SNAPSHOTS") == "1"

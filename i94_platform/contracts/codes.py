@@ -39,15 +39,15 @@ _SHOWN = 10
 class Encoder:
     """What becomes of a code of the arrivals that its code list does not hold.
 
-    `column` is the column of the arrivals and `list_name` its list in `LISTS`. Policy `fixed` replaces an unlisted
-    code by `unknown`, a code of the list itself; `kept` leaves it as it is, to be labelled as unlisted in a dimension;
-    `refused` sends the row to quarantine. `fills_missing` says whether a null becomes `unknown` too.
+    `column` is the column of the arrivals and `list_name` its list in `CODE_LISTS`. Policy `replace` puts `unknown`, a
+    code of the list itself, in the place of an unlisted code; `keep` leaves it as it is, to be labelled as unlisted in
+    a dimension; `reject` sends the row to quarantine. `fills_missing` says whether a null becomes `unknown` too.
     """
 
     column: str
     list_name: str
     unknown: str | int | None
-    policy: Literal["fixed", "kept", "refused"]
+    policy: Literal["replace", "keep", "reject"]
     fills_missing: bool = False
 
 
@@ -55,12 +55,12 @@ ENCODERS: Mapping[str, Encoder] = MappingProxyType(
     {
         e.column: e
         for e in (
-            Encoder("i94cit", "i94cit_res", None, "kept"),
-            Encoder("i94res", "i94cit_res", None, "kept"),
-            Encoder("i94port", "i94port", "XXX", "fixed", fills_missing=True),
-            Encoder("i94mode", "i94mode", 9, "fixed"),
-            Encoder("i94addr", "i94addr", "99", "fixed", fills_missing=True),
-            Encoder("i94visa", "i94visa", None, "refused"),
+            Encoder("i94cit", "i94cit_res", None, "keep"),
+            Encoder("i94res", "i94cit_res", None, "keep"),
+            Encoder("i94port", "i94port", "XXX", "replace", fills_missing=True),
+            Encoder("i94mode", "i94mode", 9, "replace"),
+            Encoder("i94addr", "i94addr", "99", "replace", fills_missing=True),
+            Encoder("i94visa", "i94visa", None, "reject"),
         )
     }
 )
@@ -138,6 +138,15 @@ def read_port_corrections() -> pd.DataFrame:
             f"lookup/port_corrections.csv repeats the label {repeated.iloc[0]!r} in column label; keep one of the rows."
         )
     return frame.set_index("label").drop(columns="reason")
+
+
+@cache
+def read_country_corrections() -> pd.DataFrame:
+    """The countries of names that ISO 3166 spells otherwise: text columns list, key, iso3 (empty: none) and reason.
+
+    Raises `PermanentError` for a file that is absent or lacks a column.
+    """
+    return _read("country_corrections.csv", ["list", "key", "iso3", "reason"])
 
 
 def _read(file: str, columns: list[str]) -> pd.DataFrame:

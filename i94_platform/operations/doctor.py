@@ -23,7 +23,8 @@ from i94_platform.errors import PlatformError
 from i94_platform.lake.datasets import Lake
 from i94_platform.lake.store import Store
 from i94_platform.settings import Settings, is_in_process, is_s3
-from i94_platform.sources.listing import REFERENCE_FILES, list_deliveries
+from i94_platform.sources.listing import list_deliveries
+from i94_platform.sources.registry import REFERENCE_FILES
 from i94_platform.warehouse.base import Warehouse
 
 JAVA = (17, 21)
@@ -70,12 +71,9 @@ def _raw(settings: Settings, raw: Store) -> Iterator[Finding]:
         bool(found.months),
         f"{settings.raw}: {len(found.months)} month(s) delivered, {len(found.unknown)} other file(s)",
     )
-    missing = [file for name, file in REFERENCE_FILES.items() if name not in found.references]
-    yield Finding(
-        "references",
-        not missing,
-        f"missing: {', '.join(missing)}; put them under I94_RAW" if missing else "all four are there",
-    )
+    missing = ", ".join(found.missing_references)
+    complete = f"all {len(REFERENCE_FILES)} are there"
+    yield Finding("references", not missing, f"missing: {missing}; put them under I94_RAW" if missing else complete)
 
 
 def _reachable(subject: str, store: Store) -> Finding:

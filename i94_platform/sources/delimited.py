@@ -1,12 +1,10 @@
-"""Reading a delivered text table and holding it to its contract.
+"""Small delimited text files: read as text under the contract's names, then cast to the contract.
 
-Here: the two steps that every small delimited file takes, `read_delimited` (bytes to text columns under our names) and
-`conform` (text to the contract's types, with every rule of the contract applied). What a file means beyond its
-contract is in the module named after it. Not here: the monthly arrivals and the temperatures, which the engine reads.
+What a file means beyond its contract is in the module of its source. An engine reads what is larger.
 
-Drift, for all these files: a column that we don't know is ignored and named in `frame.attrs["extra_columns"]`; a
-missing column, and a value that does not fit, is a `PermanentFailure`. Rows are counted as a spreadsheet shows them:
-the header is row 1.
+Drift is the same for all these files. A column that no contract has is ignored and named in
+`frame.attrs["extra_columns"]`. A missing column, and a value that does not fit, is a `PermanentError`. Rows are counted
+as a spreadsheet counts them: the header is row 1.
 """
 
 from __future__ import annotations
@@ -18,36 +16,44 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from sqlalchemy import Column, Double, Integer, Table
 
-from i94_platform.contracts.model import column_names, key_columns, text_limit
+from i94_platform.contracts.model import key_columns, text_limit
 from i94_platform.errors import PermanentError
 
 if TYPE_CHECKING:
     from pandas import DataFrame, Series
 
 NUMBER = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
-"""The pattern of what counts as a number: no NaN, no thousands separators, no Boolean words."""
+"""The pattern of a number: no NaN, no thousands separators, no Boolean words."""
 
 _FIRST_ROW = 2
 _INTEGER_LOW, _INTEGER_HIGH = -(2**31), 2**31 - 1
 
 
+def read_table(
+    source: Path | BinaryIO, name: str, contract: Table, headers: Mapping[str, str], separator: str = ","
+) -> DataFrame:
+    """Read a file as rows of `contract`, with what `read_delimited` and `conform` do and raise."""
+    return conform(read_delimited(source, name, headers, separator), contract, headers, name)
+
+
 def read_delimited(source: Path | BinaryIO, name: str, headers: Mapping[str, str], separator: str = ",") -> DataFrame:
     """Read `source` as text: one pandas string column for each key of `headers`, indexed by the row in the file.
 
-    `headers` maps our names to the file's; columns are taken by name, in any order. `name` is what messages call the
-    file. Outer blanks are removed, an empty value is null and nothing else is: the text NA stays NA. Unknown columns
-    are in `attrs["extra_columns"]`, a list of their names. Raises PermanentFailure for an unreadable file, a row with
-    too many values or a missing column.
+    `headers` maps the contract's names to the file's, which are matched in any order; two may share one. `name` is what
+    messages call the file. Outer blanks are removed. Only an empty value is null: the text NA stays NA. The names of
+    further columns are in `attrs["extra_columns"]`.
+
+    Raises:
+        PermanentError: an unreadable file, a row with too many values, a missing column.
     """
     text = _read_text(source, name, separator)
-    missing = [header for header in headers.values() if header not in text.columns]
+    missing = [header for header in dict.fromkeys(headers.values()) if header not in text.columns]
     if missing:
         raise PermanentError(
             f"{name} has no column {', '.join(map(repr, missing))}; its columns are "
             f"{', '.join(map(repr, text.columns))}: deliver the file with the missing ones, under these names."
         )
-    frame = text[list(headers.values())].set_axis(list(headers), axis="columns")
-    frame = frame.dropna(how="all")
+    frame = text[list(headers.values())].set_axis(list(headers), axis="columns").dropna(how="all")
     frame.attrs["extra_columns"] = [header for header in text.columns if header not in set(headers.values())]
     return frame
 
@@ -81,15 +87,16 @@ def _read_text(source: Path | BinaryIO, name: str, separator: str) -> DataFrame:
 def conform(frame: DataFrame, contract: Table, headers: Mapping[str, str], name: str) -> DataFrame:
     """Cast a text frame of `read_delimited` to `contract`: its columns in its order, its types, its rules.
 
-    Integer becomes Int64, Double Float64, text stays pandas string; the result has a plain index and keeps `attrs`.
-    Raises PermanentFailure naming file, column (by its name in the file) and row for the first value that can't be
-    cast, is missing where required, is too long, outside the closed domain or the range, or repeats a key.
+    Integer becomes Int64, Double Float64, text stays pandas string. The result has a plain index and keeps `attrs`.
+
+    Raises:
+        PermanentError: a value can't be cast, is missing where required, too long, outside the closed domain or the
+            range, or duplicates a key. The message names file, column (as the file calls it) and row.
     """
     import pandas as pd
 
     where = {column.name: f"{name}, column {headers[column.name]!r}" for column in contract.columns}
-    cast = {column.name: _cast(frame[column.name], column, where[column.name]) for column in contract.columns}
-    result = pd.DataFrame(cast)[column_names(contract)]
+    result = pd.DataFrame({c.name: _cast(frame[c.name], c, where[c.name]) for c in contract.columns})
     _check_key(result, contract, headers, name)
     result = result.reset_index(drop=True)
     result.attrs = dict(frame.attrs)
@@ -135,10 +142,10 @@ def _check_range(numbers: Series[float], text: Series[str], low: Any, high: Any,
 
 def _check_key(frame: DataFrame, contract: Table, headers: Mapping[str, str], name: str) -> None:
     key = key_columns(contract)
-    repeated = frame.duplicated(subset=key, keep=False)
-    if not repeated.any():
+    duplicates = frame.duplicated(subset=key, keep=False)
+    if not duplicates.any():
         return
-    keys = frame.loc[repeated, key]
+    keys = frame.loc[duplicates, key]
     values = keys.iloc[0]
     rows = keys.index[keys.eq(values).all(axis="columns")]
     raise PermanentError(
@@ -147,10 +154,10 @@ def _check_key(frame: DataFrame, contract: Table, headers: Mapping[str, str], na
     )
 
 
-def raise_for_rows(bad: Series[bool], text: Series[str], where: str, why: str) -> None:
-    """Raise PermanentFailure for the first row of `bad`, quoting its `text`; `where` names file and column."""
+def raise_for_rows(bad: Series[bool], text: Series[str], where: str, problem: str) -> None:
+    """Raise PermanentError for the first row of `bad`, quoting its `text`; `where` names file and column."""
     if bad.any():
         row = bad.index[bad][0]
         value = "the value" if text.isna().loc[row] else repr(text.loc[row])
         more = f" (and {int(bad.sum()) - 1} further rows)" if bad.sum() > 1 else ""
-        raise PermanentError(f"{where}, row {row}: {value} {why}{more}; correct it and deliver the file again.")
+        raise PermanentError(f"{where}, row {row}: {value} {problem}{more}; correct it and deliver the file again.")

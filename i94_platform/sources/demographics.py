@@ -1,7 +1,6 @@
 """The people of US cities: us-cities-demographics.csv to the contract `us_cities_demographics`.
 
-Here: the file's column names and the one rule that its contract can't express, that a city's own figures agree on all
-its race rows. Not here: sums over cities (`states`).
+Beyond its contract one rule holds: a city's own figures agree on all its race rows.
 """
 
 from __future__ import annotations
@@ -11,7 +10,9 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from i94_platform.contracts.reference import us_cities_demographics
 from i94_platform.errors import PermanentError
-from i94_platform.sources.delimited import conform, read_delimited
+from i94_platform.sources.delimited import read_table
+from i94_platform.sources.source import Source, describe_headers
+from i94_platform.transforms.state import CITY_KEY
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -30,25 +31,23 @@ HEADERS = {
     "average_household_size": "Average Household Size",
     "race_count": "Count",
 }
-"""Our names and the file's, in the order of the contract."""
+"""The contract's columns and the file's."""
 
-CITY = ["city", "state_code"]
-"""What identifies a city: 26 names occur in more than one state."""
-
-CITY_FIGURES = [name for name in HEADERS if name not in {*CITY, "race", "race_count"}]
-"""What is said of the city and repeats on each of its race rows."""
+_SEPARATOR = ";"
+_CITY_FIGURES = [name for name in HEADERS if name not in {*CITY_KEY, "race", "race_count"}]
 
 
 def read_demographics(source: Path | BinaryIO, name: str) -> DataFrame:
-    """Read a `;` separated delivery, `name` in messages, as one row per city, state and race; nulls stay null.
+    """Read a delivery, called `name` in messages, as one row per city, state and race. Nulls stay null.
 
-    Unknown columns are ignored and named in `attrs["extra_columns"]`. Raises PermanentFailure for a missing column, a
-    value that breaks the contract, a repeated (city, state, race), a city whose figures differ between its race rows,
-    or a state code with two names.
+    Unknown columns are ignored and named in `attrs["extra_columns"]`.
+
+    Raises:
+        PermanentError: what `read_table` raises; a city whose figures differ between its race rows; a state code with
+            two names.
     """
-    text = read_delimited(source, name, HEADERS, separator=";")
-    frame = conform(text, us_cities_demographics, HEADERS, name)
-    _require_one_value(frame, CITY, CITY_FIGURES, name)
+    frame = read_table(source, name, us_cities_demographics, HEADERS, _SEPARATOR)
+    _require_one_value(frame, CITY_KEY, _CITY_FIGURES, name)
     _require_one_value(frame, ["state_code"], ["state"], name)
     return frame
 
@@ -58,8 +57,23 @@ def _require_one_value(frame: DataFrame, group: list[str], figures: list[str], n
     for figure in figures:
         differs = distinct.index[distinct[figure] > 1]
         if not differs.empty:
-            who = differs[0] if isinstance(differs[0], str) else " / ".join(differs[0])
+            key = differs[0] if isinstance(differs[0], str) else " / ".join(differs[0])
             raise PermanentError(
-                f"{name}, column {HEADERS[figure]!r}: the rows of {who} give different values where there must be one; "
+                f"{name}, column {HEADERS[figure]!r}: the rows of {key} give different values where there must be one; "
                 f"correct them and deliver the file again."
             )
+
+
+SOURCE = Source(
+    name="us_cities_demographics",
+    description="People of US cities of 65,000 and more, by race; semicolon-separated.",
+    file_name="us-cities-demographics.csv",
+    formats=("csv",),
+    domain="people",
+    columns=describe_headers(HEADERS, us_cities_demographics),
+    contracts=(us_cities_demographics,),
+    headers=HEADERS,
+    separator=_SEPARATOR,
+    read=read_demographics,
+    module=__name__,
+)

@@ -1,6 +1,1 @@
-"""What becomes of the data: pure functions and SQL from delivered to staged, with no Dagster and no I/O.
-
-Here: the label parser, the cleaning of the reference files, the dimensions and the rendering of the heavy SQL, all of
-which know the contracts and nothing further down. Not here: where data are read or stored (`lake`, `warehouse`), what
-runs the SQL (`engine`), and when (`assets`).
-"""
+"""What becomes of the data between delivery and warehouse: pure functions and SQL, without Dagster and without I/O."""

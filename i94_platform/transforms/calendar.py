@@ -1,7 +1,6 @@
 """The calendar: one row for each day of a span, for the dates of arrival, departure and admission.
 
-Here: what can be said of a day from the day alone. Not here: which span a warehouse needs (its caller knows the
-arrivals), and no holidays or seasons. The span has no gaps, so a day without arrivals is there to be counted as zero.
+A row says what follows from the day alone. The span has no gaps, so that a day without arrivals counts as zero.
 """
 
 from __future__ import annotations
@@ -17,16 +16,19 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 LINEAGE_REASON = "computed from the calendar; no delivery is read"
-"""Why no column of it has a source."""
+"""Why no column has a source."""
 
 _SATURDAY = 6
 
 
 def build_calendar(first: dt.date, last: dt.date) -> DataFrame:
-    """All days from `first` to `last`, both included, as the contract `calendar`; `date` is datetime64[s].
+    """Build all days from `first` to `last`, both included, as the contract `calendar`; `date` is datetime64[s].
 
-    Seconds hold every date of the admissions, year 9999 too, where nanoseconds end in 2262. Names are English on every
-    machine. Raises PermanentFailure if `last` is before `first`.
+    Seconds hold every date of the admissions, up to year 9999; nanoseconds end in 2262. Names are English on every
+    machine.
+
+    Raises:
+        PermanentError: `last` is before `first`.
     """
     import pandas as pd
 

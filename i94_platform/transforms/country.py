@@ -1,10 +1,9 @@
 """From names to countries: ISO 3166 codes for code-list labels and temperature names, and the dimension `country`.
 
-A name is a country if it is one of ISO 3166's own names (short or official, through country_converter's table,
-whatever the case, accents and punctuation), or if `lookup/country_corrections.csv` says so. Nothing is matched by
+A name is a country if it is one of ISO 3166's own names (short or official, through country_converter's table, in any
+case, with any accents and punctuation), or if `lookup/country_corrections.csv` says so. Nothing is matched by
 resemblance: country_converter's own patterns read Czechoslovakia as Czechia, the neutral zone between Saudi Arabia and
-Iraq as Iraq, and the Faroe Islands as two countries. A name that is neither is left without a country and reported.
-Not here: reading the code list (`labels`) and the means over cities (`temperatures.sql`).
+Iraq as Iraq, and the Faroe Islands as two countries. Any other name has no country and is reported.
 """
 
 from __future__ import annotations
@@ -13,26 +12,20 @@ import re
 import unicodedata
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from i94_platform.contracts.codes import FOLDER
+from i94_platform.contracts.codes import read_country_corrections
 from i94_platform.contracts.model import column_names
 from i94_platform.contracts.reference import country
 from i94_platform.errors import PermanentError
-from i94_platform.sources.delimited import raise_for_rows, read_delimited
 
 if TYPE_CHECKING:
     from pandas import DataFrame, Series
 
 NameList = Literal["i94", "temperature"]
-"""Whose names a correction is about: the I-94 code list's labels, or the temperature file's countries."""
+"""Whose names a correction is about: the labels of the I-94 code list, or the countries of the temperature file."""
 
-CORRECTIONS = FOLDER / "country_corrections.csv"
-"""The reviewed exceptions: list, key (the name as that list writes it), iso3 (empty: none, on purpose) and reason."""
-
-_CORRECTION_COLUMNS = {name: name for name in ("list", "key", "iso3", "reason")}
-_LISTS = ("i94", "temperature")
+_LISTS: tuple[NameList, ...] = ("i94", "temperature")
 _CLIMATE = ["iso3", "mean_temperature", "latitude", "longitude", "temperature_cities"]
 
 _UNLISTED = ("immigration.i94cit", "immigration.i94res")
@@ -43,35 +36,37 @@ SOURCES = {
     **dict.fromkeys(("name", "iso3", "continent", "region"), ("i94cit_res.label",)),
     **{name: ("i94cit_res.label", "climate.iso3", f"climate.{name}") for name in _CLIMATE[1:]},
 }
-"""The columns behind each of the contract's; what ISO 3166 and the corrections say is found by the label."""
+"""The columns that each column of the contract is computed from; ISO 3166 and the corrections are joined by label."""
 
 
 def match_labels(i94cit_res: DataFrame) -> Series[str]:
-    """ISO 3166 alpha-3 code of each label, as pandas string on the index of `i94cit_res`; null for no country.
+    """Find the ISO 3166 alpha-3 code of each label, as pandas string on the index of `i94cit_res`; null for no country.
 
-    `attrs["unmatched_labels"]` lists the labels that are neither a name of ISO 3166 nor reviewed, for a correction to
-    be added; codes that the list itself calls without country are not among them.
+    `attrs["unmatched_labels"]` lists the labels that are neither a name of ISO 3166 nor reviewed, so that somebody adds
+    a correction. Codes that the list itself calls without country are not among them.
     """
     labels = i94cit_res["label"].astype("string")
-    found = _resolve(labels, "i94")
-    iso3 = labels.map(found).astype("string").rename("iso3")
-    reviewed = labels.map(match_key).isin(read_corrections(CORRECTIONS)["i94"].keys())
-    expected = i94cit_res["status"] != "no country code"
-    iso3.attrs["unmatched_labels"] = sorted(set(labels[iso3.isna() & ~reviewed & expected]))
+    iso3 = labels.map(_match(labels, "i94")).astype("string").rename("iso3")
+    is_reviewed = labels.map(match_key).isin(_corrections()["i94"].keys())
+    has_country = i94cit_res["status"] != "no country code"
+    iso3.attrs["unmatched_labels"] = sorted(set(labels[iso3.isna() & ~is_reviewed & has_country]))
     return iso3
 
 
 def match_names(names: Sequence[str]) -> dict[str, str | None]:
-    """ISO 3166 alpha-3 code of each country name of the temperature file; None where it is no country we know."""
-    return _resolve(names, "temperature")
+    """Find the ISO 3166 alpha-3 code of each country name of the temperature file; None for no country."""
+    return _match(names, "temperature")
 
 
 def build_country(i94cit_res: DataFrame, unlisted: Collection[int], climate: DataFrame) -> DataFrame:
-    """Every code of `i94cit_res` (code, label, status) and every `unlisted` one, as the contract `country`, by code.
+    """Build the contract `country` from the codes of `i94cit_res` (code, label, status) and the unlisted ones, by code.
 
     `climate` has one row per iso3: iso3, mean_temperature (°C), latitude, longitude (degrees), temperature_cities.
     Several codes may share a country and its climate. An unlisted code that is in the list after all is ignored.
-    `attrs["unmatched_labels"]` is `label_iso3`'s. Raises PermanentFailure if `climate` has two rows for a country.
+    `attrs["unmatched_labels"]` is that of `match_labels`.
+
+    Raises:
+        PermanentError: `climate` has two rows for a country.
     """
     import pandas as pd
 
@@ -90,47 +85,53 @@ def build_country(i94cit_res: DataFrame, unlisted: Collection[int], climate: Dat
 
 
 def match_key(name: str) -> str:
-    """What two spellings of one name share: lower case, no accents, words only, `st` written out as saint."""
+    """Reduce a name to what its spellings share: lower case, no accents, words only, `st` written out as saint."""
     decomposed = unicodedata.normalize("NFKD", name.replace("&", " and ")).casefold()
     plain = "".join(character for character in decomposed if not unicodedata.combining(character))
     return " ".join("saint" if word == "st" else word for word in re.findall(r"[a-z0-9]+", plain))
 
 
-@cache
-def read_corrections(path: Path) -> Mapping[NameList, Mapping[str, str | None]]:
-    """The reviewed corrections of each list, by `match_key` of the name.
+def index_corrections(rows: DataFrame) -> dict[NameList, dict[str, str | None]]:
+    """Index the reviewed corrections by list and by `match_key` of the name; None is a name without a country.
 
-    Raises PermanentFailure for an unknown list or ISO code, a missing name or reason, and a name corrected twice.
+    Raises:
+        PermanentError: an unknown list or ISO code, a missing name or reason, a name that is corrected twice.
     """
-    rows = read_delimited(path, path.name, _CORRECTION_COLUMNS)
     for column in ("list", "key", "reason"):
-        raise_for_rows(rows[column].isna(), rows[column], f"{path.name}, column {column!r}", "is empty")
-    raise_for_rows(
-        ~rows["list"].isin(_LISTS), rows["list"], f"{path.name}, column 'list'", f"is none of {', '.join(_LISTS)}"
+        _raise_for_rows(rows[column].isna(), rows, column, "is empty")
+    _raise_for_rows(~rows["list"].isin(_LISTS), rows, "list", f"is none of {', '.join(_LISTS)}")
+    is_unknown = rows["iso3"].notna() & ~rows["iso3"].isin(_iso_countries()["iso3"])
+    _raise_for_rows(is_unknown, rows, "iso3", "is no ISO 3166 alpha-3 code in use")
+    rows = rows.assign(
+        match=rows["key"].map(match_key), iso3=rows["iso3"].astype(object).where(rows["iso3"].notna(), None)
     )
-    unknown = rows["iso3"].notna() & ~rows["iso3"].isin(_iso_countries()["iso3"])
-    raise_for_rows(unknown, rows["iso3"], f"{path.name}, column 'iso3'", "is no ISO 3166 alpha-3 code in use")
-    rows = rows.assign(match=rows["key"].map(match_key))
-    raise_for_rows(rows.duplicated(["list", "match"]), rows["key"], f"{path.name}, column 'key'", "is corrected twice")
-    rows["iso3"] = rows["iso3"].astype(object).where(rows["iso3"].notna(), None)
-    return {
-        "i94": _by_match(rows[rows["list"] == "i94"]),
-        "temperature": _by_match(rows[rows["list"] == "temperature"]),
-    }
+    _raise_for_rows(rows.duplicated(["list", "match"]), rows, "key", "is corrected twice")
+    by_list = {name: rows[rows["list"] == name] for name in _LISTS}
+    return {name: dict(zip(own["match"], own["iso3"], strict=True)) for name, own in by_list.items()}
 
 
-def _by_match(rows: DataFrame) -> dict[str, str | None]:
-    return dict(zip(rows["match"], rows["iso3"], strict=True))
+def _raise_for_rows(bad: Series[bool], rows: DataFrame, column: str, problem: str) -> None:
+    if bad.any():
+        index = bad.index[bad][0]
+        value = "the value" if rows[column].isna().loc[index] else repr(rows[column].loc[index])
+        raise PermanentError(
+            f"lookup/country_corrections.csv, column {column!r}, row {index + 2}: {value} {problem}; correct it."
+        )
 
 
-def _resolve(names: Iterable[str], name_list: NameList) -> dict[str, str | None]:
-    known: dict[str, str | None] = {**_iso_names(), **read_corrections(CORRECTIONS)[name_list]}
+@cache
+def _corrections() -> Mapping[NameList, Mapping[str, str | None]]:
+    return index_corrections(read_country_corrections())
+
+
+def _match(names: Iterable[str], name_list: NameList) -> dict[str, str | None]:
+    known: dict[str, str | None] = {**_iso_names(), **_corrections()[name_list]}
     return {name: known.get(match_key(name)) for name in names}
 
 
 @cache
 def _iso_table() -> DataFrame:
-    """country_converter's table of today's countries; it is read from disk once per process."""
+    """country_converter's table of today's countries, read from disk once per process."""
     from country_converter import CountryConverter
 
     data: DataFrame = CountryConverter().data
@@ -153,13 +154,13 @@ def _iso_countries() -> DataFrame:
 
 
 def _climate_by_country(climate: DataFrame) -> DataFrame:
-    """`climate` with the contract's types and without a row for no country, which would meet every unknown code."""
+    """Cast `climate` to the contract's types, without a row for no country: it would join every unknown code."""
     types = {"iso3": "string", **dict.fromkeys(_CLIMATE[1:4], "Float64"), "temperature_cities": "Int64"}
     known = climate[_CLIMATE].dropna(subset=["iso3"]).astype(types)
-    repeated = known.loc[known["iso3"].duplicated(), "iso3"]
-    if not repeated.empty:
+    duplicates = known.loc[known["iso3"].duplicated(), "iso3"]
+    if not duplicates.empty:
         raise PermanentError(
-            f"The temperatures by country have more than one row for {', '.join(sorted(set(repeated)))}: "
+            f"The temperatures by country have more than one row for {', '.join(sorted(set(duplicates)))}: "
             f"group them by iso3, since each row would double the codes of its country."
         )
     return known

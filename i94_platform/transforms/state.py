@@ -1,8 +1,7 @@
-"""The dimension `state`: one row per code of the I-94 form with the people of its cities.
+"""The dimension `state`: one row for each code of the I-94 form, with the people of its cities.
 
-Here: demographics from city and race to state. A city's own figures repeat on each of its race rows, so they are
-counted once per (city, state); race counts are summed as they are, and overlap. Not here: reading the file
-(`demographics`), the code list (`labels`).
+A city's own figures repeat on each of its race rows, so they are counted once per city. Race counts are summed as they
+are, and overlap.
 """
 
 from __future__ import annotations
@@ -12,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 from i94_platform.contracts.model import column_names
 from i94_platform.contracts.reference import state
 from i94_platform.errors import PermanentError
-from i94_platform.sources.demographics import CITY
 
 if TYPE_CHECKING:
     from pandas import DataFrame, Series
+
+CITY_KEY = ["city", "state_code"]
+"""What identifies a city: 26 names occur in more than one state."""
 
 RACES = {
     "Hispanic or Latino": "hispanic_or_latino",
@@ -24,7 +25,7 @@ RACES = {
     "Asian": "asian",
     "American Indian and Alaska Native": "american_indian_and_alaska_native",
 }
-"""The source's names of races and origins, and the columns that hold them."""
+"""The names of races and origins in the demographics, and the columns that hold them."""
 
 _SUMS = {
     "male_population": "male_population",
@@ -36,35 +37,38 @@ _SUMS = {
 _MEANS = ("median_age", "average_household_size")
 _DECIMALS = 2
 
-_CITY_OF = ("i94addr.code", "us_cities_demographics.state_code")
+_STATE_OF_CITY = ("i94addr.code", "us_cities_demographics.state_code")
 SOURCES = {
     "code": ("i94addr.code",),
     "label": ("i94addr.label",),
-    "name": (*_CITY_OF, "us_cities_demographics.state"),
-    "cities": (*_CITY_OF, "us_cities_demographics.city"),
-    **{ours: (*_CITY_OF, f"us_cities_demographics.{theirs}") for theirs, ours in _SUMS.items()},
+    "name": (*_STATE_OF_CITY, "us_cities_demographics.state"),
+    "cities": (*_STATE_OF_CITY, "us_cities_demographics.city"),
+    **{ours: (*_STATE_OF_CITY, f"us_cities_demographics.{theirs}") for theirs, ours in _SUMS.items()},
     **{
-        name: (*_CITY_OF, f"us_cities_demographics.{name}", "us_cities_demographics.total_population")
+        name: (*_STATE_OF_CITY, f"us_cities_demographics.{name}", "us_cities_demographics.total_population")
         for name in _MEANS
     },
     **{
-        name: (*_CITY_OF, "us_cities_demographics.race", "us_cities_demographics.race_count") for name in RACES.values()
+        name: (*_STATE_OF_CITY, "us_cities_demographics.race", "us_cities_demographics.race_count")
+        for name in RACES.values()
     },
 }
-"""The columns behind each of the contract's, with those by which cities find their state."""
+"""The columns that each column of the contract is computed from, with those that join cities to states."""
 
 
 def build_state(i94addr: DataFrame, demographics: DataFrame) -> DataFrame:
-    """One row per code of `i94addr` (code, label), sorted by code, with the figures of its cities.
+    """Build one row for each code of `i94addr` (code, label), sorted by code, with the figures of its cities.
 
-    `demographics` is as `read_demographics` returns it. A sum or mean covers the cities that give the figure and is
-    null where none does; a state without a city has `cities` 0 and no figures. Means are weighted by population and
-    rounded to two decimals. Raises PermanentFailure for a state or a race that the dimension has no place for, since
-    its people would vanish from every total.
+    `demographics` has the contract `us_cities_demographics`. A sum or mean covers the cities that give the figure, and
+    is null where none does. A state without a city has `cities` 0 and no figures. Means are weighted by population and
+    rounded to two decimals.
+
+    Raises:
+        PermanentError: a state or a race that the dimension has no place for: its people would vanish from every total.
     """
-    _refuse_unknown(demographics["state_code"], i94addr["code"].tolist(), "state code", "the code list i94addr")
-    _refuse_unknown(demographics["race"], list(RACES), "race", "the contract of the table state")
-    cities = demographics.drop_duplicates(CITY)
+    _require_known(demographics["state_code"], i94addr["code"].tolist(), "state code", "the code list i94addr")
+    _require_known(demographics["race"], list(RACES), "race", "the contract of the table state")
+    cities = demographics.drop_duplicates(CITY_KEY)
     rows = i94addr[["code", "label"]].astype("string").sort_values("code", ignore_index=True)
     for figures in (_city_figures(cities), _race_figures(demographics)):
         rows = rows.merge(figures, how="left", left_on="code", right_index=True, validate="one_to_one")
@@ -94,10 +98,10 @@ def _race_figures(demographics: DataFrame) -> DataFrame:
     return counts.reindex(columns=list(RACES)).rename(columns=RACES).astype("Int64")
 
 
-def _refuse_unknown(values: Series[str], known: list[str], what: str, home: str) -> None:
+def _require_known(values: Series[str], known: list[str], noun: str, home: str) -> None:
     unknown = sorted(set(values.dropna()) - set(known))
     if unknown:
         raise PermanentError(
-            f"us_cities_demographics has {what} {', '.join(map(repr, unknown))}, which {home} does not know: "
+            f"us_cities_demographics has {noun} {', '.join(map(repr, unknown))}, which {home} does not know: "
             f"its people would be left out, so correct the file or extend {home}."
         )

@@ -19,7 +19,7 @@ from i94_platform.operations.dagster_instance import open_instance
 from i94_platform.partitions import Month
 from i94_platform.sample import write_sample
 from i94_platform.settings import PROJECT
-from i94_platform.sources.listing import REFERENCE_FILES
+from i94_platform.sources.registry import REFERENCE_FILES
 from i94_platform_tests.support.command import i94_here
 from i94_platform_tests.support.deployment import Deployment
 from i94_platform_tests.support.dev import Dev, dev

@@ -156,17 +156,17 @@ def test_every_coded_column_of_the_arrivals_has_an_encoder() -> None:
 def test_an_encoder_agrees_with_its_list_and_with_the_contract(column: str) -> None:
     encoder = ENCODERS[column]
     assert encoder.list_name in CODE_LISTS
-    assert (encoder.policy == "fixed") == (encoder.unknown is not None)
+    assert (encoder.policy == "replace") == (encoder.unknown is not None)
     assert encoder.unknown is None or encoder.unknown in read_reviewed_list(encoder.list_name)["code"].tolist()
-    assert immigration.c[column].nullable == (not encoder.fills_missing and encoder.policy != "refused")
+    assert immigration.c[column].nullable == (not encoder.fills_missing and encoder.policy != "reject")
 
 
 def test_unlisted_codes_go_where_the_design_says() -> None:
     assert {column: (e.policy, e.unknown) for column, e in ENCODERS.items()} == {
-        "i94cit": ("kept", None),
-        "i94res": ("kept", None),
-        "i94port": ("fixed", "XXX"),
-        "i94mode": ("fixed", 9),
-        "i94addr": ("fixed", "99"),
-        "i94visa": ("refused", None),
+        "i94cit": ("keep", None),
+        "i94res": ("keep", None),
+        "i94port": ("replace", "XXX"),
+        "i94mode": ("replace", 9),
+        "i94addr": ("replace", "99"),
+        "i94visa": ("reject", None),
     }

@@ -26,7 +26,7 @@ from i94_platform.defs.schedules import month_before, published_daily, schedules
 from i94_platform.lake.datasets import Lake
 from i94_platform.lake.local import LocalStore
 from i94_platform.partitions import Month
-from i94_platform.sources.listing import REFERENCE_FILES
+from i94_platform.sources.registry import REFERENCE_FILES
 from i94_platform_tests.support.ticks import FAILURE, LAST_MONTH, SETTLE, STARTED, SUCCESS, Ticks, repository
 
 NEW_YORK = ZoneInfo("America/New_York")

@@ -26,7 +26,7 @@ from i94_platform.lake.datasets import Dataset
 from i94_platform.operations.dagster_instance import open_instance, prepare_home
 from i94_platform.partitions import Month
 from i94_platform.sample import expected_rejects, write_sample
-from i94_platform.sources.listing import REFERENCE_FILES
+from i94_platform.sources.registry import REFERENCE_FILES
 from i94_platform_tests.support.deployment import MONTHLY, Deployment, rewrite_delivery
 from i94_platform_tests.support.dev import dev, newest_standing
 from i94_platform_tests.support.processes import wait_for

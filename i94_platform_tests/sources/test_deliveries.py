@@ -24,7 +24,7 @@ from i94_platform.errors import PermanentError
 from i94_platform.lake.datasets import Dataset, Lake
 from i94_platform.lake.local import LocalStore
 from i94_platform.settings import PROJECT
-from i94_platform.sources import deliveries
+from i94_platform.sources import preparation, row_counts
 from i94_platform_tests.support.arrivals import ACCEPTED, APRIL, GOOD, REFUSED, delivered
 from i94_platform_tests.support.sas import library, write_sas
 from i94_platform_tests.support.staging import Staged, assert_same, stage
@@ -215,7 +215,7 @@ def odd_rows() -> pa.Table:
 def test_a_csv_file_is_staged_as_parquet_is_whatever_the_chunks(
     stage_here: StageHere, raw: Path, as_parquet: AsParquet, monkeypatch: pytest.MonkeyPatch, chunk: int
 ) -> None:
-    monkeypatch.setattr(deliveries, "CHUNK_ROWS", chunk)
+    monkeypatch.setattr(preparation, "CHUNK_ROWS", chunk)
     odd_rows().to_pandas().to_csv(raw / CSV, encoding="utf-8-sig")
     staged, expected = stage_here(), as_parquet(odd_rows())
     assert staged.reasons == {}
@@ -227,7 +227,7 @@ def test_a_csv_file_is_staged_as_parquet_is_whatever_the_chunks(
 def test_a_sas_file_is_staged_as_parquet_is_whatever_the_chunks(
     stage_here: StageHere, raw: Path, as_parquet: AsParquet, monkeypatch: pytest.MonkeyPatch, chunk: int
 ) -> None:
-    monkeypatch.setattr(deliveries, "CHUNK_ROWS", chunk)
+    monkeypatch.setattr(preparation, "CHUNK_ROWS", chunk)
     sas(raw / SAS, odd_rows())
     staged, expected = stage_here(), as_parquet(odd_rows())
     assert staged.reasons == {}
@@ -306,15 +306,15 @@ def test_a_month_lies_in_few_files_of_similar_size(stage_here: StageHere, raw: P
 _PEAK = """
 import resource, sys
 from pathlib import Path
-from i94_platform.sources import deliveries
+from i94_platform.sources import preparation, row_counts
 from i94_platform.lake.local import LocalStore
 from i94_platform.sources.listing import list_deliveries
 from i94_platform.partitions import Month
 
-deliveries.CHUNK_ROWS = 2_000
+preparation.CHUNK_ROWS = 2_000
 raw, lake = (LocalStore(Path(folder)) for folder in sys.argv[1:3])
 delivery = list_deliveries(raw.list()).require_month(Month(2016, 4), raw.root)
-readable = deliveries.prepare_arrivals(delivery, raw, lake, "scratch")
+readable = preparation.prepare_arrivals(delivery, raw, lake, "scratch")
 print(readable.rows, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 
@@ -344,7 +344,7 @@ def test_converting_a_sas_file_takes_the_memory_of_a_chunk_however_long_the_file
 def counted(raw: Path, name: str) -> int | None:
     """The rows that are told of one landed file."""
     store = LocalStore(raw)
-    return deliveries.count_rows(next(file for file in store.list() if file.path == name), store)
+    return row_counts.count_rows(next(file for file in store.list() if file.path == name), store)
 
 
 def test_rows_are_counted_by_footer_header_or_record(raw: Path) -> None:
@@ -358,7 +358,7 @@ def test_rows_are_counted_by_footer_header_or_record(raw: Path) -> None:
 
 def test_a_long_text_is_not_read_only_to_be_counted(raw: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (raw / CSV).write_text("cicid\n1\n")
-    monkeypatch.setattr(deliveries, "COUNTED_BYTES", 5)
+    monkeypatch.setattr(row_counts, "MAX_COUNTED_BYTES", 5)
     assert counted(raw, CSV) is None
 
 

@@ -19,7 +19,8 @@ from i94_platform.contracts import LOOKUPS
 from i94_platform.contracts.codes import CODE_LISTS, cast_to_contract, read_port_corrections, read_reviewed_list
 from i94_platform.contracts.model import column_names
 from i94_platform.errors import PermanentError
-from i94_platform.sources.labels import VALUE_NAMES, LabelEntry, parse_code_lists, parse_labels
+from i94_platform.sources.label_parser import VALUE_NAMES, LabelEntry, parse_labels
+from i94_platform.sources.labels import parse_code_lists
 
 LABEL_FILE = "I94_SAS_Labels_Descriptions.SAS"
 

@@ -16,7 +16,8 @@ from i94_platform.errors import PermanentError
 from i94_platform.lake.local import LocalStore
 from i94_platform.lake.store import Store, StoredFile
 from i94_platform.partitions import Month
-from i94_platform.sources.listing import REFERENCE_FILES, DeliveryListing, list_deliveries
+from i94_platform.sources.listing import DeliveryListing, list_deliveries
+from i94_platform.sources.registry import REFERENCE_FILES
 
 APRIL = Month(2016, 4)
 

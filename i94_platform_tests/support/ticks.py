@@ -24,7 +24,7 @@ from i94_platform.defs.sensors.delivery_sensors import sensors
 from i94_platform.lake.datasets import Lake
 from i94_platform.lake.store import Store
 from i94_platform.settings import Settings
-from i94_platform.sources.listing import REFERENCE_FILES
+from i94_platform.sources.registry import REFERENCE_FILES
 
 MONTHS, REFERENCES, LAST_MONTH = "delivered_months", "delivered_references", "last_month_delivered"
 SETTLE = 60.0

@@ -6,24 +6,24 @@ Mexico, China, Canada and the United States lost to spelling; Czechoslovakia tak
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import duckdb
 import pandas as pd
 import pytest
 
-from i94_platform.contracts.codes import read_reviewed_list
+from i94_platform.contracts.codes import read_country_corrections, read_reviewed_list
 from i94_platform.contracts.model import column_names
 from i94_platform.contracts.reference import country
 from i94_platform.errors import PermanentError
 from i94_platform.transforms import country as countries
 from i94_platform.transforms.country import (
-    CORRECTIONS,
     build_country,
+    index_corrections,
     match_key,
     match_labels,
     match_names,
-    read_corrections,
 )
 
 CLIMATE = ["iso3", "mean_temperature", "latitude", "longitude", "temperature_cities"]
@@ -97,7 +97,7 @@ def test_codes_that_share_a_country_are_the_known_ones(by_code: pd.Series[str]) 
 
 
 def test_every_correction_is_about_a_label_of_the_list_and_says_what_iso_names_do_not(listed: pd.DataFrame) -> None:
-    corrections = read_corrections(CORRECTIONS)
+    corrections = index_corrections(read_country_corrections())
     assert set(corrections["i94"]) <= set(listed["label"].map(match_key))
     for names in corrections.values():
         redundant = {name for name, iso3 in names.items() if countries._iso_names().get(name) == iso3 is not None}
@@ -187,19 +187,18 @@ def test_every_country_has_a_continent_and_a_region(listed: pd.DataFrame) -> Non
         ("i94,NETHERLANDS ANTILLES,ANT,why", "row 2: 'ANT' is no ISO 3166 alpha-3 code in use"),
         ("i94,,COG,why", "corrections.csv, column 'key', row 2: the value is empty"),
         ("i94,CONGO,COG,", "corrections.csv, column 'reason', row 2: the value is empty"),
-        ("i94,CONGO,COG,why\ni94,Congo ,COD,why", "corrections.csv, column 'key', row 3: 'Congo' is corrected twice"),
+        ("i94,CONGO,COG,why\ni94,Congo ,COD,why", "corrections.csv, column 'key', row 3: 'Congo ' is corrected twice"),
     ],
 )
-def test_a_correction_that_makes_no_sense_is_refused(tmp_path: Path, rows: str, message: str) -> None:
-    file = tmp_path / "corrections.csv"
-    file.write_text(f"list,key,iso3,reason\n{rows}\n", encoding="utf-8")
+def test_a_correction_that_makes_no_sense_is_rejected(rows: str, message: str) -> None:
+    frame = pd.read_csv(io.StringIO(f"list,key,iso3,reason\n{rows}\n"), dtype="string")
     with pytest.raises(PermanentError) as failure:
-        read_corrections(file)
+        index_corrections(frame)
     assert message in str(failure.value)
 
 
 def test_a_name_may_be_corrected_in_each_list() -> None:
-    corrections = read_corrections(CORRECTIONS)
+    corrections = index_corrections(read_country_corrections())
     assert corrections["i94"]["congo"] == corrections["temperature"]["congo"] == "COG"
 
 

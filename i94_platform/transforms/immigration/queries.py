@@ -120,7 +120,7 @@ def _encoded(encoder: Encoder) -> str:
     return listed if encoder.fills_missing else f"CASE WHEN typed.`{encoder.column}` IS NOT NULL THEN {listed} END"
 
 
-_ENCODED = {column: _encoded(encoder) for column, encoder in ENCODERS.items() if encoder.policy == "fixed"}
+_ENCODED = {column: _encoded(encoder) for column, encoder in ENCODERS.items() if encoder.policy == "replace"}
 # a spreadsheet drops the leading zero of MMDDYYYY
 _MMDDYYYY = "CASE WHEN length(typed.dtaddto) = 7 THEN concat('0', typed.dtaddto) ELSE typed.dtaddto END"
 _DERIVED = {

@@ -18,8 +18,7 @@ HEADERS = {
     "latitude": "Latitude",
     "longitude": "Longitude",
 }
-"""Our names and the file's."""
-
+"""The contract's columns and the file's."""
 
 _NUMBER = "^[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]{1,2})?$"
 

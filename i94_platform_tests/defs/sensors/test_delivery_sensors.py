@@ -22,7 +22,8 @@ from i94_platform.lake.datasets import Lake
 from i94_platform.lake.local import LocalStore
 from i94_platform.operations.job_runs import run_job
 from i94_platform.partitions import Month
-from i94_platform.sources.listing import REFERENCE_FILES, list_deliveries
+from i94_platform.sources.listing import list_deliveries
+from i94_platform.sources.registry import REFERENCE_FILES
 from i94_platform.staleness.run_inputs import DELIVERED_TAG, INPUTS_TAG, input_tags, reference_versions
 from i94_platform_tests.emulators.s3 import S3Server
 from i94_platform_tests.support.deployment import Deployment

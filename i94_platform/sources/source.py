@@ -1,0 +1,56 @@
+"""What a source is: how it is delivered, how it is read, and which tables are made from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from sqlalchemy import Table
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+TableReader = Callable[[Path | BinaryIO, str], "DataFrame"]
+"""Reads a delivered file, called by its name in messages, as a frame in the columns and types of a contract."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """The declaration of one delivered source. Listing, raw assets, staging, lineage and sample go by it."""
+
+    name: str
+    """The asset below `raw/`."""
+    description: str
+    """One sentence about what the source holds."""
+    file_name: str
+    """The name of its file, matched at any depth and in any case; of a monthly source an example without extension."""
+    formats: tuple[str, ...]
+    """The formats that it may be delivered in, such as `csv`."""
+    domain: str
+    """What it is about: arrivals, codes, people, places or climate."""
+    columns: Mapping[str, str]
+    """The delivered columns, each with its description."""
+    contracts: tuple[Table, ...]
+    """The tables that are made from it alone: its code lists, or its staged table."""
+    module: str
+    """The module that declares it (`__name__`), which also knows how to read it."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """The delivered column behind each column of its contract, where one file becomes one table."""
+    separator: str = ","
+    """What separates the cells of a text file."""
+    read: TableReader | None = None
+    """Reads the whole file as rows of its one contract; None where an engine or a parser of its own reads it."""
+    is_monthly: bool = False
+    """Whether each month has a delivery of its own."""
+
+    @property
+    def code_file(self) -> str:
+        """The file of its module, relative to the package."""
+        return self.module.partition(".")[2].replace(".", "/") + ".py"
+
+
+def describe_headers(headers: Mapping[str, str], contract: Table) -> dict[str, str]:
+    """Describe delivered columns by the columns of the contract that `headers` maps to them."""
+    return {header: contract.columns[name].comment or "" for name, header in headers.items()}

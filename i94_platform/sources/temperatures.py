@@ -1,0 +1,22 @@
+"""The land temperatures by city: GlobalLandTemperaturesByCity.csv, which an engine reads as it is delivered.
+
+The queries that make the contract `world_temperature` from it are in `transforms.temperatures`.
+"""
+
+from __future__ import annotations
+
+from i94_platform.contracts.reference import world_temperature
+from i94_platform.sources.source import Source, describe_headers
+from i94_platform.transforms.temperatures.queries import HEADERS
+
+SOURCE = Source(
+    name="land_temperatures",
+    description="Monthly land temperatures by city since the 18th century.",
+    file_name="GlobalLandTemperaturesByCity.csv",
+    formats=("csv",),
+    domain="climate",
+    columns=describe_headers(HEADERS, world_temperature),
+    contracts=(world_temperature,),
+    headers=HEADERS,
+    module=__name__,
+)
