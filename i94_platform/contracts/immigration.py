@@ -54,6 +54,7 @@ delivered_immigration: Table = table(
     "immigration",
     "One month of arrivals as delivered: 28 columns, taken by name; any further column is reported and ignored.",
     *(column(name, type_, meaning, source=_FILE) for name, type_, meaning in _DELIVERED),
+    domain="arrivals",
     grain="one row per delivered record",
 )
 
@@ -131,6 +132,7 @@ immigration: Table = table(
         "stay_days", Integer(), "Days from arrival to departure as delivered; a valid stay is 0 to 365.",
         source="arrdate, depdate", unit="days",
     ),
+    domain="arrivals",
     grain="one row per arrival record (i94yr, i94mon, cicid)",
     distribution="i94mon",
     sort=("i94yr", "i94mon", "arrdate"),
@@ -164,6 +166,7 @@ immigration_quarantine: Table = table(
     ),
     column("unreadable", String(65535), "Texts that could not be read as numbers, as column='text'.", source=_FILE, personal=True),
     *_refused_columns(),
+    domain="arrivals",
     grain="one row per refused record (source_file, source_row)",
     distribution="EVEN",
 )

@@ -35,6 +35,7 @@ load_ledger: Table = table(
         low=0,
     ),
     column("loaded_at", String(32), "Time of the load in UTC, ISO 8601.", source="the loader", nullable=False),
+    domain="platform",
     grain="one row per table and partition (table_name, partition_key)",
     sort=("table_name", "partition_key"),
 )

@@ -1,29 +1,31 @@
-"""What a contract is: a SQLAlchemy `Table` whose columns carry description, unit, source, domain and range.
+"""What a contract is: a SQLAlchemy `Table` whose columns carry description, unit, source and valid values.
 
-Here: the two constructors every declaration uses and the accessors that read them back. Not here: any particular
-table, and any rendering.
+The two functions that declare one, and the accessors that read it.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import Column, ForeignKey, MetaData, String, Table
 from sqlalchemy.types import TypeEngine
 
 warehouse_metadata = MetaData(schema="i94")
-"""Everything that the warehouse holds, in schema `i94`."""
+"""The star schema and the load ledger."""
 
 mart_metadata = MetaData(schema="mart")
-"""The answers, computed in the warehouse from what schema `i94` holds."""
+"""The marts, which the warehouse computes from schema `i94`."""
 
 lake_metadata = MetaData(schema="staged")
-"""What stays in the lake and is never loaded: the quarantine."""
+"""The quarantine, which stays in the lake."""
 
 raw_metadata = MetaData(schema="raw")
-"""What is delivered to us, as it is delivered."""
+"""Deliveries as they arrive."""
 
 MONTH_COLUMNS = ("i94yr", "i94mon")
-"""The columns that say a row's month, in every table that is kept by months."""
+"""The columns that hold a row's month, in every monthly table."""
+
+Domain = Literal["arrivals", "climate", "codes", "people", "places", "platform", "time"]
+"""What a table is about; `platform` is the platform's own."""
 
 
 def column(
@@ -42,12 +44,22 @@ def column(
     byte_encoding: str | None = None,
     personal: bool = False,
 ) -> Column[Any]:
-    """One column of a contract.
+    """Declare a column of a contract.
 
-    `source` names where the value comes from; `unit` is empty for codes and text. `key` columns are never null and
-    form the grain together. `references` is `table.column` of a dimension in the same schema. `allowed` is a closed
-    domain, `low` and `high` an inclusive range; nulls are outside both rules. `byte_encoding` is Redshift's ENCODE,
-    chosen by type unless given. `personal` says that the value leads to one person: only analysts and loaders see it.
+    Args:
+        name: Its name.
+        type_: Its type, one of `rendering.types.TYPES`.
+        description: What the value means, in one sentence for people.
+        source: Where the value comes from.
+        unit: Its unit; empty for codes and text.
+        nullable: Whether it may be missing; a key column never is.
+        key: Whether it belongs to the key, which identifies a row.
+        references: `table.column` of a dimension in schema `i94`.
+        allowed: All valid values; a null is valid too.
+        low: The lowest valid value; a null is valid too.
+        high: The highest valid value; a null is valid too.
+        byte_encoding: Redshift's ENCODE; chosen by type unless given.
+        personal: Whether the value leads to one person; only analysts and loaders see it.
     """
     return Column(
         name,
@@ -73,33 +85,45 @@ def table(
     name: str,
     description: str,
     *columns: Column[Any],
+    domain: Domain,
     grain: str,
     distribution: str = "ALL",
     sort: Sequence[str] = (),
 ) -> Table:
-    """One contract: `grain` says in words what a row is; `distribution` is `ALL`, `EVEN`, `AUTO` or a column name."""
+    """Declare a contract.
+
+    Args:
+        metadata: The schema that it belongs to.
+        name: Its name, which is also the name of its assets.
+        description: What a row tells, in one sentence for people.
+        columns: Its columns in the order of every file and table.
+        domain: What it is about.
+        grain: In words, what a row is.
+        distribution: On Redshift `ALL`, `EVEN`, `AUTO` or the name of a column.
+        sort: On Redshift the columns of the sort key.
+    """
     contract = Table(name, metadata, *columns, comment=description)
-    contract.info.update(grain=grain, distribution=distribution, sort=tuple(sort))
+    contract.info.update(domain=domain, grain=grain, distribution=distribution, sort=tuple(sort))
     return contract
 
 
 def key_columns(contract: Table) -> list[str]:
-    """The names that identify a row."""
+    """The names of the columns that identify a row."""
     return [c.name for c in contract.columns if c.info["key"]]
 
 
 def is_monthly(contract: Table) -> bool:
     """Whether every row belongs to a month."""
-    return {"i94yr", "i94mon"} <= {c.name for c in contract.columns}
+    return {*MONTH_COLUMNS} <= {*column_names(contract)}
 
 
 def required_columns(contract: Table) -> list[str]:
-    """The names that are never null."""
+    """The names of the columns that are never null."""
     return [c.name for c in contract.columns if not c.nullable]
 
 
 def column_names(contract: Table) -> list[str]:
-    """All names, in contract order, which is the order of every file and table."""
+    """The names of all columns, in the order of every file and table."""
     return [c.name for c in contract.columns]
 
 
@@ -109,5 +133,5 @@ def text_limit(col: Column[Any]) -> int | None:
 
 
 def is_personal(contract: Table) -> bool:
-    """Whether a column leads to one person."""
+    """Whether a value of it leads to one person."""
     return any(c.info["personal"] for c in contract.columns)

@@ -26,6 +26,7 @@ i94cit_res: Table = table(
     column("code", Integer(), "Country code of the I-94 form; not an ISO code.", source=_LABELS, key=True, low=0, high=999),
     column("label", String(128), "Name of the country as the label file spells it, outer blanks removed.", source=_LABELS, nullable=False),
     column("status", String(16), "Whether the list calls the code valid, invalid, without country or collapsed into another.", source=_LABELS, nullable=False, allowed=COUNTRY_STATUS),
+    domain="codes",
     grain="one row per country code",
     sort=("code",),
 )
@@ -40,6 +41,7 @@ i94port: Table = table(
     column("state", String(2), "US state or territory where the label ends in one of the listed codes.", source=_LABELS, references="i94addr.code"),
     column("country", String(64), "Country or foreign region as the label writes it, United States for US ports; null where it says nothing.", source=_LABELS),
     column("status", String(16), "Whether the port is named, without a port code, collapsed into another or unknown.", source=_LABELS, nullable=False, allowed=PORT_STATUS),
+    domain="codes",
     grain="one row per port code",
     sort=("code",),
 )
@@ -50,6 +52,7 @@ i94mode: Table = table(
     "Code list of modes of arrival.",
     column("code", Integer(), "Mode code.", source=_LABELS, key=True, low=0, high=9),
     column("label", String(32), "Mode of arrival in words.", source=_LABELS, nullable=False),
+    domain="codes",
     grain="one row per mode of arrival",
     sort=("code",),
 )
@@ -60,6 +63,7 @@ i94addr: Table = table(
     "Code list of states and territories of the first address.",
     column("code", String(2), "Postal code of the state or territory; 99 for all other codes.", source=_LABELS, key=True),
     column("label", String(64), "State name as the label file spells it (WISCONSON, N. CAROLINA).", source=_LABELS, nullable=False),
+    domain="codes",
     grain="one row per state code",
     sort=("code",),
 )
@@ -70,6 +74,7 @@ i94visa: Table = table(
     "Code list of purposes of visit.",
     column("code", Integer(), "Purpose code.", source=_LABELS, key=True, low=1, high=9),
     column("label", String(32), "Purpose of the visit in words.", source=_LABELS, nullable=False),
+    domain="codes",
     grain="one row per purpose of visit",
     sort=("code",),
 )
@@ -90,6 +95,7 @@ us_cities_demographics: Table = table(
     column("foreign_born", Integer(), "People of the city born abroad; not given for Puerto Rico.", source=_DEMOGRAPHICS, unit="people", low=0),
     column("average_household_size", Double(), "People per household in the city.", source=_DEMOGRAPHICS, unit="people", low=0, high=20),
     column("race_count", Integer(), "People of the city who named this race or origin.", source=_DEMOGRAPHICS, unit="people", nullable=False, low=0),
+    domain="people",
     grain="one row per city, state and race",
     sort=("state_code", "city"),
 )
@@ -111,6 +117,7 @@ airport_codes: Table = table(
     column("local_code", String(16), "Code used in the country itself.", source=_AIRPORTS),
     column("latitude", Double(), "Degrees north, read in the order that the file as a whole uses.", source=_AIRPORTS, unit="degrees", nullable=False, low=-90, high=90),
     column("longitude", Double(), "Degrees east, read in the order that the file as a whole uses.", source=_AIRPORTS, unit="degrees", nullable=False, low=-180, high=180),
+    domain="places",
     grain="one row per airport",
     sort=("iso_country", "ident"),
 )
@@ -127,6 +134,7 @@ world_temperature: Table = table(
     column("average_temperature", Double(), "Mean temperature of the month; null where the source has none.", source=_TEMPERATURES, unit="°C", low=-90, high=70),
     column("average_temperature_uncertainty", Double(), "Half-width of the 95 % interval around the mean.", source=_TEMPERATURES, unit="°C", low=0, high=50),
     column("iso3", String(3), "ISO 3166 alpha-3 code of the country.", source=_ISO),
+    domain="climate",
     grain="one row per month and city (dt, city, country, latitude, longitude)",
     sort=("iso3", "dt"),
 )
@@ -151,6 +159,7 @@ state: Table = table(
     column("black_or_african_american", Integer(), "People of these cities who named themselves black or African-American.", source=_DEMOGRAPHICS, unit="people", low=0),
     column("asian", Integer(), "People of these cities who named themselves Asian.", source=_DEMOGRAPHICS, unit="people", low=0),
     column("american_indian_and_alaska_native", Integer(), "People of these cities who named themselves American Indian or Alaska Native.", source=_DEMOGRAPHICS, unit="people", low=0),
+    domain="people",
     grain="one row per state code of the I-94 form",
     sort=("code",),
 )
@@ -170,6 +179,7 @@ country: Table = table(
     column("latitude", Double(), "Mean latitude of the country's cities with temperatures, south negative.", source=_TEMPERATURES, unit="degrees", low=-90, high=90),
     column("longitude", Double(), "Mean longitude of the country's cities with temperatures, west negative.", source=_TEMPERATURES, unit="degrees", low=-180, high=180),
     column("temperature_cities", Integer(), "Cities behind the mean temperature.", source=_TEMPERATURES, unit="cities", low=1),
+    domain="places",
     grain="one row per country code of the I-94 form",
     sort=("code",),
 )
@@ -188,6 +198,7 @@ calendar: Table = table(
     column("weekday_name", String(9), "English name of the day of the week.", source="computed", nullable=False),
     column("month_name", String(9), "English name of the month.", source="computed", nullable=False),
     column("is_weekend", Boolean(), "True on Saturday and Sunday.", source="computed", nullable=False),
+    domain="time",
     grain="one row per day",
     sort=("date",),
 )

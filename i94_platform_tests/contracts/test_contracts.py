@@ -59,6 +59,7 @@ def every_type() -> Table:
         column("flag", Boolean(), "True or false.", source="the test"),
         column("text", String(14), "A text.", source="the test"),
         column("order", String(), "A text without limit under a reserved word.", source="the test"),
+        domain="codes",
         grain="one row per whole number",
     )
 
@@ -258,6 +259,7 @@ def test_an_encoding_of_its_own_wins_over_the_one_of_the_type() -> None:
     contract = table(
         MetaData(), "t", "A table.", column("a", Integer(), "A.", source="x", key=True),
         column("b", Integer(), "B.", source="x", byte_encoding="zstd"),
+        domain="codes",
         grain="one row per a", distribution="EVEN", sort=("a",),
     )  # fmt: skip
     text = render_ddl(contract, "redshift")
@@ -332,7 +334,7 @@ def test_the_data_dictionary_is_a_well_formed_table_for_every_contract() -> None
 def test_the_data_dictionary_escapes_what_would_end_a_cell() -> None:
     contract = table(
         MetaData(schema="s"), "t", "A table.",
-        column("a", String(2), "This | or that.", source="x|y", allowed=("|", "b"), key=True), grain="one row per a",
+        column("a", String(2), "This | or that.", source="x|y", allowed=("|", "b"), key=True), domain="codes", grain="one row per a",
     )  # fmt: skip
     assert r"This \| or that." in render_dictionary((contract,))
     row = render_dictionary((contract,)).splitlines()[-1]
@@ -345,7 +347,7 @@ def test_the_data_dictionary_tells_every_kind_of_rule() -> None:
         column("a", Integer(), "A.", source="x", key=True, low=0),
         column("b", Integer(), "B.", source="x", high=9, unit="days"),
         column("c", Integer(), "C.", source="x", low=0, high=0.5),
-        column("d", String(), "D.", source="x", references="i94addr.code"), grain="one row per a",
+        column("d", String(), "D.", source="x", references="i94addr.code"), domain="codes", grain="one row per a",
     )  # fmt: skip
     rules = [row.split(" | ")[6] for row in render_dictionary((contract,)).splitlines()[-4:]]
     assert rules == ["0 to", "to 9", "0 to 0.5", "references i94.i94addr.code"]

@@ -26,6 +26,7 @@ CONTRACT = table(
     column("code", String(3), "A code.", source="test", key=True),
     column("people", Integer(), "People.", source="test", low=0),
     column("share", Double(), "Share.", source="test", high=1),
+    domain="codes",
     grain="one row per code",
 )
 DOMAIN = table(
@@ -33,6 +34,7 @@ DOMAIN = table(
     "domain",
     "Made for these tests.",
     column("code", String(3), "A code.", source="test", key=True, allowed=("NA", "EU")),
+    domain="codes",
     grain="one row per code",
 )
 
