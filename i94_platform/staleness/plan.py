@@ -22,7 +22,8 @@ from i94_platform.lake.store import Store
 from i94_platform.partitions import Month
 from i94_platform.sources.listing import Delivery, DeliveryListing, list_deliveries
 from i94_platform.staleness.run_inputs import INPUTS_TAG, last_run, reference_versions
-from i94_platform.warehouse.base import LedgerEntry, Warehouse
+from i94_platform.warehouse.base import Warehouse
+from i94_platform.warehouse.ledger import LedgerEntry
 
 _LABELS = "i94_labels"
 

@@ -1,5 +1,4 @@
-"""The warehouse: the star schema that analysts query.
+"""The warehouse: the star schema and the marts that analysts query.
 
-`base` is the interface and the protocol of a load, `duckdb` the embedded warehouse. Not here: what is loaded when
-(`assets`), and the tables' declarations (`contracts`).
+`base` is the interface, `loading` the protocol of a load, `duckdb` the embedded warehouse, `redshift` Amazon Redshift.
 """

@@ -1,7 +1,7 @@
 """The embedded warehouse: one DuckDB file.
 
-Here: DuckDB's terms. A file has one writing process at a time, so every transaction opens it, and waits with a message
-where another process holds it. Not here: the protocol of a load (`base`), and the staging engine.
+One process at a time can write a file. So each transaction opens it, and waits with a message while another process
+holds it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from sqlalchemy import Table
+from sqlalchemy import Executable, Table
 
 from i94_platform.contracts.model import column_names
 from i94_platform.engine.duckdb import connect, quote_literal
@@ -23,7 +23,10 @@ from i94_platform.errors import PermanentError, TransientError
 from i94_platform.lake.local import LocalStore
 from i94_platform.lake.manifest import Manifest
 from i94_platform.lake.store import Store
-from i94_platform.warehouse.base import Transaction, Warehouse, render_ordered_select
+from i94_platform.sql.statements import compile_statement
+from i94_platform.warehouse.base import Warehouse
+from i94_platform.warehouse.export import render_ordered_select
+from i94_platform.warehouse.transaction import Transaction
 
 if TYPE_CHECKING:
     import duckdb
@@ -32,23 +35,23 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _IN_USE = re.compile("could not set lock|unique file handle conflict", re.IGNORECASE)
-"""What DuckDB says where another process, or another thread of this one, has the file."""
+"""DuckDB's words where another process, or another thread of this one, holds the file."""
 
 
 class _Transaction(Transaction):
     def __init__(self, connection: duckdb.DuckDBPyConnection, store: Store) -> None:
         self._connection, self._store = connection, store
 
-    def execute(self, sql: str, values: Mapping[str, Any] | None = None) -> pa.Table:
-        bound = re.sub(r"(?<![:\w]):(\w+)", r"$\1", sql) if values else sql
-        rows: pa.Table = self._connection.sql(bound, params=dict(values) if values else None).to_arrow_table()
+    def execute(self, statement: str | Executable, values: Mapping[str, Any] | None = None) -> pa.Table:
+        sql, parameters = compile_statement(statement, "duckdb", values)
+        rows: pa.Table = self._connection.sql(sql, params=parameters or None).to_arrow_table()
         return rows
 
     def copy(self, contract: Table, manifest: Manifest) -> None:
         import duckdb
 
         if not manifest.urls:
-            return  # a month of which every row was refused; DuckDB reads no empty list of files
+            return  # every row of the month was rejected; DuckDB reads no empty list of files
         names = ", ".join(f'"{name}"' for name in column_names(contract))
         select = f"SELECT {names} FROM read_parquet($files, hive_partitioning = false)"
         try:
@@ -57,7 +60,7 @@ class _Transaction(Transaction):
         except duckdb.ConstraintException as error:
             raise PermanentError(
                 f"{contract.fullname} can't hold the rows of {manifest.address} ({error}); nothing was loaded, "
-                "correct them and stage them again."
+                "correct the rows and stage them again."
             ) from error
         finally:
             self._store.drop_local_copies()
@@ -70,15 +73,15 @@ class _Transaction(Transaction):
         finally:
             self._store.drop_local_copies()
 
-    def insert(self, contract: Table, select: str, values: Mapping[str, Any]) -> None:
+    def insert(self, contract: Table, query: str, values: Mapping[str, Any]) -> None:
         import duckdb
 
         try:
-            super().insert(contract, select, values)
+            super().insert(contract, query, values)
         except duckdb.ConstraintException as error:
             raise PermanentError(
                 f"{contract.fullname} can't hold the rows that were computed for it ({error}); it is left as it was. "
-                "Load the dimensions that it joins, or mend its SQL."
+                "Load the dimensions that it joins, or correct its SQL."
             ) from error
 
 
@@ -108,16 +111,16 @@ class DuckDBWarehouse(Warehouse):
         import duckdb
 
         try:
-            # a database opened to be read would still let COPY write files
-            reads = [statement.type for statement in duckdb.extract_statements(sql)] == [duckdb.StatementType.SELECT]
+            # COPY could write files although the database is opened read-only
+            types = [statement.type for statement in duckdb.extract_statements(sql)]
         except duckdb.Error as error:
             raise PermanentError(f"The warehouse refused the query: {error}") from None
-        if not reads:
+        if types != [duckdb.StatementType.SELECT]:
             raise PermanentError("A query is one SELECT statement (or SHOW, DESCRIBE, SUMMARIZE); nothing was run.")
 
     @contextmanager
     def transaction(self, *, purpose: str, read_only: bool = False, run_id: str = "") -> Iterator[Transaction]:
-        connection = self._attached(purpose, read_only)
+        connection = self._attach(purpose, read_only)
         try:
             connection.execute("USE warehouse")
             connection.execute("BEGIN TRANSACTION")
@@ -129,17 +132,17 @@ class DuckDBWarehouse(Warehouse):
 
     @cached_property
     def _instance(self) -> duckdb.DuckDBPyConnection:
-        """What the file is attached to while it is used: attaching takes a tenth of what opening it anew does."""
+        """Attach the file here while it is in use: that takes a tenth of the time of opening it anew."""
         return connect(self._scratch, self._memory_limit)
 
-    def _attached(self, purpose: str, read_only: bool) -> duckdb.DuckDBPyConnection:
+    def _attach(self, purpose: str, read_only: bool) -> duckdb.DuckDBPyConnection:
         import duckdb
 
         if read_only and not self.exists():
             raise PermanentError(f"There is no warehouse at {self.path}; run 'i94 run' or 'i94 create-tables' first.")
         self.path.parent.mkdir(parents=True, exist_ok=True)
         options = " (READ_ONLY)" if read_only else ""
-        deadline, told = time.monotonic() + self._lock_timeout, False
+        deadline, has_warned = time.monotonic() + self._lock_timeout, False
         while True:
             try:
                 self._instance.execute(f"ATTACH {quote_literal(str(self.path))} AS warehouse{options}")
@@ -152,7 +155,7 @@ class DuckDBWarehouse(Warehouse):
                         f"Another process has held {self.path} for {self._lock_timeout:.0f} s, waited to {purpose}; "
                         "let it finish or stop it, then run again."
                     ) from None
-                if not told:
+                if not has_warned:
                     logger.warning("Waiting for another process that is writing %s, to %s …", self.path, purpose)
-                    told = True
+                    has_warned = True
                 time.sleep(0.1)

@@ -334,7 +334,8 @@ def test_the_data_dictionary_is_a_well_formed_table_for_every_contract() -> None
 def test_the_data_dictionary_escapes_what_would_end_a_cell() -> None:
     contract = table(
         MetaData(schema="s"), "t", "A table.",
-        column("a", String(2), "This | or that.", source="x|y", allowed=("|", "b"), key=True), domain="codes", grain="one row per a",
+        column("a", String(2), "This | or that.", source="x|y", allowed=("|", "b"), key=True),
+        domain="codes", grain="one row per a",
     )  # fmt: skip
     assert r"This \| or that." in render_dictionary((contract,))
     row = render_dictionary((contract,)).splitlines()[-1]

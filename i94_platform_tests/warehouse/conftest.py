@@ -67,7 +67,7 @@ def reach_redshift(
     address: str, connect: Callable[[], Any], scratch: Path, lock_timeout: float = 0.3, **options: Any
 ) -> RedshiftWarehouse:
     """The emulated warehouse at an address; what is worth another attempt gets it soon."""
-    quick: dict[str, Any] = {"waits": (0.02,) * 4, "tell_after": 0.1}
+    quick: dict[str, Any] = {"backoff_seconds": (0.02,) * 4, "warn_after": 0.1}
     files = S3Store("s3://", connect, scratch)
     return RedshiftWarehouse(RedshiftAddress.parse(address), files, lock_timeout=lock_timeout, **quick | options)
 
@@ -120,7 +120,7 @@ def reach_cluster(environment: Mapping[str, str], scratch: Path, lock_timeout: f
     os.environ.update(environment)  # another process starts without
     files = S3Store("s3://", create_s3_client, scratch)
     return RedshiftWarehouse(
-        RedshiftAddress.parse(environment["I94_TEST_REDSHIFT"]), files, lock_timeout=lock_timeout, tell_after=0.1
+        RedshiftAddress.parse(environment["I94_TEST_REDSHIFT"]), files, lock_timeout=lock_timeout, warn_after=0.1
     )
 
 
@@ -136,7 +136,7 @@ def cluster_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     for name, value in CLUSTER.items():
         monkeypatch.setenv(name, value)
     reach = partial(reach_cluster, CLUSTER, tmp_path / "scratch")
-    with contextlib.closing(reach()._open("prepare a test", "")) as connection:
+    with contextlib.closing(reach()._connect("prepare a test")) as connection:
         for schema in ("i94", "mart"):
             connection.cursor().execute(f"DROP SCHEMA IF EXISTS {schema} CASCADE")
     return Place(reach, Lake(S3Store(f"{CLUSTER['I94_TEST_LAKE']}/{uuid4()}", create_s3_client, tmp_path / "scratch")))

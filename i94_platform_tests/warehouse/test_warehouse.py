@@ -19,7 +19,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from sqlalchemy import Table
+from sqlalchemy import Executable, Table
 
 from i94_platform.contracts import MARTS, WAREHOUSE, i94mode, i94port, immigration, load_ledger
 from i94_platform.contracts.model import column_names
@@ -27,7 +27,9 @@ from i94_platform.contracts.rendering.arrow import arrow_schema
 from i94_platform.errors import PermanentError, TransientError
 from i94_platform.lake.datasets import Dataset
 from i94_platform.lake.manifest import Entry, Manifest
-from i94_platform.warehouse.base import LedgerEntry, Transaction, Warehouse
+from i94_platform.warehouse.base import Warehouse
+from i94_platform.warehouse.ledger import LedgerEntry
+from i94_platform.warehouse.transaction import Transaction
 from i94_platform_tests.support.processes import CONTEXT, PATIENCE, finish, log_to, logged, running, wait_for
 from i94_platform_tests.warehouse.conftest import Reach, Staging, arrivals, hold
 
@@ -193,15 +195,15 @@ def test_the_ledger_tells_what_was_loaded_from_where(warehouse: Warehouse, stagi
 WRONG: dict[str, tuple[Callable[[Staging], Manifest], str]] = {
     "more rows than the manifest names": (
         lambda staging: with_rows(staging, staging.month("2016-04", [8, 9]), 1),
-        r"i94\.immigration 2016-04 would hold 2 rows where the manifest names 1; nothing was loaded",
+        r"i94\.immigration 2016-04 would hold 2 rows where the manifest counts 1; nothing was loaded",
     ),
     "fewer rows than the manifest names": (
         lambda staging: with_rows(staging, staging.month("2016-04", [8, 9]), 3),
-        "would hold 2 rows where the manifest names 3",
+        "would hold 2 rows where the manifest counts 3",
     ),
     "rows of another month": (
         lambda staging: staging.month("2016-04", [8, 9], i94mon=5),
-        "would hold 0 rows where the manifest names 2",
+        "would hold 0 rows where the manifest counts 2",
     ),
     "a null in a required column": (
         lambda staging: staging.month("2016-04", [8, 9], i94port=None),
@@ -239,13 +241,13 @@ WRONG: dict[str, tuple[Callable[[Staging], Manifest], str]] = {
     ),
     "a file named twice": (
         lambda staging: staging.restate(m := staging.month("2016-04", [8]), entries=m.entries * 2),
-        r"manifest\.json names .*part-0\.parquet more than once; materialize it again",
+        r"manifest\.json lists .*part-0\.parquet more than once; materialize it again",
     ),
     "a file that is gone": (
         lambda staging: staging.restate(
             m := staging.month("2016-04", [8]), entries=(*m.entries, Entry(f"{m.urls[0]}.gone", 1, 1))
         ),
-        r"part-0\.parquet\.gone, which .*manifest\.json names, is gone; materialize it again",
+        r"part-0\.parquet\.gone, which .*manifest\.json lists, is gone; materialize it again",
     ),
     "a code that its list lacks": (
         lambda staging: staging.month("2016-04", [8, 9], i94port="ZZZ"),
@@ -279,9 +281,9 @@ class Watched(Transaction):
     def __init__(self, inner: Transaction, before: Callable[[str], None]) -> None:
         self._inner, self._before = inner, before
 
-    def execute(self, sql: str, values: Mapping[str, Any] | None = None) -> pa.Table:
-        self._before(sql)
-        return self._inner.execute(sql, values)
+    def execute(self, statement: str | Executable, values: Mapping[str, Any] | None = None) -> pa.Table:
+        self._before(str(statement))
+        return self._inner.execute(statement, values)
 
     def copy(self, contract: Table, manifest: Manifest) -> None:
         self._before("COPY")

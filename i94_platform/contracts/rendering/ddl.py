@@ -23,7 +23,7 @@ def load_dialect(name: str) -> Dialect:
     if name == "duckdb":
         import duckdb_engine
 
-        return duckdb_engine.Dialect()
+        return duckdb_engine.Dialect(paramstyle="numeric_dollar")
     if name == "redshift":
         from sqlalchemy_redshift.dialect import RedshiftDialect_psycopg2
 

@@ -29,7 +29,9 @@ from i94_platform.lake.datasets import Dataset, Lake
 from i94_platform.marts import correlations as correlating
 from i94_platform.marts import rendering as marts
 from i94_platform.partitions import Month
-from i94_platform.warehouse.base import LedgerEntry, Warehouse, month_condition
+from i94_platform.warehouse.base import Warehouse
+from i94_platform.warehouse.ledger import LedgerEntry
+from i94_platform.warehouse.loading import month_condition
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -38,7 +38,8 @@ from i94_platform.sql.rules import (
     render_row_counts,
     rule_types,
 )
-from i94_platform.warehouse.base import Warehouse, month_condition
+from i94_platform.warehouse.base import Warehouse
+from i94_platform.warehouse.loading import month_condition
 
 Subject = tuple[dg.AssetKey, Table, tuple[str, ...]]
 """What is checked: an asset, its contract, and the kinds of rules."""

@@ -13,7 +13,8 @@ from i94_platform.defs.metadata import layer_key, raise_dagster_failures, run_mo
 from i94_platform.lake.datasets import Dataset, Lake
 from i94_platform.lake.manifest import Manifest
 from i94_platform.partitions import Month
-from i94_platform.warehouse.base import Warehouse, count_visitors_and_arrivals, month_condition
+from i94_platform.warehouse.base import Warehouse
+from i94_platform.warehouse.loading import count_visitors_and_arrivals, month_condition
 
 _STAGED = layer_key("staged", "immigration")
 

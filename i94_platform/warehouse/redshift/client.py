@@ -1,7 +1,4 @@
-"""psycopg2 in the platform's terms: named markers, rows as Arrow, and which of its errors may pass by themselves.
-
-Here: pure functions over statements, cursors and errors. Not here: connections, and what is run over them.
-"""
+"""What psycopg2 returns and raises, in the platform's terms: rows as Arrow, retryable errors, error messages."""
 
 from __future__ import annotations
 
@@ -13,12 +10,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from psycopg2.extensions import cursor as Cursor
 
-# text and comments are passed over, so that what looks like a marker in them is none
-_MARKER = re.compile(r"'(?:[^']|'')*'|\"[^\"]*\"|--[^\n]*|/\*.*?\*/|::|(?<!\w):(?P<name>[A-Za-z_]\w*)|%", re.DOTALL)
-
-_PASSING_CODES = {"40001", "40P01", "53300", "57P01", "57P02", "57P03"}
-"""Serialization, deadlock, too many connections, a restart."""
-_PASSING_TEXT = re.compile(
+_RETRYABLE_CODES = {"40001", "40P01", "53300", "57P01", "57P02", "57P03"}
+"""Serialization, deadlock, too many connections, a restart; beside them class 08, a lost connection."""
+_RETRYABLE_TEXT = re.compile(
     r"^\s*(error:\s*)?1023\b|serializable isolation violation|conflict with concurrent transaction"
     r"|connection refused|connection (already )?closed|closed the connection|connection (has been )?(closed|reset)"
     r"|connection timed out|timeout expired|no route to host|network is unreachable|temporary failure in name"
@@ -28,30 +22,21 @@ _PASSING_TEXT = re.compile(
 )
 
 
-def to_pyformat(sql: str) -> str:
-    """Named markers (`:name`) as psycopg2 writes them (`%(name)s`), for a statement that values are bound to."""
-
-    def rewritten(match: re.Match[str]) -> str:
-        return f"%({match['name']})s" if match["name"] else match[0].replace("%", "%%")
-
-    return _MARKER.sub(rewritten, sql)
-
-
 def fetch_arrow(cursor: Cursor) -> pa.Table:
-    """What a statement has returned, in the types of its columns; no columns where it returns nothing."""
+    """Fetch the rows of a statement, in the types of its columns; no columns where it returns nothing."""
     import pyarrow as pa
 
     if cursor.description is None:
         return pa.table({})
-    found = cursor.fetchall()
+    rows = cursor.fetchall()
     columns: list[Any] = [
-        pa.array([row[i] for row in found], type=arrow_type(column)) for i, column in enumerate(cursor.description)
+        pa.array([row[i] for row in rows], type=arrow_type(column)) for i, column in enumerate(cursor.description)
     ]
     return pa.Table.from_arrays(columns, names=[column.name for column in cursor.description])
 
 
 def arrow_type(column: Any) -> Any:
-    """The Arrow type of a result's column; None for a type that the values themselves tell."""
+    """The Arrow type of a result's column; None where Arrow infers it from the values."""
     import pyarrow as pa
 
     if column.type_code == 1700:  # numeric; a sum's has no precision of its own
@@ -79,14 +64,14 @@ def is_retryable(error: psycopg2.Error) -> bool:
     import psycopg2
 
     code = error.pgcode or ""
-    if code in _PASSING_CODES or code.startswith("08"):
+    if code in _RETRYABLE_CODES or code.startswith("08"):
         return True
     # an error about data may quote any text
-    lost = isinstance(error, psycopg2.OperationalError | psycopg2.InternalError | psycopg2.InterfaceError)
-    return lost and any(_PASSING_TEXT.search(line) for line in str(error).splitlines() or [""])
+    from_server = isinstance(error, psycopg2.OperationalError | psycopg2.InternalError | psycopg2.InterfaceError)
+    return from_server and any(_RETRYABLE_TEXT.search(line) for line in str(error).splitlines() or [""])
 
 
 def error_message(error: psycopg2.Error) -> str:
-    """What the server or client says, in one line and without the statement."""
-    told = [error.diag.message_primary, error.diag.message_detail] if error.pgcode else [str(error)]
-    return "; ".join(" ".join(part.split()).rstrip(".") for part in told if part) or type(error).__name__
+    """The message of server or client, in one line and without the statement."""
+    parts = [error.diag.message_primary, error.diag.message_detail] if error.pgcode else [str(error)]
+    return "; ".join(" ".join(part.split()).rstrip(".") for part in parts if part) or type(error).__name__

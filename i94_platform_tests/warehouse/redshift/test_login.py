@@ -42,7 +42,7 @@ def login(emulator: Redshift, database: str, **address: str) -> RedshiftWarehous
     """A user of the emulator who needs a password."""
     emulator.server.execute("DROP USER IF EXISTS ann", f"CREATE USER ann PASSWORD '{PASSWORD}'")
     return RedshiftWarehouse(
-        RedshiftAddress.parse(emulator.address(database, "ann", **address)), LocalStore("/"), waits=()
+        RedshiftAddress.parse(emulator.address(database, "ann", **address)), LocalStore("/"), backoff_seconds=()
     )
 
 
@@ -95,7 +95,7 @@ def test_a_certificate_for_another_host_is_refused(
     monkeypatch.setenv("PGSSLROOTCERT", str(redshift_emulator.certificate))
     address = redshift_emulator.address("redshift", sslmode="verify-full").replace("localhost", "127.0.0.1")
     with pytest.raises(PermanentError, match="does not match host name"):
-        RedshiftWarehouse(RedshiftAddress.parse(address), LocalStore("/"), waits=()).query("SELECT 1")
+        RedshiftWarehouse(RedshiftAddress.parse(address), LocalStore("/"), backoff_seconds=()).query("SELECT 1")
 
 
 def test_a_relaxed_address_still_encrypts_but_asks_for_no_certificate(

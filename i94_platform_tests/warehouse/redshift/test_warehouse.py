@@ -20,14 +20,12 @@ from typing import Any
 import psycopg2
 import pyarrow as pa
 import pytest
-from sqlalchemy import Table
 
 from i94_platform.contracts import WAREHOUSE, i94mode, immigration
 from i94_platform.errors import PermanentError, TransientError
-from i94_platform.lake.manifest import Manifest
 from i94_platform.lake.s3 import S3Store
 from i94_platform.redshift_address import RedshiftAddress
-from i94_platform.warehouse.redshift.client import to_pyformat
+from i94_platform.warehouse.loading import load_manifest
 from i94_platform.warehouse.redshift.warehouse import RedshiftWarehouse
 from i94_platform_tests.emulators.redshift import ROLE, Redshift, serving
 from i94_platform_tests.support.processes import running, wait_for
@@ -199,7 +197,7 @@ def test_a_cluster_that_wakes_up_is_waited_for(
     warehouse = RedshiftWarehouse(
         RedshiftAddress.parse(address),
         files,
-        waits=(0.1,) * 20,
+        backoff_seconds=(0.1,) * 20,
     )
     awake = threading.Timer(0.3, lambda: stack.enter_context(serving(redshift_emulator, asleep)))
     with contextlib.ExitStack() as stack, caplog.at_level(logging.WARNING):
@@ -215,7 +213,7 @@ def test_a_host_that_is_not_there_is_given_up_on_in_the_end(redshift_emulator: R
         pass
     address = RedshiftAddress.parse(f"redshift://me@127.0.0.1:{port}/db?iam_role=default&sslmode=disable")
     with pytest.raises(TransientError, match=rf"redshift://me@127\.0\.0\.1:{port}/db could not be reached to query"):
-        RedshiftWarehouse(address, files, waits=(0.01,)).query("SELECT 1")
+        RedshiftWarehouse(address, files, backoff_seconds=(0.01,)).query("SELECT 1")
 
 
 def test_a_database_that_is_not_there_is_told_at_once(redshift_emulator: Redshift, files: S3Store) -> None:
@@ -318,15 +316,8 @@ def test_a_manifest_that_is_gone_is_told(warehouse: RedshiftWarehouse, staging: 
         warehouse.replace(i94mode, manifest, "r1")
 
 
-class Unseen(RedshiftWarehouse):
-    """A warehouse that does not look at the files before it loads them."""
-
-    def _compare(self, contract: Table, manifest: Manifest) -> None:
-        pass
-
-
-def test_without_the_look_at_the_files_two_swapped_columns_would_load(
-    warehouse: RedshiftWarehouse, staging: Staging, files: S3Store
+def test_without_the_comparison_of_the_files_two_swapped_columns_would_load(
+    warehouse: RedshiftWarehouse, staging: Staging
 ) -> None:
     """Redshift takes columns by their place: this is what the comparison is for."""
 
@@ -336,8 +327,8 @@ def test_without_the_look_at_the_files_two_swapped_columns_would_load(
         return rows.select(names)
 
     manifest = staging.rewrite(staging.month("2016-04", [1], i94bir=5), swapped)
-    unseen = Unseen(warehouse.location, files)
-    assert unseen.replace(immigration, manifest, "r1") == 1
+    with warehouse.transaction(purpose="load without a comparison") as transaction:
+        assert load_manifest(transaction, immigration, manifest, "r1") == 1
     with pytest.raises(PermanentError, match="column 4 is i94res"):
         warehouse.replace(immigration, manifest, "r1")
 
@@ -351,7 +342,7 @@ def test_without_the_look_at_the_files_two_swapped_columns_would_load(
 def test_the_fact_is_spread_as_asked_and_the_other_tables_lie_on_all_nodes(
     reach: Any, redshift_emulator: Redshift, database: str, asked: str, style: str, key: str
 ) -> None:
-    reach(fact_diststyle=asked).create()
+    reach(fact_diststyle=asked).create_tables()
     layouts = {table: layout for (name, table), layout in redshift_emulator.layouts.items() if name == database}
     fact = layouts["i94.immigration"]
     assert (fact.diststyle, fact.distkey, fact.sortkey) == (style, key, ("i94yr", "i94mon", "arrdate"))
@@ -388,22 +379,6 @@ def test_a_result_without_rows_keeps_its_types(warehouse: RedshiftWarehouse) -> 
     found = warehouse.query("SELECT arrdate, i94mon FROM i94.immigration")
     expected: dict[str, pa.DataType] = {"arrdate": pa.date32(), "i94mon": pa.int32()}
     assert found.schema == pa.schema(expected)
-
-
-@pytest.mark.parametrize(
-    ("sql", "expected"),
-    [
-        ("SELECT :a, :b_2", "SELECT %(a)s, %(b_2)s"),
-        ("SELECT :a::int", "SELECT %(a)s::int"),
-        ("SELECT ':a', \":a\", :a", "SELECT ':a', \":a\", %(a)s"),
-        ("SELECT 'it''s :a', :a", "SELECT 'it''s :a', %(a)s"),
-        ("SELECT 7 % 2, 'x%' LIKE :a", "SELECT 7 %% 2, 'x%%' LIKE %(a)s"),
-        ("SELECT :a -- not :b\n, :c /* :d */", "SELECT %(a)s -- not :b\n, %(c)s /* :d */"),
-        ("SELECT x[1:2], :a", "SELECT x[1:2], %(a)s"),
-    ],
-)
-def test_markers_are_found_where_they_are_and_nowhere_else(sql: str, expected: str) -> None:
-    assert to_pyformat(sql) == expected
 
 
 @pytest.mark.parametrize(
@@ -448,13 +423,13 @@ def guards_made(reach: Any, callers: int) -> int:
     warehouse, gate = reach(lock_timeout=20.0), threading.Barrier(callers, timeout=30)
 
     def make(_: int) -> bool:
-        with contextlib.closing(warehouse._open("make the guard", "")) as connection:
+        with contextlib.closing(warehouse._connect("make the guard")) as connection:
             gate.wait()
-            warehouse._make_guard(connection)
-            warehouse._begin_alone(connection, "lock the guard")
+            warehouse._create_guard(connection)
+            warehouse._begin_locked(connection, "lock the guard")
         return True
 
-    with contextlib.closing(warehouse._open("empty the database", "")) as connection:
+    with contextlib.closing(warehouse._connect("empty the database")) as connection:
         connection.cursor().execute("DROP SCHEMA IF EXISTS i94 CASCADE")
     with ThreadPoolExecutor(callers) as pool:
         return sum(pool.map(make, range(callers)))
@@ -462,5 +437,5 @@ def guards_made(reach: Any, callers: int) -> int:
 
 def prepared_by(reach: Any) -> bool:
     warehouse = reach(lock_timeout=20.0)
-    warehouse.create()
+    warehouse.create_tables()
     return bool(warehouse.exists())
