@@ -1,8 +1,8 @@
 """Column lineage: from which columns of its sources a column's value comes.
 
-Here: computing it from a query's own SQL, and reading what a transform in Python declares, both in terms of the
-relations that they read; `Relation` says what these are in the graph. Lineage follows values and what a value is looked
-up by; it does not follow filters, which concern every column alike. Not here: which asset runs which query (`assets`).
+It is computed from a query's own SQL, or from what a transform in Python declares, both in terms of the relations that
+they read. Lineage follows values and what a value is looked up by. It does not follow filters, which concern every
+column alike. Which asset runs which query is in `defs.column_lineage`.
 """
 
 from __future__ import annotations
@@ -20,31 +20,31 @@ if TYPE_CHECKING:
     from sqlglot.lineage import Node
 
 Origin = tuple[str, ...] | str
-"""The columns that a value comes from, each as `layer/name.column`; or, in words, why there is none."""
+"""The columns that a value comes from, each as `layer/name.column`; or the reason, in words, why there is none."""
 
 Lineage = Mapping[str, Origin]
-"""The origin of each column of a table; of a relation that a query reads, likewise."""
+"""The origin of each column of a table, or of a relation that a query reads."""
 
 
 def map_same_columns(asset: str, names: Iterable[str]) -> dict[str, Origin]:
-    """Columns that are an asset's own, by the same names."""
+    """Map the columns of an asset to themselves."""
     return {name: (f"{asset}.{name}",) for name in names}
 
 
 def trace_declared(
     sources: Mapping[str, Sequence[str]], contract: Table, relations: Mapping[str, Lineage]
 ) -> dict[str, Origin]:
-    """The lineage of a table made in Python: `sources` names, for each column, `relation.column` of what it reads.
+    """Trace a table made in Python: `sources` names, for each column, what it reads as `relation.column`.
 
     Raises:
-        KeyError: a column of the contract is not declared, or one that is named is in no relation.
+        KeyError: a column of the contract is not declared, or a declared source is in no relation.
     """
 
-    def origin(source: str) -> Origin:
+    def find_origin(source: str) -> Origin:
         relation, _, column = source.partition(".")
         return relations[relation][column]
 
-    return {name: _merged(map(origin, sources[name])) for name in column_names(contract)}
+    return {name: _merge(map(find_origin, sources[name])) for name in column_names(contract)}
 
 
 def trace_query(
@@ -56,37 +56,38 @@ def trace_query(
     bound: str = "",
     reasons: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, Origin]:
-    """The lineage of a query's columns, in the contract's order where there is one.
+    """Trace the columns of a query, in the contract's order where there is one.
 
-    `relations` says what each relation that the query reads is made of, by the name that the query calls it;
-    `bound` says in words where the values of its markers come from; `reasons` why a column has no source, such as a
-    constant. A count of rows comes from no column, and says so by itself.
+    Args:
+        relations: the lineage of each relation that the query reads, by the name that the query calls it.
+        bound: in words, where the values of the query's markers come from.
+        reasons: in words, why a column has no source, such as a constant. A count of rows needs no reason.
 
     Raises:
-        KeyError: the query reads a relation that `relations` does not have.
-        sqlglot.errors.OptimizeError: the query reads a column that `relations` does not have, or two might be meant.
-        ValueError: its columns are not the contract's, or one of them has neither a source nor a reason.
+        KeyError: the query reads a relation that is not in `relations`.
+        sqlglot.errors.OptimizeError: the query reads a column that is not in `relations`, or an ambiguous one.
+        ValueError: the columns are not the contract's, or one has neither a source nor a reason.
     """
     from sqlglot.lineage import lineage
 
-    known = {
-        _spelled(name): {_spelled(c): origin for c, origin in columns.items()} for name, columns in relations.items()
-    }
+    known = {_fold(name): {_fold(c): origin for c, origin in columns.items()} for name, columns in relations.items()}
     schema = {name: dict.fromkeys(columns, "string") for name, columns in known.items()}
-    query = _with_lookups(sql, schema, dialect)
+    query = _add_lookups(sql, schema, dialect)
     nodes = lineage(None, query, schema=schema, dialect=dialect)
-    counted = _Counted(query, relations)
+    describe_count = _CountedRows(query, relations)
     names = column_names(contract) if contract is not None else list(nodes)
     if set(names) != set(nodes):
         raise ValueError(f"the query gives {', '.join(nodes)}, where {', '.join(names)} are expected")
-    found = {name: _origin(nodes[name], known, counted, bound) or reasons.get(name, "") for name in names}
-    if bare := [name for name, origin in found.items() if not origin]:
-        raise ValueError(f"no source and no reason for {', '.join(bare)}")
-    return found
+    origin_by_name = {
+        name: _find_origin(nodes[name], known, describe_count, bound) or reasons.get(name, "") for name in names
+    }
+    if unexplained := [name for name, origin in origin_by_name.items() if not origin]:
+        raise ValueError(f"no source and no reason for {', '.join(unexplained)}")
+    return origin_by_name
 
 
-def _with_lookups(sql: str, schema: dict[str, Any], dialect: str) -> exp.Expr:
-    """The query with each value of a joined relation beside what it is looked up by: the condition of the join."""
+def _add_lookups(sql: str, schema: dict[str, Any], dialect: str) -> exp.Expr:
+    """Put the condition of its join beside each value of a joined relation: the value is looked up by it."""
     import sqlglot
     from sqlglot import exp
     from sqlglot.optimizer.qualify import qualify
@@ -99,11 +100,11 @@ def _with_lookups(sql: str, schema: dict[str, Any], dialect: str) -> exp.Expr:
         conditions = {
             join.alias_or_name: join.args["on"] for join in select.args.get("joins") or () if join.args.get("on")
         }
-        select.set("expressions", [e.transform(_looked_up, conditions) for e in select.expressions])
+        select.set("expressions", [e.transform(_add_lookup, conditions) for e in select.expressions])
     return query
 
 
-def _looked_up(node: exp.Expr, conditions: Mapping[str, exp.Expr]) -> exp.Expr:
+def _add_lookup(node: exp.Expr, conditions: Mapping[str, exp.Expr]) -> exp.Expr:
     from sqlglot import exp
 
     if isinstance(node, exp.Column) and (condition := conditions.get(node.table)) is not None:
@@ -111,56 +112,58 @@ def _looked_up(node: exp.Expr, conditions: Mapping[str, exp.Expr]) -> exp.Expr:
     return node
 
 
-class _Counted:
-    """Says of which asset a `count(*)` counts the rows: the one that the counting query's FROM leads to."""
+class _CountedRows:
+    """Describes the rows that a `count(*)` counts: those of the asset that the counting query's FROM leads to."""
 
     def __init__(self, query: exp.Expr, relations: Mapping[str, Lineage]) -> None:
         from sqlglot import exp
 
-        self._named = {cte.alias_or_name: cte.this for cte in query.find_all(exp.CTE)}
+        self._ctes = {cte.alias_or_name: cte.this for cte in query.find_all(exp.CTE)}
         self._relations = relations
 
     def __call__(self, query: exp.Expr) -> str:
         from sqlglot import exp
 
-        while not isinstance(query, exp.Table) or query.name in self._named:
-            query = self._named[query.name] if isinstance(query, exp.Table) else _first_read(query)
+        while not isinstance(query, exp.Table) or query.name in self._ctes:
+            query = self._ctes[query.name] if isinstance(query, exp.Table) else _first_relation(query)
         columns = [c for origin in self._relations[query.name].values() if not isinstance(origin, str) for c in origin]
         return f"number of rows of {', '.join(sorted({column.partition('.')[0] for column in columns}))}"
 
 
-def _first_read(query: exp.Expr) -> exp.Expr:
-    """What a query reads first: its FROM; of a union, that of its first part."""
+def _first_relation(query: exp.Expr) -> exp.Expr:
+    """The relation after a query's FROM; of a union, that of its first query."""
     from sqlglot import exp
 
     first = query if isinstance(query, exp.Subquery | exp.SetOperation) else query.find(exp.From)
     if first is None:
         raise ValueError(f"no relation is read by {query.sql()}")
-    read: exp.Expr = first.this
-    return read
+    relation: exp.Expr = first.this
+    return relation
 
 
-def _origin(node: Node, known: Mapping[str, Mapping[str, Origin]], counted: _Counted, bound: str) -> Origin:
+def _find_origin(
+    node: Node, known: Mapping[str, Mapping[str, Origin]], describe_count: _CountedRows, bound: str
+) -> Origin:
     from sqlglot import exp
 
-    origins: list[Origin] = []
+    leaves: list[Origin] = []
     for leaf in node.walk():
         if isinstance(leaf.expression, exp.Table):
-            origins.append(known[leaf.expression.name][_spelled(leaf.name.rpartition(".")[2])])
+            leaves.append(known[leaf.expression.name][_fold(leaf.name.rpartition(".")[2])])
         elif leaf.expression.find(exp.Placeholder) and bound:
-            origins.append(bound)
+            leaves.append(bound)
         elif any(isinstance(count.this, exp.Star) for count in leaf.expression.find_all(exp.Count)):
-            origins.append(counted(leaf.source))
-    return _merged(origins)
+            leaves.append(describe_count(leaf.source))
+    return _merge(leaves)
 
 
-def _merged(origins: Iterable[Origin]) -> Origin:
-    """Columns where there are any, each once and in order; else the reasons."""
-    origins = list(origins)
-    columns = sorted({column for origin in origins if not isinstance(origin, str) for column in origin})
-    return tuple(columns) or "; ".join(sorted({origin for origin in origins if isinstance(origin, str)}))
+def _merge(parts: Iterable[Origin]) -> Origin:
+    """Merge what several values come from: all columns, sorted; the reasons where there is no column."""
+    parts = list(parts)
+    columns = sorted({column for part in parts if not isinstance(part, str) for column in part})
+    return tuple(columns) or "; ".join(sorted({part for part in parts if isinstance(part, str)}))
 
 
-def _spelled(name: str) -> str:
-    """A column's name as both sides compare it: engines differ in the case of names, and quote some."""
+def _fold(name: str) -> str:
+    """Fold a name for comparison: engines differ in the case of names, and quote some."""
     return name.strip('"`').casefold()

@@ -1,13 +1,12 @@
-"""A contract's rules as queries: what breaks them, how often, and which rows.
+"""A contract's rules as queries: how many rows break each rule, and which.
 
-Here: the rules that every table has by its contract, over a relation. They are rendered in words that every dialect
-knows, and only names are quoted as Spark quotes them (`transforms.sql.plain`). Not here: rules about more than one
-table's contract (`checks`), and running the queries.
+The queries use words that every dialect knows; only names are in Spark's quotes (see `dialects.requote`). Rules across
+tables are checks in `defs`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -17,13 +16,14 @@ from sqlalchemy import Column, Date, Float, Integer, Table
 from i94_platform.contracts.model import MONTH_COLUMNS, key_columns
 
 RULE_TYPES = ("not_null", "key_unique", "allowed_values", "ranges", "foreign_keys")
+_ROW_RULE_TYPES = frozenset({"not_null", "allowed_values", "ranges"})
 BLOCKING_RULE_TYPES = frozenset({"not_null", "key_unique", "foreign_keys"})
-"""Broken ones stop what follows; the others warn, since sources do hold an age of -3."""
+"""A broken rule of these types stops what follows. The others warn, since sources do hold an age of -3."""
 
 
 @dataclass(frozen=True)
 class ColumnStats:
-    """What is known of a column without its rows: its values lie from `low` to `high`, both None where all are null."""
+    """What a file's footer says of a column: its values lie from `low` to `high`, both None where all are null."""
 
     nulls: int
     low: Any
@@ -32,141 +32,143 @@ class ColumnStats:
 
 @dataclass(frozen=True)
 class ContractRule:
-    """One rule of one contract. `count` yields one row with `broken`; `sample` yields rows that break it."""
+    """One rule of one contract.
+
+    `count` is a query of one row with `broken`, the number of rows that break the rule; of a row rule it is only the
+    condition that is true for such a row. `sample` is a query of some of these rows.
+    """
 
     rule_type: str
     column: str
     bound: str
+    """What the rule asks, in words."""
     count: str
     sample: str
     unique_column: str = ""
-    """An integer column that settles the rule where it repeats no value, which may be quicker to see."""
-    satisfied_by: Callable[[ColumnStats], bool] = lambda span: False
-    """Whether a span of the column shows that no row breaks the rule; where it does not, rows may still keep it."""
+    """An integer column: the rule holds if it has no duplicates, which may be cheaper to find out."""
+    satisfied_by: Callable[[ColumnStats], bool] = lambda stats: False
+    """Whether the stats of the column prove the rule; if they don't, the rows may still hold to it."""
 
 
 def contract_rules(
-    contract: Table, relation: str, kinds: Sequence[str] = RULE_TYPES, where: str = ""
+    contract: Table, relation: str, types: Sequence[str] = RULE_TYPES, where: str = ""
 ) -> list[ContractRule]:
-    """The rules of a contract over a relation, of these kinds; `where` is a condition that narrows it to a month."""
-    scope = f"{relation} WHERE {where}" if where else relation
-    found = [
-        *_row_rules(contract, scope, bool(where)),
-        _key_rule(contract, scope),
-        *_foreign_keys(contract, scope, bool(where)),
-    ]
-    return [rule for rule in found if rule.rule_type in kinds]
+    """The rules of these types over a relation, limited to the rows for which the condition `where` is true."""
+    rows = _select_rows(relation, where)
+    rules = [*_row_rules(contract, rows), _key_rule(contract, rows), *_foreign_keys(contract, rows)]
+    return [rule for rule in rules if rule.rule_type in types]
 
 
-def rule_types(contract: Table, kinds: Sequence[str] = RULE_TYPES) -> list[str]:
-    """The kinds of which a contract has rules at all, in the order of `KINDS`."""
+def rule_types(contract: Table, types: Sequence[str] = RULE_TYPES) -> list[str]:
+    """Those of the types that a contract has rules of, in the order of `RULE_TYPES`."""
     present = {rule.rule_type for rule in contract_rules(contract, "t")}
-    return [kind for kind in kinds if kind in present]
+    return [type_ for type_ in types if type_ in present]
 
 
-def _row_rules(contract: Table, scope: str, narrowed: bool) -> list[ContractRule]:
-    found = []
+def render_counts(rules: Sequence[ContractRule]) -> str:
+    """Render one query that counts each of these rules, none of which is a row rule: columns `r0`, `r1`, …"""
+    return "SELECT " + ", ".join(f"({rule.count}) AS r{i}" for i, rule in enumerate(rules))
+
+
+def render_row_counts(rules: Sequence[ContractRule], relation: str, where: str = "") -> tuple[str, list[ContractRule]]:
+    """Render one query that counts all row rules in one scan.
+
+    Returns:
+        The query (`row_count`, `r0`, `r1`, …), and the row rules in the order of its columns.
+    """
+    row_rules = [rule for rule in rules if rule.rule_type in _ROW_RULE_TYPES]
+    counts = [f"coalesce(sum(CASE WHEN {rule.count} THEN 1 ELSE 0 END), 0) AS r{i}" for i, rule in enumerate(row_rules)]
+    return f"SELECT {', '.join(['count(*) AS row_count', *counts])} FROM {_select_rows(relation, where)}", row_rules
+
+
+def _select_rows(relation: str, where: str) -> str:
+    return f"{relation} WHERE {where or 'TRUE'}"
+
+
+def _row_rules(contract: Table, rows: str) -> Iterator[ContractRule]:
     for col in contract.columns:
-        for kind, bound, condition in _conditions(col):
-            test = f"{scope} {'AND' if narrowed else 'WHERE'} ({condition})"
-            keys = [f"`{name}`" for name in key_columns(contract) if name != col.name]
-            shown = ", ".join([*keys, f"`{col.name}`"])
-            sample = f"SELECT {shown} FROM {test} LIMIT 5"
-            found.append(ContractRule(kind, col.name, bound, condition, sample, satisfied_by=partial(_kept, kind, col)))
-    return found
+        shown = ", ".join(f"`{name}`" for name in dict.fromkeys([*key_columns(contract), col.name]))
+        for type_, bound, condition in _row_conditions(col):
+            sample = f"SELECT {shown} FROM {rows} AND ({condition}) LIMIT 5"
+            is_satisfied = partial(_is_satisfied, type_, col)
+            yield ContractRule(type_, col.name, bound, condition, sample, satisfied_by=is_satisfied)
 
 
-def _conditions(col: Column[Any]) -> list[tuple[str, str, str]]:
-    """(kind, bound in words, condition that is true for a row that breaks it), for each rule of a column."""
-    name, found = f"`{col.name}`", []
+def _row_conditions(col: Column[Any]) -> Iterator[tuple[str, str, str]]:
+    """Each row rule of a column: its type, its bound in words, and the condition of a row that breaks it."""
+    name = f"`{col.name}`"
     if not col.nullable:
-        found.append(("not_null", "never null", f"{name} IS NULL"))
+        yield "not_null", "never null", f"{name} IS NULL"
     if allowed := col.info["allowed"]:
-        listed = ", ".join(f"'{value}'" if isinstance(value, str) else str(value) for value in allowed)
-        found.append(("allowed_values", f"one of {listed}", f"{name} NOT IN ({listed})"))
-    low, high = (_literal(col, col.info[side]) for side in ("low", "high"))
+        values = ", ".join(f"'{value}'" if isinstance(value, str) else str(value) for value in allowed)
+        yield "allowed_values", f"one of {values}", f"{name} NOT IN ({values})"
+    low, high = (_render_literal(col, col.info[side]) for side in ("low", "high"))
     if low or high:
         outside = [f"{name} < {low}" if low else "", f"{name} > {high}" if high else ""]
-        found.append(("ranges", _between(col.info["low"], col.info["high"]), " OR ".join(filter(None, outside))))
-    return found
+        yield "ranges", _describe_range(col.info["low"], col.info["high"]), " OR ".join(filter(None, outside))
 
 
-def _kept(kind: str, col: Column[Any], span: ColumnStats) -> bool:
-    if kind == "not_null":
-        return span.nulls == 0
-    if span.low is None:
+def _is_satisfied(rule_type: str, col: Column[Any], stats: ColumnStats) -> bool:
+    if rule_type == "not_null":
+        return stats.nulls == 0
+    if stats.low is None:
         return True  # a null breaks no rule about values
     if isinstance(col.type, Float):
-        return False  # NaN lies in no span
-    if kind == "allowed_values":
-        return span.low == span.high and span.low in col.info["allowed"]
+        return False  # NaN is in no footer
+    if rule_type == "allowed_values":
+        return stats.low == stats.high and stats.low in col.info["allowed"]
     low, high = col.info["low"], col.info["high"]
-    return (low is None or low <= span.low) and (high is None or span.high <= high)
+    return (low is None or low <= stats.low) and (high is None or stats.high <= high)
 
 
-def _between(low: Any, high: Any) -> str:
+def _describe_range(low: Any, high: Any) -> str:
     if low is None:
         return f"{high} or less"
     return f"{low} or more" if high is None else f"{low} to {high}"
 
 
-def _literal(col: Column[Any], value: Any) -> str:
+def _render_literal(col: Column[Any], value: Any) -> str:
     if value is None:
         return ""
     return f"DATE '{value}'" if isinstance(col.type, Date) else str(value)
 
 
-def _key_rule(contract: Table, scope: str) -> ContractRule:
+def _key_rule(contract: Table, rows: str) -> ContractRule:
     keys = ", ".join(f"`{name}`" for name in key_columns(contract))
-    repeated = f"SELECT {keys}, count(*) AS times FROM {scope} GROUP BY {keys} HAVING count(*) > 1"
+    duplicates = f"SELECT {keys}, count(*) AS times FROM {rows} GROUP BY {keys} HAVING count(*) > 1"
     return ContractRule(
         "key_unique",
         keys.replace("`", ""),
         "each once",
-        f"SELECT count(*) AS broken FROM ({repeated}) AS repeated",
-        f"{repeated} LIMIT 5",
-        _settles(contract),
+        f"SELECT count(*) AS broken FROM ({duplicates}) AS duplicate_keys",
+        f"{duplicates} LIMIT 5",
+        _unique_column(contract),
     )
 
 
-def _settles(contract: Table) -> str:
-    """The column of the key that tells a month's rows apart, if it is one and an integer."""
-    telling = [name for name in key_columns(contract) if name not in MONTH_COLUMNS]
-    alone = telling[0] if len(telling) == 1 else ""
-    return alone if alone and isinstance(contract.columns[alone].type, Integer) else ""
+def _unique_column(contract: Table) -> str:
+    """The one column that tells a month's rows apart, if there is one and it is an integer."""
+    names = [name for name in key_columns(contract) if name not in MONTH_COLUMNS]
+    return names[0] if len(names) == 1 and isinstance(contract.columns[names[0]].type, Integer) else ""
 
 
-def _foreign_keys(contract: Table, scope: str, narrowed: bool) -> list[ContractRule]:
-    found = []
+def _foreign_keys(contract: Table, rows: str) -> Iterator[ContractRule]:
     for col in contract.columns:
         for foreign in col.foreign_keys:
             parent, code = foreign.target_fullname.rsplit(".", 1)
-            test = f"{scope} {'AND' if narrowed else 'WHERE'} `{col.name}` IS NOT NULL"
             # grouped first: the join then meets some hundred codes, not some million rows
+            codes = (
+                f"SELECT `{col.name}` AS code, count(*) AS times FROM {rows} AND `{col.name}` IS NOT NULL "
+                f"GROUP BY `{col.name}`"
+            )
             orphans = (
-                f"FROM (SELECT `{col.name}` AS code, count(*) AS times FROM {test} GROUP BY `{col.name}`) AS used "
-                f"LEFT JOIN {parent} AS parent ON parent.`{code}` = used.code WHERE parent.`{code}` IS NULL"
+                f"FROM ({codes}) AS used LEFT JOIN {parent} AS parent ON parent.`{code}` = used.code "
+                f"WHERE parent.`{code}` IS NULL"
             )
-            found.append(
-                ContractRule(
-                    "foreign_keys",
-                    col.name,
-                    f"in {parent}.{code}",
-                    f"SELECT CAST(coalesce(sum(used.times), 0) AS BIGINT) AS broken {orphans}",
-                    f"SELECT used.code AS `{col.name}`, used.times {orphans} ORDER BY used.times DESC LIMIT 5",
-                )
+            yield ContractRule(
+                "foreign_keys",
+                col.name,
+                f"in {parent}.{code}",
+                f"SELECT CAST(coalesce(sum(used.times), 0) AS BIGINT) AS broken {orphans}",
+                f"SELECT used.code AS `{col.name}`, used.times {orphans} ORDER BY used.times DESC LIMIT 5",
             )
-    return found
-
-
-def render_counts(found: Sequence[ContractRule]) -> str:
-    """One query that counts each of these rules, which are no row rules, by itself: columns `r0`, `r1`, …"""
-    return "SELECT " + ", ".join(f"({rule.count}) AS r{i}" for i, rule in enumerate(found))
-
-
-def render_row_counts(found: Sequence[ContractRule], relation: str, where: str = "") -> tuple[str, list[ContractRule]]:
-    """One query that counts every row rule in one scan: columns `r0`, `r1`, …; and the rules in that order."""
-    by_row = [rule for rule in found if rule.rule_type in ("not_null", "allowed_values", "ranges")]
-    columns = [f"coalesce(sum(CASE WHEN {rule.count} THEN 1 ELSE 0 END), 0) AS r{i}" for i, rule in enumerate(by_row)]
-    scope = f"{relation} WHERE {where}" if where else relation
-    return f"SELECT {', '.join(['count(*) AS row_count', *columns])} FROM {scope}", by_row
