@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 from statistics import median
 
-from i94_platform_tests.support.dev import dev
+from i94_platform_tests.support.dev import start_dev_server
 
 SECONDS, ROUNDS = 15.0, 3
 
@@ -24,10 +24,10 @@ def main() -> int:
         with tempfile.TemporaryDirectory(prefix="bench-start-") as folder:
             home = {"I94_HOME": str(Path(folder, "home")), "I94_RAW": folder}
             for which, taken in seconds.items():
-                with dev(home, Path(folder, "log")) as platform:
+                with start_dev_server(home, Path(folder, "log")) as platform:
                     taken.append(platform.seconds)
                     platform.interrupt()
-                print(f"{which} start: {platform.seconds:.1f} s, {platform.processor_seconds:.1f} s of processor time")
+                print(f"{which} start: {platform.seconds:.1f} s, {platform.cpu_seconds:.1f} s of processor time")
     print(f"medians {median(seconds['first']):.1f} and {median(seconds['next']):.1f} s, bound {SECONDS:.0f} s")
     return 0 if median(seconds["first"]) <= SECONDS else 1
 

@@ -26,7 +26,12 @@ from i94_platform.settings import Settings
 from i94_platform.sources.registry import REFERENCE_FILES
 from i94_platform_tests.defs.checks.test_completeness import MonthIssue
 from i94_platform_tests.emulators.s3 import S3Server, moto_server, versitygw, versitygw_server
-from i94_platform_tests.support.ticks import MONTHS, REFERENCES, SETTLE, Ticks
+from i94_platform_tests.support.daemon_simulator import (
+    MONTHS_SENSOR,
+    REFERENCES_SENSOR,
+    SETTLE_SECONDS,
+    DaemonSimulator,
+)
 
 SECONDS, MEGABYTES = 5.0, 200.0
 """The bounds of one tick: its time, and what the process has grown by since it loaded the code location."""
@@ -102,15 +107,15 @@ def inside() -> None:
             }
         )
 
-    ticks = Ticks(platform.raw, platform.lake)
-    read("references, the files are not there", lambda: ticks.tick(REFERENCES))
-    ticks.references()
-    read("months, the first tick", lambda: ticks.tick(MONTHS))
-    read("months, the first request", lambda: ticks.tick(MONTHS, SETTLE))
-    while ticks.months():
+    ticks = DaemonSimulator(platform.raw, platform.lake)
+    read("references, the files are not there", lambda: ticks.tick(REFERENCES_SENSOR))
+    ticks.deliver_references()
+    read("months, the first tick", lambda: ticks.tick(MONTHS_SENSOR))
+    read("months, the first request", lambda: ticks.tick(MONTHS_SENSOR, SETTLE_SECONDS))
+    while ticks.requested_months():
         pass
-    read("months, all asked for", lambda: ticks.tick(MONTHS))
-    read("references, loaded", lambda: ticks.tick(REFERENCES))
+    read("months, all asked for", lambda: ticks.tick(MONTHS_SENSOR))
+    read("references, loaded", lambda: ticks.tick(REFERENCES_SENSOR))
     standing = MonthIssue(ticks)
     read("standing of months, the first tick", standing.look)
     read("standing of months, as before", standing.look)

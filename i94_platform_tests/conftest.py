@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from alembic.config import Config
     from playwright.sync_api import Browser
 
+    from i94_platform_tests.support.deployment import Deployment
+
 collect_rarely()
 
 
@@ -178,6 +180,18 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("sample")
     write_sample(folder, first="2016-01", last="2016-02", rows=2_000)
     return folder
+
+
+@pytest.fixture(scope="session")
+def loaded_deployment(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Deployment:
+    """A deployment with the sample's reference files and its January loaded: read it, change only a `copy` of it."""
+    from i94_platform_tests.support.deployment import SAMPLE_MONTH, Deployment
+
+    deployment = Deployment(tmp_path_factory.mktemp("loaded"))
+    deployment.deliver(*sample.iterdir())
+    results = deployment.run(SAMPLE_MONTH)
+    assert all(result.succeeded for result in results), results
+    return deployment
 
 
 @pytest.fixture

@@ -20,9 +20,9 @@ from i94_platform.partitions import Month
 from i94_platform.sample import write_sample
 from i94_platform.settings import PROJECT
 from i94_platform.sources.registry import REFERENCE_FILES
-from i94_platform_tests.support.command import i94_here
+from i94_platform_tests.support.command import run_command_in_process
 from i94_platform_tests.support.deployment import Deployment
-from i94_platform_tests.support.dev import Dev, dev
+from i94_platform_tests.support.dev import DevServer, start_dev_server
 
 UPDATE = os.environ.get("I94_UPDATE_SCREENSHOTS") == "1"
 """Read before the environment is cleared."""
@@ -56,7 +56,7 @@ class Stack:
 
     deployment: Deployment
     history: dg.DagsterInstance
-    platform: Dev
+    platform: DevServer
     outbox: Path
 
     def file(self, month: str) -> Path:
@@ -77,8 +77,8 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     write_sample(outbox, first=LOADED[0], last=ON_S3, rows=2_000)
     months = (outbox / f"{Month.parse(month).file_stem}.parquet" for month in LOADED)
     deployment.deliver(*(outbox / file for file in REFERENCE_FILES.values()), *months)
-    assert i94_here(deployment.environment, "run").code == 0
-    with dev({**deployment.environment, **QUICK}, folder / "log") as platform:
+    assert run_command_in_process(deployment.environment, "run").exit_code == 0
+    with start_dev_server({**deployment.environment, **QUICK}, folder / "log") as platform:
         platform.stop_sensors("loaded_months", "refreshed_marts", "undrawn_months")
         with open_instance(deployment.settings.dagster_home) as history:
             yield Stack(deployment, history, platform, outbox)

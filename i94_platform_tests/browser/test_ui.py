@@ -17,7 +17,7 @@ from i94_platform.contracts import immigration
 from i94_platform_tests.browser.conftest import DROPPED, LOADED, ON_S3, QUICK, RUNS, Stack, picture
 from i94_platform_tests.emulators.s3 import S3Server
 from i94_platform_tests.support.deployment import Deployment
-from i94_platform_tests.support.dev import dev, newest_standing
+from i94_platform_tests.support.dev import latest_completeness, start_dev_server
 from i94_platform_tests.support.processes import wait_for
 
 pytestmark = pytest.mark.browser
@@ -43,7 +43,7 @@ def launch(page: Page, months: str, button: str) -> None:
 
 def loaded_months(deployment: Deployment) -> set[str]:
     """The months that the warehouse holds."""
-    return {line["partition_key"] for line in deployment.ledger() if line["table_name"] == immigration.name}
+    return {line["partition_key"] for line in deployment.read_ledger() if line["table_name"] == immigration.name}
 
 
 def group_exists(number: int) -> bool:
@@ -109,10 +109,10 @@ def test_the_backfill_ends_with_a_run_for_each_month(page: Page, stack: Stack) -
 def test_a_month_that_fails_is_told_and_its_old_rows_stay(page: Page, stack: Stack) -> None:
     old = f"(SELECT * FROM i94.immigration WHERE i94yr = 2016 AND i94mon = {int(DROPPED[-2:])})"
     before = stack.deployment.fingerprint(old)
-    stack.deployment.landing.put(stack.file(DROPPED).name, stack.file(DROPPED).read_bytes()[:-1_000])
+    stack.deployment.raw_store.put(stack.file(DROPPED).name, stack.file(DROPPED).read_bytes()[:-1_000])
     told = f"failed: {DROPPED}"
     checked = "the check on all months to name the month"
-    wait_for(lambda: told in (newest_standing(stack.history).description or ""), checked, RUNS, LOOK)
+    wait_for(lambda: told in (latest_completeness(stack.history).description or ""), checked, RUNS, LOOK)
 
     def shown() -> bool:
         # a page that was opened while a run of the check was planned keeps saying that it was not evaluated
@@ -130,7 +130,7 @@ def test_ctrl_c_stops_all_and_a_second_start_finds_its_history_and_follows_a_buc
     page: Page, stack: Stack, s3_server: S3Server
 ) -> None:
     assert stack.platform.interrupt() == 0
-    wait_for(lambda: not group_exists(stack.platform.process.pid), "the last process of the UI to end", every=0.2)
+    wait_for(lambda: not group_exists(stack.platform.process.pid), "the last process of the UI to end", interval=0.2)
     there = stack.deployment
     bucket = f"s3://{s3_server.bucket()}/raw"
     environment = {**there.environment, **s3_server.environment, **QUICK, "I94_RAW": bucket}
@@ -140,7 +140,7 @@ def test_ctrl_c_stops_all_and_a_second_start_finds_its_history_and_follows_a_buc
         on_s3 = Deployment(there.folder, raw=bucket, s3_endpoint=s3_server.endpoint)
         on_s3.deliver(*(file for file in stack.outbox.iterdir() if not file.name.startswith("i94_")))
         on_s3.deliver(stack.file(ON_S3))
-    with dev(environment, there.folder / "log") as again:
+    with start_dev_server(environment, there.folder / "log") as again:
         page.goto(f"{again.url}/runs?view=backfills")
         expect(page.get_by_text("3 partitions").first).to_be_visible()
         page.goto(f"{again.url}{SENSORS}/delivered_months")

@@ -24,8 +24,13 @@ from i94_platform.contracts import MARTS, WAREHOUSE
 from i94_platform.lake.releases import read_current_release
 from i94_platform.operations.dagster_instance import persistent_instance
 from i94_platform.settings import PROJECT
+from i94_platform_tests.support.daemon_simulator import (
+    MONTHS_SENSOR,
+    REFERENCES_SENSOR,
+    SETTLE_SECONDS,
+    DaemonSimulator,
+)
 from i94_platform_tests.support.deployment import Deployment, rewrite_delivery
-from i94_platform_tests.support.ticks import MONTHS, REFERENCES, SETTLE, Ticks
 
 
 @dataclass(frozen=True)
@@ -156,7 +161,7 @@ def test_a_run_without_arguments_runs_what_is_not_loaded_and_then_nothing(i94: I
     assert release is not None
     assert release.months == ("2016-01", "2016-02")
     for contract in MARTS:
-        assert release.tables[contract.name].rows == home.value(f"SELECT count(*) FROM {contract.fullname}")
+        assert release.tables[contract.name].rows == home.query_value(f"SELECT count(*) FROM {contract.fullname}")
         assert release.tables[contract.name].checks.state in ("passed", "warned"), "its checks have run"
 
     second = i94("run", **home.environment)
@@ -166,10 +171,13 @@ def test_a_run_without_arguments_runs_what_is_not_loaded_and_then_nothing(i94: I
 
 def test_what_a_command_has_run_no_sensor_asks_for(i94: I94, home: Deployment) -> None:
     with persistent_instance(home.settings.dagster_home) as history:
-        ticks = Ticks(home.landing, home.lake, history=history)
-        for name, told in ((REFERENCES, "are loaded as they are."), (MONTHS, "was asked for in its newest content.")):
+        ticks = DaemonSimulator(home.raw_store, home.lake, instance=history)
+        for name, told in (
+            (REFERENCES_SENSOR, "are loaded as they are."),
+            (MONTHS_SENSOR, "was asked for in its newest content."),
+        ):
             ticks.tick(name)
-            assert told in (ticks.tick(name, SETTLE).skip_message or "")
+            assert told in (ticks.tick(name, SETTLE_SECONDS).skip_message or "")
 
 
 def test_a_month_is_followed_by_its_marts_and_the_last_by_the_correlations(i94: I94, home: Deployment) -> None:
@@ -177,11 +185,11 @@ def test_a_month_is_followed_by_its_marts_and_the_last_by_the_correlations(i94: 
     rows = [line.strip("│ ").split("│")[0].strip() for line in said.out.splitlines() if line.startswith("│")]
     assert rows == ["2016-01", "2016-01 marts", "publish"], "the same marts need no other correlations"
     (arrivals,) = (row["n"] for row in home.query("SELECT count(*) AS n FROM i94.immigration WHERE i94mon = 1"))
-    assert home.value("SELECT sum(visitors) FROM mart.visitors_by_airline WHERE i94mon = 1") == arrivals
+    assert home.query_value("SELECT sum(visitors) FROM mart.visitors_by_airline WHERE i94mon = 1") == arrivals
 
 
 def test_a_mart_that_is_older_than_its_fact_is_due_and_shown(i94: I94, home: Deployment) -> None:
-    home.change(
+    home.execute(
         "UPDATE i94.load_ledger SET fingerprint = 'old' WHERE table_name = 'origin_climate' AND "
         "partition_key = '2016-01'"
     )
@@ -209,7 +217,7 @@ def test_a_month_delivered_again_is_run_again_alone(i94: I94, home: Deployment) 
     rewrite_delivery(home.raw / "i94_feb16_sub.parquet", lambda rows: rows.slice(0, 300))
     said = i94("run", **home.environment)
     assert (said.code, months_run(said)) == (0, {"2016-02"})
-    assert home.value("SELECT count(*) FROM i94.immigration WHERE i94mon = 2") == 300
+    assert home.query_value("SELECT count(*) FROM i94.immigration WHERE i94mon = 2") == 300
 
 
 def test_a_file_touched_but_not_changed_is_no_news(i94: I94, home: Deployment) -> None:
@@ -376,11 +384,11 @@ def test_a_query_that_does_more_than_read_is_refused(
     i94: I94, home: Deployment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sql: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    before = home.tables()
+    before = home.fingerprint_tables()
     said = i94("query", sql, **home.environment)
     assert said.code == 2
     assert "A query is one SELECT statement" in said.err
-    assert home.tables() == before
+    assert home.fingerprint_tables() == before
     assert not list(tmp_path.iterdir())
 
 
@@ -418,7 +426,7 @@ def test_the_ddl_creates_every_table(i94: I94, dialect: str, layout: str | None)
 def test_creating_tables_twice_changes_nothing(i94: I94, tmp_path: Path) -> None:
     deployment = Deployment(tmp_path)
     assert i94("create-tables", **deployment.environment).code == 0
-    deployment.change("INSERT INTO i94.i94mode VALUES (1, 'Air')")
+    deployment.execute("INSERT INTO i94.i94mode VALUES (1, 'Air')")
     said = i94("create-tables", **deployment.environment)
     assert said.code == 0
     assert str(deployment.settings.warehouse_path) in said.out.replace("\n", "")

@@ -22,17 +22,16 @@ from i94_platform.defs.alerts import ATTEMPTS, MOST, WebhookNotifier, failed_run
 from i94_platform.defs.build import build_definitions
 from i94_platform.settings import Settings
 from i94_platform_tests.defs.checks.test_blocking import FAULTS, broken_copy
-from i94_platform_tests.support.deployment import Deployment
-from i94_platform_tests.support.fixtures import MONTH
-from i94_platform_tests.support.tampering import SpoilingEngine, in_place_of, with_value
-from i94_platform_tests.support.webhook import HANGS, KEY, Receiver, receiver_of_alerts
+from i94_platform_tests.support.deployment import SAMPLE_MONTH, Deployment
+from i94_platform_tests.support.faulty_resources import CorruptingEngine, override_resource, replace_value
+from i94_platform_tests.support.webhook import NO_ANSWER, WEBHOOK_KEY, WebhookReceiver, start_webhook_receiver
 
 UI = "https://lineage.example"
 
 
 @pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with receiver_of_alerts() as made:
+def receiver() -> Iterator[WebhookReceiver]:
+    with start_webhook_receiver() as made:
         yield made
 
 
@@ -60,60 +59,60 @@ def test_an_alert_goes_to_the_log_where_nothing_else_is_set_up(caplog: pytest.Lo
 
 
 def test_an_alert_goes_to_the_webhook_too_as_slack_takes_it(
-    receiver: Receiver, caplog: pytest.LogCaptureFixture
+    receiver: WebhookReceiver, caplog: pytest.LogCaptureFixture
 ) -> None:
     alarm(receiver.url)("i94yr < 2016 & <!channel>")
-    assert receiver.got == [("application/json", {"text": "i94yr &lt; 2016 &amp; &lt;!channel&gt;"})]
+    assert receiver.requests == [("application/json", {"text": "i94yr &lt; 2016 &amp; &lt;!channel&gt;"})]
     assert logged(caplog) == [("WARNING", "i94yr < 2016 & <!channel>")]
 
 
 @pytest.mark.parametrize("answer", [500, 503, 429])
 def test_a_receiver_at_fault_is_tried_again_and_then_it_is_said(
-    receiver: Receiver, caplog: pytest.LogCaptureFixture, answer: int
+    receiver: WebhookReceiver, caplog: pytest.LogCaptureFixture, answer: int
 ) -> None:
-    receiver.answers = [answer, 200]
+    receiver.status_codes = [answer, 200]
     alarm(receiver.url)("first")
-    assert receiver.texts == ["first"] * 2
-    receiver.answers = [answer]
+    assert receiver.messages == ["first"] * 2
+    receiver.status_codes = [answer]
     alarm(receiver.url)("second")
-    assert receiver.texts[2:] == ["second"] * ATTEMPTS
+    assert receiver.messages[2:] == ["second"] * ATTEMPTS
     assert logged(caplog)[1:] == [
         ("WARNING", "second"),
         ("ERROR", f"The alert was not sent, after 3 attempt(s) at I94_ALERT_WEBHOOK: it answered {answer}."),
     ]
-    assert KEY not in caplog.text
+    assert WEBHOOK_KEY not in caplog.text
 
 
 @pytest.mark.parametrize("answer", [302, 308, 400, 403, 404])
 def test_a_receiver_that_refuses_is_asked_once_and_never_followed_elsewhere(
-    receiver: Receiver, caplog: pytest.LogCaptureFixture, answer: int
+    receiver: WebhookReceiver, caplog: pytest.LogCaptureFixture, answer: int
 ) -> None:
-    receiver.answers = [answer]
+    receiver.status_codes = [answer]
     alarm(receiver.url)("refused")
-    assert receiver.texts == ["refused"]
+    assert receiver.messages == ["refused"]
     assert f"after 1 attempt(s) at I94_ALERT_WEBHOOK: it answered {answer}." in logged(caplog)[1][1]
 
 
-def test_a_receiver_that_hangs_is_given_up(receiver: Receiver, caplog: pytest.LogCaptureFixture) -> None:
-    receiver.answers = [HANGS]
+def test_a_receiver_that_hangs_is_given_up(receiver: WebhookReceiver, caplog: pytest.LogCaptureFixture) -> None:
+    receiver.status_codes = [NO_ANSWER]
     started = time.monotonic()
     alarm(receiver.url)("anybody?")
     assert time.monotonic() - started < 5
-    assert receiver.texts == ["anybody?"] * ATTEMPTS
+    assert receiver.messages == ["anybody?"] * ATTEMPTS
     assert logged(caplog)[1][1].endswith("TimeoutError: timed out.")
 
 
 def test_a_receiver_that_is_not_there_or_is_no_web_server_is_told(caplog: pytest.LogCaptureFixture) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    alarm(f"http://127.0.0.1:{port}/{KEY}")("anybody?")
+    alarm(f"http://127.0.0.1:{port}/{WEBHOOK_KEY}")("anybody?")
     assert "Connection refused" in logged(caplog)[1][1]
     caplog.clear()
     with socket.create_server(("127.0.0.1", 0)) as other:
         threading.Thread(target=_speak_nonsense, args=(other,), daemon=True).start()
-        alarm(f"http://127.0.0.1:{other.getsockname()[1]}/{KEY}")("anybody?")
+        alarm(f"http://127.0.0.1:{other.getsockname()[1]}/{WEBHOOK_KEY}")("anybody?")
     assert "BadStatusLine: I am no web server" in logged(caplog)[1][1]
-    assert KEY not in caplog.text
+    assert WEBHOOK_KEY not in caplog.text
 
 
 def _speak_nonsense(listening: socket.socket) -> None:
@@ -160,7 +159,7 @@ def test_the_secrets_of_the_environment_are_not_said(name: str, monkeypatch: pyt
 
 
 def test_the_address_of_alerts_is_shown_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("I94_ALERT_WEBHOOK", f"https://hooks.example/{KEY}")
+    monkeypatch.setenv("I94_ALERT_WEBHOOK", f"https://hooks.example/{WEBHOOK_KEY}")
     settings = Settings.from_env()
     built = build_definitions(settings)
     shown = [
@@ -170,8 +169,8 @@ def test_the_address_of_alerts_is_shown_nowhere(monkeypatch: pytest.MonkeyPatch)
         repr(built),
         str(built.resources),
     ]
-    assert KEY not in "".join(shown)
-    assert settings.alert_webhook.get_secret_value().endswith(KEY)
+    assert WEBHOOK_KEY not in "".join(shown)
+    assert settings.alert_webhook.get_secret_value().endswith(WEBHOOK_KEY)
 
 
 # --- failed runs ------------------------------------------------------------------------------------------------------
@@ -199,7 +198,7 @@ class Watch:
 
 def watched(deployment: Deployment) -> Watch:
     """The sensor, having begun."""
-    watch = Watch(deployment.history)
+    watch = Watch(deployment.instance)
     assert watch.tick() == []
     return watch
 
@@ -208,11 +207,11 @@ Copies = Callable[..., Deployment]
 
 
 @pytest.fixture
-def copies(loaded: Deployment, tmp_path: Path) -> Copies:
+def copies(loaded_deployment: Deployment, tmp_path: Path) -> Copies:
     def copy(engine: Callable[[Settings], Any] | None = None) -> Deployment:
         if engine is None:
-            return loaded.copy(tmp_path)
-        return broken_copy(loaded, tmp_path, lambda settings: in_place_of("engine", engine(settings)))
+            return loaded_deployment.copy(tmp_path)
+        return broken_copy(loaded_deployment, tmp_path, lambda settings: override_resource("engine", engine(settings)))
 
     return copy
 
@@ -221,22 +220,22 @@ def test_a_month_that_can_not_be_read_is_told_once_with_asset_month_reason_and_l
     deployment = copies()
     watch = watched(deployment)
     (deployment.raw / "i94_jan16_sub.parquet").write_bytes(b"half a file")
-    failed = deployment.month(MONTH)
+    failed = deployment.run_month(SAMPLE_MONTH)
     (said,) = watch.tick()
     assert said.splitlines()[:2] == [
-        f"*Month {MONTH} failed*",
+        f"*Month {SAMPLE_MONTH} failed*",
         "Asset: staged/immigration, staged/immigration_quarantine",
     ]
     assert "Reason: staged_immigration: i94_jan16_sub.parquet can't be read as Parquet" in said
-    assert said.endswith(f"Run: {UI}/runs/{failed.run_id}\nWhen it is mended: i94 run --month {MONTH}")
+    assert said.endswith(f"Run: {UI}/runs/{failed.run_id}\nWhen it is mended: i94 run --month {SAMPLE_MONTH}")
     assert watch.tick() == []
 
 
 def test_a_failed_blocking_check_is_told_by_name(copies: Copies) -> None:
     change, reason = FAULTS["not_null"]
-    deployment = copies(lambda settings: SpoilingEngine(settings, "staged/immigration", change))
+    deployment = copies(lambda settings: CorruptingEngine(settings, "staged/immigration", change))
     watch = watched(deployment)
-    assert not deployment.month(MONTH).succeeded
+    assert not deployment.run_month(SAMPLE_MONTH).succeeded
     (said,) = watch.tick()
     assert "Asset: staged/immigration\n" in said
     assert f"Reason: staged/immigration not_null: {reason}" in said
@@ -244,17 +243,19 @@ def test_a_failed_blocking_check_is_told_by_name(copies: Copies) -> None:
 
 def test_a_warning_is_no_alert(copies: Copies) -> None:
     deployment = copies(
-        lambda settings: SpoilingEngine(settings, "staged/immigration", lambda rows: with_value(rows, "stay_days", -1))
+        lambda settings: CorruptingEngine(
+            settings, "staged/immigration", lambda rows: replace_value(rows, "stay_days", -1)
+        )
     )
     watch = watched(deployment)
-    outcome = deployment.month(MONTH)
+    outcome = deployment.run_month(SAMPLE_MONTH)
     assert outcome.succeeded
     assert any("share_of_negative_stay" in warning for warning in outcome.warnings)
     assert watch.tick() == []
 
 
 def test_an_unexpected_failure_is_told_without_its_secrets(
-    copies: Copies, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+    copies: Copies, receiver: WebhookReceiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Leaking:
         name = "leaking"
@@ -265,10 +266,10 @@ def test_an_unexpected_failure_is_told_without_its_secrets(
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "planted!secret")
     deployment = copies(lambda settings: Leaking())
     watch = watched(deployment)
-    assert not deployment.month(MONTH).succeeded
+    assert not deployment.run_month(SAMPLE_MONTH).succeeded
     (said,) = watch.tick()
     alarm(receiver.url)(said)
-    (text,) = receiver.texts
+    (text,) = receiver.messages
     assert "Reason: staged_immigration: RuntimeError: no route to redshift://***@host, and the key is ***" in text
 
 

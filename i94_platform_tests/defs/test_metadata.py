@@ -25,10 +25,10 @@ COMPUTED = {f"mart/{mart.name}" for mart in MONTHLY_MARTS}
 
 
 @pytest.fixture(scope="module")
-def told_of(loaded: Deployment) -> dict[str, dg.AssetMaterialization]:
+def told_of(loaded_deployment: Deployment) -> dict[str, dg.AssetMaterialization]:
     """The latest materialization of every asset that was made."""
-    keys = loaded.definitions.resolve_asset_graph().materializable_asset_keys
-    found = {key.to_user_string(): loaded.history.get_latest_materialization_event(key) for key in keys}
+    keys = loaded_deployment.definitions.resolve_asset_graph().materializable_asset_keys
+    found = {key.to_user_string(): loaded_deployment.instance.get_latest_materialization_event(key) for key in keys}
     return {name: event.asset_materialization for name, event in found.items() if event and event.asset_materialization}
 
 
@@ -46,8 +46,10 @@ def preview(event: dg.AssetMaterialization) -> dg.TableMetadataValue:
     return shown
 
 
-def test_every_asset_tells_its_figures(told_of: dict[str, dg.AssetMaterialization], loaded: Deployment) -> None:
-    keys = loaded.definitions.resolve_asset_graph().materializable_asset_keys
+def test_every_asset_tells_its_figures(
+    told_of: dict[str, dg.AssetMaterialization], loaded_deployment: Deployment
+) -> None:
+    keys = loaded_deployment.definitions.resolve_asset_graph().materializable_asset_keys
     assert set(told_of) == {key.to_user_string() for key in keys if key.path[0] != "published"}, "not released yet"
     for name, event in told_of.items():
         count = "dagster/partition_row_count" if event.partition else "dagster/row_count"
@@ -62,23 +64,27 @@ def test_the_lineage_is_told_with_each_materialization(told_of: dict[str, dg.Ass
         assert event.metadata["dagster/column_lineage"].value == column_lineage(dg.AssetKey(name.split("/")))
 
 
-def test_a_preview_holds_rows_of_the_dataset(told_of: dict[str, dg.AssetMaterialization], loaded: Deployment) -> None:
-    modes = loaded.query("SELECT * FROM i94.i94mode")
+def test_a_preview_holds_rows_of_the_dataset(
+    told_of: dict[str, dg.AssetMaterialization], loaded_deployment: Deployment
+) -> None:
+    modes = loaded_deployment.query("SELECT * FROM i94.i94mode")
     for name in ("lookup/i94mode", "warehouse/i94mode"):
         shown = [record.data for record in preview(told_of[name]).records]
         assert sorted(shown, key=str) == sorted(modes, key=str)
     fact = [record.data for record in preview(told_of["warehouse/immigration"]).records]
     assert len(fact) == PREVIEW_ROWS
     for row in fact:
-        (there,) = loaded.query(
+        (there,) = loaded_deployment.query(
             f"SELECT i94port, CAST(arrdate AS VARCHAR) AS arrdate FROM i94.immigration WHERE cicid = {row['cicid']}"
         )
         assert there == {"i94port": row["i94port"], "arrdate": row["arrdate"]}
 
 
-def test_a_mart_shows_its_largest_groups(told_of: dict[str, dg.AssetMaterialization], loaded: Deployment) -> None:
+def test_a_mart_shows_its_largest_groups(
+    told_of: dict[str, dg.AssetMaterialization], loaded_deployment: Deployment
+) -> None:
     shown = [record.data for record in preview(told_of["mart/visitors_by_origin"]).records]
-    largest = loaded.query("SELECT visitors FROM mart.visitors_by_origin ORDER BY visitors DESC LIMIT 10")
+    largest = loaded_deployment.query("SELECT visitors FROM mart.visitors_by_origin ORDER BY visitors DESC LIMIT 10")
     assert [row["visitors"] for row in shown] == [row["visitors"] for row in largest]
 
 

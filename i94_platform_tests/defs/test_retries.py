@@ -19,8 +19,7 @@ from i94_platform.defs.metadata import RETRIES, raise_dagster_failures
 from i94_platform.errors import PermanentError, TransientError
 from i94_platform.partitions import Month
 from i94_platform.settings import Settings
-from i94_platform_tests.support.deployment import Deployment
-from i94_platform_tests.support.fixtures import MONTH
+from i94_platform_tests.support.deployment import SAMPLE_MONTH, Deployment
 
 QUICK = dg.RetryPolicy(max_retries=3, delay=0.02, backoff=RETRIES.backoff, jitter=RETRIES.jitter)
 
@@ -98,13 +97,15 @@ def month_job() -> dg.JobDefinition:
     return build_definitions(Settings.from_env()).resolve_job_def(MONTH_JOB)
 
 
-def test_a_run_goes_on_where_it_failed(loaded: Deployment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    deployment = loaded.copy(tmp_path)
+def test_a_run_goes_on_where_it_failed(
+    loaded_deployment: Deployment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deployment = loaded_deployment.copy(tmp_path)
     for name, value in deployment.environment.items():
         monkeypatch.setenv(name, value)
-    file = deployment.raw / f"{Month.parse(MONTH).file_stem}.parquet"
+    file = deployment.raw / f"{Month.parse(SAMPLE_MONTH).file_stem}.parquet"
     whole, before = file.read_bytes(), deployment.state()
-    job, tags = dg.reconstructable(month_job), {"dagster/partition": MONTH}
+    job, tags = dg.reconstructable(month_job), {"dagster/partition": SAMPLE_MONTH}
     with dg.DagsterInstance.local_temp(str(tmp_path)) as history:
         file.write_bytes(whole[:-1_000])
         failed = dg.execute_job(job, history, tags=tags)

@@ -27,7 +27,15 @@ from i94_platform.lake.datasets import Lake
 from i94_platform.lake.local import LocalStore
 from i94_platform.partitions import Month
 from i94_platform.sources.registry import REFERENCE_FILES
-from i94_platform_tests.support.ticks import FAILURE, LAST_MONTH, SETTLE, STARTED, SUCCESS, Ticks, repository
+from i94_platform_tests.support.daemon_simulator import (
+    FAILURE,
+    LAST_MONTH_SCHEDULE,
+    SETTLE_SECONDS,
+    STARTED,
+    SUCCESS,
+    DaemonSimulator,
+    build_repository,
+)
 
 NEW_YORK = ZoneInfo("America/New_York")
 MAY_10 = dt.datetime(2016, 5, 10, 6, tzinfo=NEW_YORK)
@@ -35,15 +43,15 @@ APRIL = "i94_apr16_sub.sas7bdat"
 
 
 @pytest.fixture
-def ticks(tmp_path: Path) -> Iterator[Ticks]:
+def ticks(tmp_path: Path) -> Iterator[DaemonSimulator]:
     """The reference files are loaded; the history is on disk."""
     with dg.DagsterInstance.local_temp(str(tmp_path)) as history:
-        ticks = Ticks(LocalStore(tmp_path / "raw"), Lake(LocalStore(tmp_path / "lake")), history=history)
-        ticks.references()
+        ticks = DaemonSimulator(LocalStore(tmp_path / "raw"), Lake(LocalStore(tmp_path / "lake")), instance=history)
+        ticks.deliver_references()
         yield ticks
 
 
-def deliver_long_ago(ticks: Ticks, name: str = APRIL) -> None:
+def deliver_long_ago(ticks: DaemonSimulator, name: str = APRIL) -> None:
     ticks.deliver(name)
     os.utime(Path(ticks.raw.root, name), (1, 1))
 
@@ -53,18 +61,18 @@ def skipped(done: ScheduleExecutionData) -> str:
     return done.skip_message or ""
 
 
-def test_an_absent_delivery_is_an_alert_with_the_name_to_ask_for(ticks: Ticks) -> None:
-    said = skipped(ticks.schedule(MAY_10))
+def test_an_absent_delivery_is_an_alert_with_the_name_to_ask_for(ticks: DaemonSimulator) -> None:
+    said = skipped(ticks.tick_schedule(MAY_10))
     assert said == (f"No delivery for 2016-04 is under {ticks.raw.root}; ask for i94_apr16_sub, which was due by now.")
     assert ticks.alerts == [said]
 
 
-def test_a_delivery_that_nobody_ran_is_run(ticks: Ticks) -> None:
+def test_a_delivery_that_nobody_ran_is_run(ticks: DaemonSimulator) -> None:
     deliver_long_ago(ticks)
-    (request,) = ticks.schedule(MAY_10).run_requests or ()
+    (request,) = ticks.tick_schedule(MAY_10).run_requests or ()
     assert request.partition_key == "2016-04"
-    ticks.launch(request)
-    assert ticks.months() + ticks.months() == [], "the sensor knows of that run"
+    ticks.launch_run(request)
+    assert ticks.requested_months() + ticks.requested_months() == [], "the sensor knows of that run"
     assert ticks.alerts == []
 
 
@@ -72,46 +80,48 @@ def test_a_delivery_that_nobody_ran_is_run(ticks: Ticks) -> None:
     ("status", "said"),
     [(SUCCESS, "2016-04 is loaded as it was delivered."), (STARTED, "The run {} of 2016-04 is under way.")],
 )
-def test_a_delivery_that_the_sensor_had_run_is_left_alone(ticks: Ticks, status: dg.DagsterRunStatus, said: str) -> None:
+def test_a_delivery_that_the_sensor_had_run_is_left_alone(
+    ticks: DaemonSimulator, status: dg.DagsterRunStatus, said: str
+) -> None:
     deliver_long_ago(ticks)
-    assert ticks.months() + ticks.months(status=status) == ["2016-04"]
-    run = ticks.history.get_runs(dg.RunsFilter(job_name=MONTH_JOB))[0].run_id[:8]
-    assert skipped(ticks.schedule(MAY_10)) == said.format(run)
+    assert ticks.requested_months() + ticks.requested_months(status=status) == ["2016-04"]
+    run = ticks.instance.get_runs(dg.RunsFilter(job_name=MONTH_JOB))[0].run_id[:8]
+    assert skipped(ticks.tick_schedule(MAY_10)) == said.format(run)
     assert ticks.alerts == []
 
 
-def test_a_month_whose_run_failed_is_tried_once_more_with_an_alert(ticks: Ticks) -> None:
+def test_a_month_whose_run_failed_is_tried_once_more_with_an_alert(ticks: DaemonSimulator) -> None:
     deliver_long_ago(ticks)
-    assert ticks.months() + ticks.months(status=FAILURE) == ["2016-04"]
-    failed = ticks.history.get_runs(dg.RunsFilter(job_name=MONTH_JOB))[0].run_id[:8]
-    (request,) = ticks.schedule(MAY_10).run_requests or ()
+    assert ticks.requested_months() + ticks.requested_months(status=FAILURE) == ["2016-04"]
+    failed = ticks.instance.get_runs(dg.RunsFilter(job_name=MONTH_JOB))[0].run_id[:8]
+    (request,) = ticks.tick_schedule(MAY_10).run_requests or ()
     assert ticks.alerts == [f"2016-04 is delivered, but its run {failed} failed; it is tried once more."]
-    ticks.launch(request)
-    assert skipped(ticks.schedule(MAY_10)) == "2016-04 is loaded as it was delivered."
+    ticks.launch_run(request)
+    assert skipped(ticks.tick_schedule(MAY_10)) == "2016-04 is loaded as it was delivered."
 
 
-def test_a_delivery_that_is_still_arriving_is_left_to_the_sensor(ticks: Ticks) -> None:
+def test_a_delivery_that_is_still_arriving_is_left_to_the_sensor(ticks: DaemonSimulator) -> None:
     ticks.deliver(APRIL)
     written = Path(ticks.raw.root, APRIL).stat().st_mtime
-    ticks.now = written + SETTLE - 1
-    assert skipped(ticks.schedule(MAY_10)) == "2016-04 is arriving; the sensor takes it when it is whole."
-    ticks.now = written + SETTLE + 1
-    assert len(ticks.schedule(MAY_10).run_requests or ()) == 1
+    ticks.now = written + SETTLE_SECONDS - 1
+    assert skipped(ticks.tick_schedule(MAY_10)) == "2016-04 is arriving; the sensor takes it when it is whole."
+    ticks.now = written + SETTLE_SECONDS + 1
+    assert len(ticks.tick_schedule(MAY_10).run_requests or ()) == 1
 
 
-def test_a_delivery_that_waits_for_the_reference_files_is_an_alert(ticks: Ticks) -> None:
+def test_a_delivery_that_waits_for_the_reference_files_is_an_alert(ticks: DaemonSimulator) -> None:
     deliver_long_ago(ticks)
     ticks.deliver(REFERENCE_FILES["i94_labels"], b"changed")
-    said = skipped(ticks.schedule(MAY_10))
+    said = skipped(ticks.tick_schedule(MAY_10))
     assert said == (
         "2016-04 is delivered and not loaded. Months wait: i94_labels changed, and the reference run is still to come."
     )
     assert ticks.alerts == [said]
 
 
-def test_a_month_before_the_first_one_is_not_asked_for(ticks: Ticks) -> None:
+def test_a_month_before_the_first_one_is_not_asked_for(ticks: DaemonSimulator) -> None:
     ticks.first_month = "2016-05"
-    assert skipped(ticks.schedule(MAY_10)) == "2016-04 is before 2016-05, the first month that can be run."
+    assert skipped(ticks.tick_schedule(MAY_10)) == "2016-04 is before 2016-05, the first month that can be run."
     assert ticks.alerts == []
 
 
@@ -127,8 +137,8 @@ def test_the_month_before_is_that_of_the_calendar(day: str, month: str) -> None:
 
 def executions(day: int, start: dt.datetime, count: int) -> list[dt.datetime]:
     """The next times of the schedule, as Dagster's daemon works them out."""
-    made = schedules("2016-01", day, SETTLE, WebhookNotifier())
-    return times(next(schedule for schedule in made if schedule.name == LAST_MONTH), start, count)
+    made = schedules("2016-01", day, SETTLE_SECONDS, WebhookNotifier())
+    return times(next(schedule for schedule in made if schedule.name == LAST_MONTH_SCHEDULE), start, count)
 
 
 def times(schedule: dg.ScheduleDefinition, start: dt.datetime, count: int) -> list[dt.datetime]:
@@ -150,7 +160,7 @@ def test_it_is_six_in_new_york_on_both_sides_of_a_change_of_clocks() -> None:
 @pytest.mark.parametrize("around", ["2026-03-08", "2026-11-01"])
 def test_no_schedule_of_the_graph_is_due_at_an_hour_that_clocks_leave_out_or_repeat(around: str) -> None:
     begin = dt.datetime.fromisoformat(around).replace(tzinfo=NEW_YORK) - dt.timedelta(days=1)
-    found = repository().schedule_defs
+    found = build_repository().schedule_defs
     assert found
     for schedule in found:
         assert schedule.execution_timezone == TIMEZONE, schedule.name
@@ -169,9 +179,9 @@ def test_every_month_is_asked_for_once_in_order_whatever_the_day(day: int) -> No
     assert [month_before(time.date()) for time in local] == Month(2023, 12).through(Month(2027, 11))
 
 
-def test_on_the_first_of_a_month_the_one_that_has_just_ended_is_asked_for(ticks: Ticks) -> None:
+def test_on_the_first_of_a_month_the_one_that_has_just_ended_is_asked_for(ticks: DaemonSimulator) -> None:
     at = executions(1, dt.datetime(2016, 11, 1, tzinfo=NEW_YORK), 1)[0]
-    assert "No delivery for 2016-10 " in skipped(ticks.schedule(at))
+    assert "No delivery for 2016-10 " in skipped(ticks.tick_schedule(at))
 
 
 # --- the release of the day -------------------------------------------------------------------------------------------
@@ -199,9 +209,9 @@ def released(history: dg.DagsterInstance) -> ScheduleExecutionData:
         return published_daily().evaluate_tick(context)
 
 
-def test_nothing_is_published_before_every_mart_was_made_once(ticks: Ticks) -> None:
+def test_nothing_is_published_before_every_mart_was_made_once(ticks: DaemonSimulator) -> None:
     for mart in MARTS:
-        assert f"{source_key(mart).to_user_string()}" in (released(ticks.history).skip_message or "")
-        ticks.history.report_runless_asset_event(dg.AssetMaterialization(source_key(mart), partition="2016-04"))
-    (request,) = released(ticks.history).run_requests or ()
+        assert f"{source_key(mart).to_user_string()}" in (released(ticks.instance).skip_message or "")
+        ticks.instance.report_runless_asset_event(dg.AssetMaterialization(source_key(mart), partition="2016-04"))
+    (request,) = released(ticks.instance).run_requests or ()
     assert request.partition_key is None

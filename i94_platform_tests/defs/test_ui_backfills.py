@@ -40,9 +40,11 @@ PARTITION, BACKFILL = "dagster/partition", "dagster/backfill"
 
 
 @pytest.fixture
-def daemon(loaded: Deployment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[WorkspaceProcessContext]:
+def daemon(
+    loaded_deployment: Deployment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[WorkspaceProcessContext]:
     """The embedded instance of a loaded deployment, with the code location that the UI and the daemon talk to."""
-    deployment = loaded.copy(tmp_path)
+    deployment = loaded_deployment.copy(tmp_path)
     (deployment.raw / "i94_feb16_sub.parquet").write_bytes(b"half a file")
     prepare_home(deployment.settings.dagster_home)
     for name, value in deployment.environment.items():
@@ -89,7 +91,7 @@ def test_a_backfill_of_the_ui_runs_each_month_once_and_one_that_fails_stops_no_o
         closed = done is not None and done.status != BulkActionStatus.REQUESTED  # a turn after the last run
         return closed and len(runs) == len(MONTHS) and all(run.is_finished for run in runs)
 
-    wait_for(over, "both months to end", patience=300)
+    wait_for(over, "both months to end", timeout=300)
     runs = {run.tags[PARTITION]: run for run in daemon.instance.get_runs()}
     assert {month: (run.job_name, run.tags[BACKFILL], run.is_success) for month, run in runs.items()} == {
         "2016-01": ("month", name, True),

@@ -17,7 +17,7 @@ from dagster._core.storage.compute_log_manager import ComputeIOType
 from i94_platform.defs.assets.warehouse import POOL
 from i94_platform.operations.dagster_instance import PID_TAG, persistent_instance
 from i94_platform_tests.deploy.conftest import PASSWORD
-from i94_platform_tests.support.command import i94_here
+from i94_platform_tests.support.command import run_command_in_process
 
 
 def test_a_run_of_the_command_line_is_found_by_the_services(
@@ -25,8 +25,8 @@ def test_a_run_of_the_command_line_is_found_by_the_services(
 ) -> None:
     """`i94` opens `<I94_HOME>/dagster`, which is where the services' DAGSTER_HOME is."""
     environment = {"I94_HOME": str(production.parent), "I94_RAW": str(sample)}
-    done = i94_here(environment, "run", "--select", "lookup")
-    assert done.code == 0, done.output
+    done = run_command_in_process(environment, "run", "--select", "lookup")
+    assert done.exit_code == 0, done.output
     assert PASSWORD not in done.output
     (run,) = services.get_runs(dg.RunsFilter(job_name="reference"))
     assert run.status == dg.DagsterRunStatus.SUCCESS

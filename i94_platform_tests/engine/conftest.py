@@ -11,9 +11,9 @@ import pytest
 from i94_platform.engine.base import Engine
 from i94_platform.engine.duckdb import DuckDBEngine
 from i94_platform_tests.emulators.s3 import S3Server
-from i94_platform_tests.support.arrivals import ACCEPTED, APRIL, REFUSED, delivered
-from i94_platform_tests.support.spark import Cluster, cluster, connect_server, lacking
-from i94_platform_tests.support.staging import Staged, spark_engine, stage
+from i94_platform_tests.support.arrivals import ACCEPTED_ROWS, APRIL, REJECTED_ROWS, delivered_table
+from i94_platform_tests.support.spark import Cluster, spark_skip_reason, start_cluster, start_connect_server
+from i94_platform_tests.support.staging import StagedMonth, build_spark_engine, stage_into_lake
 
 
 @pytest.fixture(scope="session")
@@ -25,11 +25,11 @@ def duckdb(tmp_path_factory: pytest.TempPathFactory) -> Engine:
 @pytest.fixture(scope="session")
 def spark() -> Iterator[Engine]:
     """Spark in this process."""
-    if reason := lacking():
+    if reason := spark_skip_reason():
         pytest.skip(reason)
     from pyspark.sql import SparkSession
 
-    yield spark_engine("local[*]")
+    yield build_spark_engine("local[*]")
     if session := SparkSession.getActiveSession():
         session.stop()
 
@@ -37,18 +37,18 @@ def spark() -> Iterator[Engine]:
 @pytest.fixture(scope="session")
 def connect(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a Spark Connect server; stage through it in a process of its own."""
-    if reason := lacking():
+    if reason := spark_skip_reason():
         pytest.skip(reason)
-    with connect_server(tmp_path_factory.mktemp("connect")) as address:
+    with start_connect_server(tmp_path_factory.mktemp("connect")) as address:
         yield address
 
 
 @pytest.fixture(scope="session")
 def standalone(tmp_path_factory: pytest.TempPathFactory, s3_server: S3Server) -> Iterator[Cluster]:
     """A cluster whose machines have credentials of their own; stage through it in a process of its own."""
-    if reason := lacking():
+    if reason := spark_skip_reason():
         pytest.skip(reason)
-    with cluster(tmp_path_factory.mktemp("cluster"), s3_server.environment) as running:
+    with start_cluster(tmp_path_factory.mktemp("cluster"), s3_server.environment) as running:
         yield running
 
 
@@ -60,15 +60,15 @@ def dirty(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A raw folder with one April: every dirty row but the repeated ones, over files of odd names."""
     folder = tmp_path_factory.mktemp("dirty")
     (folder / "2016" / "i94_apr16_sub.parquet").mkdir(parents=True)
-    once = [row for row, reasons in REFUSED if "duplicate_key" not in reasons]
-    rows = [*once, *(row for row, _ in ACCEPTED)]
+    once = [row for row, reasons in REJECTED_ROWS if "duplicate_key" not in reasons]
+    rows = [*once, *(row for row, _ in ACCEPTED_ROWS)]
     for number, name in enumerate(ODD_NAMES):
-        part = delivered(rows[number :: len(ODD_NAMES)])
+        part = delivered_table(rows[number :: len(ODD_NAMES)])
         pq.write_table(part, folder / "2016" / "i94_apr16_sub.parquet" / name)
     return folder
 
 
 @pytest.fixture(scope="session")
-def dirty_by_duckdb(duckdb: Engine, dirty: Path, tmp_path_factory: pytest.TempPathFactory) -> Staged:
+def dirty_by_duckdb(duckdb: Engine, dirty: Path, tmp_path_factory: pytest.TempPathFactory) -> StagedMonth:
     """That April as the embedded engine stages it."""
-    return stage(duckdb, dirty, tmp_path_factory.mktemp("by_duckdb"), APRIL)
+    return stage_into_lake(duckdb, dirty, tmp_path_factory.mktemp("by_duckdb"), APRIL)

@@ -16,16 +16,16 @@ from i94_platform.engine.base import Engine
 from i94_platform.lake.datasets import Dataset, Lake
 from i94_platform.lake.local import LocalStore
 from i94_platform.partitions import Month
-from i94_platform_tests.support.arrivals import ACCEPTED, APRIL, REFUSED, delivered
+from i94_platform_tests.support.arrivals import ACCEPTED_ROWS, APRIL, REJECTED_ROWS, delivered_table
 from i94_platform_tests.support.staging import (
-    assert_same,
-    assert_same_months,
-    rows_of,
-    sorted_temperatures,
-    stage,
-    stage_through,
-    staged,
-    temperatures,
+    assert_equal_months,
+    assert_equal_tables,
+    read_rows,
+    read_sorted_temperatures,
+    read_staged_month,
+    stage_in_subprocess,
+    stage_into_lake,
+    stage_sorted_temperatures,
 )
 
 pytestmark = [pytest.mark.spark]
@@ -37,14 +37,16 @@ def test_sample_dirty_rows_and_temperatures_are_staged_as_duckdb_stages_them(
     raw = tmp_path / "raw data+100%"
     folder = raw / "2016" / "i94_apr16_sub.parquet"
     folder.mkdir(parents=True)
-    dirty = delivered([row for row, _ in (*REFUSED, *ACCEPTED)])
+    dirty = delivered_table([row for row, _ in (*REJECTED_ROWS, *ACCEPTED_ROWS)])
     for name in ("é 1.parquet", "é%201.parquet"):
         pq.write_table(dirty, folder / name)
     for file in ("i94_jan16_sub.parquet", "GlobalLandTemperaturesByCity.csv"):
         (raw / file).symlink_to(sample / file)
-    stage_through(connect, raw, tmp_path / "connect", "2016-01", APRIL.key, "temperatures")
+    stage_in_subprocess(connect, raw, tmp_path / "connect", "2016-01", APRIL.key, "temperatures")
     for month in (Month(2016, 1), APRIL):
-        assert_same_months(staged(tmp_path / "connect", month), stage(duckdb, raw, tmp_path / "lake", month))
+        assert_equal_months(
+            read_staged_month(tmp_path / "connect", month), stage_into_lake(duckdb, raw, tmp_path / "lake", month)
+        )
     manifest = Lake(LocalStore(tmp_path / "connect")).require_manifest(Dataset("staged/world_temperature"))
-    assert rows_of(manifest, world_temperature).num_rows > 0
-    assert_same(sorted_temperatures(manifest), temperatures(duckdb, raw, tmp_path / "lake"))
+    assert read_rows(manifest, world_temperature).num_rows > 0
+    assert_equal_tables(read_sorted_temperatures(manifest), stage_sorted_temperatures(duckdb, raw, tmp_path / "lake"))

@@ -23,27 +23,33 @@ from i94_platform.engine.base import Engine
 from i94_platform.engine.spark import FEW_ROWS
 from i94_platform.partitions import Month
 from i94_platform.transforms.temperatures import queries as climates
-from i94_platform_tests.support.arrivals import ACCEPTED, APRIL, REFUSED, delivered, deliveries
-from i94_platform_tests.support.staging import Staged, assert_same, assert_same_rows, stage, temperatures
+from i94_platform_tests.support.arrivals import ACCEPTED_ROWS, APRIL, REJECTED_ROWS, delivered_table, deliveries
+from i94_platform_tests.support.staging import (
+    StagedMonth,
+    assert_equal_rows,
+    assert_equal_tables,
+    stage_into_lake,
+    stage_sorted_temperatures,
+)
 from i94_platform_tests.support.temperatures import DEGREES, NUMBERS, ODD_DATES, ODD_DEGREES, ODD_NUMBERS
-from i94_platform_tests.support.temperatures import delivered as delivered_temperatures
+from i94_platform_tests.support.temperatures import delivered_table as delivered_temperatures
 
 pytestmark = [pytest.mark.spark]
 
-Both = Callable[..., tuple[Staged, Staged]]
+Both = Callable[..., tuple[StagedMonth, StagedMonth]]
 
 
 @pytest.fixture
 def both(duckdb: Engine, spark: Engine, tmp_path: Path) -> Both:
     """Stage a month of a raw folder on both engines, see that rows and quarantine are the same, and return both."""
 
-    def compare(raw: Path, month: Month = APRIL, run_id: str = "run") -> tuple[Staged, Staged]:
-        embedded = stage(duckdb, raw, tmp_path / "duckdb", month, run_id)
-        on_spark = stage(spark, raw, tmp_path / "spark", month, run_id)
-        assert_same(on_spark.arrivals, embedded.arrivals)
-        assert_same(on_spark.quarantine, embedded.quarantine)
+    def compare(raw: Path, month: Month = APRIL, run_id: str = "run") -> tuple[StagedMonth, StagedMonth]:
+        embedded = stage_into_lake(duckdb, raw, tmp_path / "duckdb", month, run_id)
+        on_spark = stage_into_lake(spark, raw, tmp_path / "spark", month, run_id)
+        assert_equal_tables(on_spark.arrivals, embedded.arrivals)
+        assert_equal_tables(on_spark.quarantine, embedded.quarantine)
         assert on_spark.accepted.stats == embedded.accepted.stats
-        assert on_spark.refused.stats == embedded.refused.stats
+        assert on_spark.rejected.stats == embedded.rejected.stats
         assert on_spark.accepted.fingerprint == embedded.accepted.fingerprint
         return embedded, on_spark
 
@@ -61,7 +67,7 @@ def land(raw: Path, parts: Mapping[str, pa.Table]) -> Path:
 @pytest.mark.parametrize("month", [Month(2016, 1), Month(2016, 2)])
 def test_both_stage_the_sample_alike(both: Both, sample: Path, month: Month) -> None:
     embedded, _ = both(sample, month)
-    assert embedded.refused.rows > 0
+    assert embedded.rejected.rows > 0
 
 
 @pytest.mark.parametrize("few", [0, FEW_ROWS])
@@ -70,9 +76,9 @@ def test_both_judge_every_dirty_row_alike(
 ) -> None:
     """Whether the repeated keys are read from memory or, being too many, by tasks."""
     monkeypatch.setattr("i94_platform.engine.spark.FEW_ROWS", few)
-    rows = delivered([row for row, _ in (*REFUSED, *ACCEPTED)])
+    rows = delivered_table([row for row, _ in (*REJECTED_ROWS, *ACCEPTED_ROWS)])
     embedded, _ = both(land(tmp_path / "raw", {"i94_apr16_sub.parquet": rows}))
-    assert list(embedded.reasons.values()) == [reasons for _, reasons in REFUSED]
+    assert list(embedded.reasons.values()) == [reasons for _, reasons in REJECTED_ROWS]
 
 
 ODD_NAMES = (
@@ -86,7 +92,7 @@ ODD_NAMES = (
 
 
 def test_both_find_files_of_any_name_and_agree_which_is_first(both: Both, tmp_path: Path) -> None:
-    rows = delivered([{"cicid": 1.0, "i94bir": float(age)} for age in range(2)] + [{"cicid": None}])
+    rows = delivered_table([{"cicid": 1.0, "i94bir": float(age)} for age in range(2)] + [{"cicid": None}])
     embedded, _ = both(land(tmp_path / "raw", dict.fromkeys(ODD_NAMES, rows)))
     first = min(ODD_NAMES)
     assert embedded.arrivals["i94bir"].to_pylist() == [0]
@@ -103,7 +109,7 @@ def retyped(table: pa.Table, types: Mapping[str, pa.DataType]) -> pa.Table:
 def test_both_read_parts_of_other_types_and_orders_with_columns_that_no_contract_has(
     both: Both, tmp_path: Path
 ) -> None:
-    rows = delivered([{}, {"cicid": 5.0}, {"i94visa": 8.0}])
+    rows = delivered_table([{}, {"cicid": 5.0}, {"i94visa": 8.0}])
     integers = {name: pa.int32() for name in ("cicid", "i94yr", "i94mon", "arrdate", "i94visa", "i94bir")}
     parts = {
         "integers": retyped(rows, integers | {"admnum": pa.int64(), "i94mode": pa.int8(), "i94cit": pa.float32()}),
@@ -121,12 +127,12 @@ def test_both_read_parts_of_other_types_and_orders_with_columns_that_no_contract
     embedded, _ = both(land(tmp_path / "raw", named))
     assert embedded.accepted.stats["extra_columns"] == ["delete_days", "filename", "nested"]
     assert embedded.arrivals["cicid"].to_pylist() == [1, 5]
-    assert embedded.refused.rows == 6 * 3 - 2
+    assert embedded.rejected.rows == 6 * 3 - 2
 
 
 def test_both_read_csv_alike_with_texts_in_the_place_of_numbers(both: Both, tmp_path: Path) -> None:
-    rows = [row for row, _ in ACCEPTED if "admnum" not in row]
-    table = delivered(rows).to_pandas().astype({"i94bir": object, "admnum": object})
+    rows = [row for row, _ in ACCEPTED_ROWS if "admnum" not in row]
+    table = delivered_table(rows).to_pandas().astype({"i94bir": object, "admnum": object})
     table.loc[0, "i94bir"] = "forty"
     table.loc[1, ["i94bir", "admnum"]] = ["1,5", "admnum='7"]
     raw = tmp_path / "raw"
@@ -137,8 +143,10 @@ def test_both_read_csv_alike_with_texts_in_the_place_of_numbers(both: Both, tmp_
 
 
 def test_both_stage_a_month_of_which_nothing_is_left(both: Both, tmp_path: Path) -> None:
-    embedded, on_spark = both(land(tmp_path / "raw", {"i94_apr16_sub.parquet": delivered([{"i94visa": 9.0}] * 3)}))
-    assert (embedded.accepted.rows, embedded.refused.rows) == (0, 3)
+    embedded, on_spark = both(
+        land(tmp_path / "raw", {"i94_apr16_sub.parquet": delivered_table([{"i94visa": 9.0}] * 3)})
+    )
+    assert (embedded.accepted.rows, embedded.rejected.rows) == (0, 3)
     assert on_spark.accepted.stats["unlisted_countries"] == {}
 
 
@@ -154,9 +162,12 @@ def test_both_stage_generated_deliveries_alike(both: Both, tmp_path: Path) -> No
     @given(deliveries(ROWS, 150), deliveries(ROWS // 4, 50))
     def compare(rows: list[dict[str, Any]], more: list[dict[str, Any]]) -> None:
         number = next(example)
-        parts = {"i94_apr16_sub.parquet/b.parquet": delivered(rows), "i94_apr16_sub.parquet/a.parquet": delivered(more)}
+        parts = {
+            "i94_apr16_sub.parquet/b.parquet": delivered_table(rows),
+            "i94_apr16_sub.parquet/a.parquet": delivered_table(more),
+        }
         embedded, _ = both(land(tmp_path / f"raw{number}", parts), APRIL, f"run{number}")
-        assert embedded.accepted.rows + embedded.refused.rows == ROWS + ROWS // 4
+        assert embedded.accepted.rows + embedded.rejected.rows == ROWS + ROWS // 4
         shutil.rmtree(tmp_path / f"raw{number}")
 
     compare()
@@ -165,12 +176,14 @@ def test_both_stage_generated_deliveries_alike(both: Both, tmp_path: Path) -> No
 @pytest.mark.real_data
 def test_both_stage_the_whole_real_month_alike(duckdb: Engine, spark: Engine, real_data: Path, tmp_path: Path) -> None:
     """3,096,313 rows of 31 columns, compared value by value."""
-    embedded, on_spark = (stage(engine, real_data, tmp_path / engine.name, APRIL) for engine in (duckdb, spark))
+    embedded, on_spark = (
+        stage_into_lake(engine, real_data, tmp_path / engine.name, APRIL) for engine in (duckdb, spark)
+    )
     assert embedded.accepted.rows == 3_096_313
-    assert embedded.refused.rows == 0
+    assert embedded.rejected.rows == 0
     assert len(on_spark.accepted.entries) <= 8
     assert on_spark.accepted.stats == embedded.accepted.stats
-    assert_same_rows(on_spark.accepted, embedded.accepted, immigration)
+    assert_equal_rows(on_spark.accepted, embedded.accepted, immigration)
     shutil.rmtree(Path(on_spark.accepted.address).parent)
 
 
@@ -180,7 +193,7 @@ def test_both_stage_sas_as_they_stage_parquet(both: Both, real_data: Path, tmp_p
     raw.mkdir()
     shutil.copy(real_data / "i94_apr16_sub_20k.sas7bdat", raw / "i94_apr16_sub.sas7bdat")
     embedded, _ = both(raw)
-    assert (embedded.accepted.rows, embedded.refused.rows) == (20_000, 0)
+    assert (embedded.accepted.rows, embedded.rejected.rows) == (20_000, 0)
 
 
 def test_both_stage_the_temperatures_of_the_sample_alike(
@@ -204,19 +217,19 @@ def test_both_read_and_refuse_the_same_spellings_of_temperatures(duckdb: Engine,
         with engine.session():
             engine.register_table("delivered", delivered_temperatures(*odd))
             found.append(engine.fetch(climates.render_typed_rows()).sort_by("source_row"))
-    assert_same(*found)
+    assert_equal_tables(*found)
 
 
 def _compare_temperatures(duckdb: Engine, spark: Engine, raw: Path, folder: Path) -> pa.Table:
     """Stage on both engines, and compare the rows and the climates made of them."""
     found = []
     for engine in (duckdb, spark):
-        rows = temperatures(engine, raw, folder / engine.name)
+        rows = stage_sorted_temperatures(engine, raw, folder / engine.name)
         with engine.session():
             engine.register_table("world_temperature", rows)
             climate = engine.fetch(climates.render_climate()).sort_by("iso3")
         found.append((rows, climate))
     (embedded, embedded_climate), (on_spark, spark_climate) = found
-    assert_same(on_spark, embedded)
-    assert_same(spark_climate, embedded_climate)
+    assert_equal_tables(on_spark, embedded)
+    assert_equal_tables(spark_climate, embedded_climate)
     return embedded

@@ -19,7 +19,7 @@ import pytest
 
 from i94_platform.operations.dagster_instance import open_instance
 from i94_platform.sample import write_sample
-from i94_platform_tests.support.command import i94_here, killed_when, started
+from i94_platform_tests.support.command import kill_when, run_command_in_process, start_command
 from i94_platform_tests.support.deployment import MONTHLY, Deployment, rewrite_delivery
 
 MONTH, FILE, OLD_ROWS, NEW_ROWS = "2016-04", "i94_apr16_sub.parquet", 700, 60_000
@@ -51,12 +51,12 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
     delivery = deployment.raw / FILE
     shutil.move(delivery, folder / FILE)
     rewrite_delivery(folder / FILE, lambda rows: rows.slice(0, OLD_ROWS), delivery)
-    first = i94_here(deployment.environment, "run", "--month", MONTH)
-    assert first.code == 0, first.output
+    first = run_command_in_process(deployment.environment, "run", "--month", MONTH)
+    assert first.exit_code == 0, first.output
     shutil.move(folder / FILE, delivery)
     shutil.copytree(deployment.folder, folder / "backup")
-    undisturbed = i94_here(deployment.environment, "run", "--month", MONTH)
-    assert undisturbed.code == 0, undisturbed.output
+    undisturbed = run_command_in_process(deployment.environment, "run", "--month", MONTH)
+    assert undisturbed.exit_code == 0, undisturbed.output
     return Prepared(
         deployment, folder / "backup", deployment.state(), deployment.manifest("staged/immigration", MONTH).rows
     )
@@ -131,22 +131,22 @@ def test_a_run_that_is_killed_leaves_a_whole_month_and_the_next_run_ends_as_if_u
     watch, delay = POINTS[point]
     with (
         told(deployment).open("w") as output,
-        started(deployment.environment, "run", "--month", MONTH, output=output) as process,
+        start_command(deployment.environment, "run", "--month", MONTH, output=output) as process,
     ):
-        assert killed_when(process, watch(deployment), delay), "the run ended before it could be killed"
+        assert kill_when(process, watch(deployment), delay), "the run ended before it could be killed"
 
-    visible = deployment.value("SELECT count(*) FROM i94.immigration")
+    visible = deployment.query_value("SELECT count(*) FROM i94.immigration")
     assert visible in (OLD_ROWS, prepared.rows), "half a month is visible"
-    (line,) = [line for line in deployment.ledger() if line["table_name"] == "immigration"]
+    (line,) = [line for line in deployment.read_ledger() if line["table_name"] == "immigration"]
     assert line["loaded_rows"] == visible
     for name in MONTHLY:
         manifest = deployment.manifest(name, MONTH)
         assert sum(pq.ParquetFile(url).metadata.num_rows for url in manifest.urls) == manifest.rows
 
-    again = i94_here(deployment.environment, "run", "--month", MONTH)
-    assert again.code == 0, again.output
+    again = run_command_in_process(deployment.environment, "run", "--month", MONTH)
+    assert again.exit_code == 0, again.output
     assert deployment.state() == prepared.expected
-    assert deployment.left_over() == {}
+    assert deployment.list_superseded_runs() == {}
     assert not list(Path(deployment.settings.lake).glob("scratch/**/*.parquet"))
     assert_history_tells(deployment)
 
@@ -165,11 +165,11 @@ def test_a_first_run_that_is_killed_is_made_good_by_the_next(prepared: Prepared,
     deployment = Deployment(tmp_path)
     deployment.deliver(*(path for path in (prepared.backup / "raw").iterdir()))
     manifest = Path(deployment.settings.lake, dataset, "manifest.json")
-    with started(deployment.environment, "run") as process:
-        assert killed_when(process, manifest.exists)
-    again = i94_here(deployment.environment, "run")
-    assert again.code == 0, again.output
+    with start_command(deployment.environment, "run") as process:
+        assert kill_when(process, manifest.exists)
+    again = run_command_in_process(deployment.environment, "run")
+    assert again.exit_code == 0, again.output
     state = deployment.state()
     assert state["tables"] == prepared.expected["tables"]
     assert state["ledger"] == prepared.expected["ledger"]
-    assert deployment.left_over() == {}
+    assert deployment.list_superseded_runs() == {}

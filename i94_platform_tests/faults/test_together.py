@@ -6,18 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from i94_platform_tests.support.command import PATIENCE, started
+from i94_platform_tests.support.command import TIMEOUT_SECONDS, start_command
 from i94_platform_tests.support.deployment import Deployment
-from i94_platform_tests.support.fixtures import loaded
-
-__all__ = ["loaded"]
 
 
 @pytest.fixture(scope="module")
-def alone(loaded: Deployment, tmp_path_factory: pytest.TempPathFactory) -> Deployment:
+def alone(loaded_deployment: Deployment, tmp_path_factory: pytest.TempPathFactory) -> Deployment:
     """What one process makes of the sample's two months."""
-    deployment = loaded.copy(tmp_path_factory.mktemp("alone"))
-    outcomes = [deployment.month("2016-02"), deployment.marts("2016-02"), deployment.correlate()]
+    deployment = loaded_deployment.copy(tmp_path_factory.mktemp("alone"))
+    outcomes = [deployment.run_month("2016-02"), deployment.run_marts("2016-02"), deployment.run_correlations()]
     assert all(outcome.succeeded for outcome in outcomes), outcomes
     return deployment
 
@@ -25,10 +22,10 @@ def alone(loaded: Deployment, tmp_path_factory: pytest.TempPathFactory) -> Deplo
 def test_two_runs_at_once_both_succeed_and_leave_what_one_would(alone: Deployment, tmp_path: Path) -> None:
     deployment = Deployment(tmp_path)
     deployment.deliver(*alone.raw.iterdir())
-    with started(deployment.environment, "run") as one, started(deployment.environment, "run") as other:
-        outputs = [process.communicate(timeout=PATIENCE)[0] for process in (one, other)]
+    with start_command(deployment.environment, "run") as one, start_command(deployment.environment, "run") as other:
+        outputs = [process.communicate(timeout=TIMEOUT_SECONDS)[0] for process in (one, other)]
         assert (one.returncode, other.returncode) == (0, 0), "\n\n".join(outputs)
-    assert deployment.tables() == alone.tables()
-    assert deployment.ledger() == alone.ledger()
-    assert deployment.left_over() == {}
+    assert deployment.fingerprint_tables() == alone.fingerprint_tables()
+    assert deployment.read_ledger() == alone.read_ledger()
+    assert deployment.list_superseded_runs() == {}
     assert any("Waiting for another" in output or "Nothing to do" in output for output in outputs), "\n\n".join(outputs)

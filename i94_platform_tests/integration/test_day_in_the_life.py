@@ -28,9 +28,9 @@ from i94_platform.partitions import Month
 from i94_platform.sample import expected_rejects, write_sample
 from i94_platform.sources.registry import REFERENCE_FILES
 from i94_platform_tests.support.deployment import MONTHLY, Deployment, rewrite_delivery
-from i94_platform_tests.support.dev import dev, newest_standing
+from i94_platform_tests.support.dev import latest_completeness, start_dev_server
 from i94_platform_tests.support.processes import wait_for
-from i94_platform_tests.support.webhook import Receiver, receiver_of_alerts
+from i94_platform_tests.support.webhook import WebhookReceiver, start_webhook_receiver
 
 FIRST, LAST, ROWS, BEFORE_CORRECTIONS = "2016-01", "2016-12", 300, 120
 DAY = 240.0
@@ -51,7 +51,7 @@ class Day:
     there: Deployment
     outbox: Path
     """Every delivery as it is in the end."""
-    receiver: Receiver
+    receiver: WebhookReceiver
     undisturbed: Deployment
     order: list[str]
     """The months as they arrive."""
@@ -95,7 +95,7 @@ class Day:
     def dev(self) -> Any:
         """The platform, started."""
         environment = {**self.there.environment, **SHORT, "I94_ALERT_WEBHOOK": self.receiver.url}
-        return dev(environment, self.there.folder / "log")
+        return start_dev_server(environment, self.there.folder / "log")
 
     @cached_property
     def history(self) -> dg.DagsterInstance:
@@ -112,7 +112,7 @@ class Day:
 
     def settled(self, standing: str) -> bool:
         """Whether no run is still to end, and the check on all months says this of them."""
-        return all(run.is_finished for run in self.runs()) and newest_standing(self.history).description == standing
+        return all(run.is_finished for run in self.runs()) and latest_completeness(self.history).description == standing
 
     def in_the_middle(self) -> bool:
         """Whether some months are loaded and one is at it."""
@@ -126,7 +126,7 @@ def day(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Day]:
     folder = tmp_path_factory.mktemp("day")
     months = [month.key for month in Month.parse(FIRST).through(Month.parse(LAST))]
     random.Random(94).shuffle(months)
-    with receiver_of_alerts() as receiver:
+    with start_webhook_receiver() as receiver:
         day = Day(Deployment(folder / "there"), folder / "outbox", receiver, Deployment(folder / "undisturbed"), months)
         write_sample(day.outbox, first=FIRST, last=LAST, rows=ROWS)
         day.file(day.corrupted).write_bytes(day.file(day.corrupted).read_bytes()[:-1_000])
@@ -154,18 +154,18 @@ def _live_through(day: Day) -> None:
         wait_for(lambda: day.settled(absent), "every month that was delivered to be loaded", DAY, LOOK)
         day.deliver(day.late)
         wait_for(lambda: day.settled(f"failed: {corrupted}."), "the late month to be loaded", DAY, LOOK)
-        wait_for(lambda: len(day.receiver.texts) >= len(day.failed()), "every failure to be told", DAY, LOOK)
+        wait_for(lambda: len(day.receiver.messages) >= len(day.failed()), "every failure to be told", DAY, LOOK)
 
 
 def _load(undisturbed: Deployment, day: Day) -> None:
     """The same deliveries as they are in the end, one after the other in this process."""
     undisturbed.deliver(*(day.outbox / file for file in REFERENCE_FILES.values()), *map(day.file, day.good))
-    outcomes = [undisturbed.reference(), *map(undisturbed.month, day.good)]
+    outcomes = [undisturbed.run_reference(), *map(undisturbed.run_month, day.good)]
     assert all(outcome.succeeded for outcome in outcomes), outcomes
 
 
 def test_every_good_month_is_loaded_once_in_its_newest_content(day: Day) -> None:
-    lines = {line["partition_key"]: line for line in day.there.ledger() if line["table_name"] == immigration.name}
+    lines = {line["partition_key"]: line for line in day.there.read_ledger() if line["table_name"] == immigration.name}
     assert sorted(lines) == day.good, "one line a month, and none of the month that can't be read"
     for month, line in lines.items():
         staged = day.there.manifest(MONTHLY[0], month)
@@ -186,15 +186,15 @@ def test_nothing_that_was_delivered_is_lost(day: Day) -> None:
 def test_the_warehouse_is_the_one_of_an_undisturbed_run(day: Day) -> None:
     star = [contract.fullname for contract in WAREHOUSE]
     assert {t: day.there.fingerprint(t) for t in star} == {t: day.undisturbed.fingerprint(t) for t in star}
-    assert day.there.ledger() == day.undisturbed.ledger()
-    assert {folder: len(runs) for folder, runs in day.there.run_folders().items() if len(runs) != 1} == {}
+    assert day.there.read_ledger() == day.undisturbed.read_ledger()
+    assert {folder: len(runs) for folder, runs in day.there.list_run_folders().items() if len(runs) != 1} == {}
 
 
 def test_the_month_that_cannot_be_read_is_absent_and_told(day: Day) -> None:
     assert day.there.lake.read_manifest(Dataset(MONTHLY[0], day.corrupted)) is None
-    assert not newest_standing(day.history).passed
+    assert not latest_completeness(day.history).passed
     (run,) = [run for run in day.failed() if run.tags[PARTITION] == day.corrupted and run not in day.killed]
-    (text,) = [text for text in day.receiver.texts if run.run_id in text]
+    (text,) = [text for text in day.receiver.messages if run.run_id in text]
     assert text.startswith(f"*Month {day.corrupted} failed*")
     assert day.file(day.corrupted).name in text
     assert f"i94 run --month {day.corrupted}" in text
@@ -205,5 +205,5 @@ def test_the_killed_runs_are_closed_told_and_started_again_by_themselves(day: Da
     again = {run.parent_run_id: run for run in day.runs() if run.parent_run_id}
     for run in day.killed:
         assert again[run.run_id].is_finished
-        (text,) = [text for text in day.receiver.texts if run.run_id in text]
+        (text,) = [text for text in day.receiver.messages if run.run_id in text]
         assert "Its process was lost, and it is started again by itself." in text

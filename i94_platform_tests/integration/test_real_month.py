@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from i94_platform.contracts import MONTHLY_MARTS
-from i94_platform_tests.support.command import Ended, i94_measured
+from i94_platform_tests.support.command import CommandResult, run_command_measuring_memory
 from i94_platform_tests.support.deployment import Deployment
 
 pytestmark = [pytest.mark.real_data]
@@ -61,39 +61,39 @@ FOUR_GB = 4 * 10**9
 
 
 @pytest.fixture(scope="module")
-def april(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Deployment, Ended]:
+def april(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Deployment, CommandResult]:
     """The whole April, read where it lies."""
     deployment = Deployment(tmp_path_factory.mktemp("april"))
     environment = {**deployment.environment, "I94_RAW": str(real_data)}
-    return deployment, i94_measured(environment, "run", "--month", MONTH)
+    return deployment, run_command_measuring_memory(environment, "run", "--month", MONTH)
 
 
-def test_the_command_loads_the_month_within_four_gigabytes(april: tuple[Deployment, Ended]) -> None:
+def test_the_command_loads_the_month_within_four_gigabytes(april: tuple[Deployment, CommandResult]) -> None:
     _, ended = april
-    assert ended.code == 0, ended.output
+    assert ended.exit_code == 0, ended.output
     assert "3,096,313" in ended.output
     assert 0 < ended.peak_bytes < FOUR_GB
 
 
 @pytest.mark.parametrize("sql", FIGURES)
-def test_a_known_figure_of_april(april: tuple[Deployment, Ended], sql: str) -> None:
+def test_a_known_figure_of_april(april: tuple[Deployment, CommandResult], sql: str) -> None:
     deployment, _ = april
-    assert deployment.value(sql) == pytest.approx(FIGURES[sql], abs=1e-9)
+    assert deployment.query_value(sql) == pytest.approx(FIGURES[sql], abs=1e-9)
 
 
-def test_nothing_of_april_is_refused(april: tuple[Deployment, Ended]) -> None:
+def test_nothing_of_april_is_refused(april: tuple[Deployment, CommandResult]) -> None:
     deployment, _ = april
     assert deployment.manifest("staged/immigration", MONTH).stats["delivered_rows"] == 3_096_313
     assert deployment.manifest("staged/immigration_quarantine", MONTH).rows == 0
 
 
-def test_a_second_command_changes_nothing_but_the_run(april: tuple[Deployment, Ended], real_data: Path) -> None:
+def test_a_second_command_changes_nothing_but_the_run(april: tuple[Deployment, CommandResult], real_data: Path) -> None:
     deployment, _ = april
     before = deployment.state()
     runs = {row["run_id"] for row in deployment.query("SELECT run_id FROM i94.load_ledger WHERE partition_key <> ''")}
     environment = {**deployment.environment, "I94_RAW": str(real_data)}
-    again = i94_measured(environment, "run", "--month", MONTH)
-    assert again.code == 0, again.output
+    again = run_command_measuring_memory(environment, "run", "--month", MONTH)
+    assert again.exit_code == 0, again.output
     assert again.peak_bytes < FOUR_GB
     assert deployment.state() == before
     after = {row["run_id"] for row in deployment.query("SELECT run_id FROM i94.load_ledger WHERE partition_key <> ''")}
@@ -116,19 +116,19 @@ def test_the_sas_file_gives_the_same_fact_as_parquet(
     slice_of_april: Deployment, real_data: Path, tmp_path: Path
 ) -> None:
     deployment = slice_of_april.copy(tmp_path)
-    before = deployment.tables()
+    before = deployment.fingerprint_tables()
     os.unlink(deployment.raw / "i94_apr16_sub.parquet")
     shutil.copy(real_data / "i94_apr16_sub_20k.sas7bdat", deployment.raw / "i94_apr16_sub.sas7bdat")
-    outcome = deployment.month(MONTH)
+    outcome = deployment.run_month(MONTH)
     assert outcome.succeeded, outcome
     assert outcome.rows["staged/immigration"] == outcome.rows["warehouse/immigration"] == 20_000
     assert deployment.manifest("staged/immigration", MONTH).stats["delivered_files"] == ["i94_apr16_sub.sas7bdat"]
-    assert deployment.tables() == before
+    assert deployment.fingerprint_tables() == before
 
 
 def test_the_slice_has_every_row_and_no_orphan(slice_of_april: Deployment) -> None:
     for sql, figure in FIGURES.items():
         if figure == 0:
-            assert slice_of_april.value(sql) == 0
-    assert slice_of_april.value("SELECT count(*) FROM i94.immigration") == 20_000
-    assert slice_of_april.value("SELECT sum(city_population) FROM i94.state") == 116_712_213
+            assert slice_of_april.query_value(sql) == 0
+    assert slice_of_april.query_value("SELECT count(*) FROM i94.immigration") == 20_000
+    assert slice_of_april.query_value("SELECT sum(city_population) FROM i94.state") == 116_712_213

@@ -20,9 +20,9 @@ from i94_platform.sample import write_sample
 from i94_platform_tests.emulators.redshift import Redshift
 from i94_platform_tests.emulators.s3 import S3Server
 from i94_platform_tests.support import command
-from i94_platform_tests.support.command import Ended
+from i94_platform_tests.support.command import CommandResult
 from i94_platform_tests.support.deployment import Deployment
-from i94_platform_tests.support.spark import QUICK_JAVA, lacking_for_s3
+from i94_platform_tests.support.spark import SHORT_LIVED_JAVA_OPTIONS, s3_spark_skip_reason
 
 MONTHS = ("2016-01", "2016-02")
 MART_NAMES = {contract.name for contract in MARTS}
@@ -47,13 +47,13 @@ def production(
         tmp_path_factory.mktemp("production"),
         raw=f"s3://{bucket}/raw",
         lake=f"s3://{bucket}/lake",
-        engine="duckdb" if lacking_for_s3() else "local[*]",
+        engine="duckdb" if s3_spark_skip_reason() else "local[*]",
         warehouse=redshift_emulator.address(redshift_emulator.database()),
         s3_endpoint=aws.endpoint,
     )
     deployment.deliver(*sample.iterdir())
-    ended = command.i94({**environment(deployment), "JDK_JAVA_OPTIONS": QUICK_JAVA}, "run")
-    assert ended.code == 0, ended.output
+    ended = command.run_command({**environment(deployment), "JDK_JAVA_OPTIONS": SHORT_LIVED_JAVA_OPTIONS}, "run")
+    assert ended.exit_code == 0, ended.output
     return deployment
 
 
@@ -64,11 +64,11 @@ def environment(deployment: Deployment) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def laptop(loaded: Deployment, tmp_path_factory: pytest.TempPathFactory) -> Deployment:
+def laptop(loaded_deployment: Deployment, tmp_path_factory: pytest.TempPathFactory) -> Deployment:
     """The same months on one machine."""
-    deployment = loaded.copy(tmp_path_factory.mktemp("laptop"))
-    assert all(run.succeeded for run in (*map(deployment.month, MONTHS[1:]), *map(deployment.marts, MONTHS)))
-    assert deployment.correlate().succeeded
+    deployment = loaded_deployment.copy(tmp_path_factory.mktemp("laptop"))
+    assert all(run.succeeded for run in (*map(deployment.run_month, MONTHS[1:]), *map(deployment.run_marts, MONTHS)))
+    assert deployment.run_correlations().succeeded
     return deployment
 
 
@@ -76,14 +76,14 @@ def laptop(loaded: Deployment, tmp_path_factory: pytest.TempPathFactory) -> Depl
 def i94(production: Deployment) -> Any:
     """Run a command on that deployment."""
 
-    def run(*arguments: str, **more: str) -> Ended:
-        return command.i94_here({**environment(production), **more}, *arguments)
+    def run(*arguments: str, **more: str) -> CommandResult:
+        return command.run_command_in_process({**environment(production), **more}, *arguments)
 
     return run
 
 
 def test_spark_has_staged_it(production: Deployment) -> None:
-    if reason := lacking_for_s3():
+    if reason := s3_spark_skip_reason():
         pytest.skip(reason)
     files = [url for month in MONTHS for url in production.manifest("staged/immigration", month).urls]
     assert files
@@ -113,7 +113,7 @@ def assert_counts_are_the_manifests(deployment: Deployment) -> None:
         manifest = deployment.lake.require_manifest(Dataset(f"{layer}/{line.table_name}", line.partition_key))
         assert (line.loaded_rows, line.manifest) == (manifest.rows, manifest.address)
         where = f" WHERE i94mon = {int(line.partition_key[-2:])}" if line.partition_key else ""
-        assert deployment.value(f"SELECT count(*) FROM i94.{line.table_name}{where}") == manifest.rows
+        assert deployment.query_value(f"SELECT count(*) FROM i94.{line.table_name}{where}") == manifest.rows
 
 
 def test_every_count_is_the_manifests(production: Deployment) -> None:
@@ -165,7 +165,7 @@ def test_a_query_is_read_only_and_an_error_is_one_sentence(i94: Any) -> None:
 def test_create_tables_can_be_repeated(i94: Any, production: Deployment) -> None:
     for _ in range(2):
         assert i94("create-tables").code == 0
-    assert production.value(f"SELECT count(*) FROM {immigration.fullname}_masked") > 0
+    assert production.query_value(f"SELECT count(*) FROM {immigration.fullname}_masked") > 0
 
 
 def test_what_is_printed_is_what_is_run(i94: Any, production: Deployment, redshift_emulator: Redshift) -> None:

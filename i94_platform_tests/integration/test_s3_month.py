@@ -19,16 +19,17 @@ from sqlalchemy import Double
 from i94_platform.contracts import delivered_immigration, immigration_quarantine
 from i94_platform.defs.build import build_resources
 from i94_platform_tests.emulators.s3 import S3Server
-from i94_platform_tests.support.command import i94_here
-from i94_platform_tests.support.deployment import MONTHLY, Deployment
-from i94_platform_tests.support.fixtures import MONTH
-from i94_platform_tests.support.sas import library, write_sas
+from i94_platform_tests.support.command import run_command_in_process
+from i94_platform_tests.support.deployment import MONTHLY, SAMPLE_MONTH, Deployment
+from i94_platform_tests.support.sas import load_readstat, write_sas
 
 STEM = "i94_jan16_sub"
 
 
 @pytest.fixture(scope="module")
-def on_s3(s3_server: S3Server, loaded: Deployment, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+def on_s3(
+    s3_server: S3Server, loaded_deployment: Deployment, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Deployment]:
     """The deliveries of the local deployment, loaded on S3."""
     with pytest.MonkeyPatch.context() as patch:
         for name, value in s3_server.environment.items():
@@ -36,8 +37,8 @@ def on_s3(s3_server: S3Server, loaded: Deployment, tmp_path_factory: pytest.Temp
         bucket = s3_server.bucket()
         addresses: dict[str, Any] = {"lake": f"s3://{bucket}/the lake", "raw": f"s3://{bucket}/raw"}
         deployment = Deployment(tmp_path_factory.mktemp("on_s3"), s3_endpoint=s3_server.endpoint, **addresses)
-        deployment.deliver(*loaded.raw.iterdir())
-        outcomes = deployment.run(MONTH)
+        deployment.deliver(*loaded_deployment.raw.iterdir())
+        outcomes = deployment.run(SAMPLE_MONTH)
         assert all(outcome.succeeded for outcome in outcomes), outcomes
         yield deployment
 
@@ -48,21 +49,23 @@ def without_fingerprints(committed: dict[str, Any]) -> dict[str, Any]:
 
 
 def assert_nothing_is_left_behind(deployment: Deployment) -> None:
-    assert {dataset: runs for dataset, runs in deployment.run_folders().items() if len(runs) != 1} == {}
+    assert {dataset: runs for dataset, runs in deployment.list_run_folders().items() if len(runs) != 1} == {}
     assert [file.path for file in deployment.lake.store.list("scratch")] == []
     assert [path for path in deployment.settings.scratch.rglob("*") if path.is_file()] == []
 
 
-def test_the_tables_are_those_of_the_local_run(on_s3: Deployment, loaded: Deployment) -> None:
-    assert on_s3.tables() == loaded.tables()
-    assert without_fingerprints(on_s3.committed()) == without_fingerprints(loaded.committed())
-    assert all(url.startswith(on_s3.settings.lake) for name in MONTHLY for url in on_s3.manifest(name, MONTH).urls)
+def test_the_tables_are_those_of_the_local_run(on_s3: Deployment, loaded_deployment: Deployment) -> None:
+    assert on_s3.fingerprint_tables() == loaded_deployment.fingerprint_tables()
+    assert without_fingerprints(on_s3.read_manifests()) == without_fingerprints(loaded_deployment.read_manifests())
+    assert all(
+        url.startswith(on_s3.settings.lake) for name in MONTHLY for url in on_s3.manifest(name, SAMPLE_MONTH).urls
+    )
     assert_nothing_is_left_behind(on_s3)
 
 
 def test_a_second_run_changes_nothing_but_the_run(on_s3: Deployment) -> None:
     before = on_s3.state()
-    assert on_s3.month(MONTH).succeeded
+    assert on_s3.run_month(SAMPLE_MONTH).succeeded
     assert on_s3.state() == before
     assert_nothing_is_left_behind(on_s3)
 
@@ -73,7 +76,7 @@ def csv(rows: pa.Table, folder: Path) -> Path:
 
 
 def sas(rows: pa.Table, folder: Path) -> Path:
-    if library() is None:
+    if load_readstat() is None:
         pytest.skip("pyreadstat does not carry ReadStat's functions for writing")
     widths = {c.name: None if isinstance(c.type, Double) else 24 for c in delivered_immigration.columns}
     path = folder / f"{STEM}.sas7bdat"
@@ -92,22 +95,22 @@ def parts(rows: pa.Table, folder: Path) -> Path:
 
 @pytest.mark.parametrize("write", [csv, sas, parts])
 def test_the_same_month_delivered_another_way_gives_the_same_fact(
-    on_s3: Deployment, loaded: Deployment, tmp_path: Path, write: Any
+    on_s3: Deployment, loaded_deployment: Deployment, tmp_path: Path, write: Any
 ) -> None:
-    rows = pq.read_table(loaded.raw / f"{STEM}.parquet")
-    on_s3.landing.delete([f"{STEM}.parquet"])
+    rows = pq.read_table(loaded_deployment.raw / f"{STEM}.parquet")
+    on_s3.raw_store.delete([f"{STEM}.parquet"])
     path = write(rows, tmp_path)
     on_s3.deliver(path)
     try:
-        outcome = on_s3.month(MONTH)
+        outcome = on_s3.run_month(SAMPLE_MONTH)
         assert outcome.succeeded, outcome
-        assert on_s3.tables() == loaded.tables()
-        refused = on_s3.rows(immigration_quarantine, "staged/immigration_quarantine", MONTH)
-        assert set(refused["source_file"].to_pylist()) <= {file.path for file in on_s3.landing.list()}
+        assert on_s3.fingerprint_tables() == loaded_deployment.fingerprint_tables()
+        refused = on_s3.read_rows(immigration_quarantine, "staged/immigration_quarantine", SAMPLE_MONTH)
+        assert set(refused["source_file"].to_pylist()) <= {file.path for file in on_s3.raw_store.list()}
         assert_nothing_is_left_behind(on_s3)
     finally:
-        on_s3.landing.delete([file.path for file in on_s3.landing.list() if file.path.startswith(path.name)])
-        on_s3.deliver(loaded.raw / f"{STEM}.parquet")
+        on_s3.raw_store.delete([file.path for file in on_s3.raw_store.list() if file.path.startswith(path.name)])
+        on_s3.deliver(loaded_deployment.raw / f"{STEM}.parquet")
 
 
 # --- no secret is told ------------------------------------------------------------------------------------------------
@@ -132,20 +135,20 @@ def test_keys_in_the_environment_are_found_nowhere(
     lake = f"s3://{s3_server.bucket()}"
     there = {"I94_HOME": str(tmp_path), "I94_LAKE": lake, "I94_RAW": on_s3.settings.raw}  # and I94_S3_ENDPOINT
     gone = "s3://nobody-made-it/raw"
-    ran = i94_here(there, "run", "--select", "lookup")
-    looked = [i94_here(there, "doctor"), i94_here({**there, "I94_RAW": gone}, "doctor")]
-    assert (ran.code, *(one.code for one in looked)) == (0, 0, 1), ran.output
+    ran = run_command_in_process(there, "run", "--select", "lookup")
+    looked = [run_command_in_process(there, "doctor"), run_command_in_process({**there, "I94_RAW": gone}, "doctor")]
+    assert (ran.exit_code, *(one.exit_code for one in looked)) == (0, 0, 1), ran.output
     assert f"{gone}: the bucket does not exist" in looked[1].output
 
     failing = Deployment(tmp_path / "failing", lake=lake, raw=gone, s3_endpoint=s3_server.endpoint)
-    outcome = failing.reference()
+    outcome = failing.run_reference()
     assert any(f"{gone}: the bucket does not exist" in error for error in outcome.errors), outcome
-    events = [repr(entry) + entry.to_json() for entry in failing.history.all_logs(outcome.run_id)]  # type: ignore[no-untyped-call]
+    events = [repr(entry) + entry.to_json() for entry in failing.instance.all_logs(outcome.run_id)]  # type: ignore[no-untyped-call]
     assert any("botocore" in event for event in events), "the traces of errors are looked through too"
 
     built = build_resources(failing.settings)
     told = [ran.output, *(one.output for one in looked), repr(outcome), *events, caplog.text]
-    told += [repr(failing.settings), repr(built), repr(vars(failing.lake.store)), repr(failing.landing)]
+    told += [repr(failing.settings), repr(built), repr(vars(failing.lake.store)), repr(failing.raw_store)]
     written = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert any(path.suffix == ".db" for path in written), "Dagster's history is looked through too"
     for secret in SECRETS.values():

@@ -9,24 +9,24 @@ import pytest
 from i94_platform.lake.datasets import Lake
 from i94_platform.lake.store import Store
 from i94_platform_tests.emulators.s3 import S3Server, versitygw
-from i94_platform_tests.support.stores import Place
+from i94_platform_tests.support.stores import StoreLocation
 
 SERVERS = {"moto": "s3_server"} | ({"versitygw": "second_s3_server"} if versitygw() else {})
 
 
 @pytest.fixture(params=["local", *SERVERS])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> StoreLocation:
     """Where an empty store is: a folder, or a prefix of a bucket on either server."""
     if request.param == "local":
-        return Place(str(tmp_path / "lake"))
+        return StoreLocation(str(tmp_path / "lake"))
     server: S3Server = request.getfixturevalue(SERVERS[request.param])
-    return Place(f"s3://{server.bucket()}/pre fix+é", server, tmp_path / "scratch")
+    return StoreLocation(f"s3://{server.bucket()}/pre fix+é", server, tmp_path / "scratch")
 
 
 @pytest.fixture
-def store(place: Place) -> Store:
+def store(place: StoreLocation) -> Store:
     """The empty store; a writer that has to wait gives up soon."""
-    return place.store(lock_timeout=0.3)
+    return place.open_store(lock_timeout=0.3)
 
 
 @pytest.fixture

@@ -22,8 +22,8 @@ from i94_platform.contracts.rendering.arrow import arrow_schema
 from i94_platform.errors import PermanentError, TransientError
 from i94_platform.lake.datasets import Dataset, Lake
 from i94_platform.lake.manifest import Entry, Manifest
-from i94_platform_tests.support.processes import PATIENCE, finish, running
-from i94_platform_tests.support.stores import SHORT_LEASE, Place
+from i94_platform_tests.support.processes import TIMEOUT_SECONDS, join_process, start_process
+from i94_platform_tests.support.stores import SHORT_LEASE_SECONDS, StoreLocation
 
 MODES = Dataset("staged/i94mode")
 APRIL = Dataset("staged/immigration", "2016-04")
@@ -306,9 +306,9 @@ def version(number: int) -> list[pa.Table]:
     return [modes(*[number] * (part + 1 + number % 3)) for part in range(3)]
 
 
-def commit_forever(place: Place, first: int) -> None:
+def commit_forever(place: StoreLocation, first: int) -> None:
     """Commit one version after another until killed."""
-    lake, number = Lake(place.store(lease_seconds=SHORT_LEASE)), first
+    lake, number = Lake(place.open_store(lease_seconds=SHORT_LEASE_SECONDS)), first
     while True:
         # on a busy machine a lease as short as this one is lost now and then: as in a run, another attempt follows
         with contextlib.suppress(TransientError), lake.write_lock(MODES):
@@ -331,19 +331,19 @@ def whole(lake: Lake) -> int:
 
 
 def test_readers_see_whole_versions_only_while_a_writer_commits_and_wherever_it_is_killed(
-    place: Place, lake: Lake
+    place: StoreLocation, lake: Lake
 ) -> None:
     commit(lake, "0", *version(0))
     chance, seen = random.Random(94), [0]
     # each killed writer's lease on S3 has to end first, which takes its time
     for first in (1_000, 2_000, 3_000, 4_000, 5_000) if place.server is None else (1_000, 2_000):
-        with running(commit_forever, place, first) as process:
+        with start_process(commit_forever, place, first) as process:
             until = time.monotonic() + chance.uniform(0.02, 0.2)
             while seen[-1] < first + 3 or time.monotonic() < until:
-                assert time.monotonic() < until + PATIENCE, "the writer does not write"
+                assert time.monotonic() < until + TIMEOUT_SECONDS, "the writer does not write"
                 seen.append(whole(lake))
             process.kill()
-            finish(process)
+            join_process(process)
         seen.append(whole(lake))
     assert seen == sorted(seen), "a reader went back to an older version"
     commit(lake, "1000000", *version(1_000_000))  # the lock of the killed is free

@@ -17,8 +17,16 @@ import pytest
 
 from i94_platform.errors import TransientError
 from i94_platform.lake.store import Store, StoredFile
-from i94_platform_tests.support.processes import CONTEXT, PATIENCE, finish, log_to, logged, running, wait_for
-from i94_platform_tests.support.stores import SHORT_LEASE, Place
+from i94_platform_tests.support.processes import (
+    FORKSERVER,
+    TIMEOUT_SECONDS,
+    join_process,
+    log_warnings_to,
+    read_log,
+    start_process,
+    wait_for,
+)
+from i94_platform_tests.support.stores import SHORT_LEASE_SECONDS, StoreLocation
 
 
 def paths(store: Store, prefix: str = "") -> list[str]:
@@ -78,18 +86,18 @@ def test_addresses_and_paths_are_each_others_inverse(store: Store) -> None:
             store.path(elsewhere)
 
 
-def hold(place: Place, name: str, log: Path) -> None:
+def hold(place: StoreLocation, name: str, log: Path) -> None:
     """Hold a lock until killed; the file `log` then exists."""
-    with place.store(lease_seconds=SHORT_LEASE).lock(name, "waiting"):
+    with place.open_store(lease_seconds=SHORT_LEASE_SECONDS).lock(name, "waiting"):
         log.write_text("held")
         signal.pause()
 
 
 def test_a_held_lock_is_waited_for_with_a_message_and_given_up_after_the_timeout(
-    place: Place, store: Store, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    place: StoreLocation, store: Store, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     held = tmp_path / "held"
-    with running(hold, place, "staged/x", held):
+    with start_process(hold, place, "staged/x", held):
         wait_for(held.exists, "the lock")
         with (
             caplog.at_level(logging.WARNING),
@@ -102,13 +110,13 @@ def test_a_held_lock_is_waited_for_with_a_message_and_given_up_after_the_timeout
             pass  # another name is free
 
 
-def test_the_lock_of_a_killed_process_is_free(place: Place, tmp_path: Path) -> None:
+def test_the_lock_of_a_killed_process_is_free(place: StoreLocation, tmp_path: Path) -> None:
     held = tmp_path / "held"
-    with running(hold, place, "x", held) as process:
+    with start_process(hold, place, "x", held) as process:
         wait_for(held.exists, "the lock")
         process.kill()
-        assert finish(process) == -signal.SIGKILL
-    with place.store(lease_seconds=SHORT_LEASE).lock("x", "waiting"):
+        assert join_process(process) == -signal.SIGKILL
+    with place.open_store(lease_seconds=SHORT_LEASE_SECONDS).lock("x", "waiting"):
         pass
 
 
@@ -119,36 +127,38 @@ def test_a_lock_is_released_by_a_failure_inside(store: Store) -> None:
         pass
 
 
-def take(place: Place, log: Path) -> None:
+def take(place: StoreLocation, log: Path) -> None:
     """Take a lock that is held, tell about the wait, and write what was found."""
-    log_to(log)
-    store = place.store(lock_timeout=PATIENCE)
+    log_warnings_to(log)
+    store = place.open_store(lock_timeout=TIMEOUT_SECONDS)
     with store.lock("x", "Waiting for x …"):
         store.put("result", store.read("result") + b", second")
 
 
-def test_a_waiting_process_goes_on_as_soon_as_the_lock_is_free(place: Place, store: Store, tmp_path: Path) -> None:
+def test_a_waiting_process_goes_on_as_soon_as_the_lock_is_free(
+    place: StoreLocation, store: Store, tmp_path: Path
+) -> None:
     log = tmp_path / "log"
     with store.lock("x", "waiting"):
-        process = CONTEXT.Process(target=take, args=(place, log))
+        process = FORKSERVER.Process(target=take, args=(place, log))
         process.start()
-        wait_for(lambda: "Waiting for x …" in logged(log), "the second process to wait")
+        wait_for(lambda: "Waiting for x …" in read_log(log), "the second process to wait")
         store.put("result", b"first")
-    assert finish(process) == 0
+    assert join_process(process) == 0
     assert store.read("result") == b"first, second"
 
 
-def overwrite(place: Place) -> None:
+def overwrite(place: StoreLocation) -> None:
     """Write one file again and again, each time a whole one of another length."""
-    store, number = place.store(), 0
+    store, number = place.open_store(), 0
     while True:
         number += 1
         store.put("f", b"%d" % (number % 10) * (1 + number % 7 * 10_000))
 
 
-def test_a_writer_killed_at_any_moment_leaves_a_whole_file(place: Place, store: Store) -> None:
+def test_a_writer_killed_at_any_moment_leaves_a_whole_file(place: StoreLocation, store: Store) -> None:
     for pause in (0.0, 0.003, 0.011, 0.02):
-        with running(overwrite, place) as process:
+        with start_process(overwrite, place) as process:
             wait_for(lambda: "f" in paths(store), "the first write")
             for _ in range(20):
                 content = store.read("f")
@@ -156,7 +166,7 @@ def test_a_writer_killed_at_any_moment_leaves_a_whole_file(place: Place, store: 
                 assert len(set(content)) == 1
             time.sleep(pause)
             process.kill()
-            finish(process)
+            join_process(process)
         assert len(set(store.read("f"))) == 1
 
 
@@ -234,17 +244,17 @@ def test_a_missing_file_has_no_local_copy(store: Store) -> None:
         pytest.fail("there is none")
 
 
-def count(place: Place, times: int) -> None:
+def count(place: StoreLocation, times: int) -> None:
     """Add one to a number that others count too, each time under the lock."""
-    store = place.store(lock_timeout=PATIENCE)
+    store = place.open_store(lock_timeout=TIMEOUT_SECONDS)
     for _ in range(times):
         with store.lock("number", "waiting"):
             store.put("number", b"%d" % (int(store.read("number")) + 1))
 
 
-def test_of_many_processes_one_at_a_time_holds_a_lock(place: Place, store: Store) -> None:
+def test_of_many_processes_one_at_a_time_holds_a_lock(place: StoreLocation, store: Store) -> None:
     store.put("number", b"0")
     with contextlib.ExitStack() as stack:
-        processes = [stack.enter_context(running(count, place, 5)) for _ in range(3)]
-        assert [finish(process) for process in processes] == [0, 0, 0]
+        processes = [stack.enter_context(start_process(count, place, 5)) for _ in range(3)]
+        assert [join_process(process) for process in processes] == [0, 0, 0]
     assert store.read("number") == b"15"

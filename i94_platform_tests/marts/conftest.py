@@ -1,6 +1,5 @@
 """The loaded deployment, and the warehouses that the marts are computed in."""
 
-from i94_platform_tests.support.fixtures import loaded
 from i94_platform_tests.warehouse.conftest import (
     bare,
     bucket,
@@ -20,7 +19,6 @@ __all__ = [
     "cluster_place",
     "duckdb_place",
     "lake",
-    "loaded",
     "place",
     "reach",
     "redshift_place",

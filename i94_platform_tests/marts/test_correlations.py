@@ -15,8 +15,7 @@ import pytest
 from i94_platform.contracts import MONTHLY_MARTS, correlations
 from i94_platform.contracts.model import column_names
 from i94_platform.marts.correlations import Coefficient, compute_correlations, cramers_v, pearson, spearman
-from i94_platform_tests.support.deployment import Deployment
-from i94_platform_tests.support.fixtures import MONTH
+from i94_platform_tests.support.deployment import SAMPLE_MONTH, Deployment
 
 X = [3.0, 1.0, 4.0, 1.0, 5.0, 9.0, 2.0, 6.0]
 Y = [2.0, 7.0, 1.0, 8.0, 2.0, 8.0, 1.0, 8.0]
@@ -292,33 +291,35 @@ def test_months_without_a_single_arrival_have_rows_without_coefficients() -> Non
 # --- as an asset ------------------------------------------------------------------------------------------------------
 
 
-def test_the_correlations_of_the_sample_are_those_of_its_marts(loaded: Deployment) -> None:
-    (row,) = loaded.query("SELECT * FROM mart.correlations WHERE question = 'origin_climate' AND method = 'pearson'")
-    rows = loaded.query(
+def test_the_correlations_of_the_sample_are_those_of_its_marts(loaded_deployment: Deployment) -> None:
+    (row,) = loaded_deployment.query(
+        "SELECT * FROM mart.correlations WHERE question = 'origin_climate' AND method = 'pearson'"
+    )
+    rows = loaded_deployment.query(
         "SELECT mean_temperature, visitors FROM mart.origin_climate "
         "WHERE status = 'valid' AND mean_temperature IS NOT NULL"
     )
     by_hand = r_by_hand([row["mean_temperature"] for row in rows], [row["visitors"] for row in rows])
     assert row["coefficient"] == pytest.approx(by_hand)
-    assert (row["n"], row["months"], row["first_month"]) == (len(rows), 1, MONTH)
+    assert (row["n"], row["months"], row["first_month"]) == (len(rows), 1, SAMPLE_MONTH)
 
 
-def test_marts_that_differ_in_their_months_are_not_correlated(loaded: Deployment, tmp_path: Any) -> None:
-    deployment = loaded.copy(tmp_path)
+def test_marts_that_differ_in_their_months_are_not_correlated(loaded_deployment: Deployment, tmp_path: Any) -> None:
+    deployment = loaded_deployment.copy(tmp_path)
     before = deployment.fingerprint("mart.correlations")
-    deployment.change("DELETE FROM i94.load_ledger WHERE table_name = 'origin_climate'")
-    outcome = deployment.correlate()
+    deployment.execute("DELETE FROM i94.load_ledger WHERE table_name = 'origin_climate'")
+    outcome = deployment.run_correlations()
     assert not outcome.succeeded
     assert outcome.errors == [
-        f"mart__correlations: The marts differ in their months (origin_climate lacks {MONTH}); run: i94 run"
+        f"mart__correlations: The marts differ in their months (origin_climate lacks {SAMPLE_MONTH}); run: i94 run"
     ]
     assert deployment.fingerprint("mart.correlations") == before
 
 
-def test_without_marts_there_is_nothing_to_correlate(loaded: Deployment, tmp_path: Any) -> None:
-    deployment = loaded.copy(tmp_path)
+def test_without_marts_there_is_nothing_to_correlate(loaded_deployment: Deployment, tmp_path: Any) -> None:
+    deployment = loaded_deployment.copy(tmp_path)
     for mart in MONTHLY_MARTS:
-        deployment.change("DELETE FROM i94.load_ledger WHERE table_name = :name", name=mart.name)
-    outcome = deployment.correlate()
+        deployment.execute("DELETE FROM i94.load_ledger WHERE table_name = :name", name=mart.name)
+    outcome = deployment.run_correlations()
     assert not outcome.succeeded
     assert "No month has its marts yet, so that nothing can be correlated; run: i94 run" in outcome.errors[0]

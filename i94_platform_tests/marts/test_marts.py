@@ -308,8 +308,8 @@ def test_what_redshift_runs_is_the_file_as_it_is_written(mart: Table) -> None:
 
 
 @every_mart
-def test_the_query_gives_the_contracts_columns_in_their_order(loaded: Deployment, mart: Table) -> None:
-    found = loaded.warehouse.query(render_month_query(mart, "duckdb"), {"year": 2016, "month": 1})
+def test_the_query_gives_the_contracts_columns_in_their_order(loaded_deployment: Deployment, mart: Table) -> None:
+    found = loaded_deployment.warehouse.query(render_month_query(mart, "duckdb"), {"year": 2016, "month": 1})
     assert found.column_names == column_names(mart)
     assert found.num_rows > 0
 
@@ -400,13 +400,13 @@ def test_a_conflict_in_the_middle_is_tried_again_as_a_whole(redshift_place: Plac
 
 
 @every_mart
-def test_the_marts_of_the_sample_account_for_every_arrival(loaded: Deployment, mart: Table) -> None:
-    arrived = loaded.value("SELECT count(*) FROM i94.immigration")
-    assert loaded.value(f"SELECT sum(visitors) FROM {mart.fullname}") == arrived > 0
+def test_the_marts_of_the_sample_account_for_every_arrival(loaded_deployment: Deployment, mart: Table) -> None:
+    arrived = loaded_deployment.query_value("SELECT count(*) FROM i94.immigration")
+    assert loaded_deployment.query_value(f"SELECT sum(visitors) FROM {mart.fullname}") == arrived > 0
 
 
-def test_every_german_of_the_sample_is_counted(loaded: Deployment) -> None:
-    (row,) = loaded.query("SELECT * FROM mart.visitors_by_nationality WHERE i94cit = 148")
+def test_every_german_of_the_sample_is_counted(loaded_deployment: Deployment) -> None:
+    (row,) = loaded_deployment.query("SELECT * FROM mart.visitors_by_nationality WHERE i94cit = 148")
     assert row["nationality"] == "unlisted code 148"
-    assert row["visitors"] == loaded.value("SELECT count(*) FROM i94.immigration WHERE i94cit = 148")
+    assert row["visitors"] == loaded_deployment.query_value("SELECT count(*) FROM i94.immigration WHERE i94cit = 148")
     assert row["hint_likely_residence"] == "GERMANY"

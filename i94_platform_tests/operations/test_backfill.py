@@ -15,7 +15,7 @@ import pytest
 from i94_platform.defs.jobs import MONTH_JOB
 from i94_platform.operations.backfill import BACKFILL_TAG
 from i94_platform.operations.dagster_instance import persistent_instance
-from i94_platform_tests.support.command import Ended, i94_here, started
+from i94_platform_tests.support.command import CommandResult, run_command_in_process, start_command
 from i94_platform_tests.support.deployment import Deployment
 
 FEBRUARY = "i94_feb16_sub.parquet"
@@ -30,8 +30,8 @@ def home(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Deployment:
     return deployment
 
 
-def backfill(home: Deployment, first: str, last: str, *options: str) -> Ended:
-    return i94_here(home.environment, "backfill", "--from", first, "--to", last, *options)
+def backfill(home: Deployment, first: str, last: str, *options: str) -> CommandResult:
+    return run_command_in_process(home.environment, "backfill", "--from", first, "--to", last, *options)
 
 
 def runs(home: Deployment) -> list[dg.DagsterRun]:
@@ -47,7 +47,7 @@ def months_run(home: Deployment, since: int) -> list[str]:
 
 def test_a_failed_month_stops_no_other_and_is_listed_with_the_reason_and_what_to_do(home: Deployment) -> None:
     ended = backfill(home, "2016-01", "2016-03")
-    assert ended.code == 1
+    assert ended.exit_code == 1
     assert "Backfill of 2016-01 to 2016-03: 2 of 3 month(s) to run (1 not delivered), tagged" in ended.output
     assert "2016-01 (2 of 3)  0/" in ended.output, "progress is told"
     assert "2016-02 failed, 3 of 3 done, 1 failed" in ended.output
@@ -71,16 +71,19 @@ def test_called_again_it_runs_what_is_still_missing(home: Deployment, sample: Pa
     home.deliver(sample / FEBRUARY)
     before = len(runs(home))
     ended = backfill(home, "2016-01", "2016-02")
-    assert ended.code == 0, ended.output
+    assert ended.exit_code == 0, ended.output
     assert "1 of 2 month(s) to run (1 loaded), tagged" in ended.output
     assert months_run(home, before) == ["2016-02"]
-    assert home.value("SELECT count(DISTINCT i94mon) FROM i94.immigration") == 2
+    assert home.query_value("SELECT count(DISTINCT i94mon) FROM i94.immigration") == 2
 
 
 def test_where_all_is_loaded_nothing_is_run(home: Deployment) -> None:
     before = len(runs(home))
     ended = backfill(home, "2016-01", "2016-02")
-    assert (ended.code, ended.output) == (0, "Backfill of 2016-01 to 2016-02: 0 of 2 month(s) to run (2 loaded).\n")
+    assert (ended.exit_code, ended.output) == (
+        0,
+        "Backfill of 2016-01 to 2016-02: 0 of 2 month(s) to run (2 loaded).\n",
+    )
     assert len(runs(home)) == before
 
 
@@ -91,20 +94,20 @@ def test_a_loaded_month_whose_last_run_failed_is_run_again(home: Deployment) -> 
     with persistent_instance(home.settings.dagster_home) as history:
         history.add_run(failed)
     before = len(runs(home))
-    assert backfill(home, "2016-01", "2016-02").code == 0
+    assert backfill(home, "2016-01", "2016-02").exit_code == 0
     assert months_run(home, before) == ["2016-01"]
 
 
 def test_force_runs_every_month_of_the_range_each_once(home: Deployment) -> None:
     before, rows = len(runs(home)), home.fingerprint("i94.immigration")
-    assert backfill(home, "2016-01", "2016-02", "--force").code == 0
+    assert backfill(home, "2016-01", "2016-02", "--force").exit_code == 0
     assert months_run(home, before) == ["2016-01", "2016-02"]
     assert home.fingerprint("i94.immigration") == rows
 
 
 def test_a_ctrl_c_ends_it_in_the_middle_of_a_month_and_the_next_call_goes_on_from_there(home: Deployment) -> None:
     before = len(runs(home))
-    with started(home.environment, "backfill", "--from", "2016-01", "--to", "2016-02", "--force") as process:
+    with start_command(home.environment, "backfill", "--from", "2016-01", "--to", "2016-02", "--force") as process:
         assert process.stdout is not None
         for line in process.stdout:
             if line.startswith("2016-01 (1 of 2)  1/"):
@@ -115,7 +118,7 @@ def test_a_ctrl_c_ends_it_in_the_middle_of_a_month_and_the_next_call_goes_on_fro
     assert "Stopped. What is loaded stays; go on with: i94 backfill --from 2016-01 --to 2016-02" in said
     assert "2016-02" not in said.replace("--to 2016-02", "")
     assert months_run(home, before) == ["2016-01"]
-    assert backfill(home, "2016-01", "2016-02").code == 0
+    assert backfill(home, "2016-01", "2016-02").exit_code == 0
     assert months_run(home, before) == ["2016-01", "2016-01"], "February is loaded as it lies there"
 
 
@@ -123,6 +126,6 @@ def test_months_are_not_tried_where_the_reference_part_failed(sample: Path, tmp_
     deployment = Deployment(tmp_path)
     deployment.deliver(sample / FEBRUARY)
     ended = backfill(deployment, "2016-02", "2016-02")
-    assert ended.code == 1
+    assert ended.exit_code == 1
     assert "not run 2016-02: the reference run failed, and months are encoded with its code lists." in ended.output
     assert [run.job_name for run in runs(deployment)] == ["reference"]

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from i94_platform_tests.emulators.s3 import S3Server
-from i94_platform_tests.support.command import Ended, i94_here
+from i94_platform_tests.support.command import CommandResult, run_command_in_process
 
 
-def doctor(home: Path, **environment: str) -> Ended:
-    return i94_here({"I94_HOME": str(home), **environment}, "doctor")
+def doctor(home: Path, **environment: str) -> CommandResult:
+    return run_command_in_process({"I94_HOME": str(home), **environment}, "doctor")
 
 
 def test_a_bucket_that_answers_is_fine_and_what_is_missing_in_it_is_named(s3: S3Server, home: Path) -> None:
@@ -31,13 +31,13 @@ def test_a_bucket_that_is_not_there_and_credentials_that_are_not_are_told(
     s3: S3Server, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ended = doctor(home, I94_LAKE="s3://nobody-made-it/lake")
-    assert ended.code == 1
+    assert ended.exit_code == 1
     for subject, address in (("I94_RAW ", "s3://nobody-made-it/lake/raw"), ("I94_LAKE", "s3://nobody-made-it/lake")):
         assert f"✗ {subject}       {address}: the bucket does not exist; create it, or correct the" in ended.output
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name)
     ended = doctor(home, I94_LAKE=f"s3://{s3.bucket()}")
-    assert ended.code == 1
+    assert ended.exit_code == 1
     assert "there are no AWS credentials; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE" in ended.output
 
 
@@ -58,7 +58,7 @@ def test_a_spark_server_that_answers_is_fine_and_one_that_does_not_is_told(home:
             in doctor(home, I94_ENGINE=f"{scheme}://{listening}").output
         )
     ended = doctor(home, I94_ENGINE=f"sc://{NOBODY}")
-    assert ended.code == 1
+    assert ended.exit_code == 1
     assert f"✗ spark          nothing answers at sc://{NOBODY}; i94 dev starts a server there" in ended.output
     ended = doctor(home, I94_ENGINE=f"spark://{NOBODY}")
     assert f"✗ spark          nothing answers at spark://{NOBODY}; start it, or correct I94_ENGINE" in ended.output
@@ -93,5 +93,5 @@ def test_a_cluster_that_is_configured_nowhere_is_told(s3: S3Server, home: Path, 
 def test_an_application_on_emr_serverless_that_can_not_be_asked_is_told(home: Path) -> None:
     role = "arn:aws:iam::123456789012:role/spark"
     ended = doctor(home, I94_ENGINE=f"emr-serverless://00f1?role={role}&region=us-west-2", I94_LAKE="s3://bucket/lake")
-    assert ended.code == 1
+    assert ended.exit_code == 1
     assert "✗ application    The EMR Serverless application 00f1 in us-west-2: there are no AWS credent" in ended.output

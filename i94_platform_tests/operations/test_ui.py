@@ -18,7 +18,7 @@ from i94_platform.defs.assets.staged import POOL
 from i94_platform.engine import connect
 from i94_platform.operations.dagster_instance import persistent_instance
 from i94_platform.settings import PROJECT
-from i94_platform_tests.support.command import i94_here
+from i94_platform_tests.support.command import run_command_in_process
 from i94_platform_tests.support.processes import wait_for
 
 
@@ -59,8 +59,8 @@ def test_a_server_runs_as_long_as_the_ui_where_nothing_listens(
 
     started = subprocess.Popen
     monkeypatch.setattr(subprocess, "Popen", popen)
-    ended = i94_here({"I94_HOME": str(home), "I94_ENGINE": "sc://localhost:9"}, "dev")
-    assert ended.code == 3
+    ended = run_command_in_process({"I94_HOME": str(home), "I94_ENGINE": "sc://localhost:9"}, "dev")
+    assert ended.exit_code == 3
     assert servers == ["start sc://localhost:9", "dev", "stop"]
     assert f"Starting a Spark Connect server at sc://localhost:9; its log is {home}/spark/connect.log" in ended.output
 
@@ -70,14 +70,14 @@ def test_no_server_is_started_beside_one_that_listens_nor_for_another_machine(se
         port = listening.getsockname()[1]
         for engine in ("duckdb", f"sc://127.0.0.1:{port}/;user_id=me", "sc://spark.example:9", "spark://localhost:9"):
             with pytest.raises(Replaced):
-                i94_here({"I94_HOME": str(home), "I94_ENGINE": engine}, "dev")
+                run_command_in_process({"I94_HOME": str(home), "I94_ENGINE": engine}, "dev")
     assert servers == []
 
 
 def test_the_ui_starts_with_the_limit_of_months_that_are_staged_at_a_time(servers: list[str], home: Path) -> None:
     for most in ("", "3"):
         with pytest.raises(Replaced):
-            i94_here({"I94_HOME": str(home), "I94_STAGING_CONCURRENCY": most}, "dev", "--port", "3094")
+            run_command_in_process({"I94_HOME": str(home), "I94_STAGING_CONCURRENCY": most}, "dev", "--port", "3094")
         with persistent_instance(home / "dagster") as opened:
             limits = {pool.name: pool.limit for pool in opened.event_log_storage.get_pool_limits()}
             assert limits[POOL] == int(most or 2)

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from i94_platform.settings import PROJECT
-from i94_platform_tests.support.dev import free_port
+from i94_platform_tests.support.dev import find_free_port
 from i94_platform_tests.support.processes import wait_for
 
 pytestmark = pytest.mark.slow
@@ -118,7 +118,7 @@ def answers(
             return accept(response.read())
         return False
 
-    wait_for(answered, url, patience=START_SECONDS, every=0.2)
+    wait_for(answered, url, timeout=START_SECONDS, interval=0.2)
 
 
 def test_the_wheel_holds_the_code_lists_and_no_tests(wheel: Path) -> None:
@@ -155,7 +155,7 @@ def test_commands_about_the_checkout_say_so(installation: Installation, argument
 
 
 def test_the_lineage_ui_answers_and_ends(loaded: Installation) -> None:
-    port = free_port()
+    port = find_free_port()
     query = {
         "query": "{ workspaceOrError { ... on Workspace { locationEntries { locationOrLoadError { __typename } } } } }"
     }
@@ -170,7 +170,7 @@ def test_the_lineage_ui_answers_and_ends(loaded: Installation) -> None:
 
 
 def test_the_web_api_answers_and_ends(loaded: Installation) -> None:
-    port = free_port()
+    port = find_free_port()
     with loaded.running("serve", "--port", str(port)) as process:
         answers(process, f"http://127.0.0.1:{port}/readyz", lambda answer: True)
         process.send_signal(signal.SIGINT)

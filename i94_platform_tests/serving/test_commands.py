@@ -16,21 +16,21 @@ import pytest
 from i94_platform.lake.datasets import Lake
 from i94_platform.lake.local import LocalStore
 from i94_platform_tests.serving.synthetic_release import publish_release
-from i94_platform_tests.support.command import i94_here, started
+from i94_platform_tests.support.command import run_command_in_process, start_command
 from i94_platform_tests.support.processes import wait_for
 
 
 def test_a_key_is_shown_once_listed_without_its_secret_and_revoked(tmp_path: Path) -> None:
     home = {"I94_HOME": str(tmp_path)}
-    assert "No keys yet" in i94_here(home, "keys", "list").output
-    output = i94_here(home, "keys", "add", "back end", "--scope", "read:marts").output
+    assert "No keys yet" in run_command_in_process(home, "keys", "list").output
+    output = run_command_in_process(home, "keys", "add", "back end", "--scope", "read:marts").output
     (key,) = re.findall(r"i94_[0-9a-f]{8}_\S{43}", output)
-    listed = i94_here({**home, "COLUMNS": "200"}, "keys", "list").output
+    listed = run_command_in_process({**home, "COLUMNS": "200"}, "keys", "list").output
     id_ = key.split("_")[1]
     assert id_ in listed
     assert "back end" in listed
     assert key.split("_", 2)[2] not in listed
-    assert "is revoked" in i94_here(home, "keys", "revoke", id_).output
+    assert "is revoked" in run_command_in_process(home, "keys", "revoke", id_).output
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def test_the_server_prints_a_url_that_works_once_and_ends_cleanly(tmp_path: Path
         publish_release(Lake(LocalStore(tmp_path / "home" / "lake")), "r1", per_month=3)
     log = tmp_path / "log"
     home = {"I94_HOME": str(tmp_path / "home"), "PYTHONUNBUFFERED": "1"}
-    with log.open("w") as file, started(home, "serve", "--port", str(port), output=file) as process:
+    with log.open("w") as file, start_command(home, "serve", "--port", str(port), output=file) as process:
         wait_for(lambda: "/token?token=" in log.read_text(), "the URL")
         (url,) = re.findall(r"http://\S+/token\?token=\S+", log.read_text())
 
@@ -71,7 +71,7 @@ def test_the_server_prints_a_url_that_works_once_and_ends_cleanly(tmp_path: Path
 
 
 def test_other_machines_need_a_key(tmp_path: Path, port: int) -> None:
-    with started({"I94_HOME": str(tmp_path)}, "serve", "--port", str(port), "--host", "0.0.0.0") as process:
+    with start_command({"I94_HOME": str(tmp_path)}, "serve", "--port", str(port), "--host", "0.0.0.0") as process:
         output, _ = process.communicate(timeout=30)
     assert process.returncode == 2
     assert "i94 keys add" in output

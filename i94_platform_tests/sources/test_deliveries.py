@@ -25,15 +25,15 @@ from i94_platform.lake.datasets import Dataset, Lake
 from i94_platform.lake.local import LocalStore
 from i94_platform.settings import PROJECT
 from i94_platform.sources import preparation, row_counts
-from i94_platform_tests.support.arrivals import ACCEPTED, APRIL, GOOD, REFUSED, delivered
-from i94_platform_tests.support.sas import library, write_sas
-from i94_platform_tests.support.staging import Staged, assert_same, stage
+from i94_platform_tests.support.arrivals import ACCEPTED_ROWS, APRIL, GOOD_ROW, REJECTED_ROWS, delivered_table
+from i94_platform_tests.support.sas import load_readstat, write_sas
+from i94_platform_tests.support.staging import StagedMonth, assert_equal_tables, stage_into_lake
 
 PARQUET, CSV, SAS = (f"i94_apr16_sub.{format_}" for format_ in ("parquet", "csv", "sas7bdat"))
-WIDTHS = {name: None if isinstance(value, float) else 20 for name, value in GOOD.items()}
+WIDTHS = {name: None if isinstance(value, float) else 20 for name, value in GOOD_ROW.items()}
 
-StageHere = Callable[[], Staged]
-AsParquet = Callable[[pa.Table], Staged]
+StageHere = Callable[[], StagedMonth]
+AsParquet = Callable[[pa.Table], StagedMonth]
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def raw(tmp_path: Path) -> Path:
 @pytest.fixture
 def stage_here(duckdb: Engine, raw: Path, tmp_path: Path) -> StageHere:
     """Stage what has landed."""
-    return lambda: stage(duckdb, raw, tmp_path / "lake", APRIL)
+    return lambda: stage_into_lake(duckdb, raw, tmp_path / "lake", APRIL)
 
 
 def refusal(stage_here: StageHere) -> str:
@@ -59,31 +59,31 @@ def refusal(stage_here: StageHere) -> str:
 
 def sas(path: Path, table: pa.Table, **widths: int | None) -> None:
     """Write a table as a SAS file, or skip."""
-    if library() is None:
+    if load_readstat() is None:
         pytest.skip("this build of pyreadstat keeps ReadStat's writing functions to itself")
     columns = {name: width for name, width in (WIDTHS | widths).items() if name in table.column_names}
     write_sas(path, columns, table.to_pylist(), table.num_rows)
 
 
 def test_a_missing_column_fails_and_is_named(stage_here: StageHere, raw: Path) -> None:
-    pq.write_table(delivered([{}]).drop_columns(["admnum"]), raw / PARQUET)
+    pq.write_table(delivered_table([{}]).drop_columns(["admnum"]), raw / PARQUET)
     assert refusal(stage_here) == f"{PARQUET} lacks the column admnum."
 
 
 def test_all_missing_columns_are_named_and_the_part_that_lacks_them(stage_here: StageHere, raw: Path) -> None:
     (raw / PARQUET).mkdir()
-    pq.write_table(delivered([{}]), raw / PARQUET / "0.parquet")
-    pq.write_table(delivered([{}]).drop_columns(["visatype", "cicid"]), raw / PARQUET / "1.parquet")
+    pq.write_table(delivered_table([{}]), raw / PARQUET / "0.parquet")
+    pq.write_table(delivered_table([{}]).drop_columns(["visatype", "cicid"]), raw / PARQUET / "1.parquet")
     assert refusal(stage_here) == f"{PARQUET}/1.parquet lacks the columns cicid, visatype."
 
 
 def test_a_missing_column_of_a_csv_file_is_named(stage_here: StageHere, raw: Path) -> None:
-    delivered([{}]).drop_columns(["gender"]).to_pandas().to_csv(raw / CSV, index=False)
+    delivered_table([{}]).drop_columns(["gender"]).to_pandas().to_csv(raw / CSV, index=False)
     assert refusal(stage_here) == f"{CSV} lacks the column gender."
 
 
 def test_a_missing_column_of_a_sas_file_is_named(stage_here: StageHere, raw: Path) -> None:
-    sas(raw / SAS, delivered([{}]).drop_columns(["gender"]))
+    sas(raw / SAS, delivered_table([{}]).drop_columns(["gender"]))
     assert refusal(stage_here) == f"{SAS} lacks the column gender."
 
 
@@ -101,13 +101,13 @@ def test_a_missing_column_of_a_sas_file_is_named(stage_here: StageHere, raw: Pat
 def test_a_retyped_column_of_a_parquet_file_is_named_with_both_types(
     stage_here: StageHere, raw: Path, column: str, values: pa.Array[Any], told: str
 ) -> None:
-    table = delivered([{}])
+    table = delivered_table([{}])
     pq.write_table(table.set_column(table.column_names.index(column), column, values), raw / PARQUET)
     assert refusal(stage_here) == f"{PARQUET} has columns of another type: {told}."
 
 
 def test_retyped_columns_of_a_sas_file_are_named(stage_here: StageHere, raw: Path) -> None:
-    table = delivered([{}])
+    table = delivered_table([{}])
     for name, value in (("i94bir", "41"), ("gender", 1.0)):
         table = table.set_column(table.column_names.index(name), name, pa.array([value]))
     sas(raw / SAS, table, i94bir=2, gender=None)
@@ -137,14 +137,14 @@ def test_a_csv_file_that_is_none_is_named(stage_here: StageHere, raw: Path, cont
 
 
 def test_a_truncated_parquet_file_is_named(stage_here: StageHere, raw: Path) -> None:
-    pq.write_table(delivered([{}] * 1_000), raw / PARQUET)
+    pq.write_table(delivered_table([{}] * 1_000), raw / PARQUET)
     whole = (raw / PARQUET).read_bytes()
     (raw / PARQUET).write_bytes(whole[: len(whole) // 2])
     assert refusal(stage_here).startswith(f"{PARQUET} can't be read as Parquet (")
 
 
 def test_a_truncated_sas_file_is_named(stage_here: StageHere, raw: Path) -> None:
-    sas(raw / SAS, delivered([{}] * 2_000))
+    sas(raw / SAS, delivered_table([{}] * 2_000))
     whole = (raw / SAS).read_bytes()
     (raw / SAS).write_bytes(whole[: len(whole) // 2])
     assert refusal(stage_here).startswith(f"{SAS} can't be read as SAS (")
@@ -153,7 +153,7 @@ def test_a_truncated_sas_file_is_named(stage_here: StageHere, raw: Path) -> None
 def test_nothing_is_committed_and_nothing_left_behind_when_a_delivery_is_refused(
     stage_here: StageHere, raw: Path, tmp_path: Path
 ) -> None:
-    delivered([{}]).drop_columns(["gender"]).to_pandas().to_csv(raw / CSV, index=False)
+    delivered_table([{}]).drop_columns(["gender"]).to_pandas().to_csv(raw / CSV, index=False)
     refusal(stage_here)
     lake = Lake(LocalStore(tmp_path / "lake"))
     assert lake.read_manifest(Dataset("staged/immigration", APRIL.key)) is None
@@ -162,7 +162,7 @@ def test_nothing_is_committed_and_nothing_left_behind_when_a_delivery_is_refused
 
 @pytest.mark.parametrize("name", [PARQUET, CSV, SAS])
 def test_an_empty_delivery_is_staged_as_a_month_without_rows(stage_here: StageHere, raw: Path, name: str) -> None:
-    empty = delivered([])
+    empty = delivered_table([])
     if name == PARQUET:
         pq.write_table(empty, raw / name)
     elif name == CSV:
@@ -170,27 +170,27 @@ def test_an_empty_delivery_is_staged_as_a_month_without_rows(stage_here: StageHe
     else:
         sas(raw / name, empty)
     staged = stage_here()
-    assert (staged.accepted.rows, staged.refused.rows, staged.accepted.stats["delivered_rows"]) == (0, 0, 0)
+    assert (staged.accepted.rows, staged.rejected.rows, staged.accepted.stats["delivered_rows"]) == (0, 0, 0)
 
 
 def test_a_month_of_refused_rows_only_is_staged_without_rows(stage_here: StageHere, raw: Path) -> None:
-    pq.write_table(delivered([row for row, _ in REFUSED]), raw / PARQUET)
+    pq.write_table(delivered_table([row for row, _ in REJECTED_ROWS]), raw / PARQUET)
     staged = stage_here()
-    assert (staged.accepted.rows, staged.refused.rows) == (0, len(REFUSED))
+    assert (staged.accepted.rows, staged.rejected.rows) == (0, len(REJECTED_ROWS))
 
 
 def test_columns_that_no_contract_has_are_reported_and_left_out(stage_here: StageHere, raw: Path) -> None:
-    table = delivered([{}]).append_column("validres", pa.array([1.0])).append_column("Note", pa.array(["x"]))
+    table = delivered_table([{}]).append_column("validres", pa.array([1.0])).append_column("Note", pa.array(["x"]))
     pq.write_table(table, raw / PARQUET)
     staged = stage_here()
     assert staged.accepted.stats["extra_columns"] == ["Note", "validres"]
-    assert "Columns that no contract has, left out: Note, validres" in staged.said
+    assert "Columns that no contract has, left out: Note, validres" in staged.messages
 
 
 def test_a_delivered_column_that_is_called_as_ours_accuses_no_row(stage_here: StageHere, raw: Path) -> None:
-    pq.write_table(delivered([{}]).append_column("unreadable", pa.array(["i94bir='x'"])), raw / PARQUET)
+    pq.write_table(delivered_table([{}]).append_column("unreadable", pa.array(["i94bir='x'"])), raw / PARQUET)
     staged = stage_here()
-    assert (staged.accepted.rows, staged.refused.rows) == (1, 0)
+    assert (staged.accepted.rows, staged.rejected.rows) == (1, 0)
     assert staged.accepted.stats["extra_columns"] == ["unreadable"]
 
 
@@ -198,17 +198,17 @@ def test_a_delivered_column_that_is_called_as_ours_accuses_no_row(stage_here: St
 def as_parquet(duckdb: Engine, tmp_path: Path) -> AsParquet:
     """Stage a table delivered as Parquet, into a lake of its own."""
 
-    def stage_parquet(table: pa.Table) -> Staged:
+    def stage_parquet(table: pa.Table) -> StagedMonth:
         (tmp_path / "same").mkdir()
         pq.write_table(table, tmp_path / "same" / PARQUET)
-        return stage(duckdb, tmp_path / "same", tmp_path / "same_lake", APRIL)
+        return stage_into_lake(duckdb, tmp_path / "same", tmp_path / "same_lake", APRIL)
 
     return stage_parquet
 
 
 def odd_rows() -> pa.Table:
     """Rows that are staged, without numbers that pandas reads inexactly."""
-    return delivered([row for row, _ in ACCEPTED if "admnum" not in row])
+    return delivered_table([row for row, _ in ACCEPTED_ROWS if "admnum" not in row])
 
 
 @pytest.mark.parametrize("chunk", [1, 7, 100_000])
@@ -220,7 +220,7 @@ def test_a_csv_file_is_staged_as_parquet_is_whatever_the_chunks(
     staged, expected = stage_here(), as_parquet(odd_rows())
     assert staged.reasons == {}
     assert staged.accepted.stats["extra_columns"] == []
-    assert_same(staged.arrivals, expected.arrivals)
+    assert_equal_tables(staged.arrivals, expected.arrivals)
 
 
 @pytest.mark.parametrize("chunk", [1, 7, 100_000])
@@ -231,11 +231,11 @@ def test_a_sas_file_is_staged_as_parquet_is_whatever_the_chunks(
     sas(raw / SAS, odd_rows())
     staged, expected = stage_here(), as_parquet(odd_rows())
     assert staged.reasons == {}
-    assert_same(staged.arrivals, expected.arrivals)
+    assert_equal_tables(staged.arrivals, expected.arrivals)
 
 
 def test_texts_in_the_place_of_numbers_end_in_quarantine_with_the_texts_kept(stage_here: StageHere, raw: Path) -> None:
-    frame = delivered([{}] * 5).to_pandas().astype(object)
+    frame = delivered_table([{}] * 5).to_pandas().astype(object)
     frame.loc[0, "i94bir"] = "forty one"
     frame.loc[1, ["cicid", "i94bir", "i94mon"]] = ["n/a", None, "April"]
     frame.loc[2, "arrdate"] = "2016-04-05"
@@ -255,14 +255,14 @@ def test_texts_in_the_place_of_numbers_end_in_quarantine_with_the_texts_kept(sta
 
 
 def test_a_text_that_names_another_column_accuses_its_own_only(stage_here: StageHere, raw: Path) -> None:
-    frame = delivered([{}]).to_pandas().astype(object)
+    frame = delivered_table([{}]).to_pandas().astype(object)
     frame.loc[0, "i94bir"] = "admnum=5"
     frame.to_csv(raw / CSV, index=False)
     assert stage_here().reasons == {(CSV, 1): "uncastable:i94bir"}
 
 
 def test_a_missing_key_is_told_beside_a_text_in_another_numbers_place(stage_here: StageHere, raw: Path) -> None:
-    frame = delivered([{"cicid": None}]).to_pandas().astype(object)
+    frame = delivered_table([{"cicid": None}]).to_pandas().astype(object)
     frame.loc[0, "i94bir"] = "x"
     frame.to_csv(raw / CSV, index=False)
     assert stage_here().reasons == {(CSV, 1): "null_key; uncastable:i94bir"}
@@ -277,7 +277,7 @@ def test_the_real_sas_file_is_staged_as_the_first_rows_of_the_real_parquet(
     first = pq.read_table(part).slice(0, 20_000)
     staged = stage_here()
     assert staged.accepted.rows == 20_000
-    assert_same(staged.arrivals, as_parquet(first).arrivals)
+    assert_equal_tables(staged.arrivals, as_parquet(first).arrivals)
 
 
 @pytest.mark.real_data
@@ -286,8 +286,8 @@ def test_the_real_csv_sample_is_staged_without_its_index_column(
 ) -> None:
     shutil.copy(real_data / "immigration_data_sample.csv", raw / CSV)
     staged = stage_here()
-    assert staged.accepted.rows + staged.refused.rows == staged.accepted.stats["delivered_rows"] == 1_000
-    assert staged.refused.rows == 0
+    assert staged.accepted.rows + staged.rejected.rows == staged.accepted.stats["delivered_rows"] == 1_000
+    assert staged.rejected.rows == 0
     assert staged.accepted.stats["extra_columns"] == []
 
 
@@ -296,7 +296,7 @@ def test_a_month_lies_in_few_files_of_similar_size(stage_here: StageHere, raw: P
     for part in range(20):
         numbers = range(part * 30_000, (part + 1) * 30_000)
         rows = [{"cicid": float(n), "admnum": n * 7_919.0, "fltno": str(n % 9_973)} for n in numbers]
-        pq.write_table(delivered(rows), raw / PARQUET / f"{part}.parquet")
+        pq.write_table(delivered_table(rows), raw / PARQUET / f"{part}.parquet")
     entries = stage_here().accepted.entries
     sizes = [entry.bytes for entry in entries]
     assert 1 <= len(entries) <= 8
@@ -323,7 +323,7 @@ def peak_of_conversion(folder: Path, rows: int) -> int:
     """The most memory, in bytes, of a process that converts a SAS file of so many rows."""
     raw = folder / str(rows)
     raw.mkdir()
-    row = GOOD | {"occup": "", "entdepu": "", "insnum": ""}
+    row = GOOD_ROW | {"occup": "", "entdepu": "", "insnum": ""}
     write_sas(raw / SAS, WIDTHS, ({**row, "admnum": float(n), "fltno": str(n)} for n in range(rows)), rows)
     command = [sys.executable, "-c", _PEAK, str(raw), str(folder / f"lake{rows}")]
     done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=120, check=True)
@@ -333,7 +333,7 @@ def peak_of_conversion(folder: Path, rows: int) -> int:
 
 
 def test_converting_a_sas_file_takes_the_memory_of_a_chunk_however_long_the_file(tmp_path: Path) -> None:
-    if library() is None:
+    if load_readstat() is None:
         pytest.skip("this build of pyreadstat keeps ReadStat's writing functions to itself")
     short, long = (peak_of_conversion(tmp_path, rows) for rows in (4_000, 60_000))
     texts = sum(width is not None for width in WIDTHS.values())
@@ -348,8 +348,8 @@ def counted(raw: Path, name: str) -> int | None:
 
 
 def test_rows_are_counted_by_footer_header_or_record(raw: Path) -> None:
-    pq.write_table(delivered([{}, {}]), raw / PARQUET)
-    sas(raw / SAS, delivered([{}, {}, {}]))
+    pq.write_table(delivered_table([{}, {}]), raw / PARQUET)
+    sas(raw / SAS, delivered_table([{}, {}, {}]))
     (raw / CSV).write_text('cicid,occup\n1,"two\nlines"\n2,\n')
     (raw / "labels.SAS").write_text("one line\n")
     found = {name: counted(raw, name) for name in (PARQUET, SAS, CSV, "labels.SAS")}

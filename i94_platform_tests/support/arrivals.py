@@ -23,7 +23,7 @@ FIRST_DAY = 20_545
 NAN, INFINITY = float("nan"), float("inf")
 Row = Mapping[str, Any]
 
-GOOD: dict[str, Any] = {
+GOOD_ROW: dict[str, Any] = {
     "cicid": 1.0, "i94yr": 2016.0, "i94mon": 4.0, "i94cit": 148.0, "i94res": 112.0, "i94port": "NYC",
     "arrdate": FIRST_DAY + 4.0, "i94mode": 1.0, "i94addr": "NY", "depdate": FIRST_DAY + 11.0, "i94bir": 41.0,
     "i94visa": 2.0, "count": 1.0, "dtadfile": "20160405", "visapost": "BRN", "occup": None, "entdepa": "G",
@@ -31,7 +31,7 @@ GOOD: dict[str, Any] = {
     "insnum": None, "airline": "LH", "admnum": 55_780_468_433.0, "fltno": "00400", "visatype": "WT",
 }  # fmt: skip
 
-REFUSED: tuple[tuple[Row, str], ...] = (
+REJECTED_ROWS: tuple[tuple[Row, str], ...] = (
     ({"cicid": None}, "null_key"),
     ({"i94yr": None}, "null_key"),
     ({"i94mon": None}, "null_key"),
@@ -108,8 +108,8 @@ REFUSED: tuple[tuple[Row, str], ...] = (
 )
 """What is wrong with a row, and the reasons in the quarantine."""
 
-DAY = "2016-04-05"
-ACCEPTED: tuple[tuple[Row, Row], ...] = (
+ARRIVAL_DATE = "2016-04-05"
+ACCEPTED_ROWS: tuple[tuple[Row, Row], ...] = (
     ({}, {}),
     ({"arrdate": FIRST_DAY + 0.0}, {"arrdate": "2016-04-01", "stay_days": 11}),
     ({"arrdate": FIRST_DAY + 29.0}, {"arrdate": "2016-04-30", "stay_days": -18}),
@@ -163,18 +163,18 @@ ACCEPTED: tuple[tuple[Row, Row], ...] = (
 )  # fmt: skip
 """What is odd about a row, and how it differs from the good one once staged."""
 
-STAGED_GOOD: dict[str, Any] = {
-    **GOOD,
-    **{name: int(value) for name, value in GOOD.items() if isinstance(value, float)},
-    "arrdate": DAY, "depdate": "2016-04-12", "dtadfile": DAY,
+STAGED_GOOD_ROW: dict[str, Any] = {
+    **GOOD_ROW,
+    **{name: int(value) for name, value in GOOD_ROW.items() if isinstance(value, float)},
+    "arrdate": ARRIVAL_DATE, "depdate": "2016-04-12", "dtadfile": ARRIVAL_DATE,
     "admitted_until": "2016-07-03", "duration_of_status": False, "stay_days": 7,
 }  # fmt: skip
 """The good row as the contract has it, dates as text."""
 
 
-def delivered(rows: Iterable[Row], extra: Mapping[str, pa.Array[Any]] | None = None) -> pa.Table:
+def delivered_table(rows: Iterable[Row], extra: Mapping[str, pa.Array[Any]] | None = None) -> pa.Table:
     """Rows as a delivered table: each the good row with its changes, numbered from 1 where it names no `cicid`."""
-    whole = [{**GOOD, "cicid": float(number), **row} for number, row in enumerate(rows, 1)]
+    whole = [{**GOOD_ROW, "cicid": float(number), **row} for number, row in enumerate(rows, 1)]
     table = pa.Table.from_pylist(whole, schema=arrow_schema(delivered_immigration))
     for name, values in (extra or {}).items():
         table = table.append_column(name, values)
@@ -193,7 +193,7 @@ _TEXTS = st.sampled_from(
 ) | (
     st.text(st.characters(codec="utf-8"), max_size=10) | st.text("0123456789 T-+/.", min_size=6, max_size=9)
 )  # fmt: skip
-_CELLS = [st.tuples(st.just(name), _NUMBERS if isinstance(GOOD[name], float) else _TEXTS) for name in GOOD]
+_CELLS = [st.tuples(st.just(name), _NUMBERS if isinstance(GOOD_ROW[name], float) else _TEXTS) for name in GOOD_ROW]
 _KEYS = st.tuples(st.just("cicid"), st.integers(1, 12).map(float))
 
 

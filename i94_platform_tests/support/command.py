@@ -17,16 +17,16 @@ from typing import IO
 
 from typer.testing import CliRunner
 
-PROGRAM = (sys.executable, "-m", "i94_platform.cli.main")
-PATIENCE = 300.0
+COMMAND = (sys.executable, "-m", "i94_platform.cli.main")
+TIMEOUT_SECONDS = 300.0
 """Seconds that a process may take; only a fault lets it take so long."""
 
 
 @dataclass(frozen=True)
-class Ended:
+class CommandResult:
     """What became of a process."""
 
-    code: int
+    exit_code: int
     output: str
     """Standard output and standard error, in the order of their lines."""
     peak_bytes: int = 0
@@ -34,12 +34,12 @@ class Ended:
 
 
 @contextlib.contextmanager
-def started(
+def start_command(
     environment: Mapping[str, str], *arguments: str, output: IO[str] | int = subprocess.PIPE
 ) -> Iterator[subprocess.Popen[str]]:
     """A process in a group of its own; whatever is left of the group at the end is killed."""
     process = subprocess.Popen(
-        [*PROGRAM, *arguments],
+        [*COMMAND, *arguments],
         env={**os.environ, "COLUMNS": "200", **environment},
         stdout=output,
         stderr=subprocess.STDOUT,
@@ -49,42 +49,42 @@ def started(
     try:
         yield process
     finally:
-        kill(process)
+        kill_process_group(process)
         process.communicate()
 
 
-def kill(process: subprocess.Popen[str]) -> None:
+def kill_process_group(process: subprocess.Popen[str]) -> None:
     """SIGKILL to the whole group, as an operator would; not to one that ended, whose number may be another's by now."""
     if process.poll() is None:
         os.killpg(process.pid, signal.SIGKILL)
 
 
-def i94(environment: Mapping[str, str], *arguments: str) -> Ended:
+def run_command(environment: Mapping[str, str], *arguments: str) -> CommandResult:
     """Run a command to its end."""
-    with started(environment, *arguments) as process:
-        output, _ = process.communicate(timeout=PATIENCE)
-        return Ended(process.returncode, output)
+    with start_command(environment, *arguments) as process:
+        output, _ = process.communicate(timeout=TIMEOUT_SECONDS)
+        return CommandResult(process.returncode, output)
 
 
-def i94_here(environment: Mapping[str, str], *arguments: str) -> Ended:
+def run_command_in_process(environment: Mapping[str, str], *arguments: str) -> CommandResult:
     """Run a command in this process, which saves the start of another; output as it is printed to both streams."""
     from i94_platform.cli.main import app
 
     done = CliRunner().invoke(app, list(arguments), env={"COLUMNS": "200", **environment}, catch_exceptions=False)
-    return Ended(done.exit_code, done.output)
+    return CommandResult(done.exit_code, done.output)
 
 
-def i94_measured(environment: Mapping[str, str], *arguments: str) -> Ended:
+def run_command_measuring_memory(environment: Mapping[str, str], *arguments: str) -> CommandResult:
     """Run a command to its end, and watch the memory of the process and its children."""
     import threading
 
-    with started(environment, *arguments) as process:
+    with start_command(environment, *arguments) as process:
         peaks = [0]
         watcher = threading.Thread(target=_watch, args=(process, peaks))
         watcher.start()
-        output, _ = process.communicate(timeout=PATIENCE)
+        output, _ = process.communicate(timeout=TIMEOUT_SECONDS)
         watcher.join()
-        return Ended(process.returncode, output, peaks[0])
+        return CommandResult(process.returncode, output, peaks[0])
 
 
 def _watch(process: subprocess.Popen[str], peaks: list[int]) -> None:
@@ -101,9 +101,9 @@ def _watch(process: subprocess.Popen[str], peaks: list[int]) -> None:
             time.sleep(0.05)
 
 
-def killed_when(process: subprocess.Popen[str], condition: Callable[[], bool], delay: float = 0.0) -> bool:
+def kill_when(process: subprocess.Popen[str], condition: Callable[[], bool], delay: float = 0.0) -> bool:
     """Kill a process as soon as a condition holds, and a little later; False where it ended before."""
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + TIMEOUT_SECONDS
     while not condition():
         if process.poll() is not None:
             return False
@@ -111,6 +111,6 @@ def killed_when(process: subprocess.Popen[str], condition: Callable[[], bool], d
         time.sleep(0.003)
     time.sleep(delay)
     alive = process.poll() is None
-    kill(process)
-    process.wait(PATIENCE)
+    kill_process_group(process)
+    process.wait(TIMEOUT_SECONDS)
     return alive

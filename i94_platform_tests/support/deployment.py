@@ -35,6 +35,9 @@ Fingerprint = tuple[int, int]
 RUN_COLUMNS = ("run_id", "loaded_at")
 """All that a second run of the same delivery may change in the ledger."""
 
+SAMPLE_MONTH = "2016-01"
+"""The month of the sample that the fixture `loaded_deployment` holds."""
+
 MONTHLY = ("staged/immigration", "staged/immigration_quarantine")
 
 
@@ -53,7 +56,7 @@ class Deployment:
         return {"I94_HOME": str(self.home), "I94_RAW": str(self.raw)}
 
     @cached_property
-    def history(self) -> dg.DagsterInstance:
+    def instance(self) -> dg.DagsterInstance:
         """What its own runs are remembered in, made with the first of them."""
         return dg.DagsterInstance.ephemeral()
 
@@ -65,45 +68,45 @@ class Deployment:
             manifest.write_text(manifest.read_text().replace(old, new))
         made = Deployment(folder, overrides)
         if made.settings.warehouse_path.exists():
-            made.change("UPDATE i94.load_ledger SET manifest = replace(manifest, :old, :new)", old=old, new=new)
+            made.execute("UPDATE i94.load_ledger SET manifest = replace(manifest, :old, :new)", old=old, new=new)
         return made
 
     def deliver(self, *sources: Path) -> None:
         """Land files or folders under their own names, replacing what was there."""
         for source in sources:
             for file in filter(Path.is_file, (source, *source.rglob("*"))):
-                self.landing.put(file.relative_to(source.parent).as_posix(), file.read_bytes())
+                self.raw_store.put(file.relative_to(source.parent).as_posix(), file.read_bytes())
 
     def run(self, *months: str) -> list[RunResult]:
         """What `i94 run` does, in this process: the reference job, each month with its marts, the correlations."""
         return [
-            self.reference(),
-            *(outcome for key in months for outcome in (self.month(key), self.marts(key))),
-            self.correlate(),
+            self.run_reference(),
+            *(outcome for key in months for outcome in (self.run_month(key), self.run_marts(key))),
+            self.run_correlations(),
         ]
 
-    def reference(self) -> RunResult:
+    def run_reference(self) -> RunResult:
         """The reference job."""
         return self._run(REFERENCE_JOB)
 
-    def month(self, key: str) -> RunResult:
+    def run_month(self, key: str) -> RunResult:
         """The job of one month."""
         return self._run(MONTH_JOB, Month.parse(key))
 
-    def marts(self, key: str) -> RunResult:
+    def run_marts(self, key: str) -> RunResult:
         """The job of one month's marts."""
         return self._run(MARTS_JOB, Month.parse(key))
 
-    def correlate(self) -> RunResult:
+    def run_correlations(self) -> RunResult:
         """The job of the correlations."""
         return self._run(CORRELATIONS_JOB)
 
-    def publish(self) -> RunResult:
+    def run_publish(self) -> RunResult:
         """The job of the release."""
         return self._run(PUBLISH_JOB)
 
     def _run(self, job: str, month: Month | None = None) -> RunResult:
-        return run_job(self.definitions.resolve_job_def(job), self.history, month=month)
+        return run_job(self.definitions.resolve_job_def(job), self.instance, month=month)
 
     @cached_property
     def platform(self) -> Platform:
@@ -116,7 +119,7 @@ class Deployment:
         return self.platform.definitions
 
     @property
-    def landing(self) -> Store:
+    def raw_store(self) -> Store:
         """Where deliveries land."""
         return self.platform.raw
 
@@ -134,11 +137,11 @@ class Deployment:
         """What is committed of a dataset."""
         return self.lake.require_manifest(Dataset(dataset, month))
 
-    def rows(self, contract: Table, dataset: str, month: str = "") -> pa.Table:
+    def read_rows(self, contract: Table, dataset: str, month: str = "") -> pa.Table:
         """The rows of a committed dataset."""
         return self.lake.read_table(self.manifest(dataset, month), contract)
 
-    def rewrite(self, contract: Table, dataset: str, rows: pa.Table, month: str = "", **facts: Any) -> None:
+    def rewrite_dataset(self, contract: Table, dataset: str, rows: pa.Table, month: str = "", **facts: Any) -> None:
         """Commit other rows in a dataset's place, as only a fault of the platform could."""
         old = self.manifest(dataset, month)
         write: Callable[..., Manifest] = self.lake.write_table
@@ -153,18 +156,18 @@ class Deployment:
         """The rows of a query on the warehouse."""
         return self.warehouse.query(sql).to_pylist()
 
-    def value(self, sql: str) -> Any:
+    def query_value(self, sql: str) -> Any:
         """The one value of a query on the warehouse."""
         (row,) = self.query(sql)
         (value,) = row.values()
         return value
 
-    def change(self, sql: str, **values: Any) -> None:
+    def execute(self, sql: str, **values: Any) -> None:
         """Change the warehouse behind the platform's back."""
         with self.warehouse.transaction(purpose="change it for a test") as transaction:
             transaction.execute(sql, values)
 
-    def tables(self) -> dict[str, Fingerprint]:
+    def fingerprint_tables(self) -> dict[str, Fingerprint]:
         """Every table of the star schema and every mart by name."""
         return {contract.name: self.fingerprint(contract.fullname) for contract in (*WAREHOUSE, *MARTS)}
 
@@ -174,13 +177,13 @@ class Deployment:
         row = self.query(sql)[0]
         return int(row["n"]), int(row["content"])
 
-    def ledger(self) -> list[dict[str, Any]]:
+    def read_ledger(self) -> list[dict[str, Any]]:
         """The ledger without what belongs to a single run, addresses relative to the lake."""
         names = ", ".join(RUN_COLUMNS)
         lines = self.query(f"SELECT * EXCLUDE ({names}) FROM i94.load_ledger ORDER BY table_name, partition_key")
         return [{**line, "manifest": line["manifest"].removeprefix(self.settings.lake)} for line in lines]
 
-    def committed(self) -> dict[str, Any]:
+    def read_manifests(self) -> dict[str, Any]:
         """Of every dataset what its manifest says but run, time and files: version, rows, facts."""
         found = {}
         for file in self.lake.store.list():
@@ -192,9 +195,9 @@ class Deployment:
 
     def state(self) -> dict[str, Any]:
         """All that a run leaves behind but its own name and time."""
-        return {"tables": self.tables(), "ledger": self.ledger(), "committed": self.committed()}
+        return {"tables": self.fingerprint_tables(), "ledger": self.read_ledger(), "manifests": self.read_manifests()}
 
-    def run_folders(self) -> dict[str, list[str]]:
+    def list_run_folders(self) -> dict[str, list[str]]:
         """The run folders of every dataset, by dataset; an object store knows no empty ones."""
         found: dict[str, list[str]] = {}
         for dataset, _, inside in sorted(f.path.partition("/run=") for f in self.lake.store.list()):
@@ -202,22 +205,22 @@ class Deployment:
                 found[dataset].append(run)
         return found
 
-    def left_over(self) -> dict[str, list[str]]:
+    def list_superseded_runs(self) -> dict[str, list[str]]:
         """The datasets with run folders that a sweep has left over; of the release the one before stays too."""
-        folders = self.run_folders().items()
+        folders = self.list_run_folders().items()
         return {dataset: runs for dataset, runs in folders if len(runs) > (2 if dataset == RELEASE.folder else 1)}
 
-    def evaluations(self, run_id: str) -> dict[str, Any]:
+    def read_check_evaluations(self, run_id: str) -> dict[str, Any]:
         """The check results of a run by `asset check`."""
-        events = self.history.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
+        events = self.instance.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
         data = [event.get_dagster_event().asset_check_evaluation_data for event in events]
         return {f"{'/'.join(found.asset_key.path)} {found.check_name}": found for found in data}
 
-    def check(self, asset: str, name: str, month: str | None = None) -> Any:
+    def run_check(self, asset: str, name: str, month: str | None = None) -> Any:
         """Run one check, with those that its definition makes in the same step; its result."""
-        return self.check_all([(asset, name)], month)[asset, name]
+        return self.run_checks([(asset, name)], month)[asset, name]
 
-    def check_all(self, asked: Sequence[tuple[str, str]], month: str | None = None) -> dict[tuple[str, str], Any]:
+    def run_checks(self, asked: Sequence[tuple[str, str]], month: str | None = None) -> dict[tuple[str, str], Any]:
         """Run checks, by asset and name, in one run of a month where there are months among them; their results."""
         wanted = {dg.AssetCheckKey(dg.AssetKey(asset.split("/")), name) for asset, name in asked}
         keys: set[dg.AssetCheckKey] = set()
@@ -226,8 +229,8 @@ class Deployment:
                 keys |= found if made.can_subset else set(made.check_keys)
         job = self.definitions.resolve_implicit_global_asset_job_def()
         alone = job.get_subset(asset_selection=set(), asset_check_selection=keys)
-        done = alone.execute_in_process(instance=self.history, partition_key=month, raise_on_error=False)
-        results = self.evaluations(done.run_id)
+        done = alone.execute_in_process(instance=self.instance, partition_key=month, raise_on_error=False)
+        results = self.read_check_evaluations(done.run_id)
         return {(asset, name): results[f"{asset} {name}"] for asset, name in asked}
 
     @property

@@ -23,10 +23,10 @@ import dagster as dg
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 
 from i94_platform.defs.jobs import EVERY_MONTH_LOADED
-from i94_platform_tests.support.command import kill, started
+from i94_platform_tests.support.command import kill_process_group, start_command
 from i94_platform_tests.support.processes import wait_for
 
-START = 60.0
+START_SECONDS = 60.0
 """Seconds that the start may take where it is not what is measured: other tests run beside it."""
 
 STOP_SECONDS = 180.0
@@ -34,16 +34,16 @@ STOP_SECONDS = 180.0
 
 LOCATION = {"repositoryName": "__repository__", "repositoryLocationName": "i94_platform.definitions"}
 
-LOADED = """{ workspaceOrError { ... on Workspace { locationEntries { name
+LOCATIONS_QUERY = """{ workspaceOrError { ... on Workspace { locationEntries { name
     locationOrLoadError { __typename ... on PythonError { message } } } } } }"""
-SENSORS = """query Sensors($where: RepositorySelector!) {
+SENSORS_QUERY = """query Sensors($where: RepositorySelector!) {
     sensorsOrError(repositorySelector: $where) { ... on Sensors { results {
         name sensorState { id ticks(limit: 1) { id } } } } } }"""
-STOP = "mutation Stop($id: String!) { stopSensor(id: $id) { __typename } }"
+STOP_SENSOR_MUTATION = "mutation Stop($id: String!) { stopSensor(id: $id) { __typename } }"
 
 
 @dataclass(frozen=True)
-class Dev:
+class DevServer:
     """A running `i94 dev`."""
 
     process: subprocess.Popen[str]
@@ -51,10 +51,10 @@ class Dev:
     log: Path
     seconds: float
     """From the start of the command to a page that can be used."""
-    processor_seconds: float
+    cpu_seconds: float
     """What all its processes worked until then; other work on the machine does not lengthen it."""
 
-    def ask(self, query: str, **variables: Any) -> dict[str, Any]:
+    def query_graphql(self, query: str, **variables: Any) -> dict[str, Any]:
         """What the UI's server answers to a GraphQL query."""
         request = urllib.request.Request(
             f"{self.url}/graphql",
@@ -73,13 +73,14 @@ class Dev:
 
         def ticked() -> bool:
             # both UI and daemon write down a sensor that is new to them, and the second of them fails
-            found = self.ask(SENSORS, where=LOCATION)["sensorsOrError"]["results"]
+            found = self.query_graphql(SENSORS_QUERY, where=LOCATION)["sensorsOrError"]["results"]
             states.update({sensor["name"]: sensor["sensorState"] for sensor in found})
             return all(states[name]["ticks"] for name in names)
 
-        wait_for(ticked, "the daemon to know the sensors", patience=START, every=0.2)
+        wait_for(ticked, "the daemon to know the sensors", timeout=START_SECONDS, interval=0.2)
         for name in names:
-            assert self.ask(STOP, id=states[name]["id"])["stopSensor"]["__typename"] == "StopSensorMutationResult"
+            stopped = self.query_graphql(STOP_SENSOR_MUTATION, id=states[name]["id"])["stopSensor"]
+            assert stopped["__typename"] == "StopSensorMutationResult"
 
     def interrupt(self) -> int:
         """Ctrl-C: SIGINT to the whole group; the exit code."""
@@ -88,34 +89,34 @@ class Dev:
 
     def kill(self) -> None:
         """`kill -9` to the whole group: UI, daemon, code server, and the runs under way."""
-        kill(self.process)
-        self.process.wait(START)
+        kill_process_group(self.process)
+        self.process.wait(START_SECONDS)
 
 
 @contextlib.contextmanager
-def dev(environment: Mapping[str, str], log: Path) -> Iterator[Dev]:
+def start_dev_server(environment: Mapping[str, str], log: Path) -> Iterator[DevServer]:
     """`i94 dev` on a free port, from when its page can be used; what is left of it at the end is killed."""
-    port, began = free_port(), time.monotonic()
+    port, began = find_free_port(), time.monotonic()
     with (
         log.open("a") as output,
-        started(environment, "dev", "--port", str(port), output=output) as process,
+        start_command(environment, "dev", "--port", str(port), output=output) as process,
     ):
-        made = Dev(process, f"http://127.0.0.1:{port}", log, 0.0, 0.0)
+        made = DevServer(process, f"http://127.0.0.1:{port}", log, 0.0, 0.0)
 
         def usable() -> bool:
             assert process.poll() is None, log.read_text()
             with contextlib.suppress(OSError):
-                entries = made.ask(LOADED)["workspaceOrError"]["locationEntries"]
+                entries = made.query_graphql(LOCATIONS_QUERY)["workspaceOrError"]["locationEntries"]
                 states = [entry["locationOrLoadError"] for entry in entries]
                 assert not [state for state in states if state and state["__typename"] == "PythonError"], states
                 return bool(states) and all(states)
             return False
 
-        wait_for(usable, "the UI to show the code location", patience=START, every=0.1)
-        yield Dev(process, made.url, log, time.monotonic() - began, _worked(process))
+        wait_for(usable, "the UI to show the code location", timeout=START_SECONDS, interval=0.1)
+        yield DevServer(process, made.url, log, time.monotonic() - began, _sum_cpu_seconds(process))
 
 
-def _worked(process: subprocess.Popen[str]) -> float:
+def _sum_cpu_seconds(process: subprocess.Popen[str]) -> float:
     """Seconds of the processor that a process and its children took."""
     import psutil
 
@@ -124,10 +125,10 @@ def _worked(process: subprocess.Popen[str]) -> float:
     return sum(one.user + one.system for one in times)
 
 
-def newest_standing(history: dg.DagsterInstance) -> dg.AssetCheckEvaluation:
+def latest_completeness(instance: dg.DagsterInstance) -> dg.AssetCheckEvaluation:
     """The newest result of the check on all months; before the first, one that says nothing."""
     ended = {AssetCheckExecutionRecordStatus.SUCCEEDED, AssetCheckExecutionRecordStatus.FAILED}
-    storage = history.event_log_storage
+    storage = instance.event_log_storage
     records = storage.get_asset_check_execution_history(EVERY_MONTH_LOADED, limit=1, status=ended)
     if not records:
         return dg.AssetCheckEvaluation(EVERY_MONTH_LOADED.asset_key, EVERY_MONTH_LOADED.name, True, {})
@@ -136,7 +137,7 @@ def newest_standing(history: dg.DagsterInstance) -> dg.AssetCheckEvaluation:
     return entry.get_dagster_event().asset_check_evaluation_data
 
 
-def free_port() -> int:
+def find_free_port() -> int:
     """A port of loopback that nobody listens on."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port: int = probe.getsockname()[1]

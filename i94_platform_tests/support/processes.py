@@ -15,48 +15,54 @@ from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
 
-CONTEXT = multiprocessing.get_context("forkserver")
+FORKSERVER = multiprocessing.get_context("forkserver")
 # not duckdb: a process that ends with it loaded tells of leaks in its bindings
-CONTEXT.set_forkserver_preload(
+FORKSERVER.set_forkserver_preload(
     ["pyarrow.parquet", "boto3", "s3transfer", "psycopg2", "i94_platform_tests.warehouse.conftest", __name__]
 )
 
-PATIENCE = 60.0
+TIMEOUT_SECONDS = 60.0
 """Seconds that a test waits for another process at most; only a fault lets it wait so long."""
 
 
 @contextlib.contextmanager
-def running(function: Callable[..., None], *arguments: Any) -> Iterator[ForkServerProcess]:
+def start_process(function: Callable[..., None], *arguments: Any) -> Iterator[ForkServerProcess]:
     """A process that runs a function; it is killed where it still runs at the end."""
-    process = CONTEXT.Process(target=function, args=arguments, daemon=True)
+    process = FORKSERVER.Process(target=function, args=arguments, daemon=True)
     process.start()
     try:
         yield process
     finally:
         if process.is_alive():
             process.kill()
-        process.join(PATIENCE)
+        process.join(TIMEOUT_SECONDS)
 
 
-def finish(process: ForkServerProcess) -> int | None:
+def join_process(process: ForkServerProcess) -> int | None:
     """Wait for a process; its exit code, negative for a signal, None where it does not end."""
-    process.join(PATIENCE)
+    process.join(TIMEOUT_SECONDS)
     return process.exitcode
 
 
-def wait_for(condition: Callable[[], Any], what: str, patience: float = PATIENCE, every: float = 0.005) -> None:
-    """Wait until a condition holds, looking `every` so many seconds; AssertionError that says what did not happen."""
-    deadline = time.monotonic() + patience
+def wait_for(
+    condition: Callable[[], Any], what: str, timeout: float = TIMEOUT_SECONDS, interval: float = 0.005
+) -> None:
+    """Poll until a condition holds, every `interval` seconds.
+
+    Raises:
+        AssertionError: The condition does not hold after `timeout` seconds; the message names `what`.
+    """
+    deadline = time.monotonic() + timeout
     while not condition():
-        assert time.monotonic() < deadline, f"waited {patience:.0f} s in vain for {what}"
-        time.sleep(every)
+        assert time.monotonic() < deadline, f"waited {timeout:.0f} s in vain for {what}"
+        time.sleep(interval)
 
 
-def log_to(path: Path) -> None:
+def log_warnings_to(path: Path) -> None:
     """Send every warning of this process to a file that the test reads."""
     logging.basicConfig(filename=path, level=logging.WARNING, format="%(message)s", force=True)
 
 
-def logged(path: Path) -> str:
+def read_log(path: Path) -> str:
     """What another process has logged so far."""
     return path.read_text() if path.exists() else ""

@@ -28,7 +28,7 @@ _FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
 }
 
 
-def library() -> ctypes.CDLL | None:
+def load_readstat() -> ctypes.CDLL | None:
     """ReadStat as pyreadstat carries it; None where its writing functions are not to be had."""
     from pyreadstat import _readstat_writer
 
@@ -44,7 +44,7 @@ def library() -> ctypes.CDLL | None:
 
 def write_sas(path: Path, columns: Mapping[str, int | None], rows: Iterable[Mapping[str, Any]], count: int) -> None:
     """Write `count` rows; `columns` maps a name to the width of its texts in bytes, None for numbers."""
-    readstat = library()
+    readstat = load_readstat()
     assert readstat is not None, "ask library() first"
     with path.open("wb") as file:
         sink = _sink(file)

@@ -25,7 +25,7 @@ from i94_platform.engine.spark import LOCAL_CONFIG, list_jars
 from i94_platform.settings import PROJECT
 from i94_platform_tests.support.processes import wait_for
 
-QUICK_JAVA = (
+SHORT_LIVED_JAVA_OPTIONS = (
     "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:-DontCompileHugeMethods "
     # the light compiler alone gets 48 MB, which a dozen months fill: it then stops, and all is interpreted
     "-XX:ReservedCodeCacheSize=240m "
@@ -37,7 +37,7 @@ QUICK_JAVA = (
 JARS = str(PROJECT / ".jars")
 
 
-def lacking() -> str | None:
+def spark_skip_reason() -> str | None:
     """What this machine lacks to run Spark, as a sentence; None where it lacks nothing."""
     if importlib.util.find_spec("pyspark") is None:
         return "Spark is not installed: pip install 'i94-platform[spark]'"
@@ -47,16 +47,18 @@ def lacking() -> str | None:
     return None
 
 
-def lacking_for_s3() -> str | None:
+def s3_spark_skip_reason() -> str | None:
     """The same for Spark on S3."""
-    return lacking() or (None if list_jars(JARS) else "Spark lacks the jars for S3, which `make jars` could not fetch")
+    return spark_skip_reason() or (
+        None if list_jars(JARS) else "Spark lacks the jars for S3, which `make jars` could not fetch"
+    )
 
 
 @contextmanager
-def connect_server(folder: Path) -> Iterator[str]:
+def start_connect_server(folder: Path) -> Iterator[str]:
     """The address of a Spark Connect server that runs as long as the context; its log is in `folder`."""
     address = f"sc://127.0.0.1:{_free_port()}"
-    options = LOCAL_CONFIG | {"spark.driver.extraJavaOptions": QUICK_JAVA}
+    options = LOCAL_CONFIG | {"spark.driver.extraJavaOptions": SHORT_LIVED_JAVA_OPTIONS}
     with connect.connect_server(address, folder / "connect.log", options):
         yield address
 
@@ -68,21 +70,21 @@ class Cluster:
     address: str
     status_page: str
 
-    def status(self) -> dict[str, Any]:
+    def fetch_status(self) -> dict[str, Any]:
         """What the master says of its workers and applications."""
         with urllib.request.urlopen(self.status_page, timeout=5) as answer:
             found: dict[str, Any] = json.load(answer)
         return found
 
-    def answers(self) -> bool:
+    def is_ready(self) -> bool:
         """Whether the master listens, and its page, which comes up in parts."""
         with contextlib.suppress(OSError, ValueError):
-            return bool(self.status()) and connect.is_listening(self.address)
+            return bool(self.fetch_status()) and connect.is_listening(self.address)
         return False
 
 
 @contextmanager
-def cluster(folder: Path, environment: Mapping[str, str]) -> Iterator[Cluster]:
+def start_cluster(folder: Path, environment: Mapping[str, str]) -> Iterator[Cluster]:
     """One master and two workers, each a process with one core and 512 MB, as long as the context; logs in `folder`."""
     port, page = _free_port(), _free_port()
     made = Cluster(f"spark://127.0.0.1:{port}", f"http://127.0.0.1:{page}/json/")
@@ -90,20 +92,24 @@ def cluster(folder: Path, environment: Mapping[str, str]) -> Iterator[Cluster]:
     worker = ["deploy.worker.Worker", "--host", "127.0.0.1", "--cores", "1", "--memory", "512m", "--webui-port", "0"]
     with ExitStack() as processes:
         processes.enter_context(_daemon(master, folder / "master", environment))
-        wait_for(made.answers, "the master to answer", connect.START_SECONDS)
+        wait_for(made.is_ready, "the master to answer", connect.START_SECONDS)
         for number in (1, 2):
             work = folder / f"worker{number}"
             command = [*worker, "--work-dir", str(work), made.address]
             processes.enter_context(_daemon(command, work, environment))
         both = "two workers to register"
-        wait_for(lambda: made.status()["aliveworkers"] == 2, both, connect.START_SECONDS)
+        wait_for(lambda: made.fetch_status()["aliveworkers"] == 2, both, connect.START_SECONDS)
         yield made
 
 
 @contextmanager
 def _daemon(command: list[str], folder: Path, environment: Mapping[str, str]) -> Iterator[None]:
     folder.mkdir()
-    small = {"SPARK_DAEMON_MEMORY": "200m", "SPARK_DAEMON_JAVA_OPTS": QUICK_JAVA, "SPARK_LOCAL_IP": "127.0.0.1"}
+    small = {
+        "SPARK_DAEMON_MEMORY": "200m",
+        "SPARK_DAEMON_JAVA_OPTS": SHORT_LIVED_JAVA_OPTIONS,
+        "SPARK_LOCAL_IP": "127.0.0.1",
+    }
     spark_class, (name, *words) = connect.find_program("spark-class"), command
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(

@@ -39,51 +39,54 @@ from i94_platform.lake.s3_client import create_s3_client
 from i94_platform.lake.store import Store
 from i94_platform.partitions import Month
 from i94_platform.settings import PROJECT, is_in_process, is_s3
-from i94_platform_tests.support.spark import JARS, QUICK_JAVA
+from i94_platform_tests.support.spark import JARS, SHORT_LIVED_JAVA_OPTIONS
 
-SMALL = {
+TEST_OPTIONS = {
     "spark.sql.shuffle.partitions": "2",
     "spark.sql.files.openCostInBytes": "1",
-    "spark.driver.extraJavaOptions": QUICK_JAVA,
-    "spark.executor.extraJavaOptions": QUICK_JAVA,
+    "spark.driver.extraJavaOptions": SHORT_LIVED_JAVA_OPTIONS,
+    "spark.executor.extraJavaOptions": SHORT_LIVED_JAVA_OPTIONS,
     "spark.executor.memory": "512m",
 }
 """Spark for tests: few tasks, since a task costs more than the rows of one."""
 
-BRIEF = SMALL | {"spark.sql.codegen.wholeStage": "false", "spark.sql.codegen.factoryMode": "NO_CODEGEN"}
+SHORT_LIVED_OPTIONS = TEST_OPTIONS | {
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+}
 """The same for a process that stages once: compiling the queries costs more than interpreting them."""
 
-Place = Path | str
+Location = Path | str
 
 
 @dataclass(frozen=True)
-class Staged:
-    """A staged month: what was committed, and what was said meanwhile."""
+class StagedMonth:
+    """A staged month: what was committed, and what was messages meanwhile."""
 
     accepted: Manifest
-    refused: Manifest
-    said: tuple[str, ...] = ()
+    rejected: Manifest
+    messages: tuple[str, ...] = ()
 
     @property
     def arrivals(self) -> pa.Table:
         """The accepted rows by key."""
-        return rows_of(self.accepted, immigration).sort_by("cicid")
+        return read_rows(self.accepted, immigration).sort_by("cicid")
 
     @property
     def quarantine(self) -> pa.Table:
-        """The refused rows by place."""
-        rows = rows_of(self.refused, immigration_quarantine)
+        """The rejected rows by place."""
+        rows = read_rows(self.rejected, immigration_quarantine)
         return rows.sort_by([("source_file", "ascending"), ("source_row", "ascending")])
 
     @property
     def reasons(self) -> dict[tuple[str, int], str]:
-        """The reasons of each refused row, by file and row."""
+        """The reasons of each rejected row, by file and row."""
         names = ("source_file", "source_row", "reasons")
         files, rows, reasons = (list[Any](self.quarantine[name].to_pylist()) for name in names)
         return dict(zip(zip(files, rows, strict=True), reasons, strict=True))
 
 
-def store_at(place: Place) -> Store:
+def open_store(place: Location) -> Store:
     """The store at a place."""
     if not is_s3(str(place)):
         return LocalStore(place)
@@ -91,16 +94,16 @@ def store_at(place: Place) -> Store:
     return S3Store(str(place), connect, Path(tempfile.gettempdir()), lock_timeout=60.0)
 
 
-def copied(source: Place, target: Place) -> Place:
+def copy_files(source: Location, target: Location) -> Location:
     """Another place that holds the same files."""
-    for file in store_at(source).list():
-        store_at(target).put(file.path, store_at(source).read(file.path))
+    for file in open_store(source).list():
+        open_store(target).put(file.path, open_store(source).read(file.path))
     return target
 
 
-def new_lake(place: Place) -> Lake:
+def create_lake(place: Location) -> Lake:
     """A lake that holds the reviewed code lists and nothing else."""
-    lake = Lake(store_at(place))
+    lake = Lake(open_store(place))
     for name, contract in CODE_LISTS.items():
         lake.write_csv(
             Dataset(f"lookup/{name}"), "reviewed", to_arrow(read_reviewed_list(name), contract), fingerprint=name
@@ -108,34 +111,34 @@ def new_lake(place: Place) -> Lake:
     return lake
 
 
-def stage(engine: Engine, raw: Place, place: Place, month: Month, run_id: str = "run") -> Staged:
+def stage_into_lake(engine: Engine, raw: Location, place: Location, month: Month, run_id: str = "run") -> StagedMonth:
     """Stage a month into the lake at `place`, which is made where it does not exist."""
-    lake = Lake(store_at(place)) if any(store_at(place).list("lookup")) else new_lake(place)
-    said: list[str] = []
-    accepted, refused = stage_month(month, store_at(raw), lake, engine, run_id, said.append)
-    return Staged(accepted, refused, tuple(said))
+    lake = Lake(open_store(place)) if any(open_store(place).list("lookup")) else create_lake(place)
+    messages: list[str] = []
+    accepted, rejected = stage_month(month, open_store(raw), lake, engine, run_id, messages.append)
+    return StagedMonth(accepted, rejected, tuple(messages))
 
 
-def staged(place: Place, month: Month) -> Staged:
+def read_staged_month(place: Location, month: Month) -> StagedMonth:
     """A month that was staged into the lake at `place` before."""
-    lake = Lake(store_at(place))
+    lake = Lake(open_store(place))
     names = ("staged/immigration", "staged/immigration_quarantine")
-    accepted, refused = (lake.require_manifest(Dataset(name, month.key)) for name in names)
-    return Staged(accepted, refused)
+    accepted, rejected = (lake.require_manifest(Dataset(name, month.key)) for name in names)
+    return StagedMonth(accepted, rejected)
 
 
-def temperatures(engine: Engine, raw: Path, folder: Path) -> pa.Table:
+def stage_sorted_temperatures(engine: Engine, raw: Path, folder: Path) -> pa.Table:
     """The staged city temperatures by key."""
-    return sorted_temperatures(stage_temperatures(LocalStore(raw), Lake(LocalStore(folder)), engine, "run"))
+    return read_sorted_temperatures(stage_temperatures(LocalStore(raw), Lake(LocalStore(folder)), engine, "run"))
 
 
-def sorted_temperatures(manifest: Manifest) -> pa.Table:
+def read_sorted_temperatures(manifest: Manifest) -> pa.Table:
     """City temperatures by key."""
     keys = ("dt", "city", "country", "latitude", "longitude")
-    return rows_of(manifest, world_temperature).sort_by([(key, "ascending") for key in keys])
+    return read_rows(manifest, world_temperature).sort_by([(key, "ascending") for key in keys])
 
 
-def rows_of(manifest: Manifest, contract: Table) -> pa.Table:
+def read_rows(manifest: Manifest, contract: Table) -> pa.Table:
     """Every committed row as it lies in the files, whose columns must be the contract's in order and type."""
     schema = arrow_schema(contract)
     tables = [_read(url) for url in manifest.urls]
@@ -148,19 +151,19 @@ def rows_of(manifest: Manifest, contract: Table) -> pa.Table:
 
 def _read(url: str) -> pa.Table:
     folder, _, name = url.rpartition("/")
-    with store_at(folder).open(name) as file:
+    with open_store(folder).open(name) as file:
         return pq.read_table(file)
 
 
-def assert_same_months(found: Staged, expected: Staged) -> None:
+def assert_equal_months(found: StagedMonth, expected: StagedMonth) -> None:
     """Rows, quarantine and figures."""
-    assert_same(found.arrivals, expected.arrivals)
-    assert_same(found.quarantine, expected.quarantine)
+    assert_equal_tables(found.arrivals, expected.arrivals)
+    assert_equal_tables(found.quarantine, expected.quarantine)
     assert found.accepted.stats == expected.accepted.stats
-    assert found.refused.stats == expected.refused.stats
+    assert found.rejected.stats == expected.rejected.stats
 
 
-def assert_same(found: pa.Table, expected: pa.Table) -> None:
+def assert_equal_tables(found: pa.Table, expected: pa.Table) -> None:
     """Fail naming the first column and row that differ; numbers are compared bit by bit, NaN and -0.0 included."""
     assert _columns(found.schema) == _columns(expected.schema)
     assert found.num_rows == expected.num_rows
@@ -172,7 +175,7 @@ def assert_same(found: pa.Table, expected: pa.Table) -> None:
             raise AssertionError(f"{name} differs in {len(differing)} rows (row, found, expected): {differing[:5]}")
 
 
-def assert_same_rows(found: Manifest, expected: Manifest, contract: Table) -> None:
+def assert_equal_rows(found: Manifest, expected: Manifest, contract: Table) -> None:
     """The same for a month that is long, and has no floating numbers: both have as many rows, and each its equal."""
     for manifest in (found, expected):
         for url in manifest.urls:
@@ -200,7 +203,7 @@ def _bits(column: pa.ChunkedArray[Any]) -> pa.ChunkedArray[Any]:
     return pa.chunked_array([chunk.view(pa.int64()) for chunk in column.chunks], pa.int64())
 
 
-def spark_engine(address: str, options: Mapping[str, str] = SMALL) -> Engine:
+def build_spark_engine(address: str, options: Mapping[str, str] = TEST_OPTIONS) -> Engine:
     """The Spark engine as the platform builds it; in this process with the sizes of tests."""
     endpoint = os.environ.get("I94_S3_ENDPOINT", "")
     made = SparkEngineResource(
@@ -213,7 +216,7 @@ def spark_engine(address: str, options: Mapping[str, str] = SMALL) -> Engine:
     return made.build()
 
 
-def stage_through(address: str, raw: Place, lake: Place, *what: str, **environment: str) -> str:
+def stage_in_subprocess(address: str, raw: Location, lake: Location, *what: str, **environment: str) -> str:
     """Stage months, or `temperatures`, in a process of its own with Spark at `address`; what it printed."""
     command = [sys.executable, "-m", "i94_platform_tests.support.staging", address, str(raw), str(lake), *what]
     done = subprocess.run(
@@ -229,14 +232,14 @@ def stage_through(address: str, raw: Place, lake: Place, *what: str, **environme
     return done.stdout + done.stderr
 
 
-def main(address: str, raw: Place, lake: Place, what: Sequence[str]) -> None:
+def main(address: str, raw: Location, lake: Location, what: Sequence[str]) -> None:
     """Stage `what` with Spark at `address`."""
-    engine = spark_engine(address, BRIEF)
+    engine = build_spark_engine(address, SHORT_LIVED_OPTIONS)
     for name in what:
         if name == "temperatures":
-            stage_temperatures(store_at(raw), Lake(store_at(lake)), engine, "run")
+            stage_temperatures(open_store(raw), Lake(open_store(lake)), engine, "run")
         else:
-            stage(engine, raw, lake, Month.parse(name))
+            stage_into_lake(engine, raw, lake, Month.parse(name))
 
 
 if __name__ == "__main__":

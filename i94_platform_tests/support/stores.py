@@ -11,19 +11,19 @@ from i94_platform.lake.s3_lease import LEASE_SECONDS
 from i94_platform.lake.store import Store
 from i94_platform_tests.emulators.s3 import S3Server
 
-SHORT_LEASE = 2.0
+SHORT_LEASE_SECONDS = 2.0
 """Seconds, for tests that wait for the lease of a killed process to end."""
 
 
 @dataclass(frozen=True)
-class Place:
+class StoreLocation:
     """An address, and the server behind it where it is on S3."""
 
     root: str
     server: S3Server | None = None
     scratch: Path = Path()
 
-    def store(self, lock_timeout: float = 20.0, lease_seconds: float = LEASE_SECONDS) -> Store:
+    def open_store(self, lock_timeout: float = 20.0, lease_seconds: float = LEASE_SECONDS) -> Store:
         """The store at the address."""
         if self.server is None:
             return LocalStore(self.root, lock_timeout)

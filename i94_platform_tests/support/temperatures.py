@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from i94_platform.transforms.temperatures.queries import HEADERS
 
-GOOD: Mapping[str, str | None] = {
+GOOD_ROW: Mapping[str, str | None] = {
     "dt": "2013-09-01",
     "AverageTemperature": "15.5",
     "AverageTemperatureUncertainty": ".25",
@@ -42,7 +42,7 @@ ODD_NUMBERS = (
 ODD_DEGREES = ("18.48", "18.48n", "1dS", "S", "1_0N", "NaNE", " 1W", "1 W", "1\nE", "1e999N")
 
 
-def delivered(*rows: Mapping[str, str | None]) -> pa.Table:
+def delivered_table(*rows: Mapping[str, str | None]) -> pa.Table:
     """The relation `delivered`: the good row with each row's own values, counted from 1."""
-    columns = {name: pa.array([{**GOOD, **row}[name] for row in rows], pa.string()) for name in HEADERS.values()}
+    columns = {name: pa.array([{**GOOD_ROW, **row}[name] for row in rows], pa.string()) for name in HEADERS.values()}
     return pa.table({**columns, "source_row": pa.array(range(1, len(rows) + 1), pa.int64())})

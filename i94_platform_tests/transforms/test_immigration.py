@@ -33,22 +33,22 @@ from i94_platform.partitions import Month
 from i94_platform.sample import accepted_row_count, expected_rejects, write_sample
 from i94_platform.transforms.immigration.queries import REJECTION_RULES
 from i94_platform_tests.support.arrivals import (
-    ACCEPTED,
+    ACCEPTED_ROWS,
     APRIL,
-    GOOD,
-    REFUSED,
-    STAGED_GOOD,
+    GOOD_ROW,
+    REJECTED_ROWS,
+    STAGED_GOOD_ROW,
     Row,
-    delivered,
+    delivered_table,
     deliveries,
 )
-from i94_platform_tests.support.staging import Staged, assert_same, stage
+from i94_platform_tests.support.staging import StagedMonth, assert_equal_tables, stage_into_lake
 
 DELIVERY = "i94_apr16_sub.parquet"
 DATES = [c.name for c in immigration.columns if isinstance(c.type, Date)]
 
 
-Judge = Callable[..., Staged]
+Judge = Callable[..., StagedMonth]
 
 
 @pytest.fixture(scope="module")
@@ -62,41 +62,41 @@ def judge(duckdb: Engine, tmp_path: Path) -> Judge:
     """Stage a delivery of April: tables that land as parts in this order."""
     number = itertools.count()
 
-    def stage_tables(*tables: pa.Table) -> Staged:
+    def stage_tables(*tables: pa.Table) -> StagedMonth:
         run = f"run{next(number)}"
         folder = tmp_path / run / DELIVERY
         folder.mkdir(parents=True)
         for part, table in enumerate(tables):
             pq.write_table(table, folder / f"{part}.parquet")
-        return stage(duckdb, tmp_path / run, tmp_path / "lake", APRIL, run)
+        return stage_into_lake(duckdb, tmp_path / run, tmp_path / "lake", APRIL, run)
 
     return stage_tables
 
 
-@pytest.mark.parametrize(("row", "reasons"), REFUSED, ids=lambda value: str(value)[:60])
+@pytest.mark.parametrize(("row", "reasons"), REJECTED_ROWS, ids=lambda value: str(value)[:60])
 def test_the_corpus_and_the_rules_written_anew_agree_on_reasons(row: Row, reasons: str) -> None:
-    assert "; ".join(reasons_of(GOOD | dict(row))) == reasons
+    assert "; ".join(reasons_of(GOOD_ROW | dict(row))) == reasons
 
 
 def test_each_dirty_row_is_refused_for_its_reasons_and_kept_as_delivered(judge: Judge) -> None:
-    table = delivered([row for row, _ in REFUSED])
+    table = delivered_table([row for row, _ in REJECTED_ROWS])
     staged = judge(table)
-    assert list(staged.reasons.values()) == [reasons for _, reasons in REFUSED]
+    assert list(staged.reasons.values()) == [reasons for _, reasons in REJECTED_ROWS]
     assert staged.accepted.rows == 0
-    assert_same(staged.quarantine.select(table.column_names), table)
+    assert_equal_tables(staged.quarantine.select(table.column_names), table)
 
 
 def test_the_corpus_breaks_every_rule() -> None:
-    broken = {reason for _, reasons in REFUSED for reason in reasons.split("; ")}
+    broken = {reason for _, reasons in REJECTED_ROWS for reason in reasons.split("; ")}
     assert broken == {rule.reason for rule in REJECTION_RULES}
 
 
 def test_each_odd_row_is_staged_as_the_contract_says(judge: Judge) -> None:
-    staged = judge(delivered([row for row, _ in ACCEPTED]))
+    staged = judge(delivered_table([row for row, _ in ACCEPTED_ROWS]))
     assert staged.reasons == {}
     found = staged.arrivals.to_pylist()
-    for number, (row, changes) in enumerate(ACCEPTED, 1):
-        expected = STAGED_GOOD | {"cicid": number} | dict(changes)
+    for number, (row, changes) in enumerate(ACCEPTED_ROWS, 1):
+        expected = STAGED_GOOD_ROW | {"cicid": number} | dict(changes)
         assert {name: str(v) if name in DATES and v else v for name, v in found[number - 1].items()} == expected, row
 
 
@@ -107,7 +107,7 @@ def test_of_a_repeated_key_the_first_good_row_stays_and_the_rest_is_told_apart(j
     bad: Row = {"i94visa": 7.0}
     first = [{"cicid": 1.0}, {"cicid": 2.0, **bad}, {"cicid": 3.0, **bad}, {"cicid": 4.0}, {"cicid": 4.0, **bad}]
     second = [{"cicid": 1.0}, {"cicid": 2.0}, {"cicid": 3.0, **bad}, {"cicid": 2.0}, {"cicid": 9.0}, {"cicid": None}]
-    staged = judge(delivered(first), delivered(second))
+    staged = judge(delivered_table(first), delivered_table(second))
     assert staged.arrivals["cicid"].to_pylist() == [1, 2, 4, 9]
     assert staged.reasons == {
         (FIRST, 2): "unlisted:i94visa", (FIRST, 3): "unlisted:i94visa", (FIRST, 5): "unlisted:i94visa",
@@ -117,25 +117,25 @@ def test_of_a_repeated_key_the_first_good_row_stays_and_the_rest_is_told_apart(j
 
 
 def test_of_a_repeated_key_the_row_that_stays_is_the_one_delivered_first(judge: Judge) -> None:
-    parts = [delivered([{"cicid": -0.0 if age % 2 else 0.0, "i94bir": float(age)}] * 2) for age in range(12)]
+    parts = [delivered_table([{"cicid": -0.0 if age % 2 else 0.0, "i94bir": float(age)}] * 2) for age in range(12)]
     staged = judge(*parts)  # 10.parquet comes before 2.parquet, as names sort
     assert staged.arrivals["i94bir"].to_pylist() == [0]
     assert Counter(staged.reasons.values()) == {"duplicate_key": 23}
 
 
 def test_only_the_key_makes_a_duplicate(judge: Judge) -> None:
-    staged = judge(delivered([{}] * 50))
-    assert (staged.accepted.rows, staged.refused.rows) == (50, 0)
+    staged = judge(delivered_table([{}] * 50))
+    assert (staged.accepted.rows, staged.rejected.rows) == (50, 0)
 
 
 def test_a_month_without_dirt_has_an_empty_quarantine_with_the_contracts_columns(judge: Judge) -> None:
-    staged = judge(delivered([{}]))
+    staged = judge(delivered_table([{}]))
     assert staged.quarantine.schema == arrow_schema(immigration_quarantine)
-    assert staged.refused.stats["reasons"] == {}
+    assert staged.rejected.stats["reasons"] == {}
 
 
 def test_codes_outside_the_lists_are_kept_for_countries_and_counted(judge: Judge) -> None:
-    staged = judge(delivered([{"i94cit": 148.0}, {"i94cit": 148.0, "i94res": 254.0}, {"i94cit": 582.0}]))
+    staged = judge(delivered_table([{"i94cit": 148.0}, {"i94cit": 148.0, "i94res": 254.0}, {"i94cit": 582.0}]))
     assert staged.accepted.stats["unlisted_countries"] == {"148": 2, "254": 1}
     assert staged.arrivals["i94cit"].to_pylist() == [148, 148, 582]
 
@@ -145,38 +145,38 @@ def test_codes_outside_the_lists_are_kept_for_countries_and_counted(judge: Judge
 def test_generated_rows_are_staged_or_refused_as_the_rules_written_anew_say(
     judge: Judge, rows: list[dict[str, Any]], more: list[dict[str, Any]]
 ) -> None:
-    tables = [delivered(rows), delivered(more)]
+    tables = [delivered_table(rows), delivered_table(more)]
     staged = judge(*tables)
     expected_rows, expected_reasons = expected([table.to_pylist() for table in tables])
     assert staged.reasons == expected_reasons
-    assert_same(staged.arrivals, expected_rows)
+    assert_equal_tables(staged.arrivals, expected_rows)
     facts = staged.accepted.stats
-    assert facts["delivered_rows"] == 60 == staged.accepted.rows + staged.refused.rows
-    assert facts["quarantined_rows"] == staged.refused.rows == sum(staged.refused.stats["reasons"].values())
+    assert facts["delivered_rows"] == 60 == staged.accepted.rows + staged.rejected.rows
+    assert facts["quarantined_rows"] == staged.rejected.rows == sum(staged.rejected.stats["reasons"].values())
 
 
 @pytest.mark.parametrize("rows", [100, 30_000])
 def test_a_sample_is_refused_row_by_row_for_the_announced_reasons(duckdb: Engine, tmp_path: Path, rows: int) -> None:
     month = Month(2016, 6)
     write_sample(tmp_path / "raw", first=month.key, last=month.key, rows=rows)
-    staged = stage(duckdb, tmp_path / "raw", tmp_path / "lake", month)
-    assert staged.refused.stats["reasons"] == expected_rejects(rows)
+    staged = stage_into_lake(duckdb, tmp_path / "raw", tmp_path / "lake", month)
+    assert staged.rejected.stats["reasons"] == expected_rejects(rows)
     accepted = accepted_row_count(month, rows)
     assert staged.accepted.rows == accepted
     assert staged.accepted.stats["delivered_rows"] == accepted + sum(expected_rejects(rows).values())
     assert staged.accepted.stats["extra_columns"] == [
         "delete_days", "delete_dup", "delete_mexl", "delete_recdup", "delete_visa", "validres",
     ]  # fmt: skip
-    assert any("validres" in line for line in staged.said)
+    assert any("validres" in line for line in staged.messages)
 
 
 @pytest.mark.real_data
 def test_the_real_month_has_the_figures_that_are_known_of_it(duckdb: Engine, real_data: Path, tmp_path: Path) -> None:
-    staged = stage(duckdb, real_data, tmp_path / "lake", APRIL)
+    staged = stage_into_lake(duckdb, real_data, tmp_path / "lake", APRIL)
     rows = staged.arrivals
     stays = rows["stay_days"]
     valid = stays.filter(pc.and_(pc.greater_equal(stays, 0), pc.less_equal(stays, 365)))
-    assert (rows.num_rows, staged.refused.rows) == (3_096_313, 0)
+    assert (rows.num_rows, staged.rejected.rows) == (3_096_313, 0)
     assert pc.sum(pc.equal(rows["i94addr"], "99")).as_py() == 179_166
     assert round(pc.mean(valid).as_py(), 4) == 14.1081
     assert pc.sum(pc.less(stays, 0)).as_py() == 375

@@ -23,12 +23,12 @@ from i94_platform.engine.duckdb import DuckDBEngine
 from i94_platform.transforms.temperatures import queries as temperatures
 from i94_platform_tests.support.temperatures import (
     DEGREES,
-    GOOD,
+    GOOD_ROW,
     NUMBERS,
     ODD_DATES,
     ODD_DEGREES,
     ODD_NUMBERS,
-    delivered,
+    delivered_table,
 )
 
 
@@ -43,7 +43,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
 
 def problems(engine: Engine, *rows: Mapping[str, str | None]) -> list[dict[str, Any]]:
     """What is said of rows that can't be read."""
-    engine.register_table("delivered", delivered(*rows))
+    engine.register_table("delivered", delivered_table(*rows))
     return engine.fetch(temperatures.render_unreadable()).to_pylist()
 
 
@@ -52,7 +52,7 @@ def problems(engine: Engine, *rows: Mapping[str, str | None]) -> list[dict[str, 
     [("2013-09-01", dt.date(2013, 9, 1)), ("9/1/2013", dt.date(2013, 9, 1)), ("12/31/1899", dt.date(1899, 12, 31))],
 )
 def test_dates_are_read_in_both_spellings(engine: Engine, text: str, day: dt.date) -> None:
-    engine.register_table("delivered", delivered({"dt": text}))
+    engine.register_table("delivered", delivered_table({"dt": text}))
     row = engine.fetch_row(temperatures.render_accepted())
     expected = {"dt": day, "city": "Arica", "country": "Chile", "iso3": "CHL", "latitude": -18.48, "longitude": -70.33}
     assert {name: row[name] for name in expected} == expected
@@ -128,4 +128,4 @@ def climates(frame: pd.DataFrame) -> dict[str, tuple[float, int]]:
 
 
 def test_the_good_row_is_good(engine: Engine) -> None:
-    assert problems(engine, GOOD) == []
+    assert problems(engine, GOOD_ROW) == []

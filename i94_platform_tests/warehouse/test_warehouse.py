@@ -30,7 +30,15 @@ from i94_platform.lake.manifest import Entry, Manifest
 from i94_platform.warehouse.base import Warehouse
 from i94_platform.warehouse.ledger import LedgerEntry
 from i94_platform.warehouse.transaction import Transaction
-from i94_platform_tests.support.processes import CONTEXT, PATIENCE, finish, log_to, logged, running, wait_for
+from i94_platform_tests.support.processes import (
+    FORKSERVER,
+    TIMEOUT_SECONDS,
+    join_process,
+    log_warnings_to,
+    read_log,
+    start_process,
+    wait_for,
+)
 from i94_platform_tests.warehouse.conftest import Reach, Staging, arrivals, hold
 
 
@@ -365,8 +373,8 @@ def test_a_load_that_is_killed_leaves_what_was_there_and_can_be_repeated(
 ) -> None:
     warehouse.replace(immigration, staging.month("2016-04", range(1000)), "r1")
     before, manifest = warehouse.read_ledger(), staging.month("2016-04", range(500, 2500))
-    with running(load_and_die, reach, manifest, at) as process:
-        assert finish(process) == -signal.SIGKILL, "the statement was never reached"
+    with start_process(load_and_die, reach, manifest, at) as process:
+        assert join_process(process) == -signal.SIGKILL, "the statement was never reached"
     assert held(warehouse) == april(*range(1000))
     assert warehouse.read_ledger() == before
     assert warehouse.replace(immigration, manifest, "r2") == 2000
@@ -375,8 +383,8 @@ def test_a_load_that_is_killed_leaves_what_was_there_and_can_be_repeated(
 
 def load_repeatedly(reach: Reach, manifests: list[Manifest], run: str, log: Path) -> None:
     """Load some months one after another, again and again."""
-    log_to(log)
-    warehouse = reach(lock_timeout=PATIENCE)
+    log_warnings_to(log)
+    warehouse = reach(lock_timeout=TIMEOUT_SECONDS)
     for number in range(4):
         for manifest in manifests:
             warehouse.replace(immigration, manifest, f"{run}{number}")
@@ -394,12 +402,12 @@ def test_two_processes_that_load_the_same_months_at_once_both_succeed(
         for run, numbers in (("a", range(300)), ("b", range(100, 500)))
     }
     starts = [
-        CONTEXT.Process(target=load_repeatedly, args=(reach, manifests, run, tmp_path / run))
+        FORKSERVER.Process(target=load_repeatedly, args=(reach, manifests, run, tmp_path / run))
         for run, manifests in versions.items()
     ]
     for process in starts:
         process.start()
-    assert [finish(process) for process in starts] == [0, 0]
+    assert [join_process(process) for process in starts] == [0, 0]
     for month, line in zip((4, 5), warehouse.read_ledger(), strict=True):
         expected = range(300) if line.run_id == "a3" else range(100, 500)
         assert line.run_id in ("a3", "b3")
@@ -409,8 +417,8 @@ def test_two_processes_that_load_the_same_months_at_once_both_succeed(
 
 def load(reach: Reach, manifest: Manifest, log: Path) -> None:
     """Load a month; the log tells whether that had to wait."""
-    log_to(log)
-    reach(lock_timeout=PATIENCE).replace(immigration, manifest, "second")
+    log_warnings_to(log)
+    reach(lock_timeout=TIMEOUT_SECONDS).replace(immigration, manifest, "second")
 
 
 def test_a_load_that_meets_another_says_that_it_waits_and_goes_on_afterwards(
@@ -418,13 +426,13 @@ def test_a_load_that_meets_another_says_that_it_waits_and_goes_on_afterwards(
 ) -> None:
     manifest, log = staging.month("2016-04", [2]), tmp_path / "log"
     with warehouse.transaction(purpose="hold it") as transaction:
-        process = CONTEXT.Process(target=load, args=(reach, manifest, log))
+        process = FORKSERVER.Process(target=load, args=(reach, manifest, log))
         process.start()
-        wait_for(lambda: "Waiting for another process" in logged(log), "the second process to wait")
+        wait_for(lambda: "Waiting for another process" in read_log(log), "the second process to wait")
         transaction.execute("INSERT INTO i94.i94visa VALUES (3, 'Student')")
-    assert finish(process) == 0
-    assert "to load i94.immigration 2016-04" in logged(log), "the message says what waits"
-    assert logged(log).count("Waiting") == 1, "told once"
+    assert join_process(process) == 0
+    assert "to load i94.immigration 2016-04" in read_log(log), "the message says what waits"
+    assert read_log(log).count("Waiting") == 1, "told once"
     assert held(warehouse) == april(2)
     assert warehouse.query("SELECT count(*) AS n FROM i94.i94visa").to_pylist() == [{"n": 2}]
 
@@ -433,7 +441,7 @@ def test_a_writer_gives_up_after_the_timeout_with_a_failure_worth_a_retry(
     reach: Reach, warehouse: Warehouse, staging: Staging, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     manifest = staging.modes({1: "Air", 2: "Sea"})
-    with running(hold, reach, tmp_path / "held", False):
+    with start_process(hold, reach, tmp_path / "held", False):
         wait_for((tmp_path / "held").exists, "the writer")
         with (
             caplog.at_level(logging.WARNING),
@@ -451,7 +459,7 @@ def test_a_writer_gives_up_after_the_timeout_with_a_failure_worth_a_retry(
 def test_readers_of_two_processes_do_not_wait_for_each_other(
     reach: Reach, warehouse: Warehouse, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with running(hold, reach, tmp_path / "held", True):
+    with start_process(hold, reach, tmp_path / "held", True):
         wait_for((tmp_path / "held").exists, "the reader")
         assert warehouse.query("SELECT count(*) AS n FROM i94.i94mode").to_pylist() == [{"n": 1}]
     assert not caplog.messages
@@ -459,7 +467,7 @@ def test_readers_of_two_processes_do_not_wait_for_each_other(
 
 def read_forever(reach: Reach, seen: Path) -> None:
     """Read the month again and again, and write down how many rows of which version each reading found."""
-    warehouse = reach(lock_timeout=PATIENCE)
+    warehouse = reach(lock_timeout=TIMEOUT_SECONDS)
     with seen.open("a") as file:
         while True:
             rows = warehouse.query("SELECT count(*) AS n, min(i94bir) AS low, max(i94bir) AS high FROM i94.immigration")
@@ -470,7 +478,7 @@ def read_forever(reach: Reach, seen: Path) -> None:
 def test_a_reader_sees_whole_months_only_while_they_are_replaced(
     reach: Reach, warehouse: Warehouse, staging: Staging, tmp_path: Path
 ) -> None:
-    writer = reach(lock_timeout=PATIENCE)
+    writer = reach(lock_timeout=TIMEOUT_SECONDS)
     sizes = {version: 100 * version for version in range(1, 9)}
     months = {
         version: staging.commit(
@@ -480,12 +488,12 @@ def test_a_reader_sees_whole_months_only_while_they_are_replaced(
     }
     writer.replace(immigration, months[1], "r")
     seen = tmp_path / "seen"
-    with running(read_forever, reach, seen):
-        wait_for(lambda: logged(seen), "the first reading")
+    with start_process(read_forever, reach, seen):
+        wait_for(lambda: read_log(seen), "the first reading")
         for manifest in months.values():
             writer.replace(immigration, manifest, "r")
             time.sleep(0.05)
-    readings = [line.split() for line in logged(seen).splitlines()]
+    readings = [line.split() for line in read_log(seen).splitlines()]
     assert len(readings) > 1
     for rows, low, high in readings:
         assert low == high

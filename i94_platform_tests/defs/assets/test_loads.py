@@ -16,9 +16,8 @@ from i94_platform.lake.manifest import Manifest
 from i94_platform.settings import Settings
 from i94_platform.sql.query import Query
 from i94_platform.warehouse.duckdb import DuckDBWarehouse
-from i94_platform_tests.support.deployment import Deployment
-from i94_platform_tests.support.fixtures import MONTH
-from i94_platform_tests.support.tampering import in_place_of
+from i94_platform_tests.support.deployment import SAMPLE_MONTH, Deployment
+from i94_platform_tests.support.faulty_resources import override_resource
 
 
 def is_held(settings: Settings, dataset: str) -> bool:
@@ -53,7 +52,7 @@ class WatchingEngine(DuckDBEngine):
 
     def fetch(self, query: Query) -> Any:
         if " FROM staged" in query.text or "FROM `immigration`" in query.text:
-            self.held.append(is_held(self.settings, f"staged/immigration/month={MONTH}"))
+            self.held.append(is_held(self.settings, f"staged/immigration/month={SAMPLE_MONTH}"))
         return super().fetch(query)
 
 
@@ -62,17 +61,17 @@ def settings_of(folder: Path) -> Settings:
     return Settings(home=str(folder / "home"), raw=str(folder / "raw"))
 
 
-def test_no_dataset_can_be_swept_while_it_is_loaded(loaded: Deployment, tmp_path: Path) -> None:
+def test_no_dataset_can_be_swept_while_it_is_loaded(loaded_deployment: Deployment, tmp_path: Path) -> None:
     watching = WatchingWarehouse(settings_of(tmp_path))
-    deployment = loaded.copy(tmp_path, in_place_of("warehouse", watching))
-    assert all(outcome.succeeded for outcome in deployment.run(MONTH))
+    deployment = loaded_deployment.copy(tmp_path, override_resource("warehouse", watching))
+    assert all(outcome.succeeded for outcome in deployment.run(SAMPLE_MONTH))
     assert len(watching.held) == 13, "every table is loaded, the correlations too"
     assert {folder for folder, held in watching.held.items() if not held} == set()
 
 
-def test_no_month_can_be_swept_while_it_is_checked(loaded: Deployment, tmp_path: Path) -> None:
+def test_no_month_can_be_swept_while_it_is_checked(loaded_deployment: Deployment, tmp_path: Path) -> None:
     watching = WatchingEngine(settings_of(tmp_path))
-    deployment = loaded.copy(tmp_path, in_place_of("engine", watching))
-    assert deployment.month(MONTH).succeeded
+    deployment = loaded_deployment.copy(tmp_path, override_resource("engine", watching))
+    assert deployment.run_month(SAMPLE_MONTH).succeeded
     assert watching.held
     assert all(watching.held)

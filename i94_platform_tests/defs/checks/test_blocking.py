@@ -13,29 +13,28 @@ import pyarrow as pa
 import pytest
 
 from i94_platform.settings import Settings
-from i94_platform_tests.support.deployment import Deployment
-from i94_platform_tests.support.fixtures import MONTH
-from i94_platform_tests.support.tampering import (
+from i94_platform_tests.support.deployment import SAMPLE_MONTH, Deployment
+from i94_platform_tests.support.faulty_resources import (
     Change,
-    SpoilingEngine,
-    SpoilingWarehouse,
-    in_place_of,
-    with_repeated_row,
-    with_value,
+    CorruptingEngine,
+    CorruptingWarehouse,
+    override_resource,
+    repeat_first_row,
+    replace_value,
 )
 
 
-def broken_copy(loaded: Deployment, folder: Path, make: Any) -> Deployment:
+def broken_copy(loaded_deployment: Deployment, folder: Path, make: Any) -> Deployment:
     """A copy whose part is replaced by the faulty one that `make` builds from its settings."""
     settings = Settings(home=str(folder / "home"), raw=str(folder / "raw"))
     overrides: Mapping[str, Any] = make(settings)
-    return loaded.copy(folder, overrides)
+    return loaded_deployment.copy(folder, overrides)
 
 
 FAULTS: dict[str, tuple[Change, str]] = {
     # the row that is overwritten may be a repeated one of the delivery, whose twin is then not seen: one key or two
-    "key_unique": (with_repeated_row, "cicid, i94yr, i94mon: "),
-    "not_null": (lambda rows: with_value(rows, "i94port", None), "i94port: 1 of"),
+    "key_unique": (repeat_first_row, "cicid, i94yr, i94mon: "),
+    "not_null": (lambda rows: replace_value(rows, "i94port", None), "i94port: 1 of"),
     "delivered_equals_staged_plus_quarantined": (
         lambda rows: pa.concat_tables([rows, rows.slice(0, 1)]),
         "difference -1",
@@ -44,52 +43,60 @@ FAULTS: dict[str, tuple[Change, str]] = {
 
 
 @pytest.mark.parametrize("check", FAULTS)
-def test_a_blocking_check_stops_the_month_and_the_old_one_stays(loaded: Deployment, tmp_path: Path, check: str) -> None:
+def test_a_blocking_check_stops_the_month_and_the_old_one_stays(
+    loaded_deployment: Deployment, tmp_path: Path, check: str
+) -> None:
     change, told = FAULTS[check]
     deployment = broken_copy(
-        loaded, tmp_path, lambda settings: in_place_of("engine", SpoilingEngine(settings, "staged/immigration", change))
+        loaded_deployment,
+        tmp_path,
+        lambda settings: override_resource("engine", CorruptingEngine(settings, "staged/immigration", change)),
     )
-    tables, ledger = deployment.tables(), deployment.ledger()
-    outcome = deployment.month(MONTH)
+    tables, ledger = deployment.fingerprint_tables(), deployment.read_ledger()
+    outcome = deployment.run_month(SAMPLE_MONTH)
     assert not outcome.succeeded
     assert [failed for failed in outcome.failed_checks if f"staged/immigration {check}: " in failed and told in failed]
     assert set(outcome.rows) == {"staged/immigration", "staged/immigration_quarantine"}, "nothing below was made"
     assert not outcome.errors
-    assert deployment.tables() == tables
-    assert deployment.ledger() == ledger
+    assert deployment.fingerprint_tables() == tables
+    assert deployment.read_ledger() == ledger
 
 
-def test_a_warning_is_told_and_the_month_is_loaded(loaded: Deployment, tmp_path: Path) -> None:
+def test_a_warning_is_told_and_the_month_is_loaded(loaded_deployment: Deployment, tmp_path: Path) -> None:
     def change(rows: pa.Table) -> pa.Table:
-        return with_value(with_value(rows, "i94bir", 200), "gender", "Q", rows=2)
+        return replace_value(replace_value(rows, "i94bir", 200), "gender", "Q", rows=2)
 
     deployment = broken_copy(
-        loaded, tmp_path, lambda settings: in_place_of("engine", SpoilingEngine(settings, "staged/immigration", change))
+        loaded_deployment,
+        tmp_path,
+        lambda settings: override_resource("engine", CorruptingEngine(settings, "staged/immigration", change)),
     )
-    outcome = deployment.month(MONTH)
+    outcome = deployment.run_month(SAMPLE_MONTH)
     assert outcome.succeeded
     assert not outcome.failed_checks
     assert [told.partition(" of ")[0] for told in outcome.warnings] == [
         "staged/immigration allowed_values: gender: 2",
         "staged/immigration ranges: i94bir: 1",
     ]
-    assert deployment.value("SELECT count(*) FROM i94.immigration WHERE i94bir = 200") == 1
+    assert deployment.query_value("SELECT count(*) FROM i94.immigration WHERE i94bir = 200") == 1
 
 
-def test_a_reference_that_fails_its_check_is_not_loaded(loaded: Deployment, tmp_path: Path) -> None:
+def test_a_reference_that_fails_its_check_is_not_loaded(loaded_deployment: Deployment, tmp_path: Path) -> None:
     deployment = broken_copy(
-        loaded,
+        loaded_deployment,
         tmp_path,
-        lambda settings: in_place_of("engine", SpoilingEngine(settings, "staged/world_temperature", with_repeated_row)),
+        lambda settings: override_resource(
+            "engine", CorruptingEngine(settings, "staged/world_temperature", repeat_first_row)
+        ),
     )
-    tables = deployment.tables()
-    outcome = deployment.reference()
+    tables = deployment.fingerprint_tables()
+    outcome = deployment.run_reference()
     assert not outcome.succeeded
     assert [told.partition(":")[0] for told in outcome.failed_checks] == ["staged/world_temperature key_unique"]
     assert "staged/world_temperature" in outcome.rows
     assert not {"warehouse/world_temperature", "warehouse/country"} & set(outcome.rows)
     assert {"warehouse/i94addr", "warehouse/calendar"} <= set(outcome.rows)
-    assert deployment.tables() == tables
+    assert deployment.fingerprint_tables() == tables
 
 
 @pytest.mark.parametrize(
@@ -100,27 +107,29 @@ def test_a_reference_that_fails_its_check_is_not_loaded(loaded: Deployment, tmp_
     ],
 )
 def test_a_dimension_that_fails_its_check_stops_the_fact(
-    loaded: Deployment, tmp_path: Path, statement: str, check: str
+    loaded_deployment: Deployment, tmp_path: Path, statement: str, check: str
 ) -> None:
     deployment = broken_copy(
-        loaded, tmp_path, lambda settings: in_place_of("warehouse", SpoilingWarehouse(settings, "country", statement))
+        loaded_deployment,
+        tmp_path,
+        lambda settings: override_resource("warehouse", CorruptingWarehouse(settings, "country", statement)),
     )
-    fact = deployment.tables()["immigration"]
-    outcome = deployment.month(MONTH)
+    fact = deployment.fingerprint_tables()["immigration"]
+    outcome = deployment.run_month(SAMPLE_MONTH)
     assert not outcome.succeeded
     assert check in [told.partition(":")[0] for told in outcome.failed_checks]
     assert "warehouse/country" in outcome.rows
     assert "warehouse/immigration" not in outcome.rows
-    assert deployment.tables()["immigration"] == fact
+    assert deployment.fingerprint_tables()["immigration"] == fact
 
 
-def test_a_fact_that_fails_its_check_fails_the_run(loaded: Deployment, tmp_path: Path) -> None:
+def test_a_fact_that_fails_its_check_fails_the_run(loaded_deployment: Deployment, tmp_path: Path) -> None:
     statement = "DELETE FROM i94.immigration WHERE rowid = (SELECT min(rowid) FROM i94.immigration)"
     deployment = broken_copy(
-        loaded,
+        loaded_deployment,
         tmp_path,
-        lambda settings: in_place_of("warehouse", SpoilingWarehouse(settings, "immigration", statement)),
+        lambda settings: override_resource("warehouse", CorruptingWarehouse(settings, "immigration", statement)),
     )
-    outcome = deployment.month(MONTH)
+    outcome = deployment.run_month(SAMPLE_MONTH)
     assert not outcome.succeeded
     assert [told.partition(":")[0] for told in outcome.failed_checks] == ["warehouse/immigration staged_equals_loaded"]

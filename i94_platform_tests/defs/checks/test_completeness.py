@@ -19,8 +19,8 @@ from i94_platform.defs.checks.completeness import SHOWN, completeness_sensor
 from i94_platform.defs.jobs import EVERY_MONTH_LOADED, MONTH_JOB
 from i94_platform.lake.datasets import Lake
 from i94_platform.lake.local import LocalStore
+from i94_platform_tests.support.daemon_simulator import FAILURE, NOT_STARTED, STARTED, DaemonSimulator, build_repository
 from i94_platform_tests.support.deployment import Deployment
-from i94_platform_tests.support.ticks import FAILURE, NOT_STARTED, STARTED, Ticks, repository
 
 JANUARY, FEBRUARY, APRIL = (f"i94_{month}16_sub.sas7bdat" for month in ("jan", "feb", "apr"))
 
@@ -29,23 +29,23 @@ JANUARY, FEBRUARY, APRIL = (f"i94_{month}16_sub.sas7bdat" for month in ("jan", "
 class MonthIssue:
     """The sensor on one deployment, and what it has put on record."""
 
-    ticks: Ticks
+    ticks: DaemonSimulator
     cursor: str | None = None
 
     def look(self) -> str:
         """What the next tick finds; its events are put on record as the daemon does it."""
         done = self.tick()
         for event in done.asset_events:
-            self.ticks.history.report_runless_asset_event(event)
+            self.ticks.instance.report_runless_asset_event(event)
         self.cursor = done.cursor
         return (done.skip_message or "").removeprefix("As before. ")
 
     def tick(self) -> SensorExecutionData:
         sensor = completeness_sensor(self.ticks.first_month)
         context = dg.build_sensor_context(
-            self.ticks.history,
+            self.ticks.instance,
             self.cursor,
-            repository_def=repository(),
+            repository_def=build_repository(),
             sensor_name=sensor.name,
             resources={"raw": self.ticks.raw, "lake": self.ticks.lake},
         )
@@ -54,7 +54,7 @@ class MonthIssue:
     @property
     def recorded(self) -> list[Any]:
         """Every evaluation on record, the newest first."""
-        storage = self.ticks.history.event_log_storage
+        storage = self.ticks.instance.event_log_storage
         return list(storage.get_asset_check_execution_history(EVERY_MONTH_LOADED, limit=100))
 
 
@@ -62,8 +62,8 @@ class MonthIssue:
 def standing(tmp_path: Path) -> Iterator[MonthIssue]:
     """The reference files are loaded."""
     with dg.DagsterInstance.ephemeral() as history:
-        ticks = Ticks(LocalStore(tmp_path / "raw"), Lake(LocalStore(tmp_path / "lake")), history=history)
-        ticks.references()
+        ticks = DaemonSimulator(LocalStore(tmp_path / "raw"), Lake(LocalStore(tmp_path / "lake")), instance=history)
+        ticks.deliver_references()
         yield MonthIssue(ticks)
 
 
@@ -71,11 +71,11 @@ def load(standing: MonthIssue, *names: str, status: dg.DagsterRunStatus = dg.Dag
     """Deliver files and have the sensor run them."""
     for name in names:
         standing.ticks.deliver(name)
-    assert len(standing.ticks.months() + standing.ticks.months(status=status)) == len(names)
+    assert len(standing.ticks.requested_months() + standing.ticks.requested_months(status=status)) == len(names)
 
 
 def last_run(standing: MonthIssue) -> str:
-    return standing.ticks.history.get_runs(dg.RunsFilter(job_name=MONTH_JOB), limit=1)[0].run_id[:8]
+    return standing.ticks.instance.get_runs(dg.RunsFilter(job_name=MONTH_JOB), limit=1)[0].run_id[:8]
 
 
 def test_months_that_are_loaded_as_they_lie_there_are_in_order(standing: MonthIssue) -> None:
@@ -130,19 +130,19 @@ def test_a_month_delivered_anew_waits_and_so_do_all_where_a_code_list_changed(st
     load(standing, JANUARY, FEBRUARY)
     standing.ticks.deliver(FEBRUARY, b"corrected")
     assert standing.look() == "delivered, not loaded: 2016-02."
-    standing.ticks.lists("2")
+    standing.ticks.commit_code_lists("2")
     assert standing.look() == "delivered, not loaded: 2016-01, 2016-02."
 
 
 def test_a_month_that_failed_with_its_newest_content_is_not_mended_by_a_part_of_a_run(standing: MonthIssue) -> None:
     load(standing, JANUARY, status=FAILURE)
-    standing.ticks.record(MONTH_JOB, {"dagster/partition": "2016-01"})
+    standing.ticks.record_run(MONTH_JOB, {"dagster/partition": "2016-01"})
     assert standing.look() == "failed: 2016-01."
 
 
 def test_a_month_of_which_only_a_part_was_run_waits(standing: MonthIssue) -> None:
     standing.ticks.deliver(JANUARY)
-    standing.ticks.record(MONTH_JOB, {"dagster/partition": "2016-01"})
+    standing.ticks.record_run(MONTH_JOB, {"dagster/partition": "2016-01"})
     assert standing.look() == "delivered, not loaded: 2016-01."
 
 
@@ -162,11 +162,11 @@ def test_months_out_of_range_and_long_lists_are_cut(standing: MonthIssue) -> Non
     assert f", 2017-05 and {14 - SHOWN} more; not delivered: 2016-08, " in said
 
 
-def test_the_check_can_be_executed_and_is_part_of_no_months_run(loaded: Deployment, tmp_path: Path) -> None:
-    deployment = loaded.copy(tmp_path)
-    found = deployment.check("warehouse/immigration", EVERY_MONTH_LOADED.name)
+def test_the_check_can_be_executed_and_is_part_of_no_months_run(loaded_deployment: Deployment, tmp_path: Path) -> None:
+    deployment = loaded_deployment.copy(tmp_path)
+    found = deployment.run_check("warehouse/immigration", EVERY_MONTH_LOADED.name)
     assert not found.passed
     assert found.description == "delivered, not loaded: 2016-01, 2016-02."
-    outcome = deployment.month("2016-01")
+    outcome = deployment.run_month("2016-01")
     assert outcome.succeeded
-    assert f"warehouse/immigration {EVERY_MONTH_LOADED.name}" not in deployment.evaluations(outcome.run_id)
+    assert f"warehouse/immigration {EVERY_MONTH_LOADED.name}" not in deployment.read_check_evaluations(outcome.run_id)

@@ -21,9 +21,8 @@ from sqlalchemy import Column, Double, Integer, Table
 from i94_platform.contracts import ALL, DIMENSIONS, MONTHLY_MARTS, immigration, immigration_quarantine
 from i94_platform.contracts.model import key_columns
 from i94_platform.defs.jobs import EVERY_MONTH_LOADED
-from i94_platform_tests.support.deployment import MONTHLY, Deployment
-from i94_platform_tests.support.fixtures import MONTH
-from i94_platform_tests.support.tampering import with_repeated_row, with_value
+from i94_platform_tests.support.deployment import MONTHLY, SAMPLE_MONTH, Deployment
+from i94_platform_tests.support.faulty_resources import repeat_first_row, replace_value
 
 CONTRACTS = {contract.name: contract for contract in ALL}
 STOPPING = {"not_null", "key_unique", "foreign_keys"}
@@ -65,7 +64,7 @@ def pairs(tables: dict[str, tuple[str, ...]]) -> list[Any]:
 
 def month_of(asset: str) -> str | None:
     monthly = (*MONTHLY, "warehouse/immigration", *(f"mart/{mart.name}" for mart in MONTHLY_MARTS))
-    return MONTH if asset in monthly else None
+    return SAMPLE_MONTH if asset in monthly else None
 
 
 def broken_column(contract: Table, kind: str) -> tuple[Column[Any], Any]:
@@ -90,22 +89,27 @@ def one_beyond(bound: Any, direction: int) -> Any:
     return bound + step
 
 
-def test_every_generated_check_is_one_of_these_and_only_those_that_must_hold_block(loaded: Deployment) -> None:
+def test_every_generated_check_is_one_of_these_and_only_those_that_must_hold_block(
+    loaded_deployment: Deployment,
+) -> None:
     kinds = {kind for _, kind in (p.values for p in pairs(IN_LAKE | IN_WAREHOUSE))}
-    specs = [spec for check in loaded.checks for spec in check.check_specs]
+    specs = [spec for check in loaded_deployment.checks for spec in check.check_specs]
     generated = {("/".join(spec.asset_key.path), spec.name): spec.blocking for spec in specs if spec.name in kinds}
     assert generated == {p.values: p.values[1] in STOPPING for p in pairs(IN_LAKE | IN_WAREHOUSE)}
 
 
-def test_every_check_of_the_graph_is_evaluated_and_passes_on_the_sample(loaded: Deployment) -> None:
-    specs = [spec for check in loaded.checks for spec in check.check_specs if spec.key != EVERY_MONTH_LOADED]
+def test_every_check_of_the_graph_is_evaluated_and_passes_on_the_sample(loaded_deployment: Deployment) -> None:
+    specs = [spec for check in loaded_deployment.checks for spec in check.check_specs if spec.key != EVERY_MONTH_LOADED]
     found = {
-        name: result for run in loaded.history.get_runs() for name, result in loaded.evaluations(run.run_id).items()
+        name: result
+        for run in loaded_deployment.instance.get_runs()
+        for name, result in loaded_deployment.read_check_evaluations(run.run_id).items()
     }
     assert set(found) >= {f"{'/'.join(spec.asset_key.path)} {spec.name}" for spec in specs}
     assert {name for name, result in found.items() if not result.passed} == set()
     assert (
-        found["staged/immigration not_null"].metadata["rows"].value == loaded.manifest("staged/immigration", MONTH).rows
+        found["staged/immigration not_null"].metadata["rows"].value
+        == loaded_deployment.manifest("staged/immigration", SAMPLE_MONTH).rows
     )
 
 
@@ -123,43 +127,43 @@ Breaking = Callable[[Deployment, str, str], tuple[str, str, int]]
 """Breaks a rule of a table of a deployment by one row; the columns, the value, the table's rows."""
 
 
-def broken_by(loaded: Deployment, folder: Path, tables: dict[str, tuple[str, ...]], break_: Breaking) -> Any:
+def broken_by(loaded_deployment: Deployment, folder: Path, tables: dict[str, tuple[str, ...]], break_: Breaking) -> Any:
     """Break every table by one kind of rule at a time, each kind in a copy of its own, and run all its checks once."""
 
     @cache
     def of_kind(kind: str) -> dict[str, Broken]:
-        deployment = loaded.copy(folder / kind)
+        deployment = loaded_deployment.copy(folder / kind)
         having = [asset for asset, kinds in tables.items() if kind in kinds]
         told = {asset: break_(deployment, asset, kind) for asset in having}
-        results = deployment.check_all([(asset, kind) for asset in having], MONTH)
+        results = deployment.run_checks([(asset, kind) for asset in having], SAMPLE_MONTH)
         return {asset: Broken(*told[asset], results[asset, kind]) for asset in having}
 
     return of_kind
 
 
 @pytest.fixture(scope="module")
-def in_lake(loaded: Deployment, tmp_path_factory: pytest.TempPathFactory) -> Any:
+def in_lake(loaded_deployment: Deployment, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """The staged datasets with one row of each broken, by kind of rule."""
-    return broken_by(loaded, tmp_path_factory.mktemp("lake"), IN_LAKE, break_in_lake)
+    return broken_by(loaded_deployment, tmp_path_factory.mktemp("lake"), IN_LAKE, break_in_lake)
 
 
 @pytest.fixture(scope="module")
-def in_warehouse(loaded: Deployment, tmp_path_factory: pytest.TempPathFactory) -> Any:
+def in_warehouse(loaded_deployment: Deployment, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """The loaded tables with one row of each broken, by kind of rule."""
-    return broken_by(loaded, tmp_path_factory.mktemp("warehouse"), IN_WAREHOUSE, break_in_warehouse)
+    return broken_by(loaded_deployment, tmp_path_factory.mktemp("warehouse"), IN_WAREHOUSE, break_in_warehouse)
 
 
 def break_in_lake(deployment: Deployment, asset: str, kind: str) -> tuple[str, str, int]:
     contract, month = CONTRACTS[asset.split("/")[1]], month_of(asset)
-    rows = deployment.rows(contract, asset, month or "")
+    rows = deployment.read_rows(contract, asset, month or "")
     if kind == "key_unique":
         shown, names = "2", ", ".join(key_columns(contract))
-        rows = with_repeated_row(rows)
+        rows = repeat_first_row(rows)
     else:
         col, value = broken_column(contract, kind)
         shown, names = "" if value is None else str(value), col.name
-        rows = with_value(rows, col.name, value)
-    deployment.rewrite(contract, asset, rows, month or "")
+        rows = replace_value(rows, col.name, value)
+    deployment.rewrite_dataset(contract, asset, rows, month or "")
     return names, shown, rows.num_rows
 
 
@@ -168,15 +172,15 @@ def break_in_warehouse(deployment: Deployment, asset: str, kind: str) -> tuple[s
     table = contract.fullname
     if kind == "key_unique":
         shown, names = "2", ", ".join(key_columns(contract))
-        deployment.change(f"INSERT INTO {table} SELECT * FROM {table} LIMIT 1")
+        deployment.execute(f"INSERT INTO {table} SELECT * FROM {table} LIMIT 1")
     else:
         col, value = broken_column(contract, kind)
         shown, names = "" if value is None else str(value), col.name
         if kind == "not_null":
-            deployment.change(f"ALTER TABLE {table} ALTER COLUMN {col.name} DROP NOT NULL")
+            deployment.execute(f"ALTER TABLE {table} ALTER COLUMN {col.name} DROP NOT NULL")
         one = f"rowid = (SELECT min(rowid) FROM {table} WHERE {col.name} IS NOT NULL)"
-        deployment.change(f"UPDATE {table} SET {col.name} = :value WHERE {one}", value=value)
-    return names, shown, deployment.value(f"SELECT count(*) FROM {table}")
+        deployment.execute(f"UPDATE {table} SET {col.name} = :value WHERE {one}", value=value)
+    return names, shown, deployment.query_value(f"SELECT count(*) FROM {table}")
 
 
 @pytest.mark.parametrize(("asset", "kind"), pairs(IN_LAKE))
@@ -215,11 +219,11 @@ def assert_found(broken: Broken, kind: str) -> None:
     assert of_rule[0].endswith("| 1 |")
 
 
-def test_many_broken_rows_are_all_counted_and_five_are_shown(loaded: Deployment, tmp_path: Path) -> None:
-    deployment = loaded.copy(tmp_path)
-    rows = with_value(deployment.rows(immigration, "staged/immigration", MONTH), "i94bir", 200, rows=7)
-    deployment.rewrite(immigration, "staged/immigration", rows, MONTH)
-    result = deployment.check("staged/immigration", "ranges", MONTH)
+def test_many_broken_rows_are_all_counted_and_five_are_shown(loaded_deployment: Deployment, tmp_path: Path) -> None:
+    deployment = loaded_deployment.copy(tmp_path)
+    rows = replace_value(deployment.read_rows(immigration, "staged/immigration", SAMPLE_MONTH), "i94bir", 200, rows=7)
+    deployment.rewrite_dataset(immigration, "staged/immigration", rows, SAMPLE_MONTH)
+    result = deployment.run_check("staged/immigration", "ranges", SAMPLE_MONTH)
     assert result.metadata["broken"].value == 7
     assert [line for line in result.metadata["sample"].value.splitlines() if line.endswith("| 200 |")] == [
         f"| {row['cicid']} | {row['i94yr']} | {row['i94mon']} | 200 |" for row in rows.slice(0, 5).to_pylist()
@@ -228,32 +232,32 @@ def test_many_broken_rows_are_all_counted_and_five_are_shown(loaded: Deployment,
     assert result.description == f"i94bir: 7 of {rows.num_rows:,} rows, must be -5 to 125"
 
 
-def test_orphans_are_counted_by_row_and_shown_by_code(loaded: Deployment, tmp_path: Path) -> None:
-    deployment = loaded.copy(tmp_path)
-    arrivals = deployment.value("SELECT count(*) FROM i94.immigration WHERE i94port = 'NYC'")
-    deployment.change("DELETE FROM i94.i94port WHERE code = 'NYC'")
-    result = deployment.check("warehouse/immigration", "foreign_keys", MONTH)
+def test_orphans_are_counted_by_row_and_shown_by_code(loaded_deployment: Deployment, tmp_path: Path) -> None:
+    deployment = loaded_deployment.copy(tmp_path)
+    arrivals = deployment.query_value("SELECT count(*) FROM i94.immigration WHERE i94port = 'NYC'")
+    deployment.execute("DELETE FROM i94.i94port WHERE code = 'NYC'")
+    result = deployment.run_check("warehouse/immigration", "foreign_keys", SAMPLE_MONTH)
     assert result.metadata["broken"].value == arrivals > 1
     assert f"| NYC | {arrivals} |" in result.metadata["sample"].value
 
 
-def test_only_the_month_of_the_run_is_checked(loaded: Deployment, tmp_path: Path) -> None:
-    deployment = loaded.copy(tmp_path)
+def test_only_the_month_of_the_run_is_checked(loaded_deployment: Deployment, tmp_path: Path) -> None:
+    deployment = loaded_deployment.copy(tmp_path)
     february = "SELECT * REPLACE (2 AS i94mon, '??' AS i94port) FROM i94.immigration LIMIT 3"
-    deployment.change(f"INSERT INTO i94.immigration {february}")
-    result = deployment.check("warehouse/immigration", "foreign_keys", MONTH)
+    deployment.execute(f"INSERT INTO i94.immigration {february}")
+    result = deployment.run_check("warehouse/immigration", "foreign_keys", SAMPLE_MONTH)
     assert result.passed
-    assert result.metadata["rows"].value == deployment.manifest("staged/immigration", MONTH).rows
+    assert result.metadata["rows"].value == deployment.manifest("staged/immigration", SAMPLE_MONTH).rows
 
 
 @pytest.mark.parametrize("contract", [immigration, immigration_quarantine], ids=lambda contract: contract.name)
-def test_a_month_without_rows_keeps_every_rule(loaded: Deployment, tmp_path: Path, contract: Table) -> None:
-    deployment = loaded.copy(tmp_path)
+def test_a_month_without_rows_keeps_every_rule(loaded_deployment: Deployment, tmp_path: Path, contract: Table) -> None:
+    deployment = loaded_deployment.copy(tmp_path)
     dataset = f"staged/{contract.name}"
-    empty = deployment.rows(contract, dataset, MONTH).slice(0, 0)
-    deployment.rewrite(contract, dataset, empty, MONTH)
+    empty = deployment.read_rows(contract, dataset, SAMPLE_MONTH).slice(0, 0)
+    deployment.rewrite_dataset(contract, dataset, empty, SAMPLE_MONTH)
     for kind in IN_LAKE[dataset]:
-        result = deployment.check(dataset, kind, MONTH)
+        result = deployment.run_check(dataset, kind, SAMPLE_MONTH)
         assert result.passed
         assert result.metadata["rows"].value == 0
     assert isinstance(empty, pa.Table)

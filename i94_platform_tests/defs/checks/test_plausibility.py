@@ -15,9 +15,8 @@ import pytest
 
 from i94_platform.contracts import LOOKUPS, i94addr, immigration, immigration_quarantine
 from i94_platform.defs.checks.plausibility import QUARANTINE_BOUND, SHARES
-from i94_platform_tests.support.deployment import Deployment
-from i94_platform_tests.support.fixtures import MONTH
-from i94_platform_tests.support.tampering import with_value
+from i94_platform_tests.support.deployment import SAMPLE_MONTH, Deployment
+from i94_platform_tests.support.faulty_resources import replace_value
 
 # What makes a row count for a share, and what makes it not count.
 UNUSUAL: dict[str, tuple[str, Any, Any]] = {
@@ -34,7 +33,7 @@ def with_share(rows: pa.Table, name: str, count: int) -> pa.Table:
     """The rows with exactly `count` that a share is about."""
     column, unusual, usual = UNUSUAL[name]
     everyday = rows.column("arrdate").to_pylist()[0] if name == "share_of_null_departure" else usual
-    return with_value(with_value(rows, column, everyday, rows.num_rows), column, unusual, count)
+    return replace_value(replace_value(rows, column, everyday, rows.num_rows), column, unusual, count)
 
 
 def test_every_share_is_tried() -> None:
@@ -42,20 +41,20 @@ def test_every_share_is_tried() -> None:
 
 
 @pytest.mark.parametrize("name", BOUNDS)
-def test_a_share_warns_above_its_bound_and_not_at_it(loaded: Deployment, tmp_path: Path, name: str) -> None:
-    deployment, dataset = loaded.copy(tmp_path), "staged/immigration"
-    rows = deployment.rows(immigration, dataset, MONTH)
+def test_a_share_warns_above_its_bound_and_not_at_it(loaded_deployment: Deployment, tmp_path: Path, name: str) -> None:
+    deployment, dataset = loaded_deployment.copy(tmp_path), "staged/immigration"
+    rows = deployment.read_rows(immigration, dataset, SAMPLE_MONTH)
     rows = rows.slice(0, rows.num_rows // 1000 * 1000)
     most = math.floor(rows.num_rows * BOUNDS[name])
 
-    deployment.rewrite(immigration, dataset, with_share(rows, name, most), MONTH)
-    at_bound = deployment.check(dataset, name, MONTH)
+    deployment.rewrite_dataset(immigration, dataset, with_share(rows, name, most), SAMPLE_MONTH)
+    at_bound = deployment.run_check(dataset, name, SAMPLE_MONTH)
     assert at_bound.passed
     assert at_bound.metadata["rows"].value == most > 0
     assert at_bound.metadata["sample"].value == "No rows."
 
-    deployment.rewrite(immigration, dataset, with_share(rows, name, most + 1), MONTH)
-    above = deployment.check(dataset, name, MONTH)
+    deployment.rewrite_dataset(immigration, dataset, with_share(rows, name, most + 1), SAMPLE_MONTH)
+    above = deployment.run_check(dataset, name, SAMPLE_MONTH)
     assert not above.passed
     assert above.severity == dg.AssetCheckSeverity.WARN
     assert not above.blocking
@@ -68,26 +67,28 @@ def test_a_share_warns_above_its_bound_and_not_at_it(loaded: Deployment, tmp_pat
     assert len(shown) == 2 + min(most + 1, 5)
 
 
-def test_a_month_of_which_every_row_was_refused_has_no_unusual_rows(loaded: Deployment, tmp_path: Path) -> None:
-    deployment = loaded.copy(tmp_path)
-    empty = deployment.rows(immigration, "staged/immigration", MONTH).slice(0, 0)
-    deployment.rewrite(immigration, "staged/immigration", empty, MONTH)
+def test_a_month_of_which_every_row_was_refused_has_no_unusual_rows(
+    loaded_deployment: Deployment, tmp_path: Path
+) -> None:
+    deployment = loaded_deployment.copy(tmp_path)
+    empty = deployment.read_rows(immigration, "staged/immigration", SAMPLE_MONTH).slice(0, 0)
+    deployment.rewrite_dataset(immigration, "staged/immigration", empty, SAMPLE_MONTH)
     for name in BOUNDS:
-        result = deployment.check("staged/immigration", name, MONTH)
+        result = deployment.run_check("staged/immigration", name, SAMPLE_MONTH)
         assert result.passed
         assert result.metadata["share"].value == 0.0
 
 
-def test_many_refused_rows_warn_and_are_shown(loaded: Deployment, tmp_path: Path) -> None:
-    deployment, dataset = loaded.copy(tmp_path), "staged/immigration_quarantine"
-    refused = deployment.rows(immigration_quarantine, dataset, MONTH)
-    result = deployment.check(dataset, "share_of_delivered", MONTH)
+def test_many_refused_rows_warn_and_are_shown(loaded_deployment: Deployment, tmp_path: Path) -> None:
+    deployment, dataset = loaded_deployment.copy(tmp_path), "staged/immigration_quarantine"
+    refused = deployment.read_rows(immigration_quarantine, dataset, SAMPLE_MONTH)
+    result = deployment.run_check(dataset, "share_of_delivered", SAMPLE_MONTH)
     assert result.passed
     assert result.metadata["rows"].value == refused.num_rows
 
     delivered = math.floor(refused.num_rows / QUARANTINE_BOUND) - 1
-    deployment.rewrite(immigration_quarantine, dataset, refused, MONTH, delivered_rows=delivered)
-    above = deployment.check(dataset, "share_of_delivered", MONTH)
+    deployment.rewrite_dataset(immigration_quarantine, dataset, refused, SAMPLE_MONTH, delivered_rows=delivered)
+    above = deployment.run_check(dataset, "share_of_delivered", SAMPLE_MONTH)
     assert not above.passed
     assert above.severity == dg.AssetCheckSeverity.WARN
     assert not above.blocking
@@ -106,20 +107,20 @@ def column_of(markdown: str, name: str) -> list[str]:
 
 
 @pytest.mark.parametrize("name", [contract.name for contract in LOOKUPS])
-def test_the_lists_of_the_sample_equal_the_reviewed_ones(loaded: Deployment, name: str) -> None:
-    result = loaded.check(f"lookup/{name}", "equals_reviewed")
+def test_the_lists_of_the_sample_equal_the_reviewed_ones(loaded_deployment: Deployment, name: str) -> None:
+    result = loaded_deployment.run_check(f"lookup/{name}", "equals_reviewed")
     assert result.passed
     assert result.metadata["differences"].value == 0
 
 
-def test_a_list_that_drifts_warns_and_names_the_codes(loaded: Deployment, tmp_path: Path) -> None:
-    deployment, dataset = loaded.copy(tmp_path), "lookup/i94addr"
-    rows = deployment.rows(i94addr, dataset).to_pylist()
+def test_a_list_that_drifts_warns_and_names_the_codes(loaded_deployment: Deployment, tmp_path: Path) -> None:
+    deployment, dataset = loaded_deployment.copy(tmp_path), "lookup/i94addr"
+    rows = deployment.read_rows(i94addr, dataset).to_pylist()
     assert [row["code"] for row in rows[:2]] == ["AL", "AK"]
     rows[0]["label"] = "ALABAMA AGAIN"
     rows[1]["code"] = "ZZ"
-    deployment.rewrite(i94addr, dataset, pa.Table.from_pylist(rows))
-    result = deployment.check(dataset, "equals_reviewed")
+    deployment.rewrite_dataset(i94addr, dataset, pa.Table.from_pylist(rows))
+    result = deployment.run_check(dataset, "equals_reviewed")
     assert not result.passed
     assert result.severity == dg.AssetCheckSeverity.WARN
     assert not result.blocking
@@ -127,4 +128,4 @@ def test_a_list_that_drifts_warns_and_names_the_codes(loaded: Deployment, tmp_pa
     assert result.metadata["bound"].value == 0
     assert set(result.metadata["sample"].value.split(", ")) == {"ZZ", "AK", "AL"}
     assert "1 added (ZZ), 1 removed (AK), 1 changed (AL)" in result.description
-    assert deployment.check("lookup/i94visa", "equals_reviewed").passed
+    assert deployment.run_check("lookup/i94visa", "equals_reviewed").passed

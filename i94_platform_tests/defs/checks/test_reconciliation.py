@@ -8,18 +8,17 @@ from typing import Any
 import pytest
 
 from i94_platform.contracts import MONTHLY_MARTS, WAREHOUSE, immigration
-from i94_platform_tests.support.deployment import Deployment
-from i94_platform_tests.support.fixtures import MONTH
+from i94_platform_tests.support.deployment import SAMPLE_MONTH, Deployment
 
 STAGED, BALANCE = "staged/immigration", "delivered_equals_staged_plus_quarantined"
 
 
-def test_a_lost_row_is_told_from_both_counts(loaded: Deployment, tmp_path: Path) -> None:
-    deployment = loaded.copy(tmp_path)
-    rows = deployment.rows(immigration, STAGED, MONTH)
-    refused = deployment.manifest("staged/immigration_quarantine", MONTH).rows
-    deployment.rewrite(immigration, STAGED, rows.slice(1), MONTH)
-    result = deployment.check(STAGED, BALANCE, MONTH)
+def test_a_lost_row_is_told_from_both_counts(loaded_deployment: Deployment, tmp_path: Path) -> None:
+    deployment = loaded_deployment.copy(tmp_path)
+    rows = deployment.read_rows(immigration, STAGED, SAMPLE_MONTH)
+    refused = deployment.manifest("staged/immigration_quarantine", SAMPLE_MONTH).rows
+    deployment.rewrite_dataset(immigration, STAGED, rows.slice(1), SAMPLE_MONTH)
+    result = deployment.run_check(STAGED, BALANCE, SAMPLE_MONTH)
     assert not result.passed
     assert result.blocking
     assert {name: metadata.value for name, metadata in result.metadata.items()} == {
@@ -32,31 +31,35 @@ def test_a_lost_row_is_told_from_both_counts(loaded: Deployment, tmp_path: Path)
     assert f"{rows.num_rows - 1:,} staged, {refused} quarantined, difference 1" in result.description
 
 
-def test_counts_that_agree_by_chance_fail_where_they_come_from_two_runs(loaded: Deployment, tmp_path: Path) -> None:
-    deployment = loaded.copy(tmp_path)
-    deployment.rewrite(immigration, STAGED, deployment.rows(immigration, STAGED, MONTH), MONTH)
-    result = deployment.check(STAGED, BALANCE, MONTH)
+def test_counts_that_agree_by_chance_fail_where_they_come_from_two_runs(
+    loaded_deployment: Deployment, tmp_path: Path
+) -> None:
+    deployment = loaded_deployment.copy(tmp_path)
+    deployment.rewrite_dataset(
+        immigration, STAGED, deployment.read_rows(immigration, STAGED, SAMPLE_MONTH), SAMPLE_MONTH
+    )
+    result = deployment.run_check(STAGED, BALANCE, SAMPLE_MONTH)
     assert not result.passed
     assert result.metadata["difference"].value == 0
     assert "the two come from different runs" in result.description
 
 
 @pytest.mark.parametrize("dataset", [STAGED, "staged/immigration_quarantine"])
-def test_a_file_that_is_gone_or_cut_is_named(loaded: Deployment, tmp_path: Path, dataset: str) -> None:
-    deployment = loaded.copy(tmp_path)
-    assert deployment.check(STAGED, "files_complete", MONTH).passed
-    file = Path(deployment.manifest(dataset, MONTH).urls[0])
+def test_a_file_that_is_gone_or_cut_is_named(loaded_deployment: Deployment, tmp_path: Path, dataset: str) -> None:
+    deployment = loaded_deployment.copy(tmp_path)
+    assert deployment.run_check(STAGED, "files_complete", SAMPLE_MONTH).passed
+    file = Path(deployment.manifest(dataset, SAMPLE_MONTH).urls[0])
 
     content = file.read_bytes()
     file.write_bytes(content[:-1])
-    cut = deployment.check(STAGED, "files_complete", MONTH)
+    cut = deployment.run_check(STAGED, "files_complete", SAMPLE_MONTH)
     assert not cut.passed
     assert cut.blocking
     assert cut.metadata["problems"].value == 1
     assert f"{file} has {len(content) - 1:,} bytes, the manifest says {len(content):,}" in cut.description
 
     file.unlink()
-    gone = deployment.check(STAGED, "files_complete", MONTH)
+    gone = deployment.run_check(STAGED, "files_complete", SAMPLE_MONTH)
     assert not gone.passed
     assert f"{file} is missing" in gone.description
 
@@ -68,13 +71,17 @@ CHANGES = {
 
 
 @pytest.fixture(scope="module", params=CHANGES)
-def changed(request: pytest.FixtureRequest, loaded: Deployment, tmp_path_factory: pytest.TempPathFactory) -> Any:
+def changed(
+    request: pytest.FixtureRequest, loaded_deployment: Deployment, tmp_path_factory: pytest.TempPathFactory
+) -> Any:
     """Every table with a row lost, then with one doubled: by table what was staged, what is loaded, and the check."""
-    deployment = loaded.copy(tmp_path_factory.mktemp(request.param))
-    staged = {contract.name: deployment.value(f"SELECT count(*) FROM i94.{contract.name}") for contract in WAREHOUSE}
+    deployment = loaded_deployment.copy(tmp_path_factory.mktemp(request.param))
+    staged = {
+        contract.name: deployment.query_value(f"SELECT count(*) FROM i94.{contract.name}") for contract in WAREHOUSE
+    }
     for name in staged:
-        deployment.change(CHANGES[request.param].format(table=f"i94.{name}"))
-    results = deployment.check_all([(f"warehouse/{name}", "staged_equals_loaded") for name in staged], MONTH)
+        deployment.execute(CHANGES[request.param].format(table=f"i94.{name}"))
+    results = deployment.run_checks([(f"warehouse/{name}", "staged_equals_loaded") for name in staged], SAMPLE_MONTH)
     more = -1 if request.param == "lost" else 1
     return {
         name: (rows, rows + more, results[f"warehouse/{name}", "staged_equals_loaded"]) for name, rows in staged.items()
@@ -95,22 +102,22 @@ def test_a_row_lost_or_doubled_by_a_load_is_counted(changed: Any, name: str) -> 
     assert result.description == f"{staged:,} rows staged, {loaded_rows:,} loaded."
 
 
-def test_another_month_in_the_table_is_not_counted(loaded: Deployment, tmp_path: Path) -> None:
-    deployment = loaded.copy(tmp_path)
-    deployment.change("INSERT INTO i94.immigration SELECT * REPLACE (2 AS i94mon) FROM i94.immigration")
-    assert deployment.check("warehouse/immigration", "staged_equals_loaded", MONTH).passed
+def test_another_month_in_the_table_is_not_counted(loaded_deployment: Deployment, tmp_path: Path) -> None:
+    deployment = loaded_deployment.copy(tmp_path)
+    deployment.execute("INSERT INTO i94.immigration SELECT * REPLACE (2 AS i94mon) FROM i94.immigration")
+    assert deployment.run_check("warehouse/immigration", "staged_equals_loaded", SAMPLE_MONTH).passed
 
 
 @pytest.fixture(scope="module")
-def unbalanced(loaded: Deployment, tmp_path_factory: pytest.TempPathFactory) -> Any:
+def unbalanced(loaded_deployment: Deployment, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """Every mart with two visitors too many and another month beside it: the arrivals, and the check of each mart."""
-    deployment = loaded.copy(tmp_path_factory.mktemp("marts"))
+    deployment = loaded_deployment.copy(tmp_path_factory.mktemp("marts"))
     names = [contract.name for contract in MONTHLY_MARTS]
     for name in names:
-        deployment.change(f"UPDATE mart.{name} SET visitors = visitors + 2 WHERE rowid = 0")
-        deployment.change(f"INSERT INTO mart.{name} SELECT * REPLACE (2 AS i94mon) FROM mart.{name}")
-    results = deployment.check_all([(f"mart/{name}", "visitors_equal_arrivals") for name in names], MONTH)
-    arrivals = deployment.value("SELECT count(*) FROM i94.immigration")
+        deployment.execute(f"UPDATE mart.{name} SET visitors = visitors + 2 WHERE rowid = 0")
+        deployment.execute(f"INSERT INTO mart.{name} SELECT * REPLACE (2 AS i94mon) FROM mart.{name}")
+    results = deployment.run_checks([(f"mart/{name}", "visitors_equal_arrivals") for name in names], SAMPLE_MONTH)
+    arrivals = deployment.query_value("SELECT count(*) FROM i94.immigration")
     return arrivals, {name: results[f"mart/{name}", "visitors_equal_arrivals"] for name in names}
 
 

@@ -26,18 +26,18 @@ from i94_platform.sources.listing import list_deliveries
 from i94_platform.sources.registry import REFERENCE_FILES
 from i94_platform.staleness.run_inputs import DELIVERED_TAG, INPUTS_TAG, input_tags, reference_versions
 from i94_platform_tests.emulators.s3 import S3Server
-from i94_platform_tests.support.deployment import Deployment
-from i94_platform_tests.support.stores import Place
-from i94_platform_tests.support.ticks import (
+from i94_platform_tests.support.daemon_simulator import (
     FAILURE,
-    MONTHS,
+    MONTHS_SENSOR,
     NOT_STARTED,
-    REFERENCES,
-    SETTLE,
+    REFERENCES_SENSOR,
+    SETTLE_SECONDS,
     STARTED,
     SUCCESS,
-    Ticks,
+    DaemonSimulator,
 )
+from i94_platform_tests.support.deployment import Deployment
+from i94_platform_tests.support.stores import StoreLocation
 
 APRIL, MAY = "i94_apr16_sub.sas7bdat", "2016/i94_may16_sub.csv"
 FOLDER = "i94_jun16_sub.parquet"
@@ -45,40 +45,40 @@ LABELS = REFERENCE_FILES["i94_labels"]
 
 
 @pytest.fixture(params=["local", "s3"])
-def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Ticks:
+def empty(request: pytest.FixtureRequest, tmp_path: Path) -> DaemonSimulator:
     """Nothing delivered, nothing loaded; deliveries land in a folder or in a bucket."""
-    place = Place(str(tmp_path / "raw"))
+    place = StoreLocation(str(tmp_path / "raw"))
     if request.param == "s3":
         server: S3Server = request.getfixturevalue("s3_server")
-        place = Place(f"s3://{server.bucket()}/raw", server, tmp_path / "scratch")
-    return Ticks(place.store(), Lake(LocalStore(tmp_path / "lake")))
+        place = StoreLocation(f"s3://{server.bucket()}/raw", server, tmp_path / "scratch")
+    return DaemonSimulator(place.open_store(), Lake(LocalStore(tmp_path / "lake")))
 
 
 @pytest.fixture
-def ticks(empty: Ticks) -> Ticks:
+def ticks(empty: DaemonSimulator) -> DaemonSimulator:
     """The reference files are loaded."""
-    empty.references()
+    empty.deliver_references()
     return empty
 
 
 @pytest.fixture
-def local(tmp_path: Path) -> Ticks:
+def local(tmp_path: Path) -> DaemonSimulator:
     """The same in a folder."""
-    ticks = Ticks(LocalStore(tmp_path / "raw"), Lake(LocalStore(tmp_path / "lake")))
-    ticks.references()
+    ticks = DaemonSimulator(LocalStore(tmp_path / "raw"), Lake(LocalStore(tmp_path / "lake")))
+    ticks.deliver_references()
     return ticks
 
 
 # --- once for each content --------------------------------------------------------------------------------------------
 
 
-def test_a_delivery_is_run_when_it_has_settled_and_never_again(ticks: Ticks) -> None:
+def test_a_delivery_is_run_when_it_has_settled_and_never_again(ticks: DaemonSimulator) -> None:
     ticks.deliver(APRIL)
     first = ticks.tick()
     assert not first.run_requests
     assert "Still arriving: 2016-04; a month is taken when it has not changed for 60 s" in (first.skip_message or "")
-    assert ticks.months(after=SETTLE / 2) == []
-    (request,) = ticks.tick(after=SETTLE / 2).run_requests or ()
+    assert ticks.requested_months(after=SETTLE_SECONDS / 2) == []
+    (request,) = ticks.tick(after=SETTLE_SECONDS / 2).run_requests or ()
     assert request.partition_key == "2016-04"
     assert request.tags["dagster/partition"] == "2016-04"
     later = ticks.tick(after=3600)
@@ -86,49 +86,49 @@ def test_a_delivery_is_run_when_it_has_settled_and_never_again(ticks: Ticks) -> 
     assert later.skip_message == "Each of the 1 delivered month(s) was asked for in its newest content."
 
 
-def test_a_change_begins_the_waiting_anew(ticks: Ticks) -> None:
+def test_a_change_begins_the_waiting_anew(ticks: DaemonSimulator) -> None:
     ticks.deliver(APRIL, b"half")
-    assert ticks.months(after=0) == []
+    assert ticks.requested_months(after=0) == []
     ticks.deliver(APRIL, b"half and half")
-    assert ticks.months(after=SETTLE) == []
-    assert ticks.months(after=SETTLE - 1) == []
-    assert ticks.months(after=1) == ["2016-04"]
+    assert ticks.requested_months(after=SETTLE_SECONDS) == []
+    assert ticks.requested_months(after=SETTLE_SECONDS - 1) == []
+    assert ticks.requested_months(after=1) == ["2016-04"]
 
 
-def test_the_parts_of_a_folder_are_one_month(ticks: Ticks) -> None:
+def test_the_parts_of_a_folder_are_one_month(ticks: DaemonSimulator) -> None:
     for part in range(3):
         ticks.deliver(f"{FOLDER}/part-{part}.parquet")
-        assert ticks.months(after=SETTLE - 1) == []
-    assert ticks.months() == ["2016-06"]
+        assert ticks.requested_months(after=SETTLE_SECONDS - 1) == []
+    assert ticks.requested_months() == ["2016-06"]
 
 
 @pytest.mark.parametrize("marker", [f"{FOLDER}/_SUCCESS", "_SUCCESS"])
-def test_a_marker_in_the_folder_or_above_says_that_the_month_is_whole(ticks: Ticks, marker: str) -> None:
+def test_a_marker_in_the_folder_or_above_says_that_the_month_is_whole(ticks: DaemonSimulator, marker: str) -> None:
     ticks.deliver(f"{FOLDER}/a/part-0.parquet")
     ticks.deliver(f"{FOLDER}/b/part-1.parquet")
-    assert ticks.months(after=0) == []
+    assert ticks.requested_months(after=0) == []
     ticks.deliver(marker, b"")
-    assert ticks.months(after=0) == ["2016-06"]
+    assert ticks.requested_months(after=0) == ["2016-06"]
 
 
-def test_a_marker_beside_some_of_the_files_is_no_marker_of_the_month(local: Ticks) -> None:
+def test_a_marker_beside_some_of_the_files_is_no_marker_of_the_month(local: DaemonSimulator) -> None:
     local.deliver(f"{FOLDER}/a/part-0.parquet")
     local.deliver(f"{FOLDER}/b/part-1.parquet")
     local.deliver(f"{FOLDER}/a/_SUCCESS", b"")
-    assert local.months(after=0) == []
+    assert local.requested_months(after=0) == []
 
 
-def test_a_marker_that_is_older_than_a_part_is_that_of_the_delivery_before(local: Ticks) -> None:
+def test_a_marker_that_is_older_than_a_part_is_that_of_the_delivery_before(local: DaemonSimulator) -> None:
     local.deliver(f"{FOLDER}/_SUCCESS", b"")
     local.deliver(f"{FOLDER}/part-0.parquet")
     os.utime(Path(local.raw.root, FOLDER, "_SUCCESS"), (1, 1))
-    assert local.months(after=0) == []
-    assert local.months() == ["2016-06"]
+    assert local.requested_months(after=0) == []
+    assert local.requested_months() == ["2016-06"]
 
 
-def test_a_changed_month_is_run_again_and_so_is_one_that_gets_or_loses_a_part(ticks: Ticks) -> None:
+def test_a_changed_month_is_run_again_and_so_is_one_that_gets_or_loses_a_part(ticks: DaemonSimulator) -> None:
     def settled() -> list[str]:
-        return ticks.months() + ticks.months()
+        return ticks.requested_months() + ticks.requested_months()
 
     ticks.deliver(f"{FOLDER}/part-0.parquet", b"1")
     assert settled() == ["2016-06"]
@@ -141,7 +141,7 @@ def test_a_changed_month_is_run_again_and_so_is_one_that_gets_or_loses_a_part(ti
     assert settled() == []
 
 
-def test_a_content_that_comes_back_is_run_again(ticks: Ticks) -> None:
+def test_a_content_that_comes_back_is_run_again(ticks: DaemonSimulator) -> None:
     """In a folder the old file is put back with its old time, as `mv` and `cp -p` do."""
     ticks.deliver(APRIL, b"A")
     path = Path(ticks.raw.root, APRIL)
@@ -153,154 +153,154 @@ def test_a_content_that_comes_back_is_run_again(ticks: Ticks) -> None:
         if time and content == b"A":
             os.utime(path, ns=(time, time))
         ticks.tick()
-        (request,) = ticks.tick(after=SETTLE).run_requests or ()
+        (request,) = ticks.tick(after=SETTLE_SECONDS).run_requests or ()
         keys.add(request.run_key)
     assert len(keys) == 3, "Dagster never runs a key again"
-    assert len(ticks.history.get_runs()) == 1 + 3
+    assert len(ticks.instance.get_runs()) == 1 + 3
 
 
 def test_an_object_that_is_uploaded_again_with_its_content_is_no_news(s3_server: S3Server, tmp_path: Path) -> None:
-    place = Place(f"s3://{s3_server.bucket()}/raw", s3_server, tmp_path / "scratch")
-    ticks = Ticks(place.store(), Lake(LocalStore(tmp_path / "lake")))
-    ticks.references()
+    place = StoreLocation(f"s3://{s3_server.bucket()}/raw", s3_server, tmp_path / "scratch")
+    ticks = DaemonSimulator(place.open_store(), Lake(LocalStore(tmp_path / "lake")))
+    ticks.deliver_references()
     ticks.deliver(APRIL)
-    assert ticks.months() + ticks.months() == ["2016-04"]
+    assert ticks.requested_months() + ticks.requested_months() == ["2016-04"]
     ticks.deliver(APRIL)
-    assert ticks.months() + ticks.months() == []
+    assert ticks.requested_months() + ticks.requested_months() == []
 
 
-def test_a_delivery_that_is_cleared_away_is_forgotten_and_not_run_when_it_is_put_back(local: Ticks) -> None:
+def test_a_delivery_that_is_cleared_away_is_forgotten_and_not_run_when_it_is_put_back(local: DaemonSimulator) -> None:
     local.deliver(APRIL)
-    assert local.months() + local.months() == ["2016-04"]
+    assert local.requested_months() + local.requested_months() == ["2016-04"]
     path, kept = Path(local.raw.root, APRIL), Path(local.raw.root).parent / "kept"
     path.rename(kept)
     assert "No month is delivered under " in (local.tick().skip_message or "")
-    assert "2016-04" not in (local.cursors[MONTHS] or "")
+    assert "2016-04" not in (local.cursors[MONTHS_SENSOR] or "")
     kept.rename(path)
-    assert local.months() + local.months() == []
+    assert local.requested_months() + local.requested_months() == []
 
 
-def test_a_month_that_failed_is_not_run_again_by_itself(local: Ticks) -> None:
+def test_a_month_that_failed_is_not_run_again_by_itself(local: DaemonSimulator) -> None:
     local.deliver(APRIL)
     local.tick()
-    assert local.months(status=FAILURE) == ["2016-04"]
-    assert local.months() == []
+    assert local.requested_months(status=FAILURE) == ["2016-04"]
+    assert local.requested_months() == []
 
 
-def test_what_the_command_line_has_run_is_not_asked_for(local: Ticks) -> None:
+def test_what_the_command_line_has_run_is_not_asked_for(local: DaemonSimulator) -> None:
     local.deliver(APRIL)
     month = Month(2016, 4)
     tags = input_tags(month, list_deliveries(local.raw.list()), local.raw, local.lake)
-    local.record(MONTH_JOB, {**tags, "dagster/partition": month.key})
-    assert local.months() + local.months() == []
+    local.record_run(MONTH_JOB, {**tags, "dagster/partition": month.key})
+    assert local.requested_months() + local.requested_months() == []
 
 
-def test_a_content_that_comes_back_after_the_command_line_ran_another_is_run_again(local: Ticks) -> None:
+def test_a_content_that_comes_back_after_the_command_line_ran_another_is_run_again(local: DaemonSimulator) -> None:
     """The sensor was stopped meanwhile: all that it has seen is the first content."""
     path = Path(local.raw.root, APRIL)
     local.deliver(APRIL, b"A")
     time = path.stat().st_mtime_ns
-    assert local.months() + local.months() + local.months() == ["2016-04"]
+    assert local.requested_months() + local.requested_months() + local.requested_months() == ["2016-04"]
     local.deliver(APRIL, b"B")
     tags = input_tags(Month(2016, 4), list_deliveries(local.raw.list()), local.raw, local.lake)
-    local.record(MONTH_JOB, {**tags, "dagster/partition": "2016-04"})
+    local.record_run(MONTH_JOB, {**tags, "dagster/partition": "2016-04"})
     local.deliver(APRIL, b"A")
     os.utime(path, ns=(time, time))
-    assert local.months() == ["2016-04"]
-    assert local.months() == []
+    assert local.requested_months() == ["2016-04"]
+    assert local.requested_months() == []
 
 
-def test_a_month_whose_runs_were_deleted_is_not_run_again(local: Ticks) -> None:
+def test_a_month_whose_runs_were_deleted_is_not_run_again(local: DaemonSimulator) -> None:
     local.deliver(APRIL)
-    assert local.months() + local.months() == ["2016-04"]
-    local.history.delete_run(local.history.get_runs()[0].run_id)
-    assert local.months() + local.months() == []
+    assert local.requested_months() + local.requested_months() == ["2016-04"]
+    local.instance.delete_run(local.instance.get_runs()[0].run_id)
+    assert local.requested_months() + local.requested_months() == []
 
 
-def test_a_run_that_does_not_say_what_it_was_to_read_proves_nothing(local: Ticks) -> None:
-    local.record(MONTH_JOB, {"dagster/partition": "2016-04"})
+def test_a_run_that_does_not_say_what_it_was_to_read_proves_nothing(local: DaemonSimulator) -> None:
+    local.record_run(MONTH_JOB, {"dagster/partition": "2016-04"})
     local.deliver(APRIL)
-    assert local.months() + local.months() == ["2016-04"]
+    assert local.requested_months() + local.requested_months() == ["2016-04"]
 
 
-def test_the_last_request_is_found_behind_any_number_of_runs_of_a_part(local: Ticks) -> None:
+def test_the_last_request_is_found_behind_any_number_of_runs_of_a_part(local: DaemonSimulator) -> None:
     local.deliver(APRIL)
-    assert local.months() + local.months() == ["2016-04"]
+    assert local.requested_months() + local.requested_months() == ["2016-04"]
     for _ in range(45):
-        local.record(MONTH_JOB, {"dagster/partition": "2016-04"})
-        local.record(REFERENCE_JOB, {})
+        local.record_run(MONTH_JOB, {"dagster/partition": "2016-04"})
+        local.record_run(REFERENCE_JOB, {})
     local.cursors.clear()
-    assert local.months() + local.months() == []
-    assert local.tick(REFERENCES).skip_message == "The reference files are loaded as they are."
+    assert local.requested_months() + local.requested_months() == []
+    assert local.tick(REFERENCES_SENSOR).skip_message == "The reference files are loaded as they are."
 
 
-def test_a_re_execution_proves_nothing_since_it_reads_what_is_there_now(local: Ticks) -> None:
+def test_a_re_execution_proves_nothing_since_it_reads_what_is_there_now(local: DaemonSimulator) -> None:
     tags = []
     for content in (b"A", b"B"):
         local.deliver(APRIL, content)
         local.tick()
-        (request,) = local.tick(after=SETTLE).run_requests or ()
+        (request,) = local.tick(after=SETTLE_SECONDS).run_requests or ()
         tags.append(dict(request.tags))
-    local.record(MONTH_JOB, tags[0], parent=local.history.get_runs()[-1].run_id)
+    local.record_run(MONTH_JOB, tags[0], parent=local.instance.get_runs()[-1].run_id)
     local.cursors.clear()
-    assert local.months() + local.months() == [], "the last request was for B, which is there"
+    assert local.requested_months() + local.requested_months() == [], "the last request was for B, which is there"
 
 
-def test_changed_code_lists_have_every_month_encoded_again(local: Ticks) -> None:
+def test_changed_code_lists_have_every_month_encoded_again(local: DaemonSimulator) -> None:
     local.deliver(APRIL)
     local.deliver(MAY)
-    assert local.months() + local.months() == ["2016-04", "2016-05"]
-    local.lists("2")
-    assert local.months(after=0) == ["2016-04", "2016-05"]
-    assert local.months() == []
+    assert local.requested_months() + local.requested_months() == ["2016-04", "2016-05"]
+    local.commit_code_lists("2")
+    assert local.requested_months(after=0) == ["2016-04", "2016-05"]
+    assert local.requested_months() == []
 
 
 # --- what is no month that can be run ---------------------------------------------------------------------------------
 
 
-def test_other_names_and_months_out_of_range_are_reported_once_and_stop_nobody(ticks: Ticks) -> None:
+def test_other_names_and_months_out_of_range_are_reported_once_and_stop_nobody(ticks: DaemonSimulator) -> None:
     for name in ("notes.txt", "i94_dec15_sub.csv", "i94_jan99_sub.csv", APRIL):
         ticks.deliver(name)
     first = ticks.tick().skip_message or ""
     told = "left alone: notes.txt; 2015-12, a month out of range; 2099-01, a month out of range."
     assert told in first
-    assert ticks.months() == ["2016-04"]
+    assert ticks.requested_months() == ["2016-04"]
     assert "notes.txt" not in (ticks.tick().skip_message or "")
     ticks.deliver("more.txt")
     second = ticks.tick().skip_message or ""
     assert "left alone: more.txt." in second
 
 
-def test_they_are_reported_beside_a_request_too(local: Ticks, capsys: pytest.CaptureFixture[str]) -> None:
+def test_they_are_reported_beside_a_request_too(local: DaemonSimulator, capsys: pytest.CaptureFixture[str]) -> None:
     local.deliver(APRIL)
     local.tick()
     local.deliver("notes.txt")
-    assert local.months() == ["2016-04"]
-    assert local.months() == []
+    assert local.requested_months() == ["2016-04"]
+    assert local.requested_months() == []
     assert capsys.readouterr().err.count("Not a delivery that can be run, left alone: notes.txt.") == 1
 
 
-def test_the_current_month_is_out_of_range_until_it_has_ended(local: Ticks) -> None:
+def test_the_current_month_is_out_of_range_until_it_has_ended(local: DaemonSimulator) -> None:
     now = dt.datetime.now(dt.UTC)
     today = Month(now.year, now.month)
     local.deliver(f"{today.file_stem}.csv")
     assert f"{today.key}, a month out of range" in (local.tick().skip_message or "")
-    assert local.months() == []
+    assert local.requested_months() == []
 
 
 # --- how much ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_tick_asks_for_so_many_months_and_the_next_for_the_rest(local: Ticks) -> None:
-    local.most = 2
+def test_a_tick_asks_for_so_many_months_and_the_next_for_the_rest(local: DaemonSimulator) -> None:
+    local.max_requests = 2
     for month in ("jan", "feb", "mar", "apr", "may"):
         local.deliver(f"i94_{month}16_sub.csv")
     local.tick()
-    taken = [local.months() for _ in range(4)]
+    taken = [local.requested_months() for _ in range(4)]
     assert taken == [["2016-01", "2016-02"], ["2016-03", "2016-04"], ["2016-05"], []]
 
 
-def test_ten_thousand_files_are_one_small_cursor_and_little_memory(local: Ticks) -> None:
+def test_ten_thousand_files_are_one_small_cursor_and_little_memory(local: DaemonSimulator) -> None:
     for number in range(9_000):
         path = Path(local.raw.root, FOLDER if number < 5_000 else "junk", f"{number}.parquet")
         path.parent.mkdir(exist_ok=True)
@@ -312,8 +312,8 @@ def test_ten_thousand_files_are_one_small_cursor_and_little_memory(local: Ticks)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 50e6
-    assert local.months() == ["2016-06"]
-    assert len(local.cursors[MONTHS] or "") < 20 * REPORTED
+    assert local.requested_months() == ["2016-06"]
+    assert len(local.cursors[MONTHS_SENSOR] or "") < 20 * REPORTED
     assert "left alone" not in (local.tick().skip_message or "")
     local.deliver("one more")
     assert "left alone" in (local.tick().skip_message or "")
@@ -324,22 +324,22 @@ def test_ten_thousand_files_are_one_small_cursor_and_little_memory(local: Ticks)
 
 @pytest.mark.parametrize("cursor", ["x", "[]", "{}", '{"version": 0, "seen": {}}', '{"version": 1, "seen": {"a": 1}}'])
 def test_a_damaged_cursor_is_begun_anew_and_nothing_is_run_twice(
-    local: Ticks, cursor: str, capsys: pytest.CaptureFixture[str]
+    local: DaemonSimulator, cursor: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     local.deliver(APRIL)
-    assert local.months() + local.months() == ["2016-04"]
+    assert local.requested_months() + local.requested_months() == ["2016-04"]
     local.deliver(MAY)
-    local.cursors = {MONTHS: cursor, REFERENCES: cursor}
-    assert local.months() + local.months() == ["2016-05"]
+    local.cursors = {MONTHS_SENSOR: cursor, REFERENCES_SENSOR: cursor}
+    assert local.requested_months() + local.requested_months() == ["2016-05"]
     assert capsys.readouterr().err.count("The cursor can't be read") == 1
-    assert not local.tick(REFERENCES).run_requests
-    assert not local.tick(REFERENCES, SETTLE).run_requests
+    assert not local.tick(REFERENCES_SENSOR).run_requests
+    assert not local.tick(REFERENCES_SENSOR, SETTLE_SECONDS).run_requests
 
 
-def test_a_tick_that_is_repeated_asks_by_the_same_key(local: Ticks) -> None:
+def test_a_tick_that_is_repeated_asks_by_the_same_key(local: DaemonSimulator) -> None:
     local.deliver(APRIL)
     local.tick()
-    first, again = local.look(after=SETTLE), local.look(after=0)
+    first, again = local.evaluate_sensor(after=SETTLE_SECONDS), local.evaluate_sensor(after=0)
     keys = [[request.run_key for request in tick.run_requests or ()] for tick in (first, again)]
     assert keys[0] == keys[1]
     assert len(keys[0]) == 1
@@ -348,19 +348,19 @@ def test_a_tick_that_is_repeated_asks_by_the_same_key(local: Ticks) -> None:
 # --- references first -------------------------------------------------------------------------------------------------
 
 
-def test_nothing_delivered_is_said_with_the_place_and_a_name(empty: Ticks) -> None:
+def test_nothing_delivered_is_said_with_the_place_and_a_name(empty: DaemonSimulator) -> None:
     said = empty.tick().skip_message
     assert said == (
         f"No month is delivered under {empty.raw.root}; looked for are names such as i94_apr16_sub.sas7bdat."
     )
 
 
-def test_months_wait_until_the_reference_files_are_loaded(empty: Ticks) -> None:
+def test_months_wait_until_the_reference_files_are_loaded(empty: DaemonSimulator) -> None:
     empty.deliver(APRIL)
-    assert empty.months() + empty.months() == []
+    assert empty.requested_months() + empty.requested_months() == []
     assert empty.tick().skip_message == "Months wait: the reference files were never loaded."
-    empty.references()
-    assert empty.months(after=0) == ["2016-04"], "the wait for more files is over already"
+    empty.deliver_references()
+    assert empty.requested_months(after=0) == ["2016-04"], "the wait for more files is over already"
 
 
 @pytest.mark.parametrize(
@@ -372,34 +372,34 @@ def test_months_wait_until_the_reference_files_are_loaded(empty: Ticks) -> None:
     ],
 )
 def test_months_wait_for_a_reference_run_that_has_not_succeeded(
-    local: Ticks, status: dg.DagsterRunStatus, told: str
+    local: DaemonSimulator, status: dg.DagsterRunStatus, told: str
 ) -> None:
     local.deliver(APRIL)
     local.deliver(LABELS, b"2")
     local.tick()
-    said = local.tick(after=SETTLE)
+    said = local.tick(after=SETTLE_SECONDS)
     assert said.skip_message == "Months wait: i94_labels changed, and the reference run is still to come."
-    local.tick(REFERENCES)
-    (request,) = local.look(REFERENCES, SETTLE).run_requests or ()
-    local.launch(request, status)
-    run = local.history.get_runs()[0].run_id
-    for name, start in ((MONTHS, "Months wait: the reference run"), (REFERENCES, "The reference run")):
+    local.tick(REFERENCES_SENSOR)
+    (request,) = local.evaluate_sensor(REFERENCES_SENSOR, SETTLE_SECONDS).run_requests or ()
+    local.launch_run(request, status)
+    run = local.instance.get_runs()[0].run_id
+    for name, start in ((MONTHS_SENSOR, "Months wait: the reference run"), (REFERENCES_SENSOR, "The reference run")):
         assert local.tick(name).skip_message == f"{start} {run[:8]} {told}"
 
 
-def test_a_re_execution_mends_a_reference_run(local: Ticks) -> None:
+def test_a_re_execution_mends_a_reference_run(local: DaemonSimulator) -> None:
     local.deliver(APRIL)
     local.deliver(LABELS, b"2")
-    local.tick(REFERENCES)
-    (request,) = local.tick(REFERENCES, SETTLE, FAILURE).run_requests or ()
+    local.tick(REFERENCES_SENSOR)
+    (request,) = local.tick(REFERENCES_SENSOR, SETTLE_SECONDS, FAILURE).run_requests or ()
     local.tick()
-    assert local.months() == []
-    local.record(REFERENCE_JOB, dict(request.tags), parent=local.history.get_runs()[0].run_id)
-    assert local.months() == ["2016-04"]
-    assert local.tick(REFERENCES).skip_message == "The reference files are loaded as they are."
+    assert local.requested_months() == []
+    local.record_run(REFERENCE_JOB, dict(request.tags), parent=local.instance.get_runs()[0].run_id)
+    assert local.requested_months() == ["2016-04"]
+    assert local.tick(REFERENCES_SENSOR).skip_message == "The reference files are loaded as they are."
 
 
-def test_months_wait_where_the_lake_was_emptied(local: Ticks) -> None:
+def test_months_wait_where_the_lake_was_emptied(local: DaemonSimulator) -> None:
     local.deliver(APRIL)
     local.lake.store.delete([file.path for file in local.lake.store.list()])
     said = local.tick().skip_message or ""
@@ -407,38 +407,38 @@ def test_months_wait_where_the_lake_was_emptied(local: Ticks) -> None:
     assert said.endswith("run: i94 run.")
 
 
-def test_the_reference_run_is_asked_for_once_the_four_files_are_there_and_settled(empty: Ticks) -> None:
+def test_the_reference_run_is_asked_for_once_the_four_files_are_there_and_settled(empty: DaemonSimulator) -> None:
     *first, last = REFERENCE_FILES.values()
     for file in first:
         empty.deliver(file)
-    said = empty.tick(REFERENCES).skip_message
+    said = empty.tick(REFERENCES_SENSOR).skip_message
     assert said == f"Not under {empty.raw.root}: {last}; the reference run needs all four files."
     empty.deliver(f"deep/{last}")
-    assert "are taken when settled" in (empty.tick(REFERENCES).skip_message or "")
-    (request,) = empty.tick(REFERENCES, SETTLE).run_requests or ()
+    assert "are taken when settled" in (empty.tick(REFERENCES_SENSOR).skip_message or "")
+    (request,) = empty.tick(REFERENCES_SENSOR, SETTLE_SECONDS).run_requests or ()
     assert json.loads(request.tags[INPUTS_TAG]) == reference_versions(list_deliveries(empty.raw.list()), empty.raw)
     assert json.loads(request.tags[DELIVERED_TAG]).keys() == REFERENCE_FILES.keys()
-    assert empty.tick(REFERENCES).skip_message == "The reference files are loaded as they are."
+    assert empty.tick(REFERENCES_SENSOR).skip_message == "The reference files are loaded as they are."
 
 
-def test_a_changed_reference_file_is_loaded_once_and_one_that_comes_back_again(ticks: Ticks) -> None:
+def test_a_changed_reference_file_is_loaded_once_and_one_that_comes_back_again(ticks: DaemonSimulator) -> None:
     for content in (b"2", b"1"):
         ticks.deliver(LABELS, content)
-        assert not ticks.tick(REFERENCES).run_requests
-        assert len(ticks.tick(REFERENCES, SETTLE).run_requests or ()) == 1
-        assert not ticks.tick(REFERENCES, SETTLE).run_requests
-    assert len(ticks.history.get_runs()) == 3
+        assert not ticks.tick(REFERENCES_SENSOR).run_requests
+        assert len(ticks.tick(REFERENCES_SENSOR, SETTLE_SECONDS).run_requests or ()) == 1
+        assert not ticks.tick(REFERENCES_SENSOR, SETTLE_SECONDS).run_requests
+    assert len(ticks.instance.get_runs()) == 3
 
 
-def test_a_reference_file_that_lies_there_twice_is_not_loaded(local: Ticks) -> None:
+def test_a_reference_file_that_lies_there_twice_is_not_loaded(local: DaemonSimulator) -> None:
     local.deliver(f"old/{LABELS}")
-    assert f"2 files are called {LABELS}" in (local.tick(REFERENCES).skip_message or "")
+    assert f"2 files are called {LABELS}" in (local.tick(REFERENCES_SENSOR).skip_message or "")
 
 
-def test_a_reference_file_that_is_cleared_away_after_its_run_holds_no_month_up(local: Ticks) -> None:
+def test_a_reference_file_that_is_cleared_away_after_its_run_holds_no_month_up(local: DaemonSimulator) -> None:
     local.raw.delete([LABELS])
     local.deliver(APRIL)
-    assert local.months() + local.months() == ["2016-04"]
+    assert local.requested_months() + local.requested_months() == ["2016-04"]
 
 
 # --- with real runs ---------------------------------------------------------------------------------------------------
@@ -447,18 +447,18 @@ def test_a_reference_file_that_is_cleared_away_after_its_run_holds_no_month_up(l
 def test_what_the_sensors_ask_for_loads_the_month_and_then_they_are_quiet(sample: Path, tmp_path: Path) -> None:
     deployment = Deployment(tmp_path)
     deployment.deliver(*(path for path in sample.iterdir() if "feb16" not in path.name))
-    ticks = Ticks(deployment.landing, deployment.lake, history=deployment.history)
-    for name, job in {REFERENCES: REFERENCE_JOB, MONTHS: MONTH_JOB}.items():
-        ticks.cursors[name] = ticks.look(name).cursor
-        asked = ticks.look(name, SETTLE)
+    ticks = DaemonSimulator(deployment.raw_store, deployment.lake, instance=deployment.instance)
+    for name, job in {REFERENCES_SENSOR: REFERENCE_JOB, MONTHS_SENSOR: MONTH_JOB}.items():
+        ticks.cursors[name] = ticks.evaluate_sensor(name).cursor
+        asked = ticks.evaluate_sensor(name, SETTLE_SECONDS)
         ticks.cursors[name] = asked.cursor
         (request,) = asked.run_requests or ()
         month = Month.parse(request.partition_key) if request.partition_key else None
         outcome = run_job(
-            deployment.definitions.resolve_job_def(job), deployment.history, month=month, tags=request.tags
+            deployment.definitions.resolve_job_def(job), deployment.instance, month=month, tags=request.tags
         )
         assert outcome.succeeded, outcome
-    assert ticks.look(REFERENCES).skip_message == "The reference files are loaded as they are."
-    assert "was asked for in its newest content" in (ticks.look(MONTHS).skip_message or "")
-    assert deployment.value("SELECT count(*) FROM i94.immigration") > 0
-    assert SUCCESS in {run.status for run in deployment.history.get_runs()}
+    assert ticks.evaluate_sensor(REFERENCES_SENSOR).skip_message == "The reference files are loaded as they are."
+    assert "was asked for in its newest content" in (ticks.evaluate_sensor(MONTHS_SENSOR).skip_message or "")
+    assert deployment.query_value("SELECT count(*) FROM i94.immigration") > 0
+    assert SUCCESS in {run.status for run in deployment.instance.get_runs()}

@@ -16,9 +16,8 @@ from dagster._core.definitions.sensor_definition import SensorExecutionData
 from i94_platform.contracts import MONTHLY_MARTS
 from i94_platform.defs.jobs import CORRELATIONS_JOB, MARTS_JOB, MONTH_JOB, REFERENCE_JOB
 from i94_platform.defs.sensors.mart_sensors import mart_sensors
-from i94_platform_tests.support.deployment import Deployment
-from i94_platform_tests.support.fixtures import MONTH
-from i94_platform_tests.support.ticks import FAILURE, STARTED, SUCCESS, repository
+from i94_platform_tests.support.daemon_simulator import FAILURE, STARTED, SUCCESS, build_repository
+from i94_platform_tests.support.deployment import SAMPLE_MONTH, Deployment
 
 MARTS, CORRELATED = "loaded_months", "refreshed_marts"
 REFERENCE_TABLES = ("i94cit_res", "world_temperature", "i94addr", "us_cities_demographics", "i94visa")
@@ -50,7 +49,7 @@ def running(history: dg.DagsterInstance, job: str, month: str = "", status: dg.D
 
 def tick(history: dg.DagsterInstance, name: str = MARTS, most: int = 12, first: str = "2016-01") -> SensorExecutionData:
     (sensor,) = [sensor for sensor in mart_sensors(first, most) if sensor.name == name]
-    with dg.build_sensor_context(history, repository_def=repository(), sensor_name=name) as context:
+    with dg.build_sensor_context(history, repository_def=build_repository(), sensor_name=name) as context:
         return sensor.evaluate_tick(context)
 
 
@@ -139,14 +138,16 @@ def test_the_correlations_follow_the_last_marts_once(history: dg.DagsterInstance
     assert again.run_key != request.run_key
 
 
-def test_what_the_command_line_has_made_no_sensor_asks_for(loaded: Deployment) -> None:
-    assert {run.job_name for run in loaded.history.get_runs()} == {
+def test_what_the_command_line_has_made_no_sensor_asks_for(loaded_deployment: Deployment) -> None:
+    assert {run.job_name for run in loaded_deployment.instance.get_runs()} == {
         REFERENCE_JOB,
         MONTH_JOB,
         MARTS_JOB,
         CORRELATIONS_JOB,
     }
-    assert all(run.status is SUCCESS for run in loaded.history.get_runs(dg.RunsFilter(job_name=MARTS_JOB)))
-    assert tick(loaded.history).skip_message == "The marts of every loaded month are up to date."
-    assert tick(loaded.history, CORRELATED).skip_message == "No mart has changed since the correlations."
-    assert loaded.history.get_materialized_partitions(dg.AssetKey(["mart", "origin_climate"])) == {MONTH}
+    assert all(run.status is SUCCESS for run in loaded_deployment.instance.get_runs(dg.RunsFilter(job_name=MARTS_JOB)))
+    assert tick(loaded_deployment.instance).skip_message == "The marts of every loaded month are up to date."
+    assert tick(loaded_deployment.instance, CORRELATED).skip_message == "No mart has changed since the correlations."
+    assert loaded_deployment.instance.get_materialized_partitions(dg.AssetKey(["mart", "origin_climate"])) == {
+        SAMPLE_MONTH
+    }

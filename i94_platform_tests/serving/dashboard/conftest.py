@@ -14,22 +14,22 @@ from i94_platform.contracts import MARTS
 from i94_platform.serving.auth.sessions import COOKIE
 from i94_platform_tests.serving.live_server import LiveServer, run_server
 from i94_platform_tests.support.deployment import Deployment
-from i94_platform_tests.support.fixtures import loaded
 from i94_platform_tests.support.processes import wait_for
-
-__all__ = ["loaded"]
 
 MONTHS = ("2016-01", "2016-02")
 TableRows = list[dict[str, str]]
 
 
 @pytest.fixture(scope="package")
-def site(loaded: Deployment, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+def site(loaded_deployment: Deployment, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
     """A server over the sample's two months."""
-    deployment = loaded.copy(tmp_path_factory.mktemp("dashboard"))
+    deployment = loaded_deployment.copy(tmp_path_factory.mktemp("dashboard"))
     results = [
-        deployment.month(MONTHS[1]), deployment.marts(MONTHS[1]), deployment.correlate(), deployment.publish(),
-    ]  # fmt: skip
+        deployment.run_month(MONTHS[1]),
+        deployment.run_marts(MONTHS[1]),
+        deployment.run_correlations(),
+        deployment.run_publish(),
+    ]
     assert all(result.succeeded for result in results), results
     with run_server(deployment.folder) as server:
         wait_for(lambda: server.service.release_store.release, "the release to be served")

@@ -28,7 +28,7 @@ from i94_platform.redshift_address import RedshiftAddress
 from i94_platform.warehouse.loading import load_manifest
 from i94_platform.warehouse.redshift.warehouse import RedshiftWarehouse
 from i94_platform_tests.emulators.redshift import ROLE, Redshift, serving
-from i94_platform_tests.support.processes import running, wait_for
+from i94_platform_tests.support.processes import start_process, wait_for
 from i94_platform_tests.warehouse.conftest import Place, Staging, hold
 
 VIOLATION = "Serializable isolation violation on table - 100123, transactions forming the cycle are: 1, 2 (pid:3)"
@@ -231,7 +231,7 @@ def test_a_database_that_is_not_there_is_told_at_once(redshift_emulator: Redshif
 def test_readers_go_on_while_a_load_holds_the_lock(
     reach: Any, warehouse: RedshiftWarehouse, tmp_path: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with running(hold, reach, tmp_path / "held", False):
+    with start_process(hold, reach, tmp_path / "held", False):
         wait_for((tmp_path / "held").exists, "the writer")
         assert modes(warehouse) == [1]
     assert not caplog.messages

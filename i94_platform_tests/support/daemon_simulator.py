@@ -26,98 +26,102 @@ from i94_platform.lake.store import Store
 from i94_platform.settings import Settings
 from i94_platform.sources.registry import REFERENCE_FILES
 
-MONTHS, REFERENCES, LAST_MONTH = "delivered_months", "delivered_references", "last_month_delivered"
-SETTLE = 60.0
+MONTHS_SENSOR, REFERENCES_SENSOR, LAST_MONTH_SCHEDULE = (
+    "delivered_months",
+    "delivered_references",
+    "last_month_delivered",
+)
+SETTLE_SECONDS = 60.0
 SUCCESS, FAILURE = dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE
 STARTED, NOT_STARTED = dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.NOT_STARTED
 
 
 @cache
-def repository() -> dg.RepositoryDefinition:
+def build_repository() -> dg.RepositoryDefinition:
     """The graph; its resources are not used."""
     return build_definitions(Settings()).get_repository_def()
 
 
 @dataclass
-class Ticks:
+class DaemonSimulator:
     """One deployment as its daemon sees it."""
 
     raw: Store
     lake: Lake
     first_month: str = "2016-01"
-    most: int = 12
+    max_requests: int = 12
     now: float = 1_000_000.0
-    history: dg.DagsterInstance = field(default_factory=dg.DagsterInstance.ephemeral)
+    instance: dg.DagsterInstance = field(default_factory=dg.DagsterInstance.ephemeral)
     cursors: dict[str, str | None] = field(default_factory=dict)
     alerts: list[str] = field(default_factory=list)
 
     def tick(
-        self, name: str = MONTHS, after: float = 30.0, status: dg.DagsterRunStatus = SUCCESS
+        self, name: str = MONTHS_SENSOR, after: float = 30.0, status: dg.DagsterRunStatus = SUCCESS
     ) -> SensorExecutionData:
         """The next tick of a sensor; runs that it asks for end with `status`."""
-        done = self.look(name, after)
+        done = self.evaluate_sensor(name, after)
         self.cursors[name] = done.cursor
         for request in done.run_requests or ():
-            self.launch(request, status)
+            self.launch_run(request, status)
         return done
 
-    def look(self, name: str = MONTHS, after: float = 30.0) -> SensorExecutionData:
+    def evaluate_sensor(self, name: str = MONTHS_SENSOR, after: float = 30.0) -> SensorExecutionData:
         """The next tick of a sensor whose requests come to nothing and whose cursor is lost."""
         self.now += after
-        made = sensors(self.first_month, SETTLE, self.most, lambda: self.now)
+        made = sensors(self.first_month, SETTLE_SECONDS, self.max_requests, lambda: self.now)
         (sensor,) = [sensor for sensor in made if sensor.name == name]
         context = dg.build_sensor_context(
-            self.history,
+            self.instance,
             self.cursors.get(name),
-            repository_def=repository(),
+            repository_def=build_repository(),
             sensor_name=name,
             resources={"raw": self.raw, "lake": self.lake},
         )
         return sensor.evaluate_tick(context)
 
-    def schedule(self, at: dt.datetime) -> ScheduleExecutionData:
+    def tick_schedule(self, at: dt.datetime) -> ScheduleExecutionData:
         """The tick of the monthly schedule at a time; Dagster opens the history for it, which has to be on disk."""
-        made = schedules(self.first_month, 10, SETTLE, self.alerts.append, lambda: self.now)
-        schedule = next(schedule for schedule in made if schedule.name == LAST_MONTH)
+        made = schedules(self.first_month, 10, SETTLE_SECONDS, self.alerts.append, lambda: self.now)
+        schedule = next(schedule for schedule in made if schedule.name == LAST_MONTH_SCHEDULE)
         with dg.build_schedule_context(
             scheduled_execution_time=at,
             resources={"raw": self.raw, "lake": self.lake},
-            repository_def=repository(),
-            instance_ref=self.history.get_ref(),
+            repository_def=build_repository(),
+            instance_ref=self.instance.get_ref(),
         ) as context:
             return schedule.evaluate_tick(context)
 
-    def launch(self, request: dg.RunRequest, status: dg.DagsterRunStatus = SUCCESS) -> None:
+    def launch_run(self, request: dg.RunRequest, status: dg.DagsterRunStatus = SUCCESS) -> None:
         """Record the run of a request, unless one with its key is there."""
         key = {RUN_KEY_TAG: request.run_key} if request.run_key else {}
-        if key and self.history.get_runs(dg.RunsFilter(tags=key)):
+        if key and self.instance.get_runs(dg.RunsFilter(tags=key)):
             return
-        self.record(request.job_name or _job(request), {**request.tags, **key}, status)
+        self.record_run(request.job_name or _job(request), {**request.tags, **key}, status)
 
-    def record(
+    def record_run(
         self, job: str, tags: dict[str, str], status: dg.DagsterRunStatus = SUCCESS, parent: str | None = None
     ) -> str:
         """Record a run; its name."""
         run = dg.DagsterRun(job_name=job, tags=tags, status=status, parent_run_id=parent, root_run_id=parent)
-        return self.history.add_run(run).run_id
+        return self.instance.add_run(run).run_id
 
-    def months(self, after: float = SETTLE, status: dg.DagsterRunStatus = SUCCESS) -> list[str]:
+    def requested_months(self, after: float = SETTLE_SECONDS, status: dg.DagsterRunStatus = SUCCESS) -> list[str]:
         """The months that the next tick asks for."""
-        return [str(request.partition_key) for request in self.tick(MONTHS, after, status).run_requests or ()]
+        return [str(request.partition_key) for request in self.tick(MONTHS_SENSOR, after, status).run_requests or ()]
 
     def deliver(self, name: str, content: bytes = b"rows") -> None:
         """Land a file."""
         self.raw.put(name, content)
 
-    def references(self, version: str = "1") -> None:
+    def deliver_references(self, version: str = "1") -> None:
         """Land the four reference files, and have them loaded as the sensor asks for it."""
         for file in REFERENCE_FILES.values():
             self.deliver(file, version.encode())
-        self.tick(REFERENCES)
-        assert self.tick(REFERENCES, SETTLE).run_requests, "the reference run is asked for"
-        self.lists(version)
+        self.tick(REFERENCES_SENSOR)
+        assert self.tick(REFERENCES_SENSOR, SETTLE_SECONDS).run_requests, "the reference run is asked for"
+        self.commit_code_lists(version)
 
-    def lists(self, version: str) -> None:
+    def commit_code_lists(self, version: str) -> None:
         """Commit the code lists, as the reference run does."""
         for dataset in CODE_LIST_DATASETS:
             self.lake.write_csv(dataset, version, pa.table({"code": ["1"]}), fingerprint=version)

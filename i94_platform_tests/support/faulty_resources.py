@@ -24,7 +24,7 @@ from i94_platform.warehouse.duckdb import DuckDBWarehouse
 Change = Callable[[pa.Table], pa.Table]
 
 
-class SpoilingEngine(DuckDBEngine):
+class CorruptingEngine(DuckDBEngine):
     """Changes one dataset after writing it, so that it is what no query would make it."""
 
     def __init__(self, settings: Settings, dataset: str, change: Change) -> None:
@@ -40,7 +40,7 @@ class SpoilingEngine(DuckDBEngine):
             pq.write_table(self._change(table).cast(table.schema), path)
 
 
-class SpoilingWarehouse(DuckDBWarehouse):
+class CorruptingWarehouse(DuckDBWarehouse):
     """Runs a statement of its own after it has loaded a table."""
 
     def __init__(self, settings: Settings, table: str, statement: str) -> None:
@@ -56,18 +56,18 @@ class SpoilingWarehouse(DuckDBWarehouse):
         return rows
 
 
-def in_place_of(name: str, faulty: Any) -> Mapping[str, Any]:
+def override_resource(name: str, faulty: Any) -> Mapping[str, Any]:
     """Resource overrides with a faulty part."""
     return {name: dg.ResourceDefinition.hardcoded_resource(faulty)}
 
 
-def with_value(table: pa.Table, column: str, value: Any, rows: int = 1) -> pa.Table:
+def replace_value(table: pa.Table, column: str, value: Any, rows: int = 1) -> pa.Table:
     """The table with another value in the first rows of a column."""
     field = table.schema.field(column)
     values = [value] * rows + table.column(column).slice(rows).to_pylist()
     return table.set_column(table.schema.get_field_index(column), field, pa.array(values, field.type))
 
 
-def with_repeated_row(table: pa.Table) -> pa.Table:
+def repeat_first_row(table: pa.Table) -> pa.Table:
     """The table with its first row in the place of its last, so that the number of rows stays."""
     return pa.concat_tables([table.slice(0, table.num_rows - 1), table.slice(0, 1)])
