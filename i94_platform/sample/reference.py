@@ -1,12 +1,13 @@
 """The reference files of a sample: code lists, US cities, airports and temperatures.
 
 They have the names, headers and irregularities of the real files. The code lists are the reviewed ones; all other
-figures are invented.
+figures are invented. Every reference source of the registry gets a file.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,15 +16,13 @@ import numpy as np
 from i94_platform.contracts.codes import read_reviewed_list
 from i94_platform.sample.countries import invent_city_names, read_countries
 from i94_platform.sample.distributions import Categorical, Floats, Ints
+from i94_platform.sample.from_contract import generate_file
 from i94_platform.sample.labels import generate_labels
+from i94_platform.sources.registry import REFERENCES
 
 if TYPE_CHECKING:
     import pandas as pd
 
-LABELS = "I94_SAS_Labels_Descriptions.SAS"
-DEMOGRAPHICS = "us-cities-demographics.csv"
-AIRPORTS = "airport-codes_csv.csv"
-TEMPERATURES = "GlobalLandTemperaturesByCity.csv"
 _DEMOGRAPHICS_STREAM, _AIRPORTS_STREAM, _TEMPERATURES_STREAM = 102, 103, 104  # added to the seed
 
 CITY_COUNT = 150
@@ -53,13 +52,14 @@ _AIRPORT_TYPES = Categorical.parse(
 
 
 def write_reference_files(out: Path, seed: int, progress: Callable[[str, int, int], None]) -> list[Path]:
-    """Write the files of `REFERENCE_FILES` into `out`, each atomically, and return their paths."""
+    """Write a file for every reference source into `out`, each atomically, and return their paths."""
     written = []
-    for name, generate in REFERENCE_FILES.items():
-        unfinished = out / f".{name}.part"
+    for name, source in REFERENCES.items():
+        generate = _GENERATORS.get(name, partial(generate_file, source))
+        unfinished = out / f".{source.file_name}.part"
         unfinished.write_bytes(generate(seed))
-        written.append(unfinished.replace(out / name))
-        progress(name, 1, 1)
+        written.append(unfinished.replace(out / source.file_name))
+        progress(source.file_name, 1, 1)
     return written
 
 
@@ -199,10 +199,10 @@ def _to_csv(frame: pd.DataFrame, separator: str, line_end: str) -> bytes:
     return frame.to_csv(index=False, sep=separator, lineterminator=line_end).encode()
 
 
-REFERENCE_FILES: dict[str, Callable[[int], bytes]] = {
-    LABELS: lambda _seed: generate_labels(),
-    DEMOGRAPHICS: _generate_demographics,
-    AIRPORTS: _generate_airports,
-    TEMPERATURES: _generate_temperatures,
+_GENERATORS: dict[str, Callable[[int], bytes]] = {
+    "i94_labels": lambda _seed: generate_labels(),
+    "us_cities_demographics": _generate_demographics,
+    "airport_codes": _generate_airports,
+    "land_temperatures": _generate_temperatures,
 }
-"""Every reference file of a sample, and the function that generates its content from a seed."""
+"""The sources whose sample looks like the real file; any other one gets valid rows from its contract."""

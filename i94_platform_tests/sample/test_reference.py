@@ -5,26 +5,30 @@ The platform's own readers read them.
 
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from sqlalchemy import Double, Integer, MetaData, String
 
 from i94_platform.contracts.codes import CODE_LISTS, read_reviewed_list
+from i94_platform.contracts.model import column, table
 from i94_platform.sample.countries import invent_city_names, read_countries
+from i94_platform.sample.from_contract import generate_file
 from i94_platform.sample.labels import generate_labels
-from i94_platform.sample.reference import (
-    AIRPORT_COUNT,
-    AIRPORTS,
-    CITY_COUNT,
-    DEMOGRAPHICS,
-    LABELS,
-    TEMPERATURES,
-)
+from i94_platform.sample.reference import AIRPORT_COUNT, CITY_COUNT
 from i94_platform.sources.airports import read_airports
+from i94_platform.sources.delimited import read_table
 from i94_platform.sources.demographics import read_demographics
 from i94_platform.sources.labels import parse_code_lists
+from i94_platform.sources.source import Source
 from i94_platform.transforms.country import match_names
+
+DEMOGRAPHICS = "us-cities-demographics.csv"
+AIRPORTS = "airport-codes_csv.csv"
+TEMPERATURES = "GlobalLandTemperaturesByCity.csv"
+LABELS = "I94_SAS_Labels_Descriptions.SAS"
 
 HEADERS = {
     DEMOGRAPHICS: "City;State;Median Age;Male Population;Female Population;Total Population;Number of Veterans;"
@@ -125,3 +129,39 @@ def test_invented_names_are_different_however_many_are_asked_for() -> None:
 
     names = invent_city_names(np.random.default_rng(1), 1_000)
     assert len(set(names)) == 1_000
+
+
+def test_a_source_without_a_generator_gets_valid_rows_from_its_contract() -> None:
+    contract = table(
+        MetaData(schema="i94"),
+        "gdp",
+        "Gross domestic product.",
+        column("country", Integer(), "Country.", source="gdp.csv", key=True, references="country.code"),
+        column("year", Integer(), "Year.", source="gdp.csv", key=True, low=2000, high=2020),
+        column("value", Double(), "Value.", source="gdp.csv", unit="USD", low=0),
+        column("status", String(8), "Status.", source="gdp.csv", allowed=("final", "open")),
+        column("note", String(9), "Note.", source="gdp.csv"),
+        domain="places",
+        grain="one row per country and year",
+    )
+    headers = {name: name.title() for name in contract.columns.keys()}  # noqa: SIM118
+    source = Source(
+        name="gdp",
+        description="Gross domestic product.",
+        file_name="gdp.csv",
+        formats=("csv",),
+        domain="places",
+        columns={},
+        contracts=(contract,),
+        module=__name__,
+        headers=headers,
+        separator=";",
+    )
+    data = generate_file(source, seed=94)
+    rows = read_table(BytesIO(data), "gdp.csv", contract, headers, ";")
+    assert data == generate_file(source, seed=94)
+    assert len(rows) > 150
+    assert not rows.duplicated(["country", "year"]).any()
+    assert rows["year"].between(2000, 2020).all()
+    assert rows["value"].isna().any()
+    assert set(rows["status"].dropna()) == {"final", "open"}
