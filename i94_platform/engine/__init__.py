@@ -1,5 +1,5 @@
 """What runs the staging SQL: DuckDB in this process, or Spark.
 
-`base` is the interface, `duckdb` and `spark` are the two engines, `deliveries` turns what was delivered into Parquet
-that either can read. Not here: the SQL itself (`transforms`), and where its results are committed (`lake`).
+`base` is the interface, `duckdb` and `spark` implement it. `connect` starts a Spark Connect server on this machine, and
+`emr` reaches Spark on EMR Serverless. The SQL itself is in `transforms`.
 """

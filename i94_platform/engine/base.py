@@ -1,7 +1,4 @@
-"""The interface to an engine, and how delivered files become a relation that the transforms read.
-
-Here: what both engines offer. Every query is Spark SQL with bound values. Not here: any engine's own terms.
-"""
+"""The interface to an engine: relations are registered by name, then queries in Spark SQL read them."""
 
 from __future__ import annotations
 
@@ -17,76 +14,74 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 DELIVERED, DELIVERED_FILES = "delivered", "delivered_files"
-"""The relations that `view_delivered` names."""
+"""The relations that `register_delivery` creates."""
 
 
 @dataclass(frozen=True)
 class FileGroup:
-    """Delivered Parquet files that share one physical schema.
-
-    `files` maps each file's full address to the name under which it was delivered. `columns` are expressions by
-    column name that bring the physical columns to the delivered contract, `unreadable` included.
-    """
+    """Delivered Parquet files that share one physical schema."""
 
     files: Mapping[str, str]
+    """The name under which a file was delivered, by its full address."""
     columns: Mapping[str, str]
+    """Expressions that convert the physical columns to the delivered contract, by column name."""
 
 
-def build_file_table(groups: Sequence[FileGroup], spelled: Mapping[str, str] | None = None) -> pa.Table:
-    """The rows of the relation `delivered_files`; `spelled` maps full addresses to the engine's own spelling."""
+def build_file_table(groups: Sequence[FileGroup], engine_paths: Mapping[str, str]) -> pa.Table:
+    """Build the rows of `delivered_files`; `engine_paths` gives the engine's own path of each full address."""
     import pyarrow as pa
 
-    files = {(spelled or {}).get(url, url): source for group in groups for url, source in group.files.items()}
-    return pa.table({"path": list(files), "source_file": list(files.values())})
+    names = {engine_paths[url]: name for group in groups for url, name in group.files.items()}
+    return pa.table({"path": list(names), "source_file": list(names.values())})
 
 
 class Engine(ABC):
-    """Runs queries over relations that are named beforehand. One engine serves one step at a time."""
+    """Runs queries over registered relations, for one step at a time."""
 
     name: str
     """The engine's address, for people."""
 
     @abstractmethod
     def register_delivery(self, groups: Sequence[FileGroup]) -> None:
-        """Name delivered files as the relation `delivered`: the groups' columns, `source_path`, `source_row`.
+        """Register delivered files as `delivered`: the groups' columns, `source_path`, and `source_row` from 1.
 
-        A path is spelled as the engine spells it, which is cheap; the relation `delivered_files` (`path`,
-        `source_file`) tells under which name the file was delivered. Rows count from 1 within their file.
+        `source_path` is the engine's own path of the file. The relation `delivered_files` (`path`, `source_file`) gives
+        the name under which the file was delivered.
         """
 
     @abstractmethod
     def register_files(self, name: str, urls: Sequence[str]) -> None:
-        """Name Parquet files of one schema as a relation."""
+        """Register Parquet files of one schema as a relation."""
 
     @abstractmethod
     def register_table(self, name: str, rows: pa.Table) -> None:
-        """Name a small table in memory as a relation."""
+        """Register a small table in memory as a relation."""
 
     @abstractmethod
     def materialize(self, name: str, query: Query) -> None:
-        """Evaluate a query once and name its result; meant for results much smaller than a delivery."""
+        """Evaluate a query once and register its result, which should be much smaller than a delivery."""
 
     @abstractmethod
     def write(self, query: Query, folder: str) -> None:
-        """Write a query's rows as a bounded number of similarly sized Parquet files into a new folder."""
+        """Write a query's rows to a new folder as a few Parquet files of similar size."""
 
     @abstractmethod
     def fetch(self, query: Query) -> pa.Table:
-        """The rows of a query whose result is small."""
+        """Fetch the rows of a query with a small result."""
 
     def fetch_row(self, query: Query) -> dict[str, Any]:
-        """The one row of a query, such as a set of totals."""
+        """Fetch the one row of a query, such as a set of totals."""
         rows: list[dict[str, Any]] = self.fetch(query).to_pylist()
         return rows[0]
 
     def has_duplicates(self, relation: str, column: str) -> bool:
-        """Whether an integer column of a named relation holds a value more than once; nulls are not looked at."""
-        surplus = f"SELECT count(`{column}`) - count(DISTINCT `{column}`) AS surplus FROM `{relation}`"
-        return bool(self.fetch_row(Query(surplus, is_portable=True))["surplus"])
+        """Whether an integer column of a relation repeats a value; nulls do not count."""
+        sql = f"SELECT count(`{column}`) - count(DISTINCT `{column}`) AS duplicates FROM `{relation}`"
+        return bool(self.fetch_row(Query(sql, is_portable=True))["duplicates"])
 
     @contextmanager
     def session(self) -> Iterator[None]:
-        """A span of work after which the named relations are forgotten."""
+        """Drop every registered relation when the context ends."""
         try:
             yield
         finally:
@@ -94,4 +89,4 @@ class Engine(ABC):
 
     @abstractmethod
     def drop_views(self) -> None:
-        """Drop every relation that was named or defined."""
+        """Drop every registered relation."""

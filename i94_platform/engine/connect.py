@@ -1,7 +1,4 @@
-"""A Spark Connect server on this machine, as a process of its own that ends with whoever started it.
-
-Here: starting, waiting and stopping. Not here: the client (`spark`), and servers elsewhere, which others look after.
-"""
+"""A Spark Connect server on this machine: a process that is started, waited for and stopped."""
 
 from __future__ import annotations
 
@@ -21,7 +18,7 @@ from i94_platform.engine.spark import SPARK_NOT_INSTALLED
 from i94_platform.errors import PermanentError
 
 PORT = 15002
-"""Where a Spark Connect server listens if nothing else is said."""
+"""The default port of a Spark Connect server."""
 START_SECONDS, STOP_SECONDS = 120.0, 20.0
 
 _SERVER = "org.apache.spark.sql.connect.service.SparkConnectServer"
@@ -29,49 +26,49 @@ _LOOPBACK = ("localhost", "127.0.0.1")
 
 
 def parse_host_port(address: str) -> tuple[str, int]:
-    """Where `sc://` or `spark://` leads; of several masters the first."""
+    """Parse the host and port of a `sc://` or `spark://` address; of several masters, the first."""
     parts = urlsplit(address.partition(",")[0])
     return parts.hostname or "", parts.port or PORT
 
 
 def is_local(address: str) -> bool:
-    """Whether an address is that of a Spark Connect server here."""
+    """Whether the address names a Spark Connect server on this machine."""
     return address.startswith("sc://") and parse_host_port(address)[0] in _LOOPBACK
 
 
 def is_listening(address: str) -> bool:
-    """Whether something listens there."""
+    """Whether something listens at the address."""
     with contextlib.suppress(OSError), socket.create_connection(parse_host_port(address), timeout=3):
         return True
     return False
 
 
 def find_program(name: str) -> str:
-    """The path of a program that comes with PySpark.
+    """Find the path of a program that comes with PySpark.
 
     Raises:
-        PermanentFailure: the spark extra is not installed.
+        PermanentError: the spark extra is not installed.
     """
-    found = importlib.util.find_spec("pyspark")
-    if found is None or found.origin is None:
+    spec = importlib.util.find_spec("pyspark")
+    if spec is None or spec.origin is None:
         raise PermanentError(SPARK_NOT_INSTALLED)
-    return str(Path(found.origin).parent / "bin" / name)
+    return str(Path(spec.origin).parent / "bin" / name)
 
 
 @contextmanager
 def connect_server(address: str, log: Path, options: Mapping[str, str]) -> Iterator[None]:
-    """A server at an address of this machine that runs as long as the context.
+    """Run a server at an address of this machine as long as the context.
 
     Raises:
-        PermanentFailure: it did not start; the message says where its log is.
+        PermanentError: it did not start; the message names its log.
     """
     _, port = parse_host_port(address)
-    bound = {"spark.connect.grpc.binding.address": "127.0.0.1", "spark.connect.grpc.binding.port": str(port)}
-    settings = [word for name, value in {**options, **bound}.items() for word in ("--conf", f"{name}={value}")]
+    binding = {"spark.connect.grpc.binding.address": "127.0.0.1", "spark.connect.grpc.binding.port": str(port)}
+    settings = [word for name, value in {**options, **binding}.items() for word in ("--conf", f"{name}={value}")]
     command = [find_program("spark-submit"), "--class", _SERVER, "--master", "local[*]", *settings, "spark-internal"]
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as output:
-        # in a group of its own: a Ctrl-C on the terminal is for whoever uses it, and the server outlives the last query
+        # in its own process group, so that a Ctrl-C reaches the client only and the server outlives the last query
         server = subprocess.Popen(
             command, cwd=log.parent, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
         )
@@ -92,7 +89,7 @@ def _wait(server: subprocess.Popen[bytes], address: str, log: Path) -> None:
 
 
 def _stop(server: subprocess.Popen[bytes]) -> None:
-    """End the server and whatever it started: it leads a process group of its own."""
+    """Stop the server's whole process group."""
     for sign in (signal.SIGTERM, signal.SIGKILL):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(server.pid, sign)

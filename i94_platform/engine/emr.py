@@ -1,8 +1,7 @@
-"""Spark on EMR Serverless: a session that is started with the first query, reached by Spark Connect, ended at exit.
+"""Spark on EMR Serverless: a session that starts with the first query, is reached by Spark Connect, and ends at exit.
 
-Here: EMR Serverless's operations, and the token of a session, which every call carries in its newest edition; so one
-session on the server outlives any token. The token is in no URL, configuration, message or log. Not here: what is
-asked of the session (`spark`), and the application itself, which is made with the infrastructure.
+Every call carries the session's current token, so a session outlives its tokens. The token is in no URL, configuration,
+message or log. The application itself is part of the infrastructure.
 """
 
 from __future__ import annotations
@@ -11,31 +10,33 @@ import datetime as dt
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import parse_qs, urlsplit
 
 from i94_platform.engine.spark import SPARK_NOT_INSTALLED
 from i94_platform.errors import PermanentError, PlatformError, TransientError
+from i94_platform.lake.aws_errors import error_code, error_text, translate_aws_errors
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 logger = logging.getLogger(__name__)
 
-START_SECONDS, PAUSE_SECONDS = 900.0, 5.0
+START_SECONDS, POLL_SECONDS = 900.0, 5.0
 IDLE_MINUTES = 20
-"""After which EMR Serverless ends a session that nobody uses, such as that of a killed process."""
-LOOK_AGAIN = dt.timedelta(minutes=1)
-"""How long a session that was seen alive is taken for alive."""
+"""EMR Serverless ends a session after so many minutes without use, such as that of a killed process."""
+STATE_MAX_AGE = dt.timedelta(minutes=1)
+"""How long the last known state of a session counts."""
 RENEW_BEFORE = dt.timedelta(minutes=5)
-"""How long before its end a token is replaced."""
+"""How long before its expiry a token is replaced."""
 
-WAITING, READY = ("SUBMITTED", "STARTING"), ("STARTED", "IDLE", "BUSY")
+STARTING, READY = ("SUBMITTED", "STARTING"), ("STARTED", "IDLE", "BUSY")
 
-NEEDED = "StartSession, GetSession, GetSessionEndpoint and TerminateSession of emr-serverless, and iam:PassRole"
+PERMISSIONS = "StartSession, GetSession, GetSessionEndpoint and TerminateSession of emr-serverless, and iam:PassRole"
 _TRANSIENT = (
     "ConflictException",
     "InternalServerException",
@@ -47,7 +48,7 @@ _TRANSIENT = (
 
 @dataclass(frozen=True)
 class Application:
-    """What an address `emr-serverless://application?role=arn&region=name` says."""
+    """An application, as the address `emr-serverless://application?role=arn&region=name` names it."""
 
     id: str
     role: str
@@ -55,16 +56,16 @@ class Application:
 
     @classmethod
     def parse(cls, address: str, region: str = "") -> Self:
-        """The application of an address; `region` where the address names none."""
+        """Parse an address; `region` counts if the address names none."""
         parts = urlsplit(address)
-        asked = {name: values[0] for name, values in parse_qs(parts.query.replace("+", "%2B")).items()}
-        return cls(parts.netloc, asked["role"], asked.get("region", region))
+        options = {name: values[0] for name, values in parse_qs(parts.query.replace("+", "%2B")).items()}
+        return cls(parts.netloc, options["role"], options.get("region", region))
 
     def client(self) -> Any:
-        """A boto3 client; credentials come from AWS's own chain.
+        """Create a boto3 client; credentials come from AWS's own chain.
 
         Raises:
-            PermanentFailure: the aws extra is not installed, or no region is set.
+            PermanentError: the aws extra is not installed, or no region is set.
         """
         try:
             import boto3
@@ -73,146 +74,150 @@ class Application:
                 "I94_ENGINE names EMR Serverless, and the AWS part is not installed; run: pip install "
                 "'i94-platform[aws]'."
             ) from error
-        with _told(self):
+        with self.translate_errors():
             return boto3.client("emr-serverless", region_name=self.region or None)
 
     def fetch_state(self, client: Any) -> str:
-        """Its state, where it takes sessions.
+        """Fetch the application's state.
 
         Raises:
-            PermanentFailure: it is not there, or takes none.
+            PermanentError: it does not exist, or takes no sessions.
         """
-        with _told(self):
-            found = client.get_application(applicationId=self.id)["application"]
-        if not found.get("interactiveConfiguration", {}).get("sessionEnabled"):
+        with self.translate_errors():
+            application = client.get_application(applicationId=self.id)["application"]
+        if not application.get("interactiveConfiguration", {}).get("sessionEnabled"):
             raise PermanentError(
                 f"{self} takes no interactive sessions; enable them in its interactive configuration (sessionEnabled, "
                 "from release emr-7.13.0 on)."
             )
-        return str(found["state"])
+        return str(application["state"])
+
+    def translate_errors(self) -> AbstractContextManager[None]:
+        """Turn what boto3 raises about the application into the platform's errors."""
+        return translate_aws_errors(str(self), partial(_response_error, self))
 
     def __str__(self) -> str:
         return f"The EMR Serverless application {self.id}" + (f" in {self.region}" if self.region else "")
 
 
 class EmrSession:
-    """The one session of a process on an application; `open` starts it, and another where it has ended meanwhile."""
+    """The one session of a process on an application; `open` starts it, and another one if it has ended."""
 
     def __init__(
         self,
         application: Application,
         options: dict[str, str],
-        connect: Callable[[], Any] | None = None,
-        pause: Callable[[float], None] = time.sleep,
+        create_client: Callable[[], Any] | None = None,
+        sleep: Callable[[float], None] = time.sleep,
         now: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC),
     ) -> None:
         self._application, self._options = application, options
-        self._connect, self._pause, self._now = connect or application.client, pause, now
-        self._client: Any = None
+        self._create_client, self._sleep, self._now = create_client or application.client, sleep, now
         self._id, self._token, self._host = "", "", ""
-        self._expires = self._seen = dt.datetime.min.replace(tzinfo=dt.UTC)
+        self._expires_at = self._checked_at = dt.datetime.min.replace(tzinfo=dt.UTC)
         self._spark: SparkSession | None = None
 
+    @cached_property
+    def _client(self) -> Any:
+        return self._create_client()
+
     def open(self) -> SparkSession:
-        """The session, which may take minutes to start.
+        """Open the session, which may take minutes to start.
 
         Raises:
-            PermanentFailure: the application, the role, a permission or the spark extra is missing.
-            TransientFailure: EMR Serverless has no room or is out of reach.
+            PermanentError: the application, the role, a permission or the spark extra is missing.
+            TransientError: EMR Serverless has no capacity or can't be reached.
         """
-        if self._spark is None or not self._alive():
-            self._forget()
+        if self._spark is None or not self._is_ready():
+            self._disconnect()
             self._start()
             try:
                 self._wait(self._now() + dt.timedelta(seconds=START_SECONDS))
                 self._fetch_endpoint()
-                self._spark = self._reach()
+                self._spark = self._connect()
             except Exception:
-                self.close()  # it would cost money until it is idle for long enough
+                self.close()  # an idle session costs money
                 raise
         return self._spark
 
     def current_token(self) -> str:
-        """The token for a call that is made now."""
-        if self._now() >= self._expires - RENEW_BEFORE:
+        """The token for a call now; a new one if the last expires soon."""
+        if self._now() >= self._expires_at - RENEW_BEFORE:
             self._fetch_endpoint()
         return self._token
 
     def close(self) -> None:
-        """End the session, so that it costs nothing more; that it can't be ended is said and no failure."""
+        """End the session, so that it costs nothing more; log a warning if that fails."""
         if not self._id:
             return
-        self._forget()
+        self._disconnect()
         try:
-            with _told(self._application):
+            with self._application.translate_errors():
                 self._client.terminate_session(applicationId=self._application.id, sessionId=self._id)
-        except PlatformError as failure:
-            logger.warning("The session %s ends by itself in %d minutes: %s", self._id, IDLE_MINUTES, failure)
+        except PlatformError as error:
+            logger.warning("The session %s ends by itself in %d minutes: %s", self._id, IDLE_MINUTES, error)
         self._id = ""
 
-    def _forget(self) -> None:
+    def _disconnect(self) -> None:
         if self._spark is not None:
-            self._spark.release_session_on_close = False  # type: ignore[attr-defined]  # there may be nobody to tell
+            self._spark.release_session_on_close = False  # type: ignore[attr-defined]  # the server may be gone
             self._spark.stop()
             self._spark = None
 
-    def _alive(self) -> bool:
-        if self._now() - self._seen < LOOK_AGAIN:
-            return True
-        state, _ = self._state()
-        return state in READY
+    def _is_ready(self) -> bool:
+        return self._now() - self._checked_at < STATE_MAX_AGE or self._fetch_state()[0] in READY
 
     def _start(self) -> None:
-        if self._client is None:
-            self._client = self._connect()
-        with _told(self._application):
-            started = self._client.start_session(
+        client = self._client
+        with self._application.translate_errors():
+            session = client.start_session(
                 applicationId=self._application.id,
                 executionRoleArn=self._application.role,
                 idleTimeoutMinutes=IDLE_MINUTES,
                 name="i94-platform",
             )
-        self._id = started["sessionId"]
+        self._id = session["sessionId"]
         logger.warning("Waiting for session %s on EMR Serverless, which takes a minute or two …", self._id)
 
     def _wait(self, deadline: dt.datetime) -> None:
-        state, details = self._state()
-        while state in WAITING:
+        state, details = self._fetch_state()
+        while state in STARTING:
             if self._now() > deadline:
                 raise TransientError(
-                    f"{self._application} did not start a session within {START_SECONDS:.0f} s ({details}); look at "
-                    "its limits, or run again later."
+                    f"{self._application} did not start a session within {START_SECONDS:.0f} s ({details}); check its "
+                    "limits, or run again later."
                 )
-            self._pause(PAUSE_SECONDS)
-            state, details = self._state()
+            self._sleep(POLL_SECONDS)
+            state, details = self._fetch_state()
         if state not in READY:
             raise PermanentError(f"{self._application} started no session: {state}, {details}.")
 
-    def _state(self) -> tuple[str, str]:
-        with _told(self._application):
-            found = self._client.get_session(applicationId=self._application.id, sessionId=self._id)["session"]
-        self._seen = self._now()
-        return str(found["state"]), str(found["stateDetails"]).rstrip(".")
+    def _fetch_state(self) -> tuple[str, str]:
+        """Fetch the session's state and what EMR Serverless says about it."""
+        with self._application.translate_errors():
+            session = self._client.get_session(applicationId=self._application.id, sessionId=self._id)["session"]
+        self._checked_at = self._now()
+        return str(session["state"]), str(session["stateDetails"]).rstrip(".")
 
     def _fetch_endpoint(self) -> None:
-        with _told(self._application):
-            found = self._client.get_session_endpoint(applicationId=self._application.id, sessionId=self._id)
-        self._host, self._token = urlsplit(found["endpoint"]).netloc, found["authToken"]
-        self._expires = found["authTokenExpiresAt"]
+        with self._application.translate_errors():
+            response = self._client.get_session_endpoint(applicationId=self._application.id, sessionId=self._id)
+        self._host, self._token = urlsplit(response["endpoint"]).netloc, response["authToken"]
+        self._expires_at = response["authTokenExpiresAt"]
 
-    def _reach(self) -> SparkSession:
+    def _connect(self) -> SparkSession:
         try:
             from pyspark.sql.connect.session import SparkSession
         except ModuleNotFoundError as error:
             raise PermanentError(SPARK_NOT_INSTALLED) from error
-        # by this PySpark tells that functions are Spark Connect's; its own builder sets it where a URL is given
+        # PySpark's functions are those of Spark Connect only with this; its own builder sets it if given a URL
         os.environ["SPARK_CONNECT_MODE_ENABLED"] = "1"
         builder = SparkSession.builder.channelBuilder(_channel_builder(self._host, self.current_token))
         return builder.config(map=dict(self._options)).create()  # type: ignore[return-value]
 
 
 def _channel_builder(host: str, token: Callable[[], str]) -> Any:
-    """A channel to a host, by TLS, that adds the token of the moment to each call."""
+    """Build TLS channels to a host, whose calls carry the current token."""
     import grpc
     from pyspark.sql.connect.client import DefaultChannelBuilder
 
@@ -239,33 +244,13 @@ def _channel_builder(host: str, token: Callable[[], str]) -> Any:
     return builder
 
 
-@contextmanager
-def _told(application: Application) -> Iterator[None]:
-    """Turn what boto3 raises about an application into the platform's failures."""
-    from botocore import exceptions as b
-
-    try:
-        yield
-    except b.ClientError as error:
-        raise _refused(application, error.response.get("Error", {})) from error
-    except (b.NoRegionError, b.ProfileNotFound, b.ConfigParseError) as error:
-        raise PermanentError(f"{application}: the AWS configuration is not usable: {error}.") from error
-    except (b.NoCredentialsError, b.PartialCredentialsError, b.CredentialRetrievalError) as error:
-        raise PermanentError(
-            f"{application}: there are no AWS credentials; set AWS_PROFILE, or give this machine a role."
-        ) from error
-    except b.BotoCoreError as error:
-        raise TransientError(
-            f"{application} can't be reached ({type(error).__name__}); look at the network."
-        ) from error
-
-
-def _refused(application: Application, answer: dict[str, Any]) -> PlatformError:
-    code, said = str(answer.get("Code", "")), str(answer.get("Message", "")).rstrip(".")
+def _response_error(application: Application, response: dict[str, Any]) -> PlatformError:
+    """The error that an answer of EMR Serverless means."""
+    code, text = error_code(response), error_text(response)
     if code in ("AccessDeniedException", "AccessDenied"):
-        return PermanentError(f"{application}: access is denied; allow {NEEDED} of {application.role} ({said}).")
+        return PermanentError(f"{application}: access is denied; allow {PERMISSIONS} of {application.role} ({text}).")
     if code == "ResourceNotFoundException":
-        return PermanentError(f"{application} is not there; correct I94_ENGINE or the region ({said}).")
+        return PermanentError(f"{application} does not exist; correct I94_ENGINE or the region ({text}).")
     if code in _TRANSIENT:
-        return TransientError(f"{application} is busy ({code}: {said}); run again later.")
-    return PermanentError(f"{application} refused the request ({code}: {said}).")
+        return TransientError(f"{application} is busy ({text}); run again later.")
+    return PermanentError(f"{application} refused the request ({text}).")

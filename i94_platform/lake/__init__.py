@@ -1,5 +1,5 @@
-"""Files: the deliveries that land, and the datasets we stage, committed by manifest.
+"""The lake: files in a folder or bucket, and datasets that become visible by their manifests.
 
-`store` is the small interface to a folder or bucket, `local` the folder; `raw` reads what has landed; `manifest` and
-`datasets` are the lake's commit protocol. Not here: reading rows with SQL (`engine`), and the warehouse.
+`store` is the interface to a tree of files, `local` and `s3` implement it. `datasets` and `manifest` are the commit
+protocol, `releases` is what the API and the dashboard read.
 """

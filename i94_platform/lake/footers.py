@@ -1,11 +1,8 @@
-"""Parquet footers: whether a file has the columns of a contract, and what it tells of a column without its rows.
-
-Here: one comparison, that a commit makes when a file is written and a load makes again before it is copied, and the
-span of each column. Not here: which files are looked at, and the rows in them.
-"""
+"""Parquet footers: whether a file has the columns of a contract, and the statistics of its columns."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any, BinaryIO
 
@@ -17,10 +14,10 @@ from i94_platform.sql.rules import ColumnStats
 
 
 def verify_footer(content: BinaryIO, name: str, contract: Table) -> int:
-    """The rows of a Parquet file that matches a contract; `name` is what the file is called in a message.
+    """Check a Parquet file against a contract and return its rows; `name` is what messages call the file.
 
     Raises:
-        PermanentFailure: its columns differ from the contract in name, order or type, or it is no Parquet file.
+        PermanentError: its columns differ from the contract in name, order or type, or it is not Parquet.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -30,42 +27,46 @@ def verify_footer(content: BinaryIO, name: str, contract: Table) -> int:
         footer = pq.ParquetFile(content)
     except pa.ArrowInvalid as error:
         raise PermanentError(f"{name} can't be read as Parquet ({error}); materialize it again.") from error
-    found, rows = footer.schema_arrow, footer.metadata.num_rows
+    schema = footer.schema_arrow
     differences = [
-        f"column {i + 1} is {f.name} {f.type}, expected {e.name} {e.type}"
-        for i, (f, e) in enumerate(zip(found, expected, strict=False))
-        if (f.name, f.type) != (e.name, e.type)
+        f"column {number} is {field.name} {field.type}, expected {wanted.name} {wanted.type}"
+        for number, (field, wanted) in enumerate(zip(schema, expected, strict=False), 1)
+        if (field.name, field.type) != (wanted.name, wanted.type)
     ]
-    if len(found) != len(expected):
-        differences.append(f"{len(found)} columns, expected {len(expected)}")
+    if len(schema) != len(expected):
+        differences.append(f"{len(schema)} columns, expected {len(expected)}")
     if differences:
         raise PermanentError(f"{name} does not match the contract of {contract.name}: {'; '.join(differences)}.")
-    return int(rows)
+    return int(footer.metadata.num_rows)
 
 
 def read_column_stats(contents: Iterable[BinaryIO]) -> dict[str, ColumnStats]:
-    """The span of each column over Parquet files of one schema; a column of which a footer says nothing is left out.
+    """Combine the statistics of each column over Parquet files of one schema.
 
-    Its ends are values of the files but for texts, which a writer may shorten, and floats, where NaN is not counted.
+    A column is left out if any row group lacks them. The ends are values of the column, with two exceptions: a writer
+    may shorten texts, and the ends of floats ignore NaN.
     """
     import pyarrow.parquet as pq
 
-    found: dict[str, list[Any]] = {}
+    chunks: dict[str, list[Any]] = defaultdict(list)
     for content in contents:
         footer = pq.ParquetFile(content).metadata
-        for group in filter(lambda group: group.num_rows, map(footer.row_group, range(footer.num_row_groups))):
-            for chunk in map(group.column, range(group.num_columns)):
-                found.setdefault(chunk.path_in_schema, []).append((chunk.num_values, chunk.statistics))
-    told = {name: chunks for name, chunks in found.items() if all(_tells(*chunk) for chunk in chunks)}
-    return {name: _span([statistics for _, statistics in chunks]) for name, chunks in told.items()}
+        for group in map(footer.row_group, range(footer.num_row_groups)):
+            if group.num_rows:
+                for chunk in map(group.column, range(group.num_columns)):
+                    chunks[chunk.path_in_schema].append(chunk)
+    return {name: _combine(group) for name, group in chunks.items() if all(map(_has_stats, group))}
 
 
-def _tells(values: int, statistics: Any) -> bool:
-    if statistics is None or not statistics.has_null_count:
+def _has_stats(chunk: Any) -> bool:
+    stats = chunk.statistics
+    if stats is None or not stats.has_null_count:
         return False
-    return bool(statistics.has_min_max or statistics.null_count == values)
+    return bool(stats.has_min_max or stats.null_count == chunk.num_values)
 
 
-def _span(chunks: list[Any]) -> ColumnStats:
-    lows, highs = ([getattr(c, end) for c in chunks if c.has_min_max] for end in ("min", "max"))
-    return ColumnStats(sum(c.null_count for c in chunks), min(lows, default=None), max(highs, default=None))
+def _combine(chunks: list[Any]) -> ColumnStats:
+    stats = [chunk.statistics for chunk in chunks]
+    bounded = [chunk for chunk in stats if chunk.has_min_max]
+    low, high = min((s.min for s in bounded), default=None), max((s.max for s in bounded), default=None)
+    return ColumnStats(sum(s.null_count for s in stats), low, high)

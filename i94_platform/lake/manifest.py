@@ -1,7 +1,6 @@
-"""The manifest: what a committed dataset consists of, in the format that Redshift's COPY reads.
+"""The manifest: the files of a committed dataset, in the format that Redshift's COPY reads.
 
-Here: the record and its JSON. `entries` are COPY's own (url, mandatory, length); the other keys are ours and COPY
-ignores them. Not here: when a manifest is written or followed (`datasets`).
+`entries` are COPY's own (url, mandatory, length). The other keys are ours, and COPY ignores them.
 """
 
 import json
@@ -20,29 +19,29 @@ class Entry:
 
 @dataclass(frozen=True)
 class Manifest:
-    """One committed version of a dataset (or of one month of it)."""
+    """One committed version of a dataset, or of one month of it."""
 
     dataset: str
     partition: str
-    """Month as YYYY-MM; empty for datasets without months."""
+    """Month as YYYY-MM; empty for datasets that are not partitioned."""
     run_id: str
     fingerprint: str
-    """Version of what it was made from."""
+    """The version of its inputs."""
     created_at: str
     address: str
-    """Where the manifest itself is."""
+    """The address of the manifest itself."""
     entries: tuple[Entry, ...]
     stats: dict[str, Any] = field(default_factory=dict)
-    """Figures that the writer observed, such as delivered rows; JSON values."""
+    """Figures of the writer, such as delivered rows; JSON values."""
 
     @property
     def rows(self) -> int:
-        """Rows of all files."""
+        """Rows of all files together."""
         return sum(entry.rows for entry in self.entries)
 
     @property
     def size(self) -> int:
-        """Length of all files in bytes."""
+        """Length of all files together, in bytes."""
         return sum(entry.bytes for entry in self.entries)
 
     @property
@@ -51,7 +50,7 @@ class Manifest:
         return [entry.url for entry in self.entries]
 
     def to_json(self) -> bytes:
-        """The manifest as it is stored."""
+        """Render the manifest as it is stored."""
         entries = [
             {"url": e.url, "mandatory": True, "meta": {"content_length": e.bytes, "record_count": e.rows}}
             for e in self.entries
@@ -60,7 +59,7 @@ class Manifest:
 
     @classmethod
     def from_json(cls, data: bytes) -> "Manifest":
-        """Read back what `to_json` wrote."""
+        """Parse what `to_json` rendered."""
         fields = json.loads(data)
         del fields["rows"]
         entries = tuple(

@@ -1,15 +1,14 @@
-"""A release: the tables that the outside reads, published together, of one moment and with one version.
+"""A release: the published tables, all of one moment and with one version.
 
-Here: what a release says about itself, and its commit by the lake's own protocol: one manifest, that of `published`,
-names the files of all tables, and the release before it stays for those who are still reading it. Not here: how tables
-are exported (`warehouse`), and who serves them (`serving`).
+A release is committed as one dataset, `published`, whose manifest names the files of all tables. The files of the
+release before it stay for those who still read them.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -32,21 +31,21 @@ class FailedCheck:
     month: str
     """Empty for a check of no month."""
     blocking: bool
-    """Whether it counts as an error; otherwise it is a warning."""
+    """Whether it is an error; otherwise it is a warning."""
     message: str
 
 
 @dataclass(frozen=True)
 class CheckState:
-    """What the checks of a table said last, each for each of its months."""
+    """The latest results of a table's checks, in every month."""
 
     passed: int = 0
     failed_checks: tuple[FailedCheck, ...] = ()
 
     @property
     def state(self) -> str:
-        """`passed`, `warned`, `failed`, or `unchecked` where none has run."""
-        if any(complaint.blocking for complaint in self.failed_checks):
+        """`passed`, `warned`, `failed`, or `unchecked` if none has run."""
+        if any(check.blocking for check in self.failed_checks):
             return "failed"
         if self.failed_checks:
             return "warned"
@@ -59,26 +58,26 @@ class ReleasedTable:
 
     rows: int
     months: tuple[str, ...]
-    """The months that it has rows of; empty for a table without months."""
+    """The months that it has rows of; empty for a table that is not monthly."""
     checks: CheckState = field(default_factory=CheckState)
 
 
 @dataclass(frozen=True)
 class Release:
-    """What is published."""
+    """The published tables."""
 
     version: str
-    """Of the content: equal for equal tables."""
+    """The version of the content, which is equal for equal tables."""
     published_at: str
     data_as_of: str
-    """When the newest of the data was loaded."""
+    """When the newest data was loaded."""
     months: tuple[str, ...]
     """The months that every monthly table covers."""
     tables: Mapping[str, ReleasedTable]
     manifest: Manifest
 
     def urls(self, name: str) -> list[str]:
-        """The files of a table; none for a table without rows."""
+        """The addresses of a table's files; none if it has no rows."""
         folder = f"/run={self.manifest.run_id}/{name}/"
         return [url for url in self.manifest.urls if folder in url]
 
@@ -90,48 +89,53 @@ def commit_release(
     tables: Mapping[str, ReleasedTable],
     data_as_of: str,
 ) -> Release:
-    """Make what a run has exported the release; call it while `writing`.
+    """Make what a run has exported the current release. Hold the `write_lock`.
 
     Raises:
-        PermanentFailure: a file differs from its contract, or a table has other rows in its files than it had.
+        PermanentError: a file differs from its contract, or a table's files hold other rows than the table.
     """
     entries: list[Entry] = []
     for contract in contracts:
-        found = lake.collect_entries(RELEASE, f"{run_id}/{contract.name}", contract)
-        rows = sum(entry.rows for entry in found)
-        if rows != tables[contract.name].rows:
+        table_entries = lake.collect_entries(RELEASE, f"{run_id}/{contract.name}", contract)
+        exported, expected = sum(entry.rows for entry in table_entries), tables[contract.name].rows
+        if exported != expected:
             raise PermanentError(
-                f"{contract.fullname} has {tables[contract.name].rows:,} rows, and its extract in "
-                f"{lake.run_folder(RELEASE, run_id)} {rows:,}; nothing was published, run 'i94 run --select published'."
+                f"{contract.fullname} has {expected:,} rows, and its extract in {lake.run_folder(RELEASE, run_id)} has "
+                f"{exported:,}; nothing was published, run 'i94 run --select published'."
             )
-        entries += found
-    before = lake.read_manifest(RELEASE)
+        entries += table_entries
+    previous = lake.read_manifest(RELEASE)
     stats = {
         "data_as_of": data_as_of,
         "months": _common_months(tables),
         "tables": {name: asdict(table) for name, table in tables.items()},
     }
-    kept = before.run_id if before else ""
-    version = _version(lake, run_id)
-    manifest = lake.commit(RELEASE, run_id, tuple(entries), fingerprint=version, stats=stats, kept=kept)
-    return parse_release(Manifest.from_json(manifest.to_json()))  # as every reader has it
+    manifest = lake.commit(
+        RELEASE,
+        run_id,
+        tuple(entries),
+        fingerprint=_compute_version(lake, run_id),
+        stats=stats,
+        retain_run=previous.run_id if previous else "",
+    )
+    return parse_release(Manifest.from_json(manifest.to_json()))  # as every reader gets it
 
 
 def read_current_release(lake: Lake) -> Release | None:
-    """What is published now; None before the first release."""
+    """Read the current release; None before the first one."""
     manifest = lake.read_manifest(RELEASE)
     return parse_release(manifest) if manifest else None
 
 
 def parse_release(manifest: Manifest) -> Release:
-    """A release as its manifest describes it.
+    """Parse the release that a manifest describes.
 
     Raises:
-        PermanentFailure: the manifest is not one of a release.
+        PermanentError: the manifest does not describe a release.
     """
     try:
         stats = manifest.stats
-        tables = {name: _table(described) for name, described in stats["tables"].items()}
+        tables = {name: _parse_table(table) for name, table in stats["tables"].items()}
         months, data_as_of = tuple(stats["months"]), stats["data_as_of"]
     except (KeyError, TypeError, AttributeError) as error:
         raise PermanentError(f"{manifest.address} does not describe a release ({error!r}); publish again.") from error
@@ -140,10 +144,9 @@ def parse_release(manifest: Manifest) -> Release:
     return Release(manifest.fingerprint, manifest.created_at, data_as_of, months, tables, manifest)
 
 
-def _table(described: Mapping[str, Any]) -> ReleasedTable:
-    complaints = tuple(FailedCheck(**complaint) for complaint in described["checks"]["failed_checks"])
-    checks = CheckState(described["checks"]["passed"], complaints)
-    return ReleasedTable(described["rows"], tuple(described["months"]), checks)
+def _parse_table(table: Mapping[str, Any]) -> ReleasedTable:
+    failed_checks = tuple(FailedCheck(**check) for check in table["checks"]["failed_checks"])
+    return ReleasedTable(table["rows"], tuple(table["months"]), CheckState(table["checks"]["passed"], failed_checks))
 
 
 def _common_months(tables: Mapping[str, ReleasedTable]) -> list[str]:
@@ -151,14 +154,11 @@ def _common_months(tables: Mapping[str, ReleasedTable]) -> list[str]:
     return sorted(set.intersection(*monthly)) if monthly else []
 
 
-def _version(lake: Lake, run_id: str) -> str:
+def _compute_version(lake: Lake, run_id: str) -> str:
+    folder = RELEASE.run_folder(run_id)
     digest = hashlib.blake2b(digest_size=16)
-    for line in _contents(lake, f"{RELEASE.folder}/run={run_id}/"):
-        digest.update(f"{line}\n".encode())
-    return digest.hexdigest()
-
-
-def _contents(lake: Lake, folder: str) -> Iterator[str]:
-    for file in lake.store.list(folder.rstrip("/")):
+    for file in lake.store.list(folder):
         if file.path.endswith(".parquet"):
-            yield f"{file.path.removeprefix(folder)} {lake.store.content_version(file)}"
+            version = lake.store.content_version(file)
+            digest.update(f"{file.path.removeprefix(f'{folder}/')} {version}\n".encode())
+    return digest.hexdigest()

@@ -60,7 +60,7 @@ def aws() -> Iterator[Stubber]:
 @pytest.fixture
 def session(aws: Stubber, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> EmrSession:
     """A session whose Spark side is a placeholder."""
-    monkeypatch.setattr(EmrSession, "_reach", Spark)
+    monkeypatch.setattr(EmrSession, "_connect", Spark)
     return EmrSession(APPLICATION, {}, lambda: aws.client, clock.sleep, clock)
 
 
@@ -133,7 +133,7 @@ def test_a_session_is_started_once_waited_for_and_ended(
         is_in(aws, state)
     gives_token(aws, TOKENS[0], START + dt.timedelta(hours=1))
     spark: Any = session.open()
-    assert clock.now - START == dt.timedelta(seconds=2 * emr.PAUSE_SECONDS)
+    assert clock.now - START == dt.timedelta(seconds=2 * emr.POLL_SECONDS)
     again: Any = session.open()
     assert again is spark
     assert caplog.messages == ["Waiting for session 00session1 on EMR Serverless, which takes a minute or two …"]
@@ -195,15 +195,15 @@ def test_a_session_that_takes_too_long_is_ended_and_worth_another_attempt(
     is_in(aws, "STARTING")
     is_in(aws, "STARTING")
     ends(aws)
-    with pytest.raises(TransientError, match=r"did not start a session within 4 s \(as it is\); look at its limits"):
+    with pytest.raises(TransientError, match=r"did not start a session within 4 s \(as it is\); check its limits"):
         session.open()
 
 
 @pytest.mark.parametrize(
     ("code", "kind", "told"),
     [
-        ("AccessDeniedException", PermanentError, rf"allow StartSession, .* and iam:PassRole of {ROLE} \(said\)\."),
-        ("ResourceNotFoundException", PermanentError, "is not there; correct I94_ENGINE or the region"),
+        ("AccessDeniedException", PermanentError, f"allow StartSession, .* and iam:PassRole of {ROLE} "),
+        ("ResourceNotFoundException", PermanentError, "does not exist; correct I94_ENGINE or the region"),
         ("ValidationException", PermanentError, r"refused the request \(ValidationException: said\)"),
         ("ConflictException", TransientError, "is busy .*; run again later"),
         ("ServiceQuotaExceededException", TransientError, "is busy .*; run again later"),
@@ -231,7 +231,7 @@ def test_a_session_that_can_not_be_ended_is_said_and_no_failure(
 def test_without_a_region_and_without_credentials_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(PermanentError, match="the AWS configuration is not usable: You must specify a region"):
         Application("00f1", ROLE, "").client()
-    with pytest.raises(PermanentError, match="there are no AWS credentials; set AWS_PROFILE"):
+    with pytest.raises(PermanentError, match="there are no AWS credentials; set AWS_"):
         EmrSession(APPLICATION, {}).open()
 
 
