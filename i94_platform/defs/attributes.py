@@ -60,10 +60,11 @@ CODE = {
     "warehouse/calendar": ("transforms/calendar.py",),
     **{f"mart/{c.name}": (f"marts/{c.name}.sql",) for c in MONTHLY_MARTS},
     f"mart/{correlations.name}": (
-        "marts/correlations.py",
-        "marts/correlations_origins.sql",
-        "marts/correlations_pairs.sql",
-        "marts/correlations_groups.sql",
+        "marts/correlations/questions.py",
+        "marts/correlations/measures.py",
+        "marts/correlations/origins.sql",
+        "marts/correlations/pairs.sql",
+        "marts/correlations/groups.sql",
     ),
 }
 """The files that say how an asset's rows are made; loads make none."""

@@ -1,1 +1,1 @@
-"""The marts: one .sql file each, rendered with what the contracts say, and the correlations over them."""
+"""The marts: one `.sql` file for each monthly mart, and the correlations over all months."""

@@ -13,8 +13,8 @@ from i94_platform.contracts.rendering.ddl import load_dialect
 if TYPE_CHECKING:
     from sqlalchemy import Executable
 
-_LITERAL = re.compile(r"'(?:[^']|'')*'|\"[^\"]*\"|--[^\n]*|/\*.*?\*/|::", re.DOTALL)
-"""Texts, quoted names, comments and casts: what looks like a marker in them is none."""
+_TOKEN = re.compile(r"\$(?P<marker>[A-Za-z_]\w*)|'(?:[^']|'')*'|\"[^\"]*\"|--[^\n]*|/\*.*?\*/|::", re.DOTALL)
+"""DuckDB's own markers; and texts, quoted names, comments and casts, in which nothing is a marker."""
 
 
 def compile_statement(
@@ -23,7 +23,7 @@ def compile_statement(
     """Compile a statement for the driver of a dialect.
 
     Args:
-        statement: A statement of SQLAlchemy, or SQL of the dialect with named markers (`:name`).
+        statement: A statement of SQLAlchemy, or SQL of the dialect with named markers (`:name`, or DuckDB's `$name`).
         dialect: `duckdb` (a list for `$1`) or `redshift` (a mapping for psycopg2's `%(name)s`).
         values: By name, what is bound to the markers of SQL; a SQL text without values is sent as it is.
 
@@ -36,7 +36,7 @@ def compile_statement(
     if isinstance(statement, str):
         if not values:
             return statement, None
-        escaped = text(_LITERAL.sub(lambda literal: literal[0].replace(":", "\\:"), statement))
+        escaped = text(_TOKEN.sub(_escape, statement))
         markers = escaped.compile().params.keys()
         if unmatched := markers ^ values.keys():
             raise ValueError(f"The markers and the values of a statement differ in {', '.join(sorted(unmatched))}.")
@@ -46,3 +46,8 @@ def compile_statement(
     if compiled.positional:
         return str(compiled), [compiled.params[name] for name in compiled.positiontup]
     return str(compiled), compiled.params
+
+
+def _escape(token: re.Match[str]) -> str:
+    """Write a token as SQLAlchemy's `text` reads it."""
+    return f":{token['marker']}" if token["marker"] else token[0].replace(":", "\\:")

@@ -14,7 +14,8 @@ import pytest
 
 from i94_platform.contracts import MONTHLY_MARTS, correlations
 from i94_platform.contracts.model import column_names
-from i94_platform.marts.correlations import Coefficient, compute_correlations, cramers_v, pearson, spearman
+from i94_platform.marts.correlations import compute_correlations
+from i94_platform.marts.correlations.measures import Coefficient, cramers_v, pearson, spearman
 from i94_platform_tests.support.deployment import SAMPLE_MONTH, Deployment
 
 X = [3.0, 1.0, 4.0, 1.0, 5.0, 9.0, 2.0, 6.0]

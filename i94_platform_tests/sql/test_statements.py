@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import delete, select, text
 
 from i94_platform.contracts import i94mode, immigration
+from i94_platform.sql.dialects import transpile
 from i94_platform.sql.statements import compile_statement
 
 
@@ -40,6 +41,13 @@ def test_sql_without_values_is_sent_as_it_is() -> None:
 def test_a_marker_without_a_value_and_a_value_without_a_marker_are_refused(values: Mapping[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"differ in [bc]\."):
         compile_statement("SELECT :a, :b", "duckdb", values)
+
+
+def test_sql_that_was_translated_to_duckdb_has_its_markers() -> None:
+    sql = transpile("SELECT '$a' AS text, :a AS year, x::INT FROM t /* of $b */", "duckdb", "redshift")
+    text, values = compile_statement(sql, "duckdb", {"a": 2016})
+    assert values == [2016]
+    assert "'$a' AS text, $1 AS year" in text
 
 
 def test_a_statement_binds_its_own_values() -> None:

@@ -167,7 +167,7 @@ def _correlate(warehouse: Warehouse) -> tuple["pd.DataFrame", str]:
     loaded = ledger_versions(warehouse.read_ledger())
     months = _months(loaded)
     frames = {
-        name: warehouse.query(marts.render_query(f"correlations_{name}", warehouse.dialect)).to_pandas()
+        name: warehouse.query(correlating.render_query(name, warehouse.dialect)).to_pandas()
         for name in correlating.SOURCES
     }
     return pd.DataFrame(list(correlating.compute_correlations(**frames, months=months))), compute_correlations_version(

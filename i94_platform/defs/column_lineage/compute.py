@@ -31,8 +31,8 @@ from i94_platform.contracts import (
 )
 from i94_platform.contracts.model import column_names
 from i94_platform.defs.assets.published import source_key
+from i94_platform.marts import correlations as correlating
 from i94_platform.marts import rendering as marts
-from i94_platform.marts.correlations import SOURCES as CORRELATED
 from i94_platform.partitions import Month
 from i94_platform.sources import airports, demographics
 from i94_platform.sql.column_lineage import Lineage, Origin, map_same_columns, trace_declared, trace_query
@@ -135,7 +135,7 @@ def _correlations() -> dict[str, Origin]:
     """Their figures come from all that is read of the marts; what names and explains them from no column."""
     answers = layer_relations("mart", MONTHLY_MARTS)
     queries = [
-        trace_query(marts.render_query(f"correlations_{n}", "redshift"), None, answers, "redshift") for n in CORRELATED
+        trace_query(correlating.render_query(n, "redshift"), None, answers, "redshift") for n in correlating.SOURCES
     ]
     read = tuple(sorted({c for query in queries for origin in query.values() for c in origin}))
     in_words = ("question", "x", "y", "method", "unit_of_observation", "caveat")

@@ -31,7 +31,7 @@ class Unseen(RedshiftWarehouse):
 
 
 def unseen(warehouse: RedshiftWarehouse) -> RedshiftWarehouse:
-    return Unseen(warehouse.location, warehouse._files)
+    return Unseen(warehouse.location, warehouse._store)
 
 
 def test_columns_are_taken_by_their_place(warehouse: RedshiftWarehouse, staging: Staging) -> None:
