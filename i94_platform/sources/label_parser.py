@@ -27,7 +27,7 @@ _TOKEN = re.compile(
       | (?P<blank>\s+)
       | (?P<comment>/\*.*?\*/)
       | (?P<quoted>'(?:[^'\n]|'')*+' | "(?:[^"\n]|"")*+")
-      | (?P<mark>[=;])
+      | (?P<symbol>[=;])
       | (?P<open_comment>/\*)
       | (?P<open_quote>['"])
       | (?P<word>(?:(?!/\*)[^\s=;'"])+)""",
@@ -53,8 +53,8 @@ class _Token:
     text: str
     line: int
 
-    def is_mark(self, mark: str) -> bool:
-        return self.category == "mark" and self.text == mark
+    def is_symbol(self, symbol: str) -> bool:
+        return self.category == "symbol" and self.text == symbol
 
     @property
     def content(self) -> str:
@@ -79,7 +79,7 @@ class _Parser:
         for token in self._tokens:
             if token.category == "word" and token.text.lower() == "value":
                 self._read_value_statement(token.line)
-            elif not token.is_mark(";"):
+            elif not token.is_symbol(";"):
                 self._skip_statement()
         for name in CODE_LISTS:
             if name not in self._blocks:
@@ -106,7 +106,7 @@ class _Parser:
 
     def _skip_statement(self) -> None:
         for token in self._tokens:
-            if token.is_mark(";"):
+            if token.is_symbol(";"):
                 return
 
     def _read_value_statement(self, line: int) -> None:
@@ -123,14 +123,14 @@ class _Parser:
     def _read_entries(self, start: int) -> Iterator[LabelEntry]:
         unclosed = f"the value statement opened on line {start} is not closed before this line"
         for token in self._tokens:
-            if token.is_mark(";"):
+            if token.is_symbol(";"):
                 return
             if token.category == "word" and token.text.lower() in _STATEMENTS:
                 raise self._error(token.line, unclosed, "close it with ;")
             equals, label = next(self._tokens, None), next(self._tokens, None)
-            if token.is_mark("="):
+            if token.is_symbol("="):
                 raise self._error(token.line, "a label has no code before its =", "give it one")
-            if equals is None or not equals.is_mark("="):
+            if equals is None or not equals.is_symbol("="):
                 raise self._error(token.line, f"code {token.content!r} is not followed by =", "write code = 'label'")
             if label is None or label.category != "quoted":
                 raise self._error(token.line, f"code {token.content!r} has no quoted label", "write code = 'label'")

@@ -57,7 +57,7 @@ def test_na_is_north_america_and_namibia() -> None:
     ("far", "near", "order"),
     [("20.9, -156.4", "40.07, -74.93", "lat, lon"), ("-156.4, 20.9", "-74.93, 40.07", "lon, lat")],
 )
-def test_one_value_beyond_90_tells_the_order_of_the_whole_file(far: str, near: str, order: str) -> None:
+def test_one_value_beyond_90_shows_the_order_of_the_whole_file(far: str, near: str, order: str) -> None:
     frame = read(line(near), line(far, ident="HI1"))
     assert frame[["latitude", "longitude"]].to_numpy().tolist() == [[40.07, -74.93], [20.9, -156.4]]
     assert frame.attrs["coordinate_order"] == order
@@ -95,7 +95,7 @@ def test_an_extra_column_is_ignored_and_reported() -> None:
         ([line("1, 2"), line("3, 4")], "lat, lon", "airports.csv gives '00A' (columns 'ident') more than once"),
     ],
 )
-def test_a_value_that_breaks_the_contract_is_refused(lines: list[str], order: CoordinateOrder, message: str) -> None:
+def test_a_value_that_breaks_the_contract_is_rejected(lines: list[str], order: CoordinateOrder, message: str) -> None:
     with pytest.raises(PermanentError) as failure:
         read(*lines, order=order)
     assert message in str(failure.value)

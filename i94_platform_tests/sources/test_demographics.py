@@ -82,7 +82,7 @@ def test_cities_of_the_same_name_in_two_states_are_two_cities() -> None:
         ),
     ],
 )
-def test_a_contradiction_is_refused_by_name(lines: list[str], message: str) -> None:
+def test_rows_that_contradict_each_other_or_the_contract_are_rejected_by_name(lines: list[str], message: str) -> None:
     with pytest.raises(PermanentError) as failure:
         read(*lines)
     assert message in str(failure.value)

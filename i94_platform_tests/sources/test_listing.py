@@ -1,11 +1,10 @@
 """Pins how landed files are sorted: months at any depth, references by name, everything else reported and left alone.
 
-An unknown name never stops the reading, and the same content delivered again is no news.
+An unknown name is no error.
 """
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,7 @@ from hypothesis import strategies as st
 
 from i94_platform.errors import PermanentError
 from i94_platform.lake.local import LocalStore
-from i94_platform.lake.store import Store, StoredFile
+from i94_platform.lake.store import StoredFile
 from i94_platform.partitions import Month
 from i94_platform.sources.listing import DeliveryListing, list_deliveries
 from i94_platform.sources.registry import REFERENCE_FILES
@@ -22,16 +21,16 @@ from i94_platform.sources.registry import REFERENCE_FILES
 APRIL = Month(2016, 4)
 
 
-def listed(*paths: str) -> DeliveryListing:
+def sort_paths(*paths: str) -> DeliveryListing:
     return list_deliveries(StoredFile(path, 10, "now") for path in paths)
 
 
-def found(*paths: str) -> dict[str, list[str]]:
-    return {m.key: [file.path for file in delivery.files] for m, delivery in listed(*paths).months.items()}
+def find_months(*paths: str) -> dict[str, list[str]]:
+    return {m.key: [file.path for file in delivery.files] for m, delivery in sort_paths(*paths).months.items()}
 
 
 def test_every_way_to_deliver_a_month_is_recognized() -> None:
-    assert found("i94_jan16_sub.sas7bdat", "2016/i94_FEB16_sub.PARQUET", "a/b/i94_mar16_sub.csv") == {
+    assert find_months("i94_jan16_sub.sas7bdat", "2016/i94_FEB16_sub.PARQUET", "a/b/i94_mar16_sub.csv") == {
         "2016-01": ["i94_jan16_sub.sas7bdat"],
         "2016-02": ["2016/i94_FEB16_sub.PARQUET"],
         "2016-03": ["a/b/i94_mar16_sub.csv"],
@@ -40,44 +39,21 @@ def test_every_way_to_deliver_a_month_is_recognized() -> None:
 
 def test_the_parts_of_a_folder_are_one_delivery_in_path_order_without_its_markers() -> None:
     folder = "x/i94_apr16_sub.parquet"
-    assert found(
+    assert find_months(
         f"{folder}/part-2.parquet", f"{folder}/_SUCCESS", f"{folder}/.part-1.parquet.crc", f"{folder}/part-1.parquet"
     ) == {"2016-04": [f"{folder}/part-1.parquet", f"{folder}/part-2.parquet"]}
 
 
-def test_a_marker_speaks_for_its_folder_and_those_below(tmp_path: Path) -> None:
-    store = LocalStore(tmp_path)
-    for number, path in enumerate(("x/i94_apr16_sub.parquet/a/1.parquet", "x/i94_apr16_sub.parquet/2.parquet")):
-        store.put(path, b"1")
-        os.utime(tmp_path / path, (100 + number, 100 + number))
-
-    def whole(folder: str, time: int) -> bool:
-        marker = f"{folder}/_SUCCESS".lstrip("/")
-        store.put(marker, b"")
-        os.utime(tmp_path / marker, (time, time))
-        found = list_deliveries(store.list())
-        store.delete([marker])
-        return found.months[APRIL].is_marked_complete(store, found.markers)
-
-    assert [whole(folder, 101) for folder in ("", "x", "x/i94_apr16_sub.parquet")] == [True, True, True]
-    assert [whole(folder, 101) for folder in ("y", "x/i94_apr16_sub.parquet/a")] == [False, False]
-    assert not whole("x", 100), "a part came after it"
-
-
 def test_months_come_in_order() -> None:
-    assert list(found("i94_dec16_sub.csv", "i94_jan17_sub.csv", "i94_feb16_sub.csv")) == [
+    assert list(find_months("i94_dec16_sub.csv", "i94_jan17_sub.csv", "i94_feb16_sub.csv")) == [
         "2016-02",
         "2016-12",
         "2017-01",
     ]
 
 
-def test_a_delivery_knows_its_length() -> None:
-    assert listed("i94_apr16_sub.parquet/1.parquet", "i94_apr16_sub.parquet/2.parquet").months[APRIL].size == 20
-
-
 def test_references_are_found_at_any_depth_and_in_any_case() -> None:
-    names = listed(
+    names = sort_paths(
         "ref/I94_sas_LABELS_descriptions.sas",
         "US-CITIES-DEMOGRAPHICS.CSV",
         "airport-codes_csv.csv",
@@ -88,67 +64,38 @@ def test_references_are_found_at_any_depth_and_in_any_case() -> None:
 
 
 def test_what_is_neither_is_reported_but_markers_are_not() -> None:
-    names = listed("notes.txt", "i94_apr16_sub_20k.sas7bdat", "_SUCCESS", ".DS_Store", "airport-codes_csv.lonlat.csv")
+    names = sort_paths(
+        "notes.txt", "i94_apr16_sub_20k.sas7bdat", "_SUCCESS", ".DS_Store", "airport-codes_csv.lonlat.csv"
+    )
     assert names.unknown == ("airport-codes_csv.lonlat.csv", "i94_apr16_sub_20k.sas7bdat", "notes.txt")
     assert not names.months
     assert not names.references
 
 
-def test_an_absent_month_is_refused_by_the_names_that_are_looked_for() -> None:
+def test_an_absent_month_is_rejected_by_the_names_that_are_looked_for() -> None:
     with pytest.raises(PermanentError, match=r"No delivery for 2016-04 under s3://b/raw; expected i94_apr16_sub"):
-        listed("i94_may16_sub.csv").require_month(APRIL, "s3://b/raw")
+        sort_paths("i94_may16_sub.csv").require_month(APRIL, "s3://b/raw")
 
 
-def test_an_absent_reference_is_refused_by_its_file_name() -> None:
+def test_an_absent_reference_is_rejected_by_its_file_name() -> None:
     with pytest.raises(PermanentError, match=r"us-cities-demographics\.csv is not under /raw; put it there"):
-        listed().require_reference("us_cities_demographics", "/raw")
+        sort_paths().require_reference("us_cities_demographics", "/raw")
 
 
-def test_a_reference_that_lies_there_twice_is_refused_and_both_are_named() -> None:
-    twice = listed("new/airport-codes_csv.csv", "old/airport-codes_csv.csv")
+def test_a_reference_that_lies_there_twice_is_rejected_and_both_are_named() -> None:
+    twice = sort_paths("new/airport-codes_csv.csv", "old/airport-codes_csv.csv")
     with pytest.raises(PermanentError, match=r"2 files .*: new/airport-\S*, old/airport-\S* Keep one"):
         twice.require_reference("airport_codes", "/raw")
 
 
 @given(st.lists(st.text("i94_aprsub16._/-\u017fcvKqt", max_size=30), max_size=8, unique=True))
 def test_no_listing_is_fatal_and_every_file_is_somewhere_or_a_marker(paths: list[str]) -> None:
-    names = listed(*paths)
+    names = sort_paths(*paths)
     placed = {f.path for d in (*names.months.values(), *names.references.values()) for f in d.files} | set(
         names.unknown
     )
     left = {path for path in paths if path not in placed}
     assert all(path.rpartition("/")[2].startswith(("_", ".")) for path in left)
-
-
-@pytest.fixture
-def delivered(store: Store) -> Store:
-    for part in ("1", "2"):
-        store.put(f"i94_apr16_sub.parquet/{part}.parquet", part.encode())
-    return store
-
-
-def fingerprint(store: Store) -> str:
-    return list_deliveries(store.list()).require_month(APRIL, store.root).fingerprint(store)
-
-
-def test_the_same_files_delivered_again_are_no_news(delivered: Store) -> None:
-    before = fingerprint(delivered)
-    delivered.put("i94_apr16_sub.parquet/1.parquet", b"1")
-    assert fingerprint(delivered) == before
-
-
-def test_another_content_another_name_one_more_part_and_one_less_are_news(delivered: Store) -> None:
-    folder, seen = "i94_apr16_sub.parquet", [fingerprint(delivered)]
-    delivered.put(f"{folder}/2.parquet", b"3")
-    seen.append(fingerprint(delivered))
-    delivered.put(f"{folder}/3.parquet", b"")
-    seen.append(fingerprint(delivered))
-    delivered.delete([f"{folder}/1.parquet"])
-    seen.append(fingerprint(delivered))
-    delivered.delete([f"{folder}/3.parquet"])
-    delivered.put(f"{folder}/4.parquet", b"")
-    seen.append(fingerprint(delivered))
-    assert len(set(seen)) == 5
 
 
 def test_a_delivered_sample_is_all_known_by_name(sample: Path) -> None:

@@ -1,4 +1,4 @@
-"""Pins the look at a delivery before anything is staged, and the conversion of SAS and CSV files.
+"""Pins how a month is prepared for an engine: its columns are compared first, SAS and CSV are converted in chunks.
 
 Wrong here before, in other pipelines: columns taken by position, a file of three million rows read whole, a text in a
 number's place that became a silent null. Wrong here before: parts of one month with numbers of other types were read
@@ -24,24 +24,14 @@ from i94_platform.errors import PermanentError
 from i94_platform.lake.datasets import Dataset, Lake
 from i94_platform.lake.local import LocalStore
 from i94_platform.settings import PROJECT
-from i94_platform.sources import preparation, row_counts
+from i94_platform.sources import preparation
+from i94_platform_tests.sources.delivered_files import CSV, PARQUET, SAS, WIDTHS, write_delivery, write_sas_delivery
 from i94_platform_tests.support.arrivals import ACCEPTED_ROWS, APRIL, GOOD_ROW, REJECTED_ROWS, delivered_table
 from i94_platform_tests.support.sas import load_readstat, write_sas
 from i94_platform_tests.support.staging import StagedMonth, assert_equal_tables, stage_into_lake
 
-PARQUET, CSV, SAS = (f"i94_apr16_sub.{format_}" for format_ in ("parquet", "csv", "sas7bdat"))
-WIDTHS = {name: None if isinstance(value, float) else 20 for name, value in GOOD_ROW.items()}
-
 StageHere = Callable[[], StagedMonth]
 AsParquet = Callable[[pa.Table], StagedMonth]
-
-
-@pytest.fixture
-def raw(tmp_path: Path) -> Path:
-    """The folder where deliveries land."""
-    folder = tmp_path / "raw"
-    folder.mkdir()
-    return folder
 
 
 @pytest.fixture
@@ -50,45 +40,28 @@ def stage_here(duckdb: Engine, raw: Path, tmp_path: Path) -> StageHere:
     return lambda: stage_into_lake(duckdb, raw, tmp_path / "lake", APRIL)
 
 
-def refusal(stage_here: StageHere) -> str:
-    """The sentence with which the whole delivery is refused; nothing may have been committed."""
+def staging_error(stage_here: StageHere) -> str:
+    """The message with which the whole delivery is rejected."""
     with pytest.raises(PermanentError) as failure:
         stage_here()
     return str(failure.value)
 
 
-def sas(path: Path, table: pa.Table, **widths: int | None) -> None:
-    """Write a table as a SAS file, or skip."""
-    if load_readstat() is None:
-        pytest.skip("this build of pyreadstat keeps ReadStat's writing functions to itself")
-    columns = {name: width for name, width in (WIDTHS | widths).items() if name in table.column_names}
-    write_sas(path, columns, table.to_pylist(), table.num_rows)
-
-
-def test_a_missing_column_fails_and_is_named(stage_here: StageHere, raw: Path) -> None:
-    pq.write_table(delivered_table([{}]).drop_columns(["admnum"]), raw / PARQUET)
-    assert refusal(stage_here) == f"{PARQUET} lacks the column admnum."
+@pytest.mark.parametrize("name", [PARQUET, CSV, SAS])
+def test_a_missing_column_is_named(stage_here: StageHere, raw: Path, name: str) -> None:
+    write_delivery(raw / name, delivered_table([{}]).drop_columns(["gender"]))
+    assert staging_error(stage_here) == f"{name} lacks the column gender."
 
 
 def test_all_missing_columns_are_named_and_the_part_that_lacks_them(stage_here: StageHere, raw: Path) -> None:
     (raw / PARQUET).mkdir()
     pq.write_table(delivered_table([{}]), raw / PARQUET / "0.parquet")
     pq.write_table(delivered_table([{}]).drop_columns(["visatype", "cicid"]), raw / PARQUET / "1.parquet")
-    assert refusal(stage_here) == f"{PARQUET}/1.parquet lacks the columns cicid, visatype."
-
-
-def test_a_missing_column_of_a_csv_file_is_named(stage_here: StageHere, raw: Path) -> None:
-    delivered_table([{}]).drop_columns(["gender"]).to_pandas().to_csv(raw / CSV, index=False)
-    assert refusal(stage_here) == f"{CSV} lacks the column gender."
-
-
-def test_a_missing_column_of_a_sas_file_is_named(stage_here: StageHere, raw: Path) -> None:
-    sas(raw / SAS, delivered_table([{}]).drop_columns(["gender"]))
-    assert refusal(stage_here) == f"{SAS} lacks the column gender."
+    assert staging_error(stage_here) == f"{PARQUET}/1.parquet lacks the columns cicid, visatype."
 
 
 @pytest.mark.parametrize(
-    ("column", "values", "told"),
+    ("column", "values", "mismatch"),
     [
         ("cicid", pa.array(["1"]), "cicid is string, expected a number"),
         ("gender", pa.array([1.0]), "gender is double, expected text"),
@@ -99,31 +72,30 @@ def test_a_missing_column_of_a_sas_file_is_named(stage_here: StageHere, raw: Pat
     ],
 )
 def test_a_retyped_column_of_a_parquet_file_is_named_with_both_types(
-    stage_here: StageHere, raw: Path, column: str, values: pa.Array[Any], told: str
+    stage_here: StageHere, raw: Path, column: str, values: pa.Array[Any], mismatch: str
 ) -> None:
     table = delivered_table([{}])
     pq.write_table(table.set_column(table.column_names.index(column), column, values), raw / PARQUET)
-    assert refusal(stage_here) == f"{PARQUET} has columns of another type: {told}."
+    assert staging_error(stage_here) == f"{PARQUET} has columns of another type: {mismatch}."
 
 
 def test_retyped_columns_of_a_sas_file_are_named(stage_here: StageHere, raw: Path) -> None:
     table = delivered_table([{}])
     for name, value in (("i94bir", "41"), ("gender", 1.0)):
         table = table.set_column(table.column_names.index(name), name, pa.array([value]))
-    sas(raw / SAS, table, i94bir=2, gender=None)
-    told = refusal(stage_here)
-    assert told.startswith(f"{SAS} has columns of another type: ")
-    assert "i94bir is string, expected a number" in told
-    assert "gender is double, expected text" in told
+    write_sas_delivery(raw / SAS, table, i94bir=2, gender=None)
+    message = staging_error(stage_here)
+    assert message.startswith(f"{SAS} has columns of another type: ")
+    assert "i94bir is string, expected a number" in message
+    assert "gender is double, expected text" in message
 
 
 @pytest.mark.parametrize("name", [PARQUET, SAS])
 @pytest.mark.parametrize("content", [b"", b"no such file" * 1_000])
 def test_a_file_of_another_kind_is_named(stage_here: StageHere, raw: Path, name: str, content: bytes) -> None:
     (raw / name).write_bytes(content)
-    told = refusal(stage_here)
-    assert told.startswith(f"{name} can't be read as {'Parquet' if name == PARQUET else 'SAS'} (")
-    assert told.endswith("; ask for it to be delivered again.")
+    message = staging_error(stage_here)
+    assert message.startswith(f"{name} can't be read as {'Parquet' if name == PARQUET else 'SAS'} (")
 
 
 @pytest.mark.parametrize(
@@ -131,30 +103,23 @@ def test_a_file_of_another_kind_is_named(stage_here: StageHere, raw: Path, name:
 )
 def test_a_csv_file_that_is_none_is_named(stage_here: StageHere, raw: Path, content: bytes) -> None:
     (raw / CSV).write_bytes(content)
-    told = refusal(stage_here)
-    assert told.startswith(f"{CSV} can't be read as CSV (")
-    assert told.endswith("; ask for it to be delivered again.")
+    message = staging_error(stage_here)
+    assert message.startswith(f"{CSV} can't be read as CSV (")
 
 
-def test_a_truncated_parquet_file_is_named(stage_here: StageHere, raw: Path) -> None:
-    pq.write_table(delivered_table([{}] * 1_000), raw / PARQUET)
-    whole = (raw / PARQUET).read_bytes()
-    (raw / PARQUET).write_bytes(whole[: len(whole) // 2])
-    assert refusal(stage_here).startswith(f"{PARQUET} can't be read as Parquet (")
+@pytest.mark.parametrize(("name", "format_"), [(PARQUET, "Parquet"), (SAS, "SAS")])
+def test_a_truncated_file_is_named(stage_here: StageHere, raw: Path, name: str, format_: str) -> None:
+    write_delivery(raw / name, delivered_table([{}] * 2_000))
+    whole = (raw / name).read_bytes()
+    (raw / name).write_bytes(whole[: len(whole) // 2])
+    assert staging_error(stage_here).startswith(f"{name} can't be read as {format_} (")
 
 
-def test_a_truncated_sas_file_is_named(stage_here: StageHere, raw: Path) -> None:
-    sas(raw / SAS, delivered_table([{}] * 2_000))
-    whole = (raw / SAS).read_bytes()
-    (raw / SAS).write_bytes(whole[: len(whole) // 2])
-    assert refusal(stage_here).startswith(f"{SAS} can't be read as SAS (")
-
-
-def test_nothing_is_committed_and_nothing_left_behind_when_a_delivery_is_refused(
+def test_nothing_is_committed_and_nothing_left_behind_when_a_delivery_is_rejected(
     stage_here: StageHere, raw: Path, tmp_path: Path
 ) -> None:
-    delivered_table([{}]).drop_columns(["gender"]).to_pandas().to_csv(raw / CSV, index=False)
-    refusal(stage_here)
+    write_delivery(raw / CSV, delivered_table([{}]).drop_columns(["gender"]))
+    staging_error(stage_here)
     lake = Lake(LocalStore(tmp_path / "lake"))
     assert lake.read_manifest(Dataset("staged/immigration", APRIL.key)) is None
     assert {file.path.split("/")[0] for file in lake.store.list()} == {"lookup"}
@@ -162,18 +127,12 @@ def test_nothing_is_committed_and_nothing_left_behind_when_a_delivery_is_refused
 
 @pytest.mark.parametrize("name", [PARQUET, CSV, SAS])
 def test_an_empty_delivery_is_staged_as_a_month_without_rows(stage_here: StageHere, raw: Path, name: str) -> None:
-    empty = delivered_table([])
-    if name == PARQUET:
-        pq.write_table(empty, raw / name)
-    elif name == CSV:
-        empty.to_pandas().to_csv(raw / name, index=False)
-    else:
-        sas(raw / name, empty)
+    write_delivery(raw / name, delivered_table([]))
     staged = stage_here()
     assert (staged.accepted.rows, staged.rejected.rows, staged.accepted.stats["delivered_rows"]) == (0, 0, 0)
 
 
-def test_a_month_of_refused_rows_only_is_staged_without_rows(stage_here: StageHere, raw: Path) -> None:
+def test_a_month_of_rejected_rows_only_is_staged_without_rows(stage_here: StageHere, raw: Path) -> None:
     pq.write_table(delivered_table([row for row, _ in REJECTED_ROWS]), raw / PARQUET)
     staged = stage_here()
     assert (staged.accepted.rows, staged.rejected.rows) == (0, len(REJECTED_ROWS))
@@ -187,7 +146,7 @@ def test_columns_that_no_contract_has_are_reported_and_left_out(stage_here: Stag
     assert "Columns that no contract has, left out: Note, validres" in staged.messages
 
 
-def test_a_delivered_column_that_is_called_as_ours_accuses_no_row(stage_here: StageHere, raw: Path) -> None:
+def test_a_delivered_column_called_unreadable_rejects_no_row(stage_here: StageHere, raw: Path) -> None:
     pq.write_table(delivered_table([{}]).append_column("unreadable", pa.array(["i94bir='x'"])), raw / PARQUET)
     staged = stage_here()
     assert (staged.accepted.rows, staged.rejected.rows) == (1, 0)
@@ -212,26 +171,21 @@ def odd_rows() -> pa.Table:
 
 
 @pytest.mark.parametrize("chunk", [1, 7, 100_000])
-def test_a_csv_file_is_staged_as_parquet_is_whatever_the_chunks(
-    stage_here: StageHere, raw: Path, as_parquet: AsParquet, monkeypatch: pytest.MonkeyPatch, chunk: int
+@pytest.mark.parametrize("name", [CSV, SAS])
+def test_a_converted_file_is_staged_as_parquet_is_whatever_the_chunks(
+    stage_here: StageHere, raw: Path, as_parquet: AsParquet, monkeypatch: pytest.MonkeyPatch, name: str, chunk: int
 ) -> None:
     monkeypatch.setattr(preparation, "CHUNK_ROWS", chunk)
-    odd_rows().to_pandas().to_csv(raw / CSV, encoding="utf-8-sig")
-    staged, expected = stage_here(), as_parquet(odd_rows())
-    assert staged.reasons == {}
-    assert staged.accepted.stats["extra_columns"] == []
-    assert_equal_tables(staged.arrivals, expected.arrivals)
-
-
-@pytest.mark.parametrize("chunk", [1, 7, 100_000])
-def test_a_sas_file_is_staged_as_parquet_is_whatever_the_chunks(
-    stage_here: StageHere, raw: Path, as_parquet: AsParquet, monkeypatch: pytest.MonkeyPatch, chunk: int
-) -> None:
-    monkeypatch.setattr(preparation, "CHUNK_ROWS", chunk)
-    sas(raw / SAS, odd_rows())
+    write_delivery(raw / name, odd_rows())
     staged, expected = stage_here(), as_parquet(odd_rows())
     assert staged.reasons == {}
     assert_equal_tables(staged.arrivals, expected.arrivals)
+
+
+def test_a_byte_order_mark_and_an_index_column_of_a_csv_file_are_left_out(stage_here: StageHere, raw: Path) -> None:
+    delivered_table([{}]).to_pandas().to_csv(raw / CSV, encoding="utf-8-sig")
+    staged = stage_here()
+    assert (staged.accepted.rows, staged.accepted.stats["extra_columns"]) == (1, [])
 
 
 def test_texts_in_the_place_of_numbers_end_in_quarantine_with_the_texts_kept(stage_here: StageHere, raw: Path) -> None:
@@ -254,18 +208,20 @@ def test_texts_in_the_place_of_numbers_end_in_quarantine_with_the_texts_kept(sta
     ]  # fmt: skip
 
 
-def test_a_text_that_names_another_column_accuses_its_own_only(stage_here: StageHere, raw: Path) -> None:
-    frame = delivered_table([{}]).to_pandas().astype(object)
-    frame.loc[0, "i94bir"] = "admnum=5"
+@pytest.mark.parametrize(
+    ("row", "age", "reasons"),
+    [
+        ({}, "admnum=5", "uncastable:i94bir"),  # a text that names another column
+        ({"cicid": None}, "x", "null_key; uncastable:i94bir"),
+    ],
+)
+def test_a_text_in_the_place_of_a_number_is_a_reason_for_its_own_column_only(
+    stage_here: StageHere, raw: Path, row: dict[str, None], age: str, reasons: str
+) -> None:
+    frame = delivered_table([row]).to_pandas().astype(object)
+    frame.loc[0, "i94bir"] = age
     frame.to_csv(raw / CSV, index=False)
-    assert stage_here().reasons == {(CSV, 1): "uncastable:i94bir"}
-
-
-def test_a_missing_key_is_told_beside_a_text_in_another_numbers_place(stage_here: StageHere, raw: Path) -> None:
-    frame = delivered_table([{"cicid": None}]).to_pandas().astype(object)
-    frame.loc[0, "i94bir"] = "x"
-    frame.to_csv(raw / CSV, index=False)
-    assert stage_here().reasons == {(CSV, 1): "null_key; uncastable:i94bir"}
+    assert stage_here().reasons == {(CSV, 1): reasons}
 
 
 @pytest.mark.real_data
@@ -291,12 +247,13 @@ def test_the_real_csv_sample_is_staged_without_its_index_column(
     assert staged.accepted.stats["extra_columns"] == []
 
 
-def test_a_month_lies_in_few_files_of_similar_size(stage_here: StageHere, raw: Path) -> None:
+@pytest.mark.parametrize("rows", [500, pytest.param(30_000, marks=pytest.mark.slow)])
+def test_a_month_lies_in_few_files_of_similar_size(stage_here: StageHere, raw: Path, rows: int) -> None:
     (raw / PARQUET).mkdir()
     for part in range(20):
-        numbers = range(part * 30_000, (part + 1) * 30_000)
-        rows = [{"cicid": float(n), "admnum": n * 7_919.0, "fltno": str(n % 9_973)} for n in numbers]
-        pq.write_table(delivered_table(rows), raw / PARQUET / f"{part}.parquet")
+        numbers = range(part * rows, (part + 1) * rows)
+        table = delivered_table([{"cicid": float(n), "admnum": n * 7_919.0, "fltno": str(n % 9_973)} for n in numbers])
+        pq.write_table(table, raw / PARQUET / f"{part}.parquet")
     entries = stage_here().accepted.entries
     sizes = [entry.bytes for entry in entries]
     assert 1 <= len(entries) <= 8
@@ -306,7 +263,7 @@ def test_a_month_lies_in_few_files_of_similar_size(stage_here: StageHere, raw: P
 _PEAK = """
 import resource, sys
 from pathlib import Path
-from i94_platform.sources import preparation, row_counts
+from i94_platform.sources import preparation
 from i94_platform.lake.local import LocalStore
 from i94_platform.sources.listing import list_deliveries
 from i94_platform.partitions import Month
@@ -314,8 +271,8 @@ from i94_platform.partitions import Month
 preparation.CHUNK_ROWS = 2_000
 raw, lake = (LocalStore(Path(folder)) for folder in sys.argv[1:3])
 delivery = list_deliveries(raw.list()).require_month(Month(2016, 4), raw.root)
-readable = preparation.prepare_arrivals(delivery, raw, lake, "scratch")
-print(readable.rows, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+prepared = preparation.prepare_arrivals(delivery, raw, lake, "scratch")
+print(prepared.rows, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 
 
@@ -332,6 +289,7 @@ def peak_of_conversion(folder: Path, rows: int) -> int:
     return peak * (1 if sys.platform == "darwin" else 1024)
 
 
+@pytest.mark.slow
 def test_converting_a_sas_file_takes_the_memory_of_a_chunk_however_long_the_file(tmp_path: Path) -> None:
     if load_readstat() is None:
         pytest.skip("this build of pyreadstat keeps ReadStat's writing functions to itself")
@@ -339,31 +297,3 @@ def test_converting_a_sas_file_takes_the_memory_of_a_chunk_however_long_the_file
     texts = sum(width is not None for width in WIDTHS.values())
     whole: Any = 56_000 * (8 * len(delivered_immigration.columns) + 50 * texts)  # what pandas would need for the rest
     assert long - short < whole / 3
-
-
-def counted(raw: Path, name: str) -> int | None:
-    """The rows that are told of one landed file."""
-    store = LocalStore(raw)
-    return row_counts.count_rows(next(file for file in store.list() if file.path == name), store)
-
-
-def test_rows_are_counted_by_footer_header_or_record(raw: Path) -> None:
-    pq.write_table(delivered_table([{}, {}]), raw / PARQUET)
-    sas(raw / SAS, delivered_table([{}, {}, {}]))
-    (raw / CSV).write_text('cicid,occup\n1,"two\nlines"\n2,\n')
-    (raw / "labels.SAS").write_text("one line\n")
-    found = {name: counted(raw, name) for name in (PARQUET, SAS, CSV, "labels.SAS")}
-    assert found == {PARQUET: 2, SAS: 3, CSV: 2, "labels.SAS": 1}
-
-
-def test_a_long_text_is_not_read_only_to_be_counted(raw: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (raw / CSV).write_text("cicid\n1\n")
-    monkeypatch.setattr(row_counts, "MAX_COUNTED_BYTES", 5)
-    assert counted(raw, CSV) is None
-
-
-@pytest.mark.parametrize(("name", "what"), [(PARQUET, "Parquet"), (SAS, "SAS")])
-def test_a_file_that_can_not_be_counted_is_named(raw: Path, name: str, what: str) -> None:
-    (raw / name).write_text("not what its name says")
-    with pytest.raises(PermanentError, match=rf"^{name} can't be read as {what} \("):
-        counted(raw, name)
