@@ -47,6 +47,8 @@ class LoadResult:
     published: set[str] = field(default_factory=set)
     rss_mb: tuple[float, float] = (0, 0)
     """Memory of the server after warming up and at the end."""
+    cpu_seconds: float = 0.0
+    """Of the server; other work on the machine hardly changes it."""
 
     @property
     def errors(self) -> list[str]:
@@ -66,12 +68,14 @@ class LoadResult:
         """Return the measurements as text."""
         per_second = len(self.latencies) / self.seconds
         p50, p99, slowest = (self.quantile_ms(share) for share in (0.5, 0.99, 1))
+        cpu_ms = 1000 * self.cpu_seconds / len(self.latencies)
         seen = len({version for version, _ in self.bodies})
         return "\n".join(
             [
                 f"requests  {len(self.latencies):,} in {self.seconds:.0f} s, {per_second:,.0f} a second",
                 f"statuses  {dict(self.statuses)}, errors: {self.errors or 'none'}",
                 f"latency   p50 {p50:.0f} ms, p99 {p99:.0f} ms, slowest {slowest:.0f} ms",
+                f"CPU       {cpu_ms:.2f} ms of the server for each request",
                 f"releases  {len(self.published)} published, {seen} seen",
                 f"memory    {self.rss_mb[0]:.0f} MB after warming up, {self.rss_mb[1]:.0f} MB at the end",
             ]
@@ -169,11 +173,13 @@ def measure_load(
     with run_server(settings) as (port, pid):
         asyncio.run(_apply_load(settings, port, key, clients, warm_up, per_month, pause, warm))
         result.published |= warm.published
-        before = psutil.Process(pid).memory_info().rss / 1e6
+        server = psutil.Process(pid)
+        rss_before, cpu_before = server.memory_info().rss, server.cpu_times()
         started = time.monotonic()
         asyncio.run(_apply_load(settings, port, key, clients, seconds, per_month, pause, result))
         result.seconds = time.monotonic() - started
-        result.rss_mb = (before, psutil.Process(pid).memory_info().rss / 1e6)
+        result.rss_mb = (rss_before / 1e6, server.memory_info().rss / 1e6)
+        result.cpu_seconds = sum(server.cpu_times()[:2]) - sum(cpu_before[:2])
     return result
 
 
