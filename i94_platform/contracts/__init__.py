@@ -21,6 +21,9 @@ from i94_platform.contracts.marts import (
 )
 from i94_platform.contracts.model import mart_metadata, warehouse_metadata
 from i94_platform.contracts.reference import (
+    DIMENSIONS,
+    LOOKUPS,
+    REFERENCES,
     airport_codes,
     calendar,
     country,
@@ -34,15 +37,11 @@ from i94_platform.contracts.reference import (
     world_temperature,
 )
 
-LOOKUPS: tuple[Table, ...] = (i94cit_res, i94port, i94mode, i94addr, i94visa)
-REFERENCES: tuple[Table, ...] = (us_cities_demographics, airport_codes, world_temperature)
-DIMENSIONS: tuple[Table, ...] = (state, country, calendar)
 WAREHOUSE: tuple[Table, ...] = (*LOOKUPS, *REFERENCES, *DIMENSIONS, immigration)
-"""The star schema; the ledger beside it is the platform's own."""
+"""The star schema."""
 MARTS: tuple[Table, ...] = (*MONTHLY_MARTS, correlations)
-"""The answers, in a schema of their own."""
 PUBLISHED: tuple[Table, ...] = (*MARTS, state, country, *LOOKUPS)
-"""What dashboard and API show; no two have one name."""
+"""The tables of a release, which dashboard and API show; no two have one name."""
 
 ALL: tuple[Table, ...] = (*WAREHOUSE, *MARTS, immigration_quarantine, load_ledger)
 

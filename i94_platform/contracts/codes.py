@@ -1,9 +1,4 @@
-"""The reviewed code lists: what they hold, how a delivered list differs from them, what becomes of unlisted codes.
-
-Here: reading `lookup/*.csv` in contract types, drift against a delivery, and the encoders that say per column of the
-arrivals where an unlisted code goes. Not here: how a label file is parsed (`transforms.labels`), or how a code is
-encoded in a query (`transforms`).
-"""
+"""The reviewed code lists: reading them, comparing them with a delivered list, and the encoders of unlisted codes."""
 
 from __future__ import annotations
 
@@ -18,37 +13,36 @@ from sqlalchemy import Integer, Table
 
 import i94_platform
 from i94_platform.contracts.model import column_names
-from i94_platform.contracts.reference import i94addr, i94cit_res, i94mode, i94port, i94visa
+from i94_platform.contracts.reference import LOOKUPS
 from i94_platform.errors import PermanentError
 
 if TYPE_CHECKING:
     import pandas as pd
 
 FOLDER: Path = Path(i94_platform.__file__).parent / "lookup"
-"""The reviewed files: in a checkout a link to the `lookup/` at its top, in an installed package a folder."""
+"""The folder of the reviewed files: in a checkout a link to `lookup/` at its top."""
 
-CODE_LISTS: Mapping[str, Table] = MappingProxyType(
-    {t.name: t for t in (i94cit_res, i94port, i94mode, i94addr, i94visa)}
-)
-"""The five code lists by name, each with its contract."""
+CODE_LISTS: Mapping[str, Table] = MappingProxyType({contract.name: contract for contract in LOOKUPS})
+"""The contracts of the code lists by name."""
 
-_SHOWN = 10
+_MAX_CODES = 10
+"""Codes that a message lists."""
 
 
 @dataclass(frozen=True)
 class Encoder:
-    """What becomes of a code of the arrivals that its code list does not hold.
-
-    `column` is the column of the arrivals and `list_name` its list in `CODE_LISTS`. Policy `replace` puts `unknown`, a
-    code of the list itself, in the place of an unlisted code; `keep` leaves it as it is, to be labelled as unlisted in
-    a dimension; `reject` sends the row to quarantine. `fills_missing` says whether a null becomes `unknown` too.
-    """
+    """What becomes of a code of the arrivals that its code list does not hold."""
 
     column: str
+    """The column of the arrivals."""
     list_name: str
+    """Its list in `CODE_LISTS`."""
     unknown: str | int | None
+    """The code of the list that replaces an unlisted one."""
     policy: Literal["replace", "keep", "reject"]
+    """`replace` puts `unknown` there; `keep` leaves the code, and a dimension labels it; `reject` rejects the row."""
     fills_missing: bool = False
+    """Whether a null becomes `unknown` too."""
 
 
 ENCODERS: Mapping[str, Encoder] = MappingProxyType(
@@ -78,47 +72,49 @@ class Drift:
 
     @property
     def has_differences(self) -> bool:
-        """True where the two lists differ at all."""
+        """Whether the two lists differ at all."""
         return bool(self.added or self.removed or self.changed)
 
     def describe(self) -> str:
-        """One sentence for people: what differs and what to do about it."""
+        """Say in one sentence what differs and what to do about it."""
         if not self.has_differences:
             return f"The delivered {self.name} equals lookup/{self.name}.csv."
-        kinds = (("added", self.added), ("removed", self.removed), ("changed", self.changed))
-        differences = ", ".join(f"{len(codes)} {kind} ({_shown(codes)})" for kind, codes in kinds if codes)
+        changes = (("added", self.added), ("removed", self.removed), ("changed", self.changed))
+        differences = ", ".join(f"{len(codes)} {change} ({_format_codes(codes)})" for change, codes in changes if codes)
         return (
             f"The delivered {self.name} differs from lookup/{self.name}.csv, codes {differences}; "
             "review the difference and refresh the file as lookup/README.md says."
         )
 
 
-def _shown(codes: tuple[str | int, ...]) -> str:
-    listed = ", ".join(str(code) for code in codes[:_SHOWN])
-    return f"{listed} and {len(codes) - _SHOWN} more" if len(codes) > _SHOWN else listed
+def _format_codes(codes: tuple[str | int, ...]) -> str:
+    first = ", ".join(str(code) for code in codes[:_MAX_CODES])
+    return f"{first} and {len(codes) - _MAX_CODES} more" if len(codes) > _MAX_CODES else first
 
 
 def cast_to_contract(frame: pd.DataFrame, contract: Table) -> pd.DataFrame:
-    """The contract's columns in its order, whole numbers as Int64 and text as pandas strings; other columns go."""
+    """Take the contract's columns in its order, whole numbers as Int64 and text as pandas strings."""
     types: dict[str, str] = {c.name: "Int64" if isinstance(c.type, Integer) else "string" for c in contract.columns}
     return frame[column_names(contract)].astype(types)
 
 
 def read_reviewed_list(name: str) -> pd.DataFrame:
-    """The reviewed code list `name` in the file's order; text such as NA is text, and an empty cell is missing.
+    """Read the reviewed code list `name`, in the file's order; the text NA is text, and an empty cell is missing.
 
-    The file is read once; the frame is the caller's own. Raises `PermanentFailure` for a name that is no code list,
-    and for a file that is absent, can't be read, or has other columns or types than its contract.
+    The file is read once; each caller has a frame of its own.
+
+    Raises:
+        PermanentError: there is no such code list; its file is missing, can't be read, or breaks its contract.
     """
-    return _reviewed(name).copy()
+    return _read_reviewed(name).copy()
 
 
 @cache
-def _reviewed(name: str) -> pd.DataFrame:
+def _read_reviewed(name: str) -> pd.DataFrame:
     contract = CODE_LISTS.get(name)
     if contract is None:
         raise PermanentError(f"There is no code list {name!r}; the code lists are {', '.join(CODE_LISTS)}.")
-    frame = _read(f"{name}.csv", column_names(contract))
+    frame = _read_file(f"{name}.csv", column_names(contract))
     try:
         return cast_to_contract(frame, contract)
     except ValueError as error:
@@ -127,29 +123,32 @@ def _reviewed(name: str) -> pd.DataFrame:
 
 @cache
 def read_port_corrections() -> pd.DataFrame:
-    """Where the rules for port labels misread: text columns city, state and country, by the exact label.
+    """Read what the rules for port labels misread: text columns city, state and country, by the exact label.
 
-    Raises `PermanentFailure` for a file that is absent, lacks a column or repeats a label.
+    Raises:
+        PermanentError: the file is missing, lacks a column or repeats a label.
     """
-    frame = _read("port_corrections.csv", ["label", "city", "state", "country", "reason"])
-    repeated = frame["label"][frame["label"].duplicated()]
-    if len(repeated):
+    frame = _read_file("port_corrections.csv", ["label", "city", "state", "country", "reason"])
+    duplicates = frame["label"][frame["label"].duplicated()]
+    if len(duplicates):
         raise PermanentError(
-            f"lookup/port_corrections.csv repeats the label {repeated.iloc[0]!r} in column label; keep one of the rows."
+            f"lookup/port_corrections.csv repeats the label {duplicates.iloc[0]!r} in column label; "
+            "keep one of the rows."
         )
     return frame.set_index("label").drop(columns="reason")
 
 
 @cache
 def read_country_corrections() -> pd.DataFrame:
-    """The countries of names that ISO 3166 spells otherwise: text columns list, key, iso3 (empty: none) and reason.
+    """Read the countries of names that ISO 3166 spells otherwise: text columns list, key, iso3 (empty: none), reason.
 
-    Raises `PermanentError` for a file that is absent or lacks a column.
+    Raises:
+        PermanentError: the file is missing or lacks a column.
     """
-    return _read("country_corrections.csv", ["list", "key", "iso3", "reason"])
+    return _read_file("country_corrections.csv", ["list", "key", "iso3", "reason"])
 
 
-def _read(file: str, columns: list[str]) -> pd.DataFrame:
+def _read_file(file: str, columns: list[str]) -> pd.DataFrame:
     import pandas as pd
 
     path = FOLDER / file
@@ -166,27 +165,28 @@ def _read(file: str, columns: list[str]) -> pd.DataFrame:
 
 
 def detect_drift(name: str, delivered: pd.DataFrame) -> Drift:
-    """How `delivered`, in the contract's columns, differs from the reviewed list `name`; the order of rows is free.
+    """Compare a delivered list, in the contract's columns and any order of rows, with the reviewed list `name`.
 
-    Raises `PermanentFailure` for a name that is no code list and for a delivered list that repeats a code.
+    Raises:
+        PermanentError: there is no such code list, or the delivered list repeats a code.
     """
     old = read_reviewed_list(name).set_index("code")
     new = cast_to_contract(delivered, CODE_LISTS[name]).set_index("code")
     if not new.index.is_unique:
-        repeated = _codes(new.index[new.index.duplicated()].unique())
+        duplicates = _sort_codes(new.index[new.index.duplicated()].unique())
         raise PermanentError(
-            f"The delivered code list {name} repeats the codes {_shown(repeated)} in column code; "
+            f"The delivered code list {name} repeats the codes {_format_codes(duplicates)} in column code; "
             "have the label file corrected."
         )
     common = old.index.intersection(new.index)
     before, after = (frame.loc[common].fillna("") for frame in (old, new))
     return Drift(
         name,
-        added=_codes(new.index.difference(old.index)),
-        removed=_codes(old.index.difference(new.index)),
-        changed=_codes(common[(before != after).any(axis=1).to_numpy(bool)]),
+        added=_sort_codes(new.index.difference(old.index)),
+        removed=_sort_codes(old.index.difference(new.index)),
+        changed=_sort_codes(common[(before != after).any(axis=1).to_numpy(bool)]),
     )
 
 
-def _codes(index: pd.Index) -> tuple[str | int, ...]:
+def _sort_codes(index: pd.Index) -> tuple[str | int, ...]:
     return tuple(sorted(index.tolist()))

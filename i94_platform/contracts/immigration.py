@@ -1,8 +1,7 @@
-"""The arrivals: as delivered, as staged and loaded, and as refused.
+"""The arrivals: as delivered, as staged and loaded, and as rejected.
 
-Here: three contracts that belong together, so that a delivered column is declared beside what becomes of it.
-Facts (types, ranges, meanings) come from the delivered April 2016 file and its label file. Not here: the transform
-itself (`transforms/immigration.sql`).
+The three contracts stand together, so that one sees what becomes of a delivered column. Types, ranges and meanings come
+from the delivered April 2016 file and its label file.
 """
 
 import datetime as dt
@@ -139,7 +138,7 @@ immigration: Table = table(
 )
 
 
-def _refused_columns() -> list[Column[Any]]:
+def _rejected_columns() -> list[Column[Any]]:
     return [
         column(
             name, type_, f"{meaning}, as delivered.", source=_FILE, personal=immigration.columns[name].info["personal"],
@@ -160,13 +159,13 @@ immigration_quarantine: Table = table(
     column("source_row", BigInteger(), "Position of the row in that file, from 1.", source="I94_RAW", key=True, unit="row", low=1),
     column(
         "reasons", String(4096),
-        "Why the row is refused, separated by '; ': null_key, duplicate_key, other_month, arrival_outside_month, "
+        "Why the row is rejected, separated by '; ': null_key, duplicate_key, other_month, arrival_outside_month, "
         "unlisted:column, uncastable:column.",
         source="transforms/immigration/rejected.sql", nullable=False,
     ),
     column("unreadable", String(65535), "Texts that could not be read as numbers, as column='text'.", source=_FILE, personal=True),
-    *_refused_columns(),
+    *_rejected_columns(),
     domain="arrivals",
-    grain="one row per refused record (source_file, source_row)",
+    grain="one row per rejected record (source_file, source_row)",
     distribution="EVEN",
 )

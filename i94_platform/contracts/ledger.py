@@ -1,8 +1,4 @@
-"""The platform's own record of what is in the warehouse.
-
-Here: one contract, written in the same transaction as the data it describes, so it is never ahead or behind.
-Not here: the writing of it (`warehouse.base`), and the lake's own record, the manifest.
-"""
+"""The load ledger: what each table of the warehouse holds, written in the transaction that loads it."""
 
 from sqlalchemy import BigInteger, String, Table
 

@@ -1,22 +1,21 @@
-"""The marts: the seven questions, month by month, and the correlations over all months.
+"""The marts: the seven questions month by month, the correlations over all months, and the bands that they group by.
 
-Here: their contracts, and the bands that they group by, each band once. In every monthly mart the key holds no null:
-what is not given has a value of its own, so that each breakdown adds up to all arrivals. Not here: how a mart is
-computed (`i94_platform/marts/*.sql`), and when (`assets`).
+In every monthly mart the key holds no null. A missing value has a value of its own, so that each breakdown adds up to all
+arrivals. Each mart declared here as monthly needs a file `i94_platform/marts/<name>.sql`, and nothing else.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import BigInteger, Column, Double, Integer, String, Table
 
-from i94_platform.contracts.model import column, mart_metadata, table
+from i94_platform.contracts.model import MONTH_COLUMNS, column, is_monthly, mart_metadata, table
 
 NOT_GIVEN = "not given"
-"""The label of what the arrivals leave empty; it is longer than any code of an airline."""
+"""The label of a missing value; it is longer than any code of an airline."""
 
 NO_COUNTRY = -1
-"""The code of a citizenship or residence that is not given; no country's code is below 0."""
+"""The code of a missing citizenship or residence; no country's code is below 0."""
 
 UNKNOWN = "unknown"
 
@@ -28,7 +27,7 @@ CLIMATE_BANDS: tuple[tuple[str, float | None, float | None], ...] = (
     ("hot", 20.0, 25.0),
     ("very hot", 25.0, None),
 )
-"""Name, lowest mean temperature in °C, and the one that is too high; a country without a temperature is `unknown`."""
+"""Name, lowest mean temperature in °C, and the first one above; a country without a temperature is `unknown`."""
 
 AGE_BANDS: tuple[tuple[str, int, int | None], ...] = (
     ("0-17", 0, 18),
@@ -39,7 +38,7 @@ AGE_BANDS: tuple[tuple[str, int, int | None], ...] = (
     ("55-64", 55, 65),
     ("65+", 65, None),
 )
-"""Name, lowest age in years, and the one that is too high; no age, or one below 0, is `unknown`."""
+"""Name, lowest age in years, and the first one above; a missing age, or one below 0, is `unknown`."""
 
 GENDERS: Mapping[str, str] = {
     "F": "female",
@@ -50,10 +49,10 @@ GENDERS: Mapping[str, str] = {
 }
 
 OTHER_GENDER = "recorded otherwise"
-"""The label of a letter that the contract of the arrivals only warns of."""
+"""The label of a letter that the contract of the arrivals does not allow, but only warns of."""
 
 CARRIERS: Mapping[str, str] = {"*GA": "general aviation", "VES": "vessel", NOT_GIVEN: NOT_GIVEN}
-"""What is no airline among the codes; what `*GA` and `VES` mean is inferred from the arrivals."""
+"""The codes that name no airline; what `*GA` and `VES` mean is inferred from the arrivals."""
 AIRLINE = "airline"
 
 METHODS = ("pearson", "spearman", "cramers_v")
@@ -68,11 +67,16 @@ _CLIMATE_RULE = ", ".join(
 )
 
 
-def _month() -> list[Column[Any]]:
-    return [
+def _monthly_mart(name: str, description: str, *columns: Column[Any], grain: str, sort: Sequence[str]) -> Table:
+    """Declare a mart of the arrivals of a month; `sort` follows the month in the sort key."""
+    month = [
         column("i94yr", Integer(), "Year of arrival.", source=_FACT, unit="year", key=True, low=2000, high=2099),
         column("i94mon", Integer(), "Month of arrival, 1 to 12.", source=_FACT, unit="month", key=True, low=1, high=12),
     ]
+    return table(
+        mart_metadata, name, description, *month, *columns,
+        domain="arrivals", grain=grain, distribution="AUTO", sort=(*MONTH_COLUMNS, *sort),
+    )
 
 
 def _visitors(of: str) -> Column[Any]:
@@ -108,87 +112,65 @@ def _climate_band(*, key: bool) -> Column[Any]:
     )
 
 
-visitors_by_nationality: Table = table(
-    mart_metadata,
+visitors_by_nationality: Table = _monthly_mart(
     "visitors_by_nationality",
     "Arrivals by country of citizenship.",
-    *_month(),
     column("i94cit", Integer(), f"Code of the country of citizenship; {NO_COUNTRY} where it is not given.", source=_FACT, key=True, low=NO_COUNTRY),
     column("nationality", String(128), "Label of the country of citizenship, 'unlisted code N' for a code outside the list.", source=_COUNTRY, nullable=False),
     *_listed("nationality"),
     _visitors("with this citizenship"),
     column("hint_likely_residence", String(128), "A hint, not a fact: where most of the visitors of an unlisted nationality live that month; null for listed ones.", source=_FACT),
     column("hint_likely_residence_visitors", BigInteger(), "How many of these visitors live there, to judge the hint by.", source=_FACT, unit="arrivals", low=1),
-    domain="arrivals",
     grain="one row per month and country of citizenship (i94yr, i94mon, i94cit)",
-    distribution="AUTO",
-    sort=("i94yr", "i94mon", "i94cit"),
+    sort=("i94cit",),
 )
 
-visitors_by_origin: Table = table(
-    mart_metadata,
+visitors_by_origin: Table = _monthly_mart(
     "visitors_by_origin",
     "Arrivals by country of residence.",
-    *_month(),
     *_origin(),
     *_listed("country of residence"),
     _visitors("with this residence"),
-    domain="arrivals",
     grain="one row per month and country of residence (i94yr, i94mon, i94res)",
-    distribution="AUTO",
-    sort=("i94yr", "i94mon", "i94res"),
+    sort=("i94res",),
 )
 
-visitors_by_airline: Table = table(
-    mart_metadata,
+visitors_by_airline: Table = _monthly_mart(
     "visitors_by_airline",
     "Arrivals by airline or other carrier.",
-    *_month(),
     column("airline", String(16), f"Code of the airline as delivered, '{NOT_GIVEN}' where there is none.", source=_FACT, key=True),
     column("carrier", String(32), "Kind of carrier; *GA as general aviation and VES as vessel are inferred.", source=_FACT, nullable=False, allowed=(AIRLINE, *CARRIERS.values())),
     _visitors("with this carrier"),
-    domain="arrivals",
     grain="one row per month and airline (i94yr, i94mon, airline)",
-    distribution="AUTO",
-    sort=("i94yr", "i94mon", "airline"),
+    sort=("airline",),
 )
 
-destination_by_origin: Table = table(
-    mart_metadata,
+destination_by_origin: Table = _monthly_mart(
     "destination_by_origin",
     "Arrivals by state of the first address and country of residence.",
-    *_month(),
     *_destination(),
     *_origin(),
     *_listed("country of residence"),
     _visitors("to this state from this country"),
-    domain="arrivals",
     grain="one row per month, state and country of residence (i94yr, i94mon, i94addr, i94res)",
-    distribution="AUTO",
-    sort=("i94yr", "i94mon", "i94addr", "i94res"),
+    sort=("i94addr", "i94res"),
 )
 
-destination_by_climate: Table = table(
-    mart_metadata,
+destination_by_climate: Table = _monthly_mart(
     "destination_by_climate",
     "Arrivals by state of the first address and climate of the country of residence.",
-    *_month(),
     *_destination(),
     _climate_band(key=True),
     column("source_countries", Integer(), "Countries of residence in the band that these visitors come from.", source=_FACT, unit="countries", nullable=False, low=0),
     column("mean_temperature", Double(), "Mean of the source countries' mean yearly temperatures, each as often as it has visitors; null in the band unknown.", source=_COUNTRY, unit="°C", low=-90, high=70),
     _visitors("to this state from this climate"),
-    domain="arrivals",
     grain="one row per month, state and climate band (i94yr, i94mon, i94addr, climate_band)",
-    distribution="AUTO",
-    sort=("i94yr", "i94mon", "i94addr", "climate_band"),
+    sort=("i94addr", "climate_band"),
 )
 
-origin_climate: Table = table(
-    mart_metadata,
+origin_climate: Table = _monthly_mart(
     "origin_climate",
     "Arrivals by source region and country with the country's temperature.",
-    *_month(),
     *_origin(),
     *_listed("source country"),
     column("continent", String(16), f"Continent of the source country, or {UNKNOWN}.", source=_COUNTRY, nullable=False),
@@ -198,17 +180,13 @@ origin_climate: Table = table(
     column("latitude", Double(), "Mean latitude of those cities, south negative.", source=_COUNTRY, unit="degrees", low=-90, high=90),
     column("longitude", Double(), "Mean longitude of those cities, west negative.", source=_COUNTRY, unit="degrees", low=-180, high=180),
     _visitors("from this country"),
-    domain="arrivals",
     grain="one row per month and country of residence, which lies in one region (i94yr, i94mon, i94res)",
-    distribution="AUTO",
-    sort=("i94yr", "i94mon", "i94res"),
+    sort=("i94res",),
 )
 
-visitor_demographics_by_state: Table = table(
-    mart_metadata,
+visitor_demographics_by_state: Table = _monthly_mart(
     "visitor_demographics_by_state",
     "Arrivals by state, age, gender and purpose, beside the people of the state's cities of 65,000 and more.",
-    *_month(),
     *_destination(),
     column("age_band", String(16), f"Age of the visitor in years; {UNKNOWN} where it is missing or below 0.", source=_FACT, key=True, allowed=(*(name for name, *_ in AGE_BANDS), UNKNOWN)),
     column("gender", String(16), f"Sex of the visitor as recorded, '{NOT_GIVEN}' where it is missing.", source=_FACT, key=True, allowed=tuple(GENDERS)),
@@ -229,22 +207,12 @@ visitor_demographics_by_state: Table = table(
     column("city_black_or_african_american", Integer(), "People of these cities who named themselves black or African-American.", source=_STATE, unit="people", low=0),
     column("city_asian", Integer(), "People of these cities who named themselves Asian.", source=_STATE, unit="people", low=0),
     column("city_american_indian_and_alaska_native", Integer(), "People of these cities who named themselves American Indian or Alaska Native.", source=_STATE, unit="people", low=0),
-    domain="arrivals",
     grain="one row per month, state, age band, gender and purpose (i94yr, i94mon, i94addr, age_band, gender, i94visa)",
-    distribution="AUTO",
-    sort=("i94yr", "i94mon", "i94addr"),
+    sort=("i94addr",),
 )
 
-MONTHLY_MARTS: tuple[Table, ...] = (
-    visitors_by_nationality,
-    visitors_by_origin,
-    visitors_by_airline,
-    destination_by_origin,
-    destination_by_climate,
-    origin_climate,
-    visitor_demographics_by_state,
-)
-"""The marts that are replaced month by month."""
+MONTHLY_MARTS: tuple[Table, ...] = tuple(mart for mart in mart_metadata.tables.values() if is_monthly(mart))
+"""The marts that are replaced month by month, in the order of their declarations."""
 
 _MARTS = "the marts"
 

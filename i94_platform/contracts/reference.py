@@ -1,8 +1,4 @@
-"""The code lists, the reference tables and the dimensions.
-
-Here: their contracts only. Facts about the sources are in each column's description. Not here: how they are parsed,
-cleaned or joined (`transforms`).
-"""
+"""The code lists, the reference tables and the dimensions."""
 
 import datetime as dt
 
@@ -202,3 +198,10 @@ calendar: Table = table(
     grain="one row per day",
     sort=("date",),
 )
+
+LOOKUPS: tuple[Table, ...] = (i94cit_res, i94port, i94mode, i94addr, i94visa)
+"""The code lists."""
+REFERENCES: tuple[Table, ...] = (us_cities_demographics, airport_codes, world_temperature)
+"""The tables that hold one delivered file each."""
+DIMENSIONS: tuple[Table, ...] = (state, country, calendar)
+"""The dimensions that are built from other tables."""

@@ -25,7 +25,7 @@ from i94_platform.errors import PermanentError
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder in place of lookup/, read anew and without touching what is remembered of the real one."""
     monkeypatch.setattr(codes, "FOLDER", tmp_path)
-    monkeypatch.setattr(codes, "_reviewed", codes._reviewed.__wrapped__)
+    monkeypatch.setattr(codes, "_read_reviewed", codes._read_reviewed.__wrapped__)
     return tmp_path
 
 
