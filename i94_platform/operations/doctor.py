@@ -15,12 +15,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from i94_platform.defs.resources import aws_region
 from i94_platform.engine import connect
 from i94_platform.engine.emr import Application
 from i94_platform.engine.spark import list_jars
 from i94_platform.errors import PlatformError
 from i94_platform.lake.datasets import Lake
+from i94_platform.lake.s3_client import aws_region
 from i94_platform.lake.store import Store
 from i94_platform.settings import Settings, is_in_process, is_s3
 from i94_platform.sources.listing import list_deliveries

@@ -13,9 +13,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from i94_platform.defs.assets.staged import POOL
-from i94_platform.defs.resources import aws_region
 from i94_platform.engine import connect
 from i94_platform.engine.spark import LOCAL_CONFIG, s3_config
+from i94_platform.lake.s3_client import aws_region
 from i94_platform.operations import dagster_instance as history
 from i94_platform.settings import Settings
 
