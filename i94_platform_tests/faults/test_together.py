@@ -9,6 +9,8 @@ import pytest
 from i94_platform_tests.support.command import TIMEOUT_SECONDS, start_command
 from i94_platform_tests.support.deployment import Deployment
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def alone(loaded_deployment: Deployment, tmp_path_factory: pytest.TempPathFactory) -> Deployment:

@@ -32,6 +32,8 @@ from i94_platform_tests.support.dev import latest_completeness, start_dev_server
 from i94_platform_tests.support.processes import wait_for
 from i94_platform_tests.support.webhook import WebhookReceiver, start_webhook_receiver
 
+pytestmark = pytest.mark.slow
+
 FIRST, LAST, ROWS, BEFORE_CORRECTIONS = "2016-01", "2016-12", 300, 120
 DAY = 240.0
 """Seconds that one part of the day may take; only a fault lets it take so long."""

@@ -6,7 +6,6 @@ object of another run, would show here.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,20 +26,15 @@ STEM = "i94_jan16_sub"
 
 
 @pytest.fixture(scope="module")
-def on_s3(
-    s3_server: S3Server, loaded_deployment: Deployment, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Deployment]:
+def on_s3(module_s3: S3Server, loaded_deployment: Deployment, tmp_path_factory: pytest.TempPathFactory) -> Deployment:
     """The deliveries of the local deployment, loaded on S3."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in s3_server.environment.items():
-            patch.setenv(name, value)
-        bucket = s3_server.bucket()
-        addresses: dict[str, Any] = {"lake": f"s3://{bucket}/the lake", "raw": f"s3://{bucket}/raw"}
-        deployment = Deployment(tmp_path_factory.mktemp("on_s3"), s3_endpoint=s3_server.endpoint, **addresses)
-        deployment.deliver(*loaded_deployment.raw.iterdir())
-        outcomes = deployment.run(SAMPLE_MONTH)
-        assert all(outcome.succeeded for outcome in outcomes), outcomes
-        yield deployment
+    bucket = module_s3.bucket()
+    addresses = {"lake": f"s3://{bucket}/the lake", "raw": f"s3://{bucket}/raw"}
+    deployment = Deployment(tmp_path_factory.mktemp("on_s3"), s3_endpoint=module_s3.endpoint, **addresses)
+    deployment.deliver(*loaded_deployment.raw.iterdir())
+    results = deployment.run(SAMPLE_MONTH)
+    assert all(result.succeeded for result in results), results
+    return deployment
 
 
 def without_fingerprints(committed: dict[str, Any]) -> dict[str, Any]:
@@ -93,7 +87,9 @@ def parts(rows: pa.Table, folder: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("write", [csv, sas, parts])
+@pytest.mark.parametrize(
+    "write", [parts, pytest.param(csv, marks=pytest.mark.slow), pytest.param(sas, marks=pytest.mark.slow)]
+)
 def test_the_same_month_delivered_another_way_gives_the_same_fact(
     on_s3: Deployment, loaded_deployment: Deployment, tmp_path: Path, write: Any
 ) -> None:

@@ -47,13 +47,11 @@ class Deployment:
     def __init__(self, folder: Path, overrides: Mapping[str, Any] | None = None, **settings: Any) -> None:
         self.folder, self.raw, self.home = folder, folder / "raw", folder / "home"
         self.raw.mkdir(parents=True, exist_ok=True)
-        self.settings = Settings(**{"home": str(self.home), "raw": str(self.raw), **settings})
+        values = {"home": str(self.home), "raw": str(self.raw), **settings}
+        self.settings = Settings(**values)
+        self.environment = {f"I94_{name.upper()}": str(value) for name, value in values.items()}
+        """The variables that make the command line use this deployment."""
         self.overrides = overrides
-
-    @property
-    def environment(self) -> dict[str, str]:
-        """What tells the command line to use this deployment."""
-        return {"I94_HOME": str(self.home), "I94_RAW": str(self.raw)}
 
     @cached_property
     def instance(self) -> dg.DagsterInstance:
