@@ -11,9 +11,9 @@ import sys
 
 from i94_platform.defs.build import build_definitions
 from i94_platform.defs.jobs import MONTH_JOB, REFERENCE_JOB
-from i94_platform.garbage import collect_rarely
 from i94_platform.operations import dagster_instance as history
 from i94_platform.operations import job_runs as runs
+from i94_platform.operations.process_tuning import collect_garbage_rarely
 from i94_platform.partitions import Month
 from i94_platform.settings import Settings
 
@@ -36,6 +36,6 @@ def run_month(home: str, raw: str, month: str, engine: str) -> float:
 
 
 if __name__ == "__main__":
-    collect_rarely()  # as the command does
+    collect_garbage_rarely()  # as the command does
     for line in sys.stdin:
         print(run_month(line.strip(), *sys.argv[1:]), flush=True)

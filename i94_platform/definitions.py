@@ -1,14 +1,17 @@
-"""The code location that Dagster loads: the graph for the settings in the environment."""
+"""The code location that Dagster loads: the definitions for the settings in the environment."""
 
 import warnings
 
 from i94_platform.defs.build import build_definitions
-from i94_platform.garbage import collect_rarely, freeze_loaded_objects
 from i94_platform.settings import Settings
 
-# what Dagster calls beta or preview is pinned exactly in uv.lock
-warnings.filterwarnings("ignore", message=".*currently in (beta|preview)")
+settings = Settings.from_env()
+with warnings.catch_warnings():
+    # uv.lock pins Dagster, so that its beta features can't change unnoticed
+    warnings.filterwarnings("ignore", message=".*currently in (beta|preview)")
+    defs = build_definitions(settings)
 
-collect_rarely()
-defs = build_definitions(Settings.from_env())
-freeze_loaded_objects()
+if settings.freeze_definitions:
+    from i94_platform.operations.process_tuning import freeze_definitions
+
+    freeze_definitions()

@@ -133,6 +133,10 @@ class Settings(BaseSettings):
     )
     ui_url: str = Field(default="http://127.0.0.1:3000", description="where people reach the lineage UI, for links")
 
+    freeze_definitions: bool = Field(
+        default=False,
+        description="spare a code server and its runs the garbage collector's passes over the definitions",
+    )
     code_url: str = Field(
         default="", description="where this version's files are to be read, such as https://host/group/project/tree/v1"
     )

@@ -6,9 +6,7 @@ here: what the commands do (`automation`, `warehouse`, `sample`), and how it loo
 
 from __future__ import annotations
 
-import atexit
 import logging
-import os
 import sys
 import threading
 import warnings
@@ -24,7 +22,6 @@ from rich.markup import escape
 from i94_platform.cli import console
 from i94_platform.cli.console import err, out
 from i94_platform.errors import PermanentError, PlatformError
-from i94_platform.garbage import collect_rarely
 from i94_platform.partitions import Month
 from i94_platform.serving import commands as serving
 from i94_platform.settings import PROJECT, Settings
@@ -48,7 +45,9 @@ class Dialect(StrEnum):
 
 def _platform() -> Platform:
     from i94_platform.defs.build import Platform
+    from i94_platform.operations.process_tuning import collect_garbage_rarely
 
+    collect_garbage_rarely()
     return Platform(Settings.from_env())
 
 
@@ -61,24 +60,22 @@ def main() -> None:
         format="%(message)s",
         handlers=[RichHandler(console=err, show_path=False, show_time=False)],
     )
-    collect_rarely()
     try:
         app()
     except PlatformError as failure:
         err.print(f"[red]{type(failure).__name__}[/red]: {escape(str(failure))}", highlight=False, soft_wrap=True)
-        _end(2 if isinstance(failure, PermanentError) else 1)
+        _exit(2 if isinstance(failure, PermanentError) else 1)
     except SystemExit as ended:
-        _end(ended.code)
+        _exit(ended.code)
 
 
-def _end(code: str | int | None) -> NoReturn:
-    """End the process without Python's own last look through all its objects, which takes more than a second."""
-    if not isinstance(code, int | None) or threading.active_count() > 1:
-        sys.exit(code)  # it tells a text, and waits for threads
-    atexit._run_exitfuncs()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code or 0)
+def _exit(code: str | int | None) -> NoReturn:
+    """End the process; at once where the definitions were loaded, since Python takes a second to tear them down."""
+    if "dagster" in sys.modules and isinstance(code, int | None) and threading.active_count() == 1:
+        from i94_platform.operations.process_tuning import exit_at_once
+
+        exit_at_once(code or 0)
+    sys.exit(code)
 
 
 def _print_version(wanted: bool) -> None:

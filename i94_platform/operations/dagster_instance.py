@@ -1,14 +1,13 @@
-"""The persistent Dagster instance of a deployment: where runs, events and checks are remembered.
+"""The embedded Dagster instance under `I94_HOME`: its configuration, how it is opened, and its orphaned runs.
 
-Here: making the embedded one, opening any, and closing what killed processes left open. Not here: how the embedded one
-keeps its files (`storage`), launching runs, and the instances of production, which their own `dagster.yaml` describes.
+An instance of production has a `dagster.yaml` of its own, which this module leaves as it is.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +16,18 @@ from dagster._core.instance.ref import InstanceRef
 from dagster_shared.yaml_utils import load_yaml_from_path
 
 from i94_platform.lake.local import LocalStore
-from i94_platform.operations.sqlite_storage import FILES, PooledStorage
+from i94_platform.operations.process_tuning import PooledSqliteStorage
 
 PID_TAG = "i94/pid"
-"""The process that executes a run of the command line; its absence tells a killed run from a running one."""
+"""The process that executes a run of the command line. A run whose process is gone was killed."""
 
-_CONFIG = f"""# The embedded instance: history in SQLite files beside this one.
+_STORAGE = {"module": PooledSqliteStorage.__module__, "class": PooledSqliteStorage.__name__}
+
+_CONFIG = f"""# The embedded instance: runs and events in SQLite files beside this one.
 storage:
   custom:
-    module: {PooledStorage.__module__}
-    class: {PooledStorage.__name__}
+    module: {_STORAGE["module"]}
+    class: {_STORAGE["class"]}
     config:
       base_dir:
         env: DAGSTER_HOME
@@ -41,7 +42,7 @@ concurrency:
     default_limit: 1  # loads of the warehouse take turns; I94_STAGING_CONCURRENCY limits the staging of months
     granularity: op
 
-# Who launches a run watches for its start: the queue is looked at each second, and two runs start side by side.
+# People wait for a run that they launch: look at the queue each second, and start two runs side by side.
 run_coordinator:
   module: dagster
   class: QueuedRunCoordinator
@@ -50,7 +51,7 @@ run_coordinator:
     dequeue_use_threads: true
     dequeue_num_workers: 2
 
-# A process that was killed can't say so. A month takes minutes: one that is busy after two hours is none.
+# A killed process can't report its end. A month takes minutes, so a run of two hours hangs.
 run_monitoring:
   enabled: true
   start_timeout_seconds: 180
@@ -58,21 +59,21 @@ run_monitoring:
   max_runtime_seconds: 7200
   free_slots_after_run_end_seconds: 300
 
-# Steps retry by themselves what may pass; a run is only started again where its process was lost.
+# Steps retry retryable errors themselves. Only a run whose process was lost is started again.
 run_retries:
   enabled: true
   max_retries: 2
   retry_on_asset_or_op_failure: false
 """
 
-_OWN_OUTPUT = {
+_NO_COMPUTE_LOGS = {
     "compute_logs": {"module": "dagster._core.storage.noop_compute_log_manager", "class": "NoOpComputeLogManager"}
 }
-"""The command line prints for itself: its output is not captured by two processes a run, as under the UI."""
+"""The command line prints by itself. Dagster would start two processes a run to capture its output."""
 
 
-def prepare_home(home: Path) -> None:
-    """Make the instance's folder with its configuration, unless it is there."""
+def create_home(home: Path) -> None:
+    """Create the instance's folder with its `dagster.yaml`, unless they exist."""
     home.mkdir(parents=True, exist_ok=True)
     if not (home / "dagster.yaml").exists():
         (home / "dagster.yaml").write_text(_CONFIG)
@@ -80,89 +81,85 @@ def prepare_home(home: Path) -> None:
 
 @contextmanager
 def persistent_instance(home: Path) -> Iterator[dg.DagsterInstance]:
-    """The instance in a folder, made on first use.
+    """Open the instance in a folder, create it on first use, and fail the runs that a killed process left.
 
-    Runs that a killed process left are closed as failed, unless the history is kept elsewhere: then they may be another
-    machine's, whose processes can't be seen from here, and Dagster's run monitoring closes them.
+    Runs stay as they are where `dagster.yaml` names a storage of its own: they may belong to another machine, whose
+    processes can't be seen from here. Dagster's run monitoring ends them.
     """
-    os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", "1000")  # how it asks for `store_event_batch`
-    with ExitStack() as held:
-        # Dagster makes its files without regard to another process that does the same
-        with LocalStore(home).lock("history", "Waiting for another process that is opening the history …"):
-            prepare_home(home)
-            held.callback(FILES.close, home)
-            opened = held.enter_context(open_instance(home))
-            if _storage(home):
-                _close_orphans(opened)
-        yield opened
+    # Dagster does not expect another process to create the same files
+    with LocalStore(home).lock("history", "Waiting for another process that opens the run history …"):
+        create_home(home)
+        instance = open_instance(home)
+        if _is_embedded(home):
+            _fail_orphaned_runs(instance)
+    with instance:
+        yield instance
 
 
 def open_instance(home: Path) -> dg.DagsterInstance:
-    """The instance in a folder that has its configuration, as it stands: nothing is closed, nobody waits."""
-    return dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(home), overrides={**_OWN_OUTPUT, **_storage(home)}))
+    """Open the instance in a folder that has its `dagster.yaml`, and change nothing."""
+    storage = {"storage": {"custom": {**_STORAGE, "config": {"base_dir": str(home)}}}} if _is_embedded(home) else {}
+    return dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(home), overrides={**_NO_COMPUTE_LOGS, **storage}))
 
 
-def set_pool_limit(opened: dg.DagsterInstance, pool: str, at_once: int) -> None:
-    """Set how many steps of a pool may run at a time, over all runs; the history remembers it."""
-    opened.event_log_storage.set_concurrency_slots(pool, at_once)
+def set_pool_limit(instance: dg.DagsterInstance, pool: str, limit: int) -> None:
+    """Set how many steps of a pool may run at a time over all runs; the instance remembers it."""
+    instance.event_log_storage.set_concurrency_slots(pool, limit)
 
 
-def _storage(home: Path) -> dict[str, Any]:
-    """Where events go, unless the instance's own configuration names another place."""
-    configured: Any = load_yaml_from_path(str(home / "dagster.yaml")) or {}
-    custom = (configured.get("storage") or {}).get("custom", {})
-    if {"storage", "event_log_storage"} & set(configured) and custom.get("class") != PooledStorage.__name__:
-        return {}
-    where = {"module": PooledStorage.__module__, "class": PooledStorage.__name__, "config": {"base_dir": str(home)}}
-    return {"storage": {"custom": where}}
+def take_over_launches(instance: dg.DagsterInstance, home: Path) -> None:
+    """Let this process launch runs from now on, and fail the runs that an ended one launched and never began.
 
-
-def _close_orphans(opened: dg.DagsterInstance) -> None:
-    """Runs whose process was killed would stand as running, and hold what they have of a pool, for hours."""
-    unfinished = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.NOT_STARTED]
-    for run in opened.get_runs(dg.RunsFilter(statuses=unfinished)):
-        pid = _pid(opened, run)
-        if pid and not _alive(pid):
-            opened.report_run_failed(run, message="The process that ran this was ended from outside.")
-            opened.event_log_storage.free_concurrency_slots_for_run(run.run_id)
-
-
-def take_over_launches(opened: dg.DagsterInstance, home: Path) -> None:
-    """Have this process launch runs from now on; what the one before it launched and did not begin is closed.
-
-    Such a run has no process that could be looked for. Where the one before is still there, nothing is closed.
+    Such a run has no process to look for. If the process that launched runs before is alive, nothing is changed.
     """
     note = home / "launches.pid"
-    before = int(note.read_text()) if note.exists() else None
-    if not _storage(home) or (before is not None and before != os.getpid() and _alive(before)):
+    previous = int(note.read_text()) if note.exists() else None
+    if not _is_embedded(home) or (previous is not None and previous != os.getpid() and _is_alive(previous)):
         return
-    for run in opened.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTING])):
-        opened.report_run_failed(run, message="The process that was to start this was ended from outside.")
+    for run in instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTING])):
+        instance.report_run_failed(run, message="The process that was to start this run was ended from outside.")
     LocalStore(home).put(note.name, str(os.getpid()).encode())
 
 
-def _pid(opened: dg.DagsterInstance, run: dg.DagsterRun) -> int | None:
-    """The process of a run: the command line says it on the run, those of the UI and the daemon as they start."""
+def _is_embedded(home: Path) -> bool:
+    """Whether runs and events are kept in the instance's own folder."""
+    config: Any = load_yaml_from_path(str(home / "dagster.yaml")) or {}
+    custom = (config.get("storage") or {}).get("custom", {})
+    return not {"storage", "event_log_storage"} & set(config) or custom.get("class") == _STORAGE["class"]
+
+
+def _fail_orphaned_runs(instance: dg.DagsterInstance) -> None:
+    """Fail the runs whose process was killed: they would look started, and hold slots of a pool, for hours."""
+    unfinished = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.NOT_STARTED]
+    for run in instance.get_runs(dg.RunsFilter(statuses=unfinished)):
+        pid = _find_pid(instance, run)
+        if pid and not _is_alive(pid):
+            instance.report_run_failed(run, message="The process that ran this was ended from outside.")
+            instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
+
+
+def _find_pid(instance: dg.DagsterInstance, run: dg.DagsterRun) -> int | None:
+    """The process of a run: runs of the command line carry it as a tag, others record it as they start."""
     if PID_TAG in run.tags:
         return int(run.tags[PID_TAG])
-    events = opened.all_logs(run.run_id, of_type=dg.DagsterEventType.RUN_START)
+    events = instance.all_logs(run.run_id, of_type=dg.DagsterEventType.RUN_START)
     return events[0].get_dagster_event().pid if events else None
 
 
-def _alive(pid: int) -> bool:
+def _is_alive(pid: int) -> bool:
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
     except PermissionError:
         return True
-    return not _defunct(pid)
+    return not _is_zombie(pid)
 
 
-def _defunct(pid: int) -> bool:
-    """Whether a process has ended and nobody has asked for its exit code, which the first one of a container may never.
+def _is_zombie(pid: int) -> bool:
+    """Whether a process has ended without its parent taking the exit code. In a container no one may ever take it.
 
-    Only Linux tells; the state follows the command's name, which is in brackets and may hold any character.
+    Only Linux can say. The state follows the command's name, which stands in brackets and may hold any character.
     """
     try:
         status = Path(f"/proc/{pid}/stat").read_text("utf-8", errors="replace")

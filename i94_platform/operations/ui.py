@@ -31,6 +31,7 @@ def serve_ui(settings: Settings, port: int, told: Callable[[str], None]) -> int:
         history.take_over_launches(opened, settings.dagster_home)  # Dagster's program keeps the number of this process
     os.environ.update(
         DAGSTER_HOME=str(settings.dagster_home),
+        I94_FREEZE_DEFINITIONS="1",
         I94_HOME=settings.home,
         I94_LAKE=settings.lake,
         I94_RAW=settings.raw,

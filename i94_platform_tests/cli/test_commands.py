@@ -4,11 +4,9 @@ run without arguments, and messages that say what to do.
 
 from __future__ import annotations
 
-import atexit
 import csv
 import io
 import json
-import os
 import shutil
 import sys
 from collections.abc import Callable
@@ -57,9 +55,7 @@ def i94(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
         capsys.readouterr()
         with monkeypatch.context() as patch:
             patch.setattr(sys, "argv", ["i94", *arguments])
-            # a command ends its process at once; this one has more tests to run
-            patch.setattr(atexit, "_run_exitfuncs", lambda: None)
-            patch.setattr(os, "_exit", sys.exit)
+            patch.setattr("i94_platform.operations.process_tuning.exit_at_once", sys.exit)  # more tests are to run
             for name, value in {"COLUMNS": "200", **environment}.items():
                 patch.setenv(name, value)
             try:
@@ -135,7 +131,7 @@ def test_a_wrong_setting_is_named_with_the_valid_ones(
         (("backfill", "--from", "2016-03", "--to", "2016-01"), "--from 2016-03 is later than --to 2016-01"),
         (("backfill", "--from", "2012-01", "--to", "2016-01"), "2012-01 is not a month that can be run; the range is"),
         (("backfill", "--from", "2016-01"), "Missing option '--to'"),
-        (("sample", "--out", "x", "--rows", "5"), "ask for 100 or more"),
+        (("sample", "--out", "x", "--rows", "5"), "100 rows"),
         (("query", "SELECT 1"), "There is no warehouse at "),
         (("nonsense",), "No such command 'nonsense'"),
         (("query",), "Missing argument"),

@@ -20,7 +20,7 @@ from dagster._daemon.run_coordinator.queued_run_coordinator_daemon import Queued
 from dagster_graphql.schema import create_schema
 
 from i94_platform.defs.assets.staged import POOL
-from i94_platform.operations.dagster_instance import prepare_home, set_pool_limit
+from i94_platform.operations.dagster_instance import create_home, set_pool_limit
 from i94_platform.settings import PROJECT
 from i94_platform_tests.support.deployment import Deployment
 from i94_platform_tests.support.processes import wait_for
@@ -46,7 +46,7 @@ def daemon(
     """The embedded instance of a loaded deployment, with the code location that the UI and the daemon talk to."""
     deployment = loaded_deployment.copy(tmp_path)
     (deployment.raw / "i94_feb16_sub.parquet").write_bytes(b"half a file")
-    prepare_home(deployment.settings.dagster_home)
+    create_home(deployment.settings.dagster_home)
     for name, value in deployment.environment.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("DAGSTER_HOME", str(deployment.settings.dagster_home))

@@ -23,7 +23,7 @@ import pytest
 from i94_platform.contracts import WAREHOUSE, immigration
 from i94_platform.defs.jobs import MONTH_JOB
 from i94_platform.lake.datasets import Dataset
-from i94_platform.operations.dagster_instance import open_instance, prepare_home
+from i94_platform.operations.dagster_instance import create_home, open_instance
 from i94_platform.partitions import Month
 from i94_platform.sample import expected_rejects, write_sample
 from i94_platform.sources.registry import REFERENCE_FILES
@@ -132,7 +132,7 @@ def day(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Day]:
         day = Day(Deployment(folder / "there"), folder / "outbox", receiver, Deployment(folder / "undisturbed"), months)
         write_sample(day.outbox, first=FIRST, last=LAST, rows=ROWS)
         day.file(day.corrupted).write_bytes(day.file(day.corrupted).read_bytes()[:-1_000])
-        prepare_home(day.there.settings.dagster_home)
+        create_home(day.there.settings.dagster_home)
         with day.history:
             _live_through(day)
             yield day

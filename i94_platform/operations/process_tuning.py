@@ -1,0 +1,151 @@
+"""What makes processes of the platform faster by changing Python's or Dagster's defaults, each with its measurement.
+
+Nothing here happens on import. Commands of `i94` call it, and code servers where `I94_FREEZE_DEFINITIONS` is set.
+Figures are processor seconds on two cores with Python 3.11, medians of four to six runs with and without.
+"""
+
+from __future__ import annotations
+
+import atexit
+import gc
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, NoReturn
+from weakref import WeakSet
+
+from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
+from dagster._core.storage.runs.sqlite.sqlite_run_storage import SqliteRunStorage
+from dagster._core.storage.schedules.sqlite.sqlite_schedule_storage import SqliteScheduleStorage
+from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS, create_db_conn_string
+from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
+from sqlalchemy import create_engine
+from sqlalchemy.engine import Connection, Engine
+
+GC_THRESHOLDS = (300_000, 50)
+"""A command allocates objects by the hundred thousand and leaves few cycles; Python's default is (700, 10, 10)."""
+
+MAX_OPEN_FILES = 64
+"""Each run has a file of its own, and a UI that is open for months reads many."""
+
+_INITIALIZED: WeakSet[Engine] = WeakSet()
+"""Engines whose file has its tables. Another Dagster instance in this process need not read the migrations again."""
+
+
+def collect_garbage_rarely() -> None:
+    """Raise the thresholds of Python's garbage collector. `i94 run` of a month takes 8.0 s instead of 8.9 s."""
+    gc.set_threshold(*GC_THRESHOLDS)
+
+
+def exit_at_once(code: int) -> NoReturn:
+    """End the process without Python's teardown of its objects.
+
+    `i94 status` takes 2.9 s instead of 3.6 s, `i94 run` of a month 8.0 s instead of 9.3 s. A `gc.freeze` would save as
+    much, but DuckDB then reports every object as leaked.
+    """
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def freeze_definitions() -> None:
+    """Keep what is loaded now out of every later garbage collection.
+
+    A run that a code server launches takes 5.4 s instead of 6.4 s: each ends with a collection of all objects.
+    """
+    gc.freeze()
+
+
+def _get_engine(address: str) -> Engine:
+    """Return the engine that this process keeps for a file; a file that was replaced gets another one."""
+    path = Path(address.removeprefix("sqlite:///"))
+    path.touch()
+    status = os.stat(path)
+    return _create_engine(address, status.st_dev, status.st_ino)
+
+
+@lru_cache(MAX_OPEN_FILES)
+def _create_engine(address: str, device: int, inode: int) -> Engine:
+    return create_engine(address, connect_args={"timeout": SQLITE_BUSY_TIMEOUT_SECONDS}, max_overflow=-1)
+
+
+class PooledRunStorage(SqliteRunStorage):
+    """Runs and their tags, in `history/runs.db`."""
+
+    @classmethod
+    def from_local(cls, base_dir: str, inst_data: Any = None) -> PooledRunStorage:
+        """Open the storage in a folder, and create its tables where there are none."""
+        os.makedirs(base_dir, exist_ok=True)
+        address = create_db_conn_string(base_dir, "runs")
+        engine = _get_engine(address)
+        if engine in _INITIALIZED:
+            return cls(address, inst_data)
+        storage = super().from_local(base_dir, inst_data)
+        _INITIALIZED.add(engine)
+        return storage
+
+    @contextmanager
+    def connect(self) -> Iterator[Connection]:
+        """Begin a transaction."""
+        with _get_engine(self._conn_string).begin() as connection:
+            yield connection
+
+
+class PooledScheduleStorage(SqliteScheduleStorage):
+    """Schedules, sensors and their ticks, in `schedules/schedules.db`."""
+
+    @classmethod
+    def from_local(cls, base_dir: str, inst_data: Any = None) -> SqliteScheduleStorage:
+        """Open the storage in a folder, and create its tables where there are none."""
+        os.makedirs(base_dir, exist_ok=True)
+        address = create_db_conn_string(base_dir, "schedules")
+        engine = _get_engine(address)
+        if engine in _INITIALIZED:
+            return cls(address, inst_data)
+        storage = super().from_local(base_dir, inst_data)
+        _INITIALIZED.add(engine)
+        return storage
+
+    @contextmanager
+    def connect(self) -> Iterator[Connection]:
+        """Begin a transaction."""
+        with _get_engine(self._conn_string).begin() as connection:
+            yield connection
+
+
+class PooledEventLogStorage(SqliteEventLogStorage):
+    """Events, in a file for each run and one for all assets, in `history/runs`."""
+
+    @contextmanager
+    def _connect(self, shard: str) -> Iterator[Connection]:
+        with self._db_lock:
+            engine = _get_engine(self.conn_string_for_shard(shard))
+            if engine not in _INITIALIZED:
+                self._initdb(engine)
+                _INITIALIZED.add(engine)
+            with engine.begin() as connection:
+                yield connection
+
+
+class PooledSqliteStorage(DagsterSqliteStorage):
+    """Dagster's SQLite storage with connections that stay open, as `storage` of a dagster.yaml.
+
+    Dagster's own opens a file anew for each statement. The files are the same, so either reads what the other wrote.
+    `i94 run` of a month takes 8.4 s instead of 12.5 s.
+    """
+
+    def __init__(self, base_dir: str, inst_data: Any = None) -> None:
+        super(DagsterSqliteStorage, self).__init__()  # type: ignore[no-untyped-call]  # the parent opens its own three
+        self.base_dir, self._inst_data = base_dir, inst_data
+        self._run_storage = PooledRunStorage.from_local(os.path.join(base_dir, "history"))
+        self._event_log_storage = PooledEventLogStorage(os.path.join(base_dir, "history", "runs"))
+        self._schedule_storage = PooledScheduleStorage.from_local(os.path.join(base_dir, "schedules"))
+
+    @classmethod
+    def from_config_value(cls, inst_data: Any, config_value: Any) -> PooledSqliteStorage:
+        """Open the storage that a dagster.yaml configures."""
+        return cls.from_local(inst_data=inst_data, **config_value)

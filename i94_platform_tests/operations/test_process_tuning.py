@@ -1,0 +1,83 @@
+"""The pooled storage keeps Dagster's own files: Dagster reads them, and a file that was replaced is never written."""
+
+from __future__ import annotations
+
+import gc
+import os
+import shutil
+from pathlib import Path
+
+import dagster as dg
+import pytest
+from dagster._core.instance.ref import InstanceRef
+
+from i94_platform.operations import process_tuning
+from i94_platform.operations.dagster_instance import create_home, open_instance, persistent_instance
+
+
+def record_run(instance: dg.DagsterInstance) -> str:
+    """Record a run with one event, and return its id."""
+    run = instance.add_run(dg.DagsterRun(job_name="month"))
+    instance.report_engine_event("begun", run)
+    return run.run_id
+
+
+def read_messages(instance: dg.DagsterInstance, run_id: str) -> list[str]:
+    return [entry.message for entry in instance.all_logs(run_id)]
+
+
+def open_with_dagsters_storage(home: Path) -> dg.DagsterInstance:
+    """Open the same home with the storage that Dagster would choose."""
+    (home / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
+    return dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(home)))
+
+
+def is_open(file: Path) -> bool:
+    """Whether this process holds a file open."""
+    return str(file) in [os.path.realpath(link) for link in Path("/proc/self/fd").iterdir()]
+
+
+def test_dagsters_storage_and_the_pooled_one_read_each_others_events(tmp_path: Path) -> None:
+    with persistent_instance(tmp_path) as instance:
+        pooled = record_run(instance)
+    with open_with_dagsters_storage(tmp_path) as instance:
+        assert read_messages(instance, pooled) == ["begun"]
+        plain = record_run(instance)
+    with persistent_instance(tmp_path) as instance:
+        assert [read_messages(instance, run_id) for run_id in (pooled, plain)] == [["begun"], ["begun"]]
+
+
+def test_a_home_that_was_restored_from_a_backup_is_read_and_written_instead_of_the_deleted_one(tmp_path: Path) -> None:
+    home, backup = tmp_path / "home", tmp_path / "backup"
+    with persistent_instance(home):
+        pass
+    shutil.copytree(home, backup)
+    with open_instance(home) as open_before:
+        record_run(open_before)
+        shutil.rmtree(home)
+        shutil.copytree(backup, home)
+        assert open_before.get_runs() == []
+        run_id = record_run(open_before)
+    with persistent_instance(home) as instance:
+        assert [run.run_id for run in instance.get_runs()] == [run_id]
+        assert read_messages(instance, run_id) == ["begun"]
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="only Linux lists a process's open files")
+def test_a_file_that_leaves_the_pool_is_closed(tmp_path: Path) -> None:
+    with persistent_instance(tmp_path) as instance:
+        run_id = record_run(instance)
+        record_run(instance)  # Dagster's migrations hold on to the file that they saw last
+        assert is_open(tmp_path / "history" / "runs" / f"{run_id}.db")
+        process_tuning._create_engine.cache_clear()
+        gc.collect()
+        assert not is_open(tmp_path / "history" / "runs" / f"{run_id}.db")
+
+
+def test_the_ui_and_the_daemon_open_the_same_storage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    create_home(tmp_path)
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    with dg.DagsterInstance.get() as instance:
+        assert isinstance(instance.event_log_storage, process_tuning.PooledEventLogStorage)
+        assert isinstance(instance.run_storage, process_tuning.PooledRunStorage)
+        assert isinstance(instance.schedule_storage, process_tuning.PooledScheduleStorage)
