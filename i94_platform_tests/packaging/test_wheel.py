@@ -131,7 +131,8 @@ def test_the_wheel_holds_the_code_lists_and_no_tests(wheel: Path) -> None:
 def test_the_wheel_holds_every_file_of_the_package(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     tracked = run("git", "ls-files", "i94_platform").splitlines()
-    assert {name for name in tracked if (PROJECT / name).is_file()} <= names
+    files = {name for name in tracked if (PROJECT / name).is_file() and not Path(name).name.startswith(".")}
+    assert files <= names
 
 
 def test_the_version_is_that_of_pyproject(installation: Installation) -> None:
