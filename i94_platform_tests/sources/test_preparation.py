@@ -188,7 +188,7 @@ def test_a_byte_order_mark_and_an_index_column_of_a_csv_file_are_left_out(stage_
     assert (staged.accepted.rows, staged.accepted.stats["extra_columns"]) == (1, [])
 
 
-def test_texts_in_the_place_of_numbers_end_in_quarantine_with_the_texts_kept(stage_here: StageHere, raw: Path) -> None:
+def test_texts_in_the_place_of_numbers_end_in_quarantine_with_their_texts(stage_here: StageHere, raw: Path) -> None:
     frame = delivered_table([{}] * 5).to_pandas().astype(object)
     frame.loc[0, "i94bir"] = "forty one"
     frame.loc[1, ["cicid", "i94bir", "i94mon"]] = ["n/a", None, "April"]

@@ -53,6 +53,6 @@ def test_the_date_of_an_admission_without_end_is_held() -> None:
     assert table["date"].to_pylist()[-1] == last_day
 
 
-def test_a_calendar_that_ends_before_it_begins_is_refused() -> None:
+def test_a_calendar_that_ends_before_it_begins_is_an_error() -> None:
     with pytest.raises(PermanentError, match=r"can't run from 2016-04-02 to 2016-04-01"):
         build_calendar(dt.date(2016, 4, 2), dt.date(2016, 4, 1))

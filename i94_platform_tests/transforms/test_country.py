@@ -167,7 +167,7 @@ def test_a_climate_of_no_country_does_not_reach_the_unknown_codes() -> None:
     assert frame["mean_temperature"].isna().all()
 
 
-def test_two_climates_for_a_country_are_refused() -> None:
+def test_two_climates_for_a_country_are_an_error() -> None:
     with pytest.raises(PermanentError, match="more than one row for COG"):
         build_country(code_list((385, "CONGO", "valid")), [], climate(("COG", 24, 1, 1, 3), ("COG", 25, 1, 1, 4)))
 

@@ -104,12 +104,12 @@ def test_no_demographics_at_all_still_give_every_code() -> None:
     assert frame["city_population"].isna().all()
 
 
-def test_a_state_outside_the_code_list_is_refused_not_dropped() -> None:
+def test_a_state_outside_the_code_list_is_an_error_and_not_dropped() -> None:
     with pytest.raises(PermanentError, match=r"state code 'ZZ', which the code list i94addr does not know"):
         dimension(city("Nowhere", "ZZ", {"White": 1}, total_population=10))
 
 
-def test_a_race_without_a_column_is_refused_not_dropped() -> None:
+def test_a_race_without_a_column_is_an_error_and_not_dropped() -> None:
     with pytest.raises(PermanentError, match=r"race 'Pacific Islander', which the contract of the table state"):
         dimension(city("Miami", "FL", {"Pacific Islander": 1}, total_population=10))
 

@@ -1,4 +1,4 @@
-"""Pins what of the city temperatures is read, what is refused with its row, and the climates made of them.
+"""Pins what of the city temperatures is read, what is rejected with its row, and the climates made of them.
 
 Wrong here before: `111/2/2013` read as a date by one engine and not by the other, and means that hung on the order of
 the rows. The climates are worked out anew here, in pandas.
@@ -75,7 +75,7 @@ def test_no_other_degrees_are_read(engine: Engine, column: str, text: str) -> No
     assert problems(engine, {}, {column: text}) == [{"source_row": 2, "problem": f"{column}={text}"}]
 
 
-def test_a_missing_temperature_is_null_and_a_missing_place_is_told(engine: Engine) -> None:
+def test_a_missing_temperature_is_null_and_a_missing_place_is_reported(engine: Engine) -> None:
     assert problems(engine, {"AverageTemperature": None, "AverageTemperatureUncertainty": None}) == []
     assert [row["problem"] for row in problems(engine, {"City": None}, {"Latitude": None}, {"dt": None})] == [
         "City or Country is missing",
