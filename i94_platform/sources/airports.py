@@ -98,7 +98,6 @@ SOURCE = Source(
     description="Airports of the world, with coordinates as one text.",
     file_name="airport-codes_csv.csv",
     formats=("csv",),
-    domain="places",
     columns=describe_headers(HEADERS, airport_codes) | {_COORDINATES: "Latitude and longitude in one text."},
     contracts=(airport_codes,),
     headers=HEADERS,

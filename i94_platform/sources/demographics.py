@@ -69,7 +69,6 @@ SOURCE = Source(
     description="People of US cities of 65,000 and more, by race; semicolon-separated.",
     file_name="us-cities-demographics.csv",
     formats=("csv",),
-    domain="people",
     columns=describe_headers(HEADERS, us_cities_demographics),
     contracts=(us_cities_demographics,),
     headers=HEADERS,

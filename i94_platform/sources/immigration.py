@@ -44,7 +44,6 @@ SOURCE = Source(
     description="A month of I-94 records, such as i94_apr16_sub.sas7bdat, .parquet (file or folder) or .csv.",
     file_name="i94_apr16_sub",
     formats=("sas", "parquet", "csv"),
-    domain="arrivals",
     columns={c.name: c.comment or "" for c in delivered_immigration.columns},
     contracts=(immigration, immigration_quarantine),
     is_monthly=True,

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from sqlalchemy import Table
 
+from i94_platform.contracts.model import Domain
+
 if TYPE_CHECKING:
     from pandas import DataFrame
 
@@ -28,8 +30,6 @@ class Source:
     """The name of its file, matched at any depth and in any case; of a monthly source an example without extension."""
     formats: tuple[str, ...]
     """The formats that it may be delivered in, such as `csv`."""
-    domain: str
-    """What it is about: arrivals, codes, people, places or climate."""
     columns: Mapping[str, str]
     """The delivered columns, each with its description."""
     contracts: tuple[Table, ...]
@@ -44,6 +44,12 @@ class Source:
     """Reads the whole file as rows of its one contract; None where an engine or a parser of its own reads it."""
     is_monthly: bool = False
     """Whether each month has a delivery of its own."""
+
+    @property
+    def domain(self) -> Domain:
+        """What it is about: what its contracts are about."""
+        domain: Domain = self.contracts[0].info["domain"]
+        return domain
 
     @property
     def code_file(self) -> str:

@@ -14,7 +14,6 @@ SOURCE = Source(
     description="Monthly land temperatures by city since the 18th century.",
     file_name="GlobalLandTemperaturesByCity.csv",
     formats=("csv",),
-    domain="climate",
     columns=describe_headers(HEADERS, world_temperature),
     contracts=(world_temperature,),
     headers=HEADERS,

@@ -46,3 +46,9 @@ def test_a_text_that_holds_two_columns_is_described_once() -> None:
     airports = SOURCES["airport_codes"]
     assert airports.headers["latitude"] == airports.headers["longitude"] == "coordinates"
     assert airports.columns["coordinates"] == "Latitude and longitude in one text."
+
+
+def test_the_domain_of_a_source_is_that_of_its_contracts() -> None:
+    domains = {name: source.domain for name, source in SOURCES.items()}
+    assert domains["i94_labels"] == "codes"
+    assert all(contract.info["domain"] == domains[n] for n, s in SOURCES.items() for contract in s.contracts)
