@@ -1,8 +1,8 @@
--- One state's office sees the arrivals that gave an address in that state, and no others. Run it as an administrator,
--- after `i94 create-tables`, with NY and the names replaced by the office's own.
+-- One state's office sees only the arrivals with an address in that state. Replace NY and the names by those of the
+-- office, and run this as an administrator after `i94 create-tables`.
 --
--- With row-level security on, whoever no policy is attached to sees no row at all. So everyone else who reads the fact
--- gets a policy that lets every row pass, and the loader is exempt: it deletes and counts what it replaces.
+-- With row-level security on, a user without a policy sees no row. Everyone else who reads the fact therefore gets a
+-- policy that passes every row. The loader is exempt, because it deletes and counts the rows that it replaces.
 
 CREATE ROLE i94_office_ny;
 
@@ -22,5 +22,5 @@ GRANT IGNORE RLS TO ROLE i94_loader;
 
 ALTER TABLE i94.immigration ROW LEVEL SECURITY ON;
 
--- The office reads the fact itself, of its state, personal columns included.
+-- The office reads the fact itself for its state, with the personal columns.
 GRANT SELECT ON i94.immigration TO ROLE i94_office_ny;
