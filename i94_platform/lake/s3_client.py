@@ -27,9 +27,7 @@ def create_s3_client(endpoint: str = "") -> Any:
     # few compatible stores have a host name for each bucket
     config = Config(s3={"addressing_style": "path"}) if endpoint else None
     with translate_s3_errors(endpoint or "S3"):
-        # a session of its own: boto3's default one keeps the region and the credentials that it first found
-        session = boto3.session.Session()
-        return session.client("s3", endpoint_url=endpoint or None, region_name=aws_region() or None, config=config)
+        return boto3.client("s3", endpoint_url=endpoint or None, region_name=aws_region() or None, config=config)
 
 
 def aws_region() -> str:

@@ -1,4 +1,4 @@
-"""Pins which resources an address gets, and how a client for S3 is made: its region, its endpoint, its absence."""
+"""Which resources an address gets, and what is imported for them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from i94_platform.errors import PermanentError
 from i94_platform.lake.datasets import Lake
 from i94_platform.lake.local import LocalStore
 from i94_platform.lake.s3 import S3Store
-from i94_platform.lake.s3_client import create_s3_client
 from i94_platform.settings import PROJECT, Settings
 
 
@@ -48,29 +47,6 @@ def test_loading_a_code_location_on_s3_imports_neither_boto3_nor_dagsters_part_f
     subprocess.run([sys.executable, "-c", program], env=environment, check=True, timeout=60)
 
 
-def test_a_client_takes_the_region_of_either_variable(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
-    assert create_s3_client().meta.region_name == "eu-west-1"
-    monkeypatch.setenv("AWS_REGION", "us-west-2")
-    assert create_s3_client().meta.region_name == "us-west-2"
-
-
-@pytest.mark.parametrize(
-    ("endpoint", "url"),
-    [
-        ("", "https://bucket.s3.amazonaws.com/k"),
-        ("https://minio.example", "https://minio.example/bucket/k"),
-        ("http://localhost:9000", "http://localhost:9000/bucket/k"),
-    ],
-)
-def test_s3_compatible_stores_are_addressed_by_path(monkeypatch: pytest.MonkeyPatch, endpoint: str, url: str) -> None:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "x")
-    monkeypatch.setenv("AWS_REGION", "us-west-2")
-    signed: str = create_s3_client(endpoint).generate_presigned_url("get_object", {"Bucket": "bucket", "Key": "k"})
-    assert signed.partition("?")[0] == url
-
-
 def test_without_the_aws_extra_it_is_told_how_to_install_it(
     monkeypatch: pytest.MonkeyPatch, settings: Settings
 ) -> None:
@@ -81,9 +57,3 @@ def test_without_the_aws_extra_it_is_told_how_to_install_it(
         next(built(there, "raw").list())
     with pytest.raises(PermanentError, match="pip install"):
         built(there, "engine").register_files("x", ["s3://bucket/x.parquet"])
-
-
-def test_a_profile_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AWS_PROFILE", "nobody")
-    with pytest.raises(PermanentError, match=r"the AWS configuration is not usable: .*nobody"):
-        create_s3_client()

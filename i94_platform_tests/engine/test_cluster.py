@@ -1,20 +1,21 @@
-"""Pins that a month staged by a standalone cluster, bucket to bucket, has the rows that DuckDB stages from folders.
+"""A month staged by a standalone cluster, from bucket to bucket, has the rows that DuckDB stages from folders.
 
-The master, both workers and their executors are processes of their own, and so is the driver: jars, addresses and
-credentials that only the driver knows do not reach the executors, and a query that needs them there fails here. Spark
-spells addresses of buckets in its own way (`s3a:`, percent-encoded): a name that got lost would lose the delivered file
-of each refused row. Failed attempts must leave nothing that a manifest could take up. No key is in Spark's
-configuration, nor in what Spark writes down of its environment by itself.
+Master, workers, executors and driver are separate processes, so jars, addresses and credentials that only the driver
+knows do not reach the executors. Spark has its own form of bucket addresses (`s3a:`, percent-encoded), from which each
+rejected row must still find its delivered file. A failed task attempt must leave no file that a manifest could list. No
+secret may be in Spark's configuration or event log.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
+from i94_platform.engine.base import Engine
 from i94_platform_tests.emulators.s3 import S3Server
-from i94_platform_tests.support.arrivals import APRIL
+from i94_platform_tests.support.arrivals import ACCEPTED_ROWS, APRIL, REJECTED_ROWS, delivered_table
 from i94_platform_tests.support.spark import Cluster, s3_spark_skip_reason
 from i94_platform_tests.support.staging import (
     Location,
@@ -24,9 +25,10 @@ from i94_platform_tests.support.staging import (
     open_store,
     read_staged_month,
     stage_in_subprocess,
+    stage_into_lake,
 )
 
-pytestmark = [pytest.mark.spark]
+pytestmark = [pytest.mark.spark, pytest.mark.slow]
 
 SECRETS = {
     "AWS_ACCESS_KEY_ID": "AKIAPLANTEDPLANTED00",
@@ -35,25 +37,41 @@ SECRETS = {
 }
 
 
-def test_a_month_goes_from_bucket_to_bucket_through_a_cluster_and_no_key_is_told(
-    standalone: Cluster, s3: S3Server, dirty: Path, dirty_by_duckdb: StagedMonth, tmp_path: Path
+ODD_NAMES = ("part 1+1=2 100%.parquet", "part%201.parquet", "é [1] {a,b}*? & ñ;a,b#c.parquet")
+
+
+@pytest.fixture
+def dirty(tmp_path: Path) -> Path:
+    """A raw folder with every dirty row but the duplicates, spread over files of odd names."""
+    folder = tmp_path / "raw" / "2016" / "i94_apr16_sub.parquet"
+    folder.mkdir(parents=True)
+    unique = [row for row, reasons in REJECTED_ROWS if "duplicate_key" not in reasons]
+    rows = [*unique, *(row for row, _ in ACCEPTED_ROWS)]
+    for number, name in enumerate(ODD_NAMES):
+        pq.write_table(delivered_table(rows[number :: len(ODD_NAMES)]), folder / name)
+    return tmp_path / "raw"
+
+
+def test_a_cluster_stages_a_month_from_bucket_to_bucket_and_writes_no_secret(
+    standalone: Cluster, s3: S3Server, duckdb: Engine, dirty: Path, tmp_path: Path
 ) -> None:
+    expected = stage_into_lake(duckdb, dirty, tmp_path / "by_duckdb", APRIL)
     if reason := s3_spark_skip_reason():
-        stage_and_compare(standalone, dirty, tmp_path / "lake", dirty_by_duckdb, tmp_path, I94_S3_ENDPOINT="")
+        stage_and_compare(standalone, dirty, tmp_path / "lake", expected, tmp_path, I94_S3_ENDPOINT="")
         pytest.skip(f"{reason}; staged from folder to folder only")
     bucket = f"s3://{s3.bucket()}"
     raw, lake = copy_files(dirty, f"{bucket}/raw"), f"{bucket}/the lake"
-    written = stage_and_compare(standalone, raw, lake, dirty_by_duckdb, tmp_path, **SECRETS)
-    assert "fs.s3a.committer.name" in written, "the configuration is in the events that are looked through"
+    written = stage_and_compare(standalone, raw, lake, expected, tmp_path, **SECRETS)
+    assert "fs.s3a.committer.name" in written, "the event log holds no configuration"
     for secret in SECRETS.values():
         assert secret not in written
-    assert_the_magic_committer_wrote(read_staged_month(lake, APRIL))
+    assert_magic_committer_wrote(read_staged_month(lake, APRIL))
 
 
 def stage_and_compare(
     standalone: Cluster, raw: Location, lake: Location, expected: StagedMonth, folder: Path, **environment: str
 ) -> str:
-    """Stage on both workers; what Spark printed, and its log of events."""
+    """Stage on both workers and compare the rows; return Spark's output and its event log."""
     (folder / "events").mkdir()
     defaults = (
         "spark.eventLog.enabled true",
@@ -61,17 +79,17 @@ def stage_and_compare(
         "spark.eventLog.compress false",
     )
     (folder / "spark-defaults.conf").write_text("\n".join(defaults))
-    here = {"SPARK_LOCAL_IP": "127.0.0.1", "SPARK_CONF_DIR": str(folder)}
-    printed = stage_in_subprocess(standalone.address, raw, lake, APRIL.key, **here, **environment)
+    variables = {"SPARK_LOCAL_IP": "127.0.0.1", "SPARK_CONF_DIR": str(folder)}
+    output = stage_in_subprocess(standalone.address, raw, lake, APRIL.key, **variables, **environment)
     assert_equal_months(read_staged_month(lake, APRIL), expected)
     (application,) = standalone.fetch_status()["completedapps"]
-    assert application["cores"] == 2, "both workers had a part"
-    return printed + "".join(file.read_text() for file in (folder / "events").rglob("events_*"))
+    assert application["cores"] == 2, "only one worker took part"
+    return output + "".join(file.read_text() for file in (folder / "events").rglob("events_*"))
 
 
-def assert_the_magic_committer_wrote(found: StagedMonth) -> None:
-    """It says so in the file that marks a success, which another one leaves empty; and it has cleared what it used."""
-    url = found.accepted.urls[0]
+def assert_magic_committer_wrote(month: StagedMonth) -> None:
+    """Check its name in `_SUCCESS`, which another committer leaves empty, and that it removed its work folders."""
+    url = month.accepted.urls[0]
     lake, _, path = url.partition("/staged/")
     folder = f"staged/{path.rpartition('/')[0]}"
     assert b'"committer":"magic"' in open_store(lake).read(f"{folder}/_SUCCESS").replace(b" ", b"")

@@ -1,7 +1,7 @@
-"""Pins that a month staged through a real Spark Connect server has the rows that DuckDB stages, to the last bit.
+"""Months staged through a real Spark Connect server have the rows that DuckDB stages, to the last bit.
 
-The server is a process of its own, from the same package, and so is the client: what only an in-process session offers
-(RDDs, the JVM, static settings) is not there, and a use of it fails here.
+Server and client are separate processes. Whatever only an in-process session offers (RDDs, the JVM, static settings)
+fails here.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from i94_platform_tests.support.staging import (
     stage_sorted_temperatures,
 )
 
-pytestmark = [pytest.mark.spark]
+pytestmark = [pytest.mark.spark, pytest.mark.slow]
 
 
-def test_sample_dirty_rows_and_temperatures_are_staged_as_duckdb_stages_them(
+def test_spark_connect_stages_sample_dirty_rows_and_temperatures_like_duckdb(
     duckdb: Engine, connect: str, sample: Path, tmp_path: Path
 ) -> None:
     raw = tmp_path / "raw data+100%"

@@ -1,12 +1,15 @@
-"""A lake in a fresh folder or bucket, and small datasets for it."""
+"""An empty store in a folder or bucket, and the lake in it."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from i94_platform.lake.datasets import Lake
+from i94_platform.lake.s3 import S3Store
 from i94_platform.lake.store import Store
 from i94_platform_tests.emulators.s3 import S3Server, versitygw
 from i94_platform_tests.support.stores import StoreLocation
@@ -16,7 +19,7 @@ SERVERS = {"moto": "s3_server"} | ({"versitygw": "second_s3_server"} if versityg
 
 @pytest.fixture(params=["local", *SERVERS])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> StoreLocation:
-    """Where an empty store is: a folder, or a prefix of a bucket on either server."""
+    """The location of an empty store: a folder, or a prefix of a bucket on either server."""
     if request.param == "local":
         return StoreLocation(str(tmp_path / "lake"))
     server: S3Server = request.getfixturevalue(SERVERS[request.param])
@@ -25,7 +28,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> StoreLocation:
 
 @pytest.fixture
 def store(place: StoreLocation) -> Store:
-    """The empty store; a writer that has to wait gives up soon."""
+    """The empty store; its locks time out soon."""
     return place.open_store(lock_timeout=0.3)
 
 
@@ -33,3 +36,22 @@ def store(place: StoreLocation) -> Store:
 def lake(store: Store) -> Lake:
     """The lake in that store."""
     return Lake(store)
+
+
+@pytest.fixture
+def bucket(s3_server: S3Server) -> str:
+    """An empty bucket."""
+    return s3_server.bucket()
+
+
+@pytest.fixture
+def s3_store(s3_server: S3Server, bucket: str, tmp_path: Path) -> S3Store:
+    """A store in that bucket."""
+    return S3Store(f"s3://{bucket}/lake", s3_server.client, tmp_path / "scratch", lock_timeout=0.3)
+
+
+def error_message(action: Callable[[], Any], error: type[Exception]) -> str:
+    """Run an action that must fail and return its message."""
+    with pytest.raises(error) as raised:
+        action()
+    return str(raised.value)

@@ -1,4 +1,4 @@
-"""Pins what a folder does beyond the suite of every store (`test_store`): folders that come and go with their files."""
+"""What a folder does beyond `test_store`, the tests of every store: folders come and go with their files."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ def paths(store: LocalStore, prefix: str = "") -> list[str]:
 
 def test_a_folder_that_does_not_exist_holds_nothing(store: LocalStore) -> None:
     assert paths(store) == paths(store, "nowhere") == []
-    assert not Path(store.root).exists(), "a look makes no folder"
+    assert not Path(store.root).exists(), "a listing created the folder"
 
 
-def test_a_stamp_changes_whenever_a_file_is_written_again(store: LocalStore) -> None:
+def test_a_stamp_changes_with_every_write(store: LocalStore) -> None:
     stamps = set()
     for content in (b"1", b"1", b"2"):
         store.put("f", content)
@@ -88,7 +88,9 @@ def test_a_folder_that_another_process_removes_during_a_deletion_is_no_error(
     assert paths(store) == []
 
 
-def test_a_version_is_that_of_the_content_also_where_nothing_else_tells(tmp_path: Path) -> None:
+def test_a_version_is_that_of_the_content_even_if_size_and_time_are_equal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     store, path = LocalStore(tmp_path), tmp_path / "f"
     path.write_bytes(b"one")
     os.utime(path, (1, 1))
@@ -97,8 +99,10 @@ def test_a_version_is_that_of_the_content_also_where_nothing_else_tells(tmp_path
     os.utime(path, (1, 1))
     second = version_of(store)
     assert first != second, "the same length and time, other content"
-    time.sleep(2.1)  # by now the file has rested long enough for its version to be remembered
+    later = time.time() + 3
+    monkeypatch.setattr(time, "time", lambda: later)  # the file is old enough now for its version to be cached
     assert [version_of(store), version_of(store)] == [second, second]
+    time.sleep(0.02)  # a tick of the file system's clock
     path.write_bytes(b"one")
     os.utime(path, (1, 1))
     assert version_of(store) == first

@@ -1,0 +1,56 @@
+"""Both engines stage the same rows and find the same duplicates: the short version of `test_same_rows`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from i94_platform.engine.base import Engine
+from i94_platform_tests.engine.conftest import StageOnBoth
+from i94_platform_tests.support.arrivals import ACCEPTED_ROWS, REJECTED_ROWS, delivered_table
+
+
+@pytest.mark.spark
+def test_both_engines_stage_every_dirty_row_alike_from_a_file_of_an_odd_name(
+    stage_on_both: StageOnBoth, tmp_path: Path
+) -> None:
+    folder = tmp_path / "raw" / "2016" / "i94_apr16_sub.parquet"
+    folder.mkdir(parents=True)
+    rows = delivered_table([row for row, _ in (*REJECTED_ROWS, *ACCEPTED_ROWS)])
+    pq.write_table(rows, folder / "é%20 [1] {a,b}*? 100%.parquet")
+    by_duckdb, _ = stage_on_both(tmp_path / "raw")
+    assert list(by_duckdb.reasons.values()) == [reasons for _, reasons in REJECTED_ROWS]
+
+
+COLUMNS: dict[str, tuple[list[int | None], bool]] = {
+    "empty": ([], False),
+    "nulls only": ([None, None], False),
+    "nulls do not count": ([1, None, 2, None], False),
+    "one value": ([7], False),
+    "all differ": ([3, 1, 2, -5, 0], False),
+    "first and last": ([-4, 9, 3, 9], True),
+    "beside nulls": ([None, 0, None, 0], True),
+    "far apart, all differ": ([-(2**31), 0, 2**31 - 1], False),
+    "far apart": ([2**31 - 1, -(2**31), 2**31 - 1], True),
+}
+
+
+@pytest.mark.parametrize("engine_name", ["duckdb", pytest.param("spark", marks=pytest.mark.spark)])
+def test_an_engine_finds_duplicates_in_a_column(engine_name: str, request: pytest.FixtureRequest) -> None:
+    engine: Engine = request.getfixturevalue(engine_name)
+    for case, (values, expected) in COLUMNS.items():
+        with engine.session():
+            engine.register_table("numbers", pa.table({"number": pa.array(values, pa.int32())}))
+            assert engine.has_duplicates("numbers", "number") is expected, case
+
+
+def test_duckdb_finds_one_duplicate_among_a_million_values(duckdb: Engine) -> None:
+    numbers = [*range(0, 2_000_000, 2), 999_998]
+    with duckdb.session():
+        duckdb.register_table("numbers", pa.table({"number": pa.array(numbers, pa.int64())}))
+        assert duckdb.has_duplicates("numbers", "number")
+        duckdb.register_table("numbers", pa.table({"number": pa.array(numbers[:-1], pa.int64())}))
+        assert not duckdb.has_duplicates("numbers", "number")
