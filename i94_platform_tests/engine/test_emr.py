@@ -1,7 +1,7 @@
-"""Pins the life of a session on EMR Serverless: started once, waited for, reached with a fresh token, ended at exit.
+"""A session on EMR Serverless starts once, is waited for, gets a fresh token for each call, and ends at exit.
 
-What is sent and answered is checked by botocore's own model of the service; the calls of Spark Connect go to a server
-that writes down their headers. Nothing here has met AWS itself.
+botocore's own model of the service checks every request and response. The calls of Spark Connect go to a server that
+records their headers. Nothing here talks to AWS itself.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ TOKENS = ("planted-token-one", "planted-token-two")
 
 
 class Clock:
-    """Time that passes only when it is told to."""
+    """A clock that the test moves."""
 
     def __init__(self) -> None:
         self.now = START
@@ -50,7 +50,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def aws() -> Iterator[Stubber]:
-    """EMR Serverless as botocore knows it; every answer that was prepared must be asked for."""
+    """EMR Serverless as botocore models it; every prepared response must be requested."""
     keys = {"aws_access_key_id": "x", "aws_secret_access_key": "x"}
     with Stubber(boto3.client("emr-serverless", region_name="us-west-2", **keys)) as stub:
         yield stub
@@ -59,13 +59,13 @@ def aws() -> Iterator[Stubber]:
 
 @pytest.fixture
 def session(aws: Stubber, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> EmrSession:
-    """A session whose Spark side is a placeholder."""
+    """A session with a fake Spark session."""
     monkeypatch.setattr(EmrSession, "_connect", Spark)
     return EmrSession(APPLICATION, {}, lambda: aws.client, clock.sleep, clock)
 
 
 class Spark:
-    """What an opened session gives."""
+    """A fake Spark session."""
 
     stopped, release_session_on_close = False, True
 
@@ -73,20 +73,20 @@ class Spark:
         self.stopped = True
 
 
-def starts(aws: Stubber, session_id: str = "00session1") -> None:
-    asked = {
+def expect_start(aws: Stubber, session_id: str = "00session1") -> None:
+    request = {
         "applicationId": APPLICATION.id,
         "executionRoleArn": ROLE,
         "idleTimeoutMinutes": emr.IDLE_MINUTES,
         "name": "i94-platform",
     }
     arn = f"arn:aws:emr-serverless:us-west-2:123456789012:/applications/{APPLICATION.id}/sessions/{session_id}"
-    aws.add_response("start_session", {**NAMES, "sessionId": session_id, "arn": arn}, asked)
+    aws.add_response("start_session", {**NAMES, "sessionId": session_id, "arn": arn}, request)
 
 
-def is_in(aws: Stubber, state: str, session_id: str = "00session1") -> None:
+def expect_state(aws: Stubber, state: str, session_id: str = "00session1") -> None:
     names = {**NAMES, "sessionId": session_id}
-    found = {
+    session = {
         **names,
         "arn": f"arn:aws:emr-serverless:us-west-2:123456789012:/applications/{APPLICATION.id}/sessions/{session_id}",
         "state": state,
@@ -97,25 +97,25 @@ def is_in(aws: Stubber, state: str, session_id: str = "00session1") -> None:
         "createdAt": START,
         "updatedAt": START,
     }
-    aws.add_response("get_session", {"session": found}, names)
+    aws.add_response("get_session", {"session": session}, names)
 
 
-def gives_token(
+def expect_token(
     aws: Stubber, token: str, expires: dt.datetime, host: str = "spark.example", session_id: str = "00session1"
 ) -> None:
     names = {**NAMES, "sessionId": session_id}
-    answer = {**names, "endpoint": f"https://{host}", "authToken": token, "authTokenExpiresAt": expires}
-    aws.add_response("get_session_endpoint", answer, names)
+    response = {**names, "endpoint": f"https://{host}", "authToken": token, "authTokenExpiresAt": expires}
+    aws.add_response("get_session_endpoint", response, names)
 
 
-def ends(aws: Stubber) -> None:
+def expect_end(aws: Stubber) -> None:
     aws.add_response("terminate_session", NAMES, NAMES)
 
 
-def opened(aws: Stubber, session: EmrSession) -> Any:
-    starts(aws)
-    is_in(aws, "STARTED")
-    gives_token(aws, TOKENS[0], START + dt.timedelta(hours=1))
+def open_session(aws: Stubber, session: EmrSession) -> Any:
+    expect_start(aws)
+    expect_state(aws, "STARTED")
+    expect_token(aws, TOKENS[0], START + dt.timedelta(hours=1))
     return session.open()
 
 
@@ -125,119 +125,119 @@ def test_an_address_names_application_role_and_region() -> None:
     assert Application.parse(plus, "eu-west-1") == Application("00f1", f"{ROLE}+a@b", "eu-west-1")
 
 
-def test_a_session_is_started_once_waited_for_and_ended(
+def test_a_session_starts_once_and_ends_once(
     aws: Stubber, session: EmrSession, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    starts(aws)
+    expect_start(aws)
     for state in ("SUBMITTED", "STARTING", "IDLE"):
-        is_in(aws, state)
-    gives_token(aws, TOKENS[0], START + dt.timedelta(hours=1))
+        expect_state(aws, state)
+    expect_token(aws, TOKENS[0], START + dt.timedelta(hours=1))
     spark: Any = session.open()
     assert clock.now - START == dt.timedelta(seconds=2 * emr.POLL_SECONDS)
     again: Any = session.open()
     assert again is spark
     assert caplog.messages == ["Waiting for session 00session1 on EMR Serverless, which takes a minute or two …"]
-    ends(aws)
+    expect_end(aws)
     session.close()
     session.close()
     assert spark.stopped
-    assert not spark.release_session_on_close, "nobody is asked who may be gone"
+    assert not spark.release_session_on_close, "a server that may be gone would be called"
 
 
-def test_a_session_that_nobody_opened_costs_no_request(session: EmrSession) -> None:
+def test_a_session_that_was_never_opened_needs_no_request(session: EmrSession) -> None:
     session.close()
 
 
-def test_a_token_is_kept_until_shortly_before_its_end_and_then_replaced(
-    aws: Stubber, session: EmrSession, clock: Clock
-) -> None:
-    opened(aws, session)
+def test_a_token_is_replaced_shortly_before_it_expires(aws: Stubber, session: EmrSession, clock: Clock) -> None:
+    open_session(aws, session)
     clock.now = START + dt.timedelta(minutes=54)
     assert session.current_token() == TOKENS[0]
     clock.now = START + dt.timedelta(minutes=55)
-    gives_token(aws, TOKENS[1], clock.now + dt.timedelta(hours=1))
+    expect_token(aws, TOKENS[1], clock.now + dt.timedelta(hours=1))
     assert session.current_token() == TOKENS[1]
     assert session.current_token() == TOKENS[1]
 
 
-def test_a_session_that_ended_meanwhile_is_replaced_between_two_steps(
+def test_a_session_that_has_ended_is_replaced_between_two_steps(
     aws: Stubber, session: EmrSession, clock: Clock
 ) -> None:
-    first: Any = opened(aws, session)
+    first: Any = open_session(aws, session)
     clock.sleep(61)
-    is_in(aws, "BUSY")
+    expect_state(aws, "BUSY")
     unchanged: Any = session.open()
     assert unchanged is first
     clock.sleep(61)
-    is_in(aws, "TERMINATED")
-    starts(aws, "00session2")
-    is_in(aws, "STARTED", "00session2")
-    gives_token(aws, TOKENS[1], clock.now + dt.timedelta(hours=1), session_id="00session2")
+    expect_state(aws, "TERMINATED")
+    expect_start(aws, "00session2")
+    expect_state(aws, "STARTED", "00session2")
+    expect_token(aws, TOKENS[1], clock.now + dt.timedelta(hours=1), session_id="00session2")
     second: Any = session.open()
     assert second is not first
     assert first.stopped
 
 
 @pytest.mark.parametrize("state", ["FAILED", "TERMINATING", "TERMINATED"])
-def test_a_session_that_fails_to_start_is_told_and_ended(aws: Stubber, session: EmrSession, state: str) -> None:
-    starts(aws)
-    is_in(aws, state)
-    ends(aws)
-    with pytest.raises(PermanentError, match=f"00f1abcdefghij in us-west-2 started no session: {state}, as it is"):
+def test_a_session_that_fails_to_start_is_ended_and_its_state_reported(
+    aws: Stubber, session: EmrSession, state: str
+) -> None:
+    expect_start(aws)
+    expect_state(aws, state)
+    expect_end(aws)
+    with pytest.raises(PermanentError, match=f"00f1abcdefghij in us-west-2.*{state}, as it is"):
         session.open()
 
 
-def test_a_session_that_takes_too_long_is_ended_and_worth_another_attempt(
+def test_a_session_that_takes_too_long_to_start_is_ended_and_worth_another_attempt(
     aws: Stubber, session: EmrSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(emr, "START_SECONDS", 4.0)
-    starts(aws)
-    is_in(aws, "STARTING")
-    is_in(aws, "STARTING")
-    ends(aws)
-    with pytest.raises(TransientError, match=r"did not start a session within 4 s \(as it is\); check its limits"):
+    expect_start(aws)
+    expect_state(aws, "STARTING")
+    expect_state(aws, "STARTING")
+    expect_end(aws)
+    with pytest.raises(TransientError, match=r"within 4 s \(as it is\)"):
         session.open()
 
 
 @pytest.mark.parametrize(
-    ("code", "kind", "told"),
+    ("code", "error", "fact"),
     [
         ("AccessDeniedException", PermanentError, f"allow StartSession, .* and iam:PassRole of {ROLE} "),
-        ("ResourceNotFoundException", PermanentError, "does not exist; correct I94_ENGINE or the region"),
-        ("ValidationException", PermanentError, r"refused the request \(ValidationException: said\)"),
-        ("ConflictException", TransientError, "is busy .*; run again later"),
-        ("ServiceQuotaExceededException", TransientError, "is busy .*; run again later"),
-        ("InternalServerException", TransientError, "is busy .*; run again later"),
+        ("ResourceNotFoundException", PermanentError, "00f1abcdefghij in us-west-2 does not exist"),
+        ("ValidationException", PermanentError, r"\(ValidationException: said\)"),
+        ("ConflictException", TransientError, "is busy .*: said"),
+        ("ServiceQuotaExceededException", TransientError, "is busy .*: said"),
+        ("InternalServerException", TransientError, "is busy .*: said"),
     ],
 )
-def test_an_answer_is_told_in_one_sentence(
-    aws: Stubber, session: EmrSession, code: str, kind: type[PlatformError], told: str
+def test_an_error_names_the_cause(
+    aws: Stubber, session: EmrSession, code: str, error: type[PlatformError], fact: str
 ) -> None:
     aws.add_client_error("start_session", code, "said.")
-    with pytest.raises(kind, match=told):
+    with pytest.raises(error, match=fact):
         session.open()
 
 
-def test_a_session_that_can_not_be_ended_is_said_and_no_failure(
+def test_a_session_that_can_not_be_ended_is_only_a_warning(
     aws: Stubber, session: EmrSession, caplog: pytest.LogCaptureFixture
 ) -> None:
-    opened(aws, session)
+    open_session(aws, session)
     aws.add_client_error("terminate_session", "InternalServerException", "said")
     caplog.clear()
     session.close()
     assert caplog.messages[0].startswith(f"The session 00session1 ends by itself in {emr.IDLE_MINUTES} minutes: ")
 
 
-def test_without_a_region_and_without_credentials_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(PermanentError, match="the AWS configuration is not usable: You must specify a region"):
+def test_a_missing_region_and_missing_credentials_are_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(PermanentError, match="You must specify a region"):
         Application("00f1", ROLE, "").client()
-    with pytest.raises(PermanentError, match="there are no AWS credentials; set AWS_"):
+    with pytest.raises(PermanentError, match="AWS_ACCESS_KEY_ID"):
         EmrSession(APPLICATION, {}).open()
 
 
 @pytest.mark.parametrize("enabled", [True, False])
-def test_an_application_that_takes_no_sessions_is_told_before_a_run(aws: Stubber, enabled: bool) -> None:
-    found = {
+def test_an_application_without_interactive_sessions_is_reported_before_a_run(aws: Stubber, enabled: bool) -> None:
+    application = {
         "applicationId": APPLICATION.id,
         "arn": f"arn:aws:emr-serverless:us-west-2:123456789012:/applications/{APPLICATION.id}",
         "releaseLabel": "emr-7.13.0",
@@ -247,20 +247,17 @@ def test_an_application_that_takes_no_sessions_is_told_before_a_run(aws: Stubber
         "updatedAt": START,
         "interactiveConfiguration": {"sessionEnabled": enabled},
     }
-    aws.add_response("get_application", {"application": found}, {"applicationId": APPLICATION.id})
+    aws.add_response("get_application", {"application": application}, {"applicationId": APPLICATION.id})
     if enabled:
         assert APPLICATION.fetch_state(aws.client) == "STARTED"
     else:
-        with pytest.raises(PermanentError, match="takes no interactive sessions; enable them in its interactive"):
+        with pytest.raises(PermanentError, match="sessionEnabled"):
             APPLICATION.fetch_state(aws.client)
-
-
-# --- what Spark Connect sends -----------------------------------------------------------------------------------------
 
 
 @pytest.fixture
 def connect_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, list[dict[str, str]]]]:
-    """A server that answers the setting of options, on a channel that is encrypted as far as loopback needs it."""
+    """A server that accepts options and records the headers of each call, with credentials for loopback only."""
     headers: list[dict[str, str]] = []
 
     def config(request: Any, context: Any) -> Any:
@@ -278,12 +275,12 @@ def connect_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, list[
     port = server.add_secure_port("127.0.0.1:0", grpc.local_server_credentials())
     server.start()
     monkeypatch.setattr(grpc, "ssl_channel_credentials", grpc.local_channel_credentials)
-    monkeypatch.setenv("SPARK_CONNECT_MODE_ENABLED", "1")  # and taken back at the end, for the tests that come after
+    monkeypatch.setenv("SPARK_CONNECT_MODE_ENABLED", "1")  # undone at the end, for the tests that follow
     yield f"127.0.0.1:{port}", headers
     server.stop(0).wait()
 
 
-def test_every_call_carries_the_token_of_the_moment_and_nothing_shows_it(
+def test_every_call_carries_the_current_token_and_no_output_shows_it(
     aws: Stubber,
     clock: Clock,
     connect_server: tuple[str, list[dict[str, str]]],
@@ -292,19 +289,19 @@ def test_every_call_carries_the_token_of_the_moment_and_nothing_shows_it(
     caplog.set_level(logging.DEBUG)
     host, headers = connect_server
     session = EmrSession(APPLICATION, {"spark.sql.ansi.enabled": "true"}, lambda: aws.client, clock.sleep, clock)
-    starts(aws)
-    is_in(aws, "STARTED")
-    gives_token(aws, TOKENS[0], START + dt.timedelta(hours=1), host)
+    expect_start(aws)
+    expect_state(aws, "STARTED")
+    expect_token(aws, TOKENS[0], START + dt.timedelta(hours=1), host)
     spark = session.open()
     before = len(headers)
     clock.now = START + dt.timedelta(hours=1)
-    gives_token(aws, TOKENS[1], clock.now + dt.timedelta(hours=1), host)
+    expect_token(aws, TOKENS[1], clock.now + dt.timedelta(hours=1), host)
     spark.conf.set("spark.sql.shuffle.partitions", "8")
     assert before
     assert {header["x-aws-proxy-auth"] for header in headers[:before]} == {TOKENS[0]}
     assert {header["x-aws-proxy-auth"] for header in headers[before:]} == {TOKENS[1]}
     shown = [caplog.text, repr(session), str(session), repr(spark), str(APPLICATION), repr(APPLICATION)]
-    ends(aws)
+    expect_end(aws)
     session.close()
     for token in TOKENS:
         assert not [text for text in shown if token in text]

@@ -10,6 +10,7 @@ import contextlib
 import json
 import random
 import time
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -51,8 +52,8 @@ def commit(lake: Lake, run: str, *files: pa.Table, dataset: Dataset = MODES) -> 
 
 
 def codes(lake: Lake, manifest: Manifest | None = None) -> list[int]:
-    rows = lake.read_table(manifest or lake.require_manifest(MODES), i94mode)
-    return sorted(rows.column("code").to_pylist())  # type: ignore[type-var]
+    values: list[Any] = lake.read_table(manifest or lake.require_manifest(MODES), i94mode).column("code").to_pylist()
+    return sorted(values)
 
 
 def test_datasets_months_and_runs_have_folders_of_their_own() -> None:
