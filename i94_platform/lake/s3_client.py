@@ -27,7 +27,9 @@ def create_s3_client(endpoint: str = "") -> Any:
     # few compatible stores have a host name for each bucket
     config = Config(s3={"addressing_style": "path"}) if endpoint else None
     with translate_s3_errors(endpoint or "S3"):
-        return boto3.client("s3", endpoint_url=endpoint or None, region_name=aws_region() or None, config=config)
+        # not boto3's default session: that is not safe to share between the threads of a code server
+        session = boto3.session.Session()
+        return session.client("s3", endpoint_url=endpoint or None, region_name=aws_region() or None, config=config)
 
 
 def aws_region() -> str:
