@@ -14,7 +14,7 @@ from i94_platform.contracts.model import column_names
 from i94_platform.contracts.reference import airport_codes
 from i94_platform.errors import PermanentError
 from i94_platform.sources.delimited import NUMBER, conform, raise_for_rows, read_delimited
-from i94_platform.sources.source import Source, describe_headers
+from i94_platform.sources.source import Source
 
 if TYPE_CHECKING:
     from pandas import DataFrame, Series
@@ -98,9 +98,9 @@ SOURCE = Source(
     description="Airports of the world, with coordinates as one text.",
     file_name="airport-codes_csv.csv",
     formats=("csv",),
-    columns=describe_headers(HEADERS, airport_codes) | {_COORDINATES: "Latitude and longitude in one text."},
     contracts=(airport_codes,),
     headers=HEADERS,
+    notes={_COORDINATES: "Latitude and longitude in one text."},
     read=read_airports,
     module=__name__,
 )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from i94_platform.contracts.reference import us_cities_demographics
 from i94_platform.errors import PermanentError
 from i94_platform.sources.delimited import read_table
-from i94_platform.sources.source import Source, describe_headers
+from i94_platform.sources.source import Source
 from i94_platform.transforms.state import CITY_KEY
 
 if TYPE_CHECKING:
@@ -69,7 +69,6 @@ SOURCE = Source(
     description="People of US cities of 65,000 and more, by race; semicolon-separated.",
     file_name="us-cities-demographics.csv",
     formats=("csv",),
-    columns=describe_headers(HEADERS, us_cities_demographics),
     contracts=(us_cities_demographics,),
     headers=HEADERS,
     separator=_SEPARATOR,

@@ -90,7 +90,7 @@ SOURCE = Source(
     description="The label file of the I-94 records, a SAS program that holds the code lists.",
     file_name="I94_SAS_Labels_Descriptions.SAS",
     formats=("sas",),
-    columns={"line": "A line of the SAS program."},
+    notes={"line": "A line of the SAS program."},
     contracts=tuple(CODE_LISTS.values()),
     module=__name__,
 )

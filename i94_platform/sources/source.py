@@ -30,20 +30,26 @@ class Source:
     """The name of its file, matched at any depth and in any case; of a monthly source an example without extension."""
     formats: tuple[str, ...]
     """The formats that it may be delivered in, such as `csv`."""
-    columns: Mapping[str, str]
-    """The delivered columns, each with its description."""
     contracts: tuple[Table, ...]
     """The tables that are made from it alone: its code lists, or its staged table."""
     module: str
     """The module that declares it (`__name__`), which also knows how to read it."""
     headers: Mapping[str, str] = field(default_factory=dict)
     """The delivered column behind each column of its contract, where one file becomes one table."""
+    notes: Mapping[str, str] = field(default_factory=dict)
+    """Descriptions of delivered columns that are not those of the contract."""
     separator: str = ","
     """What separates the cells of a text file."""
     read: TableReader | None = None
     """Reads the whole file as rows of its one contract; None where an engine or a parser of its own reads it."""
     is_monthly: bool = False
     """Whether each month has a delivery of its own."""
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """The delivered columns, each with its description."""
+        comments = {c.name: c.comment or "" for c in self.contracts[0].columns}
+        return {header: comments[name] for name, header in self.headers.items()} | dict(self.notes)
 
     @property
     def domain(self) -> Domain:
@@ -55,8 +61,3 @@ class Source:
     def code_file(self) -> str:
         """The file of its module, relative to the package."""
         return self.module.partition(".")[2].replace(".", "/") + ".py"
-
-
-def describe_headers(headers: Mapping[str, str], contract: Table) -> dict[str, str]:
-    """Describe delivered columns by the columns of the contract that `headers` maps to them."""
-    return {header: contract.columns[name].comment or "" for name, header in headers.items()}

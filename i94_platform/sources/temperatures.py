@@ -6,7 +6,7 @@ The queries that make the contract `world_temperature` from it are in `transform
 from __future__ import annotations
 
 from i94_platform.contracts.reference import world_temperature
-from i94_platform.sources.source import Source, describe_headers
+from i94_platform.sources.source import Source
 from i94_platform.transforms.temperatures.queries import HEADERS
 
 SOURCE = Source(
@@ -14,7 +14,6 @@ SOURCE = Source(
     description="Monthly land temperatures by city since the 18th century.",
     file_name="GlobalLandTemperaturesByCity.csv",
     formats=("csv",),
-    columns=describe_headers(HEADERS, world_temperature),
     contracts=(world_temperature,),
     headers=HEADERS,
     module=__name__,

@@ -150,8 +150,6 @@ def test_a_source_without_a_generator_gets_valid_rows_from_its_contract() -> Non
         description="Gross domestic product.",
         file_name="gdp.csv",
         formats=("csv",),
-        domain="places",
-        columns={},
         contracts=(contract,),
         module=__name__,
         headers=headers,
