@@ -46,12 +46,9 @@ def create_app(service: Service | None = None, scripts_folder: str = "", hosts: 
         redoc_url=None,
         redirect_slashes=False,
         lifespan=run_service,
-        exception_handlers={
-            Problem: _handle_problem,
-            RequestValidationError: _handle_validation_error,
-            HTTPException: _handle_http_exception,
-            Exception: _handle_exception,
-        },
+        exception_handlers=dict.fromkeys(
+            (Problem, RequestValidationError, HTTPException, Exception), _respond_with_problem
+        ),
     )
     app.state.service = service
     for router in (tables.create_router(), routes.create_router(), health.router, auth_routes.router):
@@ -62,28 +59,23 @@ def create_app(service: Service | None = None, scripts_folder: str = "", hosts: 
     return app
 
 
-async def _handle_problem(_: Request, problem: Exception) -> Response:
-    assert isinstance(problem, Problem)
-    return problem.to_response()
-
-
-async def _handle_validation_error(_: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError)
-    return describe_validation_error(error).to_response()
-
-
-async def _handle_http_exception(_: Request, error: Exception) -> Response:
-    """Translate what the router refuses: a path that has no route, or a method that the route does not have."""
-    assert isinstance(error, HTTPException)
-    if error.status_code == 405:
-        allowed = (error.headers or {}).get("Allow", "").replace("GET", "GET, HEAD")
-        return Problem("method-not-allowed", f"The methods are {allowed}.").to_response({"Allow": allowed})
-    if error.status_code == 404:
-        lists = " and ".join(f"/api/v1/{layer}" for layer in LAYERS)
-        return Problem("not-found", f"{lists} list the tables.").to_response()
-    return Problem("bad-request", "The request can't be read.").to_response()
-
-
-async def _handle_exception(request: Request, _: Exception) -> Response:
-    detail = f"The server's log has the details of request {request.state.request_id}."
-    return Problem("internal-error", detail).to_response()
+async def _respond_with_problem(request: Request, error: Exception) -> Response:
+    headers: dict[str, str] = {}
+    match error:
+        case Problem():
+            problem = error
+        case RequestValidationError():
+            problem = describe_validation_error(error)
+        case HTTPException(status_code=404):
+            lists = " and ".join(f"/api/v1/{layer}" for layer in LAYERS)
+            problem = Problem("not-found", f"{lists} list the tables.")
+        case HTTPException(status_code=405):
+            allowed = (error.headers or {}).get("Allow", "").replace("GET", "GET, HEAD")
+            headers["Allow"] = allowed
+            problem = Problem("method-not-allowed", f"The methods are {allowed}.")
+        case HTTPException():
+            problem = Problem("bad-request", "The request can't be read.")
+        case _:
+            detail = f"The server's log has the details of request {request.state.request_id}."
+            problem = Problem("internal-error", detail)
+    return problem.to_response(headers)

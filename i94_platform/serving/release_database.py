@@ -5,9 +5,11 @@ The database has no access to files or the network once it is open.
 
 from __future__ import annotations
 
+import math
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,39 +30,6 @@ if TYPE_CHECKING:
 
 THREADS_PER_QUERY = 2
 """Requests run side by side anyway."""
-
-
-class CancellableQuery:
-    """One query, which another thread can cancel."""
-
-    def __init__(self) -> None:
-        self._lock, self._cancelled = threading.Lock(), False
-        self._cursor: duckdb.DuckDBPyConnection | None = None
-
-    def cancel(self) -> None:
-        """Interrupt the query, or keep it from starting."""
-        with self._lock:
-            self._cancelled = True
-            if self._cursor is not None:
-                self._cursor.interrupt()
-
-    @contextmanager
-    def open_cursor(self, connection: duckdb.DuckDBPyConnection) -> Iterator[duckdb.DuckDBPyConnection]:
-        """Open a cursor on a connection.
-
-        Raises:
-            InterruptedError: the query was cancelled.
-        """
-        with self._lock:
-            if self._cancelled:
-                raise InterruptedError
-            self._cursor = connection.cursor()
-        try:
-            yield self._cursor
-        finally:
-            with self._lock:
-                cursor, self._cursor = self._cursor, None
-            cursor.close()
 
 
 class Snapshot:
@@ -103,22 +72,41 @@ class Snapshot:
         if is_unused:
             self._connection.close()
 
-    def fetch(self, statement: Executable, query: CancellableQuery) -> pa.Table:
+    def fetch(self, statement: Executable, deadline: float = math.inf) -> pa.Table:
         """Run a statement and return its rows.
 
+        Args:
+            statement: selects the rows.
+            deadline: when to stop, as `time.monotonic()` counts.
+
         Raises:
-            InterruptedError: the query was cancelled.
+            TimeoutError: the deadline has passed.
         """
         import duckdb
 
+        seconds = min(deadline - time.monotonic(), threading.TIMEOUT_MAX)
+        if seconds <= 0:
+            raise TimeoutError
         compiled = statement.compile(dialect=_dialect(), compile_kwargs={"render_postcompile": True})  # type: ignore[attr-defined]
         values = [compiled.params[name] for name in compiled.positiontup or ()]
-        try:
-            with query.open_cursor(self._connection) as cursor:
+        with closing(self._connection.cursor()) as cursor:
+            done = threading.Event()
+            watchdog = threading.Thread(target=_interrupt_when_late, args=(cursor, seconds, done))
+            watchdog.start()
+            try:
                 rows: pa.Table = cursor.sql(str(compiled), params=values).to_arrow_table()
                 return rows
-        except duckdb.InterruptException:
-            raise InterruptedError from None
+            except duckdb.InterruptException:
+                raise TimeoutError from None
+            finally:
+                done.set()
+                watchdog.join()  # it must not interrupt a closed cursor
+
+
+def _interrupt_when_late(cursor: duckdb.DuckDBPyConnection, seconds: float, done: threading.Event) -> None:
+    while not done.wait(seconds):
+        cursor.interrupt()
+        seconds = 0.1  # again, because an interrupt before the query starts has no effect
 
 
 @cache

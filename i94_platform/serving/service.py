@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import logging
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
@@ -20,7 +21,7 @@ from i94_platform.serving.http_caching import is_current, not_modified, send
 from i94_platform.serving.metrics import Metrics
 from i94_platform.serving.problems import Problem
 from i94_platform.serving.queries import Query
-from i94_platform.serving.release_database import CancellableQuery, Snapshot
+from i94_platform.serving.release_database import Snapshot
 from i94_platform.serving.release_store import NOTHING_PUBLISHED, ReleaseStore
 from i94_platform.serving.response_cache import CachedResponse, ResponseCache
 
@@ -32,7 +33,8 @@ logger = logging.getLogger(__name__)
 QUERY_THREADS = 4
 """More would only wait for the processors."""
 
-MakeResponse = Callable[[Snapshot, CancellableQuery], CachedResponse]
+MakeResponse = Callable[[Snapshot, float], CachedResponse]
+"""Queries a release until a deadline."""
 
 
 @dataclass
@@ -94,18 +96,14 @@ class Service:
             yield snapshot
 
     async def _run_query(self, snapshot: Snapshot, make: MakeResponse) -> CachedResponse:
-        query, lease = CancellableQuery(), ExitStack()
-        lease.enter_context(snapshot.lease())  # the thread may run for longer than the request
-        running = asyncio.get_running_loop().run_in_executor(self.executor, make, snapshot, query)
-        running.add_done_callback(lambda _: lease.close())
-        done, _ = await asyncio.wait([running], timeout=self.query_seconds)
-        if done:
-            return running.result()
-        query.cancel()
-        running.add_done_callback(_log_late_failure)
-        self.metrics.stopped.inc()
-        detail = f"The query was stopped after {self.query_seconds:g} s; ask for less, or try again later."
-        raise Problem("query-timeout", detail, retry_after=self.query_seconds)
+        deadline = time.monotonic() + self.query_seconds
+        try:
+            with snapshot.lease():  # the request may end before the query does
+                return await asyncio.get_running_loop().run_in_executor(self.executor, make, snapshot, deadline)
+        except TimeoutError:
+            self.metrics.stopped.inc()
+            detail = f"The query was stopped after {self.query_seconds:g} s; ask for less, or try again later."
+            raise Problem("query-timeout", detail, retry_after=self.query_seconds) from None
 
     async def refresh_release(self) -> None:
         """Load the newest release, if it is not served yet."""
@@ -134,8 +132,3 @@ def get_service(request: Request) -> Service:
     """Return the service of the application that handles a request."""
     service: Service = request.app.state.service
     return service
-
-
-def _log_late_failure(query: asyncio.Future[CachedResponse]) -> None:
-    if not query.cancelled() and not isinstance(query.exception(), InterruptedError | None):
-        logger.warning("A query that ran into the timeout failed: %s", query.exception())

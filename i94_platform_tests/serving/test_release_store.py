@@ -16,7 +16,6 @@ from sqlalchemy import text
 from i94_platform.contracts import PUBLISHED, visitors_by_airline
 from i94_platform.lake.releases import RELEASE
 from i94_platform.serving import release_store
-from i94_platform.serving.release_database import CancellableQuery
 from i94_platform.serving.release_store import ReleaseStore
 from i94_platform.serving.server import open_lake
 from i94_platform.settings import Settings
@@ -138,9 +137,9 @@ def test_a_request_finishes_on_the_release_that_it_started_with(tmp_path: Path) 
         for number in (2, 3, 4):
             publish_release(lake, f"r{number}", seed=number)
             assert store.refresh()
-        assert old.fetch(count, CancellableQuery()).to_pylist() == [{"n": make_rows(visitors_by_airline).num_rows}]
+        assert old.fetch(count).to_pylist() == [{"n": make_rows(visitors_by_airline).num_rows}]
     with pytest.raises(duckdb.ConnectionException):
-        old.fetch(count, CancellableQuery())
+        old.fetch(count)
     assert list((tmp_path / "serving").iterdir()) == [], "an open database needs no name"
     store.close()
 
@@ -157,7 +156,7 @@ def test_the_database_can_neither_write_nor_reach_outside(shared_server: LiveSer
             "INSTALL httpfs",
         ):
             with pytest.raises(duckdb.Error):
-                snapshot.fetch(text(sql), CancellableQuery())
+                snapshot.fetch(text(sql))
 
 
 def test_a_query_that_takes_too_long_is_stopped(server: LiveServer, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -212,5 +211,5 @@ def test_a_release_on_s3_is_served_like_one_in_a_folder(s3: S3Server, tmp_path: 
     with store.lease(release.version) as snapshot:
         assert snapshot is not None
         sql = text("SELECT * FROM mart.visitors_by_airline ORDER BY i94yr, i94mon, airline")
-        assert snapshot.fetch(sql, CancellableQuery()).to_pylist() == make_rows(visitors_by_airline).to_pylist()
+        assert snapshot.fetch(sql).to_pylist() == make_rows(visitors_by_airline).to_pylist()
     store.close()

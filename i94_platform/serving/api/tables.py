@@ -17,7 +17,7 @@ from i94_platform.serving.api.openapi import NOT_MODIFIED, document_etag, refer_
 from i94_platform.serving.api.parameters import build_query, create_parameters_model, require_single
 from i94_platform.serving.auth.dependencies import authorize
 from i94_platform.serving.http_caching import with_gzip
-from i94_platform.serving.release_database import CancellableQuery, Snapshot
+from i94_platform.serving.release_database import Snapshot
 from i94_platform.serving.response_cache import CachedResponse
 from i94_platform.serving.service import Service, get_service
 
@@ -89,9 +89,9 @@ def _url(request: Request) -> tuple[str, bytes]:
     return request.scope["path"], request.scope["query_string"]
 
 
-def make_page(query: queries.Query, snapshot: Snapshot, running: CancellableQuery) -> CachedResponse:
+def make_page(query: queries.Query, snapshot: Snapshot, deadline: float) -> CachedResponse:
     """Run a query and serialize its rows. The row beyond the page only says that another page follows."""
-    rows, next_cursor = snapshot.fetch(query.statement(), running), ""
+    rows, next_cursor = snapshot.fetch(query.statement(), deadline), ""
     if rows.num_rows > query.limit:
         rows = rows.slice(0, query.limit)
         (last,) = rows.slice(query.limit - 1).to_pylist()

@@ -22,7 +22,7 @@ from i94_platform.serving.dashboard.page import render_page
 from i94_platform.serving.dashboard.summaries import DashboardFilters, View, summarize
 from i94_platform.serving.dashboard.vega_bundle import VegaBundle
 from i94_platform.serving.http_caching import IMMUTABLE, compute_digest, is_current, not_modified, send, with_gzip
-from i94_platform.serving.release_database import CancellableQuery, Snapshot
+from i94_platform.serving.release_database import Snapshot
 from i94_platform.serving.response_cache import CachedResponse
 from i94_platform.serving.service import get_service
 
@@ -74,7 +74,7 @@ async def read_summaries(request: Request, filters: Annotated[DashboardFilters, 
     return await get_service(request).respond(request, f"view-{view.digest}", partial(_make_summaries, view))
 
 
-def _make_summaries(view: View, snapshot: Snapshot, query: CancellableQuery) -> CachedResponse:
-    summaries = summarize(view, lambda statement: snapshot.fetch(statement, query).to_pylist())
+def _make_summaries(view: View, snapshot: Snapshot, deadline: float) -> CachedResponse:
+    summaries = summarize(view, lambda statement: snapshot.fetch(statement, deadline).to_pylist())
     release = ReleaseSummary.model_validate(snapshot.release).model_dump()
     return with_gzip(serializers.to_json({**summaries, "release": release}), serializers.MEDIA_TYPES["json"])

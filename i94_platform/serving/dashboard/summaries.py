@@ -177,13 +177,17 @@ def _list_choices(fetch: Fetch) -> dict[str, list[Row]]:
 
 def _keep_largest(rows: list[Row], code: str, label: str) -> list[Row]:
     """Return the largest rows and the sum of the others, each with its share and a unique label."""
-    total = sum(row["visitors"] for row in rows)
     names = _unique_names({row[code]: row[label] for row in rows})
     largest = [{**row, "label": names[row[code]], "others": False} for row in rows[:MAX_BARS]]
     if rest := rows[MAX_BARS:]:
         visitors = sum(row["visitors"] for row in rest)
         largest.append({code: None, "label": f"{len(rest):,} {OTHERS}", "visitors": visitors, "others": True})
-    return [{**row, "share": row["visitors"] / total} for row in largest]
+    return _add_shares(largest)
+
+
+def _add_shares(rows: list[Row]) -> list[Row]:
+    total = sum(row["visitors"] for row in rows)
+    return [{**row, "share": row["visitors"] / total} for row in rows]
 
 
 def _unique_names(names: dict[Any, str]) -> dict[Any, str]:
@@ -245,9 +249,7 @@ def _group_names(rows: list[Row], code: str, label: str, most: int) -> dict[Any,
 
 
 def _order_climates(rows: list[Row]) -> list[Row]:
-    total = sum(row["visitors"] for row in rows)
-    ordered = sorted(rows, key=lambda row: _CLIMATES.index(row["climate_band"]))
-    return [{**row, "share": row["visitors"] / total} for row in ordered]
+    return _add_shares(sorted(rows, key=lambda row: _CLIMATES.index(row["climate_band"])))
 
 
 def _order_ages(rows: list[Row]) -> list[Row]:
