@@ -57,10 +57,10 @@ def test_the_server_prints_a_url_that_works_once_and_ends_cleanly(tmp_path: Path
                 return False
 
         wait_for(responds, "the server")
-        with httpx.Client(follow_redirects=True) as browser:
+        with httpx.Client(follow_redirects=True, timeout=60) as browser:
             assert browser.get(url).status_code == 200
             assert browser.get(f"http://127.0.0.1:{port}/api/v1/status").status_code == (200 if published else 503)
-        assert httpx.get(url).status_code == 401
+        assert httpx.get(url, timeout=60).status_code == 401
         os.killpg(process.pid, signal.SIGINT)
         assert process.wait(20) == 0, log.read_text()
     output = log.read_text()
