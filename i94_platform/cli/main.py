@@ -259,7 +259,7 @@ def sample(
     rows: Annotated[int, typer.Option(help="Rows of a month of April's size.")] = 50_000,
     seed: Annotated[int, typer.Option(help="The same seed gives the same files.")] = 94,
 ) -> None:
-    """Write synthetic deliveries: months and the four reference files.
+    """Write synthetic deliveries: months and every reference file.
 
     Example: [bold]i94 sample --out deliveries --from 2016-01 --to 2016-03 --rows 50000 --seed 94[/bold]
     """

@@ -1,4 +1,4 @@
-"""The marts: the seven questions month by month, the correlations over all months, and the bands that they group by.
+"""The marts: a question each, month by month, the correlations over all months, and the bands that they group by.
 
 In every monthly mart the key holds no null. A missing value has a value of its own, so that each breakdown adds up to all
 arrivals. Each mart declared here as monthly needs a file `i94_platform/marts/<name>.sql`, and nothing else.

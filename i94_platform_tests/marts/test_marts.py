@@ -1,4 +1,4 @@
-"""Pins the seven marts: on DuckDB and, as Redshift's text, on the emulator, from arrivals with everything left out.
+"""Pins the monthly marts: on DuckDB and, as Redshift's text, on the emulator, from arrivals with everything left out.
 
 The incidents: an inner join that lost every visitor of an unlisted nationality, a city population summed once a race,
 a month added to a mart a second time, and a mart that was empty after its refresh had failed.

@@ -114,7 +114,7 @@ class DaemonSimulator:
         self.raw.put(name, content)
 
     def deliver_references(self, version: str = "1") -> None:
-        """Land the four reference files, and have them loaded as the sensor asks for it."""
+        """Land every reference file, and have them loaded as the sensor asks for it."""
         for file in REFERENCE_FILES.values():
             self.deliver(file, version.encode())
         self.tick(REFERENCES_SENSOR)
