@@ -97,7 +97,7 @@ def installation(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Insta
 
 
 @pytest.fixture(scope="module")
-def loaded(installation: Installation) -> Installation:
+def installation_with_month(installation: Installation) -> Installation:
     """That installation with one small month loaded."""
     sample = ("sample", "--out", "deliveries", "--from", "2016-01", "--to", "2016-01", "--rows", "2000")
     for arguments in (sample, ("run",)):
@@ -106,19 +106,19 @@ def loaded(installation: Installation) -> Installation:
     return installation
 
 
-def answers(
+def wait_for_response(
     process: subprocess.Popen[bytes], url: str, accept: Callable[[bytes], bool], data: bytes | None = None
 ) -> None:
-    """Wait until a server's answer is accepted."""
+    """Wait until the body of a server's response is accepted."""
     request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
 
-    def answered() -> bool:
+    def is_accepted() -> bool:
         assert process.poll() is None, "the command ended"
         with contextlib.suppress(OSError), urllib.request.urlopen(request, timeout=30) as response:
             return accept(response.read())
         return False
 
-    wait_for(answered, url, timeout=START_SECONDS, interval=0.2)
+    wait_for(is_accepted, url, timeout=START_SECONDS, interval=0.2)
 
 
 def test_the_wheel_holds_the_code_lists_and_no_tests(wheel: Path) -> None:
@@ -140,12 +140,14 @@ def test_the_version_is_that_of_pyproject(installation: Installation) -> None:
     assert installation.i94("--version").stdout.split() == ["i94", project["version"]]
 
 
-def test_a_month_is_loaded_into_the_working_directory(loaded: Installation) -> None:
-    assert "2016-01" in loaded.i94("status").stdout
-    counted = loaded.i94("query", "SELECT count(*) > 1000 AS loaded FROM i94.immigration", "--format", "json")
+def test_a_month_is_loaded_into_the_working_directory(installation_with_month: Installation) -> None:
+    assert "2016-01" in installation_with_month.i94("status").stdout
+    counted = installation_with_month.i94(
+        "query", "SELECT count(*) > 1000 AS loaded FROM i94.immigration", "--format", "json"
+    )
     assert json.loads(counted.stdout) == [{"loaded": True}]
-    assert (loaded.folder / ".i94" / "warehouse.duckdb").exists()
-    assert not list(loaded.bin.parent.rglob(".i94"))
+    assert (installation_with_month.folder / ".i94" / "warehouse.duckdb").exists()
+    assert not list(installation_with_month.bin.parent.rglob(".i94"))
 
 
 @pytest.mark.parametrize("arguments", [("dictionary", "--check"), ("lineage", "--write")])
@@ -155,24 +157,24 @@ def test_commands_about_the_checkout_say_so(installation: Installation, argument
     assert "checkout" in done.stderr
 
 
-def test_the_lineage_ui_answers_and_ends(loaded: Installation) -> None:
+def test_the_lineage_ui_answers_and_ends(installation_with_month: Installation) -> None:
     port = find_free_port()
     query = {
         "query": "{ workspaceOrError { ... on Workspace { locationEntries { locationOrLoadError { __typename } } } } }"
     }
 
-    def is_loaded(answer: bytes) -> bool:
-        return b'"RepositoryLocation"' in answer
+    def is_loaded(body: bytes) -> bool:
+        return b'"RepositoryLocation"' in body
 
-    with loaded.running("dev", "--port", str(port)) as process:
-        answers(process, f"http://127.0.0.1:{port}/graphql", is_loaded, json.dumps(query).encode())
+    with installation_with_month.running("dev", "--port", str(port)) as process:
+        wait_for_response(process, f"http://127.0.0.1:{port}/graphql", is_loaded, json.dumps(query).encode())
         os.killpg(process.pid, signal.SIGINT)
         assert process.wait(180) == 0
 
 
-def test_the_web_api_answers_and_ends(loaded: Installation) -> None:
+def test_the_web_api_answers_and_ends(installation_with_month: Installation) -> None:
     port = find_free_port()
-    with loaded.running("serve", "--port", str(port)) as process:
-        answers(process, f"http://127.0.0.1:{port}/readyz", lambda answer: True)
+    with installation_with_month.running("serve", "--port", str(port)) as process:
+        wait_for_response(process, f"http://127.0.0.1:{port}/readyz", lambda body: True)
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 0
