@@ -29,7 +29,7 @@ STEM = "i94_jan16_sub"
 def on_s3(module_s3: S3Server, loaded_deployment: Deployment, tmp_path_factory: pytest.TempPathFactory) -> Deployment:
     """The deliveries of the local deployment, loaded on S3."""
     bucket = module_s3.bucket()
-    addresses = {"lake": f"s3://{bucket}/the lake", "raw": f"s3://{bucket}/raw"}
+    addresses: dict[str, Any] = {"lake": f"s3://{bucket}/the lake", "raw": f"s3://{bucket}/raw"}
     deployment = Deployment(tmp_path_factory.mktemp("on_s3"), s3_endpoint=module_s3.endpoint, **addresses)
     deployment.deliver(*loaded_deployment.raw.iterdir())
     results = deployment.run(SAMPLE_MONTH)
