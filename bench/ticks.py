@@ -25,7 +25,7 @@ from i94_platform.partitions import Month
 from i94_platform.settings import Settings
 from i94_platform.sources.registry import REFERENCE_FILES
 from i94_platform_tests.defs.checks.test_completeness import MonthIssue
-from i94_platform_tests.emulators.s3 import S3Server, moto_server, versitygw, versitygw_server
+from i94_platform_tests.emulators.s3 import S3Server, find_versitygw, run_moto, run_versitygw
 from i94_platform_tests.support.daemon_simulator import (
     MONTHS_SENSOR,
     REFERENCES_SENSOR,
@@ -42,12 +42,12 @@ PARTS, FILES = 80, 10_000
 def main() -> int:
     """Measure each place in a process of its own and print its ticks; 0 where every bound was met."""
     with tempfile.TemporaryDirectory(prefix="bench-ticks-") as folder, _s3_server(Path(folder)) as server:
-        raw, bucket = Path(folder, "raw"), server.bucket()
+        raw, bucket = Path(folder, "raw"), server.create_bucket()
         for name in names():
             Path(raw, name).parent.mkdir(parents=True, exist_ok=True)
             Path(raw, name).touch()
         _upload(server, bucket, names())
-        slow = versitygw() is None
+        slow = find_versitygw() is None
         met = [
             _measured(str(raw), "local", server, "seconds"),
             _measured(f"s3://{bucket}", "s3", server, "own" if slow else "seconds"),
@@ -56,8 +56,8 @@ def main() -> int:
 
 
 def _s3_server(folder: Path) -> AbstractContextManager[S3Server]:
-    program = versitygw()
-    return versitygw_server(program, folder) if program else moto_server()
+    program = find_versitygw()
+    return run_versitygw(program, folder) if program else run_moto()
 
 
 def names() -> Iterator[str]:
@@ -69,7 +69,7 @@ def names() -> Iterator[str]:
 
 
 def _upload(server: S3Server, bucket: str, found: Iterable[str]) -> None:
-    client = server.client()
+    client = server.create_client()
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda name: client.put_object(Bucket=bucket, Key=name, Body=b""), found))
 

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from i94_platform.settings import PROJECT, Settings
-from i94_platform_tests.emulators.postgres import lacking
-from i94_platform_tests.emulators.redshift import Redshift, redshift
-from i94_platform_tests.emulators.s3 import S3Server, moto_server, versitygw, versitygw_server
+from i94_platform_tests.emulators.postgres import missing_server
+from i94_platform_tests.emulators.redshift.emulator import RedshiftEmulator, run_redshift
+from i94_platform_tests.emulators.s3 import S3Server, find_versitygw, run_moto, run_versitygw
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -90,16 +90,16 @@ def models_of_aws_are_read_once() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def s3_server() -> Iterator[S3Server]:
     """An S3 server on loopback; see `emulators.s3`."""
-    with moto_server() as server:
+    with run_moto() as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def second_s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
     """Another implementation of S3, which also checks signatures."""
-    if not (program := versitygw()):
+    if not (program := find_versitygw()):
         pytest.skip("versitygw is not installed; docs/testing.md says how")
-    with versitygw_server(program, tmp_path_factory.mktemp("versitygw")) as server:
+    with run_versitygw(program, tmp_path_factory.mktemp("versitygw")) as server:
         yield server
 
 
@@ -112,11 +112,11 @@ def s3(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> S3Server:
 
 
 @pytest.fixture(scope="session")
-def redshift_emulator(s3_server: S3Server) -> Iterator[Redshift]:
+def redshift_emulator(s3_server: S3Server) -> Iterator[RedshiftEmulator]:
     """The Redshift emulator, which reads the S3 server; see `emulators.redshift`. Make a database for each test."""
-    if reason := lacking():
+    if reason := missing_server():
         pytest.skip(reason)
-    with redshift(s3_server) as emulator:
+    with run_redshift(s3_server) as emulator:
         yield emulator
 
 

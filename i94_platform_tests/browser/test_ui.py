@@ -132,7 +132,7 @@ def test_ctrl_c_stops_all_and_a_second_start_finds_its_history_and_follows_a_buc
     assert stack.platform.interrupt() == 0
     wait_for(lambda: not group_exists(stack.platform.process.pid), "the last process of the UI to end", interval=0.2)
     there = stack.deployment
-    bucket = f"s3://{s3_server.bucket()}/raw"
+    bucket = f"s3://{s3_server.create_bucket()}/raw"
     environment = {**there.environment, **s3_server.environment, **QUICK, "I94_RAW": bucket}
     with pytest.MonkeyPatch.context() as patch:
         for name, value in s3_server.environment.items():

@@ -10,7 +10,7 @@ import dagster as dg
 import pytest
 
 from i94_platform.settings import PROJECT
-from i94_platform_tests.emulators.postgres import Postgres, lacking, postgres
+from i94_platform_tests.emulators.postgres import Postgres, missing_server, run_postgres
 from i94_platform_tests.emulators.s3 import S3Server
 
 PASSWORD = "planted-history-password-94"
@@ -20,9 +20,9 @@ PASSWORD = "planted-history-password-94"
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[Postgres]:
     """A PostgreSQL server."""
-    if reason := lacking():
+    if reason := missing_server():
         pytest.skip(reason)
-    with postgres() as server:
+    with run_postgres() as server:
         yield server
 
 
@@ -45,7 +45,7 @@ def production_environment(postgres_server: Postgres, s3_server: S3Server) -> di
     return {
         **s3_server.environment,
         "AWS_ENDPOINT_URL_S3": s3_server.endpoint,
-        "I94_LOGS_BUCKET": s3_server.bucket(),
+        "I94_LOGS_BUCKET": s3_server.create_bucket(),
         "I94_HISTORY_HOST": "",
         "I94_HISTORY_PASSWORD": PASSWORD,
         "PGHOST": str(postgres_server.folder),

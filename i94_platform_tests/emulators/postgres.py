@@ -1,7 +1,6 @@
 """A PostgreSQL server for tests: in a folder of its own, reached by its socket there, gone when the tests end.
 
-Here: finding the programs, starting and stopping. It refuses to run as root, so that root's tests start it as another
-user. Nothing is synced to disk: this server need not survive a crash. Not here: what it is made to look like.
+PostgreSQL refuses to run as root, so that root's tests start it as another user. It syncs nothing to disk.
 """
 
 from __future__ import annotations
@@ -37,12 +36,12 @@ _OPTIONS = {
 }
 
 ACCESS = "local all postgres trust\nlocal all awsuser trust\nlocal all all scram-sha-256\n"
-"""Who needs a password: everyone but the two administrators."""
+"""Everyone but the two administrators needs a password."""
 
 
 @dataclass(frozen=True)
 class Postgres:
-    """A running server; its user `postgres` may do everything and needs no password."""
+    """A running server; its user `postgres` may do everything without a password."""
 
     folder: Path
 
@@ -72,31 +71,31 @@ class Postgres:
 
 
 @cache
-def programs() -> Path | None:
-    """The folder of `initdb` and `postgres`; None where there is no server."""
+def find_programs() -> Path | None:
+    """Find the folder of `initdb` and `postgres`; None where there is none."""
     folders = [*Path("/usr/lib/postgresql").glob("*/bin"), *Path("/opt/homebrew/opt").glob("postgresql@*/bin")]
     folders.sort(reverse=True)
     if on_path := shutil.which("initdb"):
         folders.insert(0, Path(on_path).parent)
     if config := shutil.which("pg_config"):
-        told = subprocess.run([config, "--bindir"], capture_output=True, text=True, check=True).stdout
-        folders.insert(0, Path(told.strip()))
+        bindir = subprocess.run([config, "--bindir"], capture_output=True, text=True, check=True).stdout
+        folders.insert(0, Path(bindir.strip()))
     for folder in folders:
         if (folder / "initdb").exists() and (folder / "postgres").exists():
             return folder
     return None
 
 
-def lacking() -> str | None:
-    """What this machine lacks to run PostgreSQL, as a sentence; None where it lacks nothing."""
-    if programs() is None:
+def missing_server() -> str | None:
+    """Why this machine can't run PostgreSQL, as a sentence; None where it can."""
+    if find_programs() is None:
         return "there is no PostgreSQL server (Debian: apt-get install postgresql), or run tools/postgres.sh"
     return None
 
 
 @contextlib.contextmanager
-def postgres() -> Iterator[Postgres]:
-    """A server that runs as long as the context."""
+def run_postgres() -> Iterator[Postgres]:
+    """Run a server until the context ends."""
     folder = Path(tempfile.mkdtemp(prefix="i94-pg-", dir="/tmp"))  # a socket's path has at most 107 bytes
     try:
         account = _account()
@@ -108,7 +107,7 @@ def postgres() -> Iterator[Postgres]:
         with (folder / "log").open("wb") as log:
             server = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log, **account)
         try:
-            yield _ready(Postgres(folder), server)
+            yield _wait_until_ready(Postgres(folder), server)
         finally:
             _stop(server)
     finally:
@@ -116,8 +115,8 @@ def postgres() -> Iterator[Postgres]:
 
 
 def _program(name: str) -> Path:
-    folder = programs()
-    assert folder is not None, lacking()
+    folder = find_programs()
+    assert folder is not None, missing_server()
     return folder / name
 
 
@@ -132,12 +131,14 @@ def _account() -> dict[str, Any]:
 
 def _initialize(folder: Path, account: dict[str, Any]) -> None:
     command = [str(_program("initdb")), "-D", str(folder / "data"), "-U", "postgres", "-A", "trust", "-N", "-E", "UTF8"]
-    done = subprocess.run([*command, "--locale=C"], cwd=folder, capture_output=True, text=True, check=False, **account)
-    assert done.returncode == 0, done.stderr
+    result = subprocess.run(
+        [*command, "--locale=C"], cwd=folder, capture_output=True, text=True, check=False, **account
+    )
+    assert result.returncode == 0, result.stderr
     (folder / "data" / "pg_hba.conf").write_text(ACCESS)
 
 
-def _ready(server: Postgres, process: subprocess.Popen[bytes]) -> Postgres:
+def _wait_until_ready(server: Postgres, process: subprocess.Popen[bytes]) -> Postgres:
     import psycopg2
 
     deadline = time.monotonic() + START_SECONDS
@@ -153,7 +154,7 @@ def _ready(server: Postgres, process: subprocess.Popen[bytes]) -> Postgres:
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
-    """End it at once: nothing that it holds is needed again."""
+    """End the server at once: nobody needs its data again."""
     for sign in (signal.SIGQUIT, signal.SIGKILL):
         process.send_signal(sign)
         with contextlib.suppress(subprocess.TimeoutExpired):

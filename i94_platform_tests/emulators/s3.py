@@ -1,15 +1,16 @@
 """S3 servers for tests, each in a process of its own on loopback: moto's, and versitygw's as a second opinion.
 
-moto checks the condition of a conditional put and writes in two steps; its requests are taken in turns, which makes
-them one step as on S3. What it can't tell: whether a policy permits a request (every key is let in), how fast S3 is,
-and what S3 refuses of a signature. versitygw checks signatures, but is there only where somebody has installed it.
-To use the first, ask for a fixture of the root conftest:
+moto checks the condition of a conditional put and writes in two steps. Its requests are served in turns, which makes
+them one step as on S3. It does not show whether a policy permits a request (every key is let in), how fast S3 is, and
+which signatures S3 rejects. versitygw checks signatures; its tests are skipped where it is not installed.
 
-- `s3_server` (one a session): `endpoint`, `bucket()` makes a bucket of its own for a test and gives its name,
-  `client()` is a boto3 client, `environment` are the variables that lead any process to the server;
+Fixtures of the root conftest:
+
+- `s3_server` (one a session): `create_bucket()` creates a bucket for one test, `create_client()` gives a boto3 client,
+  `environment` are the variables that lead any process to the server;
 - `s3`: the same, with those variables set for the length of the test.
 
-Run as a program it is the server: it tells its port on standard output and ends with its standard input.
+Run as a program, this module is the server: it prints its port and ends with its standard input.
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ class S3Server:
             "AWS_EC2_METADATA_DISABLED": "true",
         }
 
-    def client(self) -> Any:
+    def create_client(self) -> Any:
         """A boto3 client."""
         import boto3
 
@@ -69,16 +70,16 @@ class S3Server:
             aws_secret_access_key=self.secret_key,
         )
 
-    def bucket(self) -> str:
-        """Make an empty bucket that no other test uses; its name."""
+    def create_bucket(self) -> str:
+        """Create an empty bucket that no other test uses; its name."""
         name = f"i94-{os.getpid()}-{next(_NUMBERS)}"
-        self.client().create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})
+        self.create_client().create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})
         return name
 
 
 @contextlib.contextmanager
-def moto_server() -> Iterator[S3Server]:
-    """A server that runs as long as the context."""
+def run_moto() -> Iterator[S3Server]:
+    """Run moto's server until the context ends."""
     command = [sys.executable, "-m", "i94_platform_tests.emulators.s3"]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -87,21 +88,21 @@ def moto_server() -> Iterator[S3Server]:
         port = process.stdout.readline().strip()
         try:
             if not port:
-                _, told = process.communicate(timeout=10)
-                raise AssertionError(f"The S3 server did not start:\n{told[-4000:]}")
+                _, errors = process.communicate(timeout=10)
+                raise AssertionError(f"The S3 server did not start:\n{errors[-4000:]}")
             yield S3Server(f"http://127.0.0.1:{port}")
         finally:
             process.kill()
 
 
-def versitygw() -> str | None:
-    """The program of the second server, beside Python or on the path; None where it is not installed."""
+def find_versitygw() -> str | None:
+    """Find the program of the second server, beside Python or on the path; None where it is not installed."""
     return shutil.which("versitygw", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
 
 
 @contextlib.contextmanager
-def versitygw_server(program: str, folder: Path) -> Iterator[S3Server]:
-    """The second server, as long as the context; what it stores and logs is in `folder`."""
+def run_versitygw(program: str, folder: Path) -> Iterator[S3Server]:
+    """Run the second server until the context ends; it stores and logs in `folder`."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{probe.getsockname()[1]}"

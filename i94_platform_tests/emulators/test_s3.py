@@ -14,13 +14,13 @@ from i94_platform_tests.emulators.s3 import S3Server
 
 
 def test_buckets_are_empty_and_each_test_has_its_own(s3_server: S3Server) -> None:
-    first, second = s3_server.bucket(), s3_server.bucket()
-    s3_server.client().put_object(Bucket=first, Key="k", Body=b"x")
-    assert s3_server.client().list_objects_v2(Bucket=second)["KeyCount"] == 0
+    first, second = s3_server.create_bucket(), s3_server.create_bucket()
+    s3_server.create_client().put_object(Bucket=first, Key="k", Body=b"x")
+    assert s3_server.create_client().list_objects_v2(Bucket=second)["KeyCount"] == 0
 
 
 def test_of_many_who_create_one_object_only_one_succeeds(s3_server: S3Server) -> None:
-    bucket, client = s3_server.bucket(), s3_server.client()
+    bucket, client = s3_server.create_bucket(), s3_server.create_client()
 
     def create(number: int) -> str:
         try:
@@ -36,7 +36,7 @@ def test_of_many_who_create_one_object_only_one_succeeds(s3_server: S3Server) ->
 
 
 def test_an_object_is_replaced_only_by_who_knows_what_it_holds(s3_server: S3Server) -> None:
-    bucket, client = s3_server.bucket(), s3_server.client()
+    bucket, client = s3_server.create_bucket(), s3_server.create_client()
     seen: dict[str, Any] = client.put_object(Bucket=bucket, Key="k", Body=b"1")
     client.put_object(Bucket=bucket, Key="k", Body=b"2", IfMatch=seen["ETag"])
     with pytest.raises(ClientError, match="PreconditionFailed"):
@@ -47,10 +47,10 @@ def test_the_second_server_checks_signatures(second_s3_server: S3Server) -> None
     """Where it is skipped, so is the suite of every store on the second server."""
     wrong = S3Server(second_s3_server.endpoint, secret_key="wrong")
     with pytest.raises(ClientError, match="SignatureDoesNotMatch"):
-        wrong.client().list_objects_v2(Bucket=second_s3_server.bucket())
+        wrong.create_client().list_objects_v2(Bucket=second_s3_server.create_bucket())
 
 
 def test_the_environment_leads_a_client_that_is_told_nothing_to_the_server(s3: S3Server) -> None:
-    bucket = s3.bucket()
+    bucket = s3.create_bucket()
     client = boto3.client("s3", endpoint_url=os.environ["I94_S3_ENDPOINT"])
     assert client.get_bucket_location(Bucket=bucket)["LocationConstraint"] == os.environ["AWS_REGION"]

@@ -59,7 +59,7 @@ def test_a_cluster_stages_a_month_from_bucket_to_bucket_and_writes_no_secret(
     if reason := s3_spark_skip_reason():
         stage_and_compare(standalone, dirty, tmp_path / "lake", expected, tmp_path, I94_S3_ENDPOINT="")
         pytest.skip(f"{reason}; staged from folder to folder only")
-    bucket = f"s3://{s3.bucket()}"
+    bucket = f"s3://{s3.create_bucket()}"
     raw, lake = copy_files(dirty, f"{bucket}/raw"), f"{bucket}/the lake"
     written = stage_and_compare(standalone, raw, lake, expected, tmp_path, **SECRETS)
     assert "fs.s3a.committer.name" in written, "the event log holds no configuration"

@@ -12,7 +12,7 @@ import pytest
 
 from i94_platform.contracts import immigration
 from i94_platform.sample import write_sample
-from i94_platform_tests.emulators.redshift import Redshift
+from i94_platform_tests.emulators.redshift.emulator import RedshiftEmulator
 from i94_platform_tests.emulators.s3 import S3Server
 from i94_platform_tests.integration.conftest import assert_counts_match_manifests, assert_same_tables
 from i94_platform_tests.support.command import run_command, run_command_in_process
@@ -26,16 +26,16 @@ MONTHS = ("2016-01", "2016-02")
 
 @pytest.fixture(scope="module")
 def production(
-    module_s3: S3Server, sample: Path, redshift_emulator: Redshift, tmp_path_factory: pytest.TempPathFactory
+    module_s3: S3Server, sample: Path, redshift_emulator: RedshiftEmulator, tmp_path_factory: pytest.TempPathFactory
 ) -> Deployment:
     """The sample's months, staged from bucket to bucket and loaded into Redshift."""
-    bucket = module_s3.bucket()
+    bucket = module_s3.create_bucket()
     deployment = Deployment(
         tmp_path_factory.mktemp("production"),
         raw=f"s3://{bucket}/raw",
         lake=f"s3://{bucket}/lake",
         engine="duckdb" if s3_spark_skip_reason() else "local[*]",
-        warehouse=redshift_emulator.address(redshift_emulator.database()),
+        warehouse=redshift_emulator.address(redshift_emulator.create_database()),
         s3_endpoint=module_s3.endpoint,
     )
     deployment.deliver(*sample.iterdir())

@@ -11,7 +11,7 @@ import pytest
 
 from i94_platform.contracts import immigration
 from i94_platform.errors import PermanentError
-from i94_platform_tests.emulators.redshift import Redshift
+from i94_platform_tests.emulators.redshift.emulator import RedshiftEmulator
 from i94_platform_tests.emulators.s3 import S3Server
 from i94_platform_tests.integration.conftest import assert_counts_match_manifests, assert_same_tables
 from i94_platform_tests.support.command import CommandResult, run_command_in_process
@@ -24,16 +24,16 @@ RunCommand = Callable[..., CommandResult]
 def on_aws(
     module_s3: S3Server,
     loaded_deployment: Deployment,
-    redshift_emulator: Redshift,
+    redshift_emulator: RedshiftEmulator,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Deployment:
     """The deliveries of the loaded deployment, staged from bucket to bucket and loaded into Redshift."""
-    bucket = module_s3.bucket()
+    bucket = module_s3.create_bucket()
     deployment = Deployment(
         tmp_path_factory.mktemp("on_aws"),
         raw=f"s3://{bucket}/raw",
         lake=f"s3://{bucket}/lake",
-        warehouse=redshift_emulator.address(redshift_emulator.database()),
+        warehouse=redshift_emulator.address(redshift_emulator.create_database()),
         s3_endpoint=module_s3.endpoint,
     )
     deployment.deliver(*loaded_deployment.raw.iterdir())
@@ -108,13 +108,13 @@ def test_create_tables_can_be_repeated(run_command: RunCommand, on_aws: Deployme
 
 
 def test_the_printed_statements_are_the_executed_ones(
-    run_command: RunCommand, on_aws: Deployment, redshift_emulator: Redshift
+    run_command: RunCommand, on_aws: Deployment, redshift_emulator: RedshiftEmulator
 ) -> None:
     printed = run_command("ddl", "--dialect", "redshift", I94_FACT_DISTSTYLE="even").output
     assert "DISTSTYLE EVEN SORTKEY (i94yr, i94mon, arrdate)" in printed
     address = on_aws.settings.redshift_address
     assert address is not None
-    executed = redshift_emulator.sent(address.database)
+    executed = redshift_emulator.sent_statements(address.database)
     for statement in filter(None, (part.strip() for part in printed.split(";\n"))):
         if not statement.startswith("CREATE ROLE") and "i94.immigration (" not in statement:
             assert statement in executed

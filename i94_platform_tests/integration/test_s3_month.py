@@ -28,7 +28,7 @@ STEM = "i94_jan16_sub"
 @pytest.fixture(scope="module")
 def on_s3(module_s3: S3Server, loaded_deployment: Deployment, tmp_path_factory: pytest.TempPathFactory) -> Deployment:
     """The deliveries of the local deployment, loaded on S3."""
-    bucket = module_s3.bucket()
+    bucket = module_s3.create_bucket()
     addresses: dict[str, Any] = {"lake": f"s3://{bucket}/the lake", "raw": f"s3://{bucket}/raw"}
     deployment = Deployment(tmp_path_factory.mktemp("on_s3"), s3_endpoint=module_s3.endpoint, **addresses)
     deployment.deliver(*loaded_deployment.raw.iterdir())
@@ -128,7 +128,7 @@ def test_keys_in_the_environment_are_found_nowhere(
     """Output, errors, logs, what objects say of themselves, and everything that Dagster wrote down."""
     for name, value in SECRETS.items():
         monkeypatch.setenv(name, value)
-    lake = f"s3://{s3_server.bucket()}"
+    lake = f"s3://{s3_server.create_bucket()}"
     there = {"I94_HOME": str(tmp_path), "I94_LAKE": lake, "I94_RAW": on_s3.settings.raw}  # and I94_S3_ENDPOINT
     gone = "s3://nobody-made-it/raw"
     ran = run_command_in_process(there, "run", "--select", "lookup")

@@ -11,10 +11,10 @@ import pytest
 from i94_platform.lake.datasets import Lake
 from i94_platform.lake.s3 import S3Store
 from i94_platform.lake.store import Store
-from i94_platform_tests.emulators.s3 import S3Server, versitygw
+from i94_platform_tests.emulators.s3 import S3Server, find_versitygw
 from i94_platform_tests.support.stores import StoreLocation
 
-SERVERS = {"moto": "s3_server"} | ({"versitygw": "second_s3_server"} if versitygw() else {})
+SERVERS = {"moto": "s3_server"} | ({"versitygw": "second_s3_server"} if find_versitygw() else {})
 
 
 @pytest.fixture(params=["local", *SERVERS])
@@ -23,7 +23,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> StoreLocation:
     if request.param == "local":
         return StoreLocation(str(tmp_path / "lake"))
     server: S3Server = request.getfixturevalue(SERVERS[request.param])
-    return StoreLocation(f"s3://{server.bucket()}/pre fix+é", server, tmp_path / "scratch")
+    return StoreLocation(f"s3://{server.create_bucket()}/pre fix+é", server, tmp_path / "scratch")
 
 
 @pytest.fixture
@@ -41,13 +41,13 @@ def lake(store: Store) -> Lake:
 @pytest.fixture
 def bucket(s3_server: S3Server) -> str:
     """An empty bucket."""
-    return s3_server.bucket()
+    return s3_server.create_bucket()
 
 
 @pytest.fixture
 def s3_store(s3_server: S3Server, bucket: str, tmp_path: Path) -> S3Store:
     """A store in that bucket."""
-    return S3Store(f"s3://{bucket}/lake", s3_server.client, tmp_path / "scratch", lock_timeout=0.3)
+    return S3Store(f"s3://{bucket}/lake", s3_server.create_client, tmp_path / "scratch", lock_timeout=0.3)
 
 
 def error_message(action: Callable[[], Any], error: type[Exception]) -> str:

@@ -11,7 +11,7 @@ from i94_platform_tests.lake.conftest import error_message
 
 
 def test_a_whole_bucket_is_a_store_too(s3_server: S3Server, bucket: str, tmp_path: Path) -> None:
-    store = S3Store(f"s3://{bucket}", s3_server.client, tmp_path)
+    store = S3Store(f"s3://{bucket}", s3_server.create_client, tmp_path)
     store.put("a/b", b"1")
     assert [file.path for file in store.list()] == [file.path for file in store.list("a")] == ["a/b"]
     assert store.uri("a/b") == f"s3://{bucket}/a/b"
@@ -23,7 +23,7 @@ def test_folder_markers_and_objects_beside_the_prefix_are_no_files(
 ) -> None:
     """Consoles and Hadoop leave empty objects whose names end in a slash."""
     for key in ("lake/", "lake/staged/", "lakes/x", "other"):
-        s3_server.client().put_object(Bucket=bucket, Key=key, Body=b"")
+        s3_server.create_client().put_object(Bucket=bucket, Key=key, Body=b"")
     s3_store.put("staged/x", b"1")
     assert [file.path for file in s3_store.list()] == ["staged/x"]
 

@@ -72,7 +72,7 @@ def test_keys_that_could_not_be_deleted_are_named_although_the_status_is_200(
 
 
 def test_a_real_server_reports_a_missing_bucket(s3_server: S3Server, tmp_path: Path) -> None:
-    store = S3Store("s3://no-such-bucket/lake", s3_server.client, tmp_path)
+    store = S3Store("s3://no-such-bucket/lake", s3_server.create_client, tmp_path)
     actions: list[Callable[[], Any]] = [
         lambda: list(store.list()),
         lambda: store.put("f", b""),
@@ -86,7 +86,7 @@ def test_a_real_server_reports_a_wrong_secret_and_the_message_hides_it(
     second_s3_server: S3Server, tmp_path: Path
 ) -> None:
     wrong = S3Server(second_s3_server.endpoint, secret_key="wrong-secret-key")
-    store = S3Store(f"s3://{second_s3_server.bucket()}/lake", wrong.client, tmp_path)
+    store = S3Store(f"s3://{second_s3_server.create_bucket()}/lake", wrong.create_client, tmp_path)
     message = error_message(lambda: list(store.list()), PermanentError)
     assert "S3 does not accept the secret key" in message
     assert "wrong-secret" not in message

@@ -23,7 +23,7 @@ from i94_platform_tests.lake.conftest import error_message
 
 
 def create_lease(server: S3Server, bucket: str, seconds: float = 60.0) -> Lease:
-    return Lease(server.client(), bucket, "lock", seconds)
+    return Lease(server.create_client(), bucket, "lock", seconds)
 
 
 def test_an_expired_lease_is_taken_over_and_a_renewed_one_is_not(
@@ -75,7 +75,7 @@ def test_a_lock_that_a_faster_process_took_and_released_is_not_ours(s3_server: S
                 faster.release()
             return super()._write(replaced_etag)
 
-    slow = SlowLease(s3_server.client(), bucket, "lock", 60.0)
+    slow = SlowLease(s3_server.create_client(), bucket, "lock", 60.0)
     assert slow.acquire(), "the write came too late"
     error_message(slow.require_held, TransientError)
     assert not slow.acquire(), "the next attempt gets it"
@@ -141,16 +141,16 @@ def test_a_lock_that_another_process_took_over_is_not_released(
     key = "lake/.locks/x"
     with s3_store.lock("x", "waiting"):
         body = json.dumps({"holder": "another", "process": "elsewhere:1", "nonce": ""}).encode()
-        s3_server.client().put_object(Bucket=bucket, Key=key, Body=body)
-    assert s3_server.client().get_object(Bucket=bucket, Key=key)["Body"].read() == body
+        s3_server.create_client().put_object(Bucket=bucket, Key=key, Body=body)
+    assert s3_server.create_client().get_object(Bucket=bucket, Key=key)["Body"].read() == body
     assert "elsewhere:1" in error_message(lambda: s3_store.lock("x", "").__enter__(), TransientError)
 
 
 @pytest.mark.slow
 def test_a_lock_outlives_its_lease_while_its_holder_works(s3_server: S3Server, bucket: str, tmp_path: Path) -> None:
     root = f"s3://{bucket}/lake"
-    holder = S3Store(root, s3_server.client, tmp_path, lease_seconds=1.5)
-    waiter = S3Store(root, s3_server.client, tmp_path, lock_timeout=3.5, lease_seconds=1.5)
+    holder = S3Store(root, s3_server.create_client, tmp_path, lease_seconds=1.5)
+    waiter = S3Store(root, s3_server.create_client, tmp_path, lock_timeout=3.5, lease_seconds=1.5)
     with holder.lock("x", "waiting"):
         error_message(lambda: waiter.lock("x", "waiting").__enter__(), TransientError)
         holder.put("f", b"still mine")

@@ -25,7 +25,7 @@ from i94_platform.lake.s3 import S3Store
 from i94_platform.marts.rendering import render_month_query, source_tables, upstream_tables
 from i94_platform.partitions import Month
 from i94_platform.warehouse.base import Warehouse
-from i94_platform_tests.emulators.redshift import Fault, Redshift
+from i94_platform_tests.emulators.redshift.emulator import Fault, RedshiftEmulator
 from i94_platform_tests.emulators.s3 import S3Server
 from i94_platform_tests.support.deployment import Deployment
 from i94_platform_tests.warehouse.conftest import (
@@ -76,13 +76,16 @@ def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         warehouse, lake = reach_duckdb(folder / "warehouse"), Lake(LocalStore(folder / "lake"))
         yield with_marts(with_arrivals(prepared(warehouse), Staging(lake)))
         return
-    emulator: Redshift = request.getfixturevalue("redshift_emulator")
+    emulator: RedshiftEmulator = request.getfixturevalue("redshift_emulator")
     server: S3Server = request.getfixturevalue("s3_server")
-    database, connect = emulator.database(), partial(connect_s3, server.endpoint, server.access_key, server.secret_key)
+    database, connect = (
+        emulator.create_database(),
+        partial(connect_s3, server.endpoint, server.access_key, server.secret_key),
+    )
     warehouse = reach_redshift(emulator.address(database), connect, folder)
-    lake = Lake(S3Store(f"s3://{server.bucket()}/{database}", connect, folder))
+    lake = Lake(S3Store(f"s3://{server.create_bucket()}/{database}", connect, folder))
     yield with_marts(with_arrivals(prepared(warehouse), Staging(lake)))
-    emulator.drop(database)
+    emulator.drop_database(database)
 
 
 def with_marts(warehouse: Warehouse) -> Warehouse:
@@ -384,7 +387,9 @@ def test_the_ledger_says_what_a_mart_was_made_from_and_by_which_run(filled: Ware
     assert set(lines) == {"2016-04", "2016-05"}
 
 
-def test_a_conflict_in_the_middle_is_tried_again_as_a_whole(redshift_place: Place, redshift_emulator: Redshift) -> None:
+def test_a_conflict_in_the_middle_is_tried_again_as_a_whole(
+    redshift_place: Place, redshift_emulator: RedshiftEmulator
+) -> None:
     warehouse = with_arrivals(prepared(redshift_place.reach()), Staging(redshift_place.lake))
     mart = MONTHLY_MARTS[0]
     refresh(warehouse, mart)

@@ -17,8 +17,8 @@ def doctor(home: Path, **environment: str) -> CommandResult:
 
 
 def test_a_bucket_that_answers_is_fine_and_what_is_missing_in_it_is_named(s3: S3Server, home: Path) -> None:
-    bucket = s3.bucket()
-    s3.client().put_object(Bucket=bucket, Key="lake/raw/i94_jan16_sub.parquet", Body=b"x")
+    bucket = s3.create_bucket()
+    s3.create_client().put_object(Bucket=bucket, Key="lake/raw/i94_jan16_sub.parquet", Body=b"x")
     ended = doctor(home, I94_LAKE=f"s3://{bucket}/lake")
     assert f"✓ I94_RAW        s3://{bucket}/lake/raw: 1 month(s) delivered, 0 other file(s)" in ended.output
     assert f"✓ I94_LAKE       s3://{bucket}/lake, the bucket answers" in ended.output
@@ -36,7 +36,7 @@ def test_a_bucket_that_is_not_there_and_credentials_that_are_not_are_told(
         assert f"✗ {subject}       {address}: the bucket does not exist; create it, or correct the" in ended.output
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name)
-    ended = doctor(home, I94_LAKE=f"s3://{s3.bucket()}")
+    ended = doctor(home, I94_LAKE=f"s3://{s3.create_bucket()}")
     assert ended.exit_code == 1
     assert "there are no AWS credentials; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE" in ended.output
 
@@ -65,13 +65,13 @@ def test_a_spark_server_that_answers_is_fine_and_one_that_does_not_is_told(home:
 
 
 def test_a_spark_server_on_s3_is_said_to_need_jars_of_its_own(s3: S3Server, home: Path, listening: str) -> None:
-    ended = doctor(home, I94_ENGINE=f"sc://{listening}", I94_LAKE=f"s3://{s3.bucket()}")
+    ended = doctor(home, I94_ENGINE=f"sc://{listening}", I94_LAKE=f"s3://{s3.create_bucket()}")
     assert "answers; its jars and configuration for s3:// are its own: docs/operations.md, Spark on S3" in ended.output
     assert "jars  " not in ended.output
 
 
 def test_jars_are_looked_for_where_spark_in_this_process_needs_them(s3: S3Server, home: Path, tmp_path: Path) -> None:
-    there = {"I94_ENGINE": "local[*]", "I94_LAKE": f"s3://{s3.bucket()}"}
+    there = {"I94_ENGINE": "local[*]", "I94_LAKE": f"s3://{s3.create_bucket()}"}
     ended = doctor(home, **there, I94_SPARK_JARS=str(tmp_path))
     assert f"✗ jars           none in {tmp_path}, and Spark needs them for s3://; run: make jars, or" in ended.output
     (tmp_path / "hadoop-aws.jar").touch()
@@ -81,7 +81,7 @@ def test_jars_are_looked_for_where_spark_in_this_process_needs_them(s3: S3Server
 
 
 def test_a_cluster_that_is_configured_nowhere_is_told(s3: S3Server, home: Path, tmp_path: Path) -> None:
-    there = {"I94_ENGINE": "yarn", "I94_LAKE": f"s3://{s3.bucket()}", "HADOOP_CONF_DIR": str(tmp_path)}
+    there = {"I94_ENGINE": "yarn", "I94_LAKE": f"s3://{s3.create_bucket()}", "HADOOP_CONF_DIR": str(tmp_path)}
     assert (
         "✗ spark          set HADOOP_CONF_DIR to the folder that holds the cluster's yarn-"
         in doctor(home, **there).output

@@ -202,7 +202,7 @@ def test_readers_see_whole_releases_only_while_they_change(server: LiveServer) -
 
 
 def test_a_release_on_s3_is_served_like_one_in_a_folder(s3: S3Server, tmp_path: Path) -> None:
-    settings = Settings(home=str(tmp_path), lake=f"s3://{s3.bucket()}/the lake", s3_endpoint=s3.endpoint)
+    settings = Settings(home=str(tmp_path), lake=f"s3://{s3.create_bucket()}/the lake", s3_endpoint=s3.endpoint)
     store = ReleaseStore(open_lake(settings), tmp_path / "serving")
     assert not store.refresh()
     release = publish_release(open_lake(settings), "r1")

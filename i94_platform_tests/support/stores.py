@@ -27,4 +27,4 @@ class StoreLocation:
         """The store at the address."""
         if self.server is None:
             return LocalStore(self.root, lock_timeout)
-        return S3Store(self.root, self.server.client, self.scratch, lock_timeout, lease_seconds)
+        return S3Store(self.root, self.server.create_client, self.scratch, lock_timeout, lease_seconds)

@@ -34,7 +34,7 @@ from i94_platform.redshift_address import RedshiftAddress
 from i94_platform.warehouse.base import Warehouse
 from i94_platform.warehouse.duckdb import DuckDBWarehouse
 from i94_platform.warehouse.redshift.warehouse import RedshiftWarehouse
-from i94_platform_tests.emulators.redshift import Redshift
+from i94_platform_tests.emulators.redshift.emulator import RedshiftEmulator
 from i94_platform_tests.emulators.s3 import REGION, S3Server
 
 CLUSTER = {
@@ -97,19 +97,21 @@ def duckdb_place(tmp_path: Path) -> Place:
 @pytest.fixture(scope="session")
 def bucket(s3_server: S3Server) -> str:
     """A bucket in which each test has a prefix."""
-    return s3_server.bucket()
+    return s3_server.create_bucket()
 
 
 @pytest.fixture
-def redshift_place(redshift_emulator: Redshift, s3_server: S3Server, bucket: str, tmp_path: Path) -> Iterator[Place]:
+def redshift_place(
+    redshift_emulator: RedshiftEmulator, s3_server: S3Server, bucket: str, tmp_path: Path
+) -> Iterator[Place]:
     """An emulated Redshift database beside a lake on the S3 server."""
-    database = redshift_emulator.database()
+    database = redshift_emulator.create_database()
     connect = partial(connect_s3, s3_server.endpoint, s3_server.access_key, s3_server.secret_key)
     reach = partial(reach_redshift, redshift_emulator.address(database), connect, tmp_path / "scratch")
     yield Place(reach, Lake(S3Store(f"s3://{bucket}/{database}", connect, tmp_path / "scratch")))
     unmet = [fault for fault in redshift_emulator.faults if fault.times > 0]
     redshift_emulator.faults.clear()
-    redshift_emulator.drop(database)
+    redshift_emulator.drop_database(database)
     assert not unmet, "faults that no statement met"
 
 

@@ -50,7 +50,7 @@ def empty(request: pytest.FixtureRequest, tmp_path: Path) -> DaemonSimulator:
     place = StoreLocation(str(tmp_path / "raw"))
     if request.param == "s3":
         server: S3Server = request.getfixturevalue("s3_server")
-        place = StoreLocation(f"s3://{server.bucket()}/raw", server, tmp_path / "scratch")
+        place = StoreLocation(f"s3://{server.create_bucket()}/raw", server, tmp_path / "scratch")
     return DaemonSimulator(place.open_store(), Lake(LocalStore(tmp_path / "lake")))
 
 
@@ -160,7 +160,7 @@ def test_a_content_that_comes_back_is_run_again(ticks: DaemonSimulator) -> None:
 
 
 def test_an_object_that_is_uploaded_again_with_its_content_is_no_news(s3_server: S3Server, tmp_path: Path) -> None:
-    place = StoreLocation(f"s3://{s3_server.bucket()}/raw", s3_server, tmp_path / "scratch")
+    place = StoreLocation(f"s3://{s3_server.create_bucket()}/raw", s3_server, tmp_path / "scratch")
     ticks = DaemonSimulator(place.open_store(), Lake(LocalStore(tmp_path / "lake")))
     ticks.deliver_references()
     ticks.deliver(APRIL)

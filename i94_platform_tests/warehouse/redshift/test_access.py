@@ -21,7 +21,7 @@ from i94_platform.lake.s3 import S3Store
 from i94_platform.redshift_address import RedshiftAddress
 from i94_platform.settings import PROJECT
 from i94_platform.warehouse.redshift.warehouse import RedshiftWarehouse
-from i94_platform_tests.emulators.redshift import Redshift
+from i94_platform_tests.emulators.redshift.emulator import RedshiftEmulator
 from i94_platform_tests.warehouse.conftest import Place, Staging
 
 PERSONAL = {"admnum", "insnum", "biryear", "occup"}
@@ -35,7 +35,7 @@ def place(redshift_place: Place) -> Place:
 
 
 @pytest.fixture
-def as_one_of(redshift_emulator: Redshift, warehouse: RedshiftWarehouse) -> Iterator[Connected]:
+def as_one_of(redshift_emulator: RedshiftEmulator, warehouse: RedshiftWarehouse) -> Iterator[Connected]:
     """Connects as a new user who has a role and nothing else; gives a function that runs one statement."""
     database = warehouse.location.database
     users: list[str] = []
@@ -52,7 +52,7 @@ def as_one_of(redshift_emulator: Redshift, warehouse: RedshiftWarehouse) -> Iter
         yield connect
 
 
-def _connection(emulator: Redshift, database: str, user: str) -> Any:
+def _connection(emulator: RedshiftEmulator, database: str, user: str) -> Any:
     connection = psycopg2.connect(
         host="127.0.0.1", port=emulator.port, dbname=database, user=user, password="Aa1-for-a-test"
     )
@@ -157,7 +157,7 @@ def test_who_only_reads_can_not_hold_up_a_load(loaded: RedshiftWarehouse, as_one
 
 
 def test_a_loader_who_owns_nothing_loads(
-    redshift_emulator: Redshift,
+    redshift_emulator: RedshiftEmulator,
     warehouse: RedshiftWarehouse,
     staging: Staging,
     place: Place,

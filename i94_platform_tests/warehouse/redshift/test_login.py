@@ -20,7 +20,7 @@ from i94_platform.lake.local import LocalStore
 from i94_platform.redshift_address import RedshiftAddress
 from i94_platform.warehouse.redshift.login import connection_parameters
 from i94_platform.warehouse.redshift.warehouse import RedshiftWarehouse
-from i94_platform_tests.emulators.redshift import Redshift
+from i94_platform_tests.emulators.redshift.emulator import RedshiftEmulator
 
 CLUSTER = RedshiftAddress.parse(
     "redshift://loader@i94.abc.us-west-2.redshift.amazonaws.com/dev?iam_role=default&auth=iam"
@@ -38,7 +38,7 @@ def no_login(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
 
 
-def login(emulator: Redshift, database: str, **address: str) -> RedshiftWarehouse:
+def login(emulator: RedshiftEmulator, database: str, **address: str) -> RedshiftWarehouse:
     """A user of the emulator who needs a password."""
     emulator.server.execute("DROP USER IF EXISTS ann", f"CREATE USER ann PASSWORD '{PASSWORD}'")
     return RedshiftWarehouse(
@@ -48,7 +48,7 @@ def login(emulator: Redshift, database: str, **address: str) -> RedshiftWarehous
 
 @pytest.mark.parametrize("name", ["I94_REDSHIFT_PASSWORD", "PGPASSWORD"])
 def test_the_password_comes_from_the_environment(
-    redshift_emulator: Redshift, monkeypatch: pytest.MonkeyPatch, name: str
+    redshift_emulator: RedshiftEmulator, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.setenv(name, PASSWORD)
     found = login(redshift_emulator, "redshift").query("SELECT current_user::varchar AS me")
@@ -56,7 +56,7 @@ def test_the_password_comes_from_the_environment(
 
 
 def test_the_password_may_lie_in_libpqs_own_file(
-    redshift_emulator: Redshift, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+    redshift_emulator: RedshiftEmulator, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
 ) -> None:
     file = tmp_path / "passwords"
     file.write_text(f"localhost:{redshift_emulator.port}:*:ann:{PASSWORD}\n")
@@ -67,7 +67,7 @@ def test_the_password_may_lie_in_libpqs_own_file(
 
 @pytest.mark.parametrize("given", ["wrong-planted-password", ""])
 def test_a_wrong_or_missing_password_is_told_at_once_and_not_repeated(
-    redshift_emulator: Redshift, monkeypatch: pytest.MonkeyPatch, given: str
+    redshift_emulator: RedshiftEmulator, monkeypatch: pytest.MonkeyPatch, given: str
 ) -> None:
     monkeypatch.setenv("I94_REDSHIFT_PASSWORD", given)
     warehouse = login(redshift_emulator, "redshift")
@@ -76,13 +76,13 @@ def test_a_wrong_or_missing_password_is_told_at_once_and_not_repeated(
     assert not given or given not in "".join(traceback.format_exception(failure.value))
 
 
-def test_a_certificate_that_no_authority_signed_is_refused_by_default(redshift_emulator: Redshift) -> None:
+def test_a_certificate_that_no_authority_signed_is_refused_by_default(redshift_emulator: RedshiftEmulator) -> None:
     with pytest.raises(PermanentError, match=r"refuses the connection: .*certificate verify failed"):
         login(redshift_emulator, "redshift", sslmode="verify-full").query("SELECT 1")
 
 
 def test_a_certificate_of_an_authority_that_is_trusted_is_taken(
-    redshift_emulator: Redshift, monkeypatch: pytest.MonkeyPatch
+    redshift_emulator: RedshiftEmulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PGSSLROOTCERT", str(redshift_emulator.certificate))
     monkeypatch.setenv("PGPASSWORD", PASSWORD)
@@ -90,7 +90,7 @@ def test_a_certificate_of_an_authority_that_is_trusted_is_taken(
 
 
 def test_a_certificate_for_another_host_is_refused(
-    redshift_emulator: Redshift, monkeypatch: pytest.MonkeyPatch
+    redshift_emulator: RedshiftEmulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PGSSLROOTCERT", str(redshift_emulator.certificate))
     address = redshift_emulator.address("redshift", sslmode="verify-full").replace("localhost", "127.0.0.1")
@@ -99,7 +99,7 @@ def test_a_certificate_for_another_host_is_refused(
 
 
 def test_a_relaxed_address_still_encrypts_but_asks_for_no_certificate(
-    redshift_emulator: Redshift, monkeypatch: pytest.MonkeyPatch
+    redshift_emulator: RedshiftEmulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PGPASSWORD", PASSWORD)
     assert login(redshift_emulator, "redshift", sslmode="require").query("SELECT 1 AS one").num_rows == 1

@@ -20,7 +20,7 @@ from i94_platform.defs.assets.warehouse import warehouse_assets
 from i94_platform.defs.build import build_resources
 from i94_platform.lake.datasets import Dataset, Lake
 from i94_platform.settings import Settings
-from i94_platform_tests.emulators.redshift import Redshift
+from i94_platform_tests.emulators.redshift.emulator import RedshiftEmulator
 from i94_platform_tests.emulators.s3 import S3Server
 from i94_platform_tests.warehouse.conftest import Staging
 
@@ -29,24 +29,28 @@ SECRETS = (PASSWORD, "PLANTEDaccessPLANTED", "PLANTEDsecretPLANTED")
 
 
 @pytest.fixture
-def database(redshift_emulator: Redshift, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def database(redshift_emulator: RedshiftEmulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """A database whose owner has the planted password."""
     for name in ("PGPASSWORD", "PGPASSFILE"):
         monkeypatch.delenv(name, raising=False)
-    name = redshift_emulator.database()
+    name = redshift_emulator.create_database()
     # the test itself must not write it into the server's log
     made = f"CREATE USER of_{name} SUPERUSER PASSWORD '{PASSWORD}'"
     redshift_emulator.server.execute("SET log_statement = 'none'", made)
     yield name
     redshift_emulator.faults.clear()
-    redshift_emulator.drop(name)
+    redshift_emulator.drop_database(name)
 
 
 @pytest.fixture
 def planted(
-    redshift_emulator: Redshift, s3_server: S3Server, bucket: str, database: str, monkeypatch: pytest.MonkeyPatch,
+    redshift_emulator: RedshiftEmulator,
+    s3_server: S3Server,
+    bucket: str,
+    database: str,
+    monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
-) -> Settings:  # fmt: skip
+) -> Settings:
     """A deployment on S3 and Redshift, with secrets that would be recognized."""
     monkeypatch.setenv("I94_REDSHIFT_PASSWORD", PASSWORD)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", SECRETS[1])
@@ -86,30 +90,30 @@ def nowhere(*places: str) -> None:
             assert secret not in text, f"place {number}"
 
 
-def written(emulator: Redshift, database: str, caplog: pytest.LogCaptureFixture) -> tuple[str, ...]:
+def written(emulator: RedshiftEmulator, database: str, caplog: pytest.LogCaptureFixture) -> tuple[str, ...]:
     """What the server, the proxy and our own logs have written down."""
     tracebacks = ["".join(traceback.format_exception(*r.exc_info)) for r in caplog.records if r.exc_info]
     with emulator.server.connect(database) as connection, connection.cursor() as cursor:
         cursor.execute("SELECT * FROM pg_stat_activity")
         activity = repr(cursor.fetchall())
-    return emulator.server.log, "\n".join(emulator.sent(database)), caplog.text, *tracebacks, activity
+    return emulator.server.log, "\n".join(emulator.sent_statements(database)), caplog.text, *tracebacks, activity
 
 
 def test_a_good_load_leaves_no_secret_anywhere(
-    planted: Settings, redshift_emulator: Redshift, database: str, caplog: pytest.LogCaptureFixture
+    planted: Settings, redshift_emulator: RedshiftEmulator, database: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
     logging.getLogger("botocore").setLevel(logging.INFO)  # its debug log holds what it signs by design
     succeeded, events = load(planted)
     assert succeeded, events
-    assert "COPY" in "".join(redshift_emulator.sent(database)), "the places that are looked at hold nothing"
+    assert "COPY" in "".join(redshift_emulator.sent_statements(database)), "the places that are looked at hold nothing"
     nowhere(events, repr(planted), repr(build_resources(planted)), *written(redshift_emulator, database, caplog))
 
 
 @pytest.mark.parametrize("at", ["COPY", "COMMIT", "SET query_group", "a wrong password", "a lake that is gone"])
 def test_a_failed_load_leaves_no_secret_anywhere(
     planted: Settings,
-    redshift_emulator: Redshift,
+    redshift_emulator: RedshiftEmulator,
     database: str,
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
@@ -128,7 +132,7 @@ def test_a_failed_load_leaves_no_secret_anywhere(
 
 
 def test_the_places_that_are_looked_at_would_show_a_secret(
-    planted: Settings, redshift_emulator: Redshift, database: str, caplog: pytest.LogCaptureFixture
+    planted: Settings, redshift_emulator: RedshiftEmulator, database: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
     logging.getLogger("i94_platform").warning("%s", SECRETS[1])

@@ -27,7 +27,8 @@ from i94_platform.lake.s3 import S3Store
 from i94_platform.redshift_address import RedshiftAddress
 from i94_platform.warehouse.loading import load_manifest
 from i94_platform.warehouse.redshift.warehouse import RedshiftWarehouse
-from i94_platform_tests.emulators.redshift import ROLE, Redshift, serving
+from i94_platform_tests.emulators.redshift.emulator import ROLE, RedshiftEmulator
+from i94_platform_tests.emulators.redshift.session import listen
 from i94_platform_tests.support.processes import start_process, wait_for
 from i94_platform_tests.warehouse.conftest import Place, Staging, hold
 
@@ -53,10 +54,10 @@ def database(bare: RedshiftWarehouse) -> str:
 
 
 @pytest.fixture
-def sent(redshift_emulator: Redshift, warehouse: RedshiftWarehouse) -> Any:
+def sent(redshift_emulator: RedshiftEmulator, warehouse: RedshiftWarehouse) -> Any:
     """The statements that are sent from now on."""
-    before = len(redshift_emulator.sent(warehouse.location.database))
-    return lambda: redshift_emulator.sent(warehouse.location.database)[before:]
+    before = len(redshift_emulator.sent_statements(warehouse.location.database))
+    return lambda: redshift_emulator.sent_statements(warehouse.location.database)[before:]
 
 
 def modes(warehouse: RedshiftWarehouse) -> list[int]:
@@ -91,13 +92,13 @@ def test_an_administrator_sees_who_is_connected(warehouse: RedshiftWarehouse) ->
 
 
 def test_a_default_role_is_written_without_quotes(
-    redshift_emulator: Redshift, files: S3Store, staging: Staging, database: str
+    redshift_emulator: RedshiftEmulator, files: S3Store, staging: Staging, database: str
 ) -> None:
     address = redshift_emulator.address(database).replace(ROLE, "default")
     warehouse = RedshiftWarehouse(RedshiftAddress.parse(address), files)
     warehouse.create_tables()
     warehouse.replace(i94mode, staging.modes({1: "Air"}), "r1")
-    assert any(" IAM_ROLE default FORMAT " in sql for sql in redshift_emulator.sent(database))
+    assert any(" IAM_ROLE default FORMAT " in sql for sql in redshift_emulator.sent_statements(database))
 
 
 # what may pass by itself
@@ -117,7 +118,7 @@ def test_a_default_role_is_written_without_quotes(
 def test_a_load_is_tried_again_as_a_whole_after(
     warehouse: RedshiftWarehouse,
     staging: Staging,
-    redshift_emulator: Redshift,
+    redshift_emulator: RedshiftEmulator,
     caplog: pytest.LogCaptureFixture,
     at: str,
     what: str,
@@ -140,7 +141,7 @@ def test_a_load_is_tried_again_as_a_whole_after(
 
 @pytest.mark.parametrize("at", ["DELETE FROM i94.immigration", "COPY", "COMMIT"])
 def test_after_the_last_attempt_the_failure_is_worth_a_later_retry_and_nothing_has_changed(
-    warehouse: RedshiftWarehouse, staging: Staging, redshift_emulator: Redshift, at: str
+    warehouse: RedshiftWarehouse, staging: Staging, redshift_emulator: RedshiftEmulator, at: str
 ) -> None:
     warehouse.replace(immigration, staging.month("2016-04", [1, 2]), "r1")
     before, manifest = warehouse.read_ledger(), staging.month("2016-04", [3])
@@ -161,14 +162,16 @@ def test_what_can_never_succeed_is_tried_once(
 
 
 def test_a_value_of_1023_in_a_message_about_data_is_no_conflict(
-    warehouse: RedshiftWarehouse, staging: Staging, redshift_emulator: Redshift
+    warehouse: RedshiftWarehouse, staging: Staging, redshift_emulator: RedshiftEmulator
 ) -> None:
     redshift_emulator.fail("COPY", "1023 is out of range", code="22003")
     with pytest.raises(PermanentError, match="can't hold the rows"):
         warehouse.replace(i94mode, staging.modes({1: "Air"}), "r1")
 
 
-def test_the_first_writer_wins_where_two_do_not_lock(redshift_emulator: Redshift, warehouse: RedshiftWarehouse) -> None:
+def test_the_first_writer_wins_where_two_do_not_lock(
+    redshift_emulator: RedshiftEmulator, warehouse: RedshiftWarehouse
+) -> None:
     """Without this, the tests of the lock would pass without the lock."""
 
     def write(cursor: Any, code: int) -> None:
@@ -190,16 +193,16 @@ def test_the_first_writer_wins_where_two_do_not_lock(redshift_emulator: Redshift
 
 
 def test_a_cluster_that_wakes_up_is_waited_for(
-    redshift_emulator: Redshift, files: S3Store, database: str, caplog: pytest.LogCaptureFixture
+    redshift_emulator: RedshiftEmulator, files: S3Store, database: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with serving(redshift_emulator) as asleep:
+    with listen(redshift_emulator) as asleep:
         address = redshift_emulator.address(database).replace(f":{redshift_emulator.port}/", f":{asleep}/")
     warehouse = RedshiftWarehouse(
         RedshiftAddress.parse(address),
         files,
         backoff_seconds=(0.1,) * 20,
     )
-    awake = threading.Timer(0.3, lambda: stack.enter_context(serving(redshift_emulator, asleep)))
+    awake = threading.Timer(0.3, lambda: stack.enter_context(listen(redshift_emulator, asleep)))
     with contextlib.ExitStack() as stack, caplog.at_level(logging.WARNING):
         awake.start()
         assert warehouse.query("SELECT 1 AS one").to_pylist() == [{"one": 1}]
@@ -208,15 +211,17 @@ def test_a_cluster_that_wakes_up_is_waited_for(
     assert "refused" in caplog.messages[0]
 
 
-def test_a_host_that_is_not_there_is_given_up_on_in_the_end(redshift_emulator: Redshift, files: S3Store) -> None:
-    with serving(redshift_emulator) as port:
+def test_a_host_that_is_not_there_is_given_up_on_in_the_end(
+    redshift_emulator: RedshiftEmulator, files: S3Store
+) -> None:
+    with listen(redshift_emulator) as port:
         pass
     address = RedshiftAddress.parse(f"redshift://me@127.0.0.1:{port}/db?iam_role=default&sslmode=disable")
     with pytest.raises(TransientError, match=rf"redshift://me@127\.0\.0\.1:{port}/db could not be reached to query"):
         RedshiftWarehouse(address, files, backoff_seconds=(0.01,)).query("SELECT 1")
 
 
-def test_a_database_that_is_not_there_is_told_at_once(redshift_emulator: Redshift, files: S3Store) -> None:
+def test_a_database_that_is_not_there_is_told_at_once(redshift_emulator: RedshiftEmulator, files: S3Store) -> None:
     warehouse = RedshiftWarehouse(
         RedshiftAddress.parse(redshift_emulator.address("nowhere")),
         files,
@@ -258,20 +263,22 @@ def test_what_redshift_writes_down_about_a_failed_load_is_in_the_message(
 
 
 def test_a_role_that_may_not_read_the_bucket_is_told_as_such(
-    warehouse: RedshiftWarehouse, staging: Staging, redshift_emulator: Redshift
+    warehouse: RedshiftWarehouse, staging: Staging, redshift_emulator: RedshiftEmulator
 ) -> None:
     redshift_emulator.fail("COPY", "S3ServiceException:Access Denied,Status 403,Error AccessDenied,Rid 1")
     with pytest.raises(PermanentError, match=r"can't read s3://.*manifest\.json by the role of its address .*403"):
         warehouse.replace(i94mode, staging.modes({1: "Air"}), "r1")
 
 
-def test_a_busy_s3_is_tried_again(warehouse: RedshiftWarehouse, staging: Staging, redshift_emulator: Redshift) -> None:
+def test_a_busy_s3_is_tried_again(
+    warehouse: RedshiftWarehouse, staging: Staging, redshift_emulator: RedshiftEmulator
+) -> None:
     redshift_emulator.fail("COPY", "S3ServiceException:Please reduce your request rate.,Status 503,Error SlowDown")
     assert warehouse.replace(i94mode, staging.modes({1: "Air"}), "r1") == 1
 
 
 def test_a_copy_that_takes_too_long_is_not_blamed_on_the_rows(
-    warehouse: RedshiftWarehouse, staging: Staging, redshift_emulator: Redshift
+    warehouse: RedshiftWarehouse, staging: Staging, redshift_emulator: RedshiftEmulator
 ) -> None:
     redshift_emulator.fail("COPY", "canceling statement due to statement timeout", code="57014")
     with pytest.raises(PermanentError, match="raise I94_STATEMENT_TIMEOUT"):
@@ -288,7 +295,10 @@ def test_a_transaction_that_failed_unheard_is_not_taken_for_committed(warehouse:
 
 
 def test_a_load_stands_where_its_statistics_can_not_be_brought_up_to_date(
-    warehouse: RedshiftWarehouse, staging: Staging, redshift_emulator: Redshift, caplog: pytest.LogCaptureFixture
+    warehouse: RedshiftWarehouse,
+    staging: Staging,
+    redshift_emulator: RedshiftEmulator,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     redshift_emulator.fail("ANALYZE", "permission denied", code="42501")
     with caplog.at_level(logging.WARNING):
@@ -340,7 +350,7 @@ def test_without_the_comparison_of_the_files_two_swapped_columns_would_load(
     ("asked", "style", "key"), [("key", "KEY", "i94mon"), ("even", "EVEN", ""), ("auto", "AUTO", "")]
 )
 def test_the_fact_is_spread_as_asked_and_the_other_tables_lie_on_all_nodes(
-    reach: Any, redshift_emulator: Redshift, database: str, asked: str, style: str, key: str
+    reach: Any, redshift_emulator: RedshiftEmulator, database: str, asked: str, style: str, key: str
 ) -> None:
     reach(fact_diststyle=asked).create_tables()
     layouts = {table: layout for (name, table), layout in redshift_emulator.layouts.items() if name == database}
@@ -402,7 +412,7 @@ def test_what_only_reads_is_taken(bare: RedshiftWarehouse, sql: str) -> None:
     bare.require_read_only(sql)
 
 
-def connect(emulator: Redshift, database: str, user: str = "awsuser", **options: Any) -> Any:
+def connect(emulator: RedshiftEmulator, database: str, user: str = "awsuser", **options: Any) -> Any:
     connection = psycopg2.connect(host="127.0.0.1", port=emulator.port, dbname=database, user=user, **options)
     connection.autocommit = True
     return connection

@@ -1,7 +1,7 @@
-"""Redshift's statements as PostgreSQL can run them, and a refusal for those that Redshift refuses.
+"""Redshift's statements as PostgreSQL can run them, and a refusal of those that Redshift refuses.
 
-Here: text to text, one statement at a time. Layout (DISTKEY, SORTKEY, ENCODE) is checked, cut out and handed back; keys
-are cut out, since Redshift does not enforce them. Not here: COPY (`redshift_copy`), and the connection (`redshift`).
+Layout (DISTKEY, SORTKEY, ENCODE) is checked, cut out and returned. Keys are cut out, since Redshift does not enforce
+them.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-NOTHING = "DO 'BEGIN END'"
+NO_OPERATION = "DO 'BEGIN END'"
 
 ENCODINGS = {
     "az64", "bytedict", "delta", "delta32k", "lzo", "mostly8", "mostly16", "mostly32", "raw", "runlength", "text255",
@@ -18,7 +18,7 @@ ENCODINGS = {
 }  # fmt: skip
 SYSTEM_PERMISSIONS = "ANALYZE|VACUUM|TRUNCATE TABLE|CANCEL|CREATE USER|CREATE ROLE|CREATE SCHEMA|IGNORE RLS|EXPLAIN RLS"
 
-REFUSED: tuple[tuple[str, str], ...] = (
+REFUSED_PATTERNS: tuple[tuple[str, str], ...] = (
     (r"\bON CONFLICT\b", 'syntax error at or near "ON"'),
     (r"\bRETURNING\b", 'syntax error at or near "RETURNING"'),
     (r"^(SAVEPOINT|RELEASE|ROLLBACK( WORK| TRANSACTION)? TO)\b", "SQL command is not supported: savepoints"),
@@ -38,8 +38,8 @@ REFUSED: tuple[tuple[str, str], ...] = (
 )
 
 
-class Refused(Exception):
-    """What Redshift answers to a statement that it does not take."""
+class RefusedStatement(Exception):
+    """The error of Redshift for a statement that it does not take."""
 
     def __init__(self, message: str, detail: str = "", code: str = "0A000") -> None:
         super().__init__(message)
@@ -48,7 +48,7 @@ class Refused(Exception):
 
 @dataclass
 class Layout:
-    """How a table was asked to be laid out."""
+    """The layout that a CREATE TABLE asks for."""
 
     diststyle: str = "AUTO"
     distkey: str = ""
@@ -57,19 +57,19 @@ class Layout:
 
 
 @dataclass
-class Interpreted:
-    """What PostgreSQL is to run, and what was cut out of it."""
+class Translation:
+    """The statement for PostgreSQL, and the layout that was cut out of it."""
 
     sql: str
     table: str = ""
     layout: Layout | None = None
 
 
-class Masked:
-    """A statement whose texts, quoted names and comments are out of the way of patterns."""
+class MaskedStatement:
+    """A statement in which marks stand for texts and quoted names, and comments are gone, for patterns to match."""
 
     def __init__(self, sql: str) -> None:
-        self._kept: list[str] = []
+        self._masked: list[str] = []
         pattern = r"--[^\n]*|/\*.*?\*/|E?'(?:[^'\\]|''|\\.)*'|\"(?:[^\"]|\"\")*\""
         text = re.sub(pattern, self._mask, sql, flags=re.DOTALL)
         self.text = " ".join(text.split()).rstrip("; ")
@@ -77,42 +77,42 @@ class Masked:
     def _mask(self, match: re.Match[str]) -> str:
         if match[0].startswith(("--", "/*")):
             return " "
-        self._kept.append(match[0])
-        return f"\x01{len(self._kept) - 1}\x02"
+        self._masked.append(match[0])
+        return f"\x01{len(self._masked) - 1}\x02"
 
     def unmask(self, text: str) -> str:
-        """A part of the statement with its texts and names back in place."""
-        return re.sub(r"\x01(\d+)\x02", lambda match: self._kept[int(match[1])], text)
+        """Put texts and names back into a part of the statement."""
+        return re.sub(r"\x01(\d+)\x02", lambda match: self._masked[int(match[1])], text)
 
 
-def interpret(sql: str) -> Interpreted:
-    """The statement for PostgreSQL.
+def translate(sql: str) -> Translation:
+    """Translate a statement to PostgreSQL.
 
     Raises:
-        Refused: Redshift does not take it.
+        RefusedStatement: Redshift does not take it.
     """
-    masked = Masked(sql)
+    masked = MaskedStatement(sql)
     if ";" in masked.text:
-        raise Refused("the emulator takes one statement at a time")
-    for pattern, message in REFUSED:
+        raise RefusedStatement("the emulator takes one statement at a time")
+    for pattern, message in REFUSED_PATTERNS:
         if re.search(pattern, masked.text, re.IGNORECASE):
-            raise Refused(message, code="42601" if "syntax" in message else "0A000")
+            raise RefusedStatement(message, code="42601" if "syntax" in message else "0A000")
     if match := re.match(r"CREATE (?:TEMP(?:ORARY)? )?TABLE (?:IF NOT EXISTS )?([^\s(]+)", masked.text, re.IGNORECASE):
-        text, layout = _without_layout(masked.text, masked)
-        return Interpreted(masked.unmask(text), masked.unmask(match[1]).replace('"', ""), layout)
+        text, layout = _cut_layout(masked.text, masked)
+        return Translation(masked.unmask(text), masked.unmask(match[1]).replace('"', ""), layout)
     text = masked.text
     for pattern, replacement in REWRITES:
         text = re.sub(pattern, replacement, text, flags=re.IGNORECASE)
-    return Interpreted(masked.unmask(text))
+    return Translation(masked.unmask(text))
 
 
 def _attach(match: re.Match[str]) -> str:
-    """Redshift makes a policy once and attaches it to tables; PostgreSQL makes one for each table."""
+    """Redshift creates a policy once and attaches it to tables; PostgreSQL creates one for each table."""
     return f"SELECT redshift_attach('{match['policy']}', '{match['table']}', '{match['role']}')"
 
 
 REWRITES: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
-    (rf"^(GRANT|REVOKE) ({SYSTEM_PERMISSIONS}) (TO|FROM) ROLE \S+$", NOTHING),
+    (rf"^(GRANT|REVOKE) ({SYSTEM_PERMISSIONS}) (TO|FROM) ROLE \S+$", NO_OPERATION),
     (r"^(GRANT|REVOKE) ROLE (\S+) (TO|FROM) (ROLE )?", r"\1 \2 \3 "),
     (r"\b(TO|FROM) ROLE (?=\S)", r"\1 "),
     (r"\bFOR USER\b", "FOR ROLE"),
@@ -129,7 +129,7 @@ REWRITES: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
 )
 
 
-def _without_layout(text: str, masked: Masked) -> tuple[str, Layout]:
+def _cut_layout(text: str, masked: MaskedStatement) -> tuple[str, Layout]:
     layout = Layout()
     for column, type_, encoding in re.findall(
         r"[(,] ?([^\s(,]+) ((?:DOUBLE PRECISION|\w+)(?: ?\([\d, ]+\))?)[^,]*? ENCODE (\w+)", text, re.IGNORECASE
@@ -146,7 +146,7 @@ def _without_layout(text: str, masked: Masked) -> tuple[str, Layout]:
     if match := re.search(r" DISTSTYLE (\w+)", text, re.IGNORECASE):
         style = match[1].upper()
         if style not in ("ALL", "EVEN", "KEY", "AUTO") or (style == "KEY") != bool(layout.distkey):
-            raise Refused(f"DISTSTYLE {style} does not go with DISTKEY ({layout.distkey})", code="42601")
+            raise RefusedStatement(f"DISTSTYLE {style} does not go with DISTKEY ({layout.distkey})", code="42601")
         layout.diststyle = style
         text = text.replace(match[0], "")
     text = re.sub(r", (?:CONSTRAINT \S+ )?(?:PRIMARY KEY|UNIQUE|FOREIGN KEY) ?\([^)]*\)", "", text, flags=re.IGNORECASE)
@@ -157,13 +157,13 @@ def _without_layout(text: str, masked: Masked) -> tuple[str, Layout]:
 
 def _refuse_encoding(column: str, type_: str, encoding: str) -> None:
     if encoding not in ENCODINGS:
-        raise Refused(f'invalid encoding type "{encoding}" specified for column "{column}"', code="42P17")
+        raise RefusedStatement(f'invalid encoding type "{encoding}" specified for column "{column}"', code="42P17")
     if encoding == "az64" and type_.startswith(("varchar", "char", "bool", "double", "real", "super")):
-        raise Refused(f'invalid encoding type specified for column "{column}"', code="42P17")
+        raise RefusedStatement(f'invalid encoding type specified for column "{column}"', code="42P17")
 
 
-def _refuse_unknown_columns(text: str, masked: Masked, names: Iterable[str]) -> None:
+def _refuse_unknown_columns(text: str, masked: MaskedStatement, names: Iterable[str]) -> None:
     columns = masked.unmask(text).lower()
     for name in filter(None, names):
         if not re.search(rf"[(,]\s*\"?{re.escape(name.lower())}\"?\s", columns):
-            raise Refused(f'column "{name}" named in key does not exist', code="42703")
+            raise RefusedStatement(f'column "{name}" named in key does not exist', code="42703")

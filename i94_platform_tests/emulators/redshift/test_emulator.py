@@ -16,23 +16,23 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from i94_platform_tests.emulators.redshift import ROLE, Redshift
-from i94_platform_tests.emulators.redshift_sql import Refused, interpret
+from i94_platform_tests.emulators.redshift.emulator import ROLE, RedshiftEmulator
+from i94_platform_tests.emulators.redshift.statements import RefusedStatement, translate
 from i94_platform_tests.emulators.s3 import S3Server
 
 TABLE = "CREATE TABLE t (code INTEGER ENCODE raw NOT NULL, name VARCHAR(3) ENCODE zstd) DISTSTYLE KEY DISTKEY (code)"
 
 
 @pytest.fixture
-def connection(redshift_emulator: Redshift) -> Iterator[Any]:
+def connection(redshift_emulator: RedshiftEmulator) -> Iterator[Any]:
     """A connection to a database with one table."""
-    database = redshift_emulator.database()
+    database = redshift_emulator.create_database()
     made = psycopg2.connect(host="127.0.0.1", port=redshift_emulator.port, user="awsuser", dbname=database)
     made.autocommit = True
     made.cursor().execute(TABLE)
     with contextlib.closing(made):
         yield made
-    redshift_emulator.drop(database)
+    redshift_emulator.drop_database(database)
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def execute(connection: Any) -> Callable[[str], list[Any]]:
 @pytest.fixture
 def put(s3_server: S3Server) -> Callable[..., str]:
     """Puts files and a manifest of them; the COPY that loads it."""
-    bucket, client = s3_server.bucket(), s3_server.client()
+    bucket, client = s3_server.create_bucket(), s3_server.create_client()
 
     def write(*files: pa.Table, **entry: Any) -> str:
         entries = []
@@ -219,7 +219,7 @@ def test_words_in_texts_are_not_taken_for_statements(execute: Callable[[str], An
 
 
 def test_what_is_cut_out_of_a_table_is_handed_back() -> None:
-    found = interpret('CREATE TABLE IF NOT EXISTS s.t ("a" INTEGER ENCODE az64 NOT NULL) DISTSTYLE ALL SORTKEY ("a")')
+    found = translate('CREATE TABLE IF NOT EXISTS s.t ("a" INTEGER ENCODE az64 NOT NULL) DISTSTYLE ALL SORTKEY ("a")')
     assert found.sql == 'CREATE TABLE IF NOT EXISTS s.t ("a" INTEGER NOT NULL)'
     assert found.layout is not None
     assert (found.table, found.layout.diststyle, found.layout.sortkey) == ("s.t", "ALL", ("a",))
@@ -238,11 +238,11 @@ def test_what_is_cut_out_of_a_table_is_handed_back() -> None:
     ],
 )
 def test_access_is_translated(redshift: str, postgresql: str) -> None:
-    assert interpret(redshift).sql == postgresql
+    assert translate(redshift).sql == postgresql
 
 
 def test_a_refusal_says_what_redshift_would(execute: Callable[[str], Any]) -> None:
-    with pytest.raises(Refused, match="savepoints"):
-        interpret("SAVEPOINT a")
+    with pytest.raises(RefusedStatement, match="savepoints"):
+        translate("SAVEPOINT a")
     with pytest.raises(psycopg2.errors.FeatureNotSupported, match="savepoints"):
         execute("SAVEPOINT a")

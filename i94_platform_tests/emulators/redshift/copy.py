@@ -1,7 +1,7 @@
-"""COPY from Parquet by manifest, as strict as Redshift is: what it refuses, and the rows as PostgreSQL takes them.
+"""COPY from Parquet by manifest, as strict as Redshift is.
 
-Here: reading the statement, the manifest and the objects. Columns are matched by position, counts and types exactly,
-texts are measured in bytes, and a file that the manifest names twice is loaded twice. Not here: the connection.
+Columns are matched by position, their number and types must be equal, texts are measured in bytes, and a file that the
+manifest lists twice is loaded twice.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from i94_platform_tests.emulators.redshift_sql import Masked, Refused
+from i94_platform_tests.emulators.redshift.statements import MaskedStatement, RefusedStatement
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -55,12 +55,12 @@ class Column:
     required: bool
 
 
-class LoadError(Refused):
+class LoadError(RefusedStatement):
     """A refusal that has a line in SYS_LOAD_ERROR_DETAIL."""
 
     def __init__(self, file: str, column: str, message: str) -> None:
         super().__init__(f"Load into table failed. Check 'sys_load_error_detail' system table: {message}", code="XX000")
-        self.file, self.column, self.told = file, column, message
+        self.file, self.column, self.reason = file, column, message
 
 
 @dataclass(frozen=True)
@@ -74,22 +74,24 @@ class Copy:
         """Each file's number of rows, and the rows as CSV.
 
         Raises:
-            Refused: something differs from the target.
+            RefusedStatement: something differs from the target.
         """
         for url in self._files(read):
-            yield _as_csv(url, read(url) or b"", columns)
+            yield _render_csv(url, read(url) or b"", columns)
 
     def _files(self, read: ReadObject) -> Iterator[str]:
         manifest = read(self.manifest)
         if manifest is None:
-            raise Refused(f"The specified S3 key does not exist: {self.manifest}", code="XX000")
+            raise RefusedStatement(f"The specified S3 key does not exist: {self.manifest}", code="XX000")
         entries: list[dict[str, Any]] = json.loads(manifest)["entries"]
         if not entries:
-            raise Refused(f"The manifest {self.manifest} names no file", code="XX000")
+            raise RefusedStatement(f"The manifest {self.manifest} names no file", code="XX000")
         for entry in entries:
             url, length = entry["url"], entry.get("meta", {}).get("content_length")
             if length is None:
-                raise Refused(f"The manifest lacks content_length, which columnar files need: {url}", code="XX000")
+                raise RefusedStatement(
+                    f"The manifest lacks content_length, which columnar files need: {url}", code="XX000"
+                )
             content = read(url)
             if content is None and not entry.get("mandatory", False):
                 continue
@@ -100,34 +102,34 @@ class Copy:
             yield url
 
 
-def parse(sql: str) -> Copy:
+def parse_copy(sql: str) -> Copy:
     """Read a COPY statement.
 
     Raises:
-        Refused: Redshift does not take it, or not for Parquet.
+        RefusedStatement: Redshift does not take it, or not for Parquet.
     """
-    masked = Masked(sql)
+    masked = MaskedStatement(sql)
     match = re.match(r"COPY (?P<table>\S+) FROM (?P<address>\x01\d+\x02) (?P<rest>.*)$", masked.text, re.IGNORECASE)
     if not match:
-        raise Refused('syntax error at or near "COPY"', code="42601")
+        raise RefusedStatement('syntax error at or near "COPY"', code="42601")
     rest, found = match["rest"], []
     while rest:
         option = next((m for o in OPTIONS if (m := re.match(o, rest, re.IGNORECASE))), None)
         if option is None:
-            raise Refused(f"{rest.split()[0].upper()} is not supported for PARQUET based COPY")
+            raise RefusedStatement(f"{rest.split()[0].upper()} is not supported for PARQUET based COPY")
         found.append(option[0].upper())
         rest = rest[option.end() :].strip()
     if not any(option.startswith("IAM_ROLE") for option in found):
-        raise Refused("COPY needs credentials: IAM_ROLE", code="42601")
+        raise RefusedStatement("COPY needs credentials: IAM_ROLE", code="42601")
     if not any(option.endswith("PARQUET") for option in found) or "MANIFEST" not in found:
-        raise Refused("the emulator copies Parquet by manifest only")
+        raise RefusedStatement("the emulator copies Parquet by manifest only")
     address = masked.unmask(match["address"])[1:-1].replace("''", "'")
     if not address.startswith("s3://"):
-        raise Refused(f"invalid COPY source {address}", code="22023")
+        raise RefusedStatement(f"invalid COPY source {address}", code="22023")
     return Copy(masked.unmask(match["table"]), address)
 
 
-def _as_csv(url: str, content: bytes, columns: Sequence[Column]) -> tuple[int, bytes]:
+def _render_csv(url: str, content: bytes, columns: Sequence[Column]) -> tuple[int, bytes]:
     import pyarrow as pa
     import pyarrow.csv as pc
     import pyarrow.parquet as pq
@@ -136,7 +138,7 @@ def _as_csv(url: str, content: bytes, columns: Sequence[Column]) -> tuple[int, b
     if rows.num_columns != len(columns):
         raise LoadError(url, "", f"Unmatched number of columns: table {len(columns)}, file {rows.num_columns}")
     for column, values in zip(columns, rows.columns, strict=True):
-        _refuse_values(url, column, values)
+        _check_values(url, column, values)
     target = io.BytesIO()
     # numbered, since two columns of a file may have one name
     numbered = pa.Table.from_arrays(rows.columns, names=[str(i) for i in range(rows.num_columns)])
@@ -144,7 +146,7 @@ def _as_csv(url: str, content: bytes, columns: Sequence[Column]) -> tuple[int, b
     return rows.num_rows, target.getvalue()
 
 
-def _refuse_values(url: str, column: Column, values: pa.ChunkedArray[Any]) -> None:
+def _check_values(url: str, column: Column, values: pa.ChunkedArray[Any]) -> None:
     import pyarrow.compute as pc
 
     if str(values.type) not in TYPES.get(column.type, set()):

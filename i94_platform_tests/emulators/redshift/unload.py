@@ -1,8 +1,6 @@
-"""UNLOAD to Parquet, one file at a time: what Redshift refuses, and rows as it writes them.
+"""UNLOAD to one Parquet file, as strict as Redshift is.
 
-Here: reading the statement, and PostgreSQL's text of a row as typed columns. A query without rows writes no file, the
-harder of the two cases for a reader; what a cluster does is for `warehouse/test_redshift_cluster.py`. Not here: the
-connection.
+A query without rows writes no file: of the two things that a cluster might do, that is the harder one for a reader.
 """
 
 from __future__ import annotations
@@ -14,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from i94_platform_tests.emulators.redshift_sql import Masked, Refused
+from i94_platform_tests.emulators.redshift.statements import MaskedStatement, RefusedStatement
 
 OPTIONS = (
     r"IAM_ROLE (?:\x01\d+\x02|default\b)",
@@ -52,46 +50,46 @@ class Unload:
         return f"{self.prefix}000.parquet"
 
 
-def parse(sql: str) -> Unload:
+def parse_unload(sql: str) -> Unload:
     """Read an UNLOAD statement.
 
     Raises:
-        Refused: Redshift does not take it, or the emulator does not know how.
+        RefusedStatement: Redshift does not take it, or the emulator does not know how.
     """
-    masked = Masked(sql)
+    masked = MaskedStatement(sql)
     match = re.match(r"UNLOAD ?\((\x01\d+\x02)\) TO (\x01\d+\x02) (?P<rest>.*)$", masked.text, re.IGNORECASE)
     if not match:
-        raise Refused('syntax error at or near "UNLOAD"', code="42601")
+        raise RefusedStatement('syntax error at or near "UNLOAD"', code="42601")
     query, prefix = (masked.unmask(match[part])[1:-1].replace("''", "'") for part in (1, 2))
     rest, found = match["rest"], list[str]()
     while rest:
         option = next((m for o in OPTIONS if (m := re.match(o, rest, re.IGNORECASE))), None)
         if option is None:
-            raise Refused(f"the emulator unloads to one Parquet file, without {rest.split()[0].upper()}")
+            raise RefusedStatement(f"the emulator unloads to one Parquet file, without {rest.split()[0].upper()}")
         found.append(option[0].upper())
         rest = rest[option.end() :].strip()
     if not any(option.startswith("IAM_ROLE") for option in found):
-        raise Refused("UNLOAD needs credentials: IAM_ROLE", code="42601")
+        raise RefusedStatement("UNLOAD needs credentials: IAM_ROLE", code="42601")
     if "PARALLEL OFF" not in found or not any(option.endswith("PARQUET") for option in found):
-        raise Refused("the emulator unloads to one Parquet file")
+        raise RefusedStatement("the emulator unloads to one Parquet file")
     if not prefix.startswith("s3://"):
-        raise Refused(f"invalid UNLOAD destination {prefix}", code="22023")
+        raise RefusedStatement(f"invalid UNLOAD destination {prefix}", code="22023")
     if re.search(r"\bLIMIT \d+\s*$", query, re.IGNORECASE):
-        raise Refused("Limit clause is not supported in the outer SELECT of UNLOAD")
+        raise RefusedStatement("Limit clause is not supported in the outer SELECT of UNLOAD")
     return Unload(query, prefix, "ALLOWOVERWRITE" in found)
 
 
-def as_parquet(columns: Sequence[tuple[str, int]], rows: Sequence[Sequence[str | None]]) -> bytes:
-    """A file with these rows; `columns` are names and PostgreSQL's numbers of types.
+def render_parquet(columns: Sequence[tuple[str, int]], rows: Sequence[Sequence[str | None]]) -> bytes:
+    """Render a file with these rows; `columns` are names and PostgreSQL's numbers of types.
 
     Raises:
-        Refused: a type is none that the emulator writes.
+        RefusedStatement: the emulator does not write a type.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     if unknown := [name for name, number in columns if number not in VALUES]:
-        raise Refused(f"the emulator unloads no column like {', '.join(unknown)}")
+        raise RefusedStatement(f"the emulator unloads no column like {', '.join(unknown)}")
     arrays = []
     for place, (_, number) in enumerate(columns):
         alias, read = VALUES[number]

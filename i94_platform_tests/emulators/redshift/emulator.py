@@ -1,0 +1,161 @@
+"""The running emulator: its databases, the faults that it raises, and the objects of its S3 server."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import itertools
+import re
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from i94_platform_tests.emulators.postgres import Postgres, run_postgres
+from i94_platform_tests.emulators.redshift.session import listen
+from i94_platform_tests.emulators.redshift.statements import Layout, RefusedStatement
+from i94_platform_tests.emulators.s3 import S3Server
+
+ADMINISTRATOR = "awsuser"
+ROLE = "arn:aws:iam::123456789012:role/i94-redshift"
+
+_TEMPLATE = (
+    "CREATE VIEW svv_roles AS SELECT oid AS role_id, rolname::varchar AS role_name FROM pg_roles WHERE NOT rolcanlogin",
+    "GRANT SELECT ON svv_roles TO public",
+    "CREATE FUNCTION getdate() RETURNS timestamp LANGUAGE sql AS $$ SELECT now() AT TIME ZONE 'utc' $$",
+    "CREATE TABLE rls_policies (name text, condition text)",
+    "CREATE FUNCTION redshift_policy(text, text) RETURNS void LANGUAGE sql AS "
+    "$$ INSERT INTO rls_policies VALUES ($1, $2) $$",
+    "CREATE FUNCTION redshift_attach(policy text, target text, role text) RETURNS void LANGUAGE plpgsql AS $$ "
+    "BEGIN EXECUTE format('CREATE POLICY %I ON %s TO %s USING (true)', policy || '_admits_' || role, target, role); "
+    # all that a user has must hold, as on Redshift
+    "EXECUTE format('CREATE POLICY %I ON %s AS RESTRICTIVE TO %s USING (%s)', policy || '_' || role, target, role, "
+    "(SELECT condition FROM rls_policies WHERE name = policy)); END $$",
+)
+
+
+@dataclass
+class Fault:
+    """An error, or a cut connection, instead of the next statements that match a pattern."""
+
+    pattern: str
+    error: tuple[str, str, str] | None
+    """Message, detail and SQLSTATE; None cuts the connection."""
+    times: int
+
+
+@dataclass
+class RedshiftEmulator:
+    """The running emulator."""
+
+    server: Postgres
+    s3: S3Server
+    port: int = 0
+    certificate: Path = Path()
+    statements: list[tuple[str, str]] = field(default_factory=list)
+    """Every statement as a client sent it, after its database."""
+    layouts: dict[tuple[str, str], Layout] = field(default_factory=dict)
+    """How a table of a database was asked to be laid out."""
+    faults: list[Fault] = field(default_factory=list)
+    _numbers: Iterator[int] = field(default_factory=itertools.count)
+
+    def create_database(self, template: str = "redshift") -> str:
+        """Create a database, empty or as a copy of `template`, which nobody is connected to; its name."""
+        name = f"db{next(self._numbers)}"
+        self.server.execute(f"CREATE DATABASE {name} TEMPLATE {template} OWNER {ADMINISTRATOR} STRATEGY file_copy")
+        return name
+
+    def drop_database(self, database: str) -> None:
+        """Drop a database and end its clients: hundreds would fill the disk."""
+        self.server.execute(f"DROP DATABASE {database} WITH (FORCE)")
+
+    def address(self, database: str, user: str = ADMINISTRATOR, sslmode: str = "disable") -> str:
+        """The value of `I94_WAREHOUSE`."""
+        return f"redshift://{user}@localhost:{self.port}/{database}?iam_role={ROLE}&sslmode={sslmode}"
+
+    def sent_statements(self, database: str) -> list[str]:
+        """The statements that clients of a database have sent."""
+        return [sql for name, sql in self.statements if name == database]
+
+    def fail(self, pattern: str, message: str, detail: str = "", code: str = "XX000", times: int = 1) -> None:
+        """Answer the next statements that match with an error; a COMMIT is rolled back."""
+        self.faults.append(Fault(pattern, (message, detail, code), times))
+
+    def cut(self, pattern: str, times: int = 1) -> None:
+        """Cut the connection instead of running the next statements that match."""
+        self.faults.append(Fault(pattern, None, times))
+
+    def next_fault(self, sql: str) -> Fault | None:
+        """The fault that happens instead of this statement."""
+        for fault in self.faults:
+            if fault.times and re.match(fault.pattern, sql, re.IGNORECASE):
+                fault.times -= 1
+                return fault
+        return None
+
+    @cached_property
+    def _objects(self) -> Any:
+        return self.s3.create_client()
+
+    def read(self, url: str) -> bytes | None:
+        """An object of the S3 server, over HTTP."""
+        parts, client = urlsplit(url), self._objects
+        try:
+            content: bytes = client.get_object(Bucket=parts.netloc, Key=parts.path.lstrip("/"))["Body"].read()
+        except (client.exceptions.NoSuchKey, client.exceptions.NoSuchBucket):
+            return None
+        return content
+
+    def write(self, url: str, content: bytes, overwrites: bool) -> None:
+        """Put an object on the S3 server.
+
+        Raises:
+            RefusedStatement: it is there already, or its bucket is not.
+        """
+        parts, client = urlsplit(url), self._objects
+        if not overwrites and self.read(url) is not None:
+            raise RefusedStatement("Specified unload destination on S3 is not empty", code="XX000")
+        try:
+            client.put_object(Bucket=parts.netloc, Key=parts.path.lstrip("/"), Body=content)
+        except client.exceptions.NoSuchBucket:
+            message = f"S3ServiceException: The specified bucket does not exist: {url}"
+            raise RefusedStatement(message, code="XX000") from None
+
+
+@contextlib.contextmanager
+def run_redshift(s3: S3Server) -> Iterator[RedshiftEmulator]:
+    """An emulator that runs as long as the context, over its own PostgreSQL."""
+    with run_postgres() as server, tempfile.TemporaryDirectory() as folder:
+        server.execute(f"CREATE USER {ADMINISTRATOR} SUPERUSER", "CREATE DATABASE redshift")
+        server.execute(*_TEMPLATE, database="redshift")
+        emulator = RedshiftEmulator(server, s3)
+        emulator.certificate = _create_certificate(Path(folder))
+        with listen(emulator) as port:
+            emulator.port = port
+            yield emulator
+
+
+def _create_certificate(folder: Path) -> Path:
+    """A certificate for localhost that no authority has signed, with its key, in one file."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key, now = ec.generate_private_key(ec.SECP256R1()), dt.datetime.now(dt.UTC)
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - dt.timedelta(hours=1))
+        .not_valid_after(now + dt.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    path = folder / "localhost.pem"
+    plain = serialization.PrivateFormat.PKCS8
+    private = key.private_bytes(serialization.Encoding.PEM, plain, serialization.NoEncryption())
+    path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM) + private)
+    return path
