@@ -60,18 +60,18 @@ class Lease:
 
     def acquire(self) -> str:
         """Try once to take the lock; return the process that holds it instead, or an empty text on success."""
-        before, started = self._read(), time.time()
-        is_expired = before is not None and before.age > self._seconds + _CLOCK_SECONDS
-        if before is None or not before.holder or is_expired:
-            self._write(before.etag if before else "")
+        previous, started = self._read(), time.time()
+        is_expired = previous is not None and previous.age > self._seconds + _CLOCK_SECONDS
+        if previous is None or not previous.holder or is_expired:
+            self._write(previous.etag if previous else "")
             state = self._read()
         else:
-            state = before
+            state = previous
         if state is not None and state.holder == self._id:  # also if the answer to our own write got lost
             self._etag, self._renewed_at = state.etag, started
-            if before is not None and before.holder not in ("", self._id):
+            if previous is not None and previous.holder not in ("", self._id):
                 logger.warning(
-                    "Took over %s: %s has not renewed it for %.0f s", self._address, before.process, before.age
+                    "Took over %s: %s has not renewed it for %.0f s", self._address, previous.process, previous.age
                 )
             return ""
         # a faster process may have taken and released it in between: the lock is free, but not ours

@@ -293,13 +293,13 @@ def test_every_call_carries_the_current_token_and_no_output_shows_it(
     expect_state(aws, "STARTED")
     expect_token(aws, TOKENS[0], START + dt.timedelta(hours=1), host)
     spark = session.open()
-    before = len(headers)
+    first_calls = len(headers)
     clock.now = START + dt.timedelta(hours=1)
     expect_token(aws, TOKENS[1], clock.now + dt.timedelta(hours=1), host)
     spark.conf.set("spark.sql.shuffle.partitions", "8")
-    assert before
-    assert {header["x-aws-proxy-auth"] for header in headers[:before]} == {TOKENS[0]}
-    assert {header["x-aws-proxy-auth"] for header in headers[before:]} == {TOKENS[1]}
+    assert first_calls
+    assert {header["x-aws-proxy-auth"] for header in headers[:first_calls]} == {TOKENS[0]}
+    assert {header["x-aws-proxy-auth"] for header in headers[first_calls:]} == {TOKENS[1]}
     shown = [caplog.text, repr(session), str(session), repr(spark), str(APPLICATION), repr(APPLICATION)]
     expect_end(aws)
     session.close()

@@ -195,24 +195,24 @@ def test_both_engines_read_and_reject_the_same_spellings_of_temperatures(duckdb:
     odd: list[dict[str, str | None]] = [{"dt": text} for text in (*ODD_DATES, "9/1/2013", "12/31/1899")]
     odd += [{name: text} for name in NUMBERS for text in (*ODD_NUMBERS, "1.", "-.5", "+1e3", None)]
     odd += [{name: text} for name in DEGREES for text in (*ODD_DEGREES, "0S", "0.0W", "1e1N", None)]
-    found = []
+    results = []
     for engine in (duckdb, spark):
         with engine.session():
             engine.register_table("delivered", delivered_temperatures(*odd))
-            found.append(engine.fetch(climates.render_typed_rows()).sort_by("source_row"))
-    assert_equal_tables(*found)
+            results.append(engine.fetch(climates.render_typed_rows()).sort_by("source_row"))
+    assert_equal_tables(*results)
 
 
 def _compare_temperatures(duckdb: Engine, spark: Engine, raw: Path, folder: Path) -> pa.Table:
     """Stage on both engines, and compare the rows and the climates computed from them."""
-    found = []
+    results = []
     for engine in (duckdb, spark):
         rows = stage_sorted_temperatures(engine, raw, folder / engine.name)
         with engine.session():
             engine.register_table("world_temperature", rows)
             climate = engine.fetch(climates.render_climate()).sort_by("iso3")
-        found.append((rows, climate))
-    (by_duckdb, by_duckdb_climate), (by_spark, spark_climate) = found
+        results.append((rows, climate))
+    (by_duckdb, by_duckdb_climate), (by_spark, spark_climate) = results
     assert_equal_tables(by_spark, by_duckdb)
     assert_equal_tables(spark_climate, by_duckdb_climate)
     return by_duckdb

@@ -37,12 +37,12 @@ def test_a_stamp_changes_with_every_write(store: LocalStore) -> None:
 def test_a_file_deleted_during_a_listing_is_left_out(store: LocalStore, monkeypatch: pytest.MonkeyPatch) -> None:
     store.put("a", b"1")
     store.put("b", b"1")
-    real = Path.stat
+    original = Path.stat
 
     def stat(self: Path, **options: bool) -> os.stat_result:
         if self.name == "a":
             self.unlink(missing_ok=True)
-        return real(self, **options)
+        return original(self, **options)
 
     monkeypatch.setattr(Path, "stat", stat)
     assert paths(store) == ["b"]
@@ -62,11 +62,11 @@ def test_a_folder_that_another_process_fills_during_a_deletion_is_kept(
     store: LocalStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store.put("shared/gone", b"")
-    real = Path.rmdir
+    original = Path.rmdir
 
     def rmdir(self: Path) -> None:
         (self / "new").write_bytes(b"")  # by the other process, after the last look
-        real(self)
+        original(self)
 
     monkeypatch.setattr(Path, "rmdir", rmdir)
     store.delete(["shared/gone"])
@@ -77,11 +77,11 @@ def test_a_folder_that_another_process_removes_during_a_deletion_is_no_error(
     store: LocalStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store.put("shared/deep/gone", b"")
-    real = Path.rmdir
+    original = Path.rmdir
 
     def rmdir(self: Path) -> None:
-        real(self)
-        real(self)
+        original(self)
+        original(self)
 
     monkeypatch.setattr(Path, "rmdir", rmdir)
     store.delete(["shared/deep/gone"])
@@ -109,5 +109,5 @@ def test_a_version_is_that_of_the_content_even_if_size_and_time_are_equal(
 
 
 def version_of(store: LocalStore) -> str:
-    (found,) = store.list()
-    return store.content_version(found)
+    (file,) = store.list()
+    return store.content_version(file)

@@ -1,7 +1,6 @@
-"""Delivered arrivals made for tests: a good row, what dirt does to it by hand, and generated deliveries.
+"""Delivered arrivals for tests: a good row of April 2016, dirty variants with their expected results, generated ones.
 
-Here: rows of April 2016 and the reasons for which the dirty ones must be refused, written from the meaning of the
-contract. Not here: the SQL that comes to the same result, and running it.
+The expected results are written from the meaning of the contract, not from the SQL.
 """
 
 from __future__ import annotations
@@ -173,9 +172,9 @@ STAGED_GOOD_ROW: dict[str, Any] = {
 
 
 def delivered_table(rows: Iterable[Row], extra: Mapping[str, pa.Array[Any]] | None = None) -> pa.Table:
-    """Rows as a delivered table: each the good row with its changes, numbered from 1 where it names no `cicid`."""
-    whole = [{**GOOD_ROW, "cicid": float(number), **row} for number, row in enumerate(rows, 1)]
-    table = pa.Table.from_pylist(whole, schema=arrow_schema(delivered_immigration))
+    """Build a delivered table: each row is the good row with changes, and numbered from 1 if it has no `cicid`."""
+    complete = [{**GOOD_ROW, "cicid": float(number), **row} for number, row in enumerate(rows, 1)]
+    table = pa.Table.from_pylist(complete, schema=arrow_schema(delivered_immigration))
     for name, values in (extra or {}).items():
         table = table.append_column(name, values)
     return table
@@ -199,7 +198,7 @@ _KEYS = st.tuples(st.just("cicid"), st.integers(1, 12).map(float))
 
 @st.composite
 def deliveries(draw: st.DrawFn, rows: int, most_changes: int) -> list[dict[str, Any]]:
-    """A delivery of `rows` rows, of which some have a changed cell or several, and some share a key."""
+    """Generate a delivery of `rows` rows; some have changed cells, and some share a key."""
     changes = st.tuples(st.integers(0, rows - 1), st.one_of(*_CELLS, *[_KEYS] * 8))
     delivery: list[dict[str, Any]] = [{} for _ in range(rows)]
     for row, (name, value) in draw(st.lists(changes, min_size=most_changes // 2, max_size=most_changes)):

@@ -1,7 +1,4 @@
-"""Spark for tests: whether this machine can run it, a Spark Connect server, and a cluster of processes.
-
-Here: starting and stopping. Not here: sessions, which the platform makes itself.
-"""
+"""Spark for tests: whether this machine can run it, a Spark Connect server, and a cluster of processes."""
 
 from __future__ import annotations
 
@@ -27,18 +24,18 @@ from i94_platform_tests.support.processes import wait_for
 
 SHORT_LIVED_JAVA_OPTIONS = (
     "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:-DontCompileHugeMethods "
-    # the light compiler alone gets 48 MB, which a dozen months fill: it then stops, and all is interpreted
+    # the light compiler alone gets 48 MB, which a dozen months fill; then the JVM interprets everything
     "-XX:ReservedCodeCacheSize=240m "
-    # Spark's classes are as they were published: looking through each takes a tenth of a short life
+    # verifying Spark's classes takes a tenth of a short life
     "-XX:+UnlockDiagnosticVMOptions -XX:-BytecodeVerificationRemote"
 )
-"""Java options for a short life: compile at once and lightly, which halves the time of small months."""
+"""Java options for a short life: compile lightly and at once, which halves the time of variables months."""
 
 JARS = str(PROJECT / ".jars")
 
 
 def spark_skip_reason() -> str | None:
-    """What this machine lacks to run Spark, as a sentence; None where it lacks nothing."""
+    """Say what this machine lacks to run Spark; None if it lacks nothing."""
     if importlib.util.find_spec("pyspark") is None:
         return "Spark is not installed: pip install 'i94-platform[spark]'"
     home = os.environ.get("JAVA_HOME")
@@ -48,7 +45,7 @@ def spark_skip_reason() -> str | None:
 
 
 def s3_spark_skip_reason() -> str | None:
-    """The same for Spark on S3."""
+    """Say what this machine lacks to run Spark on S3; None if it lacks nothing."""
     return spark_skip_reason() or (
         None if list_jars(JARS) else "Spark lacks the jars for S3, which `make jars` could not fetch"
     )
@@ -56,7 +53,7 @@ def s3_spark_skip_reason() -> str | None:
 
 @contextmanager
 def start_connect_server(folder: Path) -> Iterator[str]:
-    """The address of a Spark Connect server that runs as long as the context; its log is in `folder`."""
+    """Run a Spark Connect server as long as the context, with its log in `folder`, and give its address."""
     address = f"sc://127.0.0.1:{_free_port()}"
     options = LOCAL_CONFIG | {"spark.driver.extraJavaOptions": SHORT_LIVED_JAVA_OPTIONS}
     with connect.connect_server(address, folder / "connect.log", options):
@@ -71,13 +68,13 @@ class Cluster:
     status_page: str
 
     def fetch_status(self) -> dict[str, Any]:
-        """What the master says of its workers and applications."""
+        """Fetch what the master says of its workers and applications."""
         with urllib.request.urlopen(self.status_page, timeout=5) as answer:
-            found: dict[str, Any] = json.load(answer)
-        return found
+            status: dict[str, Any] = json.load(answer)
+        return status
 
     def is_ready(self) -> bool:
-        """Whether the master listens, and its page, which comes up in parts."""
+        """Whether the master listens and its status page answers."""
         with contextlib.suppress(OSError, ValueError):
             return bool(self.fetch_status()) and connect.is_listening(self.address)
         return False
@@ -85,27 +82,27 @@ class Cluster:
 
 @contextmanager
 def start_cluster(folder: Path, environment: Mapping[str, str]) -> Iterator[Cluster]:
-    """One master and two workers, each a process with one core and 512 MB, as long as the context; logs in `folder`."""
+    """Run a master and two workers of one core and 512 MB as long as the context, with logs in `folder`."""
     port, page = _free_port(), _free_port()
-    made = Cluster(f"spark://127.0.0.1:{port}", f"http://127.0.0.1:{page}/json/")
+    cluster = Cluster(f"spark://127.0.0.1:{port}", f"http://127.0.0.1:{page}/json/")
     master = ["deploy.master.Master", "--host", "127.0.0.1", "--port", str(port), "--webui-port", str(page)]
     worker = ["deploy.worker.Worker", "--host", "127.0.0.1", "--cores", "1", "--memory", "512m", "--webui-port", "0"]
     with ExitStack() as processes:
         processes.enter_context(_daemon(master, folder / "master", environment))
-        wait_for(made.is_ready, "the master to answer", connect.START_SECONDS)
+        wait_for(cluster.is_ready, "the master to answer", connect.START_SECONDS)
         for number in (1, 2):
             work = folder / f"worker{number}"
-            command = [*worker, "--work-dir", str(work), made.address]
+            command = [*worker, "--work-dir", str(work), cluster.address]
             processes.enter_context(_daemon(command, work, environment))
-        both = "two workers to register"
-        wait_for(lambda: made.fetch_status()["aliveworkers"] == 2, both, connect.START_SECONDS)
-        yield made
+        what = "two workers to register"
+        wait_for(lambda: cluster.fetch_status()["aliveworkers"] == 2, what, connect.START_SECONDS)
+        yield cluster
 
 
 @contextmanager
 def _daemon(command: list[str], folder: Path, environment: Mapping[str, str]) -> Iterator[None]:
     folder.mkdir()
-    small = {
+    variables = {
         "SPARK_DAEMON_MEMORY": "200m",
         "SPARK_DAEMON_JAVA_OPTS": SHORT_LIVED_JAVA_OPTIONS,
         "SPARK_LOCAL_IP": "127.0.0.1",
@@ -114,7 +111,7 @@ def _daemon(command: list[str], folder: Path, environment: Mapping[str, str]) ->
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
             [spark_class, f"org.apache.spark.{name}", *words],
-            env={**os.environ, **small, **environment},
+            env={**os.environ, **variables, **environment},
             cwd=folder,
             stdout=log,
             stderr=log,

@@ -1,8 +1,8 @@
-"""Staging months for tests: lakes that hold the code lists, engines by address, and tables that can be compared.
+"""Stage months for tests and compare the tables of two engines.
 
-A place is a folder, or a prefix of a bucket on the server that the environment names. Run as a program (`python -m
-i94_platform_tests.support.staging ADDRESS RAW LAKE WHAT…`) it stages in a process of its own on Spark: a process holds
-one kind of Spark session only. WHAT is a month such as 2016-04, or `temperatures`.
+A place is a folder, or a prefix of a bucket on the server that the environment names. A process holds only one kind of
+Spark session, so this module also runs as a program (`python -m i94_platform_tests.support.staging ADDRESS RAW LAKE
+WHAT…`), where WHAT is a month such as 2016-04, or `temperatures`.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ Location = Path | str
 
 @dataclass(frozen=True)
 class StagedMonth:
-    """A staged month: what was committed, and what was messages meanwhile."""
+    """A staged month: its two manifests, and the messages of the run."""
 
     accepted: Manifest
     rejected: Manifest
@@ -74,7 +74,7 @@ class StagedMonth:
 
     @property
     def quarantine(self) -> pa.Table:
-        """The rejected rows by place."""
+        """The rejected rows by file and row."""
         rows = read_rows(self.rejected, immigration_quarantine)
         return rows.sort_by([("source_file", "ascending"), ("source_row", "ascending")])
 
@@ -87,7 +87,7 @@ class StagedMonth:
 
 
 def open_store(place: Location) -> Store:
-    """The store at a place."""
+    """Open the store at a place."""
     if not is_s3(str(place)):
         return LocalStore(place)
     connect = partial(create_s3_client, os.environ["I94_S3_ENDPOINT"])
@@ -95,14 +95,14 @@ def open_store(place: Location) -> Store:
 
 
 def copy_files(source: Location, target: Location) -> Location:
-    """Another place that holds the same files."""
+    """Copy every file to another place and return it."""
     for file in open_store(source).list():
         open_store(target).put(file.path, open_store(source).read(file.path))
     return target
 
 
 def create_lake(place: Location) -> Lake:
-    """A lake that holds the reviewed code lists and nothing else."""
+    """Create a lake that holds only the reviewed code lists."""
     lake = Lake(open_store(place))
     for name, contract in CODE_LISTS.items():
         lake.write_csv(
@@ -112,7 +112,7 @@ def create_lake(place: Location) -> Lake:
 
 
 def stage_into_lake(engine: Engine, raw: Location, place: Location, month: Month, run_id: str = "run") -> StagedMonth:
-    """Stage a month into the lake at `place`, which is made where it does not exist."""
+    """Stage a month into the lake at `place`; create the lake if it does not exist."""
     lake = Lake(open_store(place)) if any(open_store(place).list("lookup")) else create_lake(place)
     messages: list[str] = []
     accepted, rejected = stage_month(month, open_store(raw), lake, engine, run_id, messages.append)
@@ -120,7 +120,7 @@ def stage_into_lake(engine: Engine, raw: Location, place: Location, month: Month
 
 
 def read_staged_month(place: Location, month: Month) -> StagedMonth:
-    """A month that was staged into the lake at `place` before."""
+    """Read a month that was staged into the lake at `place`."""
     lake = Lake(open_store(place))
     names = ("staged/immigration", "staged/immigration_quarantine")
     accepted, rejected = (lake.require_manifest(Dataset(name, month.key)) for name in names)
@@ -128,18 +128,18 @@ def read_staged_month(place: Location, month: Month) -> StagedMonth:
 
 
 def stage_sorted_temperatures(engine: Engine, raw: Path, folder: Path) -> pa.Table:
-    """The staged city temperatures by key."""
+    """Stage the city temperatures and sort them by key."""
     return read_sorted_temperatures(stage_temperatures(LocalStore(raw), Lake(LocalStore(folder)), engine, "run"))
 
 
 def read_sorted_temperatures(manifest: Manifest) -> pa.Table:
-    """City temperatures by key."""
+    """Read city temperatures, sorted by key."""
     keys = ("dt", "city", "country", "latitude", "longitude")
     return read_rows(manifest, world_temperature).sort_by([(key, "ascending") for key in keys])
 
 
 def read_rows(manifest: Manifest, contract: Table) -> pa.Table:
-    """Every committed row as it lies in the files, whose columns must be the contract's in order and type."""
+    """Read every committed row, and check that the files have the contract's columns in order and type."""
     schema = arrow_schema(contract)
     tables = [_read(url) for url in manifest.urls]
     for table in tables:
@@ -155,48 +155,48 @@ def _read(url: str) -> pa.Table:
         return pq.read_table(file)
 
 
-def assert_equal_months(found: StagedMonth, expected: StagedMonth) -> None:
-    """Rows, quarantine and figures."""
-    assert_equal_tables(found.arrivals, expected.arrivals)
-    assert_equal_tables(found.quarantine, expected.quarantine)
-    assert found.accepted.stats == expected.accepted.stats
-    assert found.rejected.stats == expected.rejected.stats
+def assert_equal_months(actual: StagedMonth, expected: StagedMonth) -> None:
+    """Compare rows, quarantine and statistics."""
+    assert_equal_tables(actual.arrivals, expected.arrivals)
+    assert_equal_tables(actual.quarantine, expected.quarantine)
+    assert actual.accepted.stats == expected.accepted.stats
+    assert actual.rejected.stats == expected.rejected.stats
 
 
-def assert_equal_tables(found: pa.Table, expected: pa.Table) -> None:
-    """Fail naming the first column and row that differ; numbers are compared bit by bit, NaN and -0.0 included."""
-    assert _columns(found.schema) == _columns(expected.schema)
-    assert found.num_rows == expected.num_rows
+def assert_equal_tables(actual: pa.Table, expected: pa.Table) -> None:
+    """Compare tables bit by bit, NaN and -0.0 included; name the first column and the rows that differ."""
+    assert _columns(actual.schema) == _columns(expected.schema)
+    assert actual.num_rows == expected.num_rows
     for name in expected.column_names:
-        left, right = _bits(found[name]), _bits(expected[name])
+        left, right = _bits(actual[name]), _bits(expected[name])
         if not left.equals(right):
-            pairs = enumerate(zip(found[name].to_pylist(), expected[name].to_pylist(), strict=True))
+            pairs = enumerate(zip(actual[name].to_pylist(), expected[name].to_pylist(), strict=True))
             differing = [(row, a, b) for row, (a, b) in pairs if repr(a) != repr(b)]
-            raise AssertionError(f"{name} differs in {len(differing)} rows (row, found, expected): {differing[:5]}")
+            raise AssertionError(f"{name} differs in {len(differing)} rows (row, actual, expected): {differing[:5]}")
 
 
-def assert_equal_rows(found: Manifest, expected: Manifest, contract: Table) -> None:
-    """The same for a month that is long, and has no floating numbers: both have as many rows, and each its equal."""
-    for manifest in (found, expected):
+def assert_equal_rows(actual: Manifest, expected: Manifest, contract: Table) -> None:
+    """Compare the rows of a large month without floats: equally many, and each with its equal."""
+    for manifest in (actual, expected):
         for url in manifest.urls:
             assert _columns(pq.read_schema(url)) == _columns(arrow_schema(contract))
     keys = ", ".join(key_columns(contract))
     equal = " AND ".join(f"f.{name} IS NOT DISTINCT FROM e.{name}" for name in column_names(contract))
-    sql = f"""SELECT (SELECT count(*) FROM read_parquet($found)), (SELECT count(*) FROM read_parquet($expected)),
+    sql = f"""SELECT (SELECT count(*) FROM read_parquet($actual)), (SELECT count(*) FROM read_parquet($expected)),
         count(*) FILTER ({equal}), count(DISTINCT f.cicid)
-        FROM read_parquet($found) AS f JOIN read_parquet($expected) AS e USING ({keys})"""
+        FROM read_parquet($actual) AS f JOIN read_parquet($expected) AS e USING ({keys})"""
     with duckdb.connect() as connection:
-        rows = connection.execute(sql, {"found": found.urls, "expected": expected.urls}).fetchall()
-    assert rows == [(expected.rows,) * 4], "rows here, rows there, equal ones, different keys"
+        rows = connection.execute(sql, {"actual": actual.urls, "expected": expected.urls}).fetchall()
+    assert rows == [(expected.rows,) * 4], "rows here, rows there, equal rows, distinct keys"
 
 
 def _columns(schema: pa.Schema) -> list[tuple[str, pa.DataType]]:
-    """Names and types in order; not whether a column may be null, which Spark denies of literals."""
+    """Names and types in order, without nullability, in which Spark's literals differ."""
     return [(field.name, field.type) for field in schema]
 
 
 def _bits(column: pa.ChunkedArray[Any]) -> pa.ChunkedArray[Any]:
-    """Numbers as their bits, so that -0.0 is not 0.0; every NaN as the same one, since its sign means nothing."""
+    """Convert floats to their bits, so that -0.0 is not 0.0; all NaN get the same bits."""
     if not pa.types.is_floating(column.type):
         return column
     column = pc.if_else(pc.is_nan(column), math.nan, column)
@@ -204,20 +204,20 @@ def _bits(column: pa.ChunkedArray[Any]) -> pa.ChunkedArray[Any]:
 
 
 def build_spark_engine(address: str, options: Mapping[str, str] = TEST_OPTIONS) -> Engine:
-    """The Spark engine as the platform builds it; in this process with the sizes of tests."""
+    """Build the Spark engine as the platform does; `options` count for sessions in this process."""
     endpoint = os.environ.get("I94_S3_ENDPOINT", "")
-    made = SparkEngineResource(
+    resource = SparkEngineResource(
         address=address,
         on_s3=bool(endpoint),
         s3_endpoint=endpoint,
         jars=JARS,
         options=dict(options) if is_in_process(address) else {},
     )
-    return made.build()
+    return resource.build()
 
 
 def stage_in_subprocess(address: str, raw: Location, lake: Location, *what: str, **environment: str) -> str:
-    """Stage months, or `temperatures`, in a process of its own with Spark at `address`; what it printed."""
+    """Stage months, or `temperatures`, in a separate process with Spark at `address`; return its output."""
     command = [sys.executable, "-m", "i94_platform_tests.support.staging", address, str(raw), str(lake), *what]
     done = subprocess.run(
         command,

@@ -1,4 +1,4 @@
-"""Where a store for tests is, so that another process can open it too."""
+"""The location of a store, which another process can open too."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from i94_platform.lake.store import Store
 from i94_platform_tests.emulators.s3 import S3Server
 
 SHORT_LEASE_SECONDS = 2.0
-"""Seconds, for tests that wait for the lease of a killed process to end."""
+"""For tests that wait until the lease of a killed process expires."""
 
 
 @dataclass(frozen=True)
 class StoreLocation:
-    """An address, and the server behind it where it is on S3."""
+    """An address, and its server if it is on S3."""
 
     root: str
     server: S3Server | None = None
     scratch: Path = Path()
 
     def open_store(self, lock_timeout: float = 20.0, lease_seconds: float = LEASE_SECONDS) -> Store:
-        """The store at the address."""
+        """Open the store at the address."""
         if self.server is None:
             return LocalStore(self.root, lock_timeout)
         return S3Store(self.root, self.server.create_client, self.scratch, lock_timeout, lease_seconds)
