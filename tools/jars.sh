@@ -18,7 +18,7 @@ if ! command -v mvn >/dev/null && can_install_packages; then
 fi
 command -v mvn >/dev/null || fail "The jars for Spark on S3 are fetched with Maven, which is not installed (Debian," \
     "Ubuntu: apt-get install maven; macOS: brew install maven). $without"
-say "Fetching the jars for Spark on S3 into .jars (13 MB, once) …"
+say "Fetching the jars for Spark on S3 into .jars (9 MB, once) …"
 rm -rf .jars
 quietly mvn --batch-mode --no-transfer-progress --file tools/pom.xml dependency:copy-dependencies \
     -DoutputDirectory="$PWD/.jars" \
