@@ -106,7 +106,7 @@ def test_a_missing_column_is_named() -> None:
         read(line("1, 2"), header=HEADER.replace("coordinates", "position"))
 
 
-@settings(deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.lists(st.tuples(LATITUDES, LONGITUDES), min_size=1), st.sampled_from(["lat, lon", "lon, lat"]))
 def test_places_survive_either_order(places: list[tuple[float, float]], order: FileOrder) -> None:
     assume(any(abs(longitude) > 90 for _, longitude in places))
@@ -116,7 +116,7 @@ def test_places_survive_either_order(places: list[tuple[float, float]], order: F
     assert frame.attrs["coordinate_order"] == order
 
 
-@settings(deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.lists(st.tuples(LATITUDES, LATITUDES), min_size=1))
 def test_an_order_without_proof_is_never_guessed(places: list[tuple[float, float]]) -> None:
     with pytest.raises(PermanentError, match="declare it"):

@@ -27,7 +27,7 @@ def test_a_day_is_described_in_the_contracts_columns_and_types() -> None:
     assert frame.dtypes.astype(str).tolist() == ["datetime64[s]"] + ["Int64"] * 6 + ["string"] * 2 + ["boolean"]
 
 
-@settings(deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(DAYS, st.integers(0, 400))
 def test_a_calendar_has_every_day_once_and_agrees_with_the_standard_library(first: dt.date, length: int) -> None:
     last = first + dt.timedelta(days=length)
