@@ -189,6 +189,7 @@ def test_the_bad_rows_of_a_sample_are_rejected_for_the_announced_reasons(
     assert any("validres" in line for line in staged.messages)
 
 
+@pytest.mark.slow
 @pytest.mark.real_data
 def test_the_real_month_has_its_known_figures(duckdb: Engine, real_data: Path, tmp_path: Path) -> None:
     staged = stage_into_lake(duckdb, real_data, tmp_path / "lake", APRIL)
