@@ -47,7 +47,7 @@ def create_document(app: FastAPI) -> dict[str, Any]:
     }
     for path in document["paths"].values():
         for parameter in path["get"].get("parameters", []):
-            # these repeat the name and the description of the parameter
-            for repeated in ("title", "description"):
-                parameter["schema"].pop(repeated, None)
+            # the parameter itself has both
+            for name in ("title", "description"):
+                parameter["schema"].pop(name, None)
     return document

@@ -46,7 +46,7 @@ SUPPORTED_FILTERS: dict[str, tuple[str, ...]] = {
 }
 """The filters that each mart has a column for; the page says which ones do not apply to a chart."""
 
-MAX_BARS, MAX_STATES, MAX_ORIGINS = 12, 12, 10
+MAX_BARS, MAX_STATES, MAX_COUNTRIES = 12, 12, 10
 OTHERS = "others"
 
 _YEAR_MONTH = ("i94yr", "i94mon")
@@ -105,7 +105,7 @@ def summarize(view: View, fetch: Fetch) -> dict[str, Any]:
         return fetch(Totals(contract, group_by, tuple(labels), filters).statement())
 
     demographics = visitor_demographics_by_state
-    origins = total(destination_by_origin, "i94res", labels=("origin", "iso3", "region"))
+    countries = total(destination_by_origin, "i94res", labels=("origin", "iso3", "region"))
     climates = total(origin_climate, "i94res", labels=("origin", "region", "climate_band", "mean_temperature"))
     nationalities = total(visitors_by_nationality, "i94cit", "nationality", "status", "hint_likely_residence")
     return {
@@ -113,10 +113,10 @@ def summarize(view: View, fetch: Fetch) -> dict[str, Any]:
         "charts": {
             "months": _summarize_months(view, fetch),
             "nationality": _keep_largest(_merge_hints(nationalities), "i94cit", "nationality"),
-            "origin": _keep_largest(origins, "i94res", "origin"),
+            "origin": _keep_largest(countries, "i94res", "origin"),
             "airline": _keep_largest(total(visitors_by_airline, "airline", labels=("carrier",)), "airline", "airline"),
             "states": total(destination_by_origin, "i94addr", labels=("state",)),
-            "countries": _add_positions(origins, fetch),
+            "countries": _add_positions(countries, fetch),
             "heat": _build_heatmap(total(destination_by_origin, "i94addr", "i94res", labels=("state", "origin"))),
             "climate": _order_climates(total(destination_by_climate, "climate_band")),
             "temperature": [row for row in climates if row["mean_temperature"] is not None],
@@ -205,23 +205,23 @@ def _merge_hints(rows: list[Row]) -> list[Row]:
     return sorted(merged.values(), key=lambda row: (-row["visitors"], row["i94cit"]))
 
 
-def _add_positions(origins: list[Row], fetch: Fetch) -> list[Row]:
+def _add_positions(countries: list[Row], fetch: Fetch) -> list[Row]:
     """Add latitude and longitude to each country; None if the temperature of none of its cities is known."""
     rows = fetch(Totals(origin_climate, ("i94res",), ("latitude", "longitude")).statement())
     positions = {row["i94res"]: (row["latitude"], row["longitude"]) for row in rows}
     return [
         {**row, **dict(zip(("latitude", "longitude"), positions.get(row["i94res"], (None, None)), strict=True))}
-        for row in origins
+        for row in countries
     ]
 
 
 def _build_heatmap(rows: list[Row]) -> list[Row]:
     """Return a row for each pair of state and country, the largest of both and the others, also for empty pairs."""
     states = _group_names(rows, "i94addr", "state", MAX_STATES)
-    origins = _group_names(rows, "i94res", "origin", MAX_ORIGINS)
+    countries = _group_names(rows, "i94res", "origin", MAX_COUNTRIES)
     cells, totals = Counter[tuple[str, str]](), Counter[str]()
     for row in rows:
-        state, origin = states[row["i94addr"]], origins[row["i94res"]]
+        state, origin = states[row["i94addr"]], countries[row["i94res"]]
         cells[state, origin] += row["visitors"]
         totals[state] += row["visitors"]
     return [
@@ -233,7 +233,7 @@ def _build_heatmap(rows: list[Row]) -> list[Row]:
             "named": not origin.endswith(OTHERS),
         }
         for state in dict.fromkeys(states.values())
-        for origin in dict.fromkeys(origins.values())
+        for origin in dict.fromkeys(countries.values())
     ]
 
 

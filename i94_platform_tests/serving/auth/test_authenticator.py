@@ -180,10 +180,10 @@ def test_a_caller_that_sends_too_many_requests_is_told_when_to_try_again(tmp_pat
             _, key = server.keys.add(path, SCOPES)
             with server.client(key) as client:
                 responses = [client.get(path) for _ in range(8)]
-            refused = [response for response in responses if response.status_code == 429]
-            assert 2 <= len(refused) <= 5
-            assert_problem(refused[0], 429, "too-many-requests")
-            assert refused[0].headers["retry-after"] == "1"
+            rejected = [response for response in responses if response.status_code == 429]
+            assert 2 <= len(rejected) <= 5
+            assert_problem(rejected[0], 429, "too-many-requests")
+            assert rejected[0].headers["retry-after"] == "1"
         with server.client(other) as client:
             assert client.get("/api/v1/status").status_code == 200, "each caller has its own rate"
         with server.client("") as stranger:

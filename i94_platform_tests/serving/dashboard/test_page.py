@@ -160,7 +160,7 @@ def test_a_missing_and_a_broken_release_are_explained_and_labels_are_never_marku
         server.lake.store.put("published/manifest.json", b"{}")
         wait_for(lambda: server.service.release_store.error, "the server to look again")
         page = open_page(context, server)
-        page.locator("#release-error").get_by_text("can't be loaded").first.wait_for()
+        page.locator("#release-error").get_by_text("is broken").first.wait_for()
         assert page.locator("#nationality svg").is_visible()
         for chart in load_charts():
             read_table(page, chart.name)

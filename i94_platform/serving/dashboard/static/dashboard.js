@@ -184,7 +184,6 @@ async function renderCharts() {
     if (rendering !== renderings) return;
     await updateCard(chart);
   }
-  performance.mark("rendered");
 }
 
 async function updateCard(chart) {
@@ -255,7 +254,7 @@ async function showStatus() {
     const counts = countStates(tables);
     byId("checks").replaceChildren(...describeRelease(release), ...describeChecks(tables, counts));
     byId("check-summary").replaceChildren("checks: ", ...counts.flatMap((count, index) => (index ? [", ", count] : [count])));
-    showText(byId("release-error"), error && `The newest release can't be loaded, so the one before is shown: ${error}`);
+    showText(byId("release-error"), error && `The newest release is broken, so the one before is shown: ${error}`);
   } catch (problem) {
     byId("checks").replaceChildren(createElement("p", {}, `The results of the checks can't be shown. ${problem.detail ?? problem}`));
   }
