@@ -104,7 +104,8 @@ class LocalStore(Store):
 
         path = Path(self.root, ".locks", name.replace("/", "."))
         path.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(path)  # the kernel frees it when the process ends, however it ends
+        # the kernel frees it when the process ends, however it ends; any thread may release it
+        lock = FileLock(path, thread_local=False)
         try:
             lock.acquire(blocking=False)
         except Timeout:
