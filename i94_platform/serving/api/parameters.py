@@ -17,7 +17,6 @@ from pydantic import (
     ConfigDict,
     Field,
     TypeAdapter,
-    ValidationError,
     WithJsonSchema,
     create_model,
 )
@@ -193,7 +192,7 @@ def _continue_query(query: Query, cursor: str) -> Query:
     try:
         content = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars="-_", validate=True)
         values = TypeAdapter(content_type).validate_json(content, strict=True)
-    except (ValueError, ValidationError):
+    except ValueError:
         detail = "cursor is not page.next of the page before, with the same filters and order."
         raise Problem("invalid-parameter", detail, parameter="cursor") from None
     version, _, *after = values
