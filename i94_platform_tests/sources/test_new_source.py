@@ -1,58 +1,23 @@
 """Pins what a new source takes: a contract, and a module that declares it; listing, reading, sample and graph follow.
 
-The change is made in a copy of the package.
+The change is the one that docs/contributing.md shows, made in a copy of the package.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from i94_platform.settings import PROJECT
-
-MODULE = '''\
-"""Gross domestic product: gdp.csv to the contract `gdp`."""
-
-from functools import partial
-
-from i94_platform.contracts.reference import gdp
-from i94_platform.sources.delimited import read_table
-from i94_platform.sources.source import Source
-
-HEADERS = {"country": "Country", "year": "Year", "value": "Value"}
-
-SOURCE = Source(
-    name="gdp",
-    description="Gross domestic product by country and year.",
-    file_name="gdp.csv",
-    formats=("csv",),
-    contracts=(gdp,),
-    headers=HEADERS,
-    read=partial(read_table, contract=gdp, headers=HEADERS),
-    module=__name__,
-)
-'''
-
-CONTRACT = """\
-gdp: Table = table(
-    warehouse_metadata,
-    "gdp",
-    "Gross domestic product by country and year.",
-    column("country", Integer(), "Code of the country.", source="gdp.csv", key=True, references="i94cit_res.code"),
-    column("year", Integer(), "Calendar year.", source="gdp.csv", key=True, low=1900, high=2100),
-    column("value", Double(), "Gross domestic product.", source="gdp.csv", unit="USD", low=0),
-    domain="places",
-    grain="one row per country and year",
-)
-
-"""
 
 PROGRAM = """
 import io, json, sys
@@ -83,11 +48,18 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the project's package with the source `gdp`."""
     copy = tmp_path_factory.mktemp("copy")
     shutil.copytree(PROJECT / "i94_platform", copy / "i94_platform", ignore=shutil.ignore_patterns("__pycache__"))
-    (copy / "i94_platform/sources/gdp.py").write_text(MODULE)
+    contract, module = read_example()
+    (copy / "i94_platform/sources/gdp.py").write_text(module)
     contracts = copy / "i94_platform/contracts/reference.py"
     text = contracts.read_text().replace("airport_codes, world_temperature)", "airport_codes, world_temperature, gdp)")
-    contracts.write_text(text.replace("LOOKUPS: tuple", f"{CONTRACT}LOOKUPS: tuple"))
+    contracts.write_text(text.replace("LOOKUPS: tuple", f"{contract}\nLOOKUPS: tuple"))
     return copy
+
+
+def read_example() -> list[str]:
+    """The contract and the module of the page on contributing."""
+    section = (PROJECT / "docs/contributing.md").read_text().split("## Add a source\n")[1].split("\n## ")[0]
+    return [textwrap.dedent(block) for block in re.findall(r"```python\n(.*?)\n *```", section, re.DOTALL)]
 
 
 def run(copy: Path, program: str, *arguments: str) -> Any:
