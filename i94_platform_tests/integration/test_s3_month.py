@@ -29,8 +29,12 @@ STEM = "i94_jan16_sub"
 def on_s3(module_s3: S3Server, loaded_deployment: Deployment, tmp_path_factory: pytest.TempPathFactory) -> Deployment:
     """The deliveries of the local deployment, loaded on S3."""
     bucket = module_s3.create_bucket()
-    addresses: dict[str, Any] = {"lake": f"s3://{bucket}/the lake", "raw": f"s3://{bucket}/raw"}
-    deployment = Deployment(tmp_path_factory.mktemp("on_s3"), s3_endpoint=module_s3.endpoint, **addresses)
+    deployment = Deployment(
+        tmp_path_factory.mktemp("on_s3"),
+        raw=f"s3://{bucket}/raw",
+        lake=f"s3://{bucket}/the lake",
+        s3_endpoint=module_s3.endpoint,
+    )
     deployment.deliver(*loaded_deployment.raw.iterdir())
     results = deployment.run(SAMPLE_MONTH)
     assert all(result.succeeded for result in results), results
