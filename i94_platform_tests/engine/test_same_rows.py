@@ -187,8 +187,8 @@ def test_both_engines_stage_the_temperatures_of_the_sample_alike(
 def test_both_engines_stage_the_real_temperatures_alike(
     duckdb: Engine, spark: Engine, real_data: Path, tmp_path: Path
 ) -> None:
-    repeated = 504  # under a second spelling of the date
-    assert _compare_temperatures(duckdb, spark, real_data, tmp_path).num_rows == 72_583 - repeated
+    duplicate_rows = 504  # under a second spelling of the date
+    assert _compare_temperatures(duckdb, spark, real_data, tmp_path).num_rows == 72_583 - duplicate_rows
 
 
 def test_both_engines_read_and_reject_the_same_spellings_of_temperatures(duckdb: Engine, spark: Engine) -> None:
