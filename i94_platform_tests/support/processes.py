@@ -18,7 +18,7 @@ from typing import Any
 FORKSERVER = multiprocessing.get_context("forkserver")
 # not duckdb: a process that ends with it loaded tells of leaks in its bindings
 FORKSERVER.set_forkserver_preload(
-    ["pyarrow.parquet", "boto3", "s3transfer", "psycopg2", "i94_platform_tests.warehouse.conftest", __name__]
+    ["pyarrow.parquet", "boto3", "s3transfer", "psycopg2", "i94_platform_tests.support.warehouses", __name__]
 )
 
 TIMEOUT_SECONDS = 60.0

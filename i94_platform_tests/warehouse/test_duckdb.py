@@ -17,7 +17,7 @@ import pytest
 from i94_platform.errors import TransientError
 from i94_platform.warehouse.duckdb import DuckDBWarehouse
 from i94_platform_tests.support.processes import start_process, wait_for
-from i94_platform_tests.warehouse.conftest import hold, reach_duckdb
+from i94_platform_tests.support.warehouses import hold_transaction, reach_duckdb
 
 
 def test_a_file_that_is_no_database_fails_at_once_also_below_a_folder_called_lock(tmp_path: Path) -> None:
@@ -64,7 +64,7 @@ def test_a_reader_gives_up_after_the_timeout_with_a_failure_worth_a_retry(
     """A file that is written can't be read; on Redshift readers go on."""
     reach = partial(reach_duckdb, tmp_path)
     reach().create_tables()
-    with start_process(hold, reach, tmp_path / "held", False):
+    with start_process(hold_transaction, reach, tmp_path / "held", False):
         wait_for((tmp_path / "held").exists, "the writer")
         told = r"Another process has held .*, waited to query; let it finish or stop it"
         with caplog.at_level(logging.WARNING), pytest.raises(TransientError, match=told):

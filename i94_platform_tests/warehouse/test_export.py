@@ -15,7 +15,7 @@ from i94_platform.lake.datasets import Lake
 from i94_platform.lake.releases import RELEASE, CheckState, Release, read_current_release
 from i94_platform.warehouse.base import Warehouse
 from i94_platform_tests.serving.synthetic_release import fill_warehouse, make_rows
-from i94_platform_tests.warehouse.conftest import Reach
+from i94_platform_tests.support.warehouses import Reach
 
 
 @pytest.fixture

@@ -63,10 +63,18 @@ class RedshiftEmulator:
     _numbers: Iterator[int] = field(default_factory=itertools.count)
 
     def create_database(self, template: str = "redshift") -> str:
-        """Create a database, empty or as a copy of `template`, which nobody is connected to; its name."""
+        """Create a database, empty or as a copy of `template`; its name."""
         name = f"db{next(self._numbers)}"
-        self.server.execute(f"CREATE DATABASE {name} TEMPLATE {template} OWNER {ADMINISTRATOR} STRATEGY file_copy")
+        self._copy_database(template, name)
         return name
+
+    def replace_database(self, name: str, template: str) -> None:
+        """Replace a database by a copy of `template`."""
+        self.drop_database(name)
+        self._copy_database(template, name)
+
+    def _copy_database(self, template: str, name: str) -> None:
+        self.server.execute(f"CREATE DATABASE {name} TEMPLATE {template} OWNER {ADMINISTRATOR} STRATEGY file_copy")
 
     def drop_database(self, database: str) -> None:
         """Drop a database and end its clients: hundreds would fill the disk."""

@@ -1,6 +1,6 @@
-"""What only a real cluster can confirm; skipped unless the environment leads to one (docs/testing.md).
+"""Pins what only a real cluster can confirm; skipped unless the environment leads to one (docs/testing.md).
 
-The suite of every warehouse runs over that cluster too. Here is what the emulator had to assume.
+The tests of every warehouse run over that cluster too. These are the assumptions of the emulator.
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from sqlalchemy import Table
 
 from i94_platform.contracts import immigration
 from i94_platform.errors import PermanentError
 from i94_platform.lake.manifest import Manifest
+from i94_platform.warehouse.loading import load_manifest
 from i94_platform.warehouse.redshift.warehouse import RedshiftWarehouse
-from i94_platform_tests.warehouse.conftest import Place, Staging
+from i94_platform_tests.support.warehouses import Place, Staging
 
 
 @pytest.fixture
@@ -23,15 +23,10 @@ def place(cluster_place: Place) -> Place:
     return cluster_place
 
 
-class Unseen(RedshiftWarehouse):
-    """A warehouse that does not look at the files before it loads them."""
-
-    def _compare(self, contract: Table, manifest: Manifest) -> None:
-        pass
-
-
-def unseen(warehouse: RedshiftWarehouse) -> RedshiftWarehouse:
-    return Unseen(warehouse.location, warehouse._store)
+def load_unverified(warehouse: RedshiftWarehouse, manifest: Manifest) -> int:
+    """Load files without comparing them with the contract before."""
+    with warehouse.transaction(purpose="load without a comparison") as transaction:
+        return load_manifest(transaction, immigration, manifest, "r1")
 
 
 def test_columns_are_taken_by_their_place(warehouse: RedshiftWarehouse, staging: Staging) -> None:
@@ -41,7 +36,7 @@ def test_columns_are_taken_by_their_place(warehouse: RedshiftWarehouse, staging:
         return rows.select(names)
 
     manifest = staging.rewrite(staging.month("2016-04", [1]), swapped)
-    assert unseen(warehouse).replace(immigration, manifest, "r1") == 1
+    assert load_unverified(warehouse, manifest) == 1
 
 
 @pytest.mark.parametrize("type_", [pa.int64(), pa.int16(), pa.string()])
@@ -51,7 +46,7 @@ def test_a_column_of_another_type_is_refused(warehouse: RedshiftWarehouse, stagi
 
     manifest = staging.rewrite(staging.month("2016-04", [1]), other)
     with pytest.raises(PermanentError, match="can't hold the rows"):
-        unseen(warehouse).replace(immigration, manifest, "r1")
+        load_unverified(warehouse, manifest)
 
 
 def test_the_lock_does_not_hold_up_readers(warehouse: RedshiftWarehouse) -> None:

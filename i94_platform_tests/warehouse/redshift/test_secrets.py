@@ -22,7 +22,7 @@ from i94_platform.lake.datasets import Dataset, Lake
 from i94_platform.settings import Settings
 from i94_platform_tests.emulators.redshift.emulator import RedshiftEmulator
 from i94_platform_tests.emulators.s3 import S3Server
-from i94_platform_tests.warehouse.conftest import Staging
+from i94_platform_tests.support.warehouses import Staging
 
 PASSWORD = "PLANTEDpasswordPLANTED"
 SECRETS = (PASSWORD, "PLANTEDaccessPLANTED", "PLANTEDsecretPLANTED")

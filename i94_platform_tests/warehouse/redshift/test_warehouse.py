@@ -1,4 +1,4 @@
-"""Pins what is Redshift's own: the lock before the snapshot, attempts after what may pass, and what people are told.
+"""Pins what is Redshift's own: the lock before the snapshot, retries, and the messages of its errors.
 
 The incidents: loaders that looped on error 1023 since they locked too late, a load repeated for ever that could never
 succeed, one given up on that a second attempt would have mended, readers who waited for a load.
@@ -30,7 +30,7 @@ from i94_platform.warehouse.redshift.warehouse import RedshiftWarehouse
 from i94_platform_tests.emulators.redshift.emulator import ROLE, RedshiftEmulator
 from i94_platform_tests.emulators.redshift.session import listen
 from i94_platform_tests.support.processes import start_process, wait_for
-from i94_platform_tests.warehouse.conftest import Place, Staging, hold
+from i94_platform_tests.support.warehouses import Place, Staging, hold_transaction
 
 VIOLATION = "Serializable isolation violation on table - 100123, transactions forming the cycle are: 1, 2 (pid:3)"
 
@@ -69,14 +69,14 @@ def test_a_load_locks_first_then_deletes_copies_counts_and_commits(
 ) -> None:
     manifest = staging.month("2016-04", [1])
     warehouse.replace(immigration, manifest, "run-7")
-    told = sent()
-    order = [sql.split()[0] for sql in told[told.index("BEGIN") :]]
+    statements = sent()
+    order = [sql.split()[0] for sql in statements[statements.index("BEGIN") :]]
     assert order[:2] == ["BEGIN", "LOCK"], "a snapshot is taken by the first statement that reads or writes"
-    assert told[told.index("BEGIN") + 1] == "LOCK i94.load_guard"
+    assert statements[statements.index("BEGIN") + 1] == "LOCK i94.load_guard"
     steps = [word for word in order if word in ("DELETE", "COPY", "INSERT", "COMMIT", "ANALYZE")]
     assert steps == ["DELETE", "COPY", "DELETE", "INSERT", "COMMIT", "ANALYZE"]
     copy = f"COPY \"i94\".\"immigration\" FROM '{manifest.address}' IAM_ROLE '{ROLE}' FORMAT AS PARQUET MANIFEST"
-    assert copy in told
+    assert copy in statements
 
 
 def test_the_query_group_names_the_table_the_month_and_the_run(
@@ -101,18 +101,21 @@ def test_a_default_role_is_written_without_quotes(
     assert any(" IAM_ROLE default FORMAT " in sql for sql in redshift_emulator.sent_statements(database))
 
 
-# what may pass by itself
+SLOW = pytest.mark.slow
 
 
 @pytest.mark.parametrize(
-    ("what", "at"),
+    ("fault", "at"),
     [
-        *(
-            ("error 1023", at)
-            for at in ("LOCK", "DELETE FROM i94.immigration", "INSERT INTO i94.load_ledger", "COMMIT")
-        ),
-        *(("a conflict", at) for at in ("COPY", "COMMIT")),
-        *(("a cut line", at) for at in ("LOCK", "COPY", "COMMIT")),
+        ("error 1023", "COMMIT"),
+        ("a conflict", "COPY"),
+        ("a cut connection", "LOCK"),
+        pytest.param("error 1023", "LOCK", marks=SLOW),
+        pytest.param("error 1023", "DELETE FROM i94.immigration", marks=SLOW),
+        pytest.param("error 1023", "INSERT INTO i94.load_ledger", marks=SLOW),
+        pytest.param("a conflict", "COMMIT", marks=SLOW),
+        pytest.param("a cut connection", "COPY", marks=SLOW),
+        pytest.param("a cut connection", "COMMIT", marks=SLOW),
     ],
 )
 def test_a_load_is_tried_again_as_a_whole_after(
@@ -120,14 +123,14 @@ def test_a_load_is_tried_again_as_a_whole_after(
     staging: Staging,
     redshift_emulator: RedshiftEmulator,
     caplog: pytest.LogCaptureFixture,
+    fault: str,
     at: str,
-    what: str,
 ) -> None:
     warehouse.replace(immigration, staging.month("2016-04", [1, 2]), "r1")
     manifest = staging.month("2016-04", [3])
-    if what == "a cut line":
+    if fault == "a cut connection":
         redshift_emulator.cut(at, times=2)
-    elif what == "a conflict":
+    elif fault == "a conflict":
         redshift_emulator.fail(at, "could not complete because of conflict with concurrent transaction", times=2)
     else:
         redshift_emulator.fail(at, "1023", VIOLATION, times=2)
@@ -139,7 +142,9 @@ def test_a_load_is_tried_again_as_a_whole_after(
     assert "gave up in the middle of an attempt to load i94.immigration 2016-04" in tries[0]
 
 
-@pytest.mark.parametrize("at", ["DELETE FROM i94.immigration", "COPY", "COMMIT"])
+@pytest.mark.parametrize(
+    "at", ["COMMIT", pytest.param("DELETE FROM i94.immigration", marks=SLOW), pytest.param("COPY", marks=SLOW)]
+)
 def test_after_the_last_attempt_the_failure_is_worth_a_later_retry_and_nothing_has_changed(
     warehouse: RedshiftWarehouse, staging: Staging, redshift_emulator: RedshiftEmulator, at: str
 ) -> None:
@@ -152,7 +157,7 @@ def test_after_the_last_attempt_the_failure_is_worth_a_later_retry_and_nothing_h
     assert warehouse.read_ledger() == before
 
 
-def test_what_can_never_succeed_is_tried_once(
+def test_a_load_that_can_never_succeed_is_tried_once(
     warehouse: RedshiftWarehouse, staging: Staging, sent: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING), pytest.raises(PermanentError):
@@ -211,9 +216,7 @@ def test_a_cluster_that_wakes_up_is_waited_for(
     assert "refused" in caplog.messages[0]
 
 
-def test_a_host_that_is_not_there_is_given_up_on_in_the_end(
-    redshift_emulator: RedshiftEmulator, files: S3Store
-) -> None:
+def test_a_host_out_of_reach_is_an_error_in_the_end(redshift_emulator: RedshiftEmulator, files: S3Store) -> None:
     with listen(redshift_emulator) as port:
         pass
     address = RedshiftAddress.parse(f"redshift://me@127.0.0.1:{port}/db?iam_role=default&sslmode=disable")
@@ -221,7 +224,7 @@ def test_a_host_that_is_not_there_is_given_up_on_in_the_end(
         RedshiftWarehouse(address, files, backoff_seconds=(0.01,)).query("SELECT 1")
 
 
-def test_a_database_that_is_not_there_is_told_at_once(redshift_emulator: RedshiftEmulator, files: S3Store) -> None:
+def test_a_missing_database_is_an_error_at_once(redshift_emulator: RedshiftEmulator, files: S3Store) -> None:
     warehouse = RedshiftWarehouse(
         RedshiftAddress.parse(redshift_emulator.address("nowhere")),
         files,
@@ -230,13 +233,10 @@ def test_a_database_that_is_not_there_is_told_at_once(redshift_emulator: Redshif
         warehouse.query("SELECT 1")
 
 
-# waiting
-
-
 def test_readers_go_on_while_a_load_holds_the_lock(
     reach: Any, warehouse: RedshiftWarehouse, tmp_path: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with start_process(hold, reach, tmp_path / "held", False):
+    with start_process(hold_transaction, reach, tmp_path / "held", False):
         wait_for((tmp_path / "held").exists, "the writer")
         assert modes(warehouse) == [1]
     assert not caplog.messages
@@ -249,10 +249,7 @@ def test_a_statement_that_takes_too_long_is_stopped_and_the_setting_is_named(rea
     assert time.monotonic() - started < 10
 
 
-# what people are told, and what stands without it
-
-
-def test_what_redshift_writes_down_about_a_failed_load_is_in_the_message(
+def test_what_redshift_records_about_a_failed_load_is_in_the_message(
     warehouse: RedshiftWarehouse, staging: Staging
 ) -> None:
     manifest = staging.month("2016-04", [1], fltno="LONGER THAN SIXTEEN")
@@ -262,7 +259,7 @@ def test_what_redshift_writes_down_about_a_failed_load_is_in_the_message(
     assert "Table: 16, Data: 19" in str(failure.value)
 
 
-def test_a_role_that_may_not_read_the_bucket_is_told_as_such(
+def test_a_role_that_may_not_read_the_bucket_is_named_as_the_cause(
     warehouse: RedshiftWarehouse, staging: Staging, redshift_emulator: RedshiftEmulator
 ) -> None:
     redshift_emulator.fail("COPY", "S3ServiceException:Access Denied,Status 403,Error AccessDenied,Rid 1")
@@ -285,7 +282,7 @@ def test_a_copy_that_takes_too_long_is_not_blamed_on_the_rows(
         warehouse.replace(i94mode, staging.modes({1: "Air"}), "r1")
 
 
-def test_a_transaction_that_failed_unheard_is_not_taken_for_committed(warehouse: RedshiftWarehouse) -> None:
+def test_a_transaction_with_a_hidden_error_is_not_taken_for_committed(warehouse: RedshiftWarehouse) -> None:
     with (
         pytest.raises(PermanentError, match="was rolled back, since one of its statements had failed"),
         warehouse.transaction(purpose="change it") as transaction,
@@ -319,7 +316,7 @@ def test_a_manifest_that_was_replaced_meanwhile_is_not_loaded_for_another(
         warehouse.replace(i94mode, older, "r1")
 
 
-def test_a_manifest_that_is_gone_is_told(warehouse: RedshiftWarehouse, staging: Staging, lake: Any) -> None:
+def test_a_manifest_that_is_gone_is_named(warehouse: RedshiftWarehouse, staging: Staging, lake: Any) -> None:
     manifest = staging.modes({1: "Air"})
     lake.store.delete([lake.store.path(manifest.address)])
     with pytest.raises(PermanentError, match=r"manifest\.json is gone; materialize it again"):
@@ -343,11 +340,13 @@ def test_without_the_comparison_of_the_files_two_swapped_columns_would_load(
         warehouse.replace(immigration, manifest, "r1")
 
 
-# layout
-
-
 @pytest.mark.parametrize(
-    ("asked", "style", "key"), [("key", "KEY", "i94mon"), ("even", "EVEN", ""), ("auto", "AUTO", "")]
+    ("asked", "style", "key"),
+    [
+        ("key", "KEY", "i94mon"),
+        pytest.param("even", "EVEN", "", marks=SLOW),
+        pytest.param("auto", "AUTO", "", marks=SLOW),
+    ],
 )
 def test_the_fact_is_spread_as_asked_and_the_other_tables_lie_on_all_nodes(
     reach: Any, redshift_emulator: RedshiftEmulator, database: str, asked: str, style: str, key: str
@@ -359,9 +358,6 @@ def test_the_fact_is_spread_as_asked_and_the_other_tables_lie_on_all_nodes(
     others = [layouts[contract.fullname] for contract in WAREHOUSE if contract is not immigration]
     assert {layout.diststyle for layout in others} == {"ALL"}
     assert fact.encodings["i94yr"] == "raw"
-
-
-# values
 
 
 def test_every_type_comes_back_as_what_it_is(bare: RedshiftWarehouse) -> None:
@@ -391,25 +387,19 @@ def test_a_result_without_rows_keeps_its_types(warehouse: RedshiftWarehouse) -> 
     assert found.schema == pa.schema(expected)
 
 
-@pytest.mark.parametrize(
-    "sql",
-    [
+def test_a_query_that_somebody_types_must_be_one_select(bare: RedshiftWarehouse) -> None:
+    for sql in ("SELECT 1", "WITH a AS (SELECT 1) SELECT * FROM a;", "SELECT 1 UNION ALL SELECT 2"):
+        bare.require_read_only(sql)
+    for sql in (
         "DELETE FROM i94.i94mode",
         "SELECT 1; COMMIT; DELETE FROM i94.i94mode",
         "SELECT * INTO i94.copy FROM i94.i94mode",
         "COPY i94.i94mode FROM 's3://b/k'",
         "SELEC",
         "",
-    ],
-)
-def test_what_somebody_types_must_be_one_select(bare: RedshiftWarehouse, sql: str) -> None:
-    with pytest.raises(PermanentError, match=r"one SELECT statement|can't be read"):
-        bare.require_read_only(sql)
-
-
-@pytest.mark.parametrize("sql", ["SELECT 1", "WITH a AS (SELECT 1) SELECT * FROM a;", "SELECT 1 UNION ALL SELECT 2"])
-def test_what_only_reads_is_taken(bare: RedshiftWarehouse, sql: str) -> None:
-    bare.require_read_only(sql)
+    ):
+        with pytest.raises(PermanentError, match=r"one SELECT statement|can't be read"):
+            bare.require_read_only(sql)
 
 
 def connect(emulator: RedshiftEmulator, database: str, user: str = "awsuser", **options: Any) -> Any:
@@ -418,22 +408,23 @@ def connect(emulator: RedshiftEmulator, database: str, user: str = "awsuser", **
     return connection
 
 
-def test_a_database_is_prepared_once_for_three_who_come_first_at_once(reach: Any) -> None:
+def test_three_processes_can_create_the_tables_at_once(reach: Any) -> None:
     with ThreadPoolExecutor(3) as pool:
-        assert list(pool.map(prepared_by, [reach] * 3)) == [True] * 3
+        assert list(pool.map(create_tables, [reach] * 3)) == [True] * 3
 
 
-def test_the_guard_is_made_once_for_all_who_make_it_at_once(reach: Any) -> None:
+@pytest.mark.parametrize("times", [2, pytest.param(20, marks=SLOW)])
+def test_the_guard_is_created_once_for_all_who_create_it_at_once(reach: Any, times: int) -> None:
     """Which of the server's four errors the later ones meet is a matter of microseconds, so they meet many times."""
-    assert [guards_made(reach, callers=6) for _ in range(20)] == [6] * 20
+    assert [create_guard_together(reach, callers=6) for _ in range(times)] == [6] * times
 
 
-def guards_made(reach: Any, callers: int) -> int:
-    """How many who make the guard of an empty database in the same moment can lock it then."""
+def create_guard_together(reach: Any, callers: int) -> int:
+    """Create the guard of an empty database in the same moment; how many callers can lock it then."""
     warehouse, gate = reach(lock_timeout=20.0), threading.Barrier(callers, timeout=30)
 
-    def make(_: int) -> bool:
-        with contextlib.closing(warehouse._connect("make the guard")) as connection:
+    def create(_: int) -> bool:
+        with contextlib.closing(warehouse._connect("create the guard")) as connection:
             gate.wait()
             warehouse._create_guard(connection)
             warehouse._begin_locked(connection, "lock the guard")
@@ -442,10 +433,10 @@ def guards_made(reach: Any, callers: int) -> int:
     with contextlib.closing(warehouse._connect("empty the database")) as connection:
         connection.cursor().execute("DROP SCHEMA IF EXISTS i94 CASCADE")
     with ThreadPoolExecutor(callers) as pool:
-        return sum(pool.map(make, range(callers)))
+        return sum(pool.map(create, range(callers)))
 
 
-def prepared_by(reach: Any) -> bool:
+def create_tables(reach: Any) -> bool:
     warehouse = reach(lock_timeout=20.0)
     warehouse.create_tables()
     return bool(warehouse.exists())

@@ -1,11 +1,10 @@
-"""Pins the correlations: each measure against the formula by hand in numpy, and what is left out, counted.
+"""Pins the correlations: which observations they are over, and what is left out, counted.
 
 The incident: a coefficient over states among which the code for all other states was one.
 """
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -15,108 +14,10 @@ import pytest
 from i94_platform.contracts import MONTHLY_MARTS, correlations
 from i94_platform.contracts.model import column_names
 from i94_platform.marts.correlations import compute_correlations
-from i94_platform.marts.correlations.measures import Coefficient, cramers_v, pearson, spearman
+from i94_platform_tests.marts.correlations.by_hand import r_by_hand, ranks, v_by_hand
 from i94_platform_tests.support.deployment import SAMPLE_MONTH, Deployment
 
-X = [3.0, 1.0, 4.0, 1.0, 5.0, 9.0, 2.0, 6.0]
-Y = [2.0, 7.0, 1.0, 8.0, 2.0, 8.0, 1.0, 8.0]
 MONTHS = ("2016-03", "2016-04")
-
-
-def r_by_hand(x: Any, y: Any) -> float:
-    """Pearson's r from its definition."""
-    a, b = np.asarray(x, float) - np.mean(x), np.asarray(y, float) - np.mean(y)
-    return float((a * b).sum() / math.sqrt((a * a).sum() * (b * b).sum()))
-
-
-def ranks(values: Any) -> list[float]:
-    """Ranks from 1, ties share the mean of theirs."""
-    return [
-        sum(other < value for other in values) + (1 + sum(other == value for other in values)) / 2 for value in values
-    ]
-
-
-def fisher(r: float, standard_error: float) -> tuple[float, float]:
-    """The 95 % interval through Fisher's transformation."""
-    z = math.atanh(r)
-    return math.tanh(z - 1.959964 * standard_error), math.tanh(z + 1.959964 * standard_error)
-
-
-def v_by_hand(table: Any) -> float:
-    """Cramér's V with Bergsma's correction."""
-    counts = np.asarray(table, float)
-    n, (rows, columns) = counts.sum(), counts.shape
-    phi2 = 0.0
-    for i in range(rows):
-        for j in range(columns):
-            expected = counts[i].sum() * counts[:, j].sum() / n
-            phi2 += (counts[i, j] - expected) ** 2 / expected / n
-    phi2 = max(0.0, phi2 - (rows - 1) * (columns - 1) / (n - 1))
-    return math.sqrt(phi2 / (min(rows - (rows - 1) ** 2 / (n - 1), columns - (columns - 1) ** 2 / (n - 1)) - 1))
-
-
-# --- the measures -----------------------------------------------------------------------------------------------------
-
-
-def test_pearson_is_the_definition_with_fishers_interval() -> None:
-    found, r = pearson(X, Y), r_by_hand(X, Y)
-    low, high = fisher(r, 1 / math.sqrt(len(X) - 3))
-    assert (found.coefficient, found.ci_low, found.ci_high) == pytest.approx((r, low, high), abs=1e-6)
-    assert found.p_value is not None
-    assert 0.5 < found.p_value < 1
-
-
-def test_spearman_is_pearson_of_the_ranks_with_the_interval_of_bonett_and_wright() -> None:
-    found, rho = spearman(X, Y), r_by_hand(ranks(X), ranks(Y))
-    low, high = fisher(rho, math.sqrt((1 + rho**2 / 2) / (len(X) - 3)))
-    assert (found.coefficient, found.ci_low, found.ci_high) == pytest.approx((rho, low, high), abs=1e-6)
-
-
-def test_a_perfect_order_has_an_interval_of_one_point() -> None:
-    found = spearman([1, 2, 3, 4, 5], [1, 8, 27, 64, 125])
-    assert (found.coefficient, found.ci_low, found.ci_high) == (1, 1, 1)
-    assert spearman([1, 2, 3, 4], [4, 3, 2, 1]).coefficient == -1
-
-
-@pytest.mark.parametrize("measure", [pearson, spearman])
-@pytest.mark.parametrize("x", [[], [1.0, 2.0, 3.0], [5.0] * 8], ids=["nothing", "three", "constant"])
-def test_what_says_nothing_has_no_coefficient(measure: Any, x: list[float]) -> None:
-    assert measure(x, Y[: len(x)]) == Coefficient()
-
-
-def test_cramers_v_is_bergsmas() -> None:
-    table = np.array([[20, 30, 7], [11, 45, 21]])
-    found = cramers_v(table)
-    assert found.coefficient == pytest.approx(v_by_hand(table), abs=1e-12)
-    expected = np.outer(table.sum(axis=1), table.sum(axis=0)) / table.sum()
-    chi2 = ((table - expected) ** 2 / expected).sum()
-    assert found.p_value == pytest.approx(math.exp(-chi2 / 2)), "the chi-square's tail for 2 degrees of freedom"
-    assert found.ci_low is not None
-    assert found.ci_high is not None
-    assert 0 <= found.ci_low < float(found.coefficient or 0) < found.ci_high < 1
-
-
-def test_cramers_v_is_0_for_independence_and_1_for_a_rule_without_exception() -> None:
-    assert cramers_v(np.outer([10, 20, 30], [1, 2])).coefficient == 0
-    assert cramers_v(np.diag([1000, 2000, 3000])).coefficient == pytest.approx(1, abs=1e-9)
-
-
-def test_the_interval_of_cramers_v_holds_the_truth_about_as_often_as_it_says() -> None:
-    """Drawn from known shares 400 times: 95 % give or take what 400 draws leave to chance."""
-    shares = np.array([[0.30, 0.10, 0.10], [0.10, 0.20, 0.20]])
-    phi2 = (((shares - np.outer(shares.sum(1), shares.sum(0))) ** 2) / np.outer(shares.sum(1), shares.sum(0))).sum()
-    truth, draw = math.sqrt(phi2), np.random.default_rng(94)
-    found = [cramers_v(draw.multinomial(2_000, shares.ravel()).reshape(2, 3)) for _ in range(400)]
-    held = sum((one.ci_low or 0) <= truth <= (one.ci_high or 0) for one in found)
-    assert 0.91 < held / 400 < 0.99
-
-
-@pytest.mark.parametrize("table", [np.zeros((0, 0)), np.array([[5, 6, 7]]), np.array([[1, 0], [0, 1]])])
-def test_a_table_that_says_nothing_has_no_v(table: Any) -> None:
-    assert cramers_v(table) == Coefficient()
-
-
-# --- what is correlated, and what is left out -------------------------------------------------------------------------
 
 
 STATES = ("CA", "FL", "NY", "TX", "VT", "WA")
@@ -287,9 +188,6 @@ def test_months_without_a_single_arrival_have_rows_without_coefficients() -> Non
     rows = list(compute_correlations(pairs().head(0), origins().head(0), groups().head(0), MONTHS))
     assert len(rows) == 24
     assert {(row["coefficient"], row["n"], row["excluded"], row["excluded_why"]) for row in rows} == {(None, 0, 0, "")}
-
-
-# --- as an asset ------------------------------------------------------------------------------------------------------
 
 
 def test_the_correlations_of_the_sample_are_those_of_its_marts(loaded_deployment: Deployment) -> None:

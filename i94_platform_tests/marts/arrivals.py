@@ -1,0 +1,96 @@
+"""Eight arrivals of April 2016 with everything that a mart must not lose, and the dimensions that they refer to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from sqlalchemy import Table
+
+from i94_platform.contracts import MONTHLY_MARTS, immigration
+from i94_platform.contracts.model import key_columns
+from i94_platform.lake.datasets import Dataset
+from i94_platform.marts.rendering import render_month_query
+from i94_platform.partitions import Month
+from i94_platform.warehouse.base import Warehouse
+from i94_platform_tests.support.warehouses import (
+    Staging,
+    arrivals,
+)
+
+MARTS = {mart.name: mart for mart in MONTHLY_MARTS}
+APRIL, MAY = Month(2016, 4), Month(2016, 5)
+
+COUNTRIES = (
+    # code, label, status, iso3, continent, region, mean temperature, cities
+    (135, "UNITED KINGDOM", "valid", "GBR", "Europe", "Northern Europe", 9.2, 7),
+    (689, "BRAZIL", "valid", "BRA", "America", "South America", 25.0, 3),
+    (245, "CÔTE D'IVOIRE: 100%", "valid", "CIV", "Africa", "Western Africa", None, None),
+    (311, "Collapsed Tanzania", "collapsed", "TZA", "Africa", "Eastern Africa", 22.1, 1),
+    (148, "unlisted code 148", "unlisted", None, None, None, None, None),
+)
+STATES = (
+    ("NY", "NEW YORK", 2, 35.5, 40, 60, 100, 30),
+    ("VT", "VERMONT", 0, None, None, None, None, None),
+    ("99", "All Other Codes", 0, None, None, None, None, None),
+)
+ARRIVALS: tuple[dict[str, Any], ...] = (
+    {"i94cit": 135, "i94res": 135, "airline": "BA", "gender": "F", "i94bir": 17},
+    {"i94cit": 135, "i94res": 689, "airline": "BA", "gender": "F", "i94bir": 18},
+    {"i94cit": 148, "i94res": 689, "airline": "*GA", "gender": "M", "i94bir": 65},
+    {"i94cit": 148, "i94res": 689, "airline": "VES", "gender": "X", "i94bir": 114, "i94addr": "99"},
+    {"i94cit": 148, "i94res": 135, "airline": None, "gender": None, "i94bir": None, "i94addr": "VT"},
+    {"i94cit": None, "i94res": None, "airline": None, "gender": "U", "i94bir": -3, "i94addr": "99"},
+    {"i94cit": 311, "i94res": 245, "airline": "BA", "gender": "F", "i94bir": 30, "i94visa": 1},
+    {"i94cit": 135, "i94res": 311, "airline": "BA", "gender": "F", "i94bir": 17},
+)
+
+every_mart = pytest.mark.parametrize("mart", MONTHLY_MARTS, ids=lambda mart: mart.name)
+
+
+def refresh_all(warehouse: Warehouse) -> Warehouse:
+    for mart in MONTHLY_MARTS:
+        refresh(warehouse, mart)
+    return warehouse
+
+
+def load_arrivals(warehouse: Warehouse, staging: Staging) -> Warehouse:
+    with warehouse.transaction(purpose="prepare a test") as transaction:
+        for country in COUNTRIES:
+            names = ("code", "label", "status", "iso3", "continent", "region", "mean_temperature", "temperature_cities")
+            row = dict(zip(names, country, strict=True))
+            transaction.execute(
+                f"INSERT INTO i94.country ({', '.join(names)}) VALUES ({', '.join(f':{name}' for name in names)})", row
+            )
+        for code, label in (("VT", "VERMONT"), ("99", "All Other Codes")):
+            transaction.execute("INSERT INTO i94.i94addr VALUES (:code, :label)", {"code": code, "label": label})
+        transaction.execute("INSERT INTO i94.i94visa VALUES (1, 'Business')")
+        for state in STATES:
+            names = ("code", "label", "cities", "median_age", "male_population", "female_population", "city_population",
+                     "foreign_born")  # fmt: skip
+            row = dict(zip(names, state, strict=True))
+            transaction.execute(
+                f"INSERT INTO i94.state ({', '.join(names)}) VALUES ({', '.join(f':{name}' for name in names)})", row
+            )
+    rows = [row for n, values in enumerate(ARRIVALS, 1) for row in arrivals("2016-04", [n], **values)]
+    warehouse.replace(immigration, staging.commit(immigration, Dataset("staged/immigration", "2016-04"), rows), "r1")
+    warehouse.replace(immigration, staging.month("2016-05", [1], i94cit=135, i94res=135), "r1")
+    return warehouse
+
+
+def refresh(warehouse: Warehouse, mart: Table, month: Month = APRIL, run_id: str = "r2") -> int:
+    return warehouse.refresh_mart(
+        mart, month, render_month_query(mart, warehouse.dialect), f"version of {month.key}", run_id
+    )
+
+
+def read_rows(warehouse: Warehouse, mart: Table, month: Month | None = APRIL) -> list[dict[str, Any]]:
+    """A month's rows, or all, by key."""
+    where = "WHERE i94mon = :month" if month else ""
+    rows = warehouse.query(f"SELECT * FROM {mart.fullname} {where}", {"month": month.month} if month else None)
+    return sorted(rows.to_pylist(), key=lambda row: [str(row[name]) for name in key_columns(mart)])
+
+
+def select_sorted(warehouse: Warehouse, name: str, *columns: str) -> list[tuple[Any, ...]]:
+    """Some columns of a mart, sorted."""
+    return sorted((tuple(row[column] for column in columns) for row in read_rows(warehouse, MARTS[name])), key=str)
