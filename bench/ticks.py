@@ -20,11 +20,11 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from i94_platform.defs.build import Platform
+from i94_platform.operations.platform import Platform
 from i94_platform.partitions import Month
 from i94_platform.settings import Settings
 from i94_platform.sources.registry import REFERENCE_FILES
-from i94_platform_tests.defs.checks.test_completeness import MonthIssue
+from i94_platform_tests.defs.checks.test_completeness import CompletenessTicks
 from i94_platform_tests.emulators.s3 import S3Server, find_versitygw, run_moto, run_versitygw
 from i94_platform_tests.support.daemon_simulator import (
     MONTHS_SENSOR,
@@ -116,9 +116,9 @@ def inside() -> None:
         pass
     read("months, all asked for", lambda: ticks.tick(MONTHS_SENSOR))
     read("references, loaded", lambda: ticks.tick(REFERENCES_SENSOR))
-    standing = MonthIssue(ticks)
-    read("standing of months, the first tick", standing.look)
-    read("standing of months, as before", standing.look)
+    completeness = CompletenessTicks(ticks)
+    read("completeness of months, the first tick", completeness.look)
+    read("completeness of months, as before", completeness.look)
     print(json.dumps(readings))
 
 

@@ -10,12 +10,13 @@ from __future__ import annotations
 import sys
 
 from i94_platform.defs.build import build_definitions
-from i94_platform.defs.jobs import MONTH_JOB, REFERENCE_JOB
+from i94_platform.defs.run_results import RunResult
 from i94_platform.operations import dagster_instance as history
 from i94_platform.operations import job_runs as runs
 from i94_platform.operations.process_tuning import collect_garbage_rarely
 from i94_platform.partitions import Month
 from i94_platform.settings import Settings
+from i94_platform.staleness.job_names import MONTH_JOB, REFERENCE_JOB
 
 
 def run_month(home: str, raw: str, month: str, engine: str) -> float:
@@ -26,7 +27,7 @@ def run_month(home: str, raw: str, month: str, engine: str) -> float:
     """
     settings = Settings(home=home, raw=raw, engine=engine)
     definitions = build_definitions(settings)
-    outcome = runs.RunResult("", "")
+    outcome = RunResult("", "")
     with history.persistent_instance(settings.dagster_home) as instance:
         for job, of in ((REFERENCE_JOB, None), (MONTH_JOB, Month.parse(month))):
             outcome = runs.run_job(definitions.resolve_job_def(job), instance, month=of)

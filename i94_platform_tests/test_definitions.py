@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -29,6 +31,7 @@ from i94_platform.contracts import (
 )
 from i94_platform.defs.attributes import OWNER, PACKAGE
 from i94_platform.defs.build import build_definitions
+from i94_platform.defs.partitions import monthly_partitions
 from i94_platform.settings import Settings
 from i94_platform.sources.registry import REFERENCE_FILES
 
@@ -230,16 +233,24 @@ def test_what_lands_is_observed_and_never_made(repository: dg.RepositoryDefiniti
     assert all(node.is_observable and not node.is_materializable for node in raw)
 
 
-def test_every_monthly_asset_has_the_same_months_and_no_other_asset_has_any(settings: Settings) -> None:
-    later = settings.model_copy(update={"first_month": "2016-03"})
+def test_every_monthly_asset_has_the_same_months_and_no_other_asset_has_any(
+    repository: dg.RepositoryDefinition,
+) -> None:
     found = {
         name: node.partitions_def
-        for name, node in nodes(build_definitions(later).get_repository_def())
+        for name, node in nodes(repository)
         if node.partitions_def is not None and not name.startswith("published/")
     }
     assert set(found) == MONTHLY | MARTS_OF_A_MONTH
     assert len({str(months) for months in found.values()}) == 1
-    assert found["staged/immigration"].get_first_partition_key() == "2016-03"
+    assert found["staged/immigration"] is monthly_partitions
+
+
+def test_the_first_month_comes_from_the_environment() -> None:
+    code = "from i94_platform.defs.partitions import monthly_partitions as m; print(m.get_first_partition_key())"
+    environment = {**os.environ, "I94_FIRST_MONTH": "2016-03"}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout == "2016-03\n"
 
 
 def test_a_backfill_runs_once_a_month(repository: dg.RepositoryDefinition) -> None:

@@ -21,7 +21,7 @@ from rich.table import Table
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from i94_platform.operations.job_runs import RunResult
+    from i94_platform.defs.run_results import RunResult
     from i94_platform.operations.runner import StepCallback
     from i94_platform.operations.status import MonthStatus
 

@@ -29,7 +29,7 @@ from i94_platform.settings import PROJECT, Settings
 if TYPE_CHECKING:
     import dagster as dg
 
-    from i94_platform.defs.build import Platform
+    from i94_platform.operations.platform import Platform
     from i94_platform.operations.runner import Runner, StepCallback
     from i94_platform.staleness.plan import RunPlan
 
@@ -44,7 +44,7 @@ class Dialect(StrEnum):
 
 
 def _platform() -> Platform:
-    from i94_platform.defs.build import Platform
+    from i94_platform.operations.platform import Platform
     from i94_platform.operations.process_tuning import collect_garbage_rarely
 
     collect_garbage_rarely()
@@ -177,8 +177,8 @@ def _plan(platform: Platform, opened: dg.DagsterInstance, asked: Sequence[Month]
         platform.lake,
         platform.warehouse,
         opened,
-        asked=asked,
-        only_due=only_due,
+        requested=asked,
+        only_stale=only_due,
         first_month=Month.parse(platform.settings.first_month),
         last_month=_last_month(platform.settings),
     )
@@ -211,9 +211,9 @@ def _asked_months(months: Sequence[str], first: str | None, last: str | None) ->
 
 
 def _last_month(settings: Settings) -> Month:
-    from i94_platform.defs.metadata import build_monthly_partitions
+    from i94_platform.defs.partitions import monthly_partitions
 
-    return Month.parse(str(build_monthly_partitions(settings.first_month).get_last_partition_key()))
+    return Month.parse(str(monthly_partitions.get_last_partition_key()))
 
 
 @app.command()
@@ -331,9 +331,9 @@ def lineage(
     check: Annotated[bool, typer.Option("--check", help="Fail where that file is stale.")] = False,
 ) -> None:
     """Print the lineage of every column, found from the SQL and what the transforms declare, as JSON."""
-    from i94_platform.defs.column_lineage.schema import FILE, generate_lineage
+    from i94_platform.defs.column_lineage.lineage_file import FILE, render_lineage_file
 
-    text = generate_lineage()
+    text = render_lineage_file()
     if not (write or check):
         sys.stdout.write(text)
         return

@@ -1,130 +1,100 @@
-"""What is mapped onto every asset alike when the graph is put together.
+"""The attributes that every asset carries: group, owner, kinds, tags, column schema, code version, links to code.
 
-Here: group, owner, kinds, tags, column schema, code version and links to code, all told from an asset's layer and name.
-Not here: what one asset alone says of itself (its description, and what it tells when it is made).
+Each asset names its own kinds and code files. The rest follows from its key and its contract when the definitions are
+assembled.
 """
 
 from __future__ import annotations
 
+import hashlib
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
-from dagster._core.definitions.external_asset import create_external_asset_from_source_asset
 
 import i94_platform
-from i94_platform.contracts import ALL, LOOKUPS, MONTHLY_MARTS, correlations
+from i94_platform.contracts import ALL
 from i94_platform.contracts.model import is_personal
 from i94_platform.defs.column_lineage.schema import column_schema
-from i94_platform.defs.metadata import CODE_VERSION
 from i94_platform.settings import Settings
 
 OWNER = "team:data-platform"
 PACKAGE = Path(i94_platform.__file__).parent
 
 _CONTRACTS = {contract.name: contract for contract in ALL}
-_BY_ENGINE = {"immigration", "immigration_quarantine", "world_temperature"}
-_RAW_KINDS = {"immigration": {"sas", "parquet"}, "i94_labels": {"sas"}}
-_DOMAINS = {
-    **dict.fromkeys(("i94_labels", *(c.name for c in LOOKUPS)), "codes"),
-    **dict.fromkeys(("us_cities_demographics", "state"), "people"),
-    **dict.fromkeys(("land_temperatures", "world_temperature"), "climate"),
-    **dict.fromkeys(("airport_codes", "country"), "places"),
-    "calendar": "time",
-}
-"""What a table is about; all others are about arrivals."""
-
-CODE = {
-    **{f"lookup/{c.name}": ("sources/labels.py",) for c in LOOKUPS},
-    "staged/immigration": (
-        "transforms/immigration/accepted.sql",
-        "transforms/immigration/typed.sql",
-        "transforms/immigration/duplicate_keys.sql",
-        "transforms/immigration/duplicate_rows.sql",
-        "transforms/immigration/queries.py",
-    ),
-    "staged/immigration_quarantine": (
-        "transforms/immigration/rejected.sql",
-        "transforms/immigration/typed.sql",
-        "transforms/immigration/queries.py",
-    ),
-    "staged/world_temperature": (
-        "transforms/temperatures/accepted.sql",
-        "transforms/temperatures/typed.sql",
-        "transforms/temperatures/unreadable.sql",
-        "transforms/temperatures/queries.py",
-    ),
-    "staged/us_cities_demographics": ("sources/demographics.py",),
-    "staged/airport_codes": ("sources/airports.py",),
-    "warehouse/state": ("transforms/state.py",),
-    "warehouse/country": ("transforms/country.py", "transforms/temperatures/climate.sql"),
-    "warehouse/calendar": ("transforms/calendar.py",),
-    **{f"mart/{c.name}": (f"marts/{c.name}.sql",) for c in MONTHLY_MARTS},
-    f"mart/{correlations.name}": (
-        "marts/correlations/questions.py",
-        "marts/correlations/measures.py",
-        "marts/correlations/origins.sql",
-        "marts/correlations/pairs.sql",
-        "marts/correlations/groups.sql",
-    ),
-}
-"""The files that say how an asset's rows are made; loads make none."""
+_REFERENCES = "dagster/code_references"
 
 
-def with_common_attributes(assets: dg.AssetsDefinition | dg.SourceAsset, settings: Settings) -> dg.AssetsDefinition:
-    """The same assets with all that is told alike."""
-    if isinstance(assets, dg.SourceAsset):
-        # Dagster does this itself, but only when nothing can be mapped onto it any more
-        assets = create_external_asset_from_source_asset(assets)
-    else:
-        (assets,) = dg.with_source_code_references([assets])  # type: ignore[assignment]
-    return assets.map_asset_specs(lambda spec: _with_code(_with_common(spec, settings), settings))
+def code_references(*paths: str) -> dict[str, Any]:
+    """The metadata that links an asset to the files that make its rows; `paths` are relative to the package."""
+    return {_REFERENCES: dg.CodeReferencesMetadataValue(code_references=[_to_file(path) for path in paths])}
 
 
-def _with_common(spec: dg.AssetSpec, settings: Settings) -> dg.AssetSpec:
-    layer, name = spec.key.path
-    contract = _CONTRACTS.get(name)
-    tags = {
-        "domain": _DOMAINS.get(name, "arrivals"),
-        "cadence": "monthly" if spec.partitions_def else "reference",
-        **({"personal": "yes"} if contract is not None and is_personal(contract) else {}),
-    }
-    common = spec.replace_attributes(
-        group_name=layer, owners=[OWNER], kinds=_kinds(layer, name, settings), tags={**spec.tags, **tags}
-    )
-    if layer == "raw" or contract is None:
-        return common
-    metadata = {**spec.metadata, "dagster/column_schema": column_schema(spec.key, contract)}
-    return common.replace_attributes(code_version=CODE_VERSION, metadata=metadata)
-
-
-def _kinds(layer: str, name: str, settings: Settings) -> set[str]:
-    engine = "duckdb" if settings.engine == "duckdb" else "pyspark"
-    warehouse = "redshift" if settings.redshift_address else "duckdb"
-    return {
-        "raw": _RAW_KINDS.get(name, {"csv"}),
-        "lookup": {"csv", "pandas"},
-        "staged": {"parquet", engine if name in _BY_ENGINE else "pandas"},
-        "warehouse": {"table", warehouse},
-        "mart": {"table", "sql", warehouse},
-        "published": {"parquet", warehouse},
-    }[layer]
-
-
-def _with_code(spec: dg.AssetSpec, settings: Settings) -> dg.AssetSpec:
-    """Links to the files that make the asset: at `I94_CODE_URL` where it is set, else in this checkout."""
-    told = spec.metadata.get("dagster/code_references")
-    found = list(told.code_references) if told else [_file("defs/assets/raw.py")]
-    found += [_file(path) for path in CODE.get(spec.key.to_user_string(), ())]
-    references = [_published(reference, settings.code_url) if settings.code_url else reference for reference in found]
-    value = dg.CodeReferencesMetadataValue(code_references=references)
-    return spec.replace_attributes(metadata={**spec.metadata, "dagster/code_references": value})
-
-
-def _file(path: str) -> dg.LocalFileCodeReference:
+def _to_file(path: str) -> dg.LocalFileCodeReference:
     return dg.LocalFileCodeReference(file_path=str(PACKAGE / path), label=path)
 
 
-def _published(reference: dg.LocalFileCodeReference, code_url: str) -> dg.UrlCodeReference:
+def with_common_attributes(assets: dg.AssetsDefinition, settings: Settings) -> dg.AssetsDefinition:
+    """The same assets with the attributes that all have."""
+    (assets,) = dg.with_source_code_references([assets])  # type: ignore[assignment]
+    return assets.map_asset_specs(lambda spec: _link_code(_add_attributes(spec, settings), settings))
+
+
+def _add_attributes(spec: dg.AssetSpec, settings: Settings) -> dg.AssetSpec:
+    layer, name = spec.key.path
+    contract = _CONTRACTS.get(name)
+    tags = {
+        **spec.tags,
+        "cadence": "monthly" if spec.partitions_def else "reference",
+        **({"domain": contract.info["domain"]} if contract is not None else {}),
+        **({"personal": "yes"} if contract is not None and is_personal(contract) else {}),
+    }
+    spec = spec.replace_attributes(
+        group_name=layer, owners=[OWNER], kinds={*spec.kinds, *_compute_kinds(spec, layer, settings)}, tags=tags
+    )
+    if layer == "raw" or contract is None:
+        return spec
+    metadata = {**spec.metadata, "dagster/column_schema": column_schema(spec.key, contract)}
+    return spec.replace_attributes(code_version=_code_version(spec), metadata=metadata)
+
+
+def _compute_kinds(spec: dg.AssetSpec, layer: str, settings: Settings) -> set[str]:
+    """What computes the asset in this deployment: the engine in the staged layer, the warehouse in those after it."""
+    if layer == "staged" and "pandas" not in spec.kinds:
+        return {"duckdb" if settings.engine == "duckdb" else "pyspark"}
+    if layer in ("warehouse", "mart", "published"):
+        return {"redshift" if settings.redshift_address else "duckdb"}
+    return set()
+
+
+def _code_version(spec: dg.AssetSpec) -> str:
+    """A digest of the files that make the asset's rows: the UI shows when they have changed."""
+    digest = hashlib.blake2b(digest_size=8)
+    for reference in _local_references(spec):
+        digest.update(_read(reference.file_path))
+    return digest.hexdigest()
+
+
+@cache
+def _read(path: str) -> bytes:
+    return Path(path).read_bytes()
+
+
+def _local_references(spec: dg.AssetSpec) -> list[dg.LocalFileCodeReference]:
+    value = spec.metadata.get(_REFERENCES)
+    return list(value.code_references) if value else []
+
+
+def _link_code(spec: dg.AssetSpec, settings: Settings) -> dg.AssetSpec:
+    """Link the asset to its definition and its code: at `I94_CODE_URL` where it is set, else in this installation."""
+    files = sorted(_local_references(spec), key=lambda file: file.line_number is None)  # the definition has a line
+    references = [_to_url(file, settings.code_url) if settings.code_url else file for file in files]
+    value = dg.CodeReferencesMetadataValue(code_references=references)
+    return spec.replace_attributes(metadata={**spec.metadata, _REFERENCES: value})
+
+
+def _to_url(reference: dg.LocalFileCodeReference, code_url: str) -> dg.UrlCodeReference:
     path = Path(reference.file_path).relative_to(PACKAGE.parent).as_posix()
     line = f"#L{reference.line_number}" if reference.line_number else ""
     return dg.UrlCodeReference(url=f"{code_url}/{path}{line}", label=reference.label)

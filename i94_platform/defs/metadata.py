@@ -1,75 +1,20 @@
-"""What every asset does alike: keys, months, failures and metadata.
-
-Here: small helpers over Dagster's own terms. Not here: any one asset.
-"""
+"""The metadata of materializations and checks: row counts, column schema and lineage, previews, tables for people."""
 
 from __future__ import annotations
 
-import hashlib
-import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
 from sqlalchemy import Table
 
 from i94_platform.defs.column_lineage.schema import column_lineage, column_schema
-from i94_platform.defs.table_metadata import to_table_metadata
-from i94_platform.errors import PlatformError, TransientError
 from i94_platform.lake.datasets import Lake
 from i94_platform.lake.manifest import Manifest
-
-RETRIES = dg.RetryPolicy(max_retries=3, delay=15, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
-"""After about 15, 45 and 105 seconds, each 15 more or less: what failed together is not tried again together."""
+from i94_platform.warehouse.base import Warehouse
 
 PREVIEW_ROWS = 10
-
-CODE_VERSION = "1"
-"""Raise it when a transform's result changes for the same input: everything staged before is stale then."""
-
-
-def layer_key(layer: str, name: str) -> dg.AssetKey:
-    """The asset key of a dataset: layer and name, which is also its folder and its table."""
-    return dg.AssetKey([layer, name])
-
-
-def build_monthly_partitions(first_month: str) -> dg.MonthlyPartitionsDefinition:
-    """The months that every monthly asset shares; the last one is the last completed month."""
-    return dg.MonthlyPartitionsDefinition(start_date=first_month, fmt="%Y-%m")
-
-
-@contextmanager
-def raise_dagster_failures() -> Iterator[Callable[[], float]]:
-    """Turn the platform's failures into Dagster's: a transient one is retried later and later, a permanent one never.
-
-    Not the step's own policy, which would try a permanent failure, and a mistake in the code, as often. What it gives
-    tells the seconds since it was entered.
-    """
-    started = time.perf_counter()
-    try:
-        yield lambda: time.perf_counter() - started
-    except TransientError as failure:
-        wait = RETRIES.calculate_delay(dg.OpExecutionContext.get().retry_number + 1)
-        raise dg.RetryRequested(max_retries=RETRIES.max_retries, seconds_to_wait=wait) from failure
-    except PlatformError as failure:
-        raise dg.Failure(description=str(failure), allow_retries=False) from failure
-
-
-def write_id(context: dg.AssetExecutionContext) -> str:
-    """The name of this attempt's run folder, so that a retry never meets the files of the try before."""
-    retry = context.retry_number
-    return f"{context.run.run_id}-{retry}" if retry else context.run.run_id
-
-
-def run_month(context: dg.AssetCheckExecutionContext) -> str:
-    """The month that a check's run is about."""
-    return context.run.tags["dagster/partition"]
-
-
-def combine_versions(*fingerprints: str) -> str:
-    """The data version of something made from several inputs by this code."""
-    return hashlib.blake2b("\n".join((CODE_VERSION, *fingerprints)).encode(), digest_size=16).hexdigest()
 
 
 def dataset_result(
@@ -78,18 +23,18 @@ def dataset_result(
     manifest: Manifest,
     lake: Lake,
     seconds: float,
-    more: Mapping[str, Any] | None = None,
+    extra: Mapping[str, Any] | None = None,
 ) -> dg.MaterializeResult[Any]:
-    """The record of a committed dataset: what `record` tells, its files and bytes, and its first rows."""
-    told_of = {
+    """The result of a committed dataset: the metadata of any table, its files and bytes, and a preview."""
+    metadata = {
         "bytes": manifest.size,
         "files": len(manifest.entries),
         "manifest": dg.MetadataValue.path(manifest.address),
         "dagster/uri": manifest.address,
-        **(more or {}),
+        **(extra or {}),
     }
-    if (first := preview_rows(lake, manifest, contract)) is not None:
-        told_of["preview"] = first  # last, since it is long
+    if (preview := preview_rows(lake, manifest, contract)) is not None:
+        metadata["preview"] = preview  # last, since it is long
     return table_result(
         asset_key,
         contract,
@@ -97,8 +42,20 @@ def dataset_result(
         manifest.rows,
         seconds,
         partitioned=bool(manifest.partition),
-        more=told_of,
+        extra=metadata,
     )
+
+
+def loaded_result(
+    asset_key: dg.AssetKey, contract: Table, manifest: Manifest, lake: Lake, warehouse: Warehouse, seconds: float
+) -> dg.MaterializeResult[Any]:
+    """The result of a loaded table: that of its dataset, and where the table is."""
+    return dataset_result(asset_key, contract, manifest, lake, seconds, table_location(contract, warehouse))
+
+
+def table_location(contract: Table, warehouse: Warehouse) -> dict[str, str]:
+    """The metadata that says where a table is; the address holds no secret."""
+    return {"dagster/table_name": contract.fullname, "warehouse": warehouse.address}
 
 
 def table_result(
@@ -109,9 +66,9 @@ def table_result(
     seconds: float,
     *,
     partitioned: bool,
-    more: Mapping[str, Any],
+    extra: Mapping[str, Any],
 ) -> dg.MaterializeResult[Any]:
-    """The record of any table: rows, seconds, data version, column schema and lineage, and the writer's own figures."""
+    """The result of any table: rows, seconds, data version, column schema and lineage, and `extra` metadata."""
     return dg.MaterializeResult(
         asset_key=asset_key,
         data_version=dg.DataVersion(version),
@@ -120,13 +77,40 @@ def table_result(
             "seconds": round(seconds, 3),
             "dagster/column_schema": column_schema(asset_key, contract),
             "dagster/column_lineage": column_lineage(asset_key),
-            **more,
+            **extra,
         },
     )
 
 
 def preview_rows(lake: Lake, manifest: Manifest, contract: Table) -> dg.TableMetadataValue | None:
-    """The first rows of a committed dataset without its personal columns; None where it is superseded by now."""
+    """The first rows of a dataset without personal columns; None if another run has superseded it."""
     columns = [c.name for c in contract.columns if not c.info["personal"]]
     rows = lake.read_first_rows(manifest, contract, columns, PREVIEW_ROWS)
     return None if rows is None else to_table_metadata(rows.to_pylist(), columns)
+
+
+def to_table_metadata(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> dg.TableMetadataValue:
+    """Rows as a table of the UI. It knows text, numbers and booleans; other values (dates) become text."""
+    schema = dg.TableSchema([dg.TableColumn(name) for name in columns])
+    records = [dg.TableRecord({name: _to_cell(row[name]) for name in columns}) for row in rows]
+    return dg.MetadataValue.table(records, schema)
+
+
+def _to_cell(value: Any) -> str | int | float | bool | None:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value if value is None or isinstance(value, str | int | float) else str(value)
+
+
+def render_markdown_table(rows: Iterable[Mapping[str, Any]], limit: int = 10) -> str:
+    """Rows as a Markdown table of at most `limit` rows; nulls are empty cells. "No rows." for none."""
+    shown = list(rows)[:limit]
+    if not shown:
+        return "No rows."
+    names = list(shown[0])
+    lines = ["| " + " | ".join(names) + " |", "|" + " --- |" * len(names)]
+    lines += [
+        "| " + " | ".join("" if row[n] is None else str(row[n]).replace("|", "\\|") for n in names) + " |"
+        for row in shown
+    ]
+    return "\n".join(lines)

@@ -12,9 +12,9 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from i94_platform.defs.jobs import MONTH_JOB, REFERENCE_JOB
-from i94_platform.operations.job_runs import RunResult
+from i94_platform.defs.run_results import RunResult
 from i94_platform.partitions import Month
+from i94_platform.staleness.job_names import MONTH_JOB, REFERENCE_JOB
 from i94_platform.staleness.plan import RunPlan
 
 BACKFILL_TAG = "i94/backfill"

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from dagster._core.instance.ref import InstanceRef
 from dagster_shared.yaml_utils import load_yaml_from_path
 
+from i94_platform.defs.dagster_internals import InstanceRef
 from i94_platform.lake.local import LocalStore
 from i94_platform.operations.process_tuning import PooledSqliteStorage
 

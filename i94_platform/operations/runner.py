@@ -10,12 +10,13 @@ from dataclasses import dataclass, field
 
 import dagster as dg
 
-from i94_platform.defs.jobs import CORRELATIONS_JOB, MARTS_JOB, MONTH_JOB, PUBLISH_JOB, REFERENCE_JOB
+from i94_platform.defs.run_results import RunResult, run_name
 from i94_platform.lake.datasets import Lake
 from i94_platform.lake.store import Store
-from i94_platform.operations.job_runs import RunResult, run_job, run_name, subset_job, validate_selection
+from i94_platform.operations.job_runs import run_job, subset_job, validate_selection
 from i94_platform.partitions import Month
 from i94_platform.sources.listing import list_deliveries
+from i94_platform.staleness.job_names import CORRELATIONS_JOB, MARTS_JOB, MONTH_JOB, PUBLISH_JOB, REFERENCE_JOB
 from i94_platform.staleness.plan import RunPlan, are_correlations_stale, find_stale_marts, is_release_stale
 from i94_platform.staleness.run_inputs import input_tags
 from i94_platform.warehouse.base import Warehouse
@@ -58,12 +59,12 @@ class Runner:
             clean = clean and _good(loaded)
             if not _good(loaded):
                 settled.add(month)  # its marts stay those of the rows that stay
-            elif due.asked or not self.select:
+            elif due.requested or not self.select:
                 settled.add(month)
                 yield from (made := self._run(MARTS_JOB, month))
                 clean = clean and _good(made)
         for month in find_stale_marts(self.warehouse.read_ledger()):
-            if month not in settled and (not due.asked or month in due.asked):
+            if month not in settled and (not due.requested or month in due.requested):
                 yield from (made := self._run(MARTS_JOB, month))
                 clean = clean and _good(made)
         yield from self._over_all_months(clean)

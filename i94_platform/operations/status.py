@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import dagster as dg
 
 from i94_platform.contracts import MONTHLY_MARTS
-from i94_platform.defs.jobs import MONTH_JOB
 from i94_platform.lake.datasets import Dataset, Lake
 from i94_platform.lake.store import Store
 from i94_platform.sources.listing import list_deliveries
+from i94_platform.staleness.job_names import MONTH_JOB
 from i94_platform.staleness.plan import count_fresh_marts
 from i94_platform.staleness.run_inputs import last_run
 from i94_platform.warehouse.base import Warehouse

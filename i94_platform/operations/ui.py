@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from i94_platform.defs.assets.staged import POOL
+from i94_platform.defs.execution import STAGING_POOL
 from i94_platform.engine import connect
 from i94_platform.engine.spark import LOCAL_CONFIG, s3_config
 from i94_platform.lake.s3_client import aws_region
@@ -27,7 +27,7 @@ def serve_ui(settings: Settings, port: int, told: Callable[[str], None]) -> int:
         PermanentFailure: the Spark Connect server did not start.
     """
     with history.persistent_instance(settings.dagster_home) as opened:
-        history.set_pool_limit(opened, POOL, settings.staging_concurrency)
+        history.set_pool_limit(opened, STAGING_POOL, settings.staging_concurrency)
         history.take_over_launches(opened, settings.dagster_home)  # Dagster's program keeps the number of this process
     os.environ.update(
         DAGSTER_HOME=str(settings.dagster_home),

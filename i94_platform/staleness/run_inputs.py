@@ -1,56 +1,66 @@
-"""What a run was asked to read, kept on it as tags: command line, sensors and schedules ask for a content once.
+"""What a run was asked to read, kept on the run as tags.
 
-Here: the tags, the last request for a month or for the reference files, and why months have to wait for the latter.
-Not here: who asks, and when.
+Command line, sensors and schedules read the tags, so that each content is requested once. The module also says why
+months have to wait for the reference files.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import dagster as dg
-from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 
-from i94_platform.defs.assets.staged import CODE_LIST_DATASETS
-from i94_platform.defs.jobs import REFERENCE_JOB
-from i94_platform.defs.metadata import combine_versions
 from i94_platform.errors import PermanentError
 from i94_platform.lake.datasets import Lake
 from i94_platform.lake.store import Store
 from i94_platform.partitions import Month
+from i94_platform.pipeline.data_versions import CODE_LIST_DATASETS, combine_versions
 from i94_platform.sources.listing import Delivery, DeliveryListing
+from i94_platform.staleness.job_names import REFERENCE_JOB
 
 INPUTS_TAG = "i94/inputs"
 """What a reference run read: the data version of each file, as JSON."""
 
 DELIVERED_TAG = "i94/delivered"
-"""What a run was asked to read, as its marks: of a month, or of each reference file as JSON."""
+"""The listing fingerprint of what a run was asked to read: of a month, or of each reference file as JSON."""
 
-_PAGE = 20
-"""Runs that are read at a time; most often the first one tells."""
+PARTITION_TAG = "dagster/partition"
+
+UNFINISHED = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.MANAGED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
+"""The statuses of a run that has not ended."""
+
+_PAGE_RUNS = 20
+"""Runs that are read at a time; most often the first one has the answer."""
 
 
 class ReferencesNotReady(PermanentError):
-    """No month can be encoded yet: the reference files come first."""
+    """No month can be encoded yet, because the reference files come first."""
 
 
 @dataclass(frozen=True)
 class RequestedContent:
-    """The last content that was asked for, and the runs since: the first one and its re-executions, newest first."""
+    """The content that was requested last, and the runs since: the first one and its re-executions, newest first."""
 
     delivered: str
     runs: tuple[dg.DagsterRun, ...]
 
     @property
     def succeeded(self) -> bool:
-        """Whether one of the runs did it."""
+        """Whether one of the runs has loaded it."""
         return any(run.is_success for run in self.runs)
 
     @property
     def is_running(self) -> bool:
-        """Whether a run is still to end."""
+        """Whether a run has not ended."""
         return any(not run.is_finished for run in self.runs)
 
     @property
@@ -60,90 +70,97 @@ class RequestedContent:
 
     @property
     def newest(self) -> str:
-        """The beginning of the newest run's name, as the UI shows it."""
+        """The first characters of the newest run's id, as the UI shows them."""
         return self.runs[0].run_id[:8]
 
 
-def input_tags(month: Month | None, found: DeliveryListing, raw: Store, lake: Lake) -> dict[str, str]:
-    """The tags of a whole run for a month, or for the reference files; none where the month is not delivered."""
+def input_tags(month: Month | None, listing: DeliveryListing, raw: Store, lake: Lake) -> dict[str, str]:
+    """The tags of a whole run for a month, or for the reference files; none for a month that is not delivered."""
     if month is None:
-        return reference_tags(found, raw)
-    if month not in found.months:
+        return reference_tags(listing, raw)
+    if month not in listing.months:
         return {}
-    return {DELIVERED_TAG: month_fingerprint(found.months[month], raw, _list_versions(lake))}
+    return {DELIVERED_TAG: month_fingerprint(listing.months[month], raw, _require_committed_lists(lake))}
 
 
-def reference_tags(found: DeliveryListing, raw: Store) -> dict[str, str]:
-    """The tags of a reference run; in a folder the files are read for them."""
+def reference_tags(listing: DeliveryListing, raw: Store) -> dict[str, str]:
+    """The tags of a reference run; files in a local folder are read for them."""
     return {
-        INPUTS_TAG: json.dumps(reference_versions(found, raw)),
-        DELIVERED_TAG: json.dumps(reference_fingerprints(found, raw)),
+        INPUTS_TAG: json.dumps(reference_versions(listing, raw)),
+        DELIVERED_TAG: json.dumps(reference_fingerprints(listing, raw)),
     }
 
 
-def reference_versions(found: DeliveryListing, raw: Store) -> dict[str, str]:
+def reference_versions(listing: DeliveryListing, raw: Store) -> dict[str, str]:
     """The data version of every delivered reference file."""
-    return {name: delivery.fingerprint(raw) for name, delivery in sorted(found.references.items())}
+    return {name: delivery.fingerprint(raw) for name, delivery in sorted(listing.references.items())}
 
 
-def reference_fingerprints(found: DeliveryListing, raw: Store) -> dict[str, str]:
-    """The mark of every delivered reference file: its version as far as a listing tells."""
-    return {name: delivery.listing_fingerprint(raw) for name, delivery in sorted(found.references.items())}
+def reference_fingerprints(listing: DeliveryListing, raw: Store) -> dict[str, str]:
+    """The listing fingerprint of every delivered reference file."""
+    return {name: delivery.listing_fingerprint(raw) for name, delivery in sorted(listing.references.items())}
 
 
-def month_fingerprint(delivery: Delivery, raw: Store, lists: tuple[str, ...]) -> str:
-    """What staging a delivery depends on, as far as a listing tells: its files, the code lists, and this code."""
-    return combine_versions(delivery.listing_fingerprint(raw), *lists)
+def month_fingerprint(delivery: Delivery, raw: Store, code_lists: tuple[str, ...]) -> str:
+    """The fingerprint of what a month is staged from, without reading a file: its listing and the code lists."""
+    return combine_versions(delivery.listing_fingerprint(raw), *code_lists)
 
 
-def last_request(history: dg.DagsterInstance, job: str, month: str = "") -> RequestedContent | None:
-    """The last content that a job was asked to read; None where no run tells.
+def last_request(instance: dg.DagsterInstance, job: str, month: str = "") -> RequestedContent | None:
+    """The content that a job was asked to read last; None if no run has the tag.
 
-    A re-execution carries the tags of its first run although it reads what is there now, so it is none.
+    A re-execution carries the tags of its first run although it reads what is there now, so it is no request.
     """
-    since: list[dg.DagsterRun] = []
-    for run in _runs(history, job, month):
+    runs: list[dg.DagsterRun] = []
+    for run in _iterate_runs(instance, job, month):
         if DELIVERED_TAG in run.tags:
-            since.append(run)
+            runs.append(run)
             if run.parent_run_id is None:
-                return RequestedContent(run.tags[DELIVERED_TAG], tuple(since))
+                return RequestedContent(run.tags[DELIVERED_TAG], tuple(runs))
     return None
 
 
-def _runs(history: dg.DagsterInstance, job: str, month: str) -> Iterator[dg.DagsterRun]:
+def last_run(instance: dg.DagsterInstance, job: str, month: str) -> dg.DagsterRun | None:
+    """The newest run of a job for a month, whatever it was asked to read."""
+    return next(_iterate_runs(instance, job, month), None)
+
+
+def unfinished_runs(instance: dg.DagsterInstance, jobs: Iterable[str]) -> list[dg.DagsterRun]:
+    """The runs of jobs that have not ended."""
+    filters = [dg.RunsFilter(job_name=job, statuses=UNFINISHED) for job in jobs]
+    return [run for filter_ in filters for run in instance.get_runs(filter_)]
+
+
+def _iterate_runs(instance: dg.DagsterInstance, job: str, month: str) -> Iterator[dg.DagsterRun]:
     """Every run of a job, newest first."""
-    wanted = dg.RunsFilter(job_name=job, tags={"dagster/partition": month} if month else {})
-    page = list(history.get_runs(wanted, limit=_PAGE))
+    filter_ = dg.RunsFilter(job_name=job, tags={PARTITION_TAG: month} if month else {})
+    page = list(instance.get_runs(filter_, limit=_PAGE_RUNS))
     while page:
         yield from page
-        page = list(history.get_runs(wanted, cursor=page[-1].run_id, limit=_PAGE))
+        page = list(instance.get_runs(filter_, cursor=page[-1].run_id, limit=_PAGE_RUNS))
 
 
-def last_run(history: dg.DagsterInstance, job: str, month: str) -> dg.DagsterRun | None:
-    """The newest run of a job for a month, whatever it was asked to read."""
-    return next(_runs(history, job, month), None)
-
-
-def changed_references(found: DeliveryListing, raw: Store, request: RequestedContent | None) -> list[str]:
-    """The delivered reference files that the last request did not ask for as they are now."""
-    asked = json.loads(request.delivered) if request else {}
-    return [name for name, mark in reference_fingerprints(found, raw).items() if asked.get(name) != mark]
+def changed_references(listing: DeliveryListing, raw: Store, request: RequestedContent | None) -> list[str]:
+    """The delivered reference files that differ from what was requested last."""
+    requested = json.loads(request.delivered) if request else {}
+    fingerprints = reference_fingerprints(listing, raw)
+    return [name for name, fingerprint in fingerprints.items() if requested.get(name) != fingerprint]
 
 
 def require_code_list_versions(
-    found: DeliveryListing, raw: Store, lake: Lake, history: dg.DagsterInstance
+    listing: DeliveryListing, raw: Store, lake: Lake, instance: dg.DagsterInstance
 ) -> tuple[str, ...]:
     """The data versions of the code lists that months are encoded with.
 
     Raises:
-        MonthsWait: the reference files are not loaded as they were delivered; the message says what has to happen.
+        ReferencesNotReady: the reference files are not loaded as they were delivered; the message says what to do.
     """
-    if waiting := _wait_for(found, raw, history):
-        raise ReferencesNotReady(f"Months wait: {waiting}.")
-    return _list_versions(lake)
+    if reason := _why_months_wait(listing, raw, instance):
+        raise ReferencesNotReady(f"Months wait: {reason}.")
+    return _require_committed_lists(lake)
 
 
-def _list_versions(lake: Lake) -> tuple[str, ...]:
+def _require_committed_lists(lake: Lake) -> tuple[str, ...]:
     versions = read_code_list_versions(lake)
     if missing := [str(dataset) for dataset, version in zip(CODE_LIST_DATASETS, versions, strict=True) if not version]:
         raise ReferencesNotReady(
@@ -153,29 +170,29 @@ def _list_versions(lake: Lake) -> tuple[str, ...]:
 
 
 def read_code_list_versions(lake: Lake) -> tuple[str, ...]:
-    """The data version of each code list that months are encoded with; empty where the lake lacks it."""
+    """The data version of each code list that months are encoded with; empty for one that the lake lacks."""
     manifests = [lake.read_manifest(dataset) for dataset in CODE_LIST_DATASETS]
     return tuple(manifest.fingerprint if manifest else "" for manifest in manifests)
 
 
-def _wait_for(found: DeliveryListing, raw: Store, history: dg.DagsterInstance) -> str:
-    """What has to happen to the reference files before a month can be encoded with them; empty where nothing has."""
-    if going := history.get_runs(dg.RunsFilter(job_name=REFERENCE_JOB, statuses=NOT_FINISHED_STATUSES), limit=1):
-        return f"the reference run {going[0].run_id[:8]} is under way"
-    request = last_request(history, REFERENCE_JOB)
+def _why_months_wait(listing: DeliveryListing, raw: Store, instance: dg.DagsterInstance) -> str:
+    """What has to happen to the reference files before a month can be encoded; empty if nothing has to."""
+    if running := instance.get_runs(dg.RunsFilter(job_name=REFERENCE_JOB, statuses=UNFINISHED), limit=1):
+        return f"the reference run {running[0].run_id[:8]} is under way"
+    request = last_request(instance, REFERENCE_JOB)
     if request is None:
         return "the reference files were never loaded"
-    if changed := changed_references(found, raw, request):
+    if changed := changed_references(listing, raw, request):
         return f"{', '.join(changed)} changed, and the reference run is still to come"
-    if not request.succeeded:
-        return request.failure
-    return ""
+    return "" if request.succeeded else request.failure
 
 
-def build_month_request(month: str, content: str, last: RequestedContent | None) -> dg.RunRequest:
+def build_month_request(month: str, fingerprint: str, previous: RequestedContent | None) -> dg.RunRequest:
     """The request for a month's content.
 
-    The key names the run before: content that comes back after another one is asked for again.
+    The run key names the run before: content that comes back after another one is requested again.
     """
-    after = last.runs[0].run_id if last else "nothing"
-    return dg.RunRequest(run_key=f"{month} {content} after {after}", partition_key=month, tags={DELIVERED_TAG: content})
+    after = previous.runs[0].run_id if previous else "nothing"
+    return dg.RunRequest(
+        run_key=f"{month} {fingerprint} after {after}", partition_key=month, tags={DELIVERED_TAG: fingerprint}
+    )

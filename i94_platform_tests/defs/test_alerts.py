@@ -18,8 +18,9 @@ import pytest
 from pydantic import SecretStr
 
 from i94_platform.defs import alerts
-from i94_platform.defs.alerts import ATTEMPTS, MOST, WebhookNotifier, failed_runs_sensor, redact_secrets
+from i94_platform.defs.alerts import ATTEMPTS, WebhookNotifier, redact_secrets
 from i94_platform.defs.build import build_definitions
+from i94_platform.defs.sensors.failed_runs import MAX_REASON, failed_runs
 from i94_platform.settings import Settings
 from i94_platform_tests.defs.checks.test_blocking import FAULTS, broken_copy
 from i94_platform_tests.support.deployment import SAMPLE_MONTH, Deployment
@@ -186,9 +187,9 @@ class Watch:
 
     def tick(self) -> list[str]:
         """What the next tick says."""
-        sensor = failed_runs_sensor(self.said.append, UI)
-        context = dg.build_sensor_context(self.history, self.cursor, sensor_name=sensor.name)
-        done = sensor.evaluate_tick(context)
+        resources = {"settings": Settings(ui_url=UI), "notifier": self.said.append}
+        context = dg.build_sensor_context(self.history, self.cursor, sensor_name=failed_runs.name, resources=resources)
+        done = failed_runs.evaluate_tick(context)
         assert not [reaction.error for reaction in done.dagster_run_reactions or () if reaction.error]
         self.cursor = done.cursor
         said = self.said[:]
@@ -293,8 +294,8 @@ def test_other_runs_are_told_by_their_job(job: str, what: str) -> None:
     with dg.DagsterInstance.ephemeral() as history:
         watch = Watch(history)
         watch.tick()
-        history.report_run_failed(history.add_run(dg.DagsterRun(job_name=job)), message="x" * (MOST + 1))
+        history.report_run_failed(history.add_run(dg.DagsterRun(job_name=job)), message="x" * (MAX_REASON + 1))
         (said,) = watch.tick()
     assert said.startswith(what)
-    assert f"Reason: {'x' * MOST} … (the run tells the rest)\n" in said
+    assert f"Reason: {'x' * MAX_REASON} … (the run has the rest)\n" in said
     assert said.endswith("When it is mended: re-execute the run in the UI")

@@ -11,8 +11,8 @@ import pytest
 
 from i94_platform.contracts import MONTHLY_MARTS, i94mode, immigration_quarantine
 from i94_platform.defs.column_lineage.schema import column_lineage
-from i94_platform.defs.metadata import PREVIEW_ROWS, preview_rows, raise_dagster_failures
-from i94_platform.defs.table_metadata import to_table_metadata
+from i94_platform.defs.execution import raise_dagster_failures
+from i94_platform.defs.metadata import PREVIEW_ROWS, preview_rows, to_table_metadata
 from i94_platform.lake.datasets import Dataset, Lake
 from i94_platform.lake.local import LocalStore
 from i94_platform_tests.support.deployment import Deployment

@@ -12,13 +12,13 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from i94_platform.defs import metadata as common
+from i94_platform.defs import execution
 from i94_platform.defs.build import build_definitions
-from i94_platform.defs.jobs import MONTH_JOB
-from i94_platform.defs.metadata import RETRIES, raise_dagster_failures
+from i94_platform.defs.execution import RETRIES, raise_dagster_failures
 from i94_platform.errors import PermanentError, TransientError
 from i94_platform.partitions import Month
 from i94_platform.settings import Settings
+from i94_platform.staleness.job_names import MONTH_JOB
 from i94_platform_tests.support.deployment import SAMPLE_MONTH, Deployment
 
 QUICK = dg.RetryPolicy(max_retries=3, delay=0.02, backoff=RETRIES.backoff, jitter=RETRIES.jitter)
@@ -71,7 +71,7 @@ def outcome(made: Any) -> tuple[bool, list[float]]:
 def test_what_may_pass_is_tried_again_later_and_later(
     make: Callable[[list[Exception]], Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(common, "RETRIES", QUICK)
+    monkeypatch.setattr(execution, "RETRIES", QUICK)
     succeeded, waits = outcome(make([TransientError("busy")] * 3))
     assert succeeded
     assert [round(wait / (QUICK.delay or 1)) for wait in waits] == pytest.approx([1, 3, 7], abs=1)
@@ -79,7 +79,7 @@ def test_what_may_pass_is_tried_again_later_and_later(
 
 
 def test_it_is_given_up_in_the_end_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(common, "RETRIES", QUICK)
+    monkeypatch.setattr(execution, "RETRIES", QUICK)
     left: list[Exception] = [TransientError("busy")] * 9
     assert outcome(an_asset(left))[0] is False
     assert len(left) == 5, "tried once, and three times again"

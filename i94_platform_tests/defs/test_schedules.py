@@ -19,17 +19,16 @@ from dagster._core.definitions.schedule_definition import ScheduleExecutionData
 from dagster._utils.schedules import schedule_execution_time_iterator
 
 from i94_platform.contracts import MARTS
-from i94_platform.defs.alerts import WebhookNotifier
-from i94_platform.defs.assets.published import FRESH, TIMEZONE, source_key
-from i94_platform.defs.jobs import MONTH_JOB
-from i94_platform.defs.schedules import month_before, published_daily, schedules
+from i94_platform.defs.assets.published import FRESHNESS, TIMEZONE
+from i94_platform.defs.keys import source_key
+from i94_platform.defs.schedules import HOUR, last_month_delivered, previous_month, release_of_the_day
 from i94_platform.lake.datasets import Lake
 from i94_platform.lake.local import LocalStore
 from i94_platform.partitions import Month
 from i94_platform.sources.registry import REFERENCE_FILES
+from i94_platform.staleness.job_names import MONTH_JOB
 from i94_platform_tests.support.daemon_simulator import (
     FAILURE,
-    LAST_MONTH_SCHEDULE,
     SETTLE_SECONDS,
     STARTED,
     SUCCESS,
@@ -120,8 +119,8 @@ def test_a_delivery_that_waits_for_the_reference_files_is_an_alert(ticks: Daemon
 
 
 def test_a_month_before_the_first_one_is_not_asked_for(ticks: DaemonSimulator) -> None:
-    ticks.first_month = "2016-05"
-    assert skipped(ticks.tick_schedule(MAY_10)) == "2016-04 is before 2016-05, the first month that can be run."
+    january = dt.datetime(2016, 1, 10, 6, tzinfo=NEW_YORK)
+    assert skipped(ticks.tick_schedule(january)) == "2015-12 is before 2016-01, the first month that can be run."
     assert ticks.alerts == []
 
 
@@ -129,7 +128,7 @@ def test_a_month_before_the_first_one_is_not_asked_for(ticks: DaemonSimulator) -
     ("day", "month"), [("2016-05-01", "2016-04"), ("2016-03-31", "2016-02"), ("2017-01-10", "2016-12")]
 )
 def test_the_month_before_is_that_of_the_calendar(day: str, month: str) -> None:
-    assert month_before(dt.date.fromisoformat(day)) == Month.parse(month)
+    assert previous_month(dt.date.fromisoformat(day)) == Month.parse(month)
 
 
 # --- daylight saving --------------------------------------------------------------------------------------------------
@@ -137,14 +136,20 @@ def test_the_month_before_is_that_of_the_calendar(day: str, month: str) -> None:
 
 def executions(day: int, start: dt.datetime, count: int) -> list[dt.datetime]:
     """The next times of the schedule, as Dagster's daemon works them out."""
-    made = schedules("2016-01", day, SETTLE_SECONDS, WebhookNotifier())
-    return times(next(schedule for schedule in made if schedule.name == LAST_MONTH_SCHEDULE), start, count)
+    return cron_times(f"0 {HOUR} {day} * *", TIMEZONE, start, count)
 
 
 def times(schedule: dg.ScheduleDefinition, start: dt.datetime, count: int) -> list[dt.datetime]:
     assert isinstance(schedule.cron_schedule, str)
-    found = schedule_execution_time_iterator(start.timestamp(), schedule.cron_schedule, schedule.execution_timezone)
-    return list(itertools.islice(found, count))
+    return cron_times(schedule.cron_schedule, schedule.execution_timezone, start, count)
+
+
+def cron_times(cron: str, timezone: str | None, start: dt.datetime, count: int) -> list[dt.datetime]:
+    return list(itertools.islice(schedule_execution_time_iterator(start.timestamp(), cron, timezone), count))
+
+
+def test_the_schedule_looks_on_the_day_of_the_delivery() -> None:
+    assert last_month_delivered.cron_schedule == f"0 {HOUR} 10 * *"
 
 
 def test_it_is_six_in_new_york_on_both_sides_of_a_change_of_clocks() -> None:
@@ -176,7 +181,7 @@ def test_every_month_is_asked_for_once_in_order_whatever_the_day(day: int) -> No
     found = executions(day, dt.datetime(2023, 12, 31, tzinfo=NEW_YORK), 48)
     local = [time.astimezone(ZoneInfo(TIMEZONE)) for time in found]
     assert {(time.day, time.hour, time.minute) for time in local} == {(day, 6, 0)}
-    assert [month_before(time.date()) for time in local] == Month(2023, 12).through(Month(2027, 11))
+    assert [previous_month(time.date()) for time in local] == Month(2023, 12).through(Month(2027, 11))
 
 
 def test_on_the_first_of_a_month_the_one_that_has_just_ended_is_asked_for(ticks: DaemonSimulator) -> None:
@@ -191,7 +196,7 @@ def test_on_the_first_of_a_month_the_one_that_has_just_ended_is_asked_for(ticks:
     "change", [dt.datetime(2026, 3, 6, 12, tzinfo=NEW_YORK), dt.datetime(2026, 10, 30, 12, tzinfo=NEW_YORK)]
 )
 def test_a_release_comes_every_morning_before_seven_also_when_clocks_change(change: dt.datetime) -> None:
-    found = [time.astimezone(NEW_YORK) for time in times(published_daily(), change, 5)]
+    found = [time.astimezone(NEW_YORK) for time in times(release_of_the_day, change, 5)]
     assert [time.date() for time in found] == [change.date() + dt.timedelta(days=n) for n in range(1, 6)]
     assert {(time.hour, time.minute) for time in found} == {(6, 15)}
     assert len({time.utcoffset() for time in found}) == 2, "the clocks changed meanwhile"
@@ -199,14 +204,14 @@ def test_a_release_comes_every_morning_before_seven_also_when_clocks_change(chan
 
 def test_what_is_published_is_fresh_from_the_schedule_to_the_deadline() -> None:
     deadline = dt.datetime(2026, 3, 8, 7, tzinfo=NEW_YORK)
-    assert (FRESH.deadline_cron, FRESH.timezone) == ("0 7 * * *", TIMEZONE)
-    (time,) = times(published_daily(), deadline - dt.timedelta(hours=20), 1)
-    assert deadline - FRESH.lower_bound_delta < time < deadline
+    assert (FRESHNESS.deadline_cron, FRESHNESS.timezone) == ("0 7 * * *", TIMEZONE)
+    (time,) = times(release_of_the_day, deadline - dt.timedelta(hours=20), 1)
+    assert deadline - FRESHNESS.lower_bound_delta < time < deadline
 
 
 def released(history: dg.DagsterInstance) -> ScheduleExecutionData:
     with dg.build_schedule_context(instance_ref=history.get_ref(), scheduled_execution_time=MAY_10) as context:
-        return published_daily().evaluate_tick(context)
+        return release_of_the_day.evaluate_tick(context)
 
 
 def test_nothing_is_published_before_every_mart_was_made_once(ticks: DaemonSimulator) -> None:

@@ -19,7 +19,7 @@ from dagster._daemon.backfill import execute_backfill_iteration
 from dagster._daemon.run_coordinator.queued_run_coordinator_daemon import QueuedRunCoordinatorDaemon
 from dagster_graphql.schema import create_schema
 
-from i94_platform.defs.assets.staged import POOL
+from i94_platform.defs.execution import STAGING_POOL
 from i94_platform.operations.dagster_instance import create_home, set_pool_limit
 from i94_platform.settings import PROJECT
 from i94_platform_tests.support.deployment import Deployment
@@ -52,7 +52,7 @@ def daemon(
     monkeypatch.setenv("DAGSTER_HOME", str(deployment.settings.dagster_home))
     code = ModuleTarget("i94_platform.definitions", None, str(PROJECT), LOCATION)
     with dg.DagsterInstance.get() as instance, WorkspaceProcessContext(instance, code) as context:
-        set_pool_limit(instance, POOL, 2)
+        set_pool_limit(instance, STAGING_POOL, 2)
         yield context
 
 

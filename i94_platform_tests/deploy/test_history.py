@@ -14,7 +14,7 @@ import pytest
 from dagster._core.definitions.run_request import InstigatorType
 from dagster._core.storage.compute_log_manager import ComputeIOType
 
-from i94_platform.defs.assets.warehouse import POOL
+from i94_platform.defs.execution import WAREHOUSE_POOL
 from i94_platform.operations.dagster_instance import PID_TAG, persistent_instance
 from i94_platform_tests.deploy.conftest import PASSWORD
 from i94_platform_tests.support.command import run_command_in_process
@@ -63,9 +63,9 @@ def test_a_run_of_another_machine_is_left_to_run_monitoring(production: Path, se
 
 def test_loads_take_turns(services: dg.DagsterInstance) -> None:
     storage = services.event_log_storage
-    assert storage.initialize_concurrency_limit_to_default(POOL)
-    assert storage.claim_concurrency_slot(POOL, "first", "load").is_claimed
-    assert not storage.claim_concurrency_slot(POOL, "second", "load").is_claimed
+    assert storage.initialize_concurrency_limit_to_default(WAREHOUSE_POOL)
+    assert storage.claim_concurrency_slot(WAREHOUSE_POOL, "first", "load").is_claimed
+    assert not storage.claim_concurrency_slot(WAREHOUSE_POOL, "second", "load").is_claimed
     queue = services.get_concurrency_config().run_queue_config
     assert queue is not None
     assert queue.max_concurrent_runs == 2

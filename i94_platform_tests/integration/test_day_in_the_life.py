@@ -21,12 +21,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from i94_platform.contracts import WAREHOUSE, immigration
-from i94_platform.defs.jobs import MONTH_JOB
 from i94_platform.lake.datasets import Dataset
 from i94_platform.operations.dagster_instance import create_home, open_instance
 from i94_platform.partitions import Month
 from i94_platform.sample import expected_rejects, write_sample
 from i94_platform.sources.registry import REFERENCE_FILES
+from i94_platform.staleness.job_names import MONTH_JOB
 from i94_platform_tests.support.deployment import MONTHLY, Deployment, rewrite_delivery
 from i94_platform_tests.support.dev import latest_completeness, start_dev_server
 from i94_platform_tests.support.processes import wait_for

@@ -12,9 +12,9 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from i94_platform.defs.jobs import MONTH_JOB
 from i94_platform.operations.backfill import BACKFILL_TAG
 from i94_platform.operations.dagster_instance import persistent_instance
+from i94_platform.staleness.job_names import MONTH_JOB
 from i94_platform_tests.support.command import CommandResult, run_command_in_process, start_command
 from i94_platform_tests.support.deployment import Deployment
 

@@ -13,7 +13,7 @@ from dagster._core.events import JobFailureData, RunFailureReason
 from dagster._core.instance.config import PoolGranularity
 from dagster._core.storage.tags import WILL_RETRY_TAG
 
-from i94_platform.defs.assets.staged import POOL
+from i94_platform.defs.execution import STAGING_POOL
 from i94_platform.operations.dagster_instance import PID_TAG, persistent_instance, set_pool_limit, take_over_launches
 
 GONE, HERE = "the process is gone", "the process runs"
@@ -73,15 +73,15 @@ def test_a_run_of_the_ui_whose_process_was_killed_is_closed_gives_its_slot_back_
     run = dg.DagsterRun(job_name="month", status=dg.DagsterRunStatus.STARTED)
     begun = dg.DagsterEvent(dg.DagsterEventType.RUN_START.value, job_name="month", message="begun", pid=pid)
     with persistent_instance(tmp_path) as opened:
-        set_pool_limit(opened, POOL, 1)
+        set_pool_limit(opened, STAGING_POOL, 1)
         opened.add_run(run)
         opened.report_dagster_event(begun, run.run_id)
-        assert opened.event_log_storage.claim_concurrency_slot(POOL, run.run_id, "stage").is_claimed
+        assert opened.event_log_storage.claim_concurrency_slot(STAGING_POOL, run.run_id, "stage").is_claimed
     with persistent_instance(tmp_path) as opened:
         found = opened.get_run_by_id(run.run_id)
         assert found is not None
         assert found.status == status
-        free = opened.event_log_storage.claim_concurrency_slot(POOL, "another", "stage").is_claimed
+        free = opened.event_log_storage.claim_concurrency_slot(STAGING_POOL, "another", "stage").is_claimed
         assert free == (process == GONE)
         assert found.tags.get(WILL_RETRY_TAG) == ("true" if process == GONE else None)
 
@@ -134,9 +134,11 @@ def test_a_run_is_tried_again_where_its_process_was_lost_and_not_where_a_step_fa
 def test_a_limit_of_a_pool_is_remembered_and_holds_over_all_runs(tmp_path: Path) -> None:
     for most in (1, 3):
         with persistent_instance(tmp_path) as opened:
-            set_pool_limit(opened, POOL, most)
+            set_pool_limit(opened, STAGING_POOL, most)
         with persistent_instance(tmp_path) as opened:
-            claimed = [opened.event_log_storage.claim_concurrency_slot(POOL, f"run {n}", "stage") for n in range(4)]
+            claimed = [
+                opened.event_log_storage.claim_concurrency_slot(STAGING_POOL, f"run {n}", "stage") for n in range(4)
+            ]
             assert sum(claim.is_claimed for claim in claimed) == most
             for n in range(4):
                 opened.event_log_storage.free_concurrency_slots_for_run(f"run {n}")

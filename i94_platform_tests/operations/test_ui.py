@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from i94_platform.defs.assets.staged import POOL
+from i94_platform.defs.execution import STAGING_POOL
 from i94_platform.engine import connect
 from i94_platform.operations.dagster_instance import persistent_instance
 from i94_platform.settings import PROJECT
@@ -80,7 +80,7 @@ def test_the_ui_starts_with_the_limit_of_months_that_are_staged_at_a_time(server
             run_command_in_process({"I94_HOME": str(home), "I94_STAGING_CONCURRENCY": most}, "dev", "--port", "3094")
         with persistent_instance(home / "dagster") as opened:
             limits = {pool.name: pool.limit for pool in opened.event_log_storage.get_pool_limits()}
-            assert limits[POOL] == int(most or 2)
+            assert limits[STAGING_POOL] == int(most or 2)
     assert os.environ["I94_UI_URL"] == "http://127.0.0.1:3094", "alerts link to the UI that runs"
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass, field
 from functools import cache
+from typing import Any
 
 import dagster as dg
 import pyarrow as pa
@@ -16,21 +17,18 @@ from dagster._core.definitions.schedule_definition import ScheduleExecutionData
 from dagster._core.definitions.sensor_definition import SensorExecutionData
 from dagster._core.storage.tags import PARTITION_NAME_TAG, RUN_KEY_TAG
 
-from i94_platform.defs.assets.staged import CODE_LIST_DATASETS
 from i94_platform.defs.build import build_definitions
-from i94_platform.defs.jobs import REFERENCE_JOB
-from i94_platform.defs.schedules import schedules
-from i94_platform.defs.sensors.delivery_sensors import sensors
+from i94_platform.defs.schedules import last_month_delivered
+from i94_platform.defs.sensors.delivery_sensors import delivered_months, delivered_references
 from i94_platform.lake.datasets import Lake
 from i94_platform.lake.store import Store
+from i94_platform.pipeline.data_versions import CODE_LIST_DATASETS
 from i94_platform.settings import Settings
 from i94_platform.sources.registry import REFERENCE_FILES
+from i94_platform.staleness.job_names import REFERENCE_JOB
 
-MONTHS_SENSOR, REFERENCES_SENSOR, LAST_MONTH_SCHEDULE = (
-    "delivered_months",
-    "delivered_references",
-    "last_month_delivered",
-)
+MONTHS_SENSOR, REFERENCES_SENSOR = delivered_months.name, delivered_references.name
+SENSORS = {sensor.name: sensor for sensor in (delivered_months, delivered_references)}
 SETTLE_SECONDS = 60.0
 SUCCESS, FAILURE = dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE
 STARTED, NOT_STARTED = dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.NOT_STARTED
@@ -48,12 +46,22 @@ class DaemonSimulator:
 
     raw: Store
     lake: Lake
-    first_month: str = "2016-01"
     max_requests: int = 12
     now: float = 1_000_000.0
     instance: dg.DagsterInstance = field(default_factory=dg.DagsterInstance.ephemeral)
     cursors: dict[str, str | None] = field(default_factory=dict)
     alerts: list[str] = field(default_factory=list)
+
+    @property
+    def resources(self) -> dict[str, Any]:
+        """What sensors and schedules use."""
+        return {
+            "raw": self.raw,
+            "lake": self.lake,
+            "settings": Settings(settle_seconds=SETTLE_SECONDS, sensor_max_requests=self.max_requests),
+            "notifier": self.alerts.append,
+            "clock": lambda: self.now,
+        }
 
     def tick(
         self, name: str = MONTHS_SENSOR, after: float = 30.0, status: dg.DagsterRunStatus = SUCCESS
@@ -68,28 +76,24 @@ class DaemonSimulator:
     def evaluate_sensor(self, name: str = MONTHS_SENSOR, after: float = 30.0) -> SensorExecutionData:
         """The next tick of a sensor whose requests come to nothing and whose cursor is lost."""
         self.now += after
-        made = sensors(self.first_month, SETTLE_SECONDS, self.max_requests, lambda: self.now)
-        (sensor,) = [sensor for sensor in made if sensor.name == name]
         context = dg.build_sensor_context(
             self.instance,
             self.cursors.get(name),
             repository_def=build_repository(),
             sensor_name=name,
-            resources={"raw": self.raw, "lake": self.lake},
+            resources=self.resources,
         )
-        return sensor.evaluate_tick(context)
+        return SENSORS[name].evaluate_tick(context)
 
     def tick_schedule(self, at: dt.datetime) -> ScheduleExecutionData:
         """The tick of the monthly schedule at a time; Dagster opens the history for it, which has to be on disk."""
-        made = schedules(self.first_month, 10, SETTLE_SECONDS, self.alerts.append, lambda: self.now)
-        schedule = next(schedule for schedule in made if schedule.name == LAST_MONTH_SCHEDULE)
         with dg.build_schedule_context(
             scheduled_execution_time=at,
-            resources={"raw": self.raw, "lake": self.lake},
+            resources=self.resources,
             repository_def=build_repository(),
             instance_ref=self.instance.get_ref(),
         ) as context:
-            return schedule.evaluate_tick(context)
+            return last_month_delivered.evaluate_tick(context)
 
     def launch_run(self, request: dg.RunRequest, status: dg.DagsterRunStatus = SUCCESS) -> None:
         """Record the run of a request, unless one with its key is there."""

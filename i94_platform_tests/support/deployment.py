@@ -18,15 +18,16 @@ import pyarrow.parquet as pq
 from sqlalchemy import Table
 
 from i94_platform.contracts import MARTS, WAREHOUSE
-from i94_platform.defs.build import Platform
-from i94_platform.defs.jobs import CORRELATIONS_JOB, MARTS_JOB, MONTH_JOB, PUBLISH_JOB, REFERENCE_JOB
+from i94_platform.defs.run_results import RunResult
 from i94_platform.lake.datasets import Dataset, Lake
 from i94_platform.lake.manifest import Manifest
 from i94_platform.lake.releases import RELEASE
 from i94_platform.lake.store import Store
-from i94_platform.operations.job_runs import RunResult, run_job
+from i94_platform.operations.job_runs import run_job
+from i94_platform.operations.platform import Platform
 from i94_platform.partitions import Month
 from i94_platform.settings import Settings
+from i94_platform.staleness.job_names import CORRELATIONS_JOB, MARTS_JOB, MONTH_JOB, PUBLISH_JOB, REFERENCE_JOB
 from i94_platform.warehouse.base import Warehouse
 
 Fingerprint = tuple[int, int]

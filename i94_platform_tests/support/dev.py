@@ -22,7 +22,7 @@ from typing import Any
 import dagster as dg
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 
-from i94_platform.defs.jobs import EVERY_MONTH_LOADED
+from i94_platform.defs.checks.completeness import CHECK_KEY
 from i94_platform_tests.support.command import kill_process_group, start_command
 from i94_platform_tests.support.processes import wait_for
 
@@ -129,9 +129,9 @@ def latest_completeness(instance: dg.DagsterInstance) -> dg.AssetCheckEvaluation
     """The newest result of the check on all months; before the first, one that says nothing."""
     ended = {AssetCheckExecutionRecordStatus.SUCCEEDED, AssetCheckExecutionRecordStatus.FAILED}
     storage = instance.event_log_storage
-    records = storage.get_asset_check_execution_history(EVERY_MONTH_LOADED, limit=1, status=ended)
+    records = storage.get_asset_check_execution_history(CHECK_KEY, limit=1, status=ended)
     if not records:
-        return dg.AssetCheckEvaluation(EVERY_MONTH_LOADED.asset_key, EVERY_MONTH_LOADED.name, True, {})
+        return dg.AssetCheckEvaluation(CHECK_KEY.asset_key, CHECK_KEY.name, True, {})
     entry = records[0].event
     assert entry is not None
     return entry.get_dagster_event().asset_check_evaluation_data

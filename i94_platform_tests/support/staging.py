@@ -28,7 +28,6 @@ from i94_platform.contracts import immigration, immigration_quarantine, world_te
 from i94_platform.contracts.codes import CODE_LISTS, read_reviewed_list
 from i94_platform.contracts.model import column_names, key_columns
 from i94_platform.contracts.rendering.arrow import arrow_schema, to_arrow
-from i94_platform.defs.assets.staged import stage_month, stage_temperatures
 from i94_platform.defs.resources import SparkEngineResource
 from i94_platform.engine.base import Engine
 from i94_platform.lake.datasets import Dataset, Lake
@@ -38,6 +37,8 @@ from i94_platform.lake.s3 import S3Store
 from i94_platform.lake.s3_client import create_s3_client
 from i94_platform.lake.store import Store
 from i94_platform.partitions import Month
+from i94_platform.pipeline.immigration import stage_month
+from i94_platform.pipeline.temperatures import stage_temperatures
 from i94_platform.settings import PROJECT, is_in_process, is_s3
 from i94_platform_tests.support.spark import JARS, SHORT_LIVED_JAVA_OPTIONS
 
@@ -115,8 +116,8 @@ def stage_into_lake(engine: Engine, raw: Location, place: Location, month: Month
     """Stage a month into the lake at `place`; create the lake if it does not exist."""
     lake = Lake(open_store(place)) if any(open_store(place).list("lookup")) else create_lake(place)
     messages: list[str] = []
-    accepted, rejected = stage_month(month, open_store(raw), lake, engine, run_id, messages.append)
-    return StagedMonth(accepted, rejected, tuple(messages))
+    staged = stage_month(month, open_store(raw), lake, engine, run_id, messages.append)
+    return StagedMonth(staged.accepted, staged.quarantine, tuple(messages))
 
 
 def read_staged_month(place: Location, month: Month) -> StagedMonth:

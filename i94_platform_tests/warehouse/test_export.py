@@ -9,10 +9,10 @@ import pytest
 from i94_platform.contracts import MARTS, PUBLISHED
 from i94_platform.contracts.model import is_monthly
 from i94_platform.contracts.rendering.arrow import arrow_schema
-from i94_platform.defs.assets.published import publish_release
 from i94_platform.errors import PermanentError
 from i94_platform.lake.datasets import Lake
 from i94_platform.lake.releases import RELEASE, CheckState, Release, read_current_release
+from i94_platform.pipeline.release import publish_release
 from i94_platform.warehouse.base import Warehouse
 from i94_platform_tests.serving.synthetic_release import fill_warehouse, make_rows
 from i94_platform_tests.support.warehouses import Reach

@@ -1,208 +1,209 @@
-"""The warehouse layer: code lists, reference tables, dimensions and the fact, each loaded by manifest.
+"""The warehouse layer: code lists, reference tables, dimensions and the fact, each loaded by its manifest.
 
-Here: one asset a table. Tables made in pandas are committed to the lake first, so that every load is the same load.
-Not here: the protocol of a load (`warehouse`), and the transforms.
+A load refuses orphans, so every table depends on the tables that it refers to.
 """
 
-import datetime as dt
-from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
 import dagster as dg
 from sqlalchemy import Table
 
-from i94_platform.contracts import (
-    LOOKUPS,
-    REFERENCES,
-    calendar,
-    country,
-    i94addr,
-    i94cit_res,
-    immigration,
-    state,
-    us_cities_demographics,
-)
-from i94_platform.contracts.rendering.arrow import to_arrow
-from i94_platform.defs.metadata import combine_versions, dataset_result, layer_key, raise_dagster_failures, write_id
+from i94_platform import contracts
+from i94_platform.contracts import LOOKUPS
+from i94_platform.defs.attributes import code_references
+from i94_platform.defs.execution import WAREHOUSE_POOL, raise_dagster_failures, run_folder
+from i94_platform.defs.keys import to_key
+from i94_platform.defs.metadata import loaded_result
+from i94_platform.defs.partitions import monthly_partitions
 from i94_platform.engine.base import Engine
-from i94_platform.lake.datasets import Dataset, Lake
-from i94_platform.lake.manifest import Manifest
-from i94_platform.transforms.temperatures import queries as temperatures
+from i94_platform.lake.datasets import Lake
+from i94_platform.pipeline.dimensions import (
+    build_calendar_rows,
+    build_country_rows,
+    build_state_rows,
+    read_code_list,
+)
+from i94_platform.pipeline.loading import BuildRows, load_built, load_staged
 from i94_platform.warehouse.base import Warehouse
 
-if TYPE_CHECKING:
-    import pandas as pd
 
-POOL = "warehouse"
-"""Loads take turns: the embedded warehouse has one writer, and on Redshift loads of one table would wait anyway."""
-
-CALENDAR = (dt.date(2000, 1, 1), dt.date(2099, 12, 31))
-"""The years that a delivery's name can say; departures and admissions beyond are mistakes in the data."""
-
-Make = Callable[[Lake, Engine], tuple["pd.DataFrame", list[str]]]
-"""Makes a table's rows from the lake; also the data versions of what it read."""
-
-
-def _loaded(
-    contract: Table, deps: Iterable[dg.AssetKey], partitions: dg.PartitionsDefinition[str] | None = None
-) -> dg.AssetsDefinition:
-    """An asset that loads what the staged asset of the same name has committed."""
-    asset_key = layer_key("warehouse", contract.name)
-
-    @dg.asset(
-        key=asset_key,
-        deps=[*deps, *_parents(contract)],
-        description=contract.comment,
-        partitions_def=partitions,
-        pool=POOL,
-    )
-    def loaded(
-        context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], warehouse: dg.ResourceParam[Warehouse]
-    ) -> dg.MaterializeResult[Any]:
-        with raise_dagster_failures() as seconds:
-            month = context.partition_key if context.has_partition_key else ""
-            dataset = Dataset(f"staged/{contract.name}", month)
-            with lake.write_lock(dataset):  # or another run would sweep the files while they are loaded
-                manifest = lake.require_manifest(dataset)
-                warehouse.replace(contract, manifest, context.run.run_id)
-            return _table_result(asset_key, contract, manifest, lake, warehouse, seconds())
-
-    return loaded
-
-
-def _made(contract: Table, deps: Iterable[dg.AssetKey], make: Make) -> dg.AssetsDefinition:
-    """An asset that makes a small table, commits it to the lake and loads it."""
-
-    @dg.asset(
-        key=layer_key("warehouse", contract.name),
-        deps=[*deps, *_parents(contract)],
-        description=contract.comment,
-        pool=POOL,
-    )
-    def made(
-        context: dg.AssetExecutionContext,
-        lake: dg.ResourceParam[Lake],
-        engine: dg.ResourceParam[Engine],
-        warehouse: dg.ResourceParam[Warehouse],
-    ) -> dg.MaterializeResult[Any]:
-        return _make_and_load(context, contract, make, lake, engine, warehouse)
-
-    return made
-
-
-def _code_lists() -> dg.AssetsDefinition:
-    """The five code lists in one step: they are small, and come from one file."""
-    specs = [
-        dg.AssetSpec(
-            layer_key("warehouse", c.name), deps=[layer_key("lookup", c.name), *_parents(c)], description=c.comment
-        )
-        for c in LOOKUPS
-    ]
-
-    @dg.multi_asset(name="warehouse_code_lists", specs=specs, can_subset=True, pool=POOL)
-    def code_lists(
-        context: dg.AssetExecutionContext,
-        lake: dg.ResourceParam[Lake],
-        engine: dg.ResourceParam[Engine],
-        warehouse: dg.ResourceParam[Warehouse],
-    ) -> Iterator[dg.MaterializeResult[Any]]:
-        for contract in sorted(LOOKUPS, key=lambda c: len(_parents(c))):  # ports refer to states
-            if layer_key("warehouse", contract.name) in context.selected_asset_keys:
-                yield _make_and_load(context, contract, _lookup(contract), lake, engine, warehouse)
-
-    return code_lists
-
-
-def _make_and_load(
-    context: dg.AssetExecutionContext, contract: Table, make: Make, lake: Lake, engine: Engine, warehouse: Warehouse
-) -> dg.MaterializeResult[Any]:
-    dataset = Dataset(f"warehouse/{contract.name}")
-    with raise_dagster_failures() as seconds, lake.write_lock(dataset):
-        frame, versions = make(lake, engine)
-        rows = to_arrow(frame, contract)
-        manifest = lake.write_table(dataset, write_id(context), contract, rows, fingerprint=combine_versions(*versions))
-        warehouse.replace(contract, manifest, context.run.run_id)
-        return _table_result(layer_key("warehouse", contract.name), contract, manifest, lake, warehouse, seconds())
-
-
-def _parents(contract: Table) -> list[dg.AssetKey]:
-    """The tables that a contract refers to: a load refuses orphans, so they come first."""
+def _parent_keys(contract: Table) -> list[dg.AssetKey]:
+    """The tables that a contract refers to by foreign key."""
     names = {foreign.target_fullname.split(".")[1] for foreign in contract.foreign_keys}
-    return [layer_key("warehouse", name) for name in sorted(names - {contract.name})]
+    return [to_key(f"warehouse/{name}") for name in sorted(names - {contract.name})]
 
 
-def _table_result(
-    asset_key: dg.AssetKey, contract: Table, manifest: Manifest, lake: Lake, warehouse: Warehouse, seconds: float
+def _deps(contract: Table, *upstream: str) -> list[dg.AssetKey]:
+    """What an asset reads, and the tables that its contract refers to."""
+    return [*map(to_key, upstream), *_parent_keys(contract)]
+
+
+@dg.multi_asset(
+    name="warehouse_code_lists",
+    can_subset=True,
+    pool=WAREHOUSE_POOL,
+    specs=[
+        dg.AssetSpec(
+            to_key(f"warehouse/{contract.name}"),
+            deps=_deps(contract, f"lookup/{contract.name}"),
+            description=contract.comment,
+            kinds={"table"},
+            metadata=code_references("pipeline/loading.py", "pipeline/dimensions.py"),
+        )
+        for contract in LOOKUPS
+    ],
+)
+def code_lists(
+    context: dg.AssetExecutionContext,
+    lake: dg.ResourceParam[Lake],
+    engine: dg.ResourceParam[Engine],
+    warehouse: dg.ResourceParam[Warehouse],
+) -> Iterator[dg.MaterializeResult[Any]]:
+    """All code lists in one step, because they are small; ports refer to states, so states come first."""
+    for contract in sorted(LOOKUPS, key=lambda c: len(_parent_keys(c))):
+        asset_key = to_key(f"warehouse/{contract.name}")
+        if asset_key in context.selected_asset_keys:
+            yield _load_built(context, asset_key, contract, read_code_list(contract), lake, engine, warehouse)
+
+
+@dg.asset(
+    key=to_key("warehouse/us_cities_demographics"),
+    deps=_deps(contracts.us_cities_demographics, "staged/us_cities_demographics"),
+    description=contracts.us_cities_demographics.comment,
+    kinds={"table"},
+    metadata=code_references("pipeline/loading.py"),
+    pool=WAREHOUSE_POOL,
+)
+def us_cities_demographics(
+    context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], warehouse: dg.ResourceParam[Warehouse]
 ) -> dg.MaterializeResult[Any]:
-    more = {"dagster/table_name": contract.fullname, "warehouse": warehouse.address}
-    return dataset_result(asset_key, contract, manifest, lake, seconds, more)
+    """People of US cities by race."""
+    return _load_staged(context, contracts.us_cities_demographics, lake, warehouse)
 
 
-def _read(lake: Lake, layer: str, contract: Table) -> tuple["pd.DataFrame", str]:
-    """A small committed dataset as a frame with nullable types, and its data version."""
-    import pandas as pd
-
-    manifest = lake.require_manifest(Dataset(f"{layer}/{contract.name}"))
-    frame = lake.read_table(manifest, contract).to_pandas(types_mapper=_nullable)
-    return pd.DataFrame(frame), manifest.fingerprint
-
-
-def _nullable(type_: Any) -> Any:
-    import pandas as pd
-    import pyarrow as pa
-
-    return {pa.int32(): pd.Int64Dtype(), pa.float64(): pd.Float64Dtype(), pa.string(): pd.StringDtype()}.get(type_)
-
-
-def _lookup(contract: Table) -> Make:
-    def make(lake: Lake, engine: Engine) -> tuple["pd.DataFrame", list[str]]:
-        frame, version = _read(lake, "lookup", contract)
-        return frame, [version]
-
-    return make
+@dg.asset(
+    key=to_key("warehouse/airport_codes"),
+    deps=_deps(contracts.airport_codes, "staged/airport_codes"),
+    description=contracts.airport_codes.comment,
+    kinds={"table"},
+    metadata=code_references("pipeline/loading.py"),
+    pool=WAREHOUSE_POOL,
+)
+def airport_codes(
+    context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], warehouse: dg.ResourceParam[Warehouse]
+) -> dg.MaterializeResult[Any]:
+    """Airports of the world."""
+    return _load_staged(context, contracts.airport_codes, lake, warehouse)
 
 
-def _make_state(lake: Lake, engine: Engine) -> tuple["pd.DataFrame", list[str]]:
-    from i94_platform.transforms.state import build_state
-
-    codes, codes_version = _read(lake, "lookup", i94addr)
-    cities, cities_version = _read(lake, "staged", us_cities_demographics)
-    return build_state(codes, cities), [codes_version, cities_version]
-
-
-def _make_country(lake: Lake, engine: Engine) -> tuple["pd.DataFrame", list[str]]:
-    """Every listed code, and every unlisted one that a committed month carries."""
-    from i94_platform.transforms.country import build_country
-
-    codes, version = _read(lake, "lookup", i94cit_res)
-    unlisted = sorted(
-        {int(code) for m in lake.read_manifests("staged/immigration") for code in m.stats["unlisted_countries"]}
-    )
-    cities = lake.require_manifest(Dataset("staged/world_temperature"))
-    with engine.session():
-        engine.register_files("world_temperature", cities.urls)
-        climate = engine.fetch(temperatures.render_climate()).to_pandas()
-    return build_country(codes, unlisted, climate), [version, cities.fingerprint, *map(str, unlisted)]
+@dg.asset(
+    key=to_key("warehouse/world_temperature"),
+    deps=_deps(contracts.world_temperature, "staged/world_temperature"),
+    description=contracts.world_temperature.comment,
+    kinds={"table"},
+    metadata=code_references("pipeline/loading.py"),
+    pool=WAREHOUSE_POOL,
+)
+def world_temperature(
+    context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], warehouse: dg.ResourceParam[Warehouse]
+) -> dg.MaterializeResult[Any]:
+    """City temperatures."""
+    return _load_staged(context, contracts.world_temperature, lake, warehouse)
 
 
-def _make_calendar(lake: Lake, engine: Engine) -> tuple["pd.DataFrame", list[str]]:
-    from i94_platform.transforms.calendar import build_calendar
+@dg.asset(
+    key=to_key("warehouse/state"),
+    deps=_deps(contracts.state, "lookup/i94addr", "staged/us_cities_demographics"),
+    description=contracts.state.comment,
+    kinds={"table"},
+    metadata=code_references("pipeline/loading.py", "pipeline/dimensions.py", "transforms/state.py"),
+    pool=WAREHOUSE_POOL,
+)
+def state(
+    context: dg.AssetExecutionContext,
+    lake: dg.ResourceParam[Lake],
+    engine: dg.ResourceParam[Engine],
+    warehouse: dg.ResourceParam[Warehouse],
+) -> dg.MaterializeResult[Any]:
+    """One row per state code, with the people of its cities."""
+    return _load_built(context, context.asset_key, contracts.state, build_state_rows, lake, engine, warehouse)
 
-    return build_calendar(*CALENDAR), []
+
+@dg.asset(
+    key=to_key("warehouse/country"),
+    deps=_deps(contracts.country, "lookup/i94cit_res", "staged/world_temperature", "staged/immigration"),
+    description=contracts.country.comment,
+    kinds={"table"},
+    metadata=code_references(
+        "pipeline/loading.py", "pipeline/dimensions.py", "transforms/country.py", "transforms/temperatures/climate.sql"
+    ),
+    pool=WAREHOUSE_POOL,
+)
+def country(
+    context: dg.AssetExecutionContext,
+    lake: dg.ResourceParam[Lake],
+    engine: dg.ResourceParam[Engine],
+    warehouse: dg.ResourceParam[Warehouse],
+) -> dg.MaterializeResult[Any]:
+    """One row per country code, listed or carried by an arrival."""
+    return _load_built(context, context.asset_key, contracts.country, build_country_rows, lake, engine, warehouse)
 
 
-def warehouse_assets(partitions: dg.PartitionsDefinition[str]) -> list[dg.AssetsDefinition]:
-    """The warehouse layer."""
-    staged_immigration = layer_key("staged", "immigration")
-    return [
-        _code_lists(),
-        *(_loaded(c, [layer_key("staged", c.name)]) for c in REFERENCES),
-        _made(state, [layer_key("lookup", "i94addr"), layer_key("staged", "us_cities_demographics")], _make_state),
-        _made(
-            country,
-            [layer_key("lookup", "i94cit_res"), layer_key("staged", "world_temperature"), staged_immigration],
-            _make_country,
-        ),
-        _made(calendar, [], _make_calendar),
-        _loaded(immigration, [staged_immigration], partitions),
-    ]
+@dg.asset(
+    key=to_key("warehouse/calendar"),
+    deps=_deps(contracts.calendar),
+    description=contracts.calendar.comment,
+    kinds={"table"},
+    metadata=code_references("pipeline/loading.py", "pipeline/dimensions.py", "transforms/calendar.py"),
+    pool=WAREHOUSE_POOL,
+)
+def calendar(
+    context: dg.AssetExecutionContext,
+    lake: dg.ResourceParam[Lake],
+    engine: dg.ResourceParam[Engine],
+    warehouse: dg.ResourceParam[Warehouse],
+) -> dg.MaterializeResult[Any]:
+    """One row per day."""
+    return _load_built(context, context.asset_key, contracts.calendar, build_calendar_rows, lake, engine, warehouse)
+
+
+@dg.asset(
+    key=to_key("warehouse/immigration"),
+    deps=_deps(contracts.immigration, "staged/immigration"),
+    description=contracts.immigration.comment,
+    kinds={"table"},
+    metadata=code_references("pipeline/loading.py"),
+    partitions_def=monthly_partitions,
+    pool=WAREHOUSE_POOL,
+)
+def immigration(
+    context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], warehouse: dg.ResourceParam[Warehouse]
+) -> dg.MaterializeResult[Any]:
+    """The fact: one month of arrivals, replaced in one transaction."""
+    return _load_staged(context, contracts.immigration, lake, warehouse)
+
+
+def _load_staged(
+    context: dg.AssetExecutionContext, contract: Table, lake: Lake, warehouse: Warehouse
+) -> dg.MaterializeResult[Any]:
+    with raise_dagster_failures() as seconds:
+        month = context.partition_key if context.has_partition_key else ""
+        manifest = load_staged(contract, month, lake, warehouse, context.run.run_id)
+        return loaded_result(context.asset_key, contract, manifest, lake, warehouse, seconds())
+
+
+def _load_built(
+    context: dg.AssetExecutionContext,
+    asset_key: dg.AssetKey,
+    contract: Table,
+    build: BuildRows,
+    lake: Lake,
+    engine: Engine,
+    warehouse: Warehouse,
+) -> dg.MaterializeResult[Any]:
+    with raise_dagster_failures() as seconds:
+        manifest = load_built(
+            contract, build, lake, engine, warehouse, run_id=context.run.run_id, run_folder=run_folder(context)
+        )
+        return loaded_result(asset_key, contract, manifest, lake, warehouse, seconds())

@@ -1,11 +1,11 @@
 """Checks generated from the contracts: required values, unique keys, allowed values, ranges, foreign keys.
 
-Here: where each contract is checked. Code lists and staged datasets are checked by the engine before they are loaded;
-dimensions, foreign keys and marts in the warehouse, where they are made or their parents are. Not here: the rules'
-queries.
+Code lists and staged datasets are checked by the engine before they are loaded. Dimensions, foreign keys and marts are
+checked in the warehouse, where they are computed or their parents are. The queries come from `sql.rules`.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
@@ -21,8 +21,10 @@ from i94_platform.contracts import (
     immigration,
     immigration_quarantine,
 )
-from i94_platform.defs.metadata import layer_key, raise_dagster_failures, run_month
-from i94_platform.defs.table_metadata import render_markdown_table
+from i94_platform.defs.execution import raise_dagster_failures, run_month
+from i94_platform.defs.keys import to_key
+from i94_platform.defs.metadata import render_markdown_table
+from i94_platform.defs.partitions import monthly_partitions
 from i94_platform.engine.base import Engine
 from i94_platform.lake.datasets import Dataset, Lake
 from i94_platform.partitions import Month
@@ -41,53 +43,6 @@ from i94_platform.sql.rules import (
 from i94_platform.warehouse.base import Warehouse
 from i94_platform.warehouse.loading import month_condition
 
-Subject = tuple[dg.AssetKey, Table, tuple[str, ...]]
-"""What is checked: an asset, its contract, and the kinds of rules."""
-Rows = Callable[[str], list[dict[str, Any]]]
-"""Runs Spark SQL wherever the data is."""
-
-_OF_ROWS = ("not_null", "key_unique", "allowed_values", "ranges")
-
-
-def contract_checks(partitions: dg.PartitionsDefinition[str]) -> list[dg.AssetChecksDefinition]:
-    """The generated checks of every table."""
-    in_warehouse = [
-        (layer_key("warehouse", c.name), c, RULE_TYPES if c in DIMENSIONS else ("foreign_keys",))
-        for c in (*LOOKUPS, *REFERENCES, *DIMENSIONS)
-    ]
-    return [
-        _in_lake("lookup_contract", [(layer_key("lookup", c.name), c, _OF_ROWS) for c in LOOKUPS]),
-        _in_lake("staged_contract", [(layer_key("staged", c.name), c, _OF_ROWS) for c in REFERENCES]),
-        _in_lake(
-            "staged_immigration_contract",
-            [(layer_key("staged", c.name), c, _OF_ROWS) for c in (immigration, immigration_quarantine)],
-            partitions,
-        ),
-        _in_warehouse("warehouse_contract", in_warehouse),
-        _in_warehouse(
-            "warehouse_immigration_contract",
-            [(layer_key("warehouse", "immigration"), immigration, ("foreign_keys",))],
-            partitions,
-        ),
-        _in_warehouse("mart_contract", [(layer_key("mart", c.name), c, _OF_ROWS) for c in MONTHLY_MARTS], partitions),
-        _in_warehouse("mart_correlations_contract", [(layer_key("mart", correlations.name), correlations, _OF_ROWS)]),
-    ]
-
-
-def _specs(subjects: Iterable[Subject], partitions: dg.PartitionsDefinition[str] | None) -> list[dg.AssetCheckSpec]:
-    return [
-        dg.AssetCheckSpec(
-            kind,
-            asset=asset_key,
-            blocking=kind in BLOCKING_RULE_TYPES,
-            description=_DESCRIPTIONS[kind],
-            partitions_def=partitions,
-        )
-        for asset_key, contract, kinds in subjects
-        for kind in rule_types(contract, kinds)
-    ]
-
-
 _DESCRIPTIONS = {
     "not_null": "Required columns hold a value in every row.",
     "key_unique": "No two rows share a key.",
@@ -95,126 +50,171 @@ _DESCRIPTIONS = {
     "ranges": "Figures and dates lie within the contract's range.",
     "foreign_keys": "Every code and date has its row in the dimension.",
 }
+_ROW_RULES = ("not_null", "key_unique", "allowed_values", "ranges")
+
+FetchRows = Callable[[str], list[dict[str, Any]]]
+"""Runs Spark SQL where the data is, and returns the rows."""
 
 
-def _in_lake(
-    name: str, subjects: Sequence[Subject], partitions: dg.PartitionsDefinition[str] | None = None
+@dataclass(frozen=True)
+class Subject:
+    """What is checked: an asset, its contract, and the types of rules."""
+
+    asset_key: dg.AssetKey
+    contract: Table
+    rule_types: tuple[str, ...]
+
+
+def _subjects(layer: str, contracts: Iterable[Table], types: tuple[str, ...]) -> list[Subject]:
+    return [Subject(to_key(f"{layer}/{contract.name}"), contract, types) for contract in contracts]
+
+
+def _specs(subjects: Iterable[Subject], partitions_def: dg.PartitionsDefinition[str] | None) -> list[dg.AssetCheckSpec]:
+    return [
+        dg.AssetCheckSpec(
+            rule_type,
+            asset=subject.asset_key,
+            blocking=rule_type in BLOCKING_RULE_TYPES,
+            description=_DESCRIPTIONS[rule_type],
+            partitions_def=partitions_def,
+        )
+        for subject in subjects
+        for rule_type in rule_types(subject.contract, subject.rule_types)
+    ]
+
+
+def _check_in_lake(
+    name: str, subjects: Sequence[Subject], partitions_def: dg.PartitionsDefinition[str] | None = None
 ) -> dg.AssetChecksDefinition:
-    @dg.multi_asset_check(name=name, specs=_specs(subjects, partitions), can_subset=True)
-    def checked(
+    @dg.multi_asset_check(name=name, specs=_specs(subjects, partitions_def), can_subset=True)
+    def check(
         context: dg.AssetCheckExecutionContext, lake: dg.ResourceParam[Lake], engine: dg.ResourceParam[Engine]
     ) -> Iterator[dg.AssetCheckResult]:
-        month = run_month(context) if partitions else ""
-        for asset_key, contract, kinds in _asked(context, subjects):
-            dataset = Dataset("/".join(asset_key.path), month)
-            with (
-                raise_dagster_failures(),
-                lake.write_lock(dataset),
-                engine.session(),
-            ):  # no other run sweeps the files meanwhile
-                manifest = lake.require_manifest(dataset)
-                spans: dict[str, ColumnStats] = {}
-                if manifest.urls and manifest.urls[0].endswith(".parquet"):
-                    engine.register_files(contract.name, manifest.urls)
-                    spans = lake.read_column_stats(manifest)
-                else:
-                    engine.register_table(contract.name, lake.read_table(manifest, contract))
-                yield from _judge(
-                    asset_key,
-                    contract,
-                    kinds,
-                    f"`{contract.name}`",
+        month = run_month(context) if partitions_def else ""
+        for subject in _select(context, subjects):
+            dataset = Dataset("/".join(subject.asset_key.path), month)
+            # the lock keeps another run from sweeping the files meanwhile
+            with raise_dagster_failures(), lake.write_lock(dataset), engine.session():
+                stats = _register(dataset, subject.contract, lake, engine)
+                yield from _evaluate(
+                    subject,
+                    f"`{subject.contract.name}`",
                     "",
                     lambda sql: engine.fetch(Query(sql, is_portable=True)).to_pylist(),
                     engine.has_duplicates,
-                    spans,
+                    stats,
                 )
 
-    return checked
+    return check
 
 
-def _in_warehouse(
-    name: str, subjects: Sequence[Subject], partitions: dg.PartitionsDefinition[str] | None = None
+def _register(dataset: Dataset, contract: Table, lake: Lake, engine: Engine) -> Mapping[str, ColumnStats]:
+    """Register a dataset under its contract's name; returns what its footers say of the columns."""
+    manifest = lake.require_manifest(dataset)
+    if manifest.urls and manifest.urls[0].endswith(".parquet"):
+        engine.register_files(contract.name, manifest.urls)
+        return lake.read_column_stats(manifest)
+    engine.register_table(contract.name, lake.read_table(manifest, contract))
+    return {}
+
+
+def _check_in_warehouse(
+    name: str, subjects: Sequence[Subject], partitions_def: dg.PartitionsDefinition[str] | None = None
 ) -> dg.AssetChecksDefinition:
-    @dg.multi_asset_check(name=name, specs=_specs(subjects, partitions), can_subset=True)
-    def checked(
+    @dg.multi_asset_check(name=name, specs=_specs(subjects, partitions_def), can_subset=True)
+    def check(
         context: dg.AssetCheckExecutionContext, warehouse: dg.ResourceParam[Warehouse]
     ) -> Iterator[dg.AssetCheckResult]:
-        where, values = month_condition(Month.parse(run_month(context)) if partitions else None)
+        where, values = month_condition(Month.parse(run_month(context)) if partitions_def else None)
         with raise_dagster_failures(), warehouse.transaction(purpose="check", read_only=True) as transaction:
-            for asset_key, contract, kinds in _asked(context, subjects):
-                yield from _judge(
-                    asset_key,
-                    contract,
-                    kinds,
-                    contract.fullname,
+            for subject in _select(context, subjects):
+                yield from _evaluate(
+                    subject,
+                    subject.contract.fullname,
                     where,
                     lambda sql: transaction.execute(requote(sql), values).to_pylist(),
                 )
 
-    return checked
+    return check
 
 
-def _asked(context: dg.AssetCheckExecutionContext, subjects: Iterable[Subject]) -> Iterator[Subject]:
-    """The subjects, each with the kinds that this run asks for."""
-    asked = {(check.asset_key, check.name) for check in context.selected_asset_check_keys}
-    for asset_key, contract, kinds in subjects:
-        if wanted := tuple(kind for kind in kinds if (asset_key, kind) in asked):
-            yield asset_key, contract, wanted
+def _select(context: dg.AssetCheckExecutionContext, subjects: Iterable[Subject]) -> Iterator[Subject]:
+    """The subjects with the rule types that this run selects."""
+    selected = {(check.asset_key, check.name) for check in context.selected_asset_check_keys}
+    for subject in subjects:
+        if types := tuple(name for name in subject.rule_types if (subject.asset_key, name) in selected):
+            yield Subject(subject.asset_key, subject.contract, types)
 
 
-def _judge(
-    asset_key: dg.AssetKey,
-    contract: Table,
-    kinds: Sequence[str],
+def _evaluate(
+    subject: Subject,
     relation: str,
     where: str,
-    run: Rows,
-    repeats: Callable[[str, str], bool] | None = None,
-    spans: Mapping[str, ColumnStats] = MappingProxyType({}),
+    fetch: FetchRows,
+    has_duplicates: Callable[[str, str], bool] | None = None,
+    stats: Mapping[str, ColumnStats] = MappingProxyType({}),
 ) -> Iterator[dg.AssetCheckResult]:
-    """One result per kind: how many rows break which rule, of how many, with a sample.
+    """One result per rule type: how many rows break which rule, of how many, with a sample.
 
-    Where there are such, `repeats` looks quickly whether a column of the contract's relation repeats a value, and
-    `spans` tell of columns whose rows need not be looked at.
+    `has_duplicates` is a quick test of one column, and `stats` settle rules without looking at rows; both are optional.
     """
-    found = contract_rules(contract, relation, kinds, where)
-    broken = {id(rule): 0 for rule in found if rule.column in spans and rule.satisfied_by(spans[rule.column])}
-    counting, by_row = render_row_counts([rule for rule in found if id(rule) not in broken], relation, where)
-    totals = run(counting)[0]
-    broken |= {id(rule): int(totals[f"r{i}"]) for i, rule in enumerate(by_row)}
-    if repeats:
-        broken |= {
-            id(rule): 0 for rule in found if rule.unique_column and not repeats(contract.name, rule.unique_column)
-        }
-    if left := [rule for rule in found if id(rule) not in broken]:
-        counted = run(render_counts(left))[0]
-        broken |= {id(rule): int(counted[f"r{i}"]) for i, rule in enumerate(left)}
-    for kind in kinds:
-        of_kind = [(rule, broken[id(rule)]) for rule in found if rule.rule_type == kind]
-        yield _result(asset_key, kind, of_kind, totals["row_count"], run)
+    rules = contract_rules(subject.contract, relation, subject.rule_types, where)
+    broken = {id(rule): 0 for rule in rules if rule.column in stats and rule.satisfied_by(stats[rule.column])}
+    sql, row_rules = render_row_counts([rule for rule in rules if id(rule) not in broken], relation, where)
+    totals = fetch(sql)[0]
+    broken |= {id(rule): int(totals[f"r{i}"]) for i, rule in enumerate(row_rules)}
+    if has_duplicates:
+        name = subject.contract.name
+        broken |= {id(r): 0 for r in rules if r.unique_column and not has_duplicates(name, r.unique_column)}
+    if remaining := [rule for rule in rules if id(rule) not in broken]:
+        counts = fetch(render_counts(remaining))[0]
+        broken |= {id(rule): int(counts[f"r{i}"]) for i, rule in enumerate(remaining)}
+    for rule_type in subject.rule_types:
+        counted = [(rule, broken[id(rule)]) for rule in rules if rule.rule_type == rule_type]
+        yield _result(subject.asset_key, rule_type, counted, totals["row_count"], fetch)
 
 
 def _result(
-    asset_key: dg.AssetKey, kind: str, of_kind: Sequence[tuple[ContractRule, int]], rows: int, run: Rows
+    asset_key: dg.AssetKey, rule_type: str, counted: Sequence[tuple[ContractRule, int]], rows: int, fetch: FetchRows
 ) -> dg.AssetCheckResult:
-    failed = [(rule, count) for rule, count in of_kind if count]
-    figures = [{"column": rule.column, "bound": rule.bound, "broken": count} for rule, count in of_kind]
-    samples = "\n\n".join(f"**{rule.column}**\n\n{render_markdown_table(run(rule.sample))}" for rule, _ in failed)
+    failed = [(rule, count) for rule, count in counted if count]
+    figures = [{"column": rule.column, "bound": rule.bound, "broken": count} for rule, count in counted]
+    samples = "\n\n".join(f"**{rule.column}**\n\n{render_markdown_table(fetch(rule.sample))}" for rule, _ in failed)
+    reasons = "; ".join(f"{rule.column}: {count:,} of {rows:,} rows, must be {rule.bound}" for rule, count in failed)
     return dg.AssetCheckResult(
         asset_key=asset_key,
-        check_name=kind,
+        check_name=rule_type,
         passed=not failed,
-        severity=dg.AssetCheckSeverity.ERROR if kind in BLOCKING_RULE_TYPES else dg.AssetCheckSeverity.WARN,
-        description="; ".join(
-            f"{rule.column}: {count:,} of {rows:,} rows, must be {rule.bound}" for rule, count in failed
-        )
-        or f"All {rows:,} rows keep the rule.",
+        severity=dg.AssetCheckSeverity.ERROR if rule_type in BLOCKING_RULE_TYPES else dg.AssetCheckSeverity.WARN,
+        description=reasons or f"All {rows:,} rows keep the rule.",
         metadata={
-            "broken": sum(count for _, count in of_kind),
+            "broken": sum(count for _, count in counted),
             "bound": 0,
             "rows": rows,
             "figures": dg.MetadataValue.md(render_markdown_table(figures, 100)),
             "sample": dg.MetadataValue.md(samples or "No rows."),
         },
     )
+
+
+lookup_contract = _check_in_lake("lookup_contract", _subjects("lookup", LOOKUPS, _ROW_RULES))
+staged_contract = _check_in_lake("staged_contract", _subjects("staged", REFERENCES, _ROW_RULES))
+staged_immigration_contract = _check_in_lake(
+    "staged_immigration_contract",
+    _subjects("staged", (immigration, immigration_quarantine), _ROW_RULES),
+    monthly_partitions,
+)
+warehouse_contract = _check_in_warehouse(
+    "warehouse_contract",
+    [
+        *_subjects("warehouse", (*LOOKUPS, *REFERENCES), ("foreign_keys",)),
+        *_subjects("warehouse", DIMENSIONS, RULE_TYPES),
+    ],
+)
+warehouse_immigration_contract = _check_in_warehouse(
+    "warehouse_immigration_contract", _subjects("warehouse", [immigration], ("foreign_keys",)), monthly_partitions
+)
+mart_contract = _check_in_warehouse("mart_contract", _subjects("mart", MONTHLY_MARTS, _ROW_RULES), monthly_partitions)
+mart_correlations_contract = _check_in_warehouse(
+    "mart_correlations_contract", _subjects("mart", [correlations], _ROW_RULES)
+)

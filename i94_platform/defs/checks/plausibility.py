@@ -1,6 +1,6 @@
-"""What is usual in these data: shares within bounds, and code lists that do not drift.
+"""What is usual in these data: shares within bounds, and code lists that equal the reviewed ones.
 
-Here: checks that warn. The bounds are about twice what April 2016 shows. Not here: what must hold for every row.
+These checks warn. The bounds are about twice what April 2016 shows.
 """
 
 from collections.abc import Iterator
@@ -9,16 +9,21 @@ from typing import Any
 
 import dagster as dg
 
-from i94_platform.contracts import LOOKUPS
+from i94_platform.contracts import LOOKUPS, i94cit_res
 from i94_platform.contracts.codes import cast_to_contract, detect_drift
-from i94_platform.defs.metadata import layer_key, raise_dagster_failures, run_month
-from i94_platform.defs.table_metadata import render_markdown_table
+from i94_platform.defs.execution import raise_dagster_failures, run_month
+from i94_platform.defs.keys import to_key
+from i94_platform.defs.metadata import render_markdown_table
+from i94_platform.defs.partitions import monthly_partitions
 from i94_platform.engine.base import Engine
 from i94_platform.lake.datasets import Dataset, Lake
 from i94_platform.sql.query import Query
 
-_STAGED = layer_key("staged", "immigration")
-_SHOWN = "i94cit, i94res, i94addr, arrdate, depdate, stay_days"
+_STAGED = to_key("staged/immigration")
+_QUARANTINE = to_key("staged/immigration_quarantine")
+_SAMPLE_COLUMNS = "i94cit, i94res, i94addr, arrdate, depdate, stay_days"
+
+QUARANTINE_BOUND = 0.01
 
 
 @dataclass(frozen=True)
@@ -50,61 +55,52 @@ SHARES = (
         "share_of_negative_stay", "stay_days < 0", 0.001, "rows that depart before they arrive (April 2016: 0.012 %)"
     ),
 )
-QUARANTINE_BOUND = 0.01
 
 
-def domain_checks(partitions: dg.PartitionsDefinition[str]) -> list[dg.AssetChecksDefinition]:
-    """The checks that warn."""
-    return [_shares(partitions), _quarantined(partitions), _drift()]
+@dg.multi_asset_check(
+    name="staged_immigration_shares",
+    specs=[
+        dg.AssetCheckSpec(
+            share.name,
+            asset=_STAGED,
+            description=f"Warns above {share.bound:.1%}: {share.meaning}.",
+            partitions_def=monthly_partitions,
+        )
+        for share in SHARES
+    ],
+)
+def staged_immigration_shares(
+    context: dg.AssetCheckExecutionContext, lake: dg.ResourceParam[Lake], engine: dg.ResourceParam[Engine]
+) -> Iterator[dg.AssetCheckResult]:
+    """Every share in one scan of the staged month."""
+    dataset = Dataset("staged/immigration", run_month(context))
+    # the lock keeps another run from sweeping the files meanwhile
+    with raise_dagster_failures(), lake.write_lock(dataset), engine.session():
+        engine.register_files("staged", lake.require_manifest(dataset).urls)
+        codes = lake.require_manifest(Dataset("lookup/i94cit_res"))
+        engine.register_table("i94cit_res", lake.read_table(codes, i94cit_res).select(["code"]))
+        counts = ", ".join(f"count(CASE WHEN {share.condition} THEN 1 END) AS {share.name}" for share in SHARES)
+        totals = engine.fetch_row(Query(f"SELECT count(*) AS row_count, {counts} FROM staged"))
+        for share in SHARES:
+            yield _share_result(share, totals, engine)
 
 
-def _shares(partitions: dg.PartitionsDefinition[str]) -> dg.AssetChecksDefinition:
-    @dg.multi_asset_check(
-        name="staged_immigration_shares",
-        specs=[
-            dg.AssetCheckSpec(
-                s.name, asset=_STAGED, description=f"Warns above {s.bound:.1%}: {s.meaning}.", partitions_def=partitions
-            )
-            for s in SHARES
-        ],
-    )
-    def checked(
-        context: dg.AssetCheckExecutionContext, lake: dg.ResourceParam[Lake], engine: dg.ResourceParam[Engine]
-    ) -> Iterator[dg.AssetCheckResult]:
-        dataset = Dataset("staged/immigration", run_month(context))
-        with (
-            raise_dagster_failures(),
-            lake.write_lock(dataset),
-            engine.session(),
-        ):  # no other run sweeps the files meanwhile
-            engine.register_files("staged", lake.require_manifest(dataset).urls)
-            codes = lake.require_manifest(Dataset("lookup/i94cit_res"))
-            engine.register_table("i94cit_res", lake.read_table(codes, LOOKUPS[0]).select(["code"]))
-            counts = ", ".join(f"count(CASE WHEN {s.condition} THEN 1 END) AS {s.name}" for s in SHARES)
-            totals = engine.fetch_row(Query(f"SELECT count(*) AS row_count, {counts} FROM staged"))
-            for share in SHARES:
-                yield _share(share, totals, engine)
-
-    return checked
-
-
-def _share(share: Share, totals: dict[str, Any], engine: Engine) -> dg.AssetCheckResult:
-    rows, found = int(totals["row_count"]), int(totals[share.name])
-    figure = found / rows if rows else 0.0
+def _share_result(share: Share, totals: dict[str, Any], engine: Engine) -> dg.AssetCheckResult:
+    rows, matching = int(totals["row_count"]), int(totals[share.name])
+    figure = matching / rows if rows else 0.0
     passed = figure <= share.bound
-    sample = (
-        []
-        if passed
-        else engine.fetch(Query(f"SELECT {_SHOWN} FROM staged WHERE {share.condition} LIMIT 5")).to_pylist()
-    )
+    sample: list[dict[str, Any]] = []
+    if not passed:
+        query = Query(f"SELECT {_SAMPLE_COLUMNS} FROM staged WHERE {share.condition} LIMIT 5")
+        sample = engine.fetch(query).to_pylist()
     return dg.AssetCheckResult(
         asset_key=_STAGED,
         check_name=share.name,
         passed=passed,
         severity=dg.AssetCheckSeverity.WARN,
-        description=f"{found:,} of {rows:,} {share.meaning}: {figure:.3%}, bound {share.bound:.1%}.",
+        description=f"{matching:,} of {rows:,} {share.meaning}: {figure:.3%}, bound {share.bound:.1%}.",
         metadata={
-            "rows": found,
+            "rows": matching,
             "share": figure,
             "bound": share.bound,
             "sample": dg.MetadataValue.md(render_markdown_table(sample)),
@@ -112,67 +108,64 @@ def _share(share: Share, totals: dict[str, Any], engine: Engine) -> dg.AssetChec
     )
 
 
-def _quarantined(partitions: dg.PartitionsDefinition[str]) -> dg.AssetChecksDefinition:
-    asset_key = layer_key("staged", "immigration_quarantine")
-
-    @dg.asset_check(
-        asset=asset_key,
-        name="share_of_delivered",
-        partitions_def=partitions,
-        description=f"Warns where more than {QUARANTINE_BOUND:.0%} of the delivered rows are refused.",
+@dg.asset_check(
+    asset=_QUARANTINE,
+    name="share_of_delivered",
+    partitions_def=monthly_partitions,
+    description=f"Warns if more than {QUARANTINE_BOUND:.0%} of the delivered rows are rejected.",
+)
+def share_of_delivered(context: dg.AssetCheckExecutionContext, lake: dg.ResourceParam[Lake]) -> dg.AssetCheckResult:
+    """The share of a delivery that is in quarantine."""
+    with raise_dagster_failures():
+        manifest = lake.require_manifest(Dataset("staged/immigration_quarantine", run_month(context)))
+    delivered = int(manifest.stats["delivered_rows"])
+    figure = manifest.rows / delivered if delivered else 0.0
+    return dg.AssetCheckResult(
+        passed=figure <= QUARANTINE_BOUND,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=f"{manifest.rows:,} of {delivered:,} delivered rows rejected: "
+        f"{figure:.3%}, bound {QUARANTINE_BOUND:.0%}.",
+        metadata={
+            "rows": manifest.rows,
+            "share": figure,
+            "bound": QUARANTINE_BOUND,
+            "sample": dg.MetadataValue.md(render_markdown_table(manifest.stats["sample"])),
+        },
     )
-    def share_of_delivered(context: dg.AssetCheckExecutionContext, lake: dg.ResourceParam[Lake]) -> dg.AssetCheckResult:
+
+
+@dg.multi_asset_check(
+    name="lookup_drift",
+    can_subset=True,
+    specs=[
+        dg.AssetCheckSpec(
+            "equals_reviewed",
+            asset=to_key(f"lookup/{contract.name}"),
+            description=f"The delivered list equals the reviewed copy lookup/{contract.name}.csv.",
+        )
+        for contract in LOOKUPS
+    ],
+)
+def lookup_drift(context: dg.AssetCheckExecutionContext, lake: dg.ResourceParam[Lake]) -> Iterator[dg.AssetCheckResult]:
+    """Compare each delivered code list with the reviewed copy."""
+    selected = {check.asset_key for check in context.selected_asset_check_keys}
+    for contract in LOOKUPS:
+        asset_key = to_key(f"lookup/{contract.name}")
+        if asset_key not in selected:
+            continue
         with raise_dagster_failures():
-            manifest = lake.require_manifest(Dataset("staged/immigration_quarantine", run_month(context)))
-        delivered = int(manifest.stats["delivered_rows"])
-        figure = manifest.rows / delivered if delivered else 0.0
-        return dg.AssetCheckResult(
-            passed=figure <= QUARANTINE_BOUND,
+            rows = lake.read_table(lake.require_manifest(Dataset(f"lookup/{contract.name}")), contract)
+            drift = detect_drift(contract.name, cast_to_contract(rows.to_pandas(), contract))
+        codes = [*drift.added, *drift.removed, *drift.changed]
+        yield dg.AssetCheckResult(
+            asset_key=asset_key,
+            check_name="equals_reviewed",
+            passed=not drift.has_differences,
             severity=dg.AssetCheckSeverity.WARN,
-            description=f"{manifest.rows:,} of {delivered:,} delivered rows refused: "
-            f"{figure:.3%}, bound {QUARANTINE_BOUND:.0%}.",
+            description=drift.describe(),
             metadata={
-                "rows": manifest.rows,
-                "share": figure,
-                "bound": QUARANTINE_BOUND,
-                "sample": dg.MetadataValue.md(render_markdown_table(manifest.stats["sample"])),
+                "differences": len(codes),
+                "bound": 0,
+                "sample": ", ".join(map(str, codes[:20])) or "none",
             },
         )
-
-    return share_of_delivered
-
-
-def _drift() -> dg.AssetChecksDefinition:
-    @dg.multi_asset_check(
-        name="lookup_drift",
-        can_subset=True,
-        specs=[
-            dg.AssetCheckSpec(
-                "equals_reviewed",
-                asset=layer_key("lookup", c.name),
-                description=f"The delivered list equals the reviewed copy lookup/{c.name}.csv.",
-            )
-            for c in LOOKUPS
-        ],
-    )
-    def checked(context: dg.AssetCheckExecutionContext, lake: dg.ResourceParam[Lake]) -> Iterator[dg.AssetCheckResult]:
-        asked = {check.asset_key for check in context.selected_asset_check_keys}
-        for contract in (c for c in LOOKUPS if layer_key("lookup", c.name) in asked):
-            with raise_dagster_failures():
-                rows = lake.read_table(lake.require_manifest(Dataset(f"lookup/{contract.name}")), contract)
-                found = detect_drift(contract.name, cast_to_contract(rows.to_pandas(), contract))
-            changed = [*found.added, *found.removed, *found.changed]
-            yield dg.AssetCheckResult(
-                asset_key=layer_key("lookup", contract.name),
-                check_name="equals_reviewed",
-                passed=not found.has_differences,
-                severity=dg.AssetCheckSeverity.WARN,
-                description=found.describe(),
-                metadata={
-                    "differences": len(changed),
-                    "bound": 0,
-                    "sample": ", ".join(map(str, changed[:20])) or "none",
-                },
-            )
-
-    return checked

@@ -1,8 +1,7 @@
-"""Which asset is made from which, as far as columns go: the input of the column lineage.
+"""Compute the column lineage of each asset from the query that fills it, or from its declared sources.
 
-Here: for each asset the query or the declaration that its columns are found from, and which assets the relations of
-that query are. It takes seconds and is done by `i94 lineage --write`, never at a start or in a run. Not here: how the
-lineage of a query is found (`transforms.lineage`), and how it is kept and shown (`assets.lineage`).
+It takes seconds, so `i94 lineage --write` does it and writes the result to a file; no start and no run computes it. How
+the lineage of one query is traced: `sql.column_lineage`.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ from i94_platform.contracts import (
     world_temperature,
 )
 from i94_platform.contracts.model import column_names
-from i94_platform.defs.assets.published import source_key
+from i94_platform.defs.keys import source_key
 from i94_platform.marts import correlations as correlating
 from i94_platform.marts import rendering as marts
 from i94_platform.partitions import Month
@@ -43,14 +42,14 @@ from i94_platform.transforms.immigration import queries as arrivals
 from i94_platform.transforms.temperatures import queries as temperatures
 
 _ANY_MONTH = Month(2016, 4)
-"""A query's columns come from the same ones whatever its month."""
-_NAMED = "name of the delivered file"
-_PLACED = "place of the row in the delivered file"
+"""The lineage of a query does not depend on its month."""
+_FILE_NAME = "name of the delivered file"
+_ROW_NUMBER = "place of the row in the delivered file"
 
 
 @cache
 def compute_lineage() -> dict[str, Lineage]:
-    """The lineage of every asset that we make, by `layer/name`."""
+    """The lineage of every asset that is not observed, by `layer/name`."""
     return {**_lookup(), **_staged(), **_warehouse(), **_mart(), **_published()}
 
 
@@ -68,7 +67,7 @@ def _staged() -> dict[str, Lineage]:
     return {
         "staged/immigration": trace_query(arrivals.render_accepted(_ANY_MONTH).text, immigration, month),
         "staged/immigration_quarantine": trace_query(
-            arrivals.render_rejected(_ANY_MONTH).text, immigration_quarantine, month, bound=_NAMED
+            arrivals.render_rejected(_ANY_MONTH).text, immigration_quarantine, month, bound=_FILE_NAME
         ),
         "staged/us_cities_demographics": _renamed(us_cities_demographics, demographics.HEADERS),
         "staged/airport_codes": _renamed(airport_codes, airports.SOURCES),
@@ -80,10 +79,10 @@ def _delivered_month() -> dict[str, Lineage]:
     """The relations that the arrivals' queries read."""
     delivered = map_same_columns("raw/immigration", column_names(delivered_immigration))
     numbers = tuple(f"raw/immigration.{c.name}" for c in delivered_immigration.columns if isinstance(c.type, Double))
-    row: dict[str, Origin] = {"source_path": _NAMED, "source_row": _PLACED}
+    row: dict[str, Origin] = {"source_path": _FILE_NAME, "source_row": _ROW_NUMBER}
     return {
         "delivered": {**delivered, **row, "unreadable": numbers},
-        "delivered_files": {"path": _NAMED, "source_file": _NAMED},
+        "delivered_files": {"path": _FILE_NAME, "source_file": _FILE_NAME},
         "surplus": row,
         **layer_relations("lookup", (c for c in LOOKUPS if c.name in arrivals.JOINED_CODE_LISTS)),
     }
@@ -93,7 +92,7 @@ def _delivered_temperatures() -> dict[str, Lineage]:
     """The relations that the temperatures' query reads; `country_iso3` is found by the names in the file."""
     delivered: dict[str, Origin] = map_same_columns("raw/land_temperatures", temperatures.HEADERS.values())
     return {
-        "delivered": {**delivered, "source_row": _PLACED},
+        "delivered": {**delivered, "source_row": _ROW_NUMBER},
         "country_iso3": dict.fromkeys(("country", "iso3"), delivered[temperatures.HEADERS["country"]]),
     }
 
@@ -104,23 +103,23 @@ def _renamed(contract: Table, headers: Mapping[str, str]) -> dict[str, Origin]:
 
 
 def _warehouse() -> dict[str, Lineage]:
-    """Loads are by column name; the dimensions are made from what is staged."""
+    """Loads go by column name; dimensions come from staged datasets."""
     lists, staged = layer_relations("lookup", LOOKUPS), layer_relations("staged", (*REFERENCES, immigration))
     climate = trace_query(temperatures.render_climate().text, None, staged)
-    made: dict[str, Lineage] = {
+    tables: dict[str, Lineage] = {
         **lists,
         **staged,
         state.name: trace_declared(states.SOURCES, state, {**lists, **staged}),
         country.name: trace_declared(countries.SOURCES, country, {**lists, **staged, "climate": climate}),
         calendar.name: dict.fromkeys(column_names(calendar), CALENDAR),
     }
-    return {f"warehouse/{name}": columns for name, columns in made.items()}
+    return {f"warehouse/{name}": columns for name, columns in tables.items()}
 
 
 def _mart() -> dict[str, Lineage]:
-    star, asked = layer_relations("warehouse", WAREHOUSE), "the month that is asked for"
+    star, month = layer_relations("warehouse", WAREHOUSE), "the month that is asked for"
     monthly = {
-        f"mart/{c.name}": trace_query(marts.render_month_query(c, "redshift"), c, star, "redshift", bound=asked)
+        f"mart/{c.name}": trace_query(marts.render_month_query(c, "redshift"), c, star, "redshift", bound=month)
         for c in MONTHLY_MARTS
     }
     return {**monthly, f"mart/{correlations.name}": _correlations()}
@@ -132,10 +131,10 @@ def _published() -> dict[str, Lineage]:
 
 
 def _correlations() -> dict[str, Origin]:
-    """Their figures come from all that is read of the marts; what names and explains them from no column."""
-    answers = layer_relations("mart", MONTHLY_MARTS)
+    """Figures come from every column that the queries read of the marts; names and explanations come from no column."""
+    relations = layer_relations("mart", MONTHLY_MARTS)
     queries = [
-        trace_query(correlating.render_query(n, "redshift"), None, answers, "redshift") for n in correlating.SOURCES
+        trace_query(correlating.render_query(n, "redshift"), None, relations, "redshift") for n in correlating.SOURCES
     ]
     read = tuple(sorted({c for query in queries for origin in query.values() for c in origin}))
     in_words = ("question", "x", "y", "method", "unit_of_observation", "caveat")

@@ -6,11 +6,11 @@ import dagster as dg
 import pytest
 
 from i94_platform.contracts import PUBLISHED, country, visitors_by_airline
-from i94_platform.defs.assets.published import collect_check_state, source_key
-from i94_platform.defs.metadata import layer_key
+from i94_platform.defs.check_states import collect_check_state
+from i94_platform.defs.keys import source_key, to_key
 from i94_platform.lake.releases import CheckState, FailedCheck
 
-MART = layer_key("mart", "visitors_by_airline")
+MART = to_key("mart/visitors_by_airline")
 TOTALS = dg.AssetCheckKey(MART, "totals")
 
 
@@ -38,7 +38,7 @@ def test_the_newest_result_counts(results: list[tuple[bool, bool]], state: str, 
     with dg.DagsterInstance.ephemeral() as history:
         for ok, blocking in results:
             said(history, ok, blocking=blocking)
-        found = collect_check_state(history, [TOTALS, dg.AssetCheckKey(layer_key("mart", "other"), "totals")], MART)
+        found = collect_check_state(history, [TOTALS, dg.AssetCheckKey(to_key("mart/other"), "totals")], MART)
     assert (found.state, found.passed) == (state, passed)
 
 
@@ -52,6 +52,6 @@ def test_each_month_has_a_result_of_its_own() -> None:
 
 
 def test_a_published_table_is_a_copy_of_a_mart_or_of_a_table_of_the_warehouse() -> None:
-    assert (source_key(visitors_by_airline), source_key(country)) == (MART, layer_key("warehouse", "country"))
+    assert (source_key(visitors_by_airline), source_key(country)) == (MART, to_key("warehouse/country"))
     names = [contract.name for contract in PUBLISHED]
     assert len(names) == len(set(names))

@@ -20,7 +20,7 @@ from sqlalchemy import Column, Double, Integer, Table
 
 from i94_platform.contracts import ALL, DIMENSIONS, MONTHLY_MARTS, immigration, immigration_quarantine
 from i94_platform.contracts.model import key_columns
-from i94_platform.defs.jobs import EVERY_MONTH_LOADED
+from i94_platform.defs.checks.completeness import CHECK_KEY
 from i94_platform_tests.support.deployment import MONTHLY, SAMPLE_MONTH, Deployment
 from i94_platform_tests.support.faulty_resources import repeat_first_row, replace_value
 
@@ -99,7 +99,7 @@ def test_every_generated_check_is_one_of_these_and_only_those_that_must_hold_blo
 
 
 def test_every_check_of_the_graph_is_evaluated_and_passes_on_the_sample(loaded_deployment: Deployment) -> None:
-    specs = [spec for check in loaded_deployment.checks for spec in check.check_specs if spec.key != EVERY_MONTH_LOADED]
+    specs = [spec for check in loaded_deployment.checks for spec in check.check_specs if spec.key != CHECK_KEY]
     found = {
         name: result
         for run in loaded_deployment.instance.get_runs()

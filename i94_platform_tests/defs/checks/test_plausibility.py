@@ -94,7 +94,7 @@ def test_many_refused_rows_warn_and_are_shown(loaded_deployment: Deployment, tmp
     assert not above.blocking
     assert above.metadata["share"].value == pytest.approx(refused.num_rows / delivered)
     assert above.metadata["bound"].value == QUARANTINE_BOUND
-    assert f"{refused.num_rows} of {delivered:,} delivered rows refused" in above.description
+    assert f"{refused.num_rows} of {delivered:,} delivered rows rejected" in above.description
     reasons = refused.column("reasons").to_pylist()
     assert all(reason in reasons for reason in column_of(above.metadata["sample"].value, "reasons"))
 

@@ -16,14 +16,14 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from i94_platform.defs.jobs import MONTH_JOB, REFERENCE_JOB
-from i94_platform.defs.sensors.delivery_sensors import REPORTED
+from i94_platform.defs.sensors.delivery_sensors import MAX_REPORTED
 from i94_platform.lake.datasets import Lake
 from i94_platform.lake.local import LocalStore
 from i94_platform.operations.job_runs import run_job
 from i94_platform.partitions import Month
 from i94_platform.sources.listing import list_deliveries
 from i94_platform.sources.registry import REFERENCE_FILES
+from i94_platform.staleness.job_names import MONTH_JOB, REFERENCE_JOB
 from i94_platform.staleness.run_inputs import DELIVERED_TAG, INPUTS_TAG, input_tags, reference_versions
 from i94_platform_tests.emulators.s3 import S3Server
 from i94_platform_tests.support.daemon_simulator import (
@@ -313,7 +313,7 @@ def test_ten_thousand_files_are_one_small_cursor_and_little_memory(local: Daemon
     tracemalloc.stop()
     assert peak < 50e6
     assert local.requested_months() == ["2016-06"]
-    assert len(local.cursors[MONTHS_SENSOR] or "") < 20 * REPORTED
+    assert len(local.cursors[MONTHS_SENSOR] or "") < 20 * MAX_REPORTED
     assert "left alone" not in (local.tick().skip_message or "")
     local.deliver("one more")
     assert "left alone" in (local.tick().skip_message or "")
@@ -412,7 +412,7 @@ def test_the_reference_run_is_asked_for_once_the_four_files_are_there_and_settle
     for file in first:
         empty.deliver(file)
     said = empty.tick(REFERENCES_SENSOR).skip_message
-    assert said == f"Not under {empty.raw.root}: {last}; the reference run needs all four files."
+    assert said == f"Not under {empty.raw.root}: {last}; the reference run needs all 4 files."
     empty.deliver(f"deep/{last}")
     assert "are taken when settled" in (empty.tick(REFERENCES_SENSOR).skip_message or "")
     (request,) = empty.tick(REFERENCES_SENSOR, SETTLE_SECONDS).run_requests or ()

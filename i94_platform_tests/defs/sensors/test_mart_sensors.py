@@ -14,12 +14,13 @@ import pytest
 from dagster._core.definitions.sensor_definition import SensorExecutionData
 
 from i94_platform.contracts import MONTHLY_MARTS
-from i94_platform.defs.jobs import CORRELATIONS_JOB, MARTS_JOB, MONTH_JOB, REFERENCE_JOB
-from i94_platform.defs.sensors.mart_sensors import mart_sensors
+from i94_platform.defs.sensors.mart_sensors import stale_correlations, stale_marts
+from i94_platform.settings import Settings
+from i94_platform.staleness.job_names import CORRELATIONS_JOB, MARTS_JOB, MONTH_JOB, REFERENCE_JOB
 from i94_platform_tests.support.daemon_simulator import FAILURE, STARTED, SUCCESS, build_repository
 from i94_platform_tests.support.deployment import SAMPLE_MONTH, Deployment
 
-MARTS, CORRELATED = "loaded_months", "refreshed_marts"
+MARTS, CORRELATED = stale_marts.name, stale_correlations.name
 REFERENCE_TABLES = ("i94cit_res", "world_temperature", "i94addr", "us_cities_demographics", "i94visa")
 
 
@@ -47,9 +48,12 @@ def running(history: dg.DagsterInstance, job: str, month: str = "", status: dg.D
     history.add_run(dg.DagsterRun(job_name=job, tags=tags, status=status))
 
 
-def tick(history: dg.DagsterInstance, name: str = MARTS, most: int = 12, first: str = "2016-01") -> SensorExecutionData:
-    (sensor,) = [sensor for sensor in mart_sensors(first, most) if sensor.name == name]
-    with dg.build_sensor_context(history, repository_def=build_repository(), sensor_name=name) as context:
+def tick(history: dg.DagsterInstance, name: str = MARTS, most: int = 12) -> SensorExecutionData:
+    sensor = stale_marts if name == MARTS else stale_correlations
+    resources = {"settings": Settings(sensor_max_requests=most)}
+    with dg.build_sensor_context(
+        history, repository_def=build_repository(), sensor_name=name, resources=resources
+    ) as context:
         return sensor.evaluate_tick(context)
 
 
@@ -118,7 +122,7 @@ def test_every_month_waits_for_the_reference_run(history: dg.DagsterInstance) ->
 def test_a_tick_asks_for_so_many_months_and_for_none_out_of_range(history: dg.DagsterInstance) -> None:
     for number in range(1, 7):
         made(history, "warehouse/immigration", f"2016-{number:02d}")
-    assert asked(history, most=2, first="2016-03") == ["2016-03", "2016-04"]
+    assert asked(history, most=2) == ["2016-01", "2016-02"]
 
 
 def test_the_correlations_follow_the_last_marts_once(history: dg.DagsterInstance) -> None:

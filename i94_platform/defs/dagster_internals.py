@@ -1,0 +1,34 @@
+"""Names from Dagster's private modules, each with the reason why no public one does.
+
+Every other module of the package uses Dagster's public interface. Dagster is pinned exactly, so these names can't move
+unnoticed.
+"""
+
+# Runs a job in this process over a persistent instance and yields its events while it runs. `execute_in_process`
+# returns after the end, so it can show no progress.
+from dagster._core.definitions.job_base import InMemoryJob
+
+# The error of a step that Ctrl-C stopped, which the events name by its class only.
+from dagster._core.errors import DagsterExecutionInterruptedError
+
+# The data of the event that ends a failed run; it holds the error of a run that failed outside any step.
+from dagster._core.events import JobFailureData
+from dagster._core.execution.api import create_execution_plan, execute_run_iterator
+
+# Opens an instance from a folder with parts of its configuration replaced.
+from dagster._core.instance.ref import InstanceRef
+
+# The statuses of a check execution that has ended. Without them, a planned execution hides the newest result.
+from dagster._core.storage.asset_check_execution_record import (
+    COMPLETED_ASSET_CHECK_EXECUTION_RECORD_STATUSES as COMPLETED_CHECK_STATUSES,
+)
+
+__all__ = [
+    "COMPLETED_CHECK_STATUSES",
+    "DagsterExecutionInterruptedError",
+    "InMemoryJob",
+    "InstanceRef",
+    "JobFailureData",
+    "create_execution_plan",
+    "execute_run_iterator",
+]

@@ -1,0 +1,48 @@
+"""A deployment outside any run, as the command line uses it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import dagster as dg
+
+from i94_platform.defs.build import build_definitions, build_resources
+from i94_platform.lake.datasets import Lake
+from i94_platform.lake.store import Store
+from i94_platform.settings import Settings
+from i94_platform.warehouse.base import Warehouse
+
+
+@dataclass(frozen=True)
+class Platform:
+    """The parts of a deployment, each built when it is first used."""
+
+    settings: Settings
+    overrides: Mapping[str, Any] | None = None
+
+    @cached_property
+    def definitions(self) -> dg.Definitions:
+        """The definitions that Dagster loads for it."""
+        return build_definitions(self.settings, self.overrides)
+
+    @cached_property
+    def _resources(self) -> dict[str, Any]:
+        return {name: resource.build() for name, resource in build_resources(self.settings).items()}
+
+    @property
+    def raw(self) -> Store:
+        """Where deliveries land."""
+        return self._resources["raw"]  # type: ignore[no-any-return]
+
+    @property
+    def lake(self) -> Lake:
+        """The lake."""
+        return self._resources["lake"]  # type: ignore[no-any-return]
+
+    @property
+    def warehouse(self) -> Warehouse:
+        """The warehouse."""
+        return self._resources["warehouse"]  # type: ignore[no-any-return]

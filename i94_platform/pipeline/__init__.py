@@ -1,0 +1,4 @@
+"""The steps of the pipeline, without Dagster: stage a delivery, load a table, refresh a mart, publish a release.
+
+An asset in `defs/` calls one function here and returns its metadata.
+"""

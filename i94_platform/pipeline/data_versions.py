@@ -1,0 +1,61 @@
+"""Data versions: one hash that says what a dataset, table or mart is made from.
+
+Equal inputs and equal code give an equal version. `staleness` compares the version that an asset would have now with
+the one it holds.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+
+from sqlalchemy import Table
+
+from i94_platform.contracts import immigration
+from i94_platform.lake.datasets import Dataset, Lake
+from i94_platform.lake.store import Store
+from i94_platform.marts import correlations, rendering
+from i94_platform.sources.listing import Delivery
+from i94_platform.transforms.immigration import queries
+from i94_platform.warehouse.ledger import LedgerEntry
+
+CODE_VERSION = "1"
+"""Raise it when a transform gives another result for the same input: everything staged before is stale then."""
+
+CODE_LIST_DATASETS = tuple(Dataset(f"lookup/{name}") for name in (*queries.JOINED_CODE_LISTS, "i94cit_res"))
+"""The code lists that decide what becomes of a delivered row."""
+
+LedgerVersions = Mapping[tuple[str, str], str]
+"""Data versions by table name and month, as the ledger has them; the month is empty for tables without months."""
+
+
+def combine_versions(*versions: str) -> str:
+    """Hash the versions of several inputs, and of this code, into one: 32 hexadecimal digits."""
+    return hashlib.blake2b("\n".join((CODE_VERSION, *versions)).encode(), digest_size=16).hexdigest()
+
+
+def compute_month_version(delivery: Delivery, raw: Store, lake: Lake) -> str:
+    """Compute the version of a staged month: its delivery's content and the code lists."""
+    lists = (lake.require_manifest(dataset).fingerprint for dataset in CODE_LIST_DATASETS)
+    return combine_versions(delivery.fingerprint(raw), *lists)
+
+
+def ledger_versions(ledger: Iterable[LedgerEntry]) -> LedgerVersions:
+    """The data versions that a ledger holds."""
+    return {(entry.table_name, entry.partition_key): entry.fingerprint for entry in ledger}
+
+
+def compute_mart_version(mart: Table, month: str, versions: LedgerVersions) -> str:
+    """Compute the version of a month of a mart: its SQL and what it reads; empty where the fact lacks the month."""
+    if (immigration.name, month) not in versions:
+        return ""
+    names = rendering.upstream_tables(mart)
+    upstream = [versions.get((name, month if name == immigration.name else ""), "") for name in names]
+    return combine_versions(rendering.render_sql(mart), *upstream)
+
+
+def compute_correlations_version(versions: LedgerVersions) -> str:
+    """Compute the version of the correlations; empty while no month has its marts."""
+    sources = {mart.name for mart in correlations.SOURCES.values()}
+    lines = sorted(f"{name} {month} {version}" for (name, month), version in versions.items() if name in sources)
+    return combine_versions(*lines) if lines else ""

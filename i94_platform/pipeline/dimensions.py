@@ -1,0 +1,79 @@
+"""Build the code lists and dimensions of the warehouse from what the lake holds.
+
+Each function is a `BuildRows`: it returns a frame in the contract's columns and the data versions of what it read.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Table
+
+from i94_platform.contracts import i94addr, i94cit_res, us_cities_demographics
+from i94_platform.engine.base import Engine
+from i94_platform.lake.datasets import Dataset, Lake
+from i94_platform.pipeline.loading import BuildRows
+from i94_platform.transforms.temperatures import queries as temperatures
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+CALENDAR_DAYS = (dt.date(2000, 1, 1), dt.date(2099, 12, 31))
+"""The years that a delivery's name can say; departures and admissions beyond are mistakes in the data."""
+
+
+def read_code_list(contract: Table) -> BuildRows:
+    """The rows of a code list, as they are committed in the lookup layer."""
+
+    def build(lake: Lake, engine: Engine) -> tuple[pd.DataFrame, list[str]]:
+        frame, version = _read_frame(lake, "lookup", contract)
+        return frame, [version]
+
+    return build
+
+
+def build_state_rows(lake: Lake, engine: Engine) -> tuple[pd.DataFrame, list[str]]:
+    """One row per state code, with the figures of the state's cities."""
+    from i94_platform.transforms.state import build_state
+
+    codes, codes_version = _read_frame(lake, "lookup", i94addr)
+    cities, cities_version = _read_frame(lake, "staged", us_cities_demographics)
+    return build_state(codes, cities), [codes_version, cities_version]
+
+
+def build_country_rows(lake: Lake, engine: Engine) -> tuple[pd.DataFrame, list[str]]:
+    """One row per listed country code, and per unlisted one that a committed month carries."""
+    from i94_platform.transforms.country import build_country
+
+    codes, version = _read_frame(lake, "lookup", i94cit_res)
+    months = lake.read_manifests("staged/immigration")
+    unlisted = sorted({int(code) for month in months for code in month.stats["unlisted_countries"]})
+    cities = lake.require_manifest(Dataset("staged/world_temperature"))
+    with engine.session():
+        engine.register_files("world_temperature", cities.urls)
+        climate = engine.fetch(temperatures.render_climate()).to_pandas()
+    return build_country(codes, unlisted, climate), [version, cities.fingerprint, *map(str, unlisted)]
+
+
+def build_calendar_rows(lake: Lake, engine: Engine) -> tuple[pd.DataFrame, list[str]]:
+    """One row per day of `CALENDAR_DAYS`; nothing is read."""
+    from i94_platform.transforms.calendar import build_calendar
+
+    return build_calendar(*CALENDAR_DAYS), []
+
+
+def _read_frame(lake: Lake, layer: str, contract: Table) -> tuple[pd.DataFrame, str]:
+    """A small committed dataset as a frame with nullable types, and its data version."""
+    import pandas as pd
+
+    manifest = lake.require_manifest(Dataset(f"{layer}/{contract.name}"))
+    frame = lake.read_table(manifest, contract).to_pandas(types_mapper=_nullable_type)
+    return pd.DataFrame(frame), manifest.fingerprint
+
+
+def _nullable_type(type_: Any) -> Any:
+    import pandas as pd
+    import pyarrow as pa
+
+    return {pa.int32(): pd.Int64Dtype(), pa.float64(): pd.Float64Dtype(), pa.string(): pd.StringDtype()}.get(type_)

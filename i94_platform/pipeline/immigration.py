@@ -1,0 +1,160 @@
+"""Stage a month of arrivals: accepted rows and quarantined rows, each committed with its manifest."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from i94_platform.contracts import i94cit_res, immigration, immigration_quarantine, warehouse_metadata
+from i94_platform.contracts.rendering.arrow import arrow_schema
+from i94_platform.engine.base import Engine
+from i94_platform.lake.datasets import Dataset, Lake
+from i94_platform.lake.manifest import Entry, Manifest
+from i94_platform.lake.store import Store
+from i94_platform.partitions import Month
+from i94_platform.pipeline.data_versions import compute_month_version
+from i94_platform.sources.delivery import Delivery
+from i94_platform.sources.listing import list_deliveries
+from i94_platform.sources.preparation import PreparedDelivery, prepare_arrivals
+from i94_platform.sql.query import Query
+from i94_platform.transforms.immigration import queries
+
+_COUNTRY_CODES = Query(
+    "SELECT code, CAST(sum(arrivals) AS BIGINT) AS arrivals FROM ("
+    "SELECT i94cit AS code, count(*) AS arrivals FROM staged GROUP BY i94cit "
+    "UNION ALL SELECT i94res AS code, count(*) AS arrivals FROM staged GROUP BY i94res) AS seen "
+    "WHERE code IS NOT NULL GROUP BY code ORDER BY code",
+    is_portable=True,
+)
+_REASONS = Query(
+    "SELECT reasons, count(*) AS refused FROM refused GROUP BY reasons ORDER BY refused DESC, reasons", is_portable=True
+)
+_REJECTED_SAMPLE = Query(
+    "SELECT source_file, source_row, reasons, cicid FROM refused ORDER BY source_file, source_row LIMIT 10",
+    is_portable=True,
+)
+
+
+@dataclass(frozen=True)
+class StagedMonth:
+    """The manifests of a staged month; both carry the run, the delivered rows and the data version."""
+
+    accepted: Manifest
+    quarantine: Manifest
+
+
+def stage_month(
+    month: Month, raw: Store, lake: Lake, engine: Engine, run_id: str, report: Callable[[str], None]
+) -> StagedMonth:
+    """Stage one month and commit its quarantine and its accepted rows, in that order.
+
+    One pass writes the accepted rows. A second pass leaves out duplicate rows, if any key repeats; most months repeat
+    none, and one written column is quick to read back. Rejected rows are looked up only if the footers show that rows
+    are missing. `report` receives a sentence on what is read.
+
+    Raises:
+        PermanentError: no delivery, an unreadable file, a missing column or a column of another type.
+    """
+    accepted, rejected = Dataset("staged/immigration", month.key), Dataset("staged/immigration_quarantine", month.key)
+    with (
+        lake.write_lock(accepted),
+        lake.write_lock(rejected),
+        lake.scratch_folder(accepted) as scratch,
+        engine.session(),
+    ):
+        delivery = list_deliveries(raw.list()).require_month(month, raw.root)
+        version = compute_month_version(delivery, raw, lake)
+        _register_code_lists(lake, engine)
+        prepared = prepare_arrivals(delivery, raw, lake.store, scratch)
+        _report_delivery(delivery, prepared, report)
+        engine.register_delivery(prepared.groups)
+        run_id, entries = _write_accepted(month, lake, engine, accepted, run_id)
+        stats: dict[str, Any] = {
+            "delivered_rows": prepared.rows,
+            "delivered_files": [file.path for file in delivery.files],
+            "extra_columns": list(prepared.extra_columns),
+        }
+        missing = prepared.rows - sum(entry.rows for entry in entries)
+        if missing:
+            quarantine = _write_rejected(month, lake, engine, rejected, run_id, version, stats)
+        else:
+            quarantine = _commit_no_rejected(lake, rejected, run_id, version, stats)
+        stats |= {
+            "quarantined_rows": quarantine.rows,
+            "unlisted_countries": _count_unlisted_countries(lake, engine, entries),
+        }
+        manifest = lake.commit(accepted, run_id, entries, fingerprint=version, stats=stats)
+    return StagedMonth(manifest, quarantine)
+
+
+def _report_delivery(delivery: Delivery, prepared: PreparedDelivery, report: Callable[[str], None]) -> None:
+    report(f"Reading {prepared.rows:,} rows from {len(delivery.files)} file(s), {delivery.size:,} bytes")
+    if prepared.extra_columns:
+        report(f"Columns that no contract has, left out: {', '.join(prepared.extra_columns)}")
+
+
+def _register_code_lists(lake: Lake, engine: Engine) -> None:
+    """Register the code lists that the queries join, each under its name."""
+    for name in queries.JOINED_CODE_LISTS:
+        manifest = lake.require_manifest(Dataset(f"lookup/{name}"))
+        rows = lake.read_table(manifest, warehouse_metadata.tables[f"i94.{name}"])
+        engine.register_table(name, rows.select(["code"]))
+
+
+def _write_accepted(
+    month: Month, lake: Lake, engine: Engine, dataset: Dataset, run_id: str
+) -> tuple[str, tuple[Entry, ...]]:
+    """Write the accepted rows and register them as `staged`; returns the run folder's name and its files."""
+    engine.register_table("surplus", queries.empty_duplicate_rows())
+    entries = _write(queries.render_accepted(month), lake, engine, dataset, run_id)
+    if entries and engine.has_duplicates("staged", "cicid"):
+        engine.materialize("repeated", queries.render_duplicate_keys())
+        engine.materialize("surplus", queries.render_duplicate_rows(month))
+        # a folder of its own: the duplicates are read from the first one, which the commit sweeps
+        run_id = f"{run_id}-distinct"
+        entries = _write(queries.render_accepted(month, distinct=True), lake, engine, dataset, run_id)
+    return run_id, entries
+
+
+def _write(query: Query, lake: Lake, engine: Engine, dataset: Dataset, run_id: str) -> tuple[Entry, ...]:
+    engine.write(query, lake.run_folder(dataset, run_id))
+    entries = lake.collect_entries(dataset, run_id, immigration)
+    engine.register_files("staged", [entry.url for entry in entries])
+    return entries
+
+
+def _write_rejected(
+    month: Month, lake: Lake, engine: Engine, dataset: Dataset, run_id: str, version: str, stats: dict[str, Any]
+) -> Manifest:
+    """Write the rejected rows with their reasons, and commit them."""
+    engine.write(queries.render_rejected(month), lake.run_folder(dataset, run_id))
+    entries = lake.collect_entries(dataset, run_id, immigration_quarantine)
+    engine.register_files("refused", [entry.url for entry in entries])
+    reasons = {row["reasons"]: row["refused"] for row in engine.fetch(_REASONS).to_pylist()}
+    sample = [_without_nan(row) for row in engine.fetch(_REJECTED_SAMPLE).to_pylist()]
+    stats = {**stats, "reasons": reasons, "sample": sample}
+    return lake.commit(dataset, run_id, entries, fingerprint=version, stats=stats)
+
+
+def _commit_no_rejected(lake: Lake, dataset: Dataset, run_id: str, version: str, stats: dict[str, Any]) -> Manifest:
+    """Commit an empty quarantine."""
+    rows = arrow_schema(immigration_quarantine).empty_table()
+    stats = {**stats, "reasons": {}, "sample": []}
+    return lake.write_table(dataset, run_id, immigration_quarantine, rows, fingerprint=version, stats=stats)
+
+
+def _without_nan(row: dict[str, Any]) -> dict[str, Any]:
+    """A row with None for NaN and infinities, which JSON does not know."""
+    return {name: None if isinstance(v, float) and not math.isfinite(v) else v for name, v in row.items()}
+
+
+def _count_unlisted_countries(lake: Lake, engine: Engine, entries: Sequence[Entry]) -> dict[str, int]:
+    """Count the arrivals of each country code that the code list lacks; citizenship and residence both count."""
+    if not entries:
+        return {}
+    codes = lake.read_table(lake.require_manifest(Dataset("lookup/i94cit_res")), i94cit_res).column("code")
+    listed = set(codes.to_pylist())
+    rows = engine.fetch(_COUNTRY_CODES).to_pylist()
+    return {str(row["code"]): row["arrivals"] for row in rows if row["code"] not in listed}

@@ -1,0 +1,60 @@
+"""Load tables into the warehouse: what is staged, or what is built from the lake and committed to it first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Table
+
+from i94_platform.contracts.rendering.arrow import to_arrow
+from i94_platform.engine.base import Engine
+from i94_platform.lake.datasets import Dataset, Lake
+from i94_platform.lake.manifest import Manifest
+from i94_platform.pipeline.data_versions import combine_versions
+from i94_platform.warehouse.base import Warehouse
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+BuildRows = Callable[[Lake, Engine], tuple["pd.DataFrame", list[str]]]
+"""Builds a table's rows from the lake; returns them with the data versions of what it read."""
+
+
+def load_staged(contract: Table, month: str, lake: Lake, warehouse: Warehouse, run_id: str) -> Manifest:
+    """Load what is committed as `staged/<contract>`, or a month of it; `month` is empty for tables without months.
+
+    Raises:
+        PermanentError: nothing is staged, or the warehouse can't hold the rows; it keeps what it had.
+    """
+    dataset = Dataset(f"staged/{contract.name}", month)
+    with lake.write_lock(dataset):  # another run would sweep the files while they are loaded
+        manifest = lake.require_manifest(dataset)
+        warehouse.replace(contract, manifest, run_id)
+    return manifest
+
+
+def load_built(
+    contract: Table,
+    build: BuildRows,
+    lake: Lake,
+    engine: Engine,
+    warehouse: Warehouse,
+    *,
+    run_id: str,
+    run_folder: str,
+) -> Manifest:
+    """Build a small table, commit it to the lake as `warehouse/<contract>`, and load it.
+
+    `run_folder` names the folder of this attempt, `run_id` the run that the ledger records.
+
+    Raises:
+        PermanentError: an input is not committed, or the rows break the contract; the warehouse keeps what it had.
+    """
+    dataset = Dataset(f"warehouse/{contract.name}")
+    with lake.write_lock(dataset):
+        frame, versions = build(lake, engine)
+        rows = to_arrow(frame, contract)
+        manifest = lake.write_table(dataset, run_folder, contract, rows, fingerprint=combine_versions(*versions))
+        warehouse.replace(contract, manifest, run_id)
+    return manifest

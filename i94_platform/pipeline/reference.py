@@ -1,0 +1,43 @@
+"""Stage a small reference file: read it with pandas, commit it as Parquet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, BinaryIO
+
+from sqlalchemy import Table
+
+from i94_platform.contracts.rendering.arrow import to_arrow
+from i94_platform.lake.datasets import Dataset, Lake
+from i94_platform.lake.manifest import Manifest
+from i94_platform.lake.store import Store
+from i94_platform.pipeline.data_versions import combine_versions
+from i94_platform.sources.listing import list_deliveries
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ReadFile = Callable[[BinaryIO, str], "pd.DataFrame"]
+"""Reads a file, named in messages, as a frame in the contract's columns; `attrs` are notes for people."""
+
+
+def stage_reference(
+    source: str, contract: Table, read: ReadFile, raw: Store, lake: Lake, run_id: str
+) -> tuple[Manifest, dict[str, str]]:
+    """Stage the file of a source as `staged/<contract>`; returns the manifest and the reader's notes.
+
+    Raises:
+        PermanentError: the file is absent, or breaks its contract; the message names file, column and row.
+    """
+    delivery = list_deliveries(raw.list()).require_reference(source, raw.root)
+    path, version = delivery.files[0].path, combine_versions(delivery.fingerprint(raw))
+    dataset = Dataset(f"staged/{contract.name}")
+    with lake.write_lock(dataset), raw.open(path) as content:
+        frame = read(content, path)
+        rows = to_arrow(frame, contract)
+        manifest = lake.write_table(dataset, run_id, contract, rows, fingerprint=version)
+    notes = {
+        str(name): value if isinstance(value, str) else ", ".join(value) or "none"
+        for name, value in frame.attrs.items()
+    }
+    return manifest, notes

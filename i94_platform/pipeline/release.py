@@ -1,0 +1,29 @@
+"""Publish a release: export every published table as of one moment, and commit the exports together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from i94_platform.contracts import PUBLISHED
+from i94_platform.lake.datasets import Lake
+from i94_platform.lake.releases import RELEASE, CheckState, Release, ReleasedTable, commit_release
+from i94_platform.warehouse.base import Warehouse
+
+
+def publish_release(lake: Lake, warehouse: Warehouse, run_id: str, states: Mapping[str, CheckState]) -> Release:
+    """Export every published table into a new run folder and commit the folder as the release.
+
+    `states` has the state of the checks by table name.
+
+    Raises:
+        PermanentError: a table is not in the warehouse, or its extract has other rows than the warehouse.
+    """
+    with lake.write_lock(RELEASE):
+        folders = [(contract, lake.run_folder(RELEASE, f"{run_id}/{contract.name}")) for contract in PUBLISHED]
+        exports, ledger = warehouse.export_tables(folders)
+        tables = {
+            name: ReleasedTable(table.rows, table.months, states.get(name, CheckState()))
+            for name, table in exports.items()
+        }
+        data_as_of = max((entry.loaded_at for entry in ledger), default="")
+        return commit_release(lake, run_id, PUBLISHED, tables, data_as_of)
