@@ -12,10 +12,10 @@ import dagster as dg
 from playwright.sync_api import Page
 
 from i94_platform.contracts import immigration
-from i94_platform.defs.jobs import MONTH_JOB
 from i94_platform.operations.dagster_instance import open_instance
 from i94_platform.partitions import Month
 from i94_platform.settings import PROJECT
+from i94_platform.staleness.job_names import MONTH_JOB
 from i94_platform_tests.support.deployment import Deployment
 from i94_platform_tests.support.dev import DevServer, start_dev_server
 from i94_platform_tests.support.processes import wait_for
@@ -63,7 +63,7 @@ class LineageUi:
 def start_lineage_ui(deployment: Deployment, outbox: Path, log: Path) -> Iterator[LineageUi]:
     """Run `i94 dev` on a deployment, without the sensors on marts, whose runs would double the time."""
     with start_dev_server({**deployment.environment, **SHORT_INTERVALS}, log) as server:
-        server.stop_sensors("loaded_months", "refreshed_marts")
+        server.stop_sensors("stale_marts", "stale_correlations")
         with open_instance(deployment.settings.dagster_home) as instance:
             yield LineageUi(deployment, instance, server, outbox)
 

@@ -141,7 +141,7 @@ def day(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Day]:
 def _live_through(day: Day) -> None:
     order, corrupted = day.order, day.corrupted
     with day.dev() as platform:
-        platform.stop_sensors("loaded_months", "refreshed_marts")
+        platform.stop_sensors("stale_marts", "stale_correlations")
         day.there.deliver(*(day.outbox / file for file in REFERENCE_FILES.values()))
         day.deliver_first_try(day.corrected)
         day.deliver(*order[1:7])
