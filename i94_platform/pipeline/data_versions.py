@@ -15,7 +15,7 @@ from i94_platform.contracts import immigration
 from i94_platform.lake.datasets import Dataset, Lake
 from i94_platform.lake.store import Store
 from i94_platform.marts import correlations, rendering
-from i94_platform.sources.listing import Delivery
+from i94_platform.sources.delivery import Delivery
 from i94_platform.transforms.immigration import queries
 from i94_platform.warehouse.ledger import LedgerEntry
 

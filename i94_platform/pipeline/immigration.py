@@ -21,21 +21,6 @@ from i94_platform.sources.preparation import PreparedDelivery, prepare_arrivals
 from i94_platform.sql.query import Query
 from i94_platform.transforms.immigration import queries
 
-_COUNTRY_CODES = Query(
-    "SELECT code, CAST(sum(arrivals) AS BIGINT) AS arrivals FROM ("
-    "SELECT i94cit AS code, count(*) AS arrivals FROM staged GROUP BY i94cit "
-    "UNION ALL SELECT i94res AS code, count(*) AS arrivals FROM staged GROUP BY i94res) AS seen "
-    "WHERE code IS NOT NULL GROUP BY code ORDER BY code",
-    is_portable=True,
-)
-_REASONS = Query(
-    "SELECT reasons, count(*) AS refused FROM refused GROUP BY reasons ORDER BY refused DESC, reasons", is_portable=True
-)
-_REJECTED_SAMPLE = Query(
-    "SELECT source_file, source_row, reasons, cicid FROM refused ORDER BY source_file, source_row LIMIT 10",
-    is_portable=True,
-)
-
 
 @dataclass(frozen=True)
 class StagedMonth:
@@ -107,11 +92,11 @@ def _write_accepted(
     month: Month, lake: Lake, engine: Engine, dataset: Dataset, run_id: str
 ) -> tuple[str, tuple[Entry, ...]]:
     """Write the accepted rows and register them as `staged`; returns the run folder's name and its files."""
-    engine.register_table("surplus", queries.empty_duplicate_rows())
+    engine.register_table("duplicate_rows", queries.empty_duplicate_rows())
     entries = _write(queries.render_accepted(month), lake, engine, dataset, run_id)
     if entries and engine.has_duplicates("staged", "cicid"):
-        engine.materialize("repeated", queries.render_duplicate_keys())
-        engine.materialize("surplus", queries.render_duplicate_rows(month))
+        engine.materialize("duplicate_keys", queries.render_duplicate_keys())
+        engine.materialize("duplicate_rows", queries.render_duplicate_rows(month))
         # a folder of its own: the duplicates are read from the first one, which the commit sweeps
         run_id = f"{run_id}-distinct"
         entries = _write(queries.render_accepted(month, distinct=True), lake, engine, dataset, run_id)
@@ -131,9 +116,10 @@ def _write_rejected(
     """Write the rejected rows with their reasons, and commit them."""
     engine.write(queries.render_rejected(month), lake.run_folder(dataset, run_id))
     entries = lake.collect_entries(dataset, run_id, immigration_quarantine)
-    engine.register_files("refused", [entry.url for entry in entries])
-    reasons = {row["reasons"]: row["refused"] for row in engine.fetch(_REASONS).to_pylist()}
-    sample = [_without_nan(row) for row in engine.fetch(_REJECTED_SAMPLE).to_pylist()]
+    engine.register_files("rejected", [entry.url for entry in entries])
+    counts = engine.fetch(queries.render_rejection_reasons()).to_pylist()
+    reasons = {row["reasons"]: row["rejected_rows"] for row in counts}
+    sample = [_without_nan(row) for row in engine.fetch(queries.render_rejected_sample()).to_pylist()]
     stats = {**stats, "reasons": reasons, "sample": sample}
     return lake.commit(dataset, run_id, entries, fingerprint=version, stats=stats)
 
@@ -156,5 +142,5 @@ def _count_unlisted_countries(lake: Lake, engine: Engine, entries: Sequence[Entr
         return {}
     codes = lake.read_table(lake.require_manifest(Dataset("lookup/i94cit_res")), i94cit_res).column("code")
     listed = set(codes.to_pylist())
-    rows = engine.fetch(_COUNTRY_CODES).to_pylist()
+    rows = engine.fetch(queries.render_country_codes()).to_pylist()
     return {str(row["code"]): row["arrivals"] for row in rows if row["code"] not in listed}

@@ -11,6 +11,7 @@ from i94_platform.lake.store import Store
 from i94_platform.pipeline.data_versions import combine_versions
 from i94_platform.sources.listing import list_deliveries
 from i94_platform.sources.preparation import prepare_text_file
+from i94_platform.sources.temperatures import HEADERS
 from i94_platform.transforms.temperatures import queries
 
 
@@ -25,7 +26,7 @@ def stage_temperatures(raw: Store, lake: Lake, engine: Engine, run_id: str) -> M
     dataset = Dataset("staged/world_temperature")
     with lake.write_lock(dataset), lake.scratch_folder(dataset) as scratch, engine.session():
         delivery = list_deliveries(raw.list()).require_reference("land_temperatures", raw.root)
-        headers = tuple(queries.HEADERS.values())
+        headers = tuple(HEADERS.values())
         prepared = prepare_text_file(delivery, raw, lake.store, scratch, headers)
         engine.register_delivery(prepared.groups)
         _require_readable(engine, delivery.files[0].path)

@@ -29,8 +29,6 @@ _COORDINATES = "coordinates"
 HEADERS = {name: name for name in column_names(airport_codes)} | dict.fromkeys(("latitude", "longitude"), _COORDINATES)
 """The contract's columns and the file's, which writes latitude and longitude into one text."""
 
-SOURCES = HEADERS
-
 _PAIR = rf"(?P<first>{NUMBER})\s*,\s*(?P<second>{NUMBER})"
 _MAX_LATITUDE = 90
 

@@ -41,8 +41,8 @@ def check_columns(path: str, columns: Mapping[str, tuple[ColumnKind, str]]) -> N
 
 SOURCE = Source(
     name="immigration",
-    description="A month of I-94 records, such as i94_apr16_sub.sas7bdat, .parquet (file or folder) or .csv.",
-    file_name="i94_apr16_sub",
+    description="The I-94 records of a month; Parquet may be a folder of parts.",
+    file_name="i94_<mon><yy>_sub",
     formats=("sas", "parquet", "csv"),
     notes={c.name: c.comment or "" for c in delivered_immigration.columns},
     contracts=(immigration, immigration_quarantine),

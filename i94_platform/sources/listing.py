@@ -15,16 +15,8 @@ from i94_platform.partitions import Month, parse_delivery_name
 from i94_platform.sources import registry  # the module: the registry imports this one too while it looks for sources
 from i94_platform.sources.delivery import Delivery
 
-__all__ = ["MARKER", "Delivery", "DeliveryListing", "list_deliveries"]
-
 MARKER = "_SUCCESS"
 """The empty file by which a writer, Spark among them, says that a folder is complete."""
-
-
-def __getattr__(name: str) -> dict[str, str]:  # until its importers have moved to `registry`
-    if name == "REFERENCE_FILES":
-        return dict(registry.REFERENCE_FILES)
-    raise AttributeError(name)
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ class Source:
     description: str
     """One sentence about what the source holds."""
     file_name: str
-    """The name of its file, matched at any depth and in any case; of a monthly source an example without extension."""
+    """The name of its file, matched at any depth and in any case; of a monthly source the pattern without extension."""
     formats: tuple[str, ...]
     """The formats that it may be delivered in, such as `csv`."""
     contracts: tuple[Table, ...]

@@ -7,7 +7,17 @@ from __future__ import annotations
 
 from i94_platform.contracts.reference import world_temperature
 from i94_platform.sources.source import Source
-from i94_platform.transforms.temperatures.queries import HEADERS
+
+HEADERS = {
+    "dt": "dt",
+    "average_temperature": "AverageTemperature",
+    "average_temperature_uncertainty": "AverageTemperatureUncertainty",
+    "city": "City",
+    "country": "Country",
+    "latitude": "Latitude",
+    "longitude": "Longitude",
+}
+"""The contract's columns and the file's."""
 
 SOURCE = Source(
     name="land_temperatures",

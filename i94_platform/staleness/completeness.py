@@ -13,7 +13,8 @@ import dagster as dg
 
 from i94_platform.lake.datasets import Lake
 from i94_platform.lake.store import Store
-from i94_platform.sources.listing import Delivery, DeliveryListing
+from i94_platform.sources.delivery import Delivery
+from i94_platform.sources.listing import DeliveryListing
 from i94_platform.staleness.job_names import MONTH_JOB
 from i94_platform.staleness.run_inputs import (
     RequestedContent,

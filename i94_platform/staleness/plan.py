@@ -24,7 +24,8 @@ from i94_platform.pipeline.data_versions import (
     compute_month_version,
     ledger_versions,
 )
-from i94_platform.sources.listing import Delivery, DeliveryListing, list_deliveries
+from i94_platform.sources.delivery import Delivery
+from i94_platform.sources.listing import DeliveryListing, list_deliveries
 from i94_platform.staleness.job_names import MONTH_JOB, REFERENCE_JOB
 from i94_platform.staleness.run_inputs import INPUTS_TAG, last_run, reference_versions
 from i94_platform.warehouse.base import Warehouse

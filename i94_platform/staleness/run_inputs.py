@@ -17,7 +17,8 @@ from i94_platform.lake.datasets import Lake
 from i94_platform.lake.store import Store
 from i94_platform.partitions import Month
 from i94_platform.pipeline.data_versions import CODE_LIST_DATASETS, combine_versions
-from i94_platform.sources.listing import Delivery, DeliveryListing
+from i94_platform.sources.delivery import Delivery
+from i94_platform.sources.listing import DeliveryListing
 from i94_platform.staleness.job_names import REFERENCE_JOB
 
 INPUTS_TAG = "i94/inputs"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pyarrow as pa
 
-from i94_platform.transforms.temperatures.queries import HEADERS
+from i94_platform.sources.temperatures import HEADERS
 
 GOOD_ROW: Mapping[str, str | None] = {
     "dt": "2013-09-01",

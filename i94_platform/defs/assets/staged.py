@@ -42,6 +42,7 @@ _MONTH_CODE = ("pipeline/immigration.py", "transforms/immigration/queries.py", "
                 "transforms/immigration/accepted.sql",
                 "transforms/immigration/duplicate_keys.sql",
                 "transforms/immigration/duplicate_rows.sql",
+                "transforms/immigration/country_codes.sql",
             ),
         ),
         dg.AssetSpec(
@@ -49,7 +50,12 @@ _MONTH_CODE = ("pipeline/immigration.py", "transforms/immigration/queries.py", "
             deps=_MONTH_DEPS,
             description=contracts.immigration_quarantine.comment,
             kinds={"parquet"},
-            metadata=code_references(*_MONTH_CODE, "transforms/immigration/rejected.sql"),
+            metadata=code_references(
+                *_MONTH_CODE,
+                "transforms/immigration/rejected.sql",
+                "transforms/immigration/rejection_reasons.sql",
+                "transforms/immigration/rejected_sample.sql",
+            ),
         ),
     ],
 )
@@ -136,6 +142,7 @@ def _stage(
         "transforms/temperatures/accepted.sql",
         "transforms/temperatures/typed.sql",
         "transforms/temperatures/unreadable.sql",
+        "transforms/temperatures/country_names.sql",
     ),
 )
 def world_temperature(

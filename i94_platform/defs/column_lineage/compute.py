@@ -6,7 +6,7 @@ the lineage of one query is traced: `sql.column_lineage`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from functools import cache
 
 from sqlalchemy import Double, Table
@@ -17,7 +17,6 @@ from i94_platform.contracts import (
     PUBLISHED,
     REFERENCES,
     WAREHOUSE,
-    airport_codes,
     calendar,
     correlations,
     country,
@@ -25,7 +24,6 @@ from i94_platform.contracts import (
     immigration,
     immigration_quarantine,
     state,
-    us_cities_demographics,
     world_temperature,
 )
 from i94_platform.contracts.model import column_names
@@ -33,7 +31,8 @@ from i94_platform.defs.keys import source_key
 from i94_platform.marts import correlations as correlating
 from i94_platform.marts import rendering as marts
 from i94_platform.partitions import Month
-from i94_platform.sources import airports, demographics
+from i94_platform.sources.registry import SOURCES
+from i94_platform.sources.source import Source
 from i94_platform.sql.column_lineage import Lineage, Origin, map_same_columns, trace_declared, trace_query
 from i94_platform.transforms import country as countries
 from i94_platform.transforms import state as states
@@ -69,8 +68,7 @@ def _staged() -> dict[str, Lineage]:
         "staged/immigration_quarantine": trace_query(
             arrivals.render_rejected(_ANY_MONTH).text, immigration_quarantine, month, bound=_FILE_NAME
         ),
-        "staged/us_cities_demographics": _renamed(us_cities_demographics, demographics.HEADERS),
-        "staged/airport_codes": _renamed(airport_codes, airports.SOURCES),
+        **{f"staged/{s.contracts[0].name}": _trace_headers(s) for s in SOURCES.values() if s.read},
         "staged/world_temperature": trace_query(temperatures.render_accepted().text, world_temperature, cities),
     }
 
@@ -83,23 +81,24 @@ def _delivered_month() -> dict[str, Lineage]:
     return {
         "delivered": {**delivered, **row, "unreadable": numbers},
         "delivered_files": {"path": _FILE_NAME, "source_file": _FILE_NAME},
-        "surplus": row,
+        "duplicate_rows": row,
         **layer_relations("lookup", (c for c in LOOKUPS if c.name in arrivals.JOINED_CODE_LISTS)),
     }
 
 
 def _delivered_temperatures() -> dict[str, Lineage]:
     """The relations that the temperatures' query reads; `country_iso3` is found by the names in the file."""
-    delivered: dict[str, Origin] = map_same_columns("raw/land_temperatures", temperatures.HEADERS.values())
+    headers = SOURCES["land_temperatures"].headers
+    delivered: dict[str, Origin] = map_same_columns("raw/land_temperatures", headers.values())
     return {
         "delivered": {**delivered, "source_row": _ROW_NUMBER},
-        "country_iso3": dict.fromkeys(("country", "iso3"), delivered[temperatures.HEADERS["country"]]),
+        "country_iso3": dict.fromkeys(("country", "iso3"), delivered[headers["country"]]),
     }
 
 
-def _renamed(contract: Table, headers: Mapping[str, str]) -> dict[str, Origin]:
-    """A file's columns under our names; the file is the raw asset of the same name."""
-    return {name: (f"raw/{contract.name}.{headers[name]}",) for name in column_names(contract)}
+def _trace_headers(source: Source) -> dict[str, Origin]:
+    """The columns of a table that holds one file, each from the column of the file."""
+    return {name: (f"raw/{source.name}.{header}",) for name, header in source.headers.items()}
 
 
 def _warehouse() -> dict[str, Lineage]:

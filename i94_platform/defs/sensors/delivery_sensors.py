@@ -21,7 +21,8 @@ from i94_platform.errors import PermanentError
 from i94_platform.lake.datasets import Lake
 from i94_platform.lake.store import Store
 from i94_platform.settings import Settings
-from i94_platform.sources.listing import Delivery, DeliveryListing, list_deliveries
+from i94_platform.sources.delivery import Delivery
+from i94_platform.sources.listing import DeliveryListing, list_deliveries
 from i94_platform.sources.registry import REFERENCE_FILES
 from i94_platform.staleness import run_inputs
 from i94_platform.staleness.job_names import MONTH_JOB, REFERENCE_JOB

@@ -1,4 +1,4 @@
--- Keys that several accepted rows have.
+-- The keys that several accepted rows share.
 SELECT cicid
 FROM staged
 GROUP BY cicid

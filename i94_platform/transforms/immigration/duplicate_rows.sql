@@ -1,5 +1,5 @@
--- The rows of repeated keys that are too many: all but the first delivered one that no other rule refuses. Files are in
--- the order of their delivered names: engines spell addresses differently.
+-- The rows to leave out of those that share a key: all but the first delivered one that no other rule rejects. Files
+-- are in the order of their delivered names: engines spell addresses differently.
 WITH typed AS (
   ${typed_rows}
 ),
@@ -12,11 +12,13 @@ ranked AS (
       ORDER BY coalesce(delivered_files.source_file, typed.source_path), typed.source_row
     ) AS place
   FROM typed
-  INNER JOIN repeated ON repeated.cicid = typed.cicid
+  INNER JOIN duplicate_keys ON duplicate_keys.cicid = typed.cicid
   LEFT JOIN delivered_files ON delivered_files.path = typed.source_path
   LEFT JOIN i94visa ON i94visa.code = typed.i94visa
-  WHERE NOT ${refused}
+  WHERE NOT ${is_rejected}
 )
-SELECT source_path, source_row
+SELECT
+  source_path,
+  source_row
 FROM ranked
 WHERE place > 1
