@@ -119,14 +119,25 @@ def prepared_database(redshift_emulator: RedshiftEmulator, tmp_path_factory: pyt
 
 @pytest.fixture
 def redshift_place(
-    redshift_emulator: RedshiftEmulator, prepared_database: str, s3_server: S3Server, bucket: str, tmp_path: Path
+    request: pytest.FixtureRequest,
+    redshift_emulator: RedshiftEmulator,
+    prepared_database: str,
+    s3_server: S3Server,
+    bucket: str,
+    tmp_path: Path,
 ) -> Iterator[Place]:
-    """An emulated Redshift database beside a lake on the S3 server."""
-    database = redshift_emulator.create_database()
+    """An emulated Redshift database beside a lake on the S3 server; it is prepared where the test asks for that."""
+    is_prepared = "warehouse" in request.fixturenames
+    database = redshift_emulator.create_database(*([prepared_database] if is_prepared else []))
     connect = partial(connect_s3, s3_server.endpoint, s3_server.access_key, s3_server.secret_key)
     reach = partial(reach_redshift, redshift_emulator.address(database), connect, tmp_path / "scratch")
     lake = Lake(S3Store(f"s3://{bucket}/{database}", connect, tmp_path / "scratch"))
-    yield Place(reach, lake, lambda: redshift_emulator.replace_database(database, prepared_database))
+
+    def restore_prepared() -> None:
+        if not is_prepared:
+            redshift_emulator.replace_database(database, prepared_database)
+
+    yield Place(reach, lake, restore_prepared)
     unmet = [fault for fault in redshift_emulator.faults if fault.times > 0]
     redshift_emulator.faults.clear()
     redshift_emulator.drop_database(database)
