@@ -24,7 +24,7 @@ from bench import report
 from bench.subjects import Reading, Subject, Workload, subjects
 from i94_platform.errors import PermanentError
 from i94_platform.lake.local import LocalStore
-from i94_platform.operations.doctor import JAVA, java_version
+from i94_platform.operations.doctor import SUPPORTED_JAVA, find_java_version
 from i94_platform.partitions import Month
 from i94_platform.settings import PROJECT
 from i94_platform.sources.listing import list_deliveries
@@ -94,7 +94,7 @@ def _parquet_files(raw: Path, month: str) -> tuple[Path, ...]:
 
 def _engines(arguments: argparse.Namespace) -> list[str]:
     engines = ["duckdb"]
-    if arguments.spark and (java := java_version()) not in JAVA:
+    if arguments.spark and (java := find_java_version()) not in SUPPORTED_JAVA:
         err.print(f"Spark is left out: it needs Java 17 or 21 and finds {java or 'none'}; `make bench` looks for one.")
     elif arguments.spark:
         engines.append(arguments.spark)

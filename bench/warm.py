@@ -11,8 +11,8 @@ import sys
 
 from i94_platform.defs.build import build_definitions
 from i94_platform.defs.run_results import RunResult
-from i94_platform.operations import dagster_instance as history
-from i94_platform.operations import job_runs as runs
+from i94_platform.operations.dagster_instance import persistent_instance
+from i94_platform.operations.job_runs import run_job
 from i94_platform.operations.process_tuning import collect_garbage_rarely
 from i94_platform.partitions import Month
 from i94_platform.settings import Settings
@@ -28,9 +28,9 @@ def run_month(home: str, raw: str, month: str, engine: str) -> float:
     settings = Settings(home=home, raw=raw, engine=engine)
     definitions = build_definitions(settings)
     outcome = RunResult("", "")
-    with history.persistent_instance(settings.dagster_home) as instance:
+    with persistent_instance(settings.dagster_home) as instance:
         for job, of in ((REFERENCE_JOB, None), (MONTH_JOB, Month.parse(month))):
-            outcome = runs.run_job(definitions.resolve_job_def(job), instance, month=of)
+            outcome = run_job(definitions.resolve_job_def(job), instance, month=of)
             if not outcome.succeeded:
                 raise RuntimeError("; ".join((f"{job} failed", *outcome.errors, *outcome.failed_checks)))
     return outcome.seconds

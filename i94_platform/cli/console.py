@@ -1,8 +1,4 @@
-"""What the command line prints: progress, tables, rows.
-
-Here: how things look on a terminal, and in a file where standard output or error is one. Not here: what is told
-(`cli`, `serving.commands`), and exit codes.
-"""
+"""What the commands print: progress, tables, rows."""
 
 from __future__ import annotations
 
@@ -29,11 +25,11 @@ out = Console(soft_wrap=True, emoji=False)
 err = Console(stderr=True, soft_wrap=True, emoji=False)
 
 
-_COUNTED = ("staged/immigration", "staged/immigration_quarantine", "warehouse/immigration")
+_COUNTED_ASSETS = ("staged/immigration", "staged/immigration_quarantine", "warehouse/immigration")
 
 
-class Format(StrEnum):
-    """How a query's rows are printed."""
+class RowFormat(StrEnum):
+    """How the rows of a query are printed."""
 
     table = "table"
     csv = "csv"
@@ -41,81 +37,76 @@ class Format(StrEnum):
 
 
 @contextmanager
-def steps() -> Iterator[StepCallback]:
-    """A progress bar on a terminal, a line per step elsewhere."""
+def show_steps() -> Iterator[StepCallback]:
+    """Show the steps of runs: as a progress bar on a terminal, as one line a step elsewhere."""
     if not err.is_terminal:
-        yield (
-            lambda name, step, done, total: (
-                err.print(f"{name}  {done}/{total}  {step}", highlight=False) if step else None
-            )
-        )
+        yield _print_step
         return
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        SpinnerColumn,
-        TaskID,
-        TextColumn,
-        TimeElapsedColumn,
-    )
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-    )
-    tasks: dict[str, TaskID] = {}
+    description = TextColumn("{task.description}")
+    columns = (SpinnerColumn(), description, BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=err) as progress:
+        tasks: dict[str, Any] = {}
 
-        def show(name: str, step: str, done: int, total: int) -> None:
-            if name not in tasks:
-                tasks[name] = progress.add_task(name, total=total)
-            described = f"{name} {step.replace('__', '/')}".ljust(48)
-            progress.update(tasks[name], completed=done, description=described)
+        def update_bar(run: str, step: str, done: int, total: int) -> None:
+            if run not in tasks:
+                tasks[run] = progress.add_task(run, total=total)
+            text = f"{run} {step.replace('__', '/')}".ljust(48)
+            progress.update(tasks[run], completed=done, description=text)
 
-        yield show
+        yield update_bar
 
 
-def print_results(outcomes: Sequence[RunResult]) -> None:
-    """A table of runs; below it what failed, why, and what to do."""
+def _print_step(run: str, step: str, done: int, total: int) -> None:
+    if step:
+        err.print(f"{run}  {done}/{total}  {step}", highlight=False)
+
+
+def print_results(results: Sequence[RunResult]) -> None:
+    """Print a table of runs; below it what failed, why, and what to do."""
     table = Table("run", "result", "staged", "quarantined", "loaded", "seconds")
-    for o in outcomes:
-        figures = [o.rows.get(asset) for asset in _COUNTED]
-        result = "[green]loaded[/green]" if o.succeeded else "[red]failed[/red]"
-        table.add_row(o.name, result, *("" if f is None else f"{f:,}" for f in figures), f"{o.seconds:.1f}")
+    for result in results:
+        outcome = "[green]loaded[/green]" if result.succeeded else "[red]failed[/red]"
+        counts = (_format_count(result.rows.get(asset)) for asset in _COUNTED_ASSETS)
+        table.add_row(result.name, outcome, *counts, f"{result.seconds:.1f}")
     out.print(table)
-    for o in outcomes:
-        for told in (*o.errors, *o.failed_checks):
-            err.print(f"[red]{o.name}[/red] {escape(told)}", highlight=False)
-        for told in o.warnings:
-            err.print(f"[yellow]{o.name}[/yellow] {escape(told)}", highlight=False)
-        if not o.succeeded:
-            retry = f"i94 run --month {o.month}" if o.month else "i94 run"
-            err.print(f"{o.name}: what was loaded before is unchanged. When it is mended: {retry}", highlight=False)
+    for result in results:
+        for message in (*result.errors, *result.failed_checks):
+            err.print(f"[red]{result.name}[/red] {escape(message)}", highlight=False)
+        for message in result.warnings:
+            err.print(f"[yellow]{result.name}[/yellow] {escape(message)}", highlight=False)
+        if not result.succeeded:
+            retry = f"i94 run --month {result.month}" if result.month else "i94 run"
+            err.print(
+                f"{result.name}: what was loaded before is unchanged. When it is mended: {retry}", highlight=False
+            )
 
 
 def print_statuses(statuses: Sequence[MonthStatus]) -> None:
-    """A table of months, as wide as a terminal of 80 columns."""
+    """Print a table of months that fits into 80 columns."""
     headers = ("month", "MB", "staged", "quarantined", "loaded", "marts", "checks", "last run", "at (UTC)")
     table = Table(*headers, box=box.SIMPLE_HEAD, padding=0, pad_edge=False)
-    for s in statuses:
-        size = "" if s.delivered_bytes is None else f"{s.delivered_bytes / 1e6:,.1f}"
-        counts = ["" if n is None else f"{n:,}" for n in (s.staged, s.quarantined, s.loaded)]
-        table.add_row(s.month, size, *counts, s.marts, s.checks, s.last_run, s.loaded_at[5:16].replace("T", " "))
+    for status in statuses:
+        size = "" if status.delivered_bytes is None else f"{status.delivered_bytes / 1e6:,.1f}"
+        counts = map(_format_count, (status.staged, status.quarantined, status.loaded))
+        loaded_at = status.loaded_at[5:16].replace("T", " ")
+        table.add_row(status.month, size, *counts, status.marts, status.checks, status.last_run, loaded_at)
     out.print(table)
 
 
-def print_rows(rows: pa.Table, format_: Format) -> None:
-    """Rows of a query; a table shows the first 1,000."""
-    if format_ is Format.csv:
+def _format_count(count: int | None) -> str:
+    return "" if count is None else f"{count:,}"
+
+
+def print_rows(rows: pa.Table, format_: RowFormat) -> None:
+    """Print the rows of a query; a table shows the first 1,000."""
+    if format_ is RowFormat.csv:
         rows.to_pandas(integer_object_nulls=True).to_csv(sys.stdout, index=False)
-    elif format_ is Format.json:
+    elif format_ is RowFormat.json:
         import json
 
-        json.dump(rows.to_pylist(), sys.stdout, default=_json)
+        json.dump(rows.to_pylist(), sys.stdout, default=_to_json)
         sys.stdout.write("\n")
     else:
         table = Table(*map(escape, rows.column_names))
@@ -126,8 +117,8 @@ def print_rows(rows: pa.Table, format_: Format) -> None:
             err.print(f"The first 1,000 of {rows.num_rows:,} rows; --format csv prints all.")
 
 
-def _json(value: Any) -> Any:
-    """What JSON has no type for: sums are decimals, all others (dates, times) are written as text."""
+def _to_json(value: Any) -> Any:
+    """Convert what JSON has no type for: a decimal (a sum) to a number, anything else, such as a date, to text."""
     if isinstance(value, Decimal):
         return int(value) if value == value.to_integral_value() else float(value)
     return str(value)

@@ -1,26 +1,26 @@
-"""Alerts: a message in the log and, if `I94_ALERT_WEBHOOK` is set, at that webhook.
-
-An alert that can't be sent is logged and stops nothing. Secrets are redacted from every message.
-"""
+"""Alerts: messages without secrets for the log and, if `I94_ALERT_WEBHOOK` is set, for a webhook like Slack's."""
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import re
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from http.client import HTTPException
-from typing import Any
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
-ATTEMPTS, PAUSE, TIMEOUT = 3, 0.5, 2.5
-"""How often an alert is sent, and seconds between attempts and for one: five alerts fit into one tick of a sensor."""
+if TYPE_CHECKING:
+    import requests
+
+ATTEMPTS, BACKOFF_SECONDS, TIMEOUT_SECONDS = 3, 0.5, 2.5
+"""How often an alert is sent at most, the factor of the pauses between, and the limit of one attempt.
+
+Dagster gives a tick of the failure sensor up to five runs and 60 seconds: five alerts that fail must fit into it.
+"""
 
 HIDDEN = "***"
 
@@ -32,54 +32,84 @@ Notify = Callable[[str], None]
 
 @dataclass(frozen=True)
 class WebhookNotifier:
-    """Sends a message to the log and, if there is one, to a webhook that takes Slack's JSON."""
+    """Logs a message and posts it to a webhook. A message that can't be sent is only an error in the log."""
 
     webhook: SecretStr | None = None
 
     def __call__(self, message: str) -> None:
-        """Send the message; no failure to send it reaches the caller."""
+        """Send a message without its secrets."""
         message = redact_secrets(message)
         logger.warning("%s", message)
-        if url := self.webhook and self.webhook.get_secret_value():
-            _send(url, message)
-
-
-def _send(url: str, message: str) -> None:
-    """Post a message, a few times where the receiver is at fault; the log tells what went wrong, without the URL."""
-    for attempt in range(1, ATTEMPTS + 1):
-        try:
-            _post(url, body(message))
-        except urllib.error.HTTPError as answer:
-            with answer:
-                reason, again = f"it answered {answer.code}", answer.code >= 500 or answer.code == 429
-        except (OSError, HTTPException) as failure:  # URLError and timeouts are the former
-            reason, again = f"{type(failure).__name__}: {getattr(failure, 'reason', failure)}", True
-        else:
+        url = self.webhook.get_secret_value() if self.webhook else ""
+        if not url:
             return
-        if not again or attempt == ATTEMPTS:
-            told = redact_secrets(reason.replace(url, HIDDEN))
-            logger.error("The alert was not sent, after %s attempt(s) at I94_ALERT_WEBHOOK: %s.", attempt, told)
-            return
-        time.sleep(PAUSE * attempt)
+        with _hide_path_in_logs(urlsplit(url).path):
+            error = _post(url, message)
+        if error:
+            error = redact_secrets(error.replace(url, HIDDEN).replace(urlsplit(url).path, HIDDEN))
+            logger.error("The alert was not sent to I94_ALERT_WEBHOOK: %s.", error)
 
 
-def _post(url: str, data: bytes) -> None:
-    request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
-    with urllib.request.build_opener(_NoRedirect).open(request, timeout=TIMEOUT):
-        pass  # what it answers with success does not matter
+def _post(url: str, message: str) -> str:
+    """Post a message, and return what went wrong; empty if nothing did.
+
+    A redirect is an error: a redirected POST becomes a GET without the message.
+    """
+    import requests
+
+    try:
+        with (
+            _retrying_session() as session,
+            session.post(
+                url, json=webhook_body(message), timeout=TIMEOUT_SECONDS, allow_redirects=False, stream=True
+            ) as response,
+        ):
+            return "" if 200 <= response.status_code < 300 else f"it answered {response.status_code}"
+    except requests.RequestException as error:
+        cause = error.args[0] if error.args else error
+        return f"{type(error).__name__}: {getattr(cause, 'reason', cause)}"
 
 
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """A redirected POST becomes a GET without a body, so that nothing would be said."""
+@contextmanager
+def _hide_path_in_logs(path: str) -> Iterator[None]:
+    """Drop what urllib3 logs about a URL's path, which is the secret of a webhook."""
 
-    def redirect_request(self, *_: Any) -> None:
-        """An answer that leads elsewhere is a failure."""
+    def has_no_path(record: logging.LogRecord) -> bool:
+        return path not in record.getMessage()
+
+    loggers = [logging.getLogger(f"urllib3.{name}") for name in ("connectionpool", "util.retry")]
+    for of_urllib3 in loggers:
+        of_urllib3.addFilter(has_no_path)
+    try:
+        yield
+    finally:
+        for of_urllib3 in loggers:
+            of_urllib3.removeFilter(has_no_path)
 
 
-def body(message: str) -> bytes:
-    """The JSON that Slack, Mattermost, Rocket.Chat and others take; their markup's own characters are escaped."""
-    text = message.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return json.dumps({"text": text}).encode()
+def _retrying_session() -> requests.Session:
+    """Open a session that tries again when the receiver can't be reached or is at fault."""
+    import requests
+    from requests.adapters import HTTPAdapter
+    from urllib3.util import Retry
+
+    retry = Retry(
+        total=ATTEMPTS - 1,
+        backoff_factor=BACKOFF_SECONDS,
+        status_forcelist=[429, *range(500, 600)],
+        allowed_methods=None,
+        raise_on_status=False,
+        respect_retry_after_header=False,
+    )
+    session = requests.Session()
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, HTTPAdapter(max_retries=retry))
+    return session
+
+
+def webhook_body(message: str) -> dict[str, str]:
+    """Return the JSON that Slack, Mattermost and Rocket.Chat take, with the characters of their markup escaped."""
+    return {"text": message.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")}
 
 
 _SECRET_NAME = re.compile(r"(PASSWORD|SECRET|TOKEN|WEBHOOK|ACCESS_KEY(_ID)?)\Z", re.IGNORECASE)
@@ -93,9 +123,9 @@ _SECRET_VALUE = re.compile(
 
 
 def redact_secrets(text: str) -> str:
-    """A text without what looks like a secret, and without the values of the environment's secrets.
+    """Replace what looks like a secret, and the values of the environment's secrets.
 
-    The platform's own messages hold none; those of libraries, which an unexpected failure shows, may.
+    The platform's own messages hold none, but the messages of libraries may.
     """
     secrets = [value for name, value in os.environ.items() if _SECRET_NAME.search(name) and len(value) > 3]
     for value in sorted(secrets, key=len, reverse=True):

@@ -23,12 +23,25 @@ from dagster._core.storage.asset_check_execution_record import (
     COMPLETED_ASSET_CHECK_EXECUTION_RECORD_STATUSES as COMPLETED_CHECK_STATUSES,
 )
 
+# The parts of the default storage, of which `operations.process_tuning` derives one that keeps its files open.
+from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
+from dagster._core.storage.runs.sqlite.sqlite_run_storage import SqliteRunStorage
+from dagster._core.storage.schedules.sqlite.sqlite_schedule_storage import SqliteScheduleStorage
+from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS, create_db_conn_string
+from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
+
 __all__ = [
     "COMPLETED_CHECK_STATUSES",
+    "SQLITE_BUSY_TIMEOUT_SECONDS",
     "DagsterExecutionInterruptedError",
+    "DagsterSqliteStorage",
     "InMemoryJob",
     "InstanceRef",
     "JobFailureData",
+    "SqliteEventLogStorage",
+    "SqliteRunStorage",
+    "SqliteScheduleStorage",
+    "create_db_conn_string",
     "create_execution_plan",
     "execute_run_iterator",
 ]

@@ -17,13 +17,17 @@ from pathlib import Path
 from typing import Any, NoReturn
 from weakref import WeakSet
 
-from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
-from dagster._core.storage.runs.sqlite.sqlite_run_storage import SqliteRunStorage
-from dagster._core.storage.schedules.sqlite.sqlite_schedule_storage import SqliteScheduleStorage
-from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS, create_db_conn_string
-from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
 from sqlalchemy import create_engine
 from sqlalchemy.engine import Connection, Engine
+
+from i94_platform.defs.dagster_internals import (
+    SQLITE_BUSY_TIMEOUT_SECONDS,
+    DagsterSqliteStorage,
+    SqliteEventLogStorage,
+    SqliteRunStorage,
+    SqliteScheduleStorage,
+    create_db_conn_string,
+)
 
 GC_THRESHOLDS = (300_000, 50)
 """A command allocates objects by the hundred thousand and leaves few cycles; Python's default is (700, 10, 10)."""

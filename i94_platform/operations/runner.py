@@ -1,7 +1,4 @@
-"""The runs of one command, in their order: the references, each month with its marts, the correlations, the release.
-
-Here: what follows what, and what a failure holds back. Not here: what is due (`due`), one run (`runs`), and printing.
-"""
+"""The runs of one command in their order: references, each month with its marts, correlations, release."""
 
 from __future__ import annotations
 
@@ -22,79 +19,77 @@ from i94_platform.staleness.run_inputs import input_tags
 from i94_platform.warehouse.base import Warehouse
 
 StepCallback = Callable[[str, str, int, int], None]
-"""Hears a run's name, the step that starts (empty where one ends), how many steps are done, and of how many."""
+"""Called with a run's label, the step that starts (empty where one ends), the steps done, and all steps of the run."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Runner:
-    """The jobs of a deployment, run one after the other in this process."""
+    """Runs the jobs of a plan one after the other in this process."""
 
     definitions: dg.Definitions
-    history: dg.DagsterInstance
+    instance: dg.DagsterInstance
     raw: Store
     lake: Lake
     warehouse: Warehouse
     on_step: StepCallback
     select: Sequence[str] = ()
-    """Layers and assets to which every run is narrowed; none for all."""
+    """Layers and assets that are run; empty for all."""
     tags: Mapping[str, str] = field(default_factory=dict)
-    """What every run carries."""
+    """Tags of every run."""
     label: Callable[[str], str] = str
-    """What a run is called as it goes on, from its name."""
+    """Makes the label that `on_step` gets from a run's name."""
+    _all_succeeded: bool = field(default=True, init=False)
 
-    def run(self, due: RunPlan) -> Iterator[RunResult]:
-        """Run what is due; each outcome as soon as it is there.
+    def run(self, plan: RunPlan) -> Iterator[RunResult]:
+        """Run a plan, and yield each result as soon as the run ends.
+
+        Months need the code lists, so that none is run after a failed reference run. A failed month keeps its marts.
 
         Raises:
-            PermanentFailure: what is selected is neither a layer nor an asset.
+            PermanentError: the selection names something that is neither a layer nor an asset.
         """
         validate_selection(self.definitions, self.select)
-        reference = self._run(REFERENCE_JOB, reads_deliveries=True) if due.reference or self.select else []
-        yield from reference
-        if not _good(reference):
-            return  # the months would be encoded with lists that failed
-        clean, settled = True, set()
-        for month in due.months:
-            yield from (loaded := self._run(MONTH_JOB, month, reads_deliveries=True))
-            clean = clean and _good(loaded)
-            if not _good(loaded):
-                settled.add(month)  # its marts stay those of the rows that stay
-            elif due.requested or not self.select:
-                settled.add(month)
-                yield from (made := self._run(MARTS_JOB, month))
-                clean = clean and _good(made)
-        for month in find_stale_marts(self.warehouse.read_ledger()):
-            if month not in settled and (not due.requested or month in due.requested):
-                yield from (made := self._run(MARTS_JOB, month))
-                clean = clean and _good(made)
-        yield from self._over_all_months(clean)
-
-    def _over_all_months(self, clean: bool) -> Iterator[RunResult]:
-        if clean and are_correlations_stale(self.warehouse.read_ledger()):
+        if plan.reference or self.select:
+            yield from self._run(REFERENCE_JOB, reads_deliveries=True)
+            if not self._all_succeeded:
+                return
+        yield from self._run_months(plan)
+        if self._all_succeeded and are_correlations_stale(self.warehouse.read_ledger()):
             yield from self._run(CORRELATIONS_JOB)
         if self.select or is_release_stale(self.warehouse, self.lake):
             yield from self._run(PUBLISH_JOB)
 
-    def _run(self, name: str, month: Month | None = None, *, reads_deliveries: bool = False) -> list[RunResult]:
-        """The outcome of one run; none where nothing of it is selected."""
-        job = self.definitions.resolve_job_def(name)
-        part = subset_job(job, self.select) if self.select else job
-        if part is None:
+    def _run_months(self, plan: RunPlan) -> Iterator[RunResult]:
+        """Run each month and its marts, then the stale marts of other months."""
+        handled = set()
+        for month in plan.months:
+            results = self._run(MONTH_JOB, month, reads_deliveries=True)
+            yield from results
+            succeeded = all(result.succeeded for result in results)
+            if succeeded and (plan.requested or not self.select):
+                yield from self._run(MARTS_JOB, month)
+            if not succeeded or plan.requested or not self.select:
+                handled.add(month)
+        for month in find_stale_marts(self.warehouse.read_ledger()):
+            if month not in handled and (not plan.requested or month in plan.requested):
+                yield from self._run(MARTS_JOB, month)
+
+    def _run(self, job_name: str, month: Month | None = None, *, reads_deliveries: bool = False) -> list[RunResult]:
+        """Run a job and return its result; no result where the selection names nothing of it."""
+        job = self.definitions.resolve_job_def(job_name)
+        selected = subset_job(job, self.select) if self.select else job
+        if selected is None:
             return []
-        # a part of a run has not read, or not loaded, all there is
-        whole = reads_deliveries and not self.select
-        read = input_tags(month, list_deliveries(self.raw.list()), self.raw, self.lake) if whole else {}
-        label = self.label(run_name(name, month.key if month else ""))
-        return [
-            run_job(
-                part,
-                self.history,
-                month=month,
-                tags={**self.tags, **read},
-                on_step=lambda step, done, total: self.on_step(label, step, done, total),
-            )
-        ]
-
-
-def _good(outcomes: Sequence[RunResult]) -> bool:
-    return all(outcome.succeeded for outcome in outcomes)
+        # a subset does not read all inputs, so that its run must not say it did
+        inputs = reads_deliveries and not self.select
+        tags = input_tags(month, list_deliveries(self.raw.list()), self.raw, self.lake) if inputs else {}
+        label = self.label(run_name(job_name, month.key if month else ""))
+        result = run_job(
+            selected,
+            self.instance,
+            month=month,
+            tags={**self.tags, **tags},
+            on_step=lambda step, done, total: self.on_step(label, step, done, total),
+        )
+        self._all_succeeded = self._all_succeeded and result.succeeded
+        return [result]

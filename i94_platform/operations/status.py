@@ -1,7 +1,4 @@
-"""What is there: each month's way from delivery to fact and marts, in figures.
-
-Here: one record a month, from the raw listing, the lake, the ledger and the history. Not here: printing.
-"""
+"""The status of each month: what the raw listing, the lake, the ledger and the recorded runs hold of it."""
 
 from __future__ import annotations
 
@@ -21,7 +18,7 @@ from i94_platform.warehouse.base import Warehouse
 
 @dataclass(frozen=True)
 class MonthStatus:
-    """One month; None where a layer has nothing."""
+    """One month in figures; None where a layer has nothing of it."""
 
     month: str
     delivered_bytes: int | None
@@ -29,45 +26,48 @@ class MonthStatus:
     quarantined: int | None
     loaded: int | None
     marts: str
-    """Marts that are made from what is loaded, of all, such as `7/7`; empty where nothing is loaded."""
+    """Fresh marts of all, such as `6/7`; empty where nothing is loaded."""
     loaded_at: str
     checks: str
-    """Passed of all checks of the last run, such as `12/12`; empty without a run."""
+    """Passed checks of all checks of the last run, such as `12/12`; empty without a run."""
     last_run: str
 
 
-def month_statuses(raw: Store, lake: Lake, warehouse: Warehouse, history: dg.DagsterInstance) -> list[MonthStatus]:
-    """Every month that was delivered, staged or loaded, in order."""
+def read_month_statuses(
+    raw: Store, lake: Lake, warehouse: Warehouse, instance: dg.DagsterInstance
+) -> list[MonthStatus]:
+    """Read the status of every month that was delivered, staged or loaded, in order."""
     delivered = {month.key: delivery for month, delivery in list_deliveries(raw.list()).months.items()}
     ledger = warehouse.read_ledger()
-    loaded = {line.partition_key: line for line in ledger if line.table_name == "immigration"}
-    fresh = count_fresh_marts(ledger)
+    loaded = {entry.partition_key: entry for entry in ledger if entry.table_name == "immigration"}
+    fresh_marts = count_fresh_marts(ledger)
     staged = {manifest.partition: manifest for manifest in lake.read_manifests("staged/immigration")}
     statuses = []
     for month in sorted({*delivered, *loaded, *staged}):
-        line, manifest = loaded.get(month), staged.get(month)
-        refused = lake.read_manifest(Dataset("staged/immigration_quarantine", month))
-        checks, last_run = _last_run(month, history)
+        entry, manifest = loaded.get(month), staged.get(month)
+        quarantine = lake.read_manifest(Dataset("staged/immigration_quarantine", month))
+        checks, last_status = _read_last_run(month, instance)
         statuses.append(
             MonthStatus(
                 month,
-                delivered[month].size if month in delivered else None,
-                manifest.rows if manifest else None,
-                refused.rows if refused else None,
-                line.loaded_rows if line else None,
-                f"{fresh[month]}/{len(MONTHLY_MARTS)}" if line else "",
-                line.loaded_at if line else "",
-                checks,
-                last_run,
+                delivered_bytes=delivered[month].size if month in delivered else None,
+                staged=manifest.rows if manifest else None,
+                quarantined=quarantine.rows if quarantine else None,
+                loaded=entry.loaded_rows if entry else None,
+                marts=f"{fresh_marts[month]}/{len(MONTHLY_MARTS)}" if entry else "",
+                loaded_at=entry.loaded_at if entry else "",
+                checks=checks,
+                last_run=last_status,
             )
         )
     return statuses
 
 
-def _last_run(month: str, history: dg.DagsterInstance) -> tuple[str, str]:
-    run = last_run(history, MONTH_JOB, month)
+def _read_last_run(month: str, instance: dg.DagsterInstance) -> tuple[str, str]:
+    """The passed checks and the status of a month's last run."""
+    run = last_run(instance, MONTH_JOB, month)
     if run is None:
         return "", ""
-    events = history.all_logs(run.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
-    results = [e.get_dagster_event().asset_check_evaluation_data.passed for e in events]
-    return f"{sum(results)}/{len(results)}", run.status.value.lower()
+    events = instance.all_logs(run.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
+    passed = [event.get_dagster_event().asset_check_evaluation_data.passed for event in events]
+    return f"{sum(passed)}/{len(passed)}", run.status.value.lower()

@@ -22,6 +22,7 @@ from i94_platform.contracts import MARTS, WAREHOUSE
 from i94_platform.lake.releases import read_current_release
 from i94_platform.operations.dagster_instance import persistent_instance
 from i94_platform.settings import PROJECT
+from i94_platform.sources.registry import REFERENCE_FILES
 from i94_platform_tests.support.daemon_simulator import (
     MONTHS_SENSOR,
     REFERENCES_SENSOR,
@@ -436,8 +437,8 @@ def test_the_committed_dictionary_is_what_the_contracts_say(i94: I94) -> None:
 
 def test_a_stale_lineage_fails_and_is_written_anew(i94: I94, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "column_lineage.json"
-    monkeypatch.setattr("i94_platform.defs.column_lineage.schema.FILE", file)
-    monkeypatch.setattr("i94_platform.cli.main.PROJECT", tmp_path)
+    monkeypatch.setattr("i94_platform.defs.column_lineage.lineage_file.FILE", file)
+    monkeypatch.setattr("i94_platform.cli.render.PROJECT", tmp_path)
     (tmp_path / "pyproject.toml").touch()
     file.write_text("{}", "utf-8")
     said = i94("lineage", "--check")
@@ -454,7 +455,7 @@ def test_a_stale_dictionary_fails_and_is_written_anew(
     page = tmp_path / "docs" / "data-dictionary.md"
     page.parent.mkdir()
     page.write_text("stale")
-    monkeypatch.setattr(cli, "PROJECT", tmp_path)
+    monkeypatch.setattr("i94_platform.cli.render.PROJECT", tmp_path)
     (tmp_path / "pyproject.toml").touch()
     said = i94("dictionary", "--check")
     assert said.code == 2
@@ -467,7 +468,7 @@ def test_a_stale_dictionary_fails_and_is_written_anew(
 def test_a_command_about_the_checkout_is_refused_without_one(
     i94: I94, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
-    monkeypatch.setattr(cli, "PROJECT", tmp_path)
+    monkeypatch.setattr("i94_platform.cli.render.PROJECT", tmp_path)
     for option in ("--check", "--write"):
         said = i94(command, option)
         assert said.code == 2
@@ -503,7 +504,9 @@ def test_the_doctor_names_missing_reference_files(i94: I94, home: Deployment, tm
     shutil.copy(home.raw / "i94_jan16_sub.parquet", tmp_path)
     said = i94("doctor", I94_HOME=str(tmp_path / "home"), I94_RAW=str(tmp_path))
     assert said.code == 1
-    assert "missing: I94_SAS_Labels_Descriptions.SAS, us-cities-demographics.csv" in said.out
+    (line,) = [line for line in said.out.splitlines() if "references" in line]
+    assert "✗" in line
+    assert all(file in line for file in REFERENCE_FILES.values())
 
 
 def test_the_doctor_looks_for_java_where_spark_runs_here(i94: I94, home: Deployment, tmp_path: Path) -> None:

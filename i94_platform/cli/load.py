@@ -1,0 +1,159 @@
+"""The commands that load months and show what is loaded: `run`, `backfill`, `status`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.markup import escape
+
+from i94_platform.cli import console
+from i94_platform.cli.console import err, out
+from i94_platform.cli.platform import load_platform
+from i94_platform.errors import PermanentError
+from i94_platform.partitions import Month
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+    from i94_platform.operations.platform import Platform
+    from i94_platform.operations.runner import Runner, StepCallback
+    from i94_platform.staleness.plan import RunPlan
+
+Months = Annotated[list[str] | None, typer.Option("--month", "-m", help="A month, such as 2016-04; repeatable.")]
+From = Annotated[str | None, typer.Option("--from", help="First month of a range.")]
+To = Annotated[str | None, typer.Option("--to", help="Last month of a range.")]
+Select = Annotated[
+    list[str] | None, typer.Option("--select", help="A layer or asset, such as staged or warehouse/state; repeatable.")
+]
+
+
+def run(month: Months = None, from_: From = None, to: To = None, select: Select = None) -> None:
+    """Load months: first the reference files if stale, then each month with its marts, then the correlations.
+
+    Without a month, loads every delivery that is not loaded yet, and renews every stale mart.
+
+    Examples:
+      [bold]i94 run[/bold]
+      [bold]i94 run -m 2016-04[/bold]
+      [bold]i94 run --from 2016-01 --to 2016-12[/bold]
+      [bold]i94 run -m 2016-04 --select mart[/bold]
+    """
+    from i94_platform.operations.dagster_instance import persistent_instance
+
+    platform = load_platform()
+    months = _parse_months(month or [], from_, to)
+    with persistent_instance(platform.settings.dagster_home) as instance, console.show_steps() as on_step:
+        plan = _plan_runs(platform, instance, months)
+        results = list(_build_runner(platform, instance, on_step, select=select or ()).run(plan))
+    if not results:
+        out.print("Nothing to do: every delivered month is loaded in its newest content.")
+        return
+    console.print_results(results)
+    if not all(result.succeeded for result in results):
+        raise typer.Exit(1)
+
+
+def backfill(
+    from_: Annotated[str, typer.Option("--from", help="First month of the range.")],
+    to: Annotated[str, typer.Option("--to", help="Last month of the range.")],
+    force: Annotated[bool, typer.Option("--force", help="Run every month of the range, loaded or not.")] = False,
+) -> None:
+    """Load the months of a range that are missing, stale or failed, one after the other.
+
+    Can be stopped and called again: months that are loaded in their newest content are left out. A failed month does
+    not stop the others; the end lists it with the reason and what to do.
+
+    Examples:
+      [bold]i94 backfill --from 2016-01 --to 2016-12[/bold]
+      [bold]i94 backfill --from 2016-01 --to 2016-12 --force[/bold]
+    """
+    from i94_platform.operations.backfill import BackfillProgress
+    from i94_platform.operations.dagster_instance import persistent_instance
+
+    platform = load_platform()
+    months = _parse_months([], from_, to)
+    with persistent_instance(platform.settings.dagster_home) as instance, console.show_steps() as on_step:
+        plan = _plan_runs(platform, instance, months, only_stale=not force)
+        progress = BackfillProgress(months, plan)
+        out.print(progress.plan_message(), highlight=False)
+        try:
+            for result in _build_runner(platform, instance, on_step, tags=progress.tags, label=progress.label).run(
+                plan
+            ):
+                err.print(progress.add(result), highlight=False)
+        except KeyboardInterrupt:
+            err.print(f"Stopped. What is loaded stays; go on with: i94 backfill --from {from_} --to {to}")
+            raise typer.Exit(130) from None
+        finally:
+            if progress.results:
+                console.print_results(progress.results)
+    for reason in progress.skipped_months():
+        err.print(f"[red]not run[/red] {escape(reason)}", highlight=False)
+    if not progress.succeeded:
+        raise typer.Exit(1)
+
+
+def status() -> None:
+    """Show each month and what every layer holds of it: rows, quarantined rows, fresh marts, checks, last run."""
+    from i94_platform.operations.dagster_instance import persistent_instance
+    from i94_platform.operations.status import read_month_statuses
+
+    platform = load_platform()
+    with persistent_instance(platform.settings.dagster_home) as instance:
+        statuses = read_month_statuses(platform.raw, platform.lake, platform.warehouse, instance)
+    if not statuses:
+        out.print(f"No months yet. Deliveries are looked for under {escape(platform.settings.raw)}.")
+        return
+    console.print_statuses(statuses)
+
+
+def _plan_runs(
+    platform: Platform, instance: dg.DagsterInstance, months: Sequence[Month], *, only_stale: bool = False
+) -> RunPlan:
+    """Plan the runs, and print the plan's notes."""
+    from i94_platform.defs.partitions import monthly_partitions
+    from i94_platform.staleness.plan import plan_runs
+
+    plan = plan_runs(
+        platform.raw,
+        platform.lake,
+        platform.warehouse,
+        instance,
+        requested=months,
+        only_stale=only_stale,
+        first_month=Month.parse(platform.settings.first_month),
+        last_month=Month.parse(str(monthly_partitions.get_last_partition_key())),
+    )
+    for note in plan.notes:
+        err.print(escape(note), style="yellow")
+    return plan
+
+
+def _build_runner(platform: Platform, instance: dg.DagsterInstance, on_step: StepCallback, **options: Any) -> Runner:
+    from i94_platform.operations.runner import Runner
+
+    return Runner(
+        platform.definitions, instance, platform.raw, platform.lake, platform.warehouse, on_step=on_step, **options
+    )
+
+
+def _parse_months(months: Sequence[str], first: str | None, last: str | None) -> list[Month]:
+    """Parse single months and a range of months.
+
+    Raises:
+        PermanentError: one is not a month, or the range lacks an end or runs backwards.
+    """
+    try:
+        parsed = [Month.parse(month) for month in months]
+        if bool(first) != bool(last):
+            raise ValueError("--from and --to go together")
+        if first and last:
+            months_between = Month.parse(first).through(Month.parse(last))
+            if not months_between:
+                raise ValueError(f"--from {first} is later than --to {last}")
+            parsed += months_between
+    except ValueError as error:
+        raise PermanentError(str(error)) from None
+    return parsed

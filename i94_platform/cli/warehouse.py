@@ -1,0 +1,66 @@
+"""The commands on the warehouse: `query`, `ddl`, `create-tables`."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from i94_platform.cli.console import RowFormat, out, print_rows
+from i94_platform.cli.platform import load_platform
+from i94_platform.errors import PermanentError
+from i94_platform.settings import Settings
+
+
+class Dialect(StrEnum):
+    """The SQL dialects of the warehouses."""
+
+    duckdb = "duckdb"
+    redshift = "redshift"
+
+
+def query(
+    sql: Annotated[str, typer.Argument(help="One SELECT statement.")],
+    format_: Annotated[RowFormat, typer.Option("--format", help="How rows are printed.")] = RowFormat.table,
+) -> None:
+    """Run a read-only query on the warehouse.
+
+    Examples:
+      [bold]i94 query "SELECT i94mode, count(*) FROM i94.immigration GROUP BY 1 ORDER BY 2 DESC"[/bold]
+      [bold]i94 query "SELECT * FROM mart.visitors_by_origin" --format csv > visitors.csv[/bold]
+    """
+    import duckdb
+
+    warehouse = load_platform().warehouse
+    warehouse.require_read_only(sql)
+    try:
+        rows = warehouse.query(sql)
+    except duckdb.Error as error:
+        raise PermanentError(f"The warehouse refused the query: {error}") from None
+    print_rows(rows, format_)
+
+
+def ddl(dialect: Annotated[Dialect, typer.Option(help="The dialect of the statements.")] = Dialect.duckdb) -> None:
+    """Print the statements that create the schemas and tables, for Redshift also the roles and their grants.
+
+    Example: [bold]i94 ddl --dialect redshift > tables.sql[/bold]
+    """
+    from i94_platform.contracts.access import render_access
+    from i94_platform.warehouse.base import render_table_ddl
+    from i94_platform.warehouse.redshift.warehouse import render_redshift_ddl
+
+    if dialect is Dialect.redshift:
+        statements = [*render_redshift_ddl(Settings.from_env().fact_diststyle), *render_access()]
+    else:
+        statements = [*render_table_ddl(dialect.value)]
+    sys.stdout.write("".join(f"{statement};\n\n" for statement in statements))
+
+
+def create_tables() -> None:
+    """Create the schemas and tables that do not exist yet, on Redshift also the roles. Can be repeated."""
+    platform = load_platform()
+    platform.warehouse.create_tables()
+    out.print(f"The tables are in {escape(platform.warehouse.address)}", highlight=False)
