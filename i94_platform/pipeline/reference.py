@@ -2,34 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, BinaryIO
-
-from sqlalchemy import Table
-
 from i94_platform.contracts.rendering.arrow import to_arrow
 from i94_platform.lake.datasets import Dataset, Lake
 from i94_platform.lake.manifest import Manifest
 from i94_platform.lake.store import Store
 from i94_platform.pipeline.data_versions import combine_versions
 from i94_platform.sources.listing import list_deliveries
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-ReadFile = Callable[[BinaryIO, str], "pd.DataFrame"]
-"""Reads a file, named in messages, as a frame in the contract's columns; `attrs` are notes for people."""
+from i94_platform.sources.source import Source
 
 
-def stage_reference(
-    source: str, contract: Table, read: ReadFile, raw: Store, lake: Lake, run_id: str
-) -> tuple[Manifest, dict[str, str]]:
-    """Stage the file of a source as `staged/<contract>`; returns the manifest and the reader's notes.
+def stage_reference(source: Source, raw: Store, lake: Lake, run_id: str) -> tuple[Manifest, dict[str, str]]:
+    """Stage the file of a source that pandas reads whole; returns the manifest and the reader's notes.
 
     Raises:
         PermanentError: the file is absent, or breaks its contract; the message names file, column and row.
     """
-    delivery = list_deliveries(raw.list()).require_reference(source, raw.root)
+    (contract,), read = source.contracts, source.read
+    if read is None:
+        raise TypeError(f"the source {source.name} declares no reader")
+    delivery = list_deliveries(raw.list()).require_reference(source.name, raw.root)
     path, version = delivery.files[0].path, combine_versions(delivery.fingerprint(raw))
     dataset = Dataset(f"staged/{contract.name}")
     with lake.write_lock(dataset), raw.open(path) as content:

@@ -13,7 +13,6 @@ import subprocess
 import sys
 import textwrap
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -48,11 +47,13 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the project's package with the source `gdp`."""
     copy = tmp_path_factory.mktemp("copy")
     shutil.copytree(PROJECT / "i94_platform", copy / "i94_platform", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(PROJECT / "pyproject.toml", copy)  # the mark of a checkout
     contract, module = read_example()
     (copy / "i94_platform/sources/gdp.py").write_text(module)
     contracts = copy / "i94_platform/contracts/reference.py"
     text = contracts.read_text().replace("airport_codes, world_temperature)", "airport_codes, world_temperature, gdp)")
     contracts.write_text(text.replace("LOOKUPS: tuple", f"{contract}\nLOOKUPS: tuple"))
+    i94(copy, "lineage", "--write")
     return copy
 
 
@@ -62,17 +63,21 @@ def read_example() -> list[str]:
     return [textwrap.dedent(block) for block in re.findall(r"```python\n(.*?)\n *```", section, re.DOTALL)]
 
 
-def run(copy: Path, program: str, *arguments: str) -> Any:
+def run(copy: Path, program: str, *arguments: str) -> str:
     command = [sys.executable, "-c", program, *arguments]
-    ended = subprocess.run(
-        command, cwd=copy, env=os.environ | {"PYTHONPATH": str(copy)}, capture_output=True, text=True, check=False
-    )
+    environment = os.environ | {"PYTHONPATH": str(copy), "I94_HOME": str(copy / "home")}
+    ended = subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr
-    return json.loads(ended.stdout)
+    return ended.stdout
+
+
+def i94(copy: Path, *arguments: str) -> str:
+    """Run the command of the copy."""
+    return run(copy, "from i94_platform.cli.main import main; main()", *arguments)
 
 
 def test_a_source_needs_a_contract_and_a_module(copy: Path, tmp_path: Path) -> None:
-    assert run(copy, PROGRAM, str(tmp_path)) == {
+    assert json.loads(run(copy, PROGRAM, str(tmp_path))) == {
         "delivered": ["gdp"],
         "rows": [{"country": 582, "year": 2016, "value": 1.5}],
         "sampled": pytest.approx(200, abs=20),
@@ -83,3 +88,38 @@ def test_a_source_needs_a_contract_and_a_module(copy: Path, tmp_path: Path) -> N
         },
         "code": "sources/gdp.py",
     }
+
+
+GRAPH = """
+import json
+from i94_platform.defs.column_lineage.compute import compute_lineage
+from i94_platform.definitions import defs
+
+specs = {spec.key.to_user_string(): spec for spec in defs.resolve_all_asset_specs()}
+print(json.dumps({
+    "assets": {n: [d.asset_key.to_user_string() for d in spec.deps] for n, spec in specs.items() if "gdp" in n},
+    "checks": sorted(k.name for k in defs.resolve_asset_graph().asset_check_keys if k.asset_key.path[-1] == "gdp"),
+    "lineage": compute_lineage()["staged/gdp"],
+}))
+"""
+
+
+def test_the_graph_follows_the_declarations(copy: Path) -> None:
+    graph = json.loads(run(copy, GRAPH))
+    assert graph["assets"] == {
+        "raw/gdp": [],
+        "staged/gdp": ["raw/gdp"],
+        "warehouse/gdp": ["staged/gdp", "warehouse/country"],
+    }
+    assert {"not_null", "key_unique", "foreign_keys", "ranges"} <= set(graph["checks"])
+    assert graph["lineage"]["value"] == ["raw/gdp.Value"]
+
+
+@pytest.mark.slow
+def test_a_run_loads_the_file_of_the_sample(copy: Path) -> None:
+    i94(copy, "sample", "--out", "home/lake/raw", "--from", "2016-01", "--to", "2016-01", "--rows", "1000")
+    i94(copy, "run", "--month", "2016-01")
+    rows = i94(
+        copy, "query", "SELECT count(*) AS n, count(DISTINCT country) > 1 AS several FROM i94.gdp", "--format", "json"
+    )
+    assert json.loads(rows) == [{"n": pytest.approx(200, abs=20), "several": True}]

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import dagster as dg
-from sqlalchemy import Table
 
 from i94_platform import contracts
 from i94_platform.defs.attributes import code_references
@@ -18,10 +17,10 @@ from i94_platform.lake.store import Store
 from i94_platform.partitions import Month
 from i94_platform.pipeline.data_versions import CODE_LIST_DATASETS
 from i94_platform.pipeline.immigration import stage_month
-from i94_platform.pipeline.reference import ReadFile, stage_reference
+from i94_platform.pipeline.reference import stage_reference
 from i94_platform.pipeline.temperatures import stage_temperatures
-from i94_platform.sources.airports import read_airports
-from i94_platform.sources.demographics import read_demographics
+from i94_platform.sources.registry import REFERENCES
+from i94_platform.sources.source import Source
 
 _MONTH_DEPS = [to_key("raw/immigration"), *(to_key(dataset.name) for dataset in CODE_LIST_DATASETS)]
 _MONTH_CODE = ("pipeline/immigration.py", "transforms/immigration/queries.py", "transforms/immigration/typed.sql")
@@ -95,40 +94,28 @@ def immigration(
     )
 
 
-@dg.asset(
-    key=to_key("staged/us_cities_demographics"),
-    deps=[to_key("raw/us_cities_demographics")],
-    description=contracts.us_cities_demographics.comment,
-    kinds={"parquet", "pandas"},
-    metadata=code_references("sources/demographics.py"),
-)
-def us_cities_demographics(
-    context: dg.AssetExecutionContext, raw: dg.ResourceParam[Store], lake: dg.ResourceParam[Lake]
-) -> dg.MaterializeResult[Any]:
-    """People of US cities by race."""
-    return _stage(context, "us_cities_demographics", contracts.us_cities_demographics, read_demographics, raw, lake)
+def _reference_table(source: Source) -> dg.AssetsDefinition:
+    (contract,) = source.contracts
+
+    @dg.asset(
+        key=to_key(f"staged/{contract.name}"),
+        deps=[to_key(f"raw/{source.name}")],
+        description=contract.comment,
+        kinds={"parquet", "pandas"},
+        metadata=code_references("pipeline/reference.py", source.code_file),
+    )
+    def stage(
+        context: dg.AssetExecutionContext, raw: dg.ResourceParam[Store], lake: dg.ResourceParam[Lake]
+    ) -> dg.MaterializeResult[Any]:
+        with raise_dagster_failures() as seconds:
+            manifest, notes = stage_reference(source, raw, lake, run_folder(context))
+            return dataset_result(context.asset_key, contract, manifest, lake, seconds(), notes)
+
+    return stage
 
 
-@dg.asset(
-    key=to_key("staged/airport_codes"),
-    deps=[to_key("raw/airport_codes")],
-    description=contracts.airport_codes.comment,
-    kinds={"parquet", "pandas"},
-    metadata=code_references("sources/airports.py"),
-)
-def airport_codes(
-    context: dg.AssetExecutionContext, raw: dg.ResourceParam[Store], lake: dg.ResourceParam[Lake]
-) -> dg.MaterializeResult[Any]:
-    """Airports of the world."""
-    return _stage(context, "airport_codes", contracts.airport_codes, read_airports, raw, lake)
-
-
-def _stage(
-    context: dg.AssetExecutionContext, source: str, contract: Table, read: ReadFile, raw: Store, lake: Lake
-) -> dg.MaterializeResult[Any]:
-    with raise_dagster_failures() as seconds:
-        manifest, notes = stage_reference(source, contract, read, raw, lake, run_folder(context))
-        return dataset_result(context.asset_key, contract, manifest, lake, seconds(), notes)
+reference_tables = [_reference_table(source) for source in REFERENCES.values() if source.read]
+"""`staged/us_cities_demographics`, `staged/airport_codes`: one for each source that pandas reads whole."""
 
 
 @dg.asset(
