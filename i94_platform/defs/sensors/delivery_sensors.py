@@ -225,7 +225,7 @@ def delivered_references(
 def _why_references_wait(tick: Tick, previous: run_inputs.RequestedContent | None) -> str:
     """Why the reference files are not to be loaded now; empty if they are."""
     root, listing = tick.raw.root, tick.listing
-    if missing := [file for name, file in REFERENCE_FILES.items() if name not in listing.references]:
+    if missing := listing.missing_references:
         return f"Not under {root}: {', '.join(missing)}; the reference run needs all {len(REFERENCE_FILES)} files."
     try:
         files = [file for name in REFERENCE_FILES for file in listing.require_reference(name, root).files]
