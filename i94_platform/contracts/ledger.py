@@ -33,5 +33,4 @@ load_ledger: Table = table(
     column("loaded_at", String(32), "Time of the load in UTC, ISO 8601.", source="the loader", nullable=False),
     domain="platform",
     grain="one row per table and partition (table_name, partition_key)",
-    sort=("table_name", "partition_key"),
 )

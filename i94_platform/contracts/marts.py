@@ -67,15 +67,15 @@ _CLIMATE_RULE = ", ".join(
 )
 
 
-def _monthly_mart(name: str, description: str, *columns: Column[Any], grain: str, sort: Sequence[str]) -> Table:
-    """Declare a mart of the arrivals of a month; `sort` follows the month in the sort key."""
+def _monthly_mart(name: str, description: str, *columns: Column[Any], grain: str, sort: Sequence[str] = ()) -> Table:
+    """Declare a mart of the arrivals of a month."""
     month = [
         column("i94yr", Integer(), "Year of arrival.", source=_FACT, unit="year", key=True, low=2000, high=2099),
         column("i94mon", Integer(), "Month of arrival, 1 to 12.", source=_FACT, unit="month", key=True, low=1, high=12),
     ]
     return table(
         mart_metadata, name, description, *month, *columns,
-        domain="arrivals", grain=grain, distribution="AUTO", sort=(*MONTH_COLUMNS, *sort),
+        domain="arrivals", grain=grain, distribution="AUTO", sort=sort,
     )
 
 
@@ -122,7 +122,6 @@ visitors_by_nationality: Table = _monthly_mart(
     column("hint_likely_residence", String(128), "A hint, not a fact: where most of the visitors of an unlisted nationality live that month; null for listed ones.", source=_FACT),
     column("hint_likely_residence_visitors", BigInteger(), "How many of these visitors live there, to judge the hint by.", source=_FACT, unit="arrivals", low=1),
     grain="one row per month and country of citizenship (i94yr, i94mon, i94cit)",
-    sort=("i94cit",),
 )
 
 visitors_by_origin: Table = _monthly_mart(
@@ -132,7 +131,6 @@ visitors_by_origin: Table = _monthly_mart(
     *_listed("country of residence"),
     _visitors("with this residence"),
     grain="one row per month and country of residence (i94yr, i94mon, i94res)",
-    sort=("i94res",),
 )
 
 visitors_by_airline: Table = _monthly_mart(
@@ -142,7 +140,6 @@ visitors_by_airline: Table = _monthly_mart(
     column("carrier", String(32), "Kind of carrier; *GA as general aviation and VES as vessel are inferred.", source=_FACT, nullable=False, allowed=(AIRLINE, *CARRIERS.values())),
     _visitors("with this carrier"),
     grain="one row per month and airline (i94yr, i94mon, airline)",
-    sort=("airline",),
 )
 
 destination_by_origin: Table = _monthly_mart(
@@ -153,7 +150,6 @@ destination_by_origin: Table = _monthly_mart(
     *_listed("country of residence"),
     _visitors("to this state from this country"),
     grain="one row per month, state and country of residence (i94yr, i94mon, i94addr, i94res)",
-    sort=("i94addr", "i94res"),
 )
 
 destination_by_climate: Table = _monthly_mart(
@@ -165,7 +161,6 @@ destination_by_climate: Table = _monthly_mart(
     column("mean_temperature", Double(), "Mean of the source countries' mean yearly temperatures, each as often as it has visitors; null in the band unknown.", source=_COUNTRY, unit="°C", low=-90, high=70),
     _visitors("to this state from this climate"),
     grain="one row per month, state and climate band (i94yr, i94mon, i94addr, climate_band)",
-    sort=("i94addr", "climate_band"),
 )
 
 origin_climate: Table = _monthly_mart(
@@ -181,7 +176,6 @@ origin_climate: Table = _monthly_mart(
     column("longitude", Double(), "Mean longitude of those cities, west negative.", source=_COUNTRY, unit="degrees", low=-180, high=180),
     _visitors("from this country"),
     grain="one row per month and country of residence, which lies in one region (i94yr, i94mon, i94res)",
-    sort=("i94res",),
 )
 
 visitor_demographics_by_state: Table = _monthly_mart(
@@ -208,7 +202,7 @@ visitor_demographics_by_state: Table = _monthly_mart(
     column("city_asian", Integer(), "People of these cities who named themselves Asian.", source=_STATE, unit="people", low=0),
     column("city_american_indian_and_alaska_native", Integer(), "People of these cities who named themselves American Indian or Alaska Native.", source=_STATE, unit="people", low=0),
     grain="one row per month, state, age band, gender and purpose (i94yr, i94mon, i94addr, age_band, gender, i94visa)",
-    sort=("i94addr",),
+    sort=(*MONTH_COLUMNS, "i94addr"),
 )
 
 MONTHLY_MARTS: tuple[Table, ...] = tuple(mart for mart in mart_metadata.tables.values() if is_monthly(mart))

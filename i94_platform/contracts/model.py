@@ -100,10 +100,12 @@ def table(
         domain: What it is about.
         grain: In words, what a row is.
         distribution: On Redshift `ALL`, `EVEN`, `AUTO` or the name of a column.
-        sort: On Redshift the columns of the sort key.
+        sort: On Redshift the columns of the sort key; those of the key by default.
     """
     contract = Table(name, metadata, *columns, comment=description)
-    contract.info.update(domain=domain, grain=grain, distribution=distribution, sort=tuple(sort))
+    contract.info.update(
+        domain=domain, grain=grain, distribution=distribution, sort=tuple(sort or key_columns(contract))
+    )
     return contract
 
 

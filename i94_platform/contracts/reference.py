@@ -24,7 +24,6 @@ i94cit_res: Table = table(
     column("status", String(16), "Whether the list calls the code valid, invalid, without country or collapsed into another.", source=_LABELS, nullable=False, allowed=COUNTRY_STATUS),
     domain="codes",
     grain="one row per country code",
-    sort=("code",),
 )
 
 i94port: Table = table(
@@ -39,7 +38,6 @@ i94port: Table = table(
     column("status", String(16), "Whether the port is named, without a port code, collapsed into another or unknown.", source=_LABELS, nullable=False, allowed=PORT_STATUS),
     domain="codes",
     grain="one row per port code",
-    sort=("code",),
 )
 
 i94mode: Table = table(
@@ -50,7 +48,6 @@ i94mode: Table = table(
     column("label", String(32), "Mode of arrival in words.", source=_LABELS, nullable=False),
     domain="codes",
     grain="one row per mode of arrival",
-    sort=("code",),
 )
 
 i94addr: Table = table(
@@ -61,7 +58,6 @@ i94addr: Table = table(
     column("label", String(64), "State name as the label file spells it (WISCONSON, N. CAROLINA).", source=_LABELS, nullable=False),
     domain="codes",
     grain="one row per state code",
-    sort=("code",),
 )
 
 i94visa: Table = table(
@@ -72,7 +68,6 @@ i94visa: Table = table(
     column("label", String(32), "Purpose of the visit in words.", source=_LABELS, nullable=False),
     domain="codes",
     grain="one row per purpose of visit",
-    sort=("code",),
 )
 
 us_cities_demographics: Table = table(
@@ -157,7 +152,6 @@ state: Table = table(
     column("american_indian_and_alaska_native", Integer(), "People of these cities who named themselves American Indian or Alaska Native.", source=_DEMOGRAPHICS, unit="people", low=0),
     domain="people",
     grain="one row per state code of the I-94 form",
-    sort=("code",),
 )
 
 country: Table = table(
@@ -177,7 +171,6 @@ country: Table = table(
     column("temperature_cities", Integer(), "Cities behind the mean temperature.", source=_TEMPERATURES, unit="cities", low=1),
     domain="places",
     grain="one row per country code of the I-94 form",
-    sort=("code",),
 )
 
 calendar: Table = table(
@@ -196,7 +189,6 @@ calendar: Table = table(
     column("is_weekend", Boolean(), "True on Saturday and Sunday.", source="computed", nullable=False),
     domain="time",
     grain="one row per day",
-    sort=("date",),
 )
 
 LOOKUPS: tuple[Table, ...] = (i94cit_res, i94port, i94mode, i94addr, i94visa)

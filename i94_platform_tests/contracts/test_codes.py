@@ -116,10 +116,10 @@ def test_drift_separates_added_removed_and_changed_codes() -> None:
     delivered.loc[delivered["code"] == "LOS", "label"] = "LOS ANGELES NORTH, CA"
     delivered.loc[delivered["code"] == "WAS", "state"] = pd.NA
     delivered.loc[delivered["code"] == "XXX", "code"] = "NEU"
-    found = detect_drift("i94port", delivered)
-    assert found == Drift("i94port", added=("NEU",), removed=("XXX",), changed=("LOS", "WAS"))
-    assert found.has_differences
-    assert found.describe() == (
+    drift = detect_drift("i94port", delivered)
+    assert drift == Drift("i94port", added=("NEU",), removed=("XXX",), changed=("LOS", "WAS"))
+    assert drift.has_differences
+    assert drift.describe() == (
         "The delivered i94port differs from lookup/i94port.csv, codes 1 added (NEU), 1 removed (XXX), "
         "2 changed (LOS, WAS); review the difference and refresh the file as lookup/README.md says."
     )

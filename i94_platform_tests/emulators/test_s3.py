@@ -37,17 +37,17 @@ def test_of_many_who_create_one_object_only_one_succeeds(s3_server: S3Server) ->
 
 def test_an_object_is_replaced_only_by_who_knows_what_it_holds(s3_server: S3Server) -> None:
     bucket, client = s3_server.create_bucket(), s3_server.create_client()
-    seen: dict[str, Any] = client.put_object(Bucket=bucket, Key="k", Body=b"1")
-    client.put_object(Bucket=bucket, Key="k", Body=b"2", IfMatch=seen["ETag"])
+    response: dict[str, Any] = client.put_object(Bucket=bucket, Key="k", Body=b"1")
+    client.put_object(Bucket=bucket, Key="k", Body=b"2", IfMatch=response["ETag"])
     with pytest.raises(ClientError, match="PreconditionFailed"):
-        client.put_object(Bucket=bucket, Key="k", Body=b"3", IfMatch=seen["ETag"])
+        client.put_object(Bucket=bucket, Key="k", Body=b"3", IfMatch=response["ETag"])
 
 
 def test_the_second_server_checks_signatures(second_s3_server: S3Server) -> None:
     """Where it is skipped, so is the suite of every store on the second server."""
-    wrong = S3Server(second_s3_server.endpoint, secret_key="wrong")
+    server = S3Server(second_s3_server.endpoint, secret_key="wrong")
     with pytest.raises(ClientError, match="SignatureDoesNotMatch"):
-        wrong.create_client().list_objects_v2(Bucket=second_s3_server.create_bucket())
+        server.create_client().list_objects_v2(Bucket=second_s3_server.create_bucket())
 
 
 def test_the_environment_leads_a_client_that_is_told_nothing_to_the_server(s3: S3Server) -> None:

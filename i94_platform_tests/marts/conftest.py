@@ -67,6 +67,6 @@ def refreshed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
 
 
 @pytest.fixture
-def filled(warehouse: Warehouse, staging: Staging) -> Warehouse:
+def april_warehouse(warehouse: Warehouse, staging: Staging) -> Warehouse:
     """A warehouse with the dimensions, those arrivals in April, and one in May."""
     return load_arrivals(warehouse, staging)

@@ -39,23 +39,27 @@ def test_an_unlisted_nationality_is_shown_as_one_with_a_hint_and_a_missing_one_a
 
 
 def test_the_hint_is_none_where_no_visitor_of_the_nationality_gives_a_residence(
-    filled: Warehouse, staging: Staging
+    april_warehouse: Warehouse, staging: Staging
 ) -> None:
-    filled.replace(immigration, staging.month("2016-04", [1], i94cit=148), "r1")
-    refresh(filled, MARTS["visitors_by_nationality"])
-    assert select_sorted(filled, "visitors_by_nationality", "nationality", "visitors", "hint_likely_residence") == [
-        ("unlisted code 148", 1, None)
-    ]
+    april_warehouse.replace(immigration, staging.month("2016-04", [1], i94cit=148), "r1")
+    refresh(april_warehouse, MARTS["visitors_by_nationality"])
+    assert select_sorted(
+        april_warehouse, "visitors_by_nationality", "nationality", "visitors", "hint_likely_residence"
+    ) == [("unlisted code 148", 1, None)]
 
 
-def test_a_residence_that_is_not_given_is_no_hint_where_another_is(filled: Warehouse, staging: Staging) -> None:
+def test_a_residence_that_is_not_given_is_no_hint_where_another_is(
+    april_warehouse: Warehouse, staging: Staging
+) -> None:
     rows = [
         row for n, code in enumerate((None, None, 689)) for row in arrivals("2016-04", [n], i94cit=148, i94res=code)
     ]
-    filled.replace(immigration, staging.commit(immigration, Dataset("staged/immigration", "2016-04"), rows), "r1")
-    refresh(filled, MARTS["visitors_by_nationality"])
+    april_warehouse.replace(
+        immigration, staging.commit(immigration, Dataset("staged/immigration", "2016-04"), rows), "r1"
+    )
+    refresh(april_warehouse, MARTS["visitors_by_nationality"])
     columns = ("visitors", "hint_likely_residence", "hint_likely_residence_visitors")
-    assert select_sorted(filled, "visitors_by_nationality", *columns) == [(3, "BRAZIL", 1)]
+    assert select_sorted(april_warehouse, "visitors_by_nationality", *columns) == [(3, "BRAZIL", 1)]
 
 
 def test_origins_are_labelled(refreshed: Warehouse) -> None:
@@ -104,19 +108,19 @@ def test_climate_bands_hold_their_lower_bound_and_a_country_without_temperature_
     ]
 
 
-def test_a_bands_temperature_is_weighted_by_visitors(filled: Warehouse) -> None:
-    with filled.transaction(purpose="prepare a test") as transaction:
+def test_a_bands_temperature_is_weighted_by_visitors(april_warehouse: Warehouse) -> None:
+    with april_warehouse.transaction(purpose="prepare a test") as transaction:
         transaction.execute("UPDATE i94.country SET mean_temperature = 28 WHERE code = 311")
-    refresh(filled, MARTS["destination_by_climate"])
+    refresh(april_warehouse, MARTS["destination_by_climate"])
     columns = ("i94addr", "climate_band", "source_countries", "mean_temperature", "visitors")
-    assert ("NY", "very hot", 2, 26.0, 3) in select_sorted(filled, "destination_by_climate", *columns)
+    assert ("NY", "very hot", 2, 26.0, 3) in select_sorted(april_warehouse, "destination_by_climate", *columns)
 
 
 def test_a_bands_temperature_that_lies_between_two_roundings_is_the_same_on_both_warehouses(
     duckdb_place: Place, redshift_place: Place
 ) -> None:
     """Two countries with a visitor each, whose mean ends in a 5: one engine rounded it up and the other down."""
-    found = []
+    results = []
     for place in (duckdb_place, redshift_place):
         warehouse = load_arrivals(place.prepare(), Staging(place.lake))
         with warehouse.transaction(purpose="prepare a test") as transaction:
@@ -128,8 +132,8 @@ def test_a_bands_temperature_that_lies_between_two_roundings_is_the_same_on_both
         manifest = staging.commit(immigration, Dataset("staged/tie", "2016-04"), rows)
         warehouse.replace(immigration, manifest, "r1")
         refresh(warehouse, MARTS["destination_by_climate"])
-        found += select_sorted(warehouse, "destination_by_climate", "mean_temperature", "visitors")
-    assert found == [(51.3933 / 2, 2)] * 2
+        results += select_sorted(warehouse, "destination_by_climate", "mean_temperature", "visitors")
+    assert results == [(51.3933 / 2, 2)] * 2
 
 
 def test_origins_have_their_climate_beside_them(refreshed: Warehouse) -> None:
@@ -158,12 +162,12 @@ def test_demographics_have_bands_labels_and_the_people_of_the_cities(refreshed: 
     ]
 
 
-def test_a_letter_that_no_gender_has_costs_no_visitor(filled: Warehouse, staging: Staging) -> None:
+def test_a_letter_that_no_gender_has_costs_no_visitor(april_warehouse: Warehouse, staging: Staging) -> None:
     """The arrivals' contract only warns of it, so that a month may hold one."""
-    filled.replace(immigration, staging.month("2016-04", [1, 2], gender="Z"), "r1")
-    refresh(filled, MARTS["visitor_demographics_by_state"])
+    april_warehouse.replace(immigration, staging.month("2016-04", [1, 2], gender="Z"), "r1")
+    refresh(april_warehouse, MARTS["visitor_demographics_by_state"])
     columns = ("gender", "gender_label", "visitors")
-    assert select_sorted(filled, "visitor_demographics_by_state", *columns) == [("Z", "recorded otherwise", 2)]
+    assert select_sorted(april_warehouse, "visitor_demographics_by_state", *columns) == [("Z", "recorded otherwise", 2)]
 
 
 @pytest.mark.parametrize("bands", [CLIMATE_BANDS, AGE_BANDS], ids=["climate", "age"])

@@ -30,51 +30,53 @@ def test_every_breakdown_sums_to_all_arrivals_of_the_month(refreshed: Warehouse,
     assert line.loaded_rows == len(rows)
 
 
-def test_a_month_that_is_refreshed_twice_exists_once_and_no_other_is_touched(filled: Warehouse) -> None:
+def test_a_month_that_is_refreshed_twice_exists_once_and_no_other_is_touched(april_warehouse: Warehouse) -> None:
     for mart in MONTHLY_MARTS:
         for month in (APRIL, MAY):
-            refresh(filled, mart, month)
-        once = read_rows(filled, mart)
-        assert refresh(filled, mart) == len(once)
-        assert read_rows(filled, mart) == once
-        assert sum(row["visitors"] for row in read_rows(filled, mart, MAY)) == 1
+            refresh(april_warehouse, mart, month)
+        once = read_rows(april_warehouse, mart)
+        assert refresh(april_warehouse, mart) == len(once)
+        assert read_rows(april_warehouse, mart) == once
+        assert sum(row["visitors"] for row in read_rows(april_warehouse, mart, MAY)) == 1
 
 
-def test_a_refresh_that_loses_a_visitor_leaves_the_old_month(filled: Warehouse) -> None:
+def test_a_refresh_that_loses_a_visitor_leaves_the_old_month(april_warehouse: Warehouse) -> None:
     for mart in MONTHLY_MARTS:
-        refresh(filled, mart)
-        before, ledger = read_rows(filled, mart), filled.read_ledger()
-        losing = f"SELECT * FROM ({render_month_query(mart, filled.dialect)}) AS kept WHERE visitors < 2"
+        refresh(april_warehouse, mart)
+        before, ledger = read_rows(april_warehouse, mart), april_warehouse.read_ledger()
+        losing = f"SELECT * FROM ({render_month_query(mart, april_warehouse.dialect)}) AS kept WHERE visitors < 2"
         with pytest.raises(PermanentError, match=r"would hold \d visitors where 8 have arrived; it is left as it was"):
-            filled.refresh_mart(mart, APRIL, losing, "version", "r3")
-        assert read_rows(filled, mart) == before
-        assert filled.read_ledger() == ledger
+            april_warehouse.refresh_mart(mart, APRIL, losing, "version", "r3")
+        assert read_rows(april_warehouse, mart) == before
+        assert april_warehouse.read_ledger() == ledger
 
 
-def test_a_dimension_without_a_row_is_named_and_leaves_the_old_month(filled: Warehouse) -> None:
+def test_a_dimension_without_a_row_is_named_and_leaves_the_old_month(april_warehouse: Warehouse) -> None:
     mart = MARTS["destination_by_origin"]
-    refresh(filled, mart)
-    before = read_rows(filled, mart)
-    with filled.transaction(purpose="break a test") as transaction:
+    refresh(april_warehouse, mart)
+    before = read_rows(april_warehouse, mart)
+    with april_warehouse.transaction(purpose="break a test") as transaction:
         transaction.execute("DELETE FROM i94.state WHERE code = 'VT'")
     with pytest.raises(PermanentError, match=r"mart\.destination_by_origin.*state|column \"state\""):
-        refresh(filled, mart)
-    assert read_rows(filled, mart) == before
+        refresh(april_warehouse, mart)
+    assert read_rows(april_warehouse, mart) == before
 
 
-def test_a_month_without_arrivals_has_no_rows_and_is_in_the_ledger(filled: Warehouse, staging: Staging) -> None:
-    filled.replace(immigration, staging.month("2016-04", []), "r1")
+def test_a_month_without_arrivals_has_no_rows_and_is_in_the_ledger(
+    april_warehouse: Warehouse, staging: Staging
+) -> None:
+    april_warehouse.replace(immigration, staging.month("2016-04", []), "r1")
     mart = MONTHLY_MARTS[0]
-    assert refresh(filled, mart) == 0
-    (line,) = [line for line in filled.read_ledger() if line.table_name == mart.name]
+    assert refresh(april_warehouse, mart) == 0
+    (line,) = [line for line in april_warehouse.read_ledger() if line.table_name == mart.name]
     assert (line.partition_key, line.loaded_rows) == ("2016-04", 0)
 
 
-def test_the_ledger_says_what_a_mart_was_made_from_and_by_which_run(filled: Warehouse) -> None:
+def test_the_ledger_says_what_a_mart_was_made_from_and_by_which_run(april_warehouse: Warehouse) -> None:
     mart = MONTHLY_MARTS[0]
-    refresh(filled, mart, MAY)
-    rows = refresh(filled, mart, run_id="the run")
-    lines = {line.partition_key: line for line in filled.read_ledger() if line.table_name == mart.name}
+    refresh(april_warehouse, mart, MAY)
+    rows = refresh(april_warehouse, mart, run_id="the run")
+    lines = {line.partition_key: line for line in april_warehouse.read_ledger() if line.table_name == mart.name}
     line = lines["2016-04"]
     assert (line.manifest, line.fingerprint, line.run_id) == ("", "version of 2016-04", "the run")
     assert line.loaded_rows == rows

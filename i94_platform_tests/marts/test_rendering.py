@@ -34,9 +34,9 @@ def test_what_redshift_runs_is_the_file_as_it_is_written(mart: Table) -> None:
 
 @every_mart
 def test_the_query_gives_the_contracts_columns_in_their_order(loaded_deployment: Deployment, mart: Table) -> None:
-    found = loaded_deployment.warehouse.query(render_month_query(mart, "duckdb"), {"year": 2016, "month": 1})
-    assert found.column_names == column_names(mart)
-    assert found.num_rows > 0
+    rows = loaded_deployment.warehouse.query(render_month_query(mart, "duckdb"), {"year": 2016, "month": 1})
+    assert rows.column_names == column_names(mart)
+    assert rows.num_rows > 0
 
 
 @every_mart

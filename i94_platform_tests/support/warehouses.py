@@ -160,8 +160,8 @@ def cluster_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     """An emptied database of a real cluster, beside a lake that the cluster can read."""
     from i94_platform.lake.s3_client import create_s3_client
 
-    if lacking := {"I94_TEST_REDSHIFT", "I94_TEST_LAKE"} - set(CLUSTER):
-        pytest.skip(f"no real cluster: set {' and '.join(sorted(lacking))} (docs/testing.md)")
+    if missing := {"I94_TEST_REDSHIFT", "I94_TEST_LAKE"} - set(CLUSTER):
+        pytest.skip(f"no real cluster: set {' and '.join(sorted(missing))} (docs/testing.md)")
     for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE", "AWS_EC2_METADATA_DISABLED"):
         monkeypatch.delenv(name, raising=False)
     for name, value in CLUSTER.items():
@@ -232,8 +232,8 @@ class Staging:
 
     def modes(self, rows: Mapping[int, str]) -> Manifest:
         """The code list of modes: a table without months."""
-        listed = [{"code": code, "label": label} for code, label in rows.items()]
-        return self.commit(i94mode, Dataset("warehouse/i94mode"), listed)
+        listed_rows = [{"code": code, "label": label} for code, label in rows.items()]
+        return self.commit(i94mode, Dataset("warehouse/i94mode"), listed_rows)
 
     def commit(self, contract: Table, dataset: Dataset, rows: Sequence[Mapping[str, Any]]) -> Manifest:
         """The manifest of a dataset that has these rows."""

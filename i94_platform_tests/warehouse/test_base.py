@@ -19,8 +19,8 @@ from i94_platform_tests.support.warehouses import (
 def test_creating_makes_every_table_of_the_contracts_with_its_columns(bare: Warehouse) -> None:
     bare.create_tables()
     for contract in (*WAREHOUSE, load_ledger, *MARTS):
-        found = bare.query(f"SELECT * FROM {contract.fullname}")
-        assert (found.column_names, found.num_rows) == (column_names(contract), 0)
+        rows = bare.query(f"SELECT * FROM {contract.fullname}")
+        assert (rows.column_names, rows.num_rows) == (column_names(contract), 0)
 
 
 def test_creating_again_changes_nothing(warehouse: Warehouse, staging: Staging) -> None:

@@ -155,10 +155,10 @@ def test_readers_of_two_processes_do_not_wait_for_each_other(
     assert not caplog.messages
 
 
-def read_forever(reach: Reach, seen: Path) -> None:
+def read_forever(reach: Reach, readings_file: Path) -> None:
     """Read the month again and again, and write down how many rows of which version each reading found."""
     warehouse = reach(lock_timeout=TIMEOUT_SECONDS)
-    with seen.open("a") as file:
+    with readings_file.open("a") as file:
         while True:
             rows = warehouse.query("SELECT count(*) AS n, min(i94bir) AS low, max(i94bir) AS high FROM i94.immigration")
             file.write("{n} {low} {high}\n".format(**rows.to_pylist()[0]))
@@ -178,13 +178,13 @@ def test_a_reader_sees_whole_months_only_while_they_are_replaced(
         for version, rows in sizes.items()
     }
     writer.replace(immigration, months[1], "r")
-    seen = tmp_path / "seen"
-    with start_process(read_forever, reach, seen):
-        wait_for(lambda: read_log(seen), "the first reading")
+    readings_file = tmp_path / "seen"
+    with start_process(read_forever, reach, readings_file):
+        wait_for(lambda: read_log(readings_file), "the first reading")
         for manifest in months.values():
             writer.replace(immigration, manifest, "r")
             time.sleep(0.05)
-    readings = [line.split() for line in read_log(seen).splitlines()]
+    readings = [line.split() for line in read_log(readings_file).splitlines()]
     assert len(readings) > 1
     for rows, low, high in readings:
         assert low == high

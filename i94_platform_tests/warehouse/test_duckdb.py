@@ -66,8 +66,8 @@ def test_a_reader_gives_up_after_the_timeout_with_a_failure_worth_a_retry(
     reach().create_tables()
     with start_process(hold_transaction, reach, tmp_path / "held", False):
         wait_for((tmp_path / "held").exists, "the writer")
-        told = r"Another process has held .*, waited to query; let it finish or stop it"
-        with caplog.at_level(logging.WARNING), pytest.raises(TransientError, match=told):
+        message = r"Another process has held .*, waited to query; let it finish or stop it"
+        with caplog.at_level(logging.WARNING), pytest.raises(TransientError, match=message):
             reach().query("SELECT 1")
     assert len(caplog.messages) == 1
     assert "to query" in caplog.messages[0]

@@ -19,7 +19,7 @@ from i94_platform_tests.support.warehouses import Reach
 
 
 @pytest.fixture
-def filled(warehouse: Warehouse) -> Warehouse:
+def filled_warehouse(warehouse: Warehouse) -> Warehouse:
     """A warehouse with rows in every published table."""
     fill_warehouse(warehouse)
     return warehouse
@@ -30,20 +30,20 @@ def content(lake: Lake, release: Release) -> dict[str, list[dict[str, object]]]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    found = {}
+    contents = {}
     for contract in PUBLISHED:
         tables = []
         for url in release.urls(contract.name):
             with lake.store.open(lake.store.path(url)) as file:
                 tables.append(pq.read_table(file))
-        found[contract.name] = (
+        contents[contract.name] = (
             pa.concat_tables(tables) if tables else arrow_schema(contract).empty_table()
         ).to_pylist()
-    return found
+    return contents
 
 
-def test_a_release_holds_every_published_table_in_the_order_of_its_key(filled: Warehouse, lake: Lake) -> None:
-    release = publish_release(lake, filled, "r1", {"country": CheckState(3)})
+def test_a_release_holds_every_published_table_in_the_order_of_its_key(filled_warehouse: Warehouse, lake: Lake) -> None:
+    release = publish_release(lake, filled_warehouse, "r1", {"country": CheckState(3)})
     assert content(lake, release) == {c.name: make_rows(c, per_month=6).to_pylist() for c in PUBLISHED}
     assert read_current_release(lake) == release
     assert {name: table.rows for name, table in release.tables.items()} == {
@@ -54,42 +54,44 @@ def test_a_release_holds_every_published_table_in_the_order_of_its_key(filled: W
     assert all(bool(release.tables[c.name].months) == is_monthly(c) for c in PUBLISHED)
 
 
-def test_equal_content_has_an_equal_version_and_other_content_another(filled: Warehouse, lake: Lake) -> None:
-    first, again = (publish_release(lake, filled, run, {}) for run in ("r1", "r2"))
-    fill_warehouse(filled, seed=1)
-    other = publish_release(lake, filled, "r3", {})
+def test_equal_content_has_an_equal_version_and_other_content_another(filled_warehouse: Warehouse, lake: Lake) -> None:
+    first, again = (publish_release(lake, filled_warehouse, run, {}) for run in ("r1", "r2"))
+    fill_warehouse(filled_warehouse, seed=1)
+    other = publish_release(lake, filled_warehouse, "r3", {})
     assert first.version == again.version != other.version
 
 
-def test_the_release_before_stays_for_those_who_read_it_and_older_ones_go(filled: Warehouse, lake: Lake) -> None:
+def test_the_release_before_stays_for_those_who_read_it_and_older_ones_go(
+    filled_warehouse: Warehouse, lake: Lake
+) -> None:
     for run in ("r1", "r2", "r3"):
-        publish_release(lake, filled, run, {})
+        publish_release(lake, filled_warehouse, run, {})
     runs = {file.path.split("/")[1] for file in lake.store.list(RELEASE.folder) if "/run=" in file.path}
     assert runs == {"run=r2", "run=r3"}
 
 
-def test_a_table_without_rows_is_published_as_such(filled: Warehouse, lake: Lake) -> None:
+def test_a_table_without_rows_is_published_as_such(filled_warehouse: Warehouse, lake: Lake) -> None:
     (empty, *_) = MARTS
-    with filled.transaction(purpose="prepare a test") as transaction:
+    with filled_warehouse.transaction(purpose="prepare a test") as transaction:
         transaction.execute(f"DELETE FROM {empty.fullname}")
-    release = publish_release(lake, filled, "r1", {})
+    release = publish_release(lake, filled_warehouse, "r1", {})
     assert (release.tables[empty.name].rows, release.tables[empty.name].months) == (0, ())
     assert content(lake, release)[empty.name] == []
     assert release.months == ("2016-01", "2016-02", "2016-03"), "an empty table covers no month, the others do"
 
 
-def test_a_table_that_is_not_there_is_named_and_nothing_is_published(filled: Warehouse, lake: Lake) -> None:
-    with filled.transaction(purpose="prepare a test") as transaction:
+def test_a_table_that_is_not_there_is_named_and_nothing_is_published(filled_warehouse: Warehouse, lake: Lake) -> None:
+    with filled_warehouse.transaction(purpose="prepare a test") as transaction:
         transaction.execute("DROP TABLE mart.visitors_by_airline")
     with pytest.raises(PermanentError, match=r"has no table mart\.visitors_by_airline; run 'i94 run' first"):
-        publish_release(lake, filled, "r1", {})
+        publish_release(lake, filled_warehouse, "r1", {})
     assert read_current_release(lake) is None
 
 
 def test_an_extract_with_other_rows_than_the_table_is_not_published(
-    filled: Warehouse, lake: Lake, monkeypatch: pytest.MonkeyPatch
+    filled_warehouse: Warehouse, lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    export = filled.export_tables
+    export = filled_warehouse.export_tables
 
     def one_less(folders):  # type: ignore[no-untyped-def]
         from dataclasses import replace
@@ -97,9 +99,9 @@ def test_an_extract_with_other_rows_than_the_table_is_not_published(
         tables, ledger = export(folders)
         return {**tables, "state": replace(tables["state"], rows=tables["state"].rows + 1)}, ledger
 
-    monkeypatch.setattr(filled, "export_tables", one_less)
+    monkeypatch.setattr(filled_warehouse, "export_tables", one_less)
     with pytest.raises(PermanentError, match=r"i94\.state has 7 rows, and its extract in .* 6; nothing was published"):
-        publish_release(lake, filled, "r1", {})
+        publish_release(lake, filled_warehouse, "r1", {})
     assert read_current_release(lake) is None
 
 

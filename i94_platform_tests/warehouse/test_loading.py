@@ -100,8 +100,8 @@ def test_a_year_of_months_ends_with_the_counts_of_the_manifests(warehouse: Wareh
     months = [staging.month(f"2016-{n:02d}", range(10 * n), arrdate=day) for n in range(1, 13)]
     for manifest in (*months, *months[:2]):
         assert warehouse.replace(immigration, manifest, "r1") == manifest.rows
-    found = warehouse.query("SELECT i94mon, count(*) AS n FROM i94.immigration GROUP BY i94mon ORDER BY i94mon")
-    assert [(row["i94mon"], row["n"]) for row in found.to_pylist()] == [(n, 10 * n) for n in range(1, 13)]
+    rows = warehouse.query("SELECT i94mon, count(*) AS n FROM i94.immigration GROUP BY i94mon ORDER BY i94mon")
+    assert [(row["i94mon"], row["n"]) for row in rows.to_pylist()] == [(n, 10 * n) for n in range(1, 13)]
     assert [line.loaded_rows for line in warehouse.read_ledger()] == [m.rows for m in months]
 
 
@@ -235,11 +235,11 @@ def test_a_null_in_an_optional_code_is_no_orphan(warehouse: Warehouse, staging: 
 
 def fail_at(number: int) -> Callable[[str], None]:
     """Fail instead of the n-th statement, counted from 0."""
-    seen = []
+    statements = []
 
     def before(sql: str) -> None:
-        seen.append(sql)
-        if len(seen) > number:
+        statements.append(sql)
+        if len(statements) > number:
             raise ConnectionError("the line is cut")
 
     return before
@@ -272,8 +272,8 @@ def test_codes_that_look_like_numbers_or_nulls_are_loaded_as_text(warehouse: War
     ]
     manifest = staging.commit(i94port, Dataset("warehouse/i94port"), rows)
     warehouse.replace(i94port, manifest, "r1")
-    found = warehouse.query("SELECT * FROM i94.i94port ORDER BY code").cast(arrow_schema(i94port)).to_pylist()
-    assert found == [dict.fromkeys(column_names(i94port)) | row for row in rows]
+    rows = warehouse.query("SELECT * FROM i94.i94port ORDER BY code").cast(arrow_schema(i94port)).to_pylist()
+    assert rows == [dict.fromkeys(column_names(i94port)) | row for row in rows]
 
 
 def test_the_ledger_is_empty_after_a_first_load_that_failed(bare: Warehouse, staging: Staging) -> None:

@@ -112,16 +112,16 @@ def parse_copy(sql: str) -> Copy:
     match = re.match(r"COPY (?P<table>\S+) FROM (?P<address>\x01\d+\x02) (?P<rest>.*)$", masked.text, re.IGNORECASE)
     if not match:
         raise RefusedStatement('syntax error at or near "COPY"', code="42601")
-    rest, found = match["rest"], []
+    rest, options = match["rest"], []
     while rest:
         option = next((m for o in OPTIONS if (m := re.match(o, rest, re.IGNORECASE))), None)
         if option is None:
             raise RefusedStatement(f"{rest.split()[0].upper()} is not supported for PARQUET based COPY")
-        found.append(option[0].upper())
+        options.append(option[0].upper())
         rest = rest[option.end() :].strip()
-    if not any(option.startswith("IAM_ROLE") for option in found):
+    if not any(option.startswith("IAM_ROLE") for option in options):
         raise RefusedStatement("COPY needs credentials: IAM_ROLE", code="42601")
-    if not any(option.endswith("PARQUET") for option in found) or "MANIFEST" not in found:
+    if not any(option.endswith("PARQUET") for option in options) or "MANIFEST" not in options:
         raise RefusedStatement("the emulator copies Parquet by manifest only")
     address = masked.unmask(match["address"])[1:-1].replace("''", "'")
     if not address.startswith("s3://"):

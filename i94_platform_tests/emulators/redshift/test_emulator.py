@@ -27,11 +27,11 @@ TABLE = "CREATE TABLE t (code INTEGER ENCODE raw NOT NULL, name VARCHAR(3) ENCOD
 def connection(redshift_emulator: RedshiftEmulator) -> Iterator[Any]:
     """A connection to a database with one table."""
     database = redshift_emulator.create_database()
-    made = psycopg2.connect(host="127.0.0.1", port=redshift_emulator.port, user="awsuser", dbname=database)
-    made.autocommit = True
-    made.cursor().execute(TABLE)
-    with contextlib.closing(made):
-        yield made
+    opened = psycopg2.connect(host="127.0.0.1", port=redshift_emulator.port, user="awsuser", dbname=database)
+    opened.autocommit = True
+    opened.cursor().execute(TABLE)
+    with contextlib.closing(opened):
+        yield opened
     redshift_emulator.drop_database(database)
 
 
@@ -80,7 +80,7 @@ def test_columns_are_taken_by_their_place(execute: Callable[[str], Any], put: Ca
     assert execute("SELECT * FROM t") == [(7, "x")]
 
 
-WRONG = {
+WRONG_FILES = {
     "a wider type": (rows([1], ["a"], pa.int64()), "int64 is incompatible with int4"),
     "a narrower type": (rows([1], ["a"], pa.int16()), "int16 is incompatible with int4"),
     "a text for a number": (pa.table({"code": ["1"], "name": ["a"]}), "string is incompatible with int4"),
@@ -91,23 +91,23 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize("what", WRONG)
+@pytest.mark.parametrize("what", WRONG_FILES)
 def test_a_wrong_file_is_refused_aborts_the_transaction_and_is_written_down(
     execute: Callable[[str], Any], put: Callable[..., str], what: str
 ) -> None:
-    table, told = WRONG[what]
+    table, message = WRONG_FILES[what]
     copy = put(rows([1], ["a"]), table)
     execute("BEGIN")
     execute("INSERT INTO t VALUES (9, 'x')")
-    with pytest.raises(psycopg2.Error, match=told):
+    with pytest.raises(psycopg2.Error, match=message):
         execute(copy)
     with pytest.raises(psycopg2.errors.InFailedSqlTransaction):
         execute("SELECT 1")
     execute("ROLLBACK")
     assert execute("SELECT * FROM t") == []
-    ((file, message),) = execute("SELECT file_name, error_message FROM sys_load_error_detail")
+    ((file, reason),) = execute("SELECT file_name, error_message FROM sys_load_error_detail")
     assert file.endswith("/f1")
-    assert told in message
+    assert message in reason
 
 
 def test_a_copy_is_undone_with_its_transaction(execute: Callable[[str], Any], put: Callable[..., str]) -> None:
@@ -120,7 +120,7 @@ def test_a_copy_is_undone_with_its_transaction(execute: Callable[[str], Any], pu
 
 
 @pytest.mark.parametrize(
-    ("entry", "told"),
+    ("entry", "message"),
     [
         ({"meta": {}}, "lacks content_length"),
         ({"meta": {"content_length": 1}}, "bytes, the manifest says 1"),
@@ -128,10 +128,10 @@ def test_a_copy_is_undone_with_its_transaction(execute: Callable[[str], Any], pu
     ],
 )
 def test_a_wrong_manifest_is_refused(
-    execute: Callable[[str], Any], put: Callable[..., str], entry: dict[str, Any], told: str
+    execute: Callable[[str], Any], put: Callable[..., str], entry: dict[str, Any], message: str
 ) -> None:
     copy = put(rows([1], ["a"]), **entry)
-    with pytest.raises(psycopg2.Error, match=told):
+    with pytest.raises(psycopg2.Error, match=message):
         execute(copy)
 
 
@@ -144,7 +144,7 @@ def test_a_missing_file_that_is_not_mandatory_is_passed_over_in_silence(
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         (lambda sql: sql + " MAXERROR 5", "MAXERROR is not supported for PARQUET"),
         (lambda sql: sql + " REGION 'us-east-1'", "REGION is not supported for PARQUET"),
@@ -154,9 +154,9 @@ def test_a_missing_file_that_is_not_mandatory_is_passed_over_in_silence(
     ],
 )
 def test_a_copy_that_redshift_does_not_take_is_refused(
-    execute: Callable[[str], Any], put: Callable[..., str], change: Callable[[str], str], told: str
+    execute: Callable[[str], Any], put: Callable[..., str], change: Callable[[str], str], message: str
 ) -> None:
-    with pytest.raises(psycopg2.Error, match=told):
+    with pytest.raises(psycopg2.Error, match=message):
         execute(change(put(rows([1], ["a"]))))
 
 
@@ -219,11 +219,13 @@ def test_words_in_texts_are_not_taken_for_statements(execute: Callable[[str], An
 
 
 def test_what_is_cut_out_of_a_table_is_handed_back() -> None:
-    found = translate('CREATE TABLE IF NOT EXISTS s.t ("a" INTEGER ENCODE az64 NOT NULL) DISTSTYLE ALL SORTKEY ("a")')
-    assert found.sql == 'CREATE TABLE IF NOT EXISTS s.t ("a" INTEGER NOT NULL)'
-    assert found.layout is not None
-    assert (found.table, found.layout.diststyle, found.layout.sortkey) == ("s.t", "ALL", ("a",))
-    assert found.layout.encodings == {"a": "az64"}
+    translation = translate(
+        'CREATE TABLE IF NOT EXISTS s.t ("a" INTEGER ENCODE az64 NOT NULL) DISTSTYLE ALL SORTKEY ("a")'
+    )
+    assert translation.sql == 'CREATE TABLE IF NOT EXISTS s.t ("a" INTEGER NOT NULL)'
+    assert translation.layout is not None
+    assert (translation.table, translation.layout.diststyle, translation.layout.sortkey) == ("s.t", "ALL", ("a",))
+    assert translation.layout.encodings == {"a": "az64"}
 
 
 @pytest.mark.parametrize(

@@ -61,22 +61,22 @@ def parse_unload(sql: str) -> Unload:
     if not match:
         raise RefusedStatement('syntax error at or near "UNLOAD"', code="42601")
     query, prefix = (masked.unmask(match[part])[1:-1].replace("''", "'") for part in (1, 2))
-    rest, found = match["rest"], list[str]()
+    rest, options = match["rest"], list[str]()
     while rest:
         option = next((m for o in OPTIONS if (m := re.match(o, rest, re.IGNORECASE))), None)
         if option is None:
             raise RefusedStatement(f"the emulator unloads to one Parquet file, without {rest.split()[0].upper()}")
-        found.append(option[0].upper())
+        options.append(option[0].upper())
         rest = rest[option.end() :].strip()
-    if not any(option.startswith("IAM_ROLE") for option in found):
+    if not any(option.startswith("IAM_ROLE") for option in options):
         raise RefusedStatement("UNLOAD needs credentials: IAM_ROLE", code="42601")
-    if "PARALLEL OFF" not in found or not any(option.endswith("PARQUET") for option in found):
+    if "PARALLEL OFF" not in options or not any(option.endswith("PARQUET") for option in options):
         raise RefusedStatement("the emulator unloads to one Parquet file")
     if not prefix.startswith("s3://"):
         raise RefusedStatement(f"invalid UNLOAD destination {prefix}", code="22023")
     if re.search(r"\bLIMIT \d+\s*$", query, re.IGNORECASE):
         raise RefusedStatement("Limit clause is not supported in the outer SELECT of UNLOAD")
-    return Unload(query, prefix, "ALLOWOVERWRITE" in found)
+    return Unload(query, prefix, "ALLOWOVERWRITE" in options)
 
 
 def render_parquet(columns: Sequence[tuple[str, int]], rows: Sequence[Sequence[str | None]]) -> bytes:

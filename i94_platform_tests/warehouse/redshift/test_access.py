@@ -30,11 +30,6 @@ Connected = Callable[[str], Any]
 
 
 @pytest.fixture
-def place(redshift_place: Place) -> Place:
-    return redshift_place
-
-
-@pytest.fixture
 def as_one_of(redshift_emulator: RedshiftEmulator, warehouse: RedshiftWarehouse) -> Iterator[Connected]:
     """Connects as a new user who has a role and nothing else; gives a function that runs one statement."""
     database = warehouse.location.database
@@ -75,7 +70,7 @@ def is_refused(connection: Any, sql: str) -> bool:
 
 
 @pytest.fixture
-def loaded(warehouse: RedshiftWarehouse, staging: Staging) -> RedshiftWarehouse:
+def loaded_warehouse(warehouse: RedshiftWarehouse, staging: Staging) -> RedshiftWarehouse:
     """A warehouse with a month of two states."""
     with warehouse.transaction(purpose="prepare a test") as transaction:
         transaction.execute("INSERT INTO i94.i94addr VALUES ('CA', 'CALIFORNIA')")
@@ -90,7 +85,9 @@ def test_the_personal_columns_are_marked_in_the_contract() -> None:
     assert {c.name for contract in WAREHOUSE for c in contract.columns if c.info["personal"]} == PERSONAL
 
 
-def test_a_reader_sees_the_fact_without_what_leads_to_a_person(loaded: RedshiftWarehouse, as_one_of: Connected) -> None:
+def test_a_reader_sees_the_fact_without_what_leads_to_a_person(
+    loaded_warehouse: RedshiftWarehouse, as_one_of: Connected
+) -> None:
     reader = as_one_of(READER)
     with reader.cursor() as cursor:
         cursor.execute(f"SELECT * FROM {masked_view_name(immigration)}")
@@ -99,7 +96,7 @@ def test_a_reader_sees_the_fact_without_what_leads_to_a_person(loaded: RedshiftW
     assert names == [name for name in column_names(immigration) if name not in PERSONAL]
 
 
-def test_a_reader_is_refused(loaded: RedshiftWarehouse, as_one_of: Connected) -> None:
+def test_a_reader_is_refused(loaded_warehouse: RedshiftWarehouse, as_one_of: Connected) -> None:
     reader = as_one_of(READER)
     for sql in (
         "SELECT admnum FROM i94.immigration",
@@ -117,9 +114,9 @@ def test_a_reader_is_refused(loaded: RedshiftWarehouse, as_one_of: Connected) ->
 
 
 def test_a_reader_reads_code_lists_dimensions_and_every_mart_as_it_comes(
-    loaded: RedshiftWarehouse, as_one_of: Connected
+    loaded_warehouse: RedshiftWarehouse, as_one_of: Connected
 ) -> None:
-    with loaded.transaction(purpose="make a mart") as transaction:
+    with loaded_warehouse.transaction(purpose="make a mart") as transaction:
         transaction.execute("CREATE TABLE mart.visitors AS SELECT 1 AS visitors")
     reader = as_one_of(READER)
     for contract in WAREHOUSE:
@@ -131,14 +128,16 @@ def test_a_reader_reads_code_lists_dimensions_and_every_mart_as_it_comes(
 
 
 def test_a_table_that_nobody_has_thought_of_is_closed_to_readers(
-    loaded: RedshiftWarehouse, as_one_of: Connected
+    loaded_warehouse: RedshiftWarehouse, as_one_of: Connected
 ) -> None:
-    with loaded.transaction(purpose="add a table") as transaction:
+    with loaded_warehouse.transaction(purpose="add a table") as transaction:
         transaction.execute("CREATE TABLE i94.passports (number BIGINT)")
     assert is_refused(as_one_of(READER), "SELECT * FROM i94.passports")
 
 
-def test_an_analyst_reads_everything_and_changes_nothing(loaded: RedshiftWarehouse, as_one_of: Connected) -> None:
+def test_an_analyst_reads_everything_and_changes_nothing(
+    loaded_warehouse: RedshiftWarehouse, as_one_of: Connected
+) -> None:
     analyst = as_one_of(ANALYST)
     assert rows(analyst, "SELECT DISTINCT admnum FROM i94.immigration") == [(99_915_565_930,)]
     assert len(rows(analyst, "SELECT * FROM i94.load_ledger")) == 1
@@ -148,7 +147,9 @@ def test_an_analyst_reads_everything_and_changes_nothing(loaded: RedshiftWarehou
 
 
 @pytest.mark.parametrize("role", [READER, ANALYST])
-def test_who_only_reads_can_not_hold_up_a_load(loaded: RedshiftWarehouse, as_one_of: Connected, role: str) -> None:
+def test_who_only_reads_can_not_hold_up_a_load(
+    loaded_warehouse: RedshiftWarehouse, as_one_of: Connected, role: str
+) -> None:
     connection = as_one_of(role)
     connection.cursor().execute("BEGIN")
     assert is_refused(connection, "LOCK i94.load_guard")
@@ -174,13 +175,13 @@ def test_a_loader_who_owns_nothing_loads(
 
 
 def test_creating_again_takes_back_what_a_reader_was_given_by_mistake(
-    loaded: RedshiftWarehouse, as_one_of: Connected
+    loaded_warehouse: RedshiftWarehouse, as_one_of: Connected
 ) -> None:
-    with loaded.transaction(purpose="make a mistake") as transaction:
+    with loaded_warehouse.transaction(purpose="make a mistake") as transaction:
         transaction.execute(f"GRANT SELECT ON i94.immigration TO ROLE {READER}")
     reader = as_one_of(READER)
     assert not is_refused(reader, "SELECT admnum FROM i94.immigration")
-    loaded.create_tables()
+    loaded_warehouse.create_tables()
     assert is_refused(reader, "SELECT admnum FROM i94.immigration")
 
 
@@ -190,13 +191,15 @@ def test_the_statements_name_no_user_and_hold_no_password() -> None:
     assert "create user" not in text
 
 
-def test_the_example_of_one_states_office_shows_its_state_only(loaded: RedshiftWarehouse, as_one_of: Connected) -> None:
+def test_the_example_of_one_states_office_shows_its_state_only(
+    loaded_warehouse: RedshiftWarehouse, as_one_of: Connected
+) -> None:
     text = (PROJECT / "docs" / "examples" / "row-level-security.sql").read_text("utf-8")
     lines = "\n".join(line for line in text.splitlines() if not line.startswith("--"))
-    with loaded.transaction(purpose="run the example") as transaction:
-        there = transaction.execute("SELECT role_name FROM svv_roles").column("role_name").to_pylist()
+    with loaded_warehouse.transaction(purpose="run the example") as transaction:
+        existing = transaction.execute("SELECT role_name FROM svv_roles").column("role_name").to_pylist()
         for statement in filter(None, (part.strip() for part in lines.split(";"))):
-            if statement.removeprefix("CREATE ROLE ") not in there:  # roles are the server's, databases come and go
+            if statement.removeprefix("CREATE ROLE ") not in existing:  # roles are the server's, databases come and go
                 transaction.execute(statement)
     office, analyst = as_one_of("i94_office_ny"), as_one_of(ANALYST)
     assert rows(office, "SELECT cicid, i94addr FROM i94.immigration") == [(1, "NY")]

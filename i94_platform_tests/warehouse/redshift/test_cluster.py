@@ -30,21 +30,21 @@ def load_unverified(warehouse: RedshiftWarehouse, manifest: Manifest) -> int:
 
 
 def test_columns_are_taken_by_their_place(warehouse: RedshiftWarehouse, staging: Staging) -> None:
-    def swapped(rows: pa.Table) -> pa.Table:
+    def swap_columns(rows: pa.Table) -> pa.Table:
         names = rows.column_names
         names[3], names[4] = names[4], names[3]
         return rows.select(names)
 
-    manifest = staging.rewrite(staging.month("2016-04", [1]), swapped)
+    manifest = staging.rewrite(staging.month("2016-04", [1]), swap_columns)
     assert load_unverified(warehouse, manifest) == 1
 
 
 @pytest.mark.parametrize("type_", [pa.int64(), pa.int16(), pa.string()])
 def test_a_column_of_another_type_is_refused(warehouse: RedshiftWarehouse, staging: Staging, type_: Any) -> None:
-    def other(rows: pa.Table) -> pa.Table:
+    def cast_age(rows: pa.Table) -> pa.Table:
         return rows.set_column(10, "i94bir", pa.array([7], pa.int32()).cast(type_))
 
-    manifest = staging.rewrite(staging.month("2016-04", [1]), other)
+    manifest = staging.rewrite(staging.month("2016-04", [1]), cast_age)
     with pytest.raises(PermanentError, match="can't hold the rows"):
         load_unverified(warehouse, manifest)
 
@@ -56,10 +56,10 @@ def test_the_lock_does_not_hold_up_readers(warehouse: RedshiftWarehouse) -> None
 
 
 def test_the_layout_is_the_one_that_was_asked_for(warehouse: RedshiftWarehouse) -> None:
-    found = warehouse.query(
+    rows = warehouse.query(
         'SELECT "table" AS name, diststyle, sortkey1 FROM svv_table_info WHERE schema = :schema', {"schema": "i94"}
     )
-    styles = {row["name"]: (row["diststyle"], row["sortkey1"]) for row in found.to_pylist()}
+    styles = {row["name"]: (row["diststyle"], row["sortkey1"]) for row in rows.to_pylist()}
     assert styles.get("i94mode", ("ALL", "code")) == ("ALL", "code")
     assert styles.get("immigration", ("KEY(i94mon)", "i94yr")) == ("KEY(i94mon)", "i94yr")
 

@@ -51,8 +51,8 @@ def test_the_password_comes_from_the_environment(
     redshift_emulator: RedshiftEmulator, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.setenv(name, PASSWORD)
-    found = login(redshift_emulator, "redshift").query("SELECT current_user::varchar AS me")
-    assert found.to_pylist() == [{"me": "ann"}]
+    parameters = login(redshift_emulator, "redshift").query("SELECT current_user::varchar AS me")
+    assert parameters.to_pylist() == [{"me": "ann"}]
 
 
 def test_the_password_may_lie_in_libpqs_own_file(
@@ -65,15 +65,15 @@ def test_the_password_may_lie_in_libpqs_own_file(
     assert login(redshift_emulator, "redshift").query("SELECT 1 AS one").num_rows == 1
 
 
-@pytest.mark.parametrize("given", ["wrong-planted-password", ""])
+@pytest.mark.parametrize("password", ["wrong-planted-password", ""])
 def test_a_wrong_or_missing_password_is_told_at_once_and_not_repeated(
-    redshift_emulator: RedshiftEmulator, monkeypatch: pytest.MonkeyPatch, given: str
+    redshift_emulator: RedshiftEmulator, monkeypatch: pytest.MonkeyPatch, password: str
 ) -> None:
-    monkeypatch.setenv("I94_REDSHIFT_PASSWORD", given)
+    monkeypatch.setenv("I94_REDSHIFT_PASSWORD", password)
     warehouse = login(redshift_emulator, "redshift")
     with pytest.raises(PermanentError, match=r"refuses the connection: .*password") as failure:
         warehouse.query("SELECT 1")
-    assert not given or given not in "".join(traceback.format_exception(failure.value))
+    assert not password or password not in "".join(traceback.format_exception(failure.value))
 
 
 def test_a_certificate_that_no_authority_signed_is_refused_by_default(redshift_emulator: RedshiftEmulator) -> None:
@@ -110,17 +110,17 @@ def aws(monkeypatch: pytest.MonkeyPatch, service: str) -> Iterator[Stubber]:
     """A client of a service that gives the answers that a test adds."""
     session = botocore.session.get_session()
     client = session.create_client(service, "us-west-2", aws_access_key_id="a", aws_secret_access_key="b")
-    asked: list[tuple[str, str]] = []
+    requests: list[tuple[str, str]] = []
 
-    def made(name: str, region_name: str) -> Any:
-        asked.append((name, region_name))
+    def create_client(name: str, region_name: str) -> Any:
+        requests.append((name, region_name))
         return client
 
-    monkeypatch.setattr(boto3, "client", made)
+    monkeypatch.setattr(boto3, "client", create_client)
     with Stubber(client) as stubber:
         yield stubber
         stubber.assert_no_pending_responses()
-    assert asked == [(service, "us-west-2")]
+    assert requests == [(service, "us-west-2")]
 
 
 def test_a_cluster_gives_a_temporary_login(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -130,8 +130,8 @@ def test_a_cluster_gives_a_temporary_login(monkeypatch: pytest.MonkeyPatch) -> N
             {"DbUser": "IAM:loader", "DbPassword": PASSWORD},
             {"DbUser": "loader", "DbName": "dev", "ClusterIdentifier": "i94", "AutoCreate": False},
         )
-        found = connection_parameters(CLUSTER)
-    assert (found["user"], found["password"], found["host"]) == ("IAM:loader", PASSWORD, CLUSTER.host)
+        parameters = connection_parameters(CLUSTER)
+    assert (parameters["user"], parameters["password"], parameters["host"]) == ("IAM:loader", PASSWORD, CLUSTER.host)
 
 
 def test_a_serverless_workgroup_gives_a_temporary_login(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -141,8 +141,8 @@ def test_a_serverless_workgroup_gives_a_temporary_login(monkeypatch: pytest.Monk
             {"dbUser": "IAMR:loader", "dbPassword": PASSWORD},
             {"workgroupName": "i94", "dbName": "dev"},
         )
-        found = connection_parameters(WORKGROUP)
-    assert (found["user"], found["password"]) == ("IAMR:loader", PASSWORD)
+        parameters = connection_parameters(WORKGROUP)
+    assert (parameters["user"], parameters["password"]) == ("IAMR:loader", PASSWORD)
 
 
 def test_a_login_that_aws_refuses_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -43,7 +43,7 @@ def database(redshift_emulator: RedshiftEmulator, monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.fixture
-def planted(
+def settings_with_secrets(
     redshift_emulator: RedshiftEmulator,
     s3_server: S3Server,
     bucket: str,
@@ -67,27 +67,27 @@ def planted(
 
 def load(settings: Settings, *, stage: bool = True) -> tuple[bool, str]:
     """Load a code list as Dagster does; whether it went well, and the whole event log."""
-    used = build_resources(settings)
+    resources = build_resources(settings)
     if stage:
-        lake: Lake = used["lake"].build()
+        lake: Lake = resources["lake"].build()
         rows = [{"code": 582, "label": "MEXICO", "status": "valid"}]
         Staging(lake).commit(i94cit_res, Dataset("lookup/i94cit_res"), rows)
     countries = dg.AssetKey(["warehouse", "i94cit_res"])
     with dg.DagsterInstance.ephemeral() as instance:
-        done = dg.materialize(
-            [code_lists], selection=[countries], resources=used, instance=instance, raise_on_error=False
+        result = dg.materialize(
+            [code_lists], selection=[countries], resources=resources, instance=instance, raise_on_error=False
         )
-        events = instance.all_logs(done.run_id)
-        return done.success, "\n".join(dg.serialize_value(event) for event in events)
+        events = instance.all_logs(result.run_id)
+        return result.success, "\n".join(dg.serialize_value(event) for event in events)
 
 
-def nowhere(*places: str) -> None:
+def assert_without_secrets(*places: str) -> None:
     for number, text in enumerate(places):
         for secret in SECRETS:
             assert secret not in text, f"place {number}"
 
 
-def written(emulator: RedshiftEmulator, database: str, caplog: pytest.LogCaptureFixture) -> tuple[str, ...]:
+def collect_logs(emulator: RedshiftEmulator, database: str, caplog: pytest.LogCaptureFixture) -> tuple[str, ...]:
     """What the server, the proxy and our own logs have written down."""
     tracebacks = ["".join(traceback.format_exception(*r.exc_info)) for r in caplog.records if r.exc_info]
     with emulator.server.connect(database) as connection, connection.cursor() as cursor:
@@ -97,19 +97,27 @@ def written(emulator: RedshiftEmulator, database: str, caplog: pytest.LogCapture
 
 
 def test_a_good_load_leaves_no_secret_anywhere(
-    planted: Settings, redshift_emulator: RedshiftEmulator, database: str, caplog: pytest.LogCaptureFixture
+    settings_with_secrets: Settings,
+    redshift_emulator: RedshiftEmulator,
+    database: str,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.DEBUG)
     logging.getLogger("botocore").setLevel(logging.INFO)  # its debug log holds what it signs by design
-    succeeded, events = load(planted)
+    succeeded, events = load(settings_with_secrets)
     assert succeeded, events
     assert "COPY" in "".join(redshift_emulator.sent_statements(database)), "the places that are looked at hold nothing"
-    nowhere(events, repr(planted), repr(build_resources(planted)), *written(redshift_emulator, database, caplog))
+    assert_without_secrets(
+        events,
+        repr(settings_with_secrets),
+        repr(build_resources(settings_with_secrets)),
+        *collect_logs(redshift_emulator, database, caplog),
+    )
 
 
 @pytest.mark.parametrize("at", ["COPY", "COMMIT", "SET query_group", "a wrong password", "a lake that is gone"])
 def test_a_failed_load_leaves_no_secret_anywhere(
-    planted: Settings,
+    settings_with_secrets: Settings,
     redshift_emulator: RedshiftEmulator,
     database: str,
     caplog: pytest.LogCaptureFixture,
@@ -122,23 +130,28 @@ def test_a_failed_load_leaves_no_secret_anywhere(
         redshift_emulator.server.execute(f"ALTER USER of_{database} PASSWORD 'another'")
     elif at != "a lake that is gone":
         redshift_emulator.fail(at, "no", code="42501", times=9)
-    succeeded, events = load(planted, stage=at != "a lake that is gone")
+    succeeded, events = load(settings_with_secrets, stage=at != "a lake that is gone")
     assert not succeeded
     assert "STEP_FAILURE" in events
-    nowhere(events, *written(redshift_emulator, database, caplog))
+    assert_without_secrets(events, *collect_logs(redshift_emulator, database, caplog))
 
 
 def test_the_places_that_are_looked_at_would_show_a_secret(
-    planted: Settings, redshift_emulator: RedshiftEmulator, database: str, caplog: pytest.LogCaptureFixture
+    settings_with_secrets: Settings,
+    redshift_emulator: RedshiftEmulator,
+    database: str,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.DEBUG)
     logging.getLogger("i94_platform").warning("%s", SECRETS[1])
     redshift_emulator.server.execute("SELECT 'PLANTEDsecretPLANTED'", database=database)
-    log, _, told, *_ = written(redshift_emulator, database, caplog)
+    log, _, message, *_ = collect_logs(redshift_emulator, database, caplog)
     assert SECRETS[2] in log
-    assert SECRETS[1] in told
+    assert SECRETS[1] in message
 
 
-def test_objects_that_know_the_address_show_no_secret(planted: Settings) -> None:
-    made: Any = build_resources(planted)["warehouse"].build()
-    nowhere(repr(made), repr(vars(made)), str(made.address), repr(planted.redshift_address))
+def test_objects_that_know_the_address_show_no_secret(settings_with_secrets: Settings) -> None:
+    made: Any = build_resources(settings_with_secrets)["warehouse"].build()
+    assert_without_secrets(
+        repr(made), repr(vars(made)), str(made.address), repr(settings_with_secrets.redshift_address)
+    )

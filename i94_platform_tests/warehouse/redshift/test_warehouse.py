@@ -1,7 +1,6 @@
-"""Pins what is Redshift's own: the lock before the snapshot, retries, and the messages of its errors.
+"""Pins what is Redshift's own: the lock before the snapshot, the messages of its errors, layout and types.
 
-The incidents: loaders that looped on error 1023 since they locked too late, a load repeated for ever that could never
-succeed, one given up on that a second attempt would have mended, readers who waited for a load.
+The incidents: loaders that looped on error 1023 since they locked too late, and readers who waited for a load.
 """
 
 from __future__ import annotations
@@ -11,10 +10,8 @@ import datetime as dt
 import logging
 import threading
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import psycopg2
@@ -28,36 +25,8 @@ from i94_platform.redshift_address import RedshiftAddress
 from i94_platform.warehouse.loading import load_manifest
 from i94_platform.warehouse.redshift.warehouse import RedshiftWarehouse
 from i94_platform_tests.emulators.redshift.emulator import ROLE, RedshiftEmulator
-from i94_platform_tests.emulators.redshift.session import listen
 from i94_platform_tests.support.processes import start_process, wait_for
-from i94_platform_tests.support.warehouses import Place, Staging, hold_transaction
-
-VIOLATION = "Serializable isolation violation on table - 100123, transactions forming the cycle are: 1, 2 (pid:3)"
-
-
-@pytest.fixture
-def place(redshift_place: Place) -> Place:
-    return redshift_place
-
-
-@pytest.fixture
-def files(place: Place, tmp_path: Path) -> S3Store:
-    """What opens the lake's files, for warehouses that a test makes itself."""
-    connect: Callable[[], Any] = place.reach.args[1]  # type: ignore[attr-defined]
-    return S3Store("s3://", connect, tmp_path / "scratch")
-
-
-@pytest.fixture
-def database(bare: RedshiftWarehouse) -> str:
-    """The name of the test's database."""
-    return bare.location.database
-
-
-@pytest.fixture
-def sent(redshift_emulator: RedshiftEmulator, warehouse: RedshiftWarehouse) -> Any:
-    """The statements that are sent from now on."""
-    before = len(redshift_emulator.sent_statements(warehouse.location.database))
-    return lambda: redshift_emulator.sent_statements(warehouse.location.database)[before:]
+from i94_platform_tests.support.warehouses import Staging, hold_transaction
 
 
 def modes(warehouse: RedshiftWarehouse) -> list[int]:
@@ -65,11 +34,11 @@ def modes(warehouse: RedshiftWarehouse) -> list[int]:
 
 
 def test_a_load_locks_first_then_deletes_copies_counts_and_commits(
-    warehouse: RedshiftWarehouse, staging: Staging, sent: Any
+    warehouse: RedshiftWarehouse, staging: Staging, sent_statements: Any
 ) -> None:
     manifest = staging.month("2016-04", [1])
     warehouse.replace(immigration, manifest, "run-7")
-    statements = sent()
+    statements = sent_statements()
     order = [sql.split()[0] for sql in statements[statements.index("BEGIN") :]]
     assert order[:2] == ["BEGIN", "LOCK"], "a snapshot is taken by the first statement that reads or writes"
     assert statements[statements.index("BEGIN") + 1] == "LOCK i94.load_guard"
@@ -80,15 +49,15 @@ def test_a_load_locks_first_then_deletes_copies_counts_and_commits(
 
 
 def test_the_query_group_names_the_table_the_month_and_the_run(
-    warehouse: RedshiftWarehouse, staging: Staging, sent: Any
+    warehouse: RedshiftWarehouse, staging: Staging, sent_statements: Any
 ) -> None:
     warehouse.replace(immigration, staging.month("2016-04", [1]), "run-7")
-    assert sent()[0] == "SET query_group TO 'i94 load i94.immigration 2016-04 run run-7'"
+    assert sent_statements()[0] == "SET query_group TO 'i94 load i94.immigration 2016-04 run run-7'"
 
 
 def test_an_administrator_sees_who_is_connected(warehouse: RedshiftWarehouse) -> None:
-    found = warehouse.query("SELECT application_name AS name FROM pg_stat_activity WHERE pid = pg_backend_pid()")
-    assert found.to_pylist() == [{"name": "i94_platform"}]
+    rows = warehouse.query("SELECT application_name AS name FROM pg_stat_activity WHERE pid = pg_backend_pid()")
+    assert rows.to_pylist() == [{"name": "i94_platform"}]
 
 
 def test_a_default_role_is_written_without_quotes(
@@ -102,135 +71,6 @@ def test_a_default_role_is_written_without_quotes(
 
 
 SLOW = pytest.mark.slow
-
-
-@pytest.mark.parametrize(
-    ("fault", "at"),
-    [
-        ("error 1023", "COMMIT"),
-        ("a conflict", "COPY"),
-        ("a cut connection", "LOCK"),
-        pytest.param("error 1023", "LOCK", marks=SLOW),
-        pytest.param("error 1023", "DELETE FROM i94.immigration", marks=SLOW),
-        pytest.param("error 1023", "INSERT INTO i94.load_ledger", marks=SLOW),
-        pytest.param("a conflict", "COMMIT", marks=SLOW),
-        pytest.param("a cut connection", "COPY", marks=SLOW),
-        pytest.param("a cut connection", "COMMIT", marks=SLOW),
-    ],
-)
-def test_a_load_is_tried_again_as_a_whole_after(
-    warehouse: RedshiftWarehouse,
-    staging: Staging,
-    redshift_emulator: RedshiftEmulator,
-    caplog: pytest.LogCaptureFixture,
-    fault: str,
-    at: str,
-) -> None:
-    warehouse.replace(immigration, staging.month("2016-04", [1, 2]), "r1")
-    manifest = staging.month("2016-04", [3])
-    if fault == "a cut connection":
-        redshift_emulator.cut(at, times=2)
-    elif fault == "a conflict":
-        redshift_emulator.fail(at, "could not complete because of conflict with concurrent transaction", times=2)
-    else:
-        redshift_emulator.fail(at, "1023", VIOLATION, times=2)
-    with caplog.at_level(logging.WARNING):
-        assert warehouse.replace(immigration, manifest, "r2") == 1
-    assert warehouse.query("SELECT cicid FROM i94.immigration").to_pylist() == [{"cicid": 3}]
-    tries = [message for message in caplog.messages if "Trying again in" in message]
-    assert len(tries) == 2
-    assert "gave up in the middle of an attempt to load i94.immigration 2016-04" in tries[0]
-
-
-@pytest.mark.parametrize(
-    "at", ["COMMIT", pytest.param("DELETE FROM i94.immigration", marks=SLOW), pytest.param("COPY", marks=SLOW)]
-)
-def test_after_the_last_attempt_the_failure_is_worth_a_later_retry_and_nothing_has_changed(
-    warehouse: RedshiftWarehouse, staging: Staging, redshift_emulator: RedshiftEmulator, at: str
-) -> None:
-    warehouse.replace(immigration, staging.month("2016-04", [1, 2]), "r1")
-    before, manifest = warehouse.read_ledger(), staging.month("2016-04", [3])
-    redshift_emulator.fail(at, "1023", VIOLATION, times=5)
-    with pytest.raises(TransientError, match=f"gave up in the middle of an attempt to load .*1023; {VIOLATION[:30]}"):
-        warehouse.replace(immigration, manifest, "r2")
-    assert warehouse.query("SELECT count(*) AS n FROM i94.immigration").to_pylist() == [{"n": 2}]
-    assert warehouse.read_ledger() == before
-
-
-def test_a_load_that_can_never_succeed_is_tried_once(
-    warehouse: RedshiftWarehouse, staging: Staging, sent: Any, caplog: pytest.LogCaptureFixture
-) -> None:
-    with caplog.at_level(logging.WARNING), pytest.raises(PermanentError):
-        warehouse.replace(immigration, staging.month("2016-04", [1], i94port=None), "r1")
-    assert sum(sql.startswith("COPY") for sql in sent()) == 1
-    assert not caplog.messages
-
-
-def test_a_value_of_1023_in_a_message_about_data_is_no_conflict(
-    warehouse: RedshiftWarehouse, staging: Staging, redshift_emulator: RedshiftEmulator
-) -> None:
-    redshift_emulator.fail("COPY", "1023 is out of range", code="22003")
-    with pytest.raises(PermanentError, match="can't hold the rows"):
-        warehouse.replace(i94mode, staging.modes({1: "Air"}), "r1")
-
-
-def test_the_first_writer_wins_where_two_do_not_lock(
-    redshift_emulator: RedshiftEmulator, warehouse: RedshiftWarehouse
-) -> None:
-    """Without this, the tests of the lock would pass without the lock."""
-
-    def write(cursor: Any, code: int) -> None:
-        cursor.execute(f"INSERT INTO i94.i94mode VALUES ({code}, '')")
-        cursor.execute("COMMIT")
-
-    database = warehouse.location.database
-    with (
-        contextlib.closing(connect(redshift_emulator, database)) as one,
-        contextlib.closing(connect(redshift_emulator, database)) as other,
-    ):
-        cursors = one.cursor(), other.cursor()
-        for cursor in cursors:
-            cursor.execute("BEGIN")
-            cursor.execute("SELECT count(*) FROM i94.i94mode")
-        write(cursors[0], 7)
-        with pytest.raises(psycopg2.Error, match="1023"):
-            write(cursors[1], 8)
-
-
-def test_a_cluster_that_wakes_up_is_waited_for(
-    redshift_emulator: RedshiftEmulator, files: S3Store, database: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    with listen(redshift_emulator) as asleep:
-        address = redshift_emulator.address(database).replace(f":{redshift_emulator.port}/", f":{asleep}/")
-    warehouse = RedshiftWarehouse(
-        RedshiftAddress.parse(address),
-        files,
-        backoff_seconds=(0.1,) * 20,
-    )
-    awake = threading.Timer(0.3, lambda: stack.enter_context(listen(redshift_emulator, asleep)))
-    with contextlib.ExitStack() as stack, caplog.at_level(logging.WARNING):
-        awake.start()
-        assert warehouse.query("SELECT 1 AS one").to_pylist() == [{"one": 1}]
-        awake.join()
-    assert "could not be reached to query" in caplog.messages[0]
-    assert "refused" in caplog.messages[0]
-
-
-def test_a_host_out_of_reach_is_an_error_in_the_end(redshift_emulator: RedshiftEmulator, files: S3Store) -> None:
-    with listen(redshift_emulator) as port:
-        pass
-    address = RedshiftAddress.parse(f"redshift://me@127.0.0.1:{port}/db?iam_role=default&sslmode=disable")
-    with pytest.raises(TransientError, match=rf"redshift://me@127\.0\.0\.1:{port}/db could not be reached to query"):
-        RedshiftWarehouse(address, files, backoff_seconds=(0.01,)).query("SELECT 1")
-
-
-def test_a_missing_database_is_an_error_at_once(redshift_emulator: RedshiftEmulator, files: S3Store) -> None:
-    warehouse = RedshiftWarehouse(
-        RedshiftAddress.parse(redshift_emulator.address("nowhere")),
-        files,
-    )
-    with pytest.raises(PermanentError, match=r'refuses the connection: .*database "nowhere" does not exist'):
-        warehouse.query("SELECT 1")
 
 
 def test_readers_go_on_while_a_load_holds_the_lock(
@@ -328,12 +168,12 @@ def test_without_the_comparison_of_the_files_two_swapped_columns_would_load(
 ) -> None:
     """Redshift takes columns by their place: this is what the comparison is for."""
 
-    def swapped(rows: pa.Table) -> pa.Table:
+    def swap_columns(rows: pa.Table) -> pa.Table:
         names = rows.column_names
         names[3], names[4] = names[4], names[3]
         return rows.select(names)
 
-    manifest = staging.rewrite(staging.month("2016-04", [1], i94bir=5), swapped)
+    manifest = staging.rewrite(staging.month("2016-04", [1], i94bir=5), swap_columns)
     with warehouse.transaction(purpose="load without a comparison") as transaction:
         assert load_manifest(transaction, immigration, manifest, "r1") == 1
     with pytest.raises(PermanentError, match="column 4 is i94res"):
@@ -341,7 +181,7 @@ def test_without_the_comparison_of_the_files_two_swapped_columns_would_load(
 
 
 @pytest.mark.parametrize(
-    ("asked", "style", "key"),
+    ("diststyle", "style", "key"),
     [
         ("key", "KEY", "i94mon"),
         pytest.param("even", "EVEN", "", marks=SLOW),
@@ -349,9 +189,9 @@ def test_without_the_comparison_of_the_files_two_swapped_columns_would_load(
     ],
 )
 def test_the_fact_is_spread_as_asked_and_the_other_tables_lie_on_all_nodes(
-    reach: Any, redshift_emulator: RedshiftEmulator, database: str, asked: str, style: str, key: str
+    reach: Any, redshift_emulator: RedshiftEmulator, database: str, diststyle: str, style: str, key: str
 ) -> None:
-    reach(fact_diststyle=asked).create_tables()
+    reach(fact_diststyle=diststyle).create_tables()
     layouts = {table: layout for (name, table), layout in redshift_emulator.layouts.items() if name == database}
     fact = layouts["i94.immigration"]
     assert (fact.diststyle, fact.distkey, fact.sortkey) == (style, key, ("i94yr", "i94mon", "arrdate"))
@@ -373,18 +213,20 @@ def test_every_type_comes_back_as_what_it_is(bare: RedshiftWarehouse) -> None:
         "a_time": ("2016-04-30 10:30:00", "timestamp", pa.timestamp("us"), dt.datetime(2016, 4, 30, 10, 30)),
         "a_text": ("50% of :x", "varchar(20)", pa.string(), "50% of :x"),
     }
-    for shown in ("'{}'", "NULL"):
-        listed = ", ".join(f"CAST({shown.format(text)} AS {sql}) AS {name}" for name, (text, sql, *_) in types.items())
-        found = bare.query(f"SELECT {listed}")
-        assert found.schema == pa.schema([(name, type_) for name, (_, _, type_, _) in types.items()])
-        expected = {name: value if shown != "NULL" else None for name, (*_, value) in types.items()}
-        assert found.to_pylist() == [expected]
+    for literal in ("'{}'", "NULL"):
+        select_list = ", ".join(
+            f"CAST({literal.format(text)} AS {sql}) AS {name}" for name, (text, sql, *_) in types.items()
+        )
+        rows = bare.query(f"SELECT {select_list}")
+        assert rows.schema == pa.schema([(name, type_) for name, (_, _, type_, _) in types.items()])
+        expected = {name: value if literal != "NULL" else None for name, (*_, value) in types.items()}
+        assert rows.to_pylist() == [expected]
 
 
 def test_a_result_without_rows_keeps_its_types(warehouse: RedshiftWarehouse) -> None:
-    found = warehouse.query("SELECT arrdate, i94mon FROM i94.immigration")
+    rows = warehouse.query("SELECT arrdate, i94mon FROM i94.immigration")
     expected: dict[str, pa.DataType] = {"arrdate": pa.date32(), "i94mon": pa.int32()}
-    assert found.schema == pa.schema(expected)
+    assert rows.schema == pa.schema(expected)
 
 
 def test_a_query_that_somebody_types_must_be_one_select(bare: RedshiftWarehouse) -> None:
@@ -400,12 +242,6 @@ def test_a_query_that_somebody_types_must_be_one_select(bare: RedshiftWarehouse)
     ):
         with pytest.raises(PermanentError, match=r"one SELECT statement|can't be read"):
             bare.require_read_only(sql)
-
-
-def connect(emulator: RedshiftEmulator, database: str, user: str = "awsuser", **options: Any) -> Any:
-    connection = psycopg2.connect(host="127.0.0.1", port=emulator.port, dbname=database, user=user, **options)
-    connection.autocommit = True
-    return connection
 
 
 def test_three_processes_can_create_the_tables_at_once(reach: Any) -> None:
