@@ -16,16 +16,17 @@ import typer
 from rich.logging import RichHandler
 from rich.markup import escape
 
-from i94_platform.cli import dev, load, render, sample, warehouse
+from i94_platform.cli import dev, load, render, sample, serve, warehouse
 from i94_platform.cli.console import err, out
+from i94_platform.cli.keys import keys
 from i94_platform.errors import PermanentError, PlatformError
-from i94_platform.serving import commands as serving
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False)
 
 _COMMANDS: dict[str, list[Callable[..., None]]] = {
     "Load": [sample.sample, load.run, load.backfill, load.status],
     "Warehouse": [warehouse.query, warehouse.ddl, warehouse.create_tables],
+    "Serve": [serve.serve],
     "Operate": [dev.dev, dev.doctor],
     "Develop": [render.dictionary, render.lineage],
 }
@@ -34,7 +35,7 @@ _COMMANDS: dict[str, list[Callable[..., None]]] = {
 for _heading, _commands in _COMMANDS.items():
     for _command in _commands:
         app.command(rich_help_panel=_heading)(_command)
-serving.add_to(app)
+app.add_typer(keys, name="keys", rich_help_panel="Serve")
 
 
 def main() -> None:

@@ -1,44 +1,18 @@
-"""The commands `i94 serve` and `i94 keys`: their arguments and what they print."""
+"""The commands `keys add`, `keys list` and `keys revoke`."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from i94_platform.errors import PermanentError
+from i94_platform.cli.console import out
 from i94_platform.serving.auth.api_keys import SCOPES, ApiKey, KeyStore
 from i94_platform.settings import Settings
 
-out = Console(soft_wrap=True, emoji=False)
-keys = typer.Typer(no_args_is_help=True, help="API keys: add, list, revoke.")
-
-
-def add_to(app: typer.Typer) -> None:
-    """Add the commands to the command line."""
-    app.command()(serve)
-    app.add_typer(keys, name="keys")
-
-
-def serve(
-    port: Annotated[int, typer.Option(help="Port to listen on.", min=1, max=65535)] = 8094,
-    host: Annotated[str, typer.Option(help="Address to listen on; any but loopback needs a key.")] = "127.0.0.1",
-) -> None:
-    """Serve the published release: the web API, and the dashboard at /. One Ctrl-C stops it.
-
-    Without any key (i94 keys add) it listens on this machine only, and prints a URL that works once.
-    """
-    try:
-        import fastapi  # noqa: F401
-        import uvicorn  # noqa: F401
-    except ModuleNotFoundError:
-        raise PermanentError("The web API is not installed; run: pip install 'i94-platform[serve]'.") from None
-    from i94_platform.serving.server import serve as run_server
-
-    run_server(Settings.from_env(), host, port, lambda line: out.print(escape(line), highlight=False))
+keys = typer.Typer(no_args_is_help=True, help="Add, list and revoke API keys.")
 
 
 @keys.command()
@@ -71,6 +45,16 @@ def list_keys() -> None:
     out.print(table)
 
 
+@keys.command()
+def revoke(id_: Annotated[str, typer.Argument(metavar="ID", help="The id that i94 keys list shows.")]) -> None:
+    """Revoke a key at once, with the sessions that it opened.
+
+    Example: [bold]i94 keys revoke 0f3a9c1e[/bold]
+    """
+    key = _open_key_store().revoke(id_)
+    out.print(f"Key {key.id} of {escape(key.name)} is revoked.")
+
+
 def _open_key_store() -> KeyStore:
     from i94_platform.serving.server import open_key_store
 
@@ -80,10 +64,3 @@ def _open_key_store() -> KeyStore:
 def _format_key(key: ApiKey) -> list[str]:
     times = (key.created_at, key.used_at, key.revoked_at)
     return [key.id, key.name, " ".join(sorted(key.scopes)), *(time[:16].replace("T", " ") for time in times)]
-
-
-@keys.command()
-def revoke(id_: Annotated[str, typer.Argument(metavar="ID", help="The id that i94 keys list shows.")]) -> None:
-    """Revoke a key at once, with the sessions that it opened."""
-    key = _open_key_store().revoke(id_)
-    out.print(f"Key {key.id} of {escape(key.name)} is revoked.")

@@ -1,4 +1,4 @@
-"""The commands: a key from add to revoke, a server as a process of its own, and what it does not import."""
+"""`i94 keys` from add to revoke, `i94 serve` as a process of its own, and what neither imports."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_other_machines_need_a_key(tmp_path: Path, port: int) -> None:
 
 IMPORTS = """
 import sys
-import i94_platform.cli
+import i94_platform.cli.main
 from i94_platform.serving.server import create_server
 from i94_platform.settings import Settings
 
