@@ -1,0 +1,45 @@
+"""`i94 doctor` on the embedded default; `operations/test_doctor.py` has the other addresses."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from i94_platform.sources.registry import REFERENCE_FILES
+from i94_platform_tests.cli.command_line import I94
+from i94_platform_tests.support.deployment import Deployment
+
+
+def test_the_doctor_finds_no_problem_in_a_loaded_deployment(i94: I94, loaded_deployment: Deployment) -> None:
+    output = i94("doctor", **loaded_deployment.environment)
+    assert output.exit_code == 0, output.out
+    assert "2 month(s) delivered" in output.out
+    assert "1 month(s) loaded" in output.out
+    assert "✗" not in output.out
+
+
+def test_the_doctor_says_what_to_do_if_nothing_was_delivered(i94: I94, tmp_path: Path) -> None:
+    output = i94("doctor", I94_HOME=str(tmp_path / "home"), I94_RAW=str(tmp_path / "raw"))
+    assert output.exit_code == 1
+    assert (
+        f"✗ I94_RAW        {tmp_path / 'raw'} is not there; set I94_RAW, or write samples: i94 sample --out"
+        in output.out
+    )
+    assert not (tmp_path / "home").exists(), "looking changes nothing"
+
+
+def test_the_doctor_names_missing_reference_files(i94: I94, loaded_deployment: Deployment, tmp_path: Path) -> None:
+    shutil.copy(loaded_deployment.raw / "i94_jan16_sub.parquet", tmp_path)
+    output = i94("doctor", I94_HOME=str(tmp_path / "home"), I94_RAW=str(tmp_path))
+    assert output.exit_code == 1
+    (line,) = [line for line in output.out.splitlines() if "references" in line]
+    assert "✗" in line
+    assert all(file in line for file in REFERENCE_FILES.values())
+
+
+def test_the_doctor_checks_java_if_spark_runs_in_this_process(
+    i94: I94, loaded_deployment: Deployment, tmp_path: Path
+) -> None:
+    output = i94("doctor", I94_ENGINE="local[*]", JAVA_HOME=str(tmp_path), **loaded_deployment.environment)
+    assert output.exit_code == 1
+    assert "no Java found; install Java 17 or 21 and set JAVA_HOME" in output.out

@@ -1,0 +1,77 @@
+"""Exit codes (2 for a wrong call or setting), the help, and messages that say what to do."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+from i94_platform_tests.cli.command_line import I94
+
+COMMANDS = (
+    *("run", "backfill", "status", "query", "sample", "ddl", "create-tables", "dictionary", "lineage", "doctor", "dev"),
+    "serve",
+)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_a_help(i94: I94, command: str) -> None:
+    output = i94(command, "--help")
+    assert output.exit_code == 0
+    assert f"i94 {command} [OPTIONS]" in output.out
+
+
+def test_the_help_names_every_command_and_setting(i94: I94) -> None:
+    output = i94("--help")
+    assert output.exit_code == 0
+    assert all(f" {command} " in output.out for command in COMMANDS)
+    assert all(name in output.out for name in ("I94_RAW", "I94_HOME", "I94_LAKE", "I94_ENGINE", "I94_WAREHOUSE"))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("I94_ENGINE", "flink", "'flink' is not an address known here; valid are: duckdb, local[N] or local[*], sc://"),
+        ("I94_WAREHOUSE", "oracle://x", "I94_WAREHOUSE: 'oracle://x' is not an address known here; valid are: duckdb:///path"),
+        ("I94_LAKE", "ftp://x", "I94_LAKE: 'ftp://x' is not an address known here; valid are: a folder"),
+        ("I94_FIRST_MONTH", "May", "I94_FIRST_MONTH: 'May' is not a month"),
+    ],
+)  # fmt: skip
+def test_a_wrong_setting_exits_with_2_and_names_the_valid_values(
+    i94: I94, tmp_path: Path, name: str, value: str, expected: str
+) -> None:
+    output = i94("run", **{"I94_HOME": str(tmp_path / "home"), name: value})
+    assert output.exit_code == 2
+    assert expected in output.err
+    assert not (tmp_path / "home").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (("run", "--month", "2016-13"), "'2016-13' is not a month; write it as YYYY-MM, such as 2016-04"),
+        (("run", "--month", "2012-04"), "2012-04 is not a month that can be run; the range is 2016-01 to "),
+        (("run", "--from", "2016-01"), "--from and --to go together"),
+        (("run", "--from", "2016-03", "--to", "2016-01"), "--from 2016-03 is later than --to 2016-01"),
+        (("backfill", "--from", "2016-03", "--to", "2016-01"), "--from 2016-03 is later than --to 2016-01"),
+        (("backfill", "--from", "2012-01", "--to", "2016-01"), "2012-01 is not a month that can be run; the range is"),
+        (("backfill", "--from", "2016-01"), "Missing option '--to'"),
+        (("sample", "--out", "x", "--rows", "5"), "100 rows"),
+        (("query", "SELECT 1"), "There is no warehouse at "),
+        (("nonsense",), "No such command 'nonsense'"),
+        (("query",), "Missing argument"),
+        (("ddl", "--dialect", "oracle"), "'oracle' is not one of 'duckdb', 'redshift'"),
+    ],
+)
+def test_a_wrong_call_exits_with_2_and_says_what_is_wrong(
+    i94: I94, tmp_path: Path, arguments: tuple[str, ...], expected: str
+) -> None:
+    output = i94(*arguments, I94_HOME=str(tmp_path / "home"))
+    assert output.exit_code == 2
+    assert expected in output.err
+    assert "Traceback" not in output.err
+
+
+def test_the_version_is_that_of_the_installed_distribution(i94: I94) -> None:
+    assert i94("--version").out == f"i94 {version('i94-platform')}\n"
