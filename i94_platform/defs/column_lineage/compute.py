@@ -138,7 +138,7 @@ def _correlations() -> dict[str, Origin]:
     read = tuple(sorted({c for query in queries for origin in query.values() for c in origin}))
     in_words = ("question", "x", "y", "method", "unit_of_observation", "caveat")
     reasons = {
-        **dict.fromkeys(in_words, "named in marts/correlations.py"),
+        **dict.fromkeys(in_words, "named in marts/correlations/questions.py"),
         **dict.fromkeys(("months", "first_month", "last_month"), "the months that the warehouse's ledger names"),
     }
     return {name: reasons.get(name, read) for name in column_names(correlations)}
