@@ -1,4 +1,4 @@
-"""Pins what a new source takes: a contract, and a module that declares it; listing, reading, sample and graph follow.
+"""Test what a new source takes: a contract, a module that declares it, and two assets; the rest follows.
 
 The change is the one that docs/contributing.md shows, made in a copy of the package.
 """
@@ -48,17 +48,20 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     copy = tmp_path_factory.mktemp("copy")
     shutil.copytree(PROJECT / "i94_platform", copy / "i94_platform", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(PROJECT / "pyproject.toml", copy)  # the mark of a checkout
-    contract, module = read_example()
+    contract, module, staged, loaded = read_example()
     (copy / "i94_platform/sources/gdp.py").write_text(module)
     contracts = copy / "i94_platform/contracts/reference.py"
     text = contracts.read_text().replace("airport_codes, world_temperature)", "airport_codes, world_temperature, gdp)")
     contracts.write_text(text.replace("LOOKUPS: tuple", f"{contract}\nLOOKUPS: tuple"))
+    for layer, asset in (("staged", staged), ("warehouse", loaded)):
+        with (copy / f"i94_platform/defs/assets/{layer}.py").open("a") as file:
+            file.write(f"\n\n{asset}\n")
     i94(copy, "lineage", "--write")
     return copy
 
 
 def read_example() -> list[str]:
-    """The contract and the module of the page on contributing."""
+    """The contract, the module and the two assets of the page on contributing."""
     section = (PROJECT / "docs/contributing.md").read_text().split("## Add a source\n")[1].split("\n## ")[0]
     return [textwrap.dedent(block) for block in re.findall(r"```python\n(.*?)\n *```", section, re.DOTALL)]
 

@@ -6,6 +6,7 @@ from typing import Any
 import dagster as dg
 
 from i94_platform import contracts
+from i94_platform.contracts import reference
 from i94_platform.defs.attributes import code_references
 from i94_platform.defs.execution import STAGING_POOL, raise_dagster_failures, run_folder
 from i94_platform.defs.keys import to_key
@@ -19,7 +20,7 @@ from i94_platform.pipeline.data_versions import CODE_LIST_DATASETS
 from i94_platform.pipeline.immigration import stage_month
 from i94_platform.pipeline.reference import stage_reference
 from i94_platform.pipeline.temperatures import stage_temperatures
-from i94_platform.sources.registry import REFERENCES
+from i94_platform.sources.registry import SOURCES
 from i94_platform.sources.source import Source
 
 _MONTH_DEPS = [to_key("raw/immigration"), *(to_key(dataset.name) for dataset in CODE_LIST_DATASETS)]
@@ -94,34 +95,38 @@ def immigration(
     )
 
 
-def _reference_table(source: Source) -> dg.AssetsDefinition:
-    (contract,) = source.contracts
-
-    @dg.asset(
-        key=to_key(f"staged/{contract.name}"),
-        deps=[to_key(f"raw/{source.name}")],
-        description=contract.comment,
-        kinds={"parquet", "pandas"},
-        metadata=code_references("pipeline/reference.py", source.code_file),
-    )
-    def stage(
-        context: dg.AssetExecutionContext, raw: dg.ResourceParam[Store], lake: dg.ResourceParam[Lake]
-    ) -> dg.MaterializeResult[Any]:
-        with raise_dagster_failures() as seconds:
-            manifest, notes = stage_reference(source, raw, lake, run_folder(context))
-            return dataset_result(context.asset_key, contract, manifest, lake, seconds(), notes)
-
-    return stage
+@dg.asset(
+    key=to_key("staged/us_cities_demographics"),
+    deps=[to_key("raw/us_cities_demographics")],
+    description=reference.us_cities_demographics.comment,
+    kinds={"parquet", "pandas"},
+    metadata=code_references("pipeline/reference.py", "sources/demographics.py"),
+)
+def us_cities_demographics(
+    context: dg.AssetExecutionContext, raw: dg.ResourceParam[Store], lake: dg.ResourceParam[Lake]
+) -> dg.MaterializeResult[Any]:
+    """People of US cities by race."""
+    return _stage_reference(context, SOURCES["us_cities_demographics"], raw, lake)
 
 
-reference_tables = [_reference_table(source) for source in REFERENCES.values() if source.read]
-"""`staged/us_cities_demographics`, `staged/airport_codes`: one for each source that pandas reads whole."""
+@dg.asset(
+    key=to_key("staged/airport_codes"),
+    deps=[to_key("raw/airport_codes")],
+    description=reference.airport_codes.comment,
+    kinds={"parquet", "pandas"},
+    metadata=code_references("pipeline/reference.py", "sources/airports.py"),
+)
+def airport_codes(
+    context: dg.AssetExecutionContext, raw: dg.ResourceParam[Store], lake: dg.ResourceParam[Lake]
+) -> dg.MaterializeResult[Any]:
+    """Airports of the world."""
+    return _stage_reference(context, SOURCES["airport_codes"], raw, lake)
 
 
 @dg.asset(
     key=to_key("staged/world_temperature"),
     deps=[to_key("raw/land_temperatures")],
-    description=contracts.world_temperature.comment,
+    description=reference.world_temperature.comment,
     kinds={"parquet"},
     metadata=code_references(
         "pipeline/temperatures.py",
@@ -148,4 +153,12 @@ def world_temperature(
             "countries_without_iso3": ", ".join(stats["countries_without_iso3"]) or "none",
             "engine": engine.name,
         }
-        return dataset_result(context.asset_key, contracts.world_temperature, manifest, lake, seconds(), metadata)
+        return dataset_result(context.asset_key, reference.world_temperature, manifest, lake, seconds(), metadata)
+
+
+def _stage_reference(
+    context: dg.AssetExecutionContext, source: Source, raw: Store, lake: Lake
+) -> dg.MaterializeResult[Any]:
+    with raise_dagster_failures() as seconds:
+        manifest, notes = stage_reference(source, raw, lake, run_folder(context))
+        return dataset_result(context.asset_key, source.contracts[0], manifest, lake, seconds(), notes)

@@ -10,7 +10,7 @@ import dagster as dg
 from sqlalchemy import Table
 
 from i94_platform import contracts
-from i94_platform.contracts import LOOKUPS, REFERENCES
+from i94_platform.contracts import LOOKUPS, reference
 from i94_platform.defs.attributes import code_references
 from i94_platform.defs.execution import WAREHOUSE_POOL, raise_dagster_failures, run_folder
 from i94_platform.defs.keys import to_key
@@ -67,25 +67,49 @@ def code_lists(
             yield _load_built(context, asset_key, contract, read_code_list(contract), lake, engine, warehouse)
 
 
-def _reference_table(contract: Table) -> dg.AssetsDefinition:
-    @dg.asset(
-        key=to_key(f"warehouse/{contract.name}"),
-        deps=_deps(contract, f"staged/{contract.name}"),
-        description=contract.comment,
-        kinds={"table"},
-        metadata=code_references("pipeline/loading.py"),
-        pool=WAREHOUSE_POOL,
-    )
-    def load(
-        context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], warehouse: dg.ResourceParam[Warehouse]
-    ) -> dg.MaterializeResult[Any]:
-        return _load_staged(context, contract, lake, warehouse)
-
-    return load
+@dg.asset(
+    key=to_key("warehouse/us_cities_demographics"),
+    deps=_deps(reference.us_cities_demographics, "staged/us_cities_demographics"),
+    description=reference.us_cities_demographics.comment,
+    kinds={"table"},
+    metadata=code_references("pipeline/loading.py"),
+    pool=WAREHOUSE_POOL,
+)
+def us_cities_demographics(
+    context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], warehouse: dg.ResourceParam[Warehouse]
+) -> dg.MaterializeResult[Any]:
+    """People of US cities by race."""
+    return _load_staged(context, reference.us_cities_demographics, lake, warehouse)
 
 
-reference_tables = [_reference_table(contract) for contract in REFERENCES]
-"""`warehouse/us_cities_demographics`, `warehouse/airport_codes`, `warehouse/world_temperature`."""
+@dg.asset(
+    key=to_key("warehouse/airport_codes"),
+    deps=_deps(reference.airport_codes, "staged/airport_codes"),
+    description=reference.airport_codes.comment,
+    kinds={"table"},
+    metadata=code_references("pipeline/loading.py"),
+    pool=WAREHOUSE_POOL,
+)
+def airport_codes(
+    context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], warehouse: dg.ResourceParam[Warehouse]
+) -> dg.MaterializeResult[Any]:
+    """Airports of the world."""
+    return _load_staged(context, reference.airport_codes, lake, warehouse)
+
+
+@dg.asset(
+    key=to_key("warehouse/world_temperature"),
+    deps=_deps(reference.world_temperature, "staged/world_temperature"),
+    description=reference.world_temperature.comment,
+    kinds={"table"},
+    metadata=code_references("pipeline/loading.py"),
+    pool=WAREHOUSE_POOL,
+)
+def world_temperature(
+    context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], warehouse: dg.ResourceParam[Warehouse]
+) -> dg.MaterializeResult[Any]:
+    """City temperatures, one row per city and month."""
+    return _load_staged(context, reference.world_temperature, lake, warehouse)
 
 
 @dg.asset(
