@@ -66,21 +66,27 @@ reference_files = [_reference_asset(source) for source in REFERENCES.values()]
     partitions_def=monthly_partitions,
     specs=[_spec(SOURCES["immigration"], dagster_schema(delivered_immigration))],
 )
-def immigration(context: dg.AssetExecutionContext, raw: dg.ResourceParam[Store]) -> None:
-    """Observe the run's months, or every delivered month."""
+def immigration(
+    context: dg.AssetExecutionContext, raw: dg.ResourceParam[Store]
+) -> Iterator[dg.ObserveResult | dg.AssetObservation]:
+    """Observe the run's month, or every delivered month where the run has none."""
     with raise_dagster_failures():
         listing = list_deliveries(raw.list())
         _warn_unknown(context, listing.unknown)
-        keys = context.partition_keys if context.has_partition_key else [month.key for month in listing.months]
-        for key in keys:
-            delivery = listing.require_month(Month.parse(key), raw.root)
-            observation = dg.AssetObservation(
+        if context.has_partition_key:
+            delivery = listing.require_month(Month.parse(context.partition_key), raw.root)
+            version = dg.DataVersion(delivery.fingerprint(raw))
+            metadata = _delivery_metadata(context, delivery, raw, "dagster/partition_row_count")
+            yield dg.ObserveResult(to_key("raw/immigration"), data_version=version, metadata=metadata)
+            return
+        for month, delivery in listing.months.items():
+            yield dg.AssetObservation(
                 to_key("raw/immigration"),
-                partition=key,
+                partition=month.key,
                 tags={DATA_VERSION_TAG: delivery.fingerprint(raw)},
                 metadata=_delivery_metadata(context, delivery, raw, "dagster/partition_row_count"),
             )
-            context.log_event(observation)
+        yield dg.ObserveResult(to_key("raw/immigration"), metadata={"months": len(listing.months)})
 
 
 def _delivery_metadata(
