@@ -1,4 +1,4 @@
-"""Everything that Dagster loads: assets, checks, jobs, schedules, sensors, and the resources that they use.
+"""What Dagster loads: assets, checks, jobs, schedules, sensors and resources.
 
-`build` assembles the definitions; each other module holds one kind of them at module level.
+Each is defined at module level, in the module or folder of its kind. `build` assembles them.
 """

@@ -1,7 +1,6 @@
-"""The attributes that every asset carries: group, owner, kinds, tags, column schema, code version, links to code.
+"""Add the attributes that all assets have: group, owner, kinds, tags, column schema, code version, links to code.
 
-Each asset names its own kinds and code files. The rest follows from its key and its contract when the definitions are
-assembled.
+An asset names its own kinds and code files. The rest follows from its key and its contract.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ _REFERENCES = "dagster/code_references"
 
 
 def code_references(*paths: str) -> dict[str, Any]:
-    """The metadata that links an asset to the files that make its rows; `paths` are relative to the package."""
+    """Return metadata that links an asset to the files that compute its rows; `paths` are relative to the package."""
     return {_REFERENCES: dg.CodeReferencesMetadataValue(code_references=[_to_file(path) for path in paths])}
 
 
@@ -36,7 +35,7 @@ def _to_file(path: str) -> dg.LocalFileCodeReference:
 
 
 def with_common_attributes(assets: dg.AssetsDefinition, settings: Settings) -> dg.AssetsDefinition:
-    """The same assets with the attributes that all have."""
+    """Return the assets with the common attributes; kinds and links depend on the settings."""
     (assets,) = dg.with_source_code_references([assets])  # type: ignore[assignment]
     return assets.map_asset_specs(lambda spec: _link_code(_add_attributes(spec, settings), settings))
 
@@ -60,7 +59,7 @@ def _add_attributes(spec: dg.AssetSpec, settings: Settings) -> dg.AssetSpec:
 
 
 def _compute_kinds(spec: dg.AssetSpec, layer: str, settings: Settings) -> set[str]:
-    """What computes the asset in this deployment: the engine in the staged layer, the warehouse in those after it."""
+    """Return what computes the asset in this deployment: the engine or the warehouse."""
     if layer == "staged" and "pandas" not in spec.kinds:
         return {"duckdb" if settings.engine == "duckdb" else "pyspark"}
     if layer in ("warehouse", "mart", "published"):
@@ -69,7 +68,7 @@ def _compute_kinds(spec: dg.AssetSpec, layer: str, settings: Settings) -> set[st
 
 
 def _code_version(spec: dg.AssetSpec) -> str:
-    """A digest of the files that make the asset's rows: the UI shows when they have changed."""
+    """Hash the files that compute the asset's rows. The UI then marks the asset when its code has changed."""
     digest = hashlib.blake2b(digest_size=8)
     for reference in _local_references(spec):
         digest.update(_read(reference.file_path))
@@ -87,8 +86,9 @@ def _local_references(spec: dg.AssetSpec) -> list[dg.LocalFileCodeReference]:
 
 
 def _link_code(spec: dg.AssetSpec, settings: Settings) -> dg.AssetSpec:
-    """Link the asset to its definition and its code: at `I94_CODE_URL` where it is set, else in this installation."""
-    files = sorted(_local_references(spec), key=lambda file: file.line_number is None)  # the definition has a line
+    """Link the asset to its definition and its code: at `I94_CODE_URL` if that is set, else in this installation."""
+    # the definition comes first; it is the reference with a line number
+    files = sorted(_local_references(spec), key=lambda file: file.line_number is None)
     references = [_to_url(file, settings.code_url) if settings.code_url else file for file in files]
     value = dg.CodeReferencesMetadataValue(code_references=references)
     return spec.replace_attributes(metadata={**spec.metadata, _REFERENCES: value})

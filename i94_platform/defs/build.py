@@ -1,6 +1,6 @@
-"""Assemble the definitions: assets, checks, jobs, sensors, schedules, and the resources of the deployment.
+"""Assemble the definitions: assets, checks, jobs, sensors, schedules and resources.
 
-Deployments differ in their resources only, which follow from the addresses in the settings.
+Deployments differ only in their resources, which follow from the settings.
 """
 
 from __future__ import annotations
@@ -11,13 +11,24 @@ from typing import Any
 
 import dagster as dg
 
-from i94_platform.defs import resources as r
 from i94_platform.defs.alerts import WebhookNotifier
 from i94_platform.defs.assets import lookup, mart, published, raw, staged, warehouse
 from i94_platform.defs.attributes import with_common_attributes
 from i94_platform.defs.checks.catalog import CHECKS
 from i94_platform.defs.checks.completeness import completeness_of_months, every_month_loaded
 from i94_platform.defs.jobs import JOBS
+from i94_platform.defs.resources import (
+    BuildableResource,
+    DuckDBEngineResource,
+    DuckDBWarehouseResource,
+    LocalLakeResource,
+    LocalStoreResource,
+    NoIOManager,
+    RedshiftWarehouseResource,
+    S3LakeResource,
+    S3StoreResource,
+    SparkEngineResource,
+)
 from i94_platform.defs.schedules import SCHEDULES
 from i94_platform.defs.sensors.delivery_sensors import delivered_months, delivered_references
 from i94_platform.defs.sensors.failed_runs import failed_runs
@@ -25,11 +36,11 @@ from i94_platform.defs.sensors.mart_sensors import stale_correlations, stale_mar
 from i94_platform.settings import Settings, is_s3
 
 LAYERS = (raw, lookup, staged, warehouse, mart, published)
-"""The modules that hold the assets, in the order of the graph."""
+"""The modules of the assets, in the order of the graph."""
 
 
 def build_definitions(settings: Settings, overrides: Mapping[str, Any] | None = None) -> dg.Definitions:
-    """Build new definitions for a deployment; `overrides` replaces resources by name, for tests."""
+    """Build the definitions of a deployment; `overrides` replaces resources by name."""
     assets = [asset for asset in dg.load_assets_from_modules(LAYERS) if isinstance(asset, dg.AssetsDefinition)]
     return dg.Definitions(
         assets=[with_common_attributes(asset, settings) for asset in assets],
@@ -45,7 +56,7 @@ def build_definitions(settings: Settings, overrides: Mapping[str, Any] | None = 
         ],
         schedules=SCHEDULES,
         resources={
-            "io_manager": r.NoIOManager(),
+            "io_manager": NoIOManager(),
             "settings": settings,
             "notifier": WebhookNotifier(settings.alert_webhook),
             "clock": time.time,
@@ -56,27 +67,24 @@ def build_definitions(settings: Settings, overrides: Mapping[str, Any] | None = 
     )
 
 
-def build_resources(settings: Settings) -> dict[str, r.BuildableResource[Any]]:
-    """The resources that the settings' addresses name."""
+def build_resources(settings: Settings) -> dict[str, BuildableResource[Any]]:
+    """Build the resources that the settings name."""
     lock: dict[str, Any] = {"lock_timeout": settings.lock_timeout}
     s3: dict[str, Any] = {"scratch": str(settings.scratch), "s3_endpoint": settings.s3_endpoint}
     duckdb: dict[str, Any] = {**s3, "memory_limit": settings.memory_limit}
     raw, lake = settings.raw, settings.lake
-    engine = (
-        r.DuckDBEngineResource(**duckdb)
+    return {
+        "raw": S3StoreResource(root=raw, **s3, **lock) if is_s3(raw) else LocalStoreResource(root=raw, **lock),
+        "lake": S3LakeResource(root=lake, **s3, **lock) if is_s3(lake) else LocalLakeResource(root=lake, **lock),
+        "engine": DuckDBEngineResource(**duckdb)
         if settings.engine == "duckdb"
-        else r.SparkEngineResource(
+        else SparkEngineResource(
             address=settings.engine,
             on_s3=settings.uses_s3,
             s3_endpoint=settings.s3_endpoint,
             jars=settings.spark_jars,
-        )
-    )
-    return {
-        "raw": r.S3StoreResource(root=raw, **s3, **lock) if is_s3(raw) else r.LocalStoreResource(root=raw, **lock),
-        "lake": r.S3LakeResource(root=lake, **s3, **lock) if is_s3(lake) else r.LocalLakeResource(root=lake, **lock),
-        "engine": engine,
-        "warehouse": r.RedshiftWarehouseResource(
+        ),
+        "warehouse": RedshiftWarehouseResource(
             address=settings.warehouse,
             fact_diststyle=settings.fact_diststyle,
             statement_timeout=settings.statement_timeout,
@@ -84,5 +92,5 @@ def build_resources(settings: Settings) -> dict[str, r.BuildableResource[Any]]:
             **lock,
         )
         if settings.redshift_address
-        else r.DuckDBWarehouseResource(path=str(settings.warehouse_path), **duckdb, **lock),
+        else DuckDBWarehouseResource(path=str(settings.warehouse_path), **duckdb, **lock),
     }

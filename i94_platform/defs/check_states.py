@@ -1,4 +1,4 @@
-"""The state of an asset's checks, read from the history of the Dagster instance."""
+"""Read the state of an asset's checks from the Dagster instance, for the release."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from i94_platform.defs.dagster_internals import COMPLETED_CHECK_STATUSES
 from i94_platform.lake.releases import CheckState, FailedCheck
 
 _EVALUATIONS = 200
-"""Evaluations of one check that are searched for the newest of each month."""
+"""How many evaluations of one check are read to find the newest one of each month."""
 
 _MESSAGE_CHARACTERS = 500
-"""The longest message of a failed check that a release keeps."""
+"""The length at which the message of a failed check is cut."""
 
 
 def collect_check_state(
     instance: dg.DagsterInstance, check_keys: Iterable[dg.AssetCheckKey], asset_key: dg.AssetKey
 ) -> CheckState:
-    """The newest result of each check of an asset, for each month that the check was made for."""
+    """Collect the newest result of each check of an asset, per month."""
     newest: dict[tuple[str, str], Any] = {}
     for check_key in check_keys:
         if check_key.asset_key == asset_key:
@@ -28,7 +28,7 @@ def collect_check_state(
                 check_key, _EVALUATIONS, status=set(COMPLETED_CHECK_STATUSES)
             ):
                 newest.setdefault((check_key.name, record.partition or ""), record.evaluation)
-    failed = tuple(
+    failed_checks = tuple(
         FailedCheck(
             name,
             month,
@@ -38,4 +38,4 @@ def collect_check_state(
         for (name, month), evaluation in sorted(newest.items())
         if not evaluation.passed
     )
-    return CheckState(len(newest) - len(failed), failed)
+    return CheckState(len(newest) - len(failed_checks), failed_checks)

@@ -1,7 +1,6 @@
-"""Names from Dagster's private modules, each with the reason why no public one does.
+"""The names that the package imports from Dagster's private modules, each with the reason.
 
-Every other module of the package uses Dagster's public interface. Dagster is pinned exactly, so these names can't move
-unnoticed.
+No other module may import private names. `uv.lock` pins Dagster, so that a name can't change unnoticed.
 """
 
 # Runs a job in this process over a persistent instance and yields its events while it runs. `execute_in_process`

@@ -1,7 +1,7 @@
 """The settings of the deployment whose definitions this process loads.
 
-Definitions at module level need a few of them when they are declared: the first month, intervals, the day of the
-delivery. Everything else reads the resource `settings` when it runs.
+Only what a definition needs at import comes from here: the first month, the intervals of the sensors, the day of the
+delivery. Everything else uses the resource `settings`.
 """
 
 from i94_platform.settings import Settings

@@ -1,4 +1,4 @@
-"""What every step does alike: translate our errors into Dagster's, name its run folder, find its month."""
+"""What all steps share: the translation of errors, pools, the name of the run folder, and the month of a check."""
 
 from __future__ import annotations
 
@@ -9,23 +9,24 @@ from contextlib import contextmanager
 import dagster as dg
 
 from i94_platform.errors import PlatformError, TransientError
+from i94_platform.staleness.run_inputs import PARTITION_TAG
 
 RETRIES = dg.RetryPolicy(max_retries=3, delay=15, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
-"""After about 15, 45 and 105 seconds. The jitter keeps apart what failed together."""
+"""Three retries, after about 15, 45 and 105 seconds. The jitter separates runs that failed together."""
 
 STAGING_POOL = "staging"
-"""Limits the months that are staged at a time over all runs: `I94_STAGING_CONCURRENCY`."""
+"""Limits how many months are staged at a time, over all runs: `I94_STAGING_CONCURRENCY`."""
 
 WAREHOUSE_POOL = "warehouse"
-"""Loads take turns: the embedded warehouse has one writer, and Redshift serializes loads of one table anyway."""
+"""Lets one load run at a time: DuckDB has one writer, and Redshift serializes loads of one table anyway."""
 
 
 @contextmanager
 def raise_dagster_failures() -> Iterator[Callable[[], float]]:
-    """Turn the platform's errors into Dagster's; yields a function that returns the seconds since the start.
+    """Raise Dagster's failures in place of the platform's errors; yield a function that returns the elapsed seconds.
 
-    A transient error is retried with backoff, a permanent one never. The step's own retry policy can't do this: it
-    would retry permanent errors and mistakes in the code as well.
+    A transient error is retried with backoff, a permanent one never. The retry policy of a step can't do this: it would
+    retry permanent errors and bugs too.
     """
     started = time.perf_counter()
     try:
@@ -38,11 +39,11 @@ def raise_dagster_failures() -> Iterator[Callable[[], float]]:
 
 
 def run_folder(context: dg.AssetExecutionContext) -> str:
-    """The name of this attempt's run folder. A retry has a name of its own, so it never meets the files before it."""
+    """Return the name of the run folder. Each retry has its own, so it never finds files of the attempt before."""
     retry = context.retry_number
     return f"{context.run.run_id}-{retry}" if retry else context.run.run_id
 
 
-def run_month(context: dg.AssetCheckExecutionContext) -> str:
-    """The month of a check's run."""
-    return context.run.tags["dagster/partition"]
+def month_key(context: dg.AssetCheckExecutionContext) -> str:
+    """Return the month that a check is executed for, such as `2016-04`."""
+    return context.run.tags[PARTITION_TAG]

@@ -1,7 +1,7 @@
-"""The jobs: the reference part, a month, its marts, the correlations over all months, the release.
+"""The jobs: the reference tables, a month, its marts, the correlations over all months, the release.
 
-All assets of a month are in one job, because a failed blocking check stops what follows in the same run only. The marts
-have a job of their own, so that a month is loaded no later for them.
+All assets of a month are in one job, because a failed blocking check stops only what follows in the same run. The marts
+have a job of their own, so that they do not delay the load of the next month.
 """
 
 import dagster as dg
@@ -20,7 +20,7 @@ MONTH = (
     )
     | _COUNTRY
 )
-"""`warehouse/country` is in both parts: it holds the unlisted codes that the months carry."""
+"""`warehouse/country` is in both jobs, because it also holds the unlisted codes of the staged months."""
 
 REFERENCE = _RAW_REFERENCES | (dg.AssetSelection.key_prefixes("lookup", "staged", "warehouse") - (MONTH - _COUNTRY))
 CORRELATIONS = dg.AssetSelection.assets("mart/correlations")
@@ -31,31 +31,26 @@ reference = dg.define_asset_job(
     job_names.REFERENCE_JOB,
     REFERENCE,
     description="Code lists, reference tables and dimensions, from file to warehouse.",
-    executor_def=dg.in_process_executor,
 )
 month = dg.define_asset_job(
     job_names.MONTH_JOB,
     MONTH - dg.AssetSelection.checks(CHECK_KEY),
     description="One month of arrivals, from delivery to fact.",
-    executor_def=dg.in_process_executor,
 )
 marts = dg.define_asset_job(
     job_names.MARTS_JOB,
     MARTS,
     description=f"The {len(MONTHLY_MARTS)} marts of one loaded month.",
-    executor_def=dg.in_process_executor,
 )
 correlations = dg.define_asset_job(
     job_names.CORRELATIONS_JOB,
     CORRELATIONS,
     description="The correlations over every month that has its marts.",
-    executor_def=dg.in_process_executor,
 )
 publish = dg.define_asset_job(
     job_names.PUBLISH_JOB,
     dg.AssetSelection.key_prefixes("published"),
     description="Marts and dimensions as one release, which dashboard and API show.",
-    executor_def=dg.in_process_executor,
 )
 
 JOBS = [reference, month, marts, correlations, publish]

@@ -7,10 +7,10 @@ from i94_platform.contracts import mart_metadata
 
 
 def to_key(name: str) -> dg.AssetKey:
-    """The key of an asset named `layer/name`, such as `warehouse/immigration`."""
+    """Return the key of the asset `layer/name`, such as `warehouse/immigration`."""
     return dg.AssetKey.from_user_string(name)
 
 
 def source_key(contract: Table) -> dg.AssetKey:
-    """The asset that a published table is a copy of."""
+    """Return the key of the asset that a published table copies."""
     return to_key(f"{'mart' if contract.schema == mart_metadata.schema else 'warehouse'}/{contract.name}")

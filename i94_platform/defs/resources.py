@@ -1,7 +1,6 @@
-"""What the assets are given: the lake, the raw store, the engine and the warehouse, each built from its address.
+"""The resources: raw store, lake, engine and warehouse, each built from its address.
 
-Here: one configurable resource per kind, with typed fields. Nothing is opened before it is used. Not here: choosing
-among them, which `build` does from the settings.
+No resource opens a connection or a file before it is used. `build` chooses among them by the settings.
 """
 
 from __future__ import annotations
@@ -37,61 +36,57 @@ T = TypeVar("T")
 
 
 class NoIOManager(dg.IOManager):
-    """No step hands anything to another: what it makes is in the lake or the warehouse.
+    """Passes nothing between steps: they write to the lake and the warehouse, and read from there.
 
-    Dagster's own manager that writes nothing keeps values in memory, and a run whose process was lost could then not go
-    on where it ended.
+    Dagster's own manager without files keeps values in memory. A run whose process was lost could then not continue
+    where it stopped.
     """
 
     def handle_output(self, context: dg.OutputContext, obj: None) -> None:
-        """See that there is nothing to keep."""
-        assert obj is None, f"{context.step_key} hands on a value, which nobody keeps"
+        """Check that the step returns no value."""
+        assert obj is None, f"{context.step_key} returns a value, which no other step can read"
 
     def load_input(self, context: dg.InputContext) -> Any:
-        """Refuse.
-
-        Raises:
-            NotImplementedError: always; depend by `deps`, and read the lake or the warehouse.
-        """
-        raise NotImplementedError("steps read the lake and the warehouse; depend by deps, not by an argument")
+        """Raise NotImplementedError: a step must read its inputs from the lake or the warehouse."""
+        raise NotImplementedError("steps read the lake and the warehouse; declare deps instead of an argument")
 
 
 class BuildableResource(dg.ConfigurableResource[T]):
-    """What can be made of its own fields: no run is needed, nor a Dagster instance, which takes a tenth of a second."""
+    """A resource that can be built without a run or a Dagster instance, which takes a tenth of a second to open."""
 
     def build(self) -> T:
-        """The part, for whoever uses it outside a run."""
+        """Build the object that steps and the command line use."""
         raise NotImplementedError
 
     def create_resource(self, context: dg.InitResourceContext) -> T:
-        """The part, for a run."""
+        """Build the object for a run."""
         return self.build()
 
 
 class LocalStoreResource(BuildableResource[Store]):
-    """A local folder: where deliveries land."""
+    """The raw store in a local folder."""
 
     root: str
     lock_timeout: float = 600.0
 
     def build(self) -> Store:
-        """The folder as a store."""
+        """Build the store."""
         return LocalStore(self.root, self.lock_timeout)
 
 
 class LocalLakeResource(BuildableResource[Lake]):
-    """A local folder as the lake."""
+    """The lake in a local folder."""
 
     root: str
     lock_timeout: float = 600.0
 
     def build(self) -> Lake:
-        """The lake in that folder."""
+        """Build the lake."""
         return Lake(LocalStore(self.root, self.lock_timeout))
 
 
 class S3StoreResource(BuildableResource[Store]):
-    """A prefix of a bucket: where deliveries land."""
+    """The raw store below a prefix of a bucket."""
 
     root: str
     scratch: str
@@ -99,12 +94,12 @@ class S3StoreResource(BuildableResource[Store]):
     lock_timeout: float = 600.0
 
     def build(self) -> Store:
-        """The prefix as a store."""
+        """Build the store."""
         return S3Store(self.root, partial(create_s3_client, self.s3_endpoint), Path(self.scratch), self.lock_timeout)
 
 
 class S3LakeResource(BuildableResource[Lake]):
-    """A prefix of a bucket as the lake."""
+    """The lake below a prefix of a bucket."""
 
     root: str
     scratch: str
@@ -112,31 +107,31 @@ class S3LakeResource(BuildableResource[Lake]):
     lock_timeout: float = 600.0
 
     def build(self) -> Lake:
-        """The lake below that prefix."""
+        """Build the lake."""
         connect = partial(create_s3_client, self.s3_endpoint)
         return Lake(S3Store(self.root, connect, Path(self.scratch), self.lock_timeout))
 
 
 def _unrooted_store(s3_endpoint: str, scratch: str) -> Store:
-    """A store for full addresses only: local ones, and those of any bucket."""
+    """Build a store without a root, for full addresses: of local files, and of objects in any bucket."""
     return S3Store(SCHEME, partial(create_s3_client, s3_endpoint), Path(scratch))
 
 
 class DuckDBEngineResource(BuildableResource[Engine]):
-    """The embedded engine."""
+    """The embedded engine, DuckDB."""
 
     scratch: str
     memory_limit: str = "2GB"
     s3_endpoint: str = ""
 
     def build(self) -> Engine:
-        """An engine with its own database in memory."""
+        """Build an engine with its own database in memory."""
         store = _unrooted_store(self.s3_endpoint, self.scratch)
         return DuckDBEngine(Path(self.scratch), self.memory_limit, store)
 
 
 class SparkEngineResource(BuildableResource[Engine]):
-    """Spark: in this process or with it as the driver of a cluster, a Spark Connect server, or EMR Serverless."""
+    """Spark: in this process, as the driver of a cluster, over Spark Connect, or on EMR Serverless."""
 
     address: str
     on_s3: bool = False
@@ -145,29 +140,30 @@ class SparkEngineResource(BuildableResource[Engine]):
     options: dict[str, str] = Field(default_factory=dict)
 
     def build(self) -> Engine:
-        """An engine over the process's one session, which starts with the first query."""
+        """Build an engine over the one session of this process, which starts with the first query."""
         if self.address.startswith("emr-serverless://"):
-            return SparkEngine(self.address, emr_session(self.address, _frozen(CONFIG | self.options)).open)
-        return SparkEngine(self.address, lambda: spark_session(_frozen(self._options())))
+            return SparkEngine(self.address, emr_session(self.address, _to_items(CONFIG | self.options)).open)
+        return SparkEngine(self.address, lambda: spark_session(_to_items(self._options())))
 
     def _options(self) -> dict[str, str]:
         if not is_in_process(self.address):
             return CONFIG | {"spark.remote": self.address} | self.options
-        needs = LOCAL_CONFIG if self.address.startswith("local[") else DRIVER_CONFIG
+        config = LOCAL_CONFIG if self.address.startswith("local[") else DRIVER_CONFIG
         buckets = s3_config(self.jars, self.s3_endpoint, aws_region()) if self.on_s3 else {}
-        return CONFIG | needs | {"spark.master": self.address} | buckets | self.options
+        return CONFIG | config | {"spark.master": self.address} | buckets | self.options
 
 
-def _frozen(options: dict[str, str]) -> tuple[tuple[str, str], ...]:
+def _to_items(options: dict[str, str]) -> tuple[tuple[str, str], ...]:
+    """Return options as items, which can be the key of a cache."""
     return tuple(sorted(options.items()))
 
 
 @cache
 def spark_session(options: tuple[tuple[str, str], ...]) -> SparkSession:
-    """The process's session with these options; several months in one process share it.
+    """Return the session of this process with these options, which all months share.
 
     Raises:
-        PermanentFailure: the spark extra is not installed.
+        PermanentError: the spark extra is not installed.
     """
     try:
         from dagster_pyspark import LazyPySparkResource
@@ -179,7 +175,7 @@ def spark_session(options: tuple[tuple[str, str], ...]) -> SparkSession:
 
 @cache
 def emr_session(address: str, options: tuple[tuple[str, str], ...]) -> EmrSession:
-    """The process's session at this address with these options; it is ended with the process."""
+    """Return the session of this process at this address with these options; it ends with the process."""
     session = EmrSession(Application.parse(address, aws_region()), dict(options))
     atexit.register(session.close)
     return session
@@ -195,13 +191,13 @@ class DuckDBWarehouseResource(BuildableResource[Warehouse]):
     s3_endpoint: str = ""
 
     def build(self) -> Warehouse:
-        """The warehouse in that file."""
+        """Build the warehouse."""
         store = _unrooted_store(self.s3_endpoint, self.scratch)
         return DuckDBWarehouse(Path(self.path), Path(self.scratch), self.memory_limit, self.lock_timeout, store)
 
 
 class RedshiftWarehouseResource(BuildableResource[Warehouse]):
-    """Amazon Redshift; the password is no field, since Dagster shows them: it is read when a connection is opened."""
+    """Amazon Redshift. The password is no field, because Dagster shows fields; it is read when a connection opens."""
 
     address: str
     scratch: str
@@ -211,7 +207,7 @@ class RedshiftWarehouseResource(BuildableResource[Warehouse]):
     statement_timeout: float = 3600.0
 
     def build(self) -> Warehouse:
-        """The warehouse in that database."""
+        """Build the warehouse."""
         return RedshiftWarehouse(
             RedshiftAddress.parse(self.address),
             _unrooted_store(self.s3_endpoint, self.scratch),

@@ -1,4 +1,4 @@
-"""The result of a run: which assets it made, which checks failed, and why; read from the run's events."""
+"""The result of a run, collected from its events: materialized assets, failed checks, errors."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class RunResult:
 
     job: str
     month: str
-    """Empty for a run of no month."""
+    """Empty for a job without months."""
     run_id: str = ""
     succeeded: bool = False
     seconds: float = 0.0
@@ -31,15 +31,15 @@ class RunResult:
     errors: list[str] = field(default_factory=list)
     failed_steps: list[str] = field(default_factory=list)
     interrupted: bool = False
-    """Whether somebody stopped it with Ctrl-C."""
+    """Whether a person stopped the run, with Ctrl-C or in the UI."""
 
     @property
     def name(self) -> str:
-        """The name of the run, for people."""
+        """The name of the run in messages."""
         return run_name(self.job, self.month)
 
     def record(self, event: dg.DagsterEvent) -> None:
-        """Add what one event says."""
+        """Record one event of the run."""
         if event.event_type == dg.DagsterEventType.RUN_SUCCESS:
             self.succeeded = True
         elif event.event_type == dg.DagsterEventType.RUN_CANCELED:
@@ -73,12 +73,12 @@ class RunResult:
 
 
 def run_name(job: str, month: str) -> str:
-    """The name of a run, for people: its month if that says enough."""
+    """Return the name of a run in messages: its month, its job, or both."""
     return month if job == MONTH_JOB else f"{month} {job}".strip()
 
 
 def collect_result(run: dg.DagsterRun, instance: dg.DagsterInstance) -> RunResult:
-    """Read the result of a run from the history."""
+    """Collect the result of a run from the instance."""
     result = RunResult(run.job_name, run.tags.get(PARTITION_TAG, ""), run.run_id)
     for entry in instance.all_logs(run.run_id):
         if entry.is_dagster_event:
@@ -87,7 +87,7 @@ def collect_result(run: dg.DagsterRun, instance: dg.DagsterInstance) -> RunResul
 
 
 def root_cause(error: Any) -> str:
-    """The message at the end of a chain of causes; empty for no error."""
+    """Return the message of the first cause of an error; empty if there is no error."""
     while error is not None and error.cause is not None:
         error = error.cause
     return "" if error is None else str(error.message).strip()

@@ -1,4 +1,4 @@
-"""The schedules: the monthly check that a delivery came, and the daily release."""
+"""The schedules: the monthly search for last month's delivery, and the daily release."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from i94_platform.staleness import run_inputs
 from i94_platform.staleness.job_names import MONTH_JOB, PUBLISH_JOB
 
 HOUR = 6
-"""An hour that every day has once: clocks change at two."""
+"""The hour of both schedules. Every day has it exactly once: clocks change at two."""
 
 PUBLISH_MINUTE = 15
-"""The release is there when analysts open the dashboard at seven."""
+"""The minute of the daily release, which is ready when analysts open the dashboard at seven."""
 
 
 @dg.schedule(
@@ -33,7 +33,7 @@ PUBLISH_MINUTE = 15
     cron_schedule=f"0 {HOUR} {SETTINGS.delivery_day} * *",
     execution_timezone=TIMEZONE,
     default_status=dg.DefaultScheduleStatus.RUNNING,
-    description="Alerts if last month's delivery is absent, and runs the month if no sensor did.",
+    description="Alerts if last month's delivery is missing; runs the month if no run has loaded it.",
 )
 def last_month_delivered(
     context: dg.ScheduleEvaluationContext,
@@ -43,23 +43,22 @@ def last_month_delivered(
     notifier: dg.ResourceParam[Notify],
     clock: dg.ResourceParam[Callable[[], float]],
 ) -> dg.RunRequest | dg.SkipReason:
-    """The safety net below the sensors."""
+    """Request last month's run if the sensors did not, and alert if that is impossible."""
     month = previous_month(context.scheduled_execution_time.date())
     if not monthly_partitions.has_partition_key(month.key):
-        return dg.SkipReason(f"{month.key} is before {SETTINGS.first_month}, the first month that can be run.")
+        return dg.SkipReason(f"{month.key} is before {SETTINGS.first_month}, the first month.")
     listing = list_deliveries(raw.list())
     if month not in listing.months:
-        expected = f"ask for {month.file_stem}, which was due by now"
-        return _alert(f"No delivery for {month.key} is under {raw.root}; {expected}.", notifier)
+        return _alert(f"No delivery for {month.key} under {raw.root}; {month.file_stem} is overdue.", notifier)
     try:
         code_lists = run_inputs.require_code_list_versions(listing, raw, lake, context.instance)
     except run_inputs.ReferencesNotReady as reason:
-        return _alert(f"{month.key} is delivered and not loaded. {reason}", notifier)
+        return _alert(f"{month.key} is delivered but not loaded. {reason}", notifier)
     delivery = listing.months[month]
     if clock() - max(map(raw.modified_at, delivery.files)) < settings.settle_seconds:
-        return dg.SkipReason(f"{month.key} is arriving; the sensor takes it when it is whole.")
-    fingerprint = run_inputs.month_fingerprint(delivery, raw, code_lists)
-    previous = run_inputs.last_request(context.instance, MONTH_JOB, month.key)
+        return dg.SkipReason(f"{month.key} is still arriving; the sensor requests it when it is complete.")
+    fingerprint = run_inputs.compute_month_fingerprint(delivery, raw, code_lists)
+    previous = run_inputs.find_last_request(context.instance, MONTH_JOB, month.key)
     return _request_unless_done(month, fingerprint, previous, notifier)
 
 
@@ -71,11 +70,11 @@ def last_month_delivered(
     description="Publishes marts and dimensions every morning, before the dashboard is opened.",
 )
 def release_of_the_day(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-    """The release of every morning, once every mart was made."""
+    """Request a release if every mart exists."""
     marts = [source_key(mart) for mart in MARTS]
     events = context.instance.get_latest_materialization_events(marts)
     if missing := [key.to_user_string() for key in marts if events.get(key) is None]:
-        return dg.SkipReason(f"There is nothing to publish: {', '.join(missing)} was never made.")
+        return dg.SkipReason(f"Nothing is published before every mart exists; missing: {', '.join(missing)}.")
     return dg.RunRequest()
 
 
@@ -83,7 +82,7 @@ SCHEDULES = [last_month_delivered, release_of_the_day]
 
 
 def previous_month(day: dt.date) -> Month:
-    """The month before a day's month."""
+    """Return the month before the month of a day."""
     last = day.replace(day=1) - dt.timedelta(days=1)
     return Month(last.year, last.month)
 
@@ -91,16 +90,17 @@ def previous_month(day: dt.date) -> Month:
 def _request_unless_done(
     month: Month, fingerprint: str, previous: run_inputs.RequestedContent | None, notifier: Notify
 ) -> dg.RunRequest | dg.SkipReason:
-    """The request for a month's content, unless a run has loaded it or is loading it."""
-    if previous is not None and previous.delivered == fingerprint:
-        if previous.succeeded:
-            return dg.SkipReason(f"{month.key} is loaded as it was delivered.")
+    """Request the run of a month, unless a run has loaded its content or is loading it."""
+    if previous is not None and previous.fingerprint == fingerprint:
+        if previous.has_succeeded:
+            return dg.SkipReason(f"{month.key} is loaded in its newest content.")
         if previous.is_running:
-            return dg.SkipReason(f"The run {previous.newest} of {month.key} is under way.")
-        notifier(f"{month.key} is delivered, but its run {previous.newest} failed; it is tried once more.")
+            return dg.SkipReason(f"The run {previous.newest_run} of {month.key} is in progress.")
+        notifier(f"{month.key} is delivered, but its run {previous.newest_run} failed. It is retried once.")
     return run_inputs.build_month_request(month.key, fingerprint, previous)
 
 
 def _alert(message: str, notifier: Notify) -> dg.SkipReason:
+    """Send a message as an alert, and skip the tick with it."""
     notifier(message)
     return dg.SkipReason(message)

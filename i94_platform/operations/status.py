@@ -12,7 +12,7 @@ from i94_platform.lake.store import Store
 from i94_platform.sources.listing import list_deliveries
 from i94_platform.staleness.job_names import MONTH_JOB
 from i94_platform.staleness.plan import count_fresh_marts
-from i94_platform.staleness.run_inputs import last_run
+from i94_platform.staleness.run_inputs import find_last_run
 from i94_platform.warehouse.base import Warehouse
 
 
@@ -65,7 +65,7 @@ def read_month_statuses(
 
 def _read_last_run(month: str, instance: dg.DagsterInstance) -> tuple[str, str]:
     """The passed checks and the status of a month's last run."""
-    run = last_run(instance, MONTH_JOB, month)
+    run = find_last_run(instance, MONTH_JOB, month)
     if run is None:
         return "", ""
     events = instance.all_logs(run.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)

@@ -19,10 +19,10 @@ LABELS = "i94_labels"
 
 
 def stage_code_lists(raw: Store, lake: Lake, run_id: str) -> Iterator[tuple[Table, Manifest]]:
-    """Parse the label file and commit each code list; yields its contract and manifest.
+    """Parse the label file and commit each code list; yield the list's contract and its manifest.
 
     Raises:
-        PermanentError: the file is absent or can't be parsed; the message names the line.
+        PermanentError: the file is missing or can't be parsed; the message names the line.
     """
     delivery = list_deliveries(raw.list()).require_reference(LABELS, raw.root)
     path, version = delivery.files[0].path, delivery.fingerprint(raw)

@@ -1,7 +1,7 @@
 """Data versions: one hash that says what a dataset, table or mart is made from.
 
-Equal inputs and equal code give an equal version. `staleness` compares the version that an asset would have now with
-the one it holds.
+Equal inputs and equal code give an equal version. An asset is stale if the version that it would get now differs from
+the one that it has.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from i94_platform.transforms.immigration import queries
 from i94_platform.warehouse.ledger import LedgerEntry
 
 CODE_VERSION = "1"
-"""Raise it when a transform gives another result for the same input: everything staged before is stale then."""
+"""Raise it when a transform gives another result for the same input. It makes everything staged before stale."""
 
 CODE_LIST_DATASETS = tuple(Dataset(f"lookup/{name}") for name in (*queries.JOINED_CODE_LISTS, "i94cit_res"))
-"""The code lists that decide what becomes of a delivered row."""
+"""The code lists that the staging of a month reads."""
 
 LedgerVersions = Mapping[tuple[str, str], str]
-"""Data versions by table name and month, as the ledger has them; the month is empty for tables without months."""
+"""Data versions by table name and month; the month is empty for tables without months."""
 
 
 def combine_versions(*versions: str) -> str:
@@ -41,12 +41,12 @@ def compute_month_version(delivery: Delivery, raw: Store, lake: Lake) -> str:
 
 
 def ledger_versions(ledger: Iterable[LedgerEntry]) -> LedgerVersions:
-    """The data versions that a ledger holds."""
+    """Return the data version of each table and month in the ledger."""
     return {(entry.table_name, entry.partition_key): entry.fingerprint for entry in ledger}
 
 
 def compute_mart_version(mart: Table, month: str, versions: LedgerVersions) -> str:
-    """Compute the version of a month of a mart: its SQL and what it reads; empty where the fact lacks the month."""
+    """Compute the version of a month of a mart from its SQL and its sources; empty if the month is not loaded."""
     if (immigration.name, month) not in versions:
         return ""
     names = rendering.upstream_tables(mart)
@@ -55,7 +55,7 @@ def compute_mart_version(mart: Table, month: str, versions: LedgerVersions) -> s
 
 
 def compute_correlations_version(versions: LedgerVersions) -> str:
-    """Compute the version of the correlations; empty while no month has its marts."""
+    """Compute the version of the correlations from the marts that they read; empty if there are none."""
     sources = {mart.name for mart in correlations.SOURCES.values()}
     lines = sorted(f"{name} {month} {version}" for (name, month), version in versions.items() if name in sources)
     return combine_versions(*lines) if lines else ""

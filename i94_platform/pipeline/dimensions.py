@@ -1,6 +1,7 @@
-"""Build the code lists and dimensions of the warehouse from what the lake holds.
+"""Build the rows of the code lists and dimensions of the warehouse from the lake.
 
-Each function is a `BuildRows`: it returns a frame in the contract's columns and the data versions of what it read.
+Each public function is or returns a `BuildRows`: a function that returns a frame in the contract's columns, and the
+data versions of what it read.
 """
 
 from __future__ import annotations
@@ -20,11 +21,11 @@ if TYPE_CHECKING:
     import pandas as pd
 
 CALENDAR_DAYS = (dt.date(2000, 1, 1), dt.date(2099, 12, 31))
-"""The years that a delivery's name can say; departures and admissions beyond are mistakes in the data."""
+"""The first and the last day. A delivery's name has two digits for the year; dates outside are errors in the data."""
 
 
-def read_code_list(contract: Table) -> BuildRows:
-    """The rows of a code list, as they are committed in the lookup layer."""
+def code_list_builder(contract: Table) -> BuildRows:
+    """Return a function that reads the rows of a code list from the lookup layer."""
 
     def build(lake: Lake, engine: Engine) -> tuple[pd.DataFrame, list[str]]:
         frame, version = _read_frame(lake, "lookup", contract)
@@ -34,7 +35,7 @@ def read_code_list(contract: Table) -> BuildRows:
 
 
 def build_state_rows(lake: Lake, engine: Engine) -> tuple[pd.DataFrame, list[str]]:
-    """One row per state code, with the figures of the state's cities."""
+    """Build one row per state code, with the totals of the state's cities."""
     from i94_platform.transforms.state import build_state
 
     codes, codes_version = _read_frame(lake, "lookup", i94addr)
@@ -43,28 +44,28 @@ def build_state_rows(lake: Lake, engine: Engine) -> tuple[pd.DataFrame, list[str
 
 
 def build_country_rows(lake: Lake, engine: Engine) -> tuple[pd.DataFrame, list[str]]:
-    """One row per listed country code, and per unlisted one that a committed month carries."""
+    """Build one row per country code: the listed ones, and the unlisted ones of the staged months."""
     from i94_platform.transforms.country import build_country
 
     codes, version = _read_frame(lake, "lookup", i94cit_res)
     months = lake.read_manifests("staged/immigration")
     unlisted = sorted({int(code) for month in months for code in month.stats["unlisted_countries"]})
-    cities = lake.require_manifest(Dataset("staged/world_temperature"))
+    temperature = lake.require_manifest(Dataset("staged/world_temperature"))
     with engine.session():
-        engine.register_files("world_temperature", cities.urls)
+        engine.register_files("world_temperature", temperature.urls)
         climate = engine.fetch(temperatures.render_climate()).to_pandas()
-    return build_country(codes, unlisted, climate), [version, cities.fingerprint, *map(str, unlisted)]
+    return build_country(codes, unlisted, climate), [version, temperature.fingerprint, *map(str, unlisted)]
 
 
 def build_calendar_rows(lake: Lake, engine: Engine) -> tuple[pd.DataFrame, list[str]]:
-    """One row per day of `CALENDAR_DAYS`; nothing is read."""
+    """Build one row per day of `CALENDAR_DAYS`; it reads nothing."""
     from i94_platform.transforms.calendar import build_calendar
 
     return build_calendar(*CALENDAR_DAYS), []
 
 
 def _read_frame(lake: Lake, layer: str, contract: Table) -> tuple[pd.DataFrame, str]:
-    """A small committed dataset as a frame with nullable types, and its data version."""
+    """Read a small committed dataset as a frame with nullable types; return it with its data version."""
     import pandas as pd
 
     manifest = lake.require_manifest(Dataset(f"{layer}/{contract.name}"))

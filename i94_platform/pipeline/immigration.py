@@ -24,7 +24,7 @@ from i94_platform.transforms.immigration import queries
 
 @dataclass(frozen=True)
 class StagedMonth:
-    """The manifests of a staged month; both carry the run, the delivered rows and the data version."""
+    """The two manifests of a staged month; both name the run, the delivered rows and the data version."""
 
     accepted: Manifest
     quarantine: Manifest
@@ -35,14 +35,17 @@ def stage_month(
 ) -> StagedMonth:
     """Stage one month and commit its quarantine and its accepted rows, in that order.
 
-    One pass writes the accepted rows. A second pass leaves out duplicate rows, if any key repeats; most months repeat
-    none, and one written column is quick to read back. Rejected rows are looked up only if the footers show that rows
-    are missing. `report` receives a sentence on what is read.
+    One pass writes the accepted rows. A second one follows only if a key repeats, and leaves the duplicate rows out.
+    The rejected rows are written only if rows are missing among the accepted ones. Most months need one pass.
+
+    Args:
+        report: receives one message per line of progress, for the log of the run.
 
     Raises:
-        PermanentError: no delivery, an unreadable file, a missing column or a column of another type.
+        PermanentError: there is no delivery, a file can't be read, or a column is missing or has another type.
     """
-    accepted, rejected = Dataset("staged/immigration", month.key), Dataset("staged/immigration_quarantine", month.key)
+    accepted = Dataset("staged/immigration", month.key)
+    rejected = Dataset("staged/immigration_quarantine", month.key)
     with (
         lake.write_lock(accepted),
         lake.write_lock(rejected),
@@ -56,16 +59,11 @@ def stage_month(
         _report_delivery(delivery, prepared, report)
         engine.register_delivery(prepared.groups)
         run_id, entries = _write_accepted(month, lake, engine, accepted, run_id)
-        stats: dict[str, Any] = {
-            "delivered_rows": prepared.rows,
-            "delivered_files": [file.path for file in delivery.files],
-            "extra_columns": list(prepared.extra_columns),
-        }
-        missing = prepared.rows - sum(entry.rows for entry in entries)
-        if missing:
+        stats = _delivery_stats(delivery, prepared)
+        if prepared.rows > sum(entry.rows for entry in entries):
             quarantine = _write_rejected(month, lake, engine, rejected, run_id, version, stats)
         else:
-            quarantine = _commit_no_rejected(lake, rejected, run_id, version, stats)
+            quarantine = _write_empty_quarantine(lake, rejected, run_id, version, stats)
         stats |= {
             "quarantined_rows": quarantine.rows,
             "unlisted_countries": _count_unlisted_countries(lake, engine, entries),
@@ -77,7 +75,15 @@ def stage_month(
 def _report_delivery(delivery: Delivery, prepared: PreparedDelivery, report: Callable[[str], None]) -> None:
     report(f"Reading {prepared.rows:,} rows from {len(delivery.files)} file(s), {delivery.size:,} bytes")
     if prepared.extra_columns:
-        report(f"Columns that no contract has, left out: {', '.join(prepared.extra_columns)}")
+        report(f"Ignored columns that are in no contract: {', '.join(prepared.extra_columns)}")
+
+
+def _delivery_stats(delivery: Delivery, prepared: PreparedDelivery) -> dict[str, Any]:
+    return {
+        "delivered_rows": prepared.rows,
+        "delivered_files": [file.path for file in delivery.files],
+        "extra_columns": list(prepared.extra_columns),
+    }
 
 
 def _register_code_lists(lake: Lake, engine: Engine) -> None:
@@ -91,7 +97,7 @@ def _register_code_lists(lake: Lake, engine: Engine) -> None:
 def _write_accepted(
     month: Month, lake: Lake, engine: Engine, dataset: Dataset, run_id: str
 ) -> tuple[str, tuple[Entry, ...]]:
-    """Write the accepted rows and register them as `staged`; returns the run folder's name and its files."""
+    """Write the accepted rows and register them as `staged`; return the run folder's name and its files."""
     engine.register_table("duplicate_rows", queries.empty_duplicate_rows())
     entries = _write(queries.render_accepted(month), lake, engine, dataset, run_id)
     if entries and engine.has_duplicates("staged", "cicid"):
@@ -124,20 +130,20 @@ def _write_rejected(
     return lake.commit(dataset, run_id, entries, fingerprint=version, stats=stats)
 
 
-def _commit_no_rejected(lake: Lake, dataset: Dataset, run_id: str, version: str, stats: dict[str, Any]) -> Manifest:
-    """Commit an empty quarantine."""
+def _write_empty_quarantine(lake: Lake, dataset: Dataset, run_id: str, version: str, stats: dict[str, Any]) -> Manifest:
+    """Commit a quarantine without rows."""
     rows = arrow_schema(immigration_quarantine).empty_table()
     stats = {**stats, "reasons": {}, "sample": []}
     return lake.write_table(dataset, run_id, immigration_quarantine, rows, fingerprint=version, stats=stats)
 
 
 def _without_nan(row: dict[str, Any]) -> dict[str, Any]:
-    """A row with None for NaN and infinities, which JSON does not know."""
+    """Replace NaN and infinities by None, because JSON has neither."""
     return {name: None if isinstance(v, float) and not math.isfinite(v) else v for name, v in row.items()}
 
 
 def _count_unlisted_countries(lake: Lake, engine: Engine, entries: Sequence[Entry]) -> dict[str, int]:
-    """Count the arrivals of each country code that the code list lacks; citizenship and residence both count."""
+    """Count the arrivals of each country code that is not in the code list, by citizenship and by residence."""
     if not entries:
         return {}
     codes = lake.read_table(lake.require_manifest(Dataset("lookup/i94cit_res")), i94cit_res).column("code")

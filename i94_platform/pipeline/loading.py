@@ -1,4 +1,4 @@
-"""Load tables into the warehouse: what is staged, or what is built from the lake and committed to it first."""
+"""Load tables into the warehouse: staged ones, and small ones that are built from the lake."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     import pandas as pd
 
 BuildRows = Callable[[Lake, Engine], tuple["pd.DataFrame", list[str]]]
-"""Builds a table's rows from the lake; returns them with the data versions of what it read."""
+"""Builds the rows of a table from the lake; returns them with the data versions of what it read."""
 
 
 def load_staged(contract: Table, month: str, lake: Lake, warehouse: Warehouse, run_id: str) -> Manifest:
-    """Load what is committed as `staged/<contract>`, or a month of it; `month` is empty for tables without months.
+    """Load the dataset `staged/<contract>`, or one month of it; `month` is empty for tables without months.
 
     Raises:
-        PermanentError: nothing is staged, or the warehouse can't hold the rows; it keeps what it had.
+        PermanentError: nothing is staged, or the warehouse can't hold the rows. The table then stays as it was.
     """
     dataset = Dataset(f"staged/{contract.name}", month)
     with lake.write_lock(dataset):  # another run would sweep the files while they are loaded
@@ -46,10 +46,10 @@ def load_built(
 ) -> Manifest:
     """Build a small table, commit it to the lake as `warehouse/<contract>`, and load it.
 
-    `run_folder` names the folder of this attempt, `run_id` the run that the ledger records.
+    The files go to `run_folder`, which is new for each retry; the ledger records `run_id`.
 
     Raises:
-        PermanentError: an input is not committed, or the rows break the contract; the warehouse keeps what it had.
+        PermanentError: an input is missing, or the rows break the contract. The table then stays as it was.
     """
     dataset = Dataset(f"warehouse/{contract.name}")
     with lake.write_lock(dataset):

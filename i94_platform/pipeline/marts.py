@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class RefreshedMart:
-    """A month of a mart after its refresh."""
+    """The data version and the row count of a month of a mart after its refresh."""
 
     version: str
     rows: int
@@ -39,7 +39,7 @@ def refresh_mart(
 ) -> RefreshedMart:
     """Compute a month of a mart from the star schema.
 
-    `versions` is read before the transaction: if the fact changes meanwhile, the mart is stale again.
+    Read `versions` before: if the fact changes in between, the mart is stale again.
 
     Raises:
         PermanentError: the month is not loaded, or the visitors do not add up to the arrivals.
@@ -55,18 +55,18 @@ def load_correlations(lake: Lake, warehouse: Warehouse, *, run_id: str, run_fold
     """Compute the correlations over every month that has its marts, commit them to the lake, and load them.
 
     Raises:
-        PermanentError: no month has its marts, or the marts differ in their months.
+        PermanentError: no mart is computed, or the marts have different months.
     """
     dataset = Dataset(f"mart/{contract.name}")
     with lake.write_lock(dataset):
-        frame, version = _correlate(warehouse)
+        frame, version = _compute_correlations(warehouse)
         manifest = lake.write_table(dataset, run_folder, contract, to_arrow(frame, contract), fingerprint=version)
         warehouse.replace(contract, manifest, run_id)
     return manifest
 
 
-def _correlate(warehouse: Warehouse) -> tuple[pd.DataFrame, str]:
-    """The correlations as a frame, and their data version."""
+def _compute_correlations(warehouse: Warehouse) -> tuple[pd.DataFrame, str]:
+    """Compute the correlations; return them as a frame, with their data version."""
     import pandas as pd
 
     versions = ledger_versions(warehouse.read_ledger())
@@ -80,16 +80,17 @@ def _correlate(warehouse: Warehouse) -> tuple[pd.DataFrame, str]:
 
 
 def _require_common_months(versions: LedgerVersions) -> list[str]:
-    """The months that each of the correlated marts holds.
+    """Return the months of the correlated marts.
 
     Raises:
-        PermanentError: there is none, or the marts differ in their months.
+        PermanentError: there is none, or the marts have different months.
     """
-    held = {m.name: {month for name, month in versions if name == m.name} for m in correlations.SOURCES.values()}
-    months = sorted(set().union(*held.values()))
+    marts = [mart.name for mart in correlations.SOURCES.values()]
+    months_by_mart = {mart: {month for name, month in versions if name == mart} for mart in marts}
+    months = set().union(*months_by_mart.values())
     if not months:
-        raise PermanentError("No month has its marts yet, so nothing can be correlated; run: i94 run")
-    missing = {name: ", ".join(sorted(set(months) - own)) for name, own in held.items()}
-    if gaps := [f"{name} lacks {those}" for name, those in missing.items() if those]:
-        raise PermanentError(f"The marts differ in their months ({'; '.join(gaps)}); run: i94 run")
-    return months
+        raise PermanentError("No month has its marts yet, so there is nothing to correlate; run: i94 run")
+    gaps = {mart: ", ".join(sorted(months - present)) for mart, present in months_by_mart.items()}
+    if problems := [f"{mart} lacks {missing}" for mart, missing in gaps.items() if missing]:
+        raise PermanentError(f"The marts have different months ({'; '.join(problems)}); run: i94 run")
+    return sorted(months)

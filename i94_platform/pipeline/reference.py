@@ -12,10 +12,10 @@ from i94_platform.sources.source import Source
 
 
 def stage_reference(source: Source, raw: Store, lake: Lake, run_id: str) -> tuple[Manifest, dict[str, str]]:
-    """Stage the file of a source that pandas reads whole; returns the manifest and the reader's notes.
+    """Stage the file of a source that pandas reads whole; return the manifest and the reader's notes.
 
     Raises:
-        PermanentError: the file is absent, or breaks its contract; the message names file, column and row.
+        PermanentError: the file is missing or breaks its contract; the message names file, column and row.
     """
     (contract,), read = source.contracts, source.read
     if read is None:

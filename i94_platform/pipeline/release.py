@@ -1,4 +1,4 @@
-"""Publish a release: export every published table as of one moment, and commit the exports together."""
+"""Publish a release: export every published table as of one moment, and commit the files together."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from i94_platform.warehouse.base import Warehouse
 def publish_release(lake: Lake, warehouse: Warehouse, run_id: str, states: Mapping[str, CheckState]) -> Release:
     """Export every published table into a new run folder and commit the folder as the release.
 
-    `states` has the state of the checks by table name.
+    Args:
+        states: the state of the checks, by table name.
 
     Raises:
-        PermanentError: a table is not in the warehouse, or its extract has other rows than the warehouse.
+        PermanentError: a table is not loaded, or the files hold another number of rows than the table.
     """
     with lake.write_lock(RELEASE):
         folders = [(contract, lake.run_folder(RELEASE, f"{run_id}/{contract.name}")) for contract in PUBLISHED]

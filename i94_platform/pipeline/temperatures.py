@@ -18,10 +18,10 @@ from i94_platform.transforms.temperatures import queries
 def stage_temperatures(raw: Store, lake: Lake, engine: Engine, run_id: str) -> Manifest:
     """Stage the temperature file and commit it.
 
-    The manifest's stats have `delivered_rows`, `repeated_rows` and the names in `countries_without_iso3`.
+    The manifest's stats hold `delivered_rows`, `repeated_rows`, and the country names in `countries_without_iso3`.
 
     Raises:
-        PermanentError: the file is absent, lacks a column, or has a date, place or number that can't be read.
+        PermanentError: the file or a column is missing, or a date, place or number can't be read.
     """
     dataset = Dataset("staged/world_temperature")
     with lake.write_lock(dataset), lake.scratch_folder(dataset) as scratch, engine.session():
@@ -46,11 +46,11 @@ def _require_readable(engine: Engine, path: str) -> None:
     problems = engine.fetch(queries.render_unreadable()).to_pylist()
     if problems:
         rows = "; ".join(f"row {row['source_row'] + 1}: {row['problem']}" for row in problems)
-        raise PermanentError(f"{path} has values that can't be read, {rows}. Correct them.")
+        raise PermanentError(f"{path} has values that can't be read: {rows}. Correct the file.")
 
 
 def _register_countries(engine: Engine) -> dict[str, str | None]:
-    """Register the relation `country_iso3`, and return it: ISO code by country name, None for no known country."""
+    """Register the table `country_iso3`; return the ISO code of each country name, None for an unknown country."""
     import pyarrow as pa
 
     from i94_platform.transforms.country import match_names

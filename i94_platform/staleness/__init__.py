@@ -1,5 +1,6 @@
-"""What is older than what it is made from, and what runs were asked to read.
+"""Staleness: which assets are older than their inputs, and which runs have to follow.
 
-`plan` compares versions with the warehouse's ledger, `run_inputs` with the tags of past runs, and `completeness` looks
-at all months together. The jobs' names are constants here, so that nothing below `defs` imports `defs`.
+`plan` compares data versions with the warehouse's ledger, for the command line. `run_inputs` reads and writes the tags
+that say what a run had to read, for sensors and schedules. `completeness` finds the months that need attention.
+`job_names` is here and not in `defs`, because `defs` imports this package.
 """

@@ -1,4 +1,4 @@
-"""The names of the jobs; `defs.jobs` says what each of them selects."""
+"""The names of the jobs; `defs.jobs` defines the jobs."""
 
 REFERENCE_JOB = "reference"
 MONTH_JOB = "month"

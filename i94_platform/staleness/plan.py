@@ -1,6 +1,6 @@
-"""The plan of a command: which references, months, marts, correlations and release are stale.
+"""Plan the runs of a command: find the stale references, months, marts, correlations and release.
 
-It compares what is delivered, what the warehouse's ledger holds, and what past runs have read.
+The plan compares the deliveries with the warehouse's ledger, and with what past runs have read.
 """
 
 from __future__ import annotations
@@ -24,28 +24,30 @@ from i94_platform.pipeline.data_versions import (
     compute_month_version,
     ledger_versions,
 )
-from i94_platform.sources.delivery import Delivery
 from i94_platform.sources.listing import DeliveryListing, list_deliveries
 from i94_platform.staleness.job_names import MONTH_JOB, REFERENCE_JOB
-from i94_platform.staleness.run_inputs import INPUTS_TAG, last_run, reference_versions
+from i94_platform.staleness.run_inputs import INPUTS_TAG, compute_reference_versions, find_last_run
 from i94_platform.warehouse.base import Warehouse
 from i94_platform.warehouse.ledger import LedgerEntry
 
 
 @dataclass(frozen=True)
 class RunPlan:
-    """What is stale: whether the reference part is, which months, and what was left out and why.
+    """The stale parts of a deployment, as far as they are known before anything runs.
 
-    Stale marts show after the months have run: `find_stale_marts`, `are_correlations_stale`.
+    Marts come later: after the months have run, see `find_stale_marts` and `are_correlations_stale`.
     """
 
     reference: bool
+    """Whether the reference job has to run."""
     months: tuple[Month, ...]
+    """The months to load."""
     notes: tuple[str, ...] = ()
+    """What the plan ignores, and why."""
     requested: tuple[Month, ...] = ()
-    """The months that somebody named; then no other month is run."""
+    """The months that the user named; empty for all months."""
     undelivered: tuple[tuple[Month, str], ...] = ()
-    """Requested months without a delivery, each with what was looked for."""
+    """Requested months without a delivery, each with the names of the expected files."""
 
 
 def plan_runs(
@@ -59,55 +61,63 @@ def plan_runs(
     requested: Sequence[Month] = (),
     only_stale: bool = False,
 ) -> RunPlan:
-    """Plan the runs; without `requested` months, every delivered month whose newest content is not loaded.
+    """Plan the runs of a command.
 
-    `only_stale` leaves out requested months that are loaded, unless their last run failed, and undelivered ones.
+    Args:
+        requested: the months to run; without any, each delivered month that is not loaded in its newest content.
+        only_stale: run a requested month only if it is delivered and either stale or failed in its last run.
 
     Raises:
         PermanentError: a requested month is outside the range of months.
     """
+    requested = _require_in_range(requested, first_month, last_month)
     listing = list_deliveries(raw.list())
     versions = ledger_versions(warehouse.read_ledger())
-    stale = find_stale_references(listing, raw, lake, instance, {name for name, _ in versions})
-    requested = _require_in_range(requested, first_month, last_month)
-    notes = [f"Not a delivery by name, left alone: {', '.join(listing.unknown)}"] if listing.unknown else []
+    stale_references = find_stale_references(listing, raw, lake, instance, {name for name, _ in versions})
     if requested and not only_stale:
-        return RunPlan(bool(stale), requested, tuple(notes), requested)
-    reencode = LABELS in stale  # every month is encoded with the lists of the label file
+        return RunPlan(bool(stale_references), requested, _ignored_files(listing), requested)
 
-    def is_stale(month: Month, delivery: Delivery) -> bool:
-        return reencode or versions.get(("immigration", month.key)) != compute_month_version(delivery, raw, lake)
-
-    if requested:
-        delivered = [month for month in requested if month in listing.months]
-        return RunPlan(
-            bool(stale),
-            tuple(m for m in delivered if _has_failed(m, instance) or is_stale(m, listing.months[m])),
-            tuple(notes),
-            requested,
-            tuple((m, listing.missing_month_message(m, raw.root)) for m in requested if m not in listing.months),
+    def is_stale(month: Month) -> bool:
+        # the label file holds the code lists, which encode every month
+        return LABELS in stale_references or (
+            versions.get((immigration.name, month.key)) != compute_month_version(listing.months[month], raw, lake)
         )
-    in_range = {month: delivery for month, delivery in listing.months.items() if first_month <= month <= last_month}
-    span = f"{first_month.key} to {last_month.key}"
-    notes += [f"{m.key} is delivered but outside {span}, left alone" for m in listing.months if m not in in_range]
-    return RunPlan(bool(stale), tuple(m for m, delivery in in_range.items() if is_stale(m, delivery)), tuple(notes))
+
+    if not requested:
+        in_range = [month for month in listing.months if first_month <= month <= last_month]
+        notes = _ignored_files(listing) + _ignored_months(listing, first_month, last_month)
+        return RunPlan(bool(stale_references), tuple(filter(is_stale, in_range)), notes)
+    delivered = [month for month in requested if month in listing.months]
+    months = tuple(month for month in delivered if _has_failed(month, instance) or is_stale(month))
+    undelivered = tuple((m, listing.missing_month_message(m, raw.root)) for m in requested if m not in delivered)
+    return RunPlan(bool(stale_references), months, _ignored_files(listing), requested, undelivered)
 
 
 def _require_in_range(requested: Sequence[Month], first: Month, last: Month) -> tuple[Month, ...]:
-    """The requested months, each once."""
+    """Return the requested months without duplicates."""
     for month in requested:
         if not first <= month <= last:
             raise PermanentError(f"{month.key} is not a month that can be run; the range is {first.key} to {last.key}.")
     return tuple(dict.fromkeys(requested))
 
 
+def _ignored_files(listing: DeliveryListing) -> tuple[str, ...]:
+    names = ", ".join(listing.unknown)
+    return (f"Ignored, because the names are no deliveries: {names}",) if names else ()
+
+
+def _ignored_months(listing: DeliveryListing, first: Month, last: Month) -> tuple[str, ...]:
+    outside = [month for month in listing.months if not first <= month <= last]
+    return tuple(f"Ignored {m.key}, because it is outside {first.key} to {last.key}" for m in outside)
+
+
 def _has_failed(month: Month, instance: dg.DagsterInstance) -> bool:
-    run = last_run(instance, MONTH_JOB, month.key)
+    run = find_last_run(instance, MONTH_JOB, month.key)
     return run is not None and run.is_finished and not run.is_success
 
 
 def is_release_stale(warehouse: Warehouse, lake: Lake) -> bool:
-    """Whether anything was loaded since the release, or something is loaded and nothing released."""
+    """Whether a table was loaded after the current release, or before there is any release."""
     release, ledger = read_current_release(lake), warehouse.read_ledger()
     return bool(ledger) and (release is None or release.data_as_of != max(entry.loaded_at for entry in ledger))
 
@@ -115,11 +125,11 @@ def is_release_stale(warehouse: Warehouse, lake: Lake) -> bool:
 def find_stale_references(
     listing: DeliveryListing, raw: Store, lake: Lake, instance: dg.DagsterInstance, loaded_tables: set[str]
 ) -> frozenset[str]:
-    """The delivered reference files that the last successful reference run did not read as they are now.
+    """Find the reference files that have changed since the last successful reference run.
 
-    All of them, if a table or dataset of the reference part is missing.
+    If a table or dataset of the reference part is missing, all of them are stale.
     """
-    versions = reference_versions(listing, raw)
+    versions = compute_reference_versions(listing, raw)
     tables = {c.name for c in (*LOOKUPS, *REFERENCES, *DIMENSIONS)}
     datasets = [*(f"lookup/{c.name}" for c in LOOKUPS), *(f"staged/{c.name}" for c in REFERENCES)]
     if tables - loaded_tables or any(lake.read_manifest(Dataset(name)) is None for name in datasets):
@@ -131,7 +141,7 @@ def find_stale_references(
 
 
 def count_fresh_marts(ledger: Sequence[LedgerEntry]) -> dict[str, int]:
-    """Count, for every loaded month, the marts that are made from what is loaded now by today's SQL."""
+    """Count the fresh marts of each loaded month: those computed from the current tables by the current SQL."""
     versions = ledger_versions(ledger)
     return {
         month: sum(
@@ -143,7 +153,7 @@ def count_fresh_marts(ledger: Sequence[LedgerEntry]) -> dict[str, int]:
 
 
 def find_stale_marts(ledger: Sequence[LedgerEntry]) -> tuple[Month, ...]:
-    """The loaded months with a stale mart."""
+    """Find the loaded months that have a stale mart."""
     fresh = count_fresh_marts(ledger)
     return tuple(Month.parse(month) for month in sorted(fresh) if fresh[month] < len(MONTHLY_MARTS))
 

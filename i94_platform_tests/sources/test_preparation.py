@@ -143,7 +143,7 @@ def test_columns_that_no_contract_has_are_reported_and_left_out(stage_here: Stag
     pq.write_table(table, raw / PARQUET)
     staged = stage_here()
     assert staged.accepted.stats["extra_columns"] == ["Note", "validres"]
-    assert "Columns that no contract has, left out: Note, validres" in staged.messages
+    assert "Ignored columns that are in no contract: Note, validres" in staged.messages
 
 
 def test_a_delivered_column_called_unreadable_rejects_no_row(stage_here: StageHere, raw: Path) -> None:

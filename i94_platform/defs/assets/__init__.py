@@ -1,1 +1,1 @@
-"""The assets, one module a layer."""
+"""The assets: one module per layer."""

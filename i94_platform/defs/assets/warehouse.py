@@ -22,7 +22,7 @@ from i94_platform.pipeline.dimensions import (
     build_calendar_rows,
     build_country_rows,
     build_state_rows,
-    read_code_list,
+    code_list_builder,
 )
 from i94_platform.pipeline.loading import BuildRows, load_built, load_staged
 from i94_platform.warehouse.base import Warehouse
@@ -64,7 +64,7 @@ def code_lists(
     for contract in sorted(LOOKUPS, key=lambda c: len(_parent_keys(c))):
         asset_key = to_key(f"warehouse/{contract.name}")
         if asset_key in context.selected_asset_keys:
-            yield _load_built(context, asset_key, contract, read_code_list(contract), lake, engine, warehouse)
+            yield _load_built(context, asset_key, contract, code_list_builder(contract), lake, engine, warehouse)
 
 
 @dg.asset(

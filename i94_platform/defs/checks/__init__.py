@@ -1,5 +1,5 @@
-"""The asset checks: what stops a month, and what only warns.
+"""The asset checks: blocking ones, which end a run, and others, which warn.
 
-`contract` generates checks from the contracts, `reconciliation` compares counts, `plausibility` knows what is usual in
-these data, `completeness` looks at all months together.
+`contract` generates checks from the contracts, `reconciliation` compares row counts, `plausibility` compares shares
+with the usual ones, and `completeness` covers all months together.
 """

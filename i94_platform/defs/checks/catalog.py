@@ -1,4 +1,4 @@
-"""Every check of single tables and months; the completeness check, which is about all months, stands apart."""
+"""The list of every check but the completeness check, which belongs to no run of a month."""
 
 from i94_platform.defs.checks import contract, plausibility, reconciliation
 

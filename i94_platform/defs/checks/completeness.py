@@ -1,4 +1,4 @@
-"""The check of all months together, and the sensor that records its result whenever it changes."""
+"""The check of all months together, and the sensor that records its result when it changes."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -17,21 +17,21 @@ from i94_platform.sources.listing import list_deliveries
 from i94_platform.staleness.completeness import DEFECTS, RUNNING, MonthIssue, find_month_issues
 
 CHECK_KEY = dg.AssetCheckKey(to_key("warehouse/immigration"), "every_month_loaded")
-"""It is about all months, and so no part of a month's run."""
+"""The check covers all months, so it is part of no month's run."""
 
 _SHOWN_MONTHS = 12
-"""The most months of one state in a sentence; the metadata has all."""
+"""How many months of one state the description lists; the metadata lists all."""
 
 
 @dg.asset_check(
     asset=CHECK_KEY.asset_key,
     name=CHECK_KEY.name,
-    description="Warns of months that failed, that are delivered and not loaded, or that are absent in between.",
+    description="Warns of months that failed, that are delivered but not loaded, or that are missing in between.",
 )
 def every_month_loaded(
     context: dg.AssetCheckExecutionContext, raw: dg.ResourceParam[Store], lake: dg.ResourceParam[Lake]
 ) -> dg.AssetCheckResult:
-    """The check, for whoever wants to know at once."""
+    """Evaluate the check when a person executes it in the UI."""
     with raise_dagster_failures():
         return evaluate_completeness(raw, lake, context.instance)
 
@@ -40,16 +40,16 @@ def every_month_loaded(
     name="completeness_of_months",
     minimum_interval_seconds=2 * SETTINGS.sensor_interval_seconds,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Records which months failed, wait or are absent, whenever that changes; it starts no run.",
+    description="Records which months failed, wait or are missing, when that changes; it starts no run.",
 )
 def completeness_of_months(
     context: dg.SensorEvaluationContext, raw: dg.ResourceParam[Store], lake: dg.ResourceParam[Lake]
 ) -> dg.SensorResult:
-    """The cursor is a digest of the last result."""
+    """Evaluate the check, and record the result if it differs from the last one, whose hash is the cursor."""
     result = evaluate_completeness(raw, lake, context.instance)
     cursor = combine_versions(str(result.description), str(result.metadata["months"].value))
     if cursor == context.cursor:
-        return dg.SensorResult(skip_reason=f"As before. {result.description}", cursor=cursor)
+        return dg.SensorResult(skip_reason=f"Unchanged. {result.description}", cursor=cursor)
     return dg.SensorResult(skip_reason=result.description, cursor=cursor, asset_events=[_to_event(result)])
 
 
@@ -62,16 +62,16 @@ def evaluate_completeness(raw: Store, lake: Lake, instance: dg.DagsterInstance) 
 
 
 def build_check_result(issues: Sequence[MonthIssue], delivered: int) -> dg.AssetCheckResult:
-    """The result of the check: a sentence, and the months in a table."""
+    """Build the result of the check: a summary as its description, and a table of the months as metadata."""
     by_state = {state: [issue.month for issue in issues if issue.state == state] for state in (*DEFECTS, RUNNING)}
-    sentence = "; ".join(f"{state}: {_join(months)}" for state, months in by_state.items() if months)
+    summary = "; ".join(f"{state}: {_join(months)}" for state, months in by_state.items() if months)
     table = [{"month": issue.month, "state": issue.state, "about": issue.about} for issue in issues]
     return dg.AssetCheckResult(
         asset_key=CHECK_KEY.asset_key,
         check_name=CHECK_KEY.name,
         passed=not any(by_state[state] for state in DEFECTS),
         severity=dg.AssetCheckSeverity.WARN,
-        description=f"{sentence or f'Each of the {delivered} delivered month(s) is loaded as it was delivered'}.",
+        description=f"{summary or f'All {delivered} delivered month(s) are loaded in their newest content'}.",
         metadata={
             **{state: len(months) for state, months in by_state.items()},
             "bound": 0,

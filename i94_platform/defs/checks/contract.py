@@ -21,7 +21,7 @@ from i94_platform.contracts import (
     immigration,
     immigration_quarantine,
 )
-from i94_platform.defs.execution import raise_dagster_failures, run_month
+from i94_platform.defs.execution import month_key, raise_dagster_failures
 from i94_platform.defs.keys import to_key
 from i94_platform.defs.metadata import render_markdown_table
 from i94_platform.defs.partitions import monthly_partitions
@@ -90,7 +90,7 @@ def _check_in_lake(
     def check(
         context: dg.AssetCheckExecutionContext, lake: dg.ResourceParam[Lake], engine: dg.ResourceParam[Engine]
     ) -> Iterator[dg.AssetCheckResult]:
-        month = run_month(context) if partitions_def else ""
+        month = month_key(context) if partitions_def else ""
         for subject in _select(context, subjects):
             dataset = Dataset("/".join(subject.asset_key.path), month)
             # the lock keeps another run from sweeping the files meanwhile
@@ -125,7 +125,7 @@ def _check_in_warehouse(
     def check(
         context: dg.AssetCheckExecutionContext, warehouse: dg.ResourceParam[Warehouse]
     ) -> Iterator[dg.AssetCheckResult]:
-        where, values = month_condition(Month.parse(run_month(context)) if partitions_def else None)
+        where, values = month_condition(Month.parse(month_key(context)) if partitions_def else None)
         with raise_dagster_failures(), warehouse.transaction(purpose="check", read_only=True) as transaction:
             for subject in _select(context, subjects):
                 yield from _evaluate(

@@ -11,7 +11,7 @@ import dagster as dg
 
 from i94_platform.contracts import LOOKUPS, i94cit_res
 from i94_platform.contracts.codes import cast_to_contract, detect_drift
-from i94_platform.defs.execution import raise_dagster_failures, run_month
+from i94_platform.defs.execution import month_key, raise_dagster_failures
 from i94_platform.defs.keys import to_key
 from i94_platform.defs.metadata import render_markdown_table
 from i94_platform.defs.partitions import monthly_partitions
@@ -73,7 +73,7 @@ def staged_immigration_shares(
     context: dg.AssetCheckExecutionContext, lake: dg.ResourceParam[Lake], engine: dg.ResourceParam[Engine]
 ) -> Iterator[dg.AssetCheckResult]:
     """Every share in one scan of the staged month."""
-    dataset = Dataset("staged/immigration", run_month(context))
+    dataset = Dataset("staged/immigration", month_key(context))
     # the lock keeps another run from sweeping the files meanwhile
     with raise_dagster_failures(), lake.write_lock(dataset), engine.session():
         engine.register_files("staged", lake.require_manifest(dataset).urls)
@@ -117,7 +117,7 @@ def _share_result(share: Share, totals: dict[str, Any], engine: Engine) -> dg.As
 def share_of_delivered(context: dg.AssetCheckExecutionContext, lake: dg.ResourceParam[Lake]) -> dg.AssetCheckResult:
     """The share of a delivery that is in quarantine."""
     with raise_dagster_failures():
-        manifest = lake.require_manifest(Dataset("staged/immigration_quarantine", run_month(context)))
+        manifest = lake.require_manifest(Dataset("staged/immigration_quarantine", month_key(context)))
     delivered = int(manifest.stats["delivered_rows"])
     figure = manifest.rows / delivered if delivered else 0.0
     return dg.AssetCheckResult(

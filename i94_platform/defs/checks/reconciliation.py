@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import dagster as dg
 
 from i94_platform.contracts import DIMENSIONS, LOOKUPS, MONTHLY_MARTS, REFERENCES
-from i94_platform.defs.execution import raise_dagster_failures, run_month
+from i94_platform.defs.execution import month_key, raise_dagster_failures
 from i94_platform.defs.keys import to_key
 from i94_platform.defs.partitions import monthly_partitions
 from i94_platform.lake.datasets import Dataset, Lake
@@ -44,7 +44,7 @@ def staged_immigration_reconciliation(
     context: dg.AssetCheckExecutionContext, lake: dg.ResourceParam[Lake]
 ) -> Iterator[dg.AssetCheckResult]:
     """The counts and files of a staged month."""
-    month = run_month(context)
+    month = month_key(context)
     with raise_dagster_failures():
         staged, quarantine = (
             _read_manifest(lake, Dataset(name, month))
@@ -99,7 +99,7 @@ def staged_equals_loaded(
     context: dg.AssetCheckExecutionContext, lake: dg.ResourceParam[Lake], warehouse: dg.ResourceParam[Warehouse]
 ) -> dg.AssetCheckResult:
     """The rows of a loaded month."""
-    month = Month.parse(run_month(context))
+    month = Month.parse(month_key(context))
     with raise_dagster_failures():
         staged = lake.require_manifest(Dataset("staged/immigration", month.key)).rows
         where, values = month_condition(month)
@@ -150,7 +150,7 @@ def mart_reconciliation(
     context: dg.AssetCheckExecutionContext, warehouse: dg.ResourceParam[Warehouse]
 ) -> Iterator[dg.AssetCheckResult]:
     """The visitors of every monthly mart."""
-    month = Month.parse(run_month(context))
+    month = Month.parse(month_key(context))
     selected = {check.asset_key for check in context.selected_asset_check_keys}
     with raise_dagster_failures(), warehouse.transaction(purpose="check", read_only=True) as transaction:
         for mart in MONTHLY_MARTS:

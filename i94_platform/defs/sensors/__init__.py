@@ -1,1 +1,1 @@
-"""The sensors: what lands, what is stale, what failed."""
+"""The sensors, which react to deliveries, to stale marts and to failed runs."""

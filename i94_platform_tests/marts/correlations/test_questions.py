@@ -210,7 +210,7 @@ def test_marts_that_differ_in_their_months_are_not_correlated(loaded_deployment:
     outcome = deployment.run_correlations()
     assert not outcome.succeeded
     assert outcome.errors == [
-        f"mart__correlations: The marts differ in their months (origin_climate lacks {SAMPLE_MONTH}); run: i94 run"
+        f"mart__correlations: The marts have different months (origin_climate lacks {SAMPLE_MONTH}); run: i94 run"
     ]
     assert deployment.fingerprint("mart.correlations") == before
 
