@@ -55,8 +55,8 @@ def test_no_sensor_requests_what_a_command_has_loaded(i94: I94, deployment: Depl
     with persistent_instance(deployment.settings.dagster_home) as history:
         ticks = DaemonSimulator(deployment.raw_store, deployment.lake, instance=history)
         for name, expected in (
-            (REFERENCES_SENSOR, "are loaded as they are."),
-            (MONTHS_SENSOR, "was asked for in its newest content."),
+            (REFERENCES_SENSOR, "are loaded in their newest content."),
+            (MONTHS_SENSOR, "have been requested in their newest content."),
         ):
             ticks.tick(name)
             assert expected in (ticks.tick(name, SETTLE_SECONDS).skip_message or "")

@@ -1,8 +1,8 @@
-"""Pins the sensors tick by tick: each content that was delivered whole is run once, and a quiet tick says why.
+"""Pins the delivery sensors tick by tick: they request each complete content once; a tick without a request says why.
 
-A sensor that remembered the last key missed what landed in the same second; one that compared content alone never ran
-a month that was put back. Half a month that was taken for a whole one, and one bad name that stopped all others, are
-the other incidents kept away here.
+Incidents that these tests prevent: a sensor that remembered the last key missed files of the same second; one that
+compared content alone never ran a month that was put back; half a month was taken for a whole one; one bad file name
+stopped all months.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from i94_platform.partitions import Month
 from i94_platform.sources.listing import list_deliveries
 from i94_platform.sources.registry import REFERENCE_FILES
 from i94_platform.staleness.job_names import MONTH_JOB, REFERENCE_JOB
-from i94_platform.staleness.run_inputs import DELIVERED_TAG, INPUTS_TAG, input_tags, reference_versions
+from i94_platform.staleness.run_inputs import DELIVERED_TAG, INPUTS_TAG, compute_reference_versions, input_tags
 from i94_platform_tests.emulators.s3 import S3Server
 from i94_platform_tests.support.daemon_simulator import (
     FAILURE,
@@ -46,7 +46,7 @@ LABELS = REFERENCE_FILES["i94_labels"]
 
 @pytest.fixture(params=["local", "s3"])
 def empty(request: pytest.FixtureRequest, tmp_path: Path) -> DaemonSimulator:
-    """Nothing delivered, nothing loaded; deliveries land in a folder or in a bucket."""
+    """A deployment without deliveries; they land in a folder or in a bucket."""
     place = StoreLocation(str(tmp_path / "raw"))
     if request.param == "s3":
         server: S3Server = request.getfixturevalue("s3_server")
@@ -56,37 +56,37 @@ def empty(request: pytest.FixtureRequest, tmp_path: Path) -> DaemonSimulator:
 
 @pytest.fixture
 def ticks(empty: DaemonSimulator) -> DaemonSimulator:
-    """The reference files are loaded."""
+    """A deployment with loaded reference files, in a folder or in a bucket."""
     empty.deliver_references()
     return empty
 
 
 @pytest.fixture
 def local(tmp_path: Path) -> DaemonSimulator:
-    """The same in a folder."""
+    """A deployment with loaded reference files, in a folder."""
     ticks = DaemonSimulator(LocalStore(tmp_path / "raw"), Lake(LocalStore(tmp_path / "lake")))
     ticks.deliver_references()
     return ticks
 
 
-# --- once for each content --------------------------------------------------------------------------------------------
+# --- one request for each content -------------------------------------------------------------------------------------
 
 
-def test_a_delivery_is_run_when_it_has_settled_and_never_again(ticks: DaemonSimulator) -> None:
+def test_a_settled_month_is_requested_once(ticks: DaemonSimulator) -> None:
     ticks.deliver(APRIL)
     first = ticks.tick()
     assert not first.run_requests
-    assert "Still arriving: 2016-04; a month is taken when it has not changed for 60 s" in (first.skip_message or "")
+    assert "Still arriving: 2016-04. A month is complete when it has not changed for 60 s" in (first.skip_message or "")
     assert ticks.requested_months(after=SETTLE_SECONDS / 2) == []
     (request,) = ticks.tick(after=SETTLE_SECONDS / 2).run_requests or ()
     assert request.partition_key == "2016-04"
     assert request.tags["dagster/partition"] == "2016-04"
     later = ticks.tick(after=3600)
     assert not later.run_requests
-    assert later.skip_message == "Each of the 1 delivered month(s) was asked for in its newest content."
+    assert later.skip_message == "All 1 delivered month(s) have been requested in their newest content."
 
 
-def test_a_change_begins_the_waiting_anew(ticks: DaemonSimulator) -> None:
+def test_a_change_restarts_the_wait(ticks: DaemonSimulator) -> None:
     ticks.deliver(APRIL, b"half")
     assert ticks.requested_months(after=0) == []
     ticks.deliver(APRIL, b"half and half")
@@ -95,7 +95,7 @@ def test_a_change_begins_the_waiting_anew(ticks: DaemonSimulator) -> None:
     assert ticks.requested_months(after=1) == ["2016-04"]
 
 
-def test_the_parts_of_a_folder_are_one_month(ticks: DaemonSimulator) -> None:
+def test_the_parts_of_a_folder_are_one_request(ticks: DaemonSimulator) -> None:
     for part in range(3):
         ticks.deliver(f"{FOLDER}/part-{part}.parquet")
         assert ticks.requested_months(after=SETTLE_SECONDS - 1) == []
@@ -103,7 +103,7 @@ def test_the_parts_of_a_folder_are_one_month(ticks: DaemonSimulator) -> None:
 
 
 @pytest.mark.parametrize("marker", [f"{FOLDER}/_SUCCESS", "_SUCCESS"])
-def test_a_marker_in_the_folder_or_above_says_that_the_month_is_whole(ticks: DaemonSimulator, marker: str) -> None:
+def test_a_marker_in_the_folder_or_above_ends_the_wait(ticks: DaemonSimulator, marker: str) -> None:
     ticks.deliver(f"{FOLDER}/a/part-0.parquet")
     ticks.deliver(f"{FOLDER}/b/part-1.parquet")
     assert ticks.requested_months(after=0) == []
@@ -111,14 +111,14 @@ def test_a_marker_in_the_folder_or_above_says_that_the_month_is_whole(ticks: Dae
     assert ticks.requested_months(after=0) == ["2016-06"]
 
 
-def test_a_marker_beside_some_of_the_files_is_no_marker_of_the_month(local: DaemonSimulator) -> None:
+def test_a_marker_beside_some_of_the_files_does_not_end_the_wait(local: DaemonSimulator) -> None:
     local.deliver(f"{FOLDER}/a/part-0.parquet")
     local.deliver(f"{FOLDER}/b/part-1.parquet")
     local.deliver(f"{FOLDER}/a/_SUCCESS", b"")
     assert local.requested_months(after=0) == []
 
 
-def test_a_marker_that_is_older_than_a_part_is_that_of_the_delivery_before(local: DaemonSimulator) -> None:
+def test_a_marker_that_is_older_than_a_part_does_not_end_the_wait(local: DaemonSimulator) -> None:
     local.deliver(f"{FOLDER}/_SUCCESS", b"")
     local.deliver(f"{FOLDER}/part-0.parquet")
     os.utime(Path(local.raw.root, FOLDER, "_SUCCESS"), (1, 1))
@@ -126,23 +126,23 @@ def test_a_marker_that_is_older_than_a_part_is_that_of_the_delivery_before(local
     assert local.requested_months() == ["2016-06"]
 
 
-def test_a_changed_month_is_run_again_and_so_is_one_that_gets_or_loses_a_part(ticks: DaemonSimulator) -> None:
-    def settled() -> list[str]:
+def test_a_month_is_requested_again_when_a_part_changes_is_added_or_removed(ticks: DaemonSimulator) -> None:
+    def months_after_settling() -> list[str]:
         return ticks.requested_months() + ticks.requested_months()
 
     ticks.deliver(f"{FOLDER}/part-0.parquet", b"1")
-    assert settled() == ["2016-06"]
+    assert months_after_settling() == ["2016-06"]
     ticks.deliver(f"{FOLDER}/part-0.parquet", b"2")
-    assert settled() == ["2016-06"]
+    assert months_after_settling() == ["2016-06"]
     ticks.deliver(f"{FOLDER}/part-1.parquet")
-    assert settled() == ["2016-06"]
+    assert months_after_settling() == ["2016-06"]
     ticks.raw.delete([f"{FOLDER}/part-0.parquet"])
-    assert settled() == ["2016-06"]
-    assert settled() == []
+    assert months_after_settling() == ["2016-06"]
+    assert months_after_settling() == []
 
 
-def test_a_content_that_comes_back_is_run_again(ticks: DaemonSimulator) -> None:
-    """In a folder the old file is put back with its old time, as `mv` and `cp -p` do."""
+def test_content_that_returns_is_requested_again(ticks: DaemonSimulator) -> None:
+    """The old file returns with its old time, as after `mv` or `cp -p`."""
     ticks.deliver(APRIL, b"A")
     path = Path(ticks.raw.root, APRIL)
     time = path.stat().st_mtime_ns if path.exists() else None
@@ -155,11 +155,11 @@ def test_a_content_that_comes_back_is_run_again(ticks: DaemonSimulator) -> None:
         ticks.tick()
         (request,) = ticks.tick(after=SETTLE_SECONDS).run_requests or ()
         keys.add(request.run_key)
-    assert len(keys) == 3, "Dagster never runs a key again"
+    assert len(keys) == 3, "Dagster runs a key only once"
     assert len(ticks.instance.get_runs()) == 1 + 3
 
 
-def test_an_object_that_is_uploaded_again_with_its_content_is_no_news(s3_server: S3Server, tmp_path: Path) -> None:
+def test_an_object_that_is_uploaded_again_unchanged_is_not_requested(s3_server: S3Server, tmp_path: Path) -> None:
     place = StoreLocation(f"s3://{s3_server.create_bucket()}/raw", s3_server, tmp_path / "scratch")
     ticks = DaemonSimulator(place.open_store(), Lake(LocalStore(tmp_path / "lake")))
     ticks.deliver_references()
@@ -169,25 +169,25 @@ def test_an_object_that_is_uploaded_again_with_its_content_is_no_news(s3_server:
     assert ticks.requested_months() + ticks.requested_months() == []
 
 
-def test_a_delivery_that_is_cleared_away_is_forgotten_and_not_run_when_it_is_put_back(local: DaemonSimulator) -> None:
+def test_a_removed_delivery_leaves_the_cursor_and_is_not_requested_when_it_returns(local: DaemonSimulator) -> None:
     local.deliver(APRIL)
     assert local.requested_months() + local.requested_months() == ["2016-04"]
-    path, kept = Path(local.raw.root, APRIL), Path(local.raw.root).parent / "kept"
-    path.rename(kept)
+    path, backup = Path(local.raw.root, APRIL), Path(local.raw.root).parent / "backup"
+    path.rename(backup)
     assert "No month is delivered under " in (local.tick().skip_message or "")
     assert "2016-04" not in (local.cursors[MONTHS_SENSOR] or "")
-    kept.rename(path)
+    backup.rename(path)
     assert local.requested_months() + local.requested_months() == []
 
 
-def test_a_month_that_failed_is_not_run_again_by_itself(local: DaemonSimulator) -> None:
+def test_a_failed_month_is_not_requested_again(local: DaemonSimulator) -> None:
     local.deliver(APRIL)
     local.tick()
     assert local.requested_months(status=FAILURE) == ["2016-04"]
     assert local.requested_months() == []
 
 
-def test_what_the_command_line_has_run_is_not_asked_for(local: DaemonSimulator) -> None:
+def test_a_month_that_the_command_line_has_run_is_not_requested(local: DaemonSimulator) -> None:
     local.deliver(APRIL)
     month = Month(2016, 4)
     tags = input_tags(month, list_deliveries(local.raw.list()), local.raw, local.lake)
@@ -195,8 +195,8 @@ def test_what_the_command_line_has_run_is_not_asked_for(local: DaemonSimulator) 
     assert local.requested_months() + local.requested_months() == []
 
 
-def test_a_content_that_comes_back_after_the_command_line_ran_another_is_run_again(local: DaemonSimulator) -> None:
-    """The sensor was stopped meanwhile: all that it has seen is the first content."""
+def test_content_that_returns_after_a_run_of_the_command_line_is_requested_again(local: DaemonSimulator) -> None:
+    """The sensor was stopped in between, so it has seen the first content only."""
     path = Path(local.raw.root, APRIL)
     local.deliver(APRIL, b"A")
     time = path.stat().st_mtime_ns
@@ -210,20 +210,20 @@ def test_a_content_that_comes_back_after_the_command_line_ran_another_is_run_aga
     assert local.requested_months() == []
 
 
-def test_a_month_whose_runs_were_deleted_is_not_run_again(local: DaemonSimulator) -> None:
+def test_a_month_whose_runs_were_deleted_is_not_requested_again(local: DaemonSimulator) -> None:
     local.deliver(APRIL)
     assert local.requested_months() + local.requested_months() == ["2016-04"]
     local.instance.delete_run(local.instance.get_runs()[0].run_id)
     assert local.requested_months() + local.requested_months() == []
 
 
-def test_a_run_that_does_not_say_what_it_was_to_read_proves_nothing(local: DaemonSimulator) -> None:
+def test_a_run_without_input_tags_does_not_replace_a_request(local: DaemonSimulator) -> None:
     local.record_run(MONTH_JOB, {"dagster/partition": "2016-04"})
     local.deliver(APRIL)
     assert local.requested_months() + local.requested_months() == ["2016-04"]
 
 
-def test_the_last_request_is_found_behind_any_number_of_runs_of_a_part(local: DaemonSimulator) -> None:
+def test_the_last_request_is_found_behind_many_runs_without_input_tags(local: DaemonSimulator) -> None:
     local.deliver(APRIL)
     assert local.requested_months() + local.requested_months() == ["2016-04"]
     for _ in range(45):
@@ -231,10 +231,10 @@ def test_the_last_request_is_found_behind_any_number_of_runs_of_a_part(local: Da
         local.record_run(REFERENCE_JOB, {})
     local.cursors.clear()
     assert local.requested_months() + local.requested_months() == []
-    assert local.tick(REFERENCES_SENSOR).skip_message == "The reference files are loaded as they are."
+    assert local.tick(REFERENCES_SENSOR).skip_message == "The reference files are loaded in their newest content."
 
 
-def test_a_re_execution_proves_nothing_since_it_reads_what_is_there_now(local: DaemonSimulator) -> None:
+def test_a_re_execution_is_no_request(local: DaemonSimulator) -> None:
     tags = []
     for content in (b"A", b"B"):
         local.deliver(APRIL, content)
@@ -243,10 +243,10 @@ def test_a_re_execution_proves_nothing_since_it_reads_what_is_there_now(local: D
         tags.append(dict(request.tags))
     local.record_run(MONTH_JOB, tags[0], parent=local.instance.get_runs()[-1].run_id)
     local.cursors.clear()
-    assert local.requested_months() + local.requested_months() == [], "the last request was for B, which is there"
+    assert local.requested_months() + local.requested_months() == [], "the last request was for B, which is delivered"
 
 
-def test_changed_code_lists_have_every_month_encoded_again(local: DaemonSimulator) -> None:
+def test_changed_code_lists_cause_a_request_for_every_month(local: DaemonSimulator) -> None:
     local.deliver(APRIL)
     local.deliver(MAY)
     assert local.requested_months() + local.requested_months() == ["2016-04", "2016-05"]
@@ -255,52 +255,53 @@ def test_changed_code_lists_have_every_month_encoded_again(local: DaemonSimulato
     assert local.requested_months() == []
 
 
-# --- what is no month that can be run ---------------------------------------------------------------------------------
+# --- ignored files and months -----------------------------------------------------------------------------------------
 
 
-def test_other_names_and_months_out_of_range_are_reported_once_and_stop_nobody(ticks: DaemonSimulator) -> None:
+def test_other_names_and_months_out_of_range_are_reported_once_and_stop_no_month(ticks: DaemonSimulator) -> None:
     for name in ("notes.txt", "i94_dec15_sub.csv", "i94_jan99_sub.csv", APRIL):
         ticks.deliver(name)
     first = ticks.tick().skip_message or ""
-    told = "left alone: notes.txt; 2015-12, a month out of range; 2099-01, a month out of range."
-    assert told in first
+    assert ": notes.txt, 2015-12 (out of range), 2099-01 (out of range)." in first
     assert ticks.requested_months() == ["2016-04"]
     assert "notes.txt" not in (ticks.tick().skip_message or "")
     ticks.deliver("more.txt")
     second = ticks.tick().skip_message or ""
-    assert "left alone: more.txt." in second
+    assert ": more.txt." in second
 
 
-def test_they_are_reported_beside_a_request_too(local: DaemonSimulator, capsys: pytest.CaptureFixture[str]) -> None:
+def test_ignored_names_are_logged_by_a_tick_with_a_request(
+    local: DaemonSimulator, capsys: pytest.CaptureFixture[str]
+) -> None:
     local.deliver(APRIL)
     local.tick()
     local.deliver("notes.txt")
     assert local.requested_months() == ["2016-04"]
     assert local.requested_months() == []
-    assert capsys.readouterr().err.count("Not a delivery that can be run, left alone: notes.txt.") == 1
+    assert capsys.readouterr().err.count("no month that can be run: notes.txt.") == 1
 
 
 def test_the_current_month_is_out_of_range_until_it_has_ended(local: DaemonSimulator) -> None:
     now = dt.datetime.now(dt.UTC)
     today = Month(now.year, now.month)
     local.deliver(f"{today.file_stem}.csv")
-    assert f"{today.key}, a month out of range" in (local.tick().skip_message or "")
+    assert f"{today.key} (out of range)" in (local.tick().skip_message or "")
     assert local.requested_months() == []
 
 
-# --- how much ---------------------------------------------------------------------------------------------------------
+# --- limits -----------------------------------------------------------------------------------------------------------
 
 
-def test_a_tick_asks_for_so_many_months_and_the_next_for_the_rest(local: DaemonSimulator) -> None:
+def test_a_tick_requests_a_limited_number_of_months_and_the_next_tick_the_rest(local: DaemonSimulator) -> None:
     local.max_requests = 2
     for month in ("jan", "feb", "mar", "apr", "may"):
         local.deliver(f"i94_{month}16_sub.csv")
     local.tick()
-    taken = [local.requested_months() for _ in range(4)]
-    assert taken == [["2016-01", "2016-02"], ["2016-03", "2016-04"], ["2016-05"], []]
+    months_by_tick = [local.requested_months() for _ in range(4)]
+    assert months_by_tick == [["2016-01", "2016-02"], ["2016-03", "2016-04"], ["2016-05"], []]
 
 
-def test_ten_thousand_files_are_one_small_cursor_and_little_memory(local: DaemonSimulator) -> None:
+def test_ten_thousand_files_need_a_small_cursor_and_little_memory(local: DaemonSimulator) -> None:
     for number in range(9_000):
         path = Path(local.raw.root, FOLDER if number < 5_000 else "junk", f"{number}.parquet")
         path.parent.mkdir(exist_ok=True)
@@ -314,16 +315,16 @@ def test_ten_thousand_files_are_one_small_cursor_and_little_memory(local: Daemon
     assert peak < 50e6
     assert local.requested_months() == ["2016-06"]
     assert len(local.cursors[MONTHS_SENSOR] or "") < 20 * MAX_REPORTED
-    assert "left alone" not in (local.tick().skip_message or "")
+    assert "Ignored" not in (local.tick().skip_message or "")
     local.deliver("one more")
-    assert "left alone" in (local.tick().skip_message or "")
+    assert "Ignored" in (local.tick().skip_message or "")
 
 
 # --- a cursor that can't be read --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("cursor", ["x", "[]", "{}", '{"version": 0, "seen": {}}', '{"version": 1, "seen": {"a": 1}}'])
-def test_a_damaged_cursor_is_begun_anew_and_nothing_is_run_twice(
+def test_a_damaged_cursor_is_replaced_and_nothing_is_requested_twice(
     local: DaemonSimulator, cursor: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     local.deliver(APRIL)
@@ -336,23 +337,22 @@ def test_a_damaged_cursor_is_begun_anew_and_nothing_is_run_twice(
     assert not local.tick(REFERENCES_SENSOR, SETTLE_SECONDS).run_requests
 
 
-def test_a_tick_that_is_repeated_asks_by_the_same_key(local: DaemonSimulator) -> None:
+def test_a_repeated_tick_uses_the_same_run_key(local: DaemonSimulator) -> None:
     local.deliver(APRIL)
     local.tick()
-    first, again = local.evaluate_sensor(after=SETTLE_SECONDS), local.evaluate_sensor(after=0)
-    keys = [[request.run_key for request in tick.run_requests or ()] for tick in (first, again)]
+    first, second = local.evaluate_sensor(after=SETTLE_SECONDS), local.evaluate_sensor(after=0)
+    keys = [[request.run_key for request in tick.run_requests or ()] for tick in (first, second)]
     assert keys[0] == keys[1]
     assert len(keys[0]) == 1
 
 
-# --- references first -------------------------------------------------------------------------------------------------
+# --- reference files come first ---------------------------------------------------------------------------------------
 
 
-def test_nothing_delivered_is_said_with_the_place_and_a_name(empty: DaemonSimulator) -> None:
-    said = empty.tick().skip_message
-    assert said == (
-        f"No month is delivered under {empty.raw.root}; looked for are names such as i94_apr16_sub.sas7bdat."
-    )
+def test_without_deliveries_the_tick_names_the_root_and_an_expected_file(empty: DaemonSimulator) -> None:
+    message = empty.tick().skip_message or ""
+    assert empty.raw.root in message
+    assert APRIL in message
 
 
 def test_months_wait_until_the_reference_files_are_loaded(empty: DaemonSimulator) -> None:
@@ -360,34 +360,34 @@ def test_months_wait_until_the_reference_files_are_loaded(empty: DaemonSimulator
     assert empty.requested_months() + empty.requested_months() == []
     assert empty.tick().skip_message == "Months wait: the reference files were never loaded."
     empty.deliver_references()
-    assert empty.requested_months(after=0) == ["2016-04"], "the wait for more files is over already"
+    assert empty.requested_months(after=0) == ["2016-04"], "the month had settled before"
 
 
 @pytest.mark.parametrize(
-    ("status", "told"),
+    ("status", "end"),
     [
-        (STARTED, "is under way."),
-        (NOT_STARTED, "is under way."),
-        (FAILURE, "failed; mend what it names and re-execute it, or run: i94 run."),
+        (STARTED, "is in progress."),
+        (NOT_STARTED, "is in progress."),
+        (FAILURE, "failed; fix the cause and re-execute it, or run: i94 run."),
     ],
 )
 def test_months_wait_for_a_reference_run_that_has_not_succeeded(
-    local: DaemonSimulator, status: dg.DagsterRunStatus, told: str
+    local: DaemonSimulator, status: dg.DagsterRunStatus, end: str
 ) -> None:
     local.deliver(APRIL)
     local.deliver(LABELS, b"2")
     local.tick()
-    said = local.tick(after=SETTLE_SECONDS)
-    assert said.skip_message == "Months wait: i94_labels changed, and the reference run is still to come."
+    tick = local.tick(after=SETTLE_SECONDS)
+    assert tick.skip_message == "Months wait: the reference run has to load i94_labels first."
     local.tick(REFERENCES_SENSOR)
     (request,) = local.evaluate_sensor(REFERENCES_SENSOR, SETTLE_SECONDS).run_requests or ()
     local.launch_run(request, status)
     run = local.instance.get_runs()[0].run_id
     for name, start in ((MONTHS_SENSOR, "Months wait: the reference run"), (REFERENCES_SENSOR, "The reference run")):
-        assert local.tick(name).skip_message == f"{start} {run[:8]} {told}"
+        assert local.tick(name).skip_message == f"{start} {run[:8]} {end}"
 
 
-def test_a_re_execution_mends_a_reference_run(local: DaemonSimulator) -> None:
+def test_months_follow_a_re_executed_reference_run(local: DaemonSimulator) -> None:
     local.deliver(APRIL)
     local.deliver(LABELS, b"2")
     local.tick(REFERENCES_SENSOR)
@@ -396,32 +396,36 @@ def test_a_re_execution_mends_a_reference_run(local: DaemonSimulator) -> None:
     assert local.requested_months() == []
     local.record_run(REFERENCE_JOB, dict(request.tags), parent=local.instance.get_runs()[0].run_id)
     assert local.requested_months() == ["2016-04"]
-    assert local.tick(REFERENCES_SENSOR).skip_message == "The reference files are loaded as they are."
+    assert local.tick(REFERENCES_SENSOR).skip_message == "The reference files are loaded in their newest content."
 
 
-def test_months_wait_where_the_lake_was_emptied(local: DaemonSimulator) -> None:
+def test_months_wait_if_the_lake_was_emptied(local: DaemonSimulator) -> None:
     local.deliver(APRIL)
     local.lake.store.delete([file.path for file in local.lake.store.list()])
-    said = local.tick().skip_message or ""
-    assert said.startswith(f"Months wait: the lake at {local.lake.store.root} lacks lookup/")
-    assert said.endswith("run: i94 run.")
+    message = local.tick().skip_message or ""
+    assert message.startswith(f"Months wait: the lake at {local.lake.store.root} lacks lookup/")
+    assert message.endswith("run: i94 run.")
 
 
-def test_the_reference_run_is_asked_for_once_the_four_files_are_there_and_settled(empty: DaemonSimulator) -> None:
+def test_the_reference_run_is_requested_when_all_files_are_there_and_settled(empty: DaemonSimulator) -> None:
     *first, last = REFERENCE_FILES.values()
     for file in first:
         empty.deliver(file)
-    said = empty.tick(REFERENCES_SENSOR).skip_message
-    assert said == f"Not under {empty.raw.root}: {last}; the reference run needs all 4 files."
+    message = empty.tick(REFERENCES_SENSOR).skip_message
+    assert (
+        message == f"Missing under {empty.raw.root}: {last}; the reference run needs all {len(REFERENCE_FILES)} files."
+    )
     empty.deliver(f"deep/{last}")
-    assert "are taken when settled" in (empty.tick(REFERENCES_SENSOR).skip_message or "")
+    assert "when they have settled" in (empty.tick(REFERENCES_SENSOR).skip_message or "")
     (request,) = empty.tick(REFERENCES_SENSOR, SETTLE_SECONDS).run_requests or ()
-    assert json.loads(request.tags[INPUTS_TAG]) == reference_versions(list_deliveries(empty.raw.list()), empty.raw)
+    assert json.loads(request.tags[INPUTS_TAG]) == compute_reference_versions(
+        list_deliveries(empty.raw.list()), empty.raw
+    )
     assert json.loads(request.tags[DELIVERED_TAG]).keys() == REFERENCE_FILES.keys()
-    assert empty.tick(REFERENCES_SENSOR).skip_message == "The reference files are loaded as they are."
+    assert empty.tick(REFERENCES_SENSOR).skip_message == "The reference files are loaded in their newest content."
 
 
-def test_a_changed_reference_file_is_loaded_once_and_one_that_comes_back_again(ticks: DaemonSimulator) -> None:
+def test_a_changed_reference_file_is_requested_once_and_again_when_it_changes_back(ticks: DaemonSimulator) -> None:
     for content in (b"2", b"1"):
         ticks.deliver(LABELS, content)
         assert not ticks.tick(REFERENCES_SENSOR).run_requests
@@ -430,12 +434,12 @@ def test_a_changed_reference_file_is_loaded_once_and_one_that_comes_back_again(t
     assert len(ticks.instance.get_runs()) == 3
 
 
-def test_a_reference_file_that_lies_there_twice_is_not_loaded(local: DaemonSimulator) -> None:
+def test_a_reference_file_that_is_delivered_twice_is_not_requested(local: DaemonSimulator) -> None:
     local.deliver(f"old/{LABELS}")
     assert f"2 files are called {LABELS}" in (local.tick(REFERENCES_SENSOR).skip_message or "")
 
 
-def test_a_reference_file_that_is_cleared_away_after_its_run_holds_no_month_up(local: DaemonSimulator) -> None:
+def test_months_do_not_wait_for_a_reference_file_that_was_removed_after_its_run(local: DaemonSimulator) -> None:
     local.raw.delete([LABELS])
     local.deliver(APRIL)
     assert local.requested_months() + local.requested_months() == ["2016-04"]
@@ -444,21 +448,24 @@ def test_a_reference_file_that_is_cleared_away_after_its_run_holds_no_month_up(l
 # --- with real runs ---------------------------------------------------------------------------------------------------
 
 
-def test_what_the_sensors_ask_for_loads_the_month_and_then_they_are_quiet(sample: Path, tmp_path: Path) -> None:
+def test_the_requested_runs_load_the_month_and_no_more_runs_are_requested(sample: Path, tmp_path: Path) -> None:
     deployment = Deployment(tmp_path)
     deployment.deliver(*(path for path in sample.iterdir() if "feb16" not in path.name))
     ticks = DaemonSimulator(deployment.raw_store, deployment.lake, instance=deployment.instance)
     for name, job in {REFERENCES_SENSOR: REFERENCE_JOB, MONTHS_SENSOR: MONTH_JOB}.items():
         ticks.cursors[name] = ticks.evaluate_sensor(name).cursor
-        asked = ticks.evaluate_sensor(name, SETTLE_SECONDS)
-        ticks.cursors[name] = asked.cursor
-        (request,) = asked.run_requests or ()
+        tick = ticks.evaluate_sensor(name, SETTLE_SECONDS)
+        ticks.cursors[name] = tick.cursor
+        (request,) = tick.run_requests or ()
         month = Month.parse(request.partition_key) if request.partition_key else None
-        outcome = run_job(
+        run_result = run_job(
             deployment.definitions.resolve_job_def(job), deployment.instance, month=month, tags=request.tags
         )
-        assert outcome.succeeded, outcome
-    assert ticks.evaluate_sensor(REFERENCES_SENSOR).skip_message == "The reference files are loaded as they are."
-    assert "was asked for in its newest content" in (ticks.evaluate_sensor(MONTHS_SENSOR).skip_message or "")
+        assert run_result.succeeded, run_result
+    assert (
+        ticks.evaluate_sensor(REFERENCES_SENSOR).skip_message
+        == "The reference files are loaded in their newest content."
+    )
+    assert "have been requested in their newest content" in (ticks.evaluate_sensor(MONTHS_SENSOR).skip_message or "")
     assert deployment.query_value("SELECT count(*) FROM i94.immigration") > 0
     assert SUCCESS in {run.status for run in deployment.instance.get_runs()}
