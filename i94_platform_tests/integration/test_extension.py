@@ -28,9 +28,12 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     copy = tmp_path_factory.mktemp("copy")
     shutil.copytree(PROJECT / "i94_platform", copy / "i94_platform", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(PROJECT / "pyproject.toml", copy)
-    mart_contract, mart_sql, source_contract, source_module = read_examples()
+    mart_contract, mart_sql, source_contract, source_module, staged_asset, loaded_asset = read_examples()
     (copy / "i94_platform/marts/visitors_by_port.sql").write_text(mart_sql)
     (copy / "i94_platform/sources/gdp.py").write_text(source_module)
+    for layer, asset in (("staged", staged_asset), ("warehouse", loaded_asset)):
+        path = copy / f"i94_platform/defs/assets/{layer}.py"
+        path.write_text(f"{path.read_text()}\n\n{asset}")
     contracts = copy / "i94_platform/contracts"
     edit(contracts / "marts.py", "MONTHLY_MARTS: tuple", f"{mart_contract}\nMONTHLY_MARTS: tuple")
     edit(contracts / "reference.py", "LOOKUPS: tuple", f"{source_contract}\nLOOKUPS: tuple")
