@@ -25,7 +25,7 @@ from i94_platform.settings import Settings
 from i94_platform_tests.defs.checks.test_blocking import FAULTS, broken_copy
 from i94_platform_tests.support.deployment import SAMPLE_MONTH, Deployment
 from i94_platform_tests.support.faulty_resources import CorruptingEngine, override_resource, replace_value
-from i94_platform_tests.support.webhook import NO_ANSWER, WEBHOOK_KEY, WebhookReceiver, start_webhook_receiver
+from i94_platform_tests.support.webhook import NO_RESPONSE, WEBHOOK_KEY, WebhookReceiver, start_webhook_receiver
 
 UI = "https://lineage.example"
 
@@ -88,7 +88,7 @@ def test_an_alert_that_was_not_taken_is_an_error_in_the_log_with_the_status(
 
 
 def test_a_receiver_that_hangs_is_given_up(receiver: WebhookReceiver, caplog: pytest.LogCaptureFixture) -> None:
-    receiver.status_codes = [NO_ANSWER]
+    receiver.status_codes = [NO_RESPONSE]
     started = time.monotonic()
     notifier(receiver.url)("anybody?")
     assert time.monotonic() - started < 5

@@ -99,7 +99,7 @@ REJECTED_ROWS: tuple[tuple[Row, str], ...] = (
     ({"airline": "LUFTHANSA"}, "uncastable:airline"),
     ({"fltno": "12345678901234567"}, "uncastable:fltno"),
     ({"visatype": "WT\u00a0\u00a0"}, "uncastable:visatype"),
-    # every reason of a row is told
+    # a row carries every reason
     (
         {"cicid": None, "i94mon": 3.0, "i94visa": 9.0, "i94bir": NAN, "gender": "XX"},
         "null_key; other_month; unlisted:i94visa; uncastable:i94bir; uncastable:gender",

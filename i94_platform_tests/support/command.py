@@ -1,7 +1,4 @@
-"""The command line as its own process: started, watched, killed.
-
-Here: what the tests of faults and of whole runs need of a process. Not here: what commands print (`test_cli`).
-"""
+"""Commands of `i94` for tests: in this process, or in one of their own that a test watches and kills."""
 
 from __future__ import annotations
 
@@ -19,25 +16,25 @@ from typer.testing import CliRunner
 
 COMMAND = (sys.executable, "-m", "i94_platform.cli.main")
 TIMEOUT_SECONDS = 300.0
-"""Seconds that a process may take; only a fault lets it take so long."""
+"""The limit for a process, which only a fault reaches."""
 
 
 @dataclass(frozen=True)
 class CommandResult:
-    """What became of a process."""
+    """The exit code and the output of a command."""
 
     exit_code: int
     output: str
     """Standard output and standard error, in the order of their lines."""
     peak_bytes: int = 0
-    """The most memory that it and its children held at a time."""
+    """The most memory that the command and its children held at a time."""
 
 
 @contextlib.contextmanager
 def start_command(
     environment: Mapping[str, str], *arguments: str, output: IO[str] | int = subprocess.PIPE
 ) -> Iterator[subprocess.Popen[str]]:
-    """A process in a group of its own; whatever is left of the group at the end is killed."""
+    """Run a command in a process group of its own, and kill what is left of the group at the end."""
     process = subprocess.Popen(
         [*COMMAND, *arguments],
         env={**os.environ, "COLUMNS": "200", **environment},
@@ -54,55 +51,55 @@ def start_command(
 
 
 def kill_process_group(process: subprocess.Popen[str]) -> None:
-    """SIGKILL to the whole group, as an operator would; not to one that ended, whose number may be another's by now."""
+    """Send SIGKILL to the whole group, unless its leader has ended: another group may have its number by now."""
     if process.poll() is None:
         os.killpg(process.pid, signal.SIGKILL)
 
 
 def run_command(environment: Mapping[str, str], *arguments: str) -> CommandResult:
-    """Run a command to its end."""
+    """Run a command to its end in a process of its own."""
     with start_command(environment, *arguments) as process:
         output, _ = process.communicate(timeout=TIMEOUT_SECONDS)
         return CommandResult(process.returncode, output)
 
 
 def run_command_in_process(environment: Mapping[str, str], *arguments: str) -> CommandResult:
-    """Run a command in this process, which saves the start of another; output as it is printed to both streams."""
+    """Run a command in this process, which saves the start of another one."""
     from i94_platform.cli.main import app
 
-    done = CliRunner().invoke(app, list(arguments), env={"COLUMNS": "200", **environment}, catch_exceptions=False)
-    return CommandResult(done.exit_code, done.output)
+    result = CliRunner().invoke(app, list(arguments), env={"COLUMNS": "200", **environment}, catch_exceptions=False)
+    return CommandResult(result.exit_code, result.output)
 
 
 def run_command_measuring_memory(environment: Mapping[str, str], *arguments: str) -> CommandResult:
-    """Run a command to its end, and watch the memory of the process and its children."""
+    """Run a command to its end in a process of its own, and measure its memory and that of its children."""
     import threading
 
     with start_command(environment, *arguments) as process:
         peaks = [0]
-        watcher = threading.Thread(target=_watch, args=(process, peaks))
+        watcher = threading.Thread(target=_measure_memory, args=(process, peaks))
         watcher.start()
         output, _ = process.communicate(timeout=TIMEOUT_SECONDS)
         watcher.join()
         return CommandResult(process.returncode, output, peaks[0])
 
 
-def _watch(process: subprocess.Popen[str], peaks: list[int]) -> None:
+def _measure_memory(process: subprocess.Popen[str], peaks: list[int]) -> None:
     import psutil
 
     with contextlib.suppress(psutil.NoSuchProcess):
         parent = psutil.Process(process.pid)
         while process.poll() is None:
-            held = 0
+            total = 0
             for one in (parent, *parent.children(recursive=True)):
                 with contextlib.suppress(psutil.NoSuchProcess):
-                    held += one.memory_info().rss
-            peaks[0] = max(peaks[0], held)
+                    total += one.memory_info().rss
+            peaks[0] = max(peaks[0], total)
             time.sleep(0.05)
 
 
 def kill_when(process: subprocess.Popen[str], condition: Callable[[], bool], delay: float = 0.0) -> bool:
-    """Kill a process as soon as a condition holds, and a little later; False where it ended before."""
+    """Kill a process `delay` seconds after a condition holds; False if the process ended before."""
     deadline = time.monotonic() + TIMEOUT_SECONDS
     while not condition():
         if process.poll() is not None:

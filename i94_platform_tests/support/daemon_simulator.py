@@ -1,7 +1,6 @@
-"""Sensors and schedules tick by tick: on a history in memory, real stores, and a clock that the test moves.
+"""Ticks of sensors and schedules on an instance in memory, real stores, and a clock that the test moves.
 
-What a tick asks for is recorded as Dagster's daemon does it: as a run with the request's tags, and never twice for one
-run key.
+A requested run is recorded as Dagster's daemon does it: with the request's tags, and never twice for one run key.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ STARTED, NOT_STARTED = dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.NOT_STAR
 
 @cache
 def build_repository() -> dg.RepositoryDefinition:
-    """The graph; its resources are not used."""
+    """Build the graph; its resources are not used."""
     return build_definitions(Settings()).get_repository_def()
 
 
@@ -54,7 +53,7 @@ class DaemonSimulator:
 
     @property
     def resources(self) -> dict[str, Any]:
-        """What sensors and schedules use."""
+        """The resources of sensors and schedules."""
         return {
             "raw": self.raw,
             "lake": self.lake,
@@ -66,15 +65,15 @@ class DaemonSimulator:
     def tick(
         self, name: str = MONTHS_SENSOR, after: float = 30.0, status: dg.DagsterRunStatus = SUCCESS
     ) -> SensorExecutionData:
-        """The next tick of a sensor; runs that it asks for end with `status`."""
-        done = self.evaluate_sensor(name, after)
-        self.cursors[name] = done.cursor
-        for request in done.run_requests or ():
+        """Tick a sensor; the runs that it requests end with `status`."""
+        result = self.evaluate_sensor(name, after)
+        self.cursors[name] = result.cursor
+        for request in result.run_requests or ():
             self.launch_run(request, status)
-        return done
+        return result
 
     def evaluate_sensor(self, name: str = MONTHS_SENSOR, after: float = 30.0) -> SensorExecutionData:
-        """The next tick of a sensor whose requests come to nothing and whose cursor is lost."""
+        """Tick a sensor, but launch no requested run and do not store its cursor."""
         self.now += after
         context = dg.build_sensor_context(
             self.instance,
@@ -86,7 +85,7 @@ class DaemonSimulator:
         return SENSORS[name].evaluate_tick(context)
 
     def tick_schedule(self, at: dt.datetime) -> ScheduleExecutionData:
-        """The tick of the monthly schedule at a time; Dagster opens the history for it, which has to be on disk."""
+        """Tick the monthly schedule at a time; Dagster opens the instance anew, so that it has to be on disk."""
         with dg.build_schedule_context(
             scheduled_execution_time=at,
             resources=self.resources,
@@ -100,17 +99,17 @@ class DaemonSimulator:
         key = {RUN_KEY_TAG: request.run_key} if request.run_key else {}
         if key and self.instance.get_runs(dg.RunsFilter(tags=key)):
             return
-        self.record_run(request.job_name or _job(request), {**request.tags, **key}, status)
+        self.record_run(request.job_name or _job_name(request), {**request.tags, **key}, status)
 
     def record_run(
         self, job: str, tags: dict[str, str], status: dg.DagsterRunStatus = SUCCESS, parent: str | None = None
     ) -> str:
-        """Record a run; its name."""
+        """Record a run and return its id."""
         run = dg.DagsterRun(job_name=job, tags=tags, status=status, parent_run_id=parent, root_run_id=parent)
         return self.instance.add_run(run).run_id
 
     def requested_months(self, after: float = SETTLE_SECONDS, status: dg.DagsterRunStatus = SUCCESS) -> list[str]:
-        """The months that the next tick asks for."""
+        """Tick the sensor on months and return the months that it requests."""
         return [str(request.partition_key) for request in self.tick(MONTHS_SENSOR, after, status).run_requests or ()]
 
     def deliver(self, name: str, content: bytes = b"rows") -> None:
@@ -118,7 +117,7 @@ class DaemonSimulator:
         self.raw.put(name, content)
 
     def deliver_references(self, version: str = "1") -> None:
-        """Land every reference file, and have them loaded as the sensor asks for it."""
+        """Land every reference file, and load them when the sensor requests it."""
         for file in REFERENCE_FILES.values():
             self.deliver(file, version.encode())
         self.tick(REFERENCES_SENSOR)
@@ -131,5 +130,5 @@ class DaemonSimulator:
             self.lake.write_csv(dataset, version, pa.table({"code": ["1"]}), fingerprint=version)
 
 
-def _job(request: dg.RunRequest) -> str:
+def _job_name(request: dg.RunRequest) -> str:
     return "month" if PARTITION_NAME_TAG in request.tags else REFERENCE_JOB

@@ -1,7 +1,7 @@
-"""A whole embedded deployment for a test: deliver into it, run its jobs, break it, and look at all that it holds.
+"""A whole deployment for a test: deliver into it, run its jobs, break it, and read all that it holds.
 
-Here: the handle that the tests of the whole share. Runs happen in this process with a history in memory; what needs
-the command line or a persistent history starts that itself.
+Runs happen in this process with a Dagster instance in memory. A test that needs the command line or a persistent
+instance starts that itself.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ Fingerprint = tuple[int, int]
 """Rows of a table, and a number that depends on every value of every row but not on their order."""
 
 RUN_COLUMNS = ("run_id", "loaded_at")
-"""All that a second run of the same delivery may change in the ledger."""
+"""The columns of the ledger that a second run of the same delivery may change."""
 
 SAMPLE_MONTH = "2016-01"
 """The month of the sample that the fixture `loaded_deployment` holds."""
@@ -56,52 +56,52 @@ class Deployment:
 
     @cached_property
     def instance(self) -> dg.DagsterInstance:
-        """What its own runs are remembered in, made with the first of them."""
+        """The Dagster instance of its own runs, which the first of them creates."""
         return dg.DagsterInstance.ephemeral()
 
     def copy(self, folder: Path, overrides: Mapping[str, Any] | None = None) -> Deployment:
-        """The same content elsewhere, addresses included; the history stays behind."""
+        """Copy the content to another folder and adapt its addresses; the Dagster instance is not copied."""
         shutil.copytree(self.folder, folder, dirs_exist_ok=True)
         old, new = str(self.folder), str(folder)
         for manifest in folder.rglob("manifest.json"):
             manifest.write_text(manifest.read_text().replace(old, new))
-        made = Deployment(folder, overrides)
-        if made.settings.warehouse_path.exists():
-            made.execute("UPDATE i94.load_ledger SET manifest = replace(manifest, :old, :new)", old=old, new=new)
-        return made
+        copy = Deployment(folder, overrides)
+        if copy.settings.warehouse_path.exists():
+            copy.execute("UPDATE i94.load_ledger SET manifest = replace(manifest, :old, :new)", old=old, new=new)
+        return copy
 
     def deliver(self, *sources: Path) -> None:
-        """Land files or folders under their own names, replacing what was there."""
+        """Land files or folders under their own names in place of what was there."""
         for source in sources:
             for file in filter(Path.is_file, (source, *source.rglob("*"))):
                 self.raw_store.put(file.relative_to(source.parent).as_posix(), file.read_bytes())
 
     def run(self, *months: str) -> list[RunResult]:
-        """What `i94 run` does, in this process: the reference job, each month with its marts, the correlations."""
+        """Run what `i94 run` runs: the reference job, each month with its marts, the correlations."""
         return [
             self.run_reference(),
-            *(outcome for key in months for outcome in (self.run_month(key), self.run_marts(key))),
+            *(result for key in months for result in (self.run_month(key), self.run_marts(key))),
             self.run_correlations(),
         ]
 
     def run_reference(self) -> RunResult:
-        """The reference job."""
+        """Run the reference job."""
         return self._run(REFERENCE_JOB)
 
     def run_month(self, key: str) -> RunResult:
-        """The job of one month."""
+        """Run the job of one month."""
         return self._run(MONTH_JOB, Month.parse(key))
 
     def run_marts(self, key: str) -> RunResult:
-        """The job of one month's marts."""
+        """Run the job of one month's marts."""
         return self._run(MARTS_JOB, Month.parse(key))
 
     def run_correlations(self) -> RunResult:
-        """The job of the correlations."""
+        """Run the job of the correlations."""
         return self._run(CORRELATIONS_JOB)
 
     def run_publish(self) -> RunResult:
-        """The job of the release."""
+        """Run the job of the release."""
         return self._run(PUBLISH_JOB)
 
     def _run(self, job: str, month: Month | None = None) -> RunResult:
@@ -133,57 +133,57 @@ class Deployment:
         return self.platform.warehouse
 
     def manifest(self, dataset: str, month: str = "") -> Manifest:
-        """What is committed of a dataset."""
+        """The committed manifest of a dataset."""
         return self.lake.require_manifest(Dataset(dataset, month))
 
     def read_rows(self, contract: Table, dataset: str, month: str = "") -> pa.Table:
-        """The rows of a committed dataset."""
+        """Read the rows of a committed dataset."""
         return self.lake.read_table(self.manifest(dataset, month), contract)
 
-    def rewrite_dataset(self, contract: Table, dataset: str, rows: pa.Table, month: str = "", **facts: Any) -> None:
-        """Commit other rows in a dataset's place, as only a fault of the platform could."""
+    def rewrite_dataset(self, contract: Table, dataset: str, rows: pa.Table, month: str = "", **stats: Any) -> None:
+        """Commit other rows in place of a dataset's, as only a fault of the platform could."""
         old = self.manifest(dataset, month)
         write: Callable[..., Manifest] = self.lake.write_table
         if old.urls[0].endswith(".csv"):
             self.lake.write_csv(Dataset(dataset), "rewritten", rows, fingerprint=old.fingerprint)
             return
         write(
-            Dataset(dataset, month), "rewritten", contract, rows, fingerprint=old.fingerprint, stats=old.stats | facts
+            Dataset(dataset, month), "rewritten", contract, rows, fingerprint=old.fingerprint, stats=old.stats | stats
         )
 
     def query(self, sql: str) -> list[dict[str, Any]]:
-        """The rows of a query on the warehouse."""
+        """Query the warehouse; one dictionary a row."""
         return self.warehouse.query(sql).to_pylist()
 
     def query_value(self, sql: str) -> Any:
-        """The one value of a query on the warehouse."""
+        """Query the warehouse for one value."""
         (row,) = self.query(sql)
         (value,) = row.values()
         return value
 
     def execute(self, sql: str, **values: Any) -> None:
-        """Change the warehouse behind the platform's back."""
+        """Change the warehouse without the platform."""
         with self.warehouse.transaction(purpose="change it for a test") as transaction:
             transaction.execute(sql, values)
 
     def fingerprint_tables(self) -> dict[str, Fingerprint]:
-        """Every table of the star schema and every mart by name."""
+        """Fingerprint every table of the star schema and every mart, by name."""
         return {contract.name: self.fingerprint(contract.fullname) for contract in (*WAREHOUSE, *MARTS)}
 
     def fingerprint(self, relation: str) -> Fingerprint:
-        """The content of a table, or of a query in brackets."""
+        """Fingerprint a table, or a query in brackets."""
         sql = f"SELECT count(*) AS n, coalesce(sum(hash(t)), 0) AS content FROM {relation} AS t"
         row = self.query(sql)[0]
         return int(row["n"]), int(row["content"])
 
     def read_ledger(self) -> list[dict[str, Any]]:
-        """The ledger without what belongs to a single run, addresses relative to the lake."""
+        """Read the ledger without the columns of single runs, and with addresses relative to the lake."""
         names = ", ".join(RUN_COLUMNS)
         lines = self.query(f"SELECT * EXCLUDE ({names}) FROM i94.load_ledger ORDER BY table_name, partition_key")
         return [{**line, "manifest": line["manifest"].removeprefix(self.settings.lake)} for line in lines]
 
     def read_manifests(self) -> dict[str, Any]:
-        """Of every dataset what its manifest says but run, time and files: version, rows, facts."""
+        """Read fingerprint, rows and statistics of every committed dataset, which do not depend on the run."""
         found = {}
         for file in self.lake.store.list():
             if file.path.endswith("/manifest.json"):
@@ -193,11 +193,11 @@ class Deployment:
         return found
 
     def state(self) -> dict[str, Any]:
-        """All that a run leaves behind but its own name and time."""
+        """All that a run leaves behind, but its id and its time."""
         return {"tables": self.fingerprint_tables(), "ledger": self.read_ledger(), "manifests": self.read_manifests()}
 
     def list_run_folders(self) -> dict[str, list[str]]:
-        """The run folders of every dataset, by dataset; an object store knows no empty ones."""
+        """List the run folders by dataset; an object store has no empty ones."""
         found: dict[str, list[str]] = {}
         for dataset, _, inside in sorted(f.path.partition("/run=") for f in self.lake.store.list()):
             if inside and (run := inside.partition("/")[0]) not in found.setdefault(dataset, []):
@@ -205,32 +205,32 @@ class Deployment:
         return found
 
     def list_superseded_runs(self) -> dict[str, list[str]]:
-        """The datasets with run folders that a sweep has left over; of the release the one before stays too."""
+        """List the datasets that still have run folders of older runs; the release may keep one."""
         folders = self.list_run_folders().items()
         return {dataset: runs for dataset, runs in folders if len(runs) > (2 if dataset == RELEASE.folder else 1)}
 
     def read_check_evaluations(self, run_id: str) -> dict[str, Any]:
-        """The check results of a run by `asset check`."""
+        """Read the check results of a run, by `asset check`."""
         events = self.instance.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
         data = [event.get_dagster_event().asset_check_evaluation_data for event in events]
         return {f"{'/'.join(found.asset_key.path)} {found.check_name}": found for found in data}
 
     def run_check(self, asset: str, name: str, month: str | None = None) -> Any:
-        """Run one check, with those that its definition makes in the same step; its result."""
+        """Run one check, with the others of its step, and return its result."""
         return self.run_checks([(asset, name)], month)[asset, name]
 
-    def run_checks(self, asked: Sequence[tuple[str, str]], month: str | None = None) -> dict[tuple[str, str], Any]:
-        """Run checks, by asset and name, in one run of a month where there are months among them; their results."""
-        wanted = {dg.AssetCheckKey(dg.AssetKey(asset.split("/")), name) for asset, name in asked}
+    def run_checks(self, checks: Sequence[tuple[str, str]], month: str | None = None) -> dict[tuple[str, str], Any]:
+        """Run checks in one run, of a month if any of them is monthly, and return their results by asset and name."""
+        wanted = {dg.AssetCheckKey(dg.AssetKey(asset.split("/")), name) for asset, name in checks}
         keys: set[dg.AssetCheckKey] = set()
-        for made in self.checks:
-            if found := wanted & set(made.check_keys):
-                keys |= found if made.can_subset else set(made.check_keys)
+        for check in self.checks:
+            if matching := wanted & set(check.check_keys):
+                keys |= matching if check.can_subset else set(check.check_keys)
         job = self.definitions.resolve_implicit_global_asset_job_def()
         alone = job.get_subset(asset_selection=set(), asset_check_selection=keys)
-        done = alone.execute_in_process(instance=self.instance, partition_key=month, raise_on_error=False)
-        results = self.read_check_evaluations(done.run_id)
-        return {(asset, name): results[f"{asset} {name}"] for asset, name in asked}
+        result = alone.execute_in_process(instance=self.instance, partition_key=month, raise_on_error=False)
+        results = self.read_check_evaluations(result.run_id)
+        return {(asset, name): results[f"{asset} {name}"] for asset, name in checks}
 
     @property
     def checks(self) -> list[dg.AssetChecksDefinition]:

@@ -1,8 +1,4 @@
-"""`i94 dev` as its own processes: started on a deployment, asked over its GraphQL, stopped, killed.
-
-Here: what the tests need that watch the UI, the daemon and its runs at work. Not here: the browser (`browser/`), and
-what the command does before it becomes Dagster's (`test_dev`).
-"""
+"""`i94 dev` in processes of its own, for tests that watch the UI, the daemon and its runs at work."""
 
 from __future__ import annotations
 
@@ -27,10 +23,10 @@ from i94_platform_tests.support.command import kill_process_group, start_command
 from i94_platform_tests.support.processes import wait_for
 
 START_SECONDS = 60.0
-"""Seconds that the start may take where it is not what is measured: other tests run beside it."""
+"""The limit for a start: other tests run beside it."""
 
 STOP_SECONDS = 180.0
-"""Seconds that the end may take: Dagster itself gives UI and daemon a minute each."""
+"""The limit for an end: Dagster gives UI and daemon a minute each."""
 
 LOCATION = {"repositoryName": "__repository__", "repositoryLocationName": "i94_platform.definitions"}
 
@@ -52,72 +48,72 @@ class DevServer:
     seconds: float
     """From the start of the command to a page that can be used."""
     cpu_seconds: float
-    """What all its processes worked until then; other work on the machine does not lengthen it."""
+    """The processor time of all its processes until then."""
 
     def query_graphql(self, query: str, **variables: Any) -> dict[str, Any]:
-        """What the UI's server answers to a GraphQL query."""
+        """Ask the UI's server by GraphQL and return the data of its response."""
         request = urllib.request.Request(
             f"{self.url}/graphql",
             json.dumps({"query": query, "variables": variables}).encode(),
             {"Content-Type": "application/json"},
         )
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            told = json.load(answer)
-        assert "errors" not in told, told
-        data: dict[str, Any] = told["data"]
+        with urllib.request.urlopen(request, timeout=30) as response:
+            body = json.load(response)
+        assert "errors" not in body, body
+        data: dict[str, Any] = body["data"]
         return data
 
     def stop_sensors(self, *names: str) -> None:
         """Stop sensors, as the switch in the UI does; their state outlives the process."""
         states: dict[str, dict[str, Any]] = {}
 
-        def ticked() -> bool:
-            # both UI and daemon write down a sensor that is new to them, and the second of them fails
+        def have_ticked() -> bool:
+            # UI and daemon both store the state of a new sensor, and the second of them fails
             found = self.query_graphql(SENSORS_QUERY, where=LOCATION)["sensorsOrError"]["results"]
             states.update({sensor["name"]: sensor["sensorState"] for sensor in found})
             return all(states[name]["ticks"] for name in names)
 
-        wait_for(ticked, "the daemon to know the sensors", timeout=START_SECONDS, interval=0.2)
+        wait_for(have_ticked, "the daemon to know the sensors", timeout=START_SECONDS, interval=0.2)
         for name in names:
             stopped = self.query_graphql(STOP_SENSOR_MUTATION, id=states[name]["id"])["stopSensor"]
             assert stopped["__typename"] == "StopSensorMutationResult"
 
     def interrupt(self) -> int:
-        """Ctrl-C: SIGINT to the whole group; the exit code."""
+        """Send SIGINT to the whole group, as Ctrl-C does, and return the exit code."""
         os.killpg(self.process.pid, signal.SIGINT)
         return self.process.wait(STOP_SECONDS)
 
     def kill(self) -> None:
-        """`kill -9` to the whole group: UI, daemon, code server, and the runs under way."""
+        """Send SIGKILL to the whole group: UI, daemon, code server, and the runs in progress."""
         kill_process_group(self.process)
         self.process.wait(START_SECONDS)
 
 
 @contextlib.contextmanager
 def start_dev_server(environment: Mapping[str, str], log: Path) -> Iterator[DevServer]:
-    """`i94 dev` on a free port, from when its page can be used; what is left of it at the end is killed."""
-    port, began = find_free_port(), time.monotonic()
+    """Run `i94 dev` on a free port, wait until its page can be used, and kill what is left of it at the end."""
+    port, start = find_free_port(), time.monotonic()
     with (
         log.open("a") as output,
         start_command(environment, "dev", "--port", str(port), output=output) as process,
     ):
-        made = DevServer(process, f"http://127.0.0.1:{port}", log, 0.0, 0.0)
+        server = DevServer(process, f"http://127.0.0.1:{port}", log, 0.0, 0.0)
 
-        def usable() -> bool:
+        def is_usable() -> bool:
             assert process.poll() is None, log.read_text()
             with contextlib.suppress(OSError):
-                entries = made.query_graphql(LOCATIONS_QUERY)["workspaceOrError"]["locationEntries"]
+                entries = server.query_graphql(LOCATIONS_QUERY)["workspaceOrError"]["locationEntries"]
                 states = [entry["locationOrLoadError"] for entry in entries]
                 assert not [state for state in states if state and state["__typename"] == "PythonError"], states
                 return bool(states) and all(states)
             return False
 
-        wait_for(usable, "the UI to show the code location", timeout=START_SECONDS, interval=0.1)
-        yield DevServer(process, made.url, log, time.monotonic() - began, _sum_cpu_seconds(process))
+        wait_for(is_usable, "the UI to show the code location", timeout=START_SECONDS, interval=0.1)
+        yield DevServer(process, server.url, log, time.monotonic() - start, _sum_cpu_seconds(process))
 
 
 def _sum_cpu_seconds(process: subprocess.Popen[str]) -> float:
-    """Seconds of the processor that a process and its children took."""
+    """The processor time of a process and its children."""
     import psutil
 
     first = psutil.Process(process.pid)
@@ -126,7 +122,7 @@ def _sum_cpu_seconds(process: subprocess.Popen[str]) -> float:
 
 
 def latest_completeness(instance: dg.DagsterInstance) -> dg.AssetCheckEvaluation:
-    """The newest result of the check on all months; before the first, one that says nothing."""
+    """The newest result of the check on all months; before the first one, a result without a description."""
     ended = {AssetCheckExecutionRecordStatus.SUCCEEDED, AssetCheckExecutionRecordStatus.FAILED}
     storage = instance.event_log_storage
     records = storage.get_asset_check_execution_history(CHECK_KEY, limit=1, status=ended)
@@ -138,7 +134,7 @@ def latest_completeness(instance: dg.DagsterInstance) -> dg.AssetCheckEvaluation
 
 
 def find_free_port() -> int:
-    """A port of loopback that nobody listens on."""
+    """Find a port of loopback that nobody listens on."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port: int = probe.getsockname()[1]
     return port

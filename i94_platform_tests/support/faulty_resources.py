@@ -1,8 +1,4 @@
-"""Faulty parts that a deployment is given in place of good ones, so that its checks have something to find.
-
-Here: an engine that spoils what it has written, and a warehouse that spoils what it has loaded. Not here: broken
-deliveries, which the platform must refuse by itself.
-"""
+"""Faulty resources for a deployment, so that its checks find something: an engine and a warehouse that corrupt rows."""
 
 from __future__ import annotations
 
@@ -25,14 +21,14 @@ Change = Callable[[pa.Table], pa.Table]
 
 
 class CorruptingEngine(DuckDBEngine):
-    """Changes one dataset after writing it, so that it is what no query would make it."""
+    """Corrupts one dataset after writing it."""
 
     def __init__(self, settings: Settings, dataset: str, change: Change) -> None:
         super().__init__(settings.scratch)
         self._dataset, self._change = dataset, change
 
     def write(self, query: Query, folder: str) -> None:
-        """Write, then spoil the first file."""
+        """Write, then corrupt the first file."""
         super().write(query, folder)
         if f"/{self._dataset}/" in folder:
             path = min(Path(folder).glob("*.parquet"))
@@ -41,33 +37,33 @@ class CorruptingEngine(DuckDBEngine):
 
 
 class CorruptingWarehouse(DuckDBWarehouse):
-    """Runs a statement of its own after it has loaded a table."""
+    """Corrupts one table after loading it, by a statement."""
 
     def __init__(self, settings: Settings, table: str, statement: str) -> None:
         super().__init__(settings.warehouse_path, settings.scratch)
         self._table, self._statement = table, statement
 
     def replace(self, contract: Table, manifest: Manifest, run_id: str) -> int:
-        """Load, then spoil."""
+        """Load, then corrupt."""
         rows = super().replace(contract, manifest, run_id)
         if contract.name == self._table:
-            with self.transaction(purpose="spoil") as transaction:
+            with self.transaction(purpose="corrupt it for a test") as transaction:
                 transaction.execute(self._statement)
         return rows
 
 
 def override_resource(name: str, faulty: Any) -> Mapping[str, Any]:
-    """Resource overrides with a faulty part."""
+    """Resource overrides that replace one resource."""
     return {name: dg.ResourceDefinition.hardcoded_resource(faulty)}
 
 
 def replace_value(table: pa.Table, column: str, value: Any, rows: int = 1) -> pa.Table:
-    """The table with another value in the first rows of a column."""
+    """Replace the value of a column in the first rows."""
     field = table.schema.field(column)
     values = [value] * rows + table.column(column).slice(rows).to_pylist()
     return table.set_column(table.schema.get_field_index(column), field, pa.array(values, field.type))
 
 
 def repeat_first_row(table: pa.Table) -> pa.Table:
-    """The table with its first row in the place of its last, so that the number of rows stays."""
+    """Replace the last row by a second copy of the first, so that the number of rows stays."""
     return pa.concat_tables([table.slice(0, table.num_rows - 1), table.slice(0, 1)])

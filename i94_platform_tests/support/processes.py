@@ -1,7 +1,7 @@
-"""Other processes for tests of what happens between them: started fast, killed hard.
+"""Processes that run one function, for tests of what happens between processes; and waiting for conditions.
 
-A server process that has the heavy modules loaded forks each of them, so that one starts in some hundredths of a
-second and inherits no thread or lock of the tests. Functions must be importable, and arguments picklable.
+A fork server that has imported the heavy modules forks each process, which then starts in some hundredths of a second
+and inherits no thread or lock of the tests. Functions must be importable, and arguments picklable.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ FORKSERVER.set_forkserver_preload(
 )
 
 TIMEOUT_SECONDS = 60.0
-"""Seconds that a test waits for another process at most; only a fault lets it wait so long."""
+"""The limit for waiting on another process, which only a fault reaches."""
 
 
 @contextlib.contextmanager
 def start_process(function: Callable[..., None], *arguments: Any) -> Iterator[ForkServerProcess]:
-    """A process that runs a function; it is killed where it still runs at the end."""
+    """Run a function in another process, and kill the process if it still runs at the end."""
     process = FORKSERVER.Process(target=function, args=arguments, daemon=True)
     process.start()
     try:
@@ -39,7 +39,7 @@ def start_process(function: Callable[..., None], *arguments: Any) -> Iterator[Fo
 
 
 def join_process(process: ForkServerProcess) -> int | None:
-    """Wait for a process; its exit code, negative for a signal, None where it does not end."""
+    """Wait for a process and return its exit code: negative for a signal, None if it does not end."""
     process.join(TIMEOUT_SECONDS)
     return process.exitcode
 
@@ -59,10 +59,10 @@ def wait_for(
 
 
 def log_warnings_to(path: Path) -> None:
-    """Send every warning of this process to a file that the test reads."""
+    """Write every warning of this process to a file."""
     logging.basicConfig(filename=path, level=logging.WARNING, format="%(message)s", force=True)
 
 
 def read_log(path: Path) -> str:
-    """What another process has logged so far."""
+    """Read what another process has logged so far."""
     return path.read_text() if path.exists() else ""

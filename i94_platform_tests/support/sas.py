@@ -1,7 +1,4 @@
-"""Writing SAS files for tests, with the ReadStat library that pyreadstat carries but offers for reading only.
-
-Here: the few of its functions that a file of numbers and texts takes. Not here: reading, which the platform does.
-"""
+"""A writer of SAS files for tests, on the ReadStat library that pyreadstat carries but offers for reading only."""
 
 from __future__ import annotations
 
@@ -29,7 +26,7 @@ _FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
 
 
 def load_readstat() -> ctypes.CDLL | None:
-    """ReadStat as pyreadstat carries it; None where its writing functions are not to be had."""
+    """Load pyreadstat's copy of ReadStat; None if that has no functions for writing."""
     from pyreadstat import _readstat_writer
 
     try:
@@ -45,7 +42,7 @@ def load_readstat() -> ctypes.CDLL | None:
 def write_sas(path: Path, columns: Mapping[str, int | None], rows: Iterable[Mapping[str, Any]], count: int) -> None:
     """Write `count` rows; `columns` maps a name to the width of its texts in bytes, None for numbers."""
     readstat = load_readstat()
-    assert readstat is not None, "ask library() first"
+    assert readstat is not None, "call load_readstat() first"
     with path.open("wb") as file:
         sink = _sink(file)
         writer = readstat.readstat_writer_init()

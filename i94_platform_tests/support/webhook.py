@@ -1,4 +1,4 @@
-"""A receiver of alerts: an HTTP server on loopback that keeps what it is sent and answers as it is told."""
+"""A webhook for alerts: an HTTP server on loopback that records requests and responds with given status codes."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 WEBHOOK_KEY = "planted-webhook-key-94"
-"""Whoever knows it can write there, so it must be told nowhere."""
+"""A secret of the URL, which no log or message may contain."""
 
-NO_ANSWER = 0
-"""Instead of an answer."""
+NO_RESPONSE = 0
+"""The status code that stands for no response at all."""
 
 
 @dataclass
 class WebhookReceiver:
-    """A running server; it gives its answers in their order, the last one for ever."""
+    """A running server. It responds with its status codes in turn, and repeats the last one."""
 
     url: str
     status_codes: list[int] = field(default_factory=lambda: [200])
@@ -28,36 +28,36 @@ class WebhookReceiver:
 
     @property
     def messages(self) -> list[str]:
-        """What was said."""
+        """The text of each alert."""
         return [body["text"] for _, body in self.requests]
 
 
 @contextlib.contextmanager
 def start_webhook_receiver() -> Iterator[WebhookReceiver]:
-    """A receiver that runs as long as the context."""
+    """Run a receiver as long as the context."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             content = self.rfile.read(int(self.headers["Content-Length"]))
-            made.requests.append((self.headers["Content-Type"], json.loads(content)))
-            answer = made.status_codes.pop(0) if len(made.status_codes) > 1 else made.status_codes[0]
-            if answer == NO_ANSWER:
-                made.stopped.wait(60)
+            receiver.requests.append((self.headers["Content-Type"], json.loads(content)))
+            status_code = receiver.status_codes.pop(0) if len(receiver.status_codes) > 1 else receiver.status_codes[0]
+            if status_code == NO_RESPONSE:
+                receiver.stopped.wait(60)
                 return
-            self.send_response(answer)
-            self.send_header("Location", made.url)
+            self.send_response(status_code)
+            self.send_header("Location", receiver.url)
             self.send_header("Content-Length", "0")
             self.end_headers()
 
         def do_GET(self) -> None:
-            made.requests.append(("redirected", {}))
+            receiver.requests.append(("redirected", {}))
 
         def log_message(self, *_: Any) -> None:
             pass
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        made = WebhookReceiver(f"http://127.0.0.1:{server.server_port}/services/{WEBHOOK_KEY}?token={WEBHOOK_KEY}")
+        receiver = WebhookReceiver(f"http://127.0.0.1:{server.server_port}/services/{WEBHOOK_KEY}?token={WEBHOOK_KEY}")
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-        yield made
-        made.stopped.set()
+        yield receiver
+        receiver.stopped.set()
         server.shutdown()
