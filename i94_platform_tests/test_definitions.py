@@ -18,7 +18,6 @@ from typing import Any
 import dagster as dg
 import pytest
 from dagster._core.definitions.assets.graph.asset_graph import AssetNode
-from sqlalchemy import Table
 
 from i94_platform.contracts import (
     LOOKUPS,
@@ -49,17 +48,17 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> dg.RepositoryDefinit
     return build_definitions(Settings(home=str(tmp_path_factory.mktemp("home")))).get_repository_def()
 
 
-def nodes(repository: dg.RepositoryDefinition) -> Iterator[tuple[str, AssetNode]]:
+def asset_nodes(repository: dg.RepositoryDefinition) -> Iterator[tuple[str, AssetNode]]:
     graph = repository.asset_graph
     for key in sorted(graph.get_all_asset_keys()):
         yield key.to_user_string(), graph.get(key)
 
 
-def graph_of(repository: dg.RepositoryDefinition) -> dict[str, Any]:
-    """What the snapshot holds, in JSON values and a stable order."""
+def snapshot_graph(repository: dg.RepositoryDefinition) -> dict[str, Any]:
+    """Describe the graph by JSON values in a stable order, as the snapshot holds it."""
     return {
-        "assets": {name: _asset(repository, node) for name, node in nodes(repository)},
-        "jobs": {job: _job(repository, job) for job in jobs(repository)},
+        "assets": {name: snapshot_asset(repository, node) for name, node in asset_nodes(repository)},
+        "jobs": {job: snapshot_job(repository, job) for job in jobs(repository)},
         "schedules": {
             s.name: {
                 "cron": f"{s.cron_schedule} {s.execution_timezone}",
@@ -79,7 +78,7 @@ def graph_of(repository: dg.RepositoryDefinition) -> dict[str, Any]:
     }
 
 
-def _asset(repository: dg.RepositoryDefinition, node: AssetNode) -> dict[str, Any]:
+def snapshot_asset(repository: dg.RepositoryDefinition, node: AssetNode) -> dict[str, Any]:
     checks = {key.name: repository.asset_graph.get_check_spec(key) for key in node.check_keys}
     return {
         "group": node.group_name,
@@ -95,7 +94,7 @@ def jobs(repository: dg.RepositoryDefinition) -> list[str]:
     return sorted(job.name for job in repository.get_all_jobs() if not job.name.startswith("__"))
 
 
-def _job(repository: dg.RepositoryDefinition, name: str) -> dict[str, Any]:
+def snapshot_job(repository: dg.RepositoryDefinition, name: str) -> dict[str, Any]:
     job = repository.get_job(name)
     checks = job.asset_layer.asset_graph.asset_check_keys
     selected = {check for check in checks if job.asset_layer.get_op_output_handle(check)}
@@ -108,7 +107,7 @@ def _job(repository: dg.RepositoryDefinition, name: str) -> dict[str, Any]:
 
 
 def test_the_graph_is_the_one_of_the_snapshot(repository: dg.RepositoryDefinition) -> None:
-    now = json.dumps(graph_of(repository), indent=1) + "\n"
+    now = json.dumps(snapshot_graph(repository), indent=1) + "\n"
     if UPDATE:
         SNAPSHOT.parent.mkdir(exist_ok=True)
         SNAPSHOT.write_text(now, "utf-8")
@@ -138,27 +137,29 @@ def test_an_override_replaces_a_resource_and_no_other(settings: Settings) -> Non
 
 def test_only_resources_differ_between_deployments(settings: Settings) -> None:
     elsewhere = settings.model_copy(update={"engine": "local[2]"})
-    one, other = (graph_of(build_definitions(s).get_repository_def()) for s in (settings, elsewhere))
+    one, other = (snapshot_graph(build_definitions(s).get_repository_def()) for s in (settings, elsewhere))
     for graph in (one, other):
         for asset in graph["assets"].values():
             del asset["kinds"]  # these tell which engine it is
     assert one == other
 
 
-def test_an_asset_is_called_by_its_layer_and_its_name(repository: dg.RepositoryDefinition) -> None:
-    wrong = [name for name, _ in nodes(repository) if not re.fullmatch(rf"({'|'.join(LAYERS)})/[a-z][a-z0-9_]*", name)]
+def test_a_key_is_a_layer_and_a_name(repository: dg.RepositoryDefinition) -> None:
+    wrong = [
+        name for name, _ in asset_nodes(repository) if not re.fullmatch(rf"({'|'.join(LAYERS)})/[a-z][a-z0-9_]*", name)
+    ]
     assert not wrong
 
 
 def test_an_asset_is_in_the_group_of_its_layer(repository: dg.RepositoryDefinition) -> None:
-    assert {name: node.group_name for name, node in nodes(repository)} == {
-        name: name.split("/")[0] for name, _ in nodes(repository)
+    assert {name: node.group_name for name, node in asset_nodes(repository)} == {
+        name: name.split("/")[0] for name, _ in asset_nodes(repository)
     }
 
 
-def test_an_asset_is_called_like_its_table(repository: dg.RepositoryDefinition) -> None:
+def test_an_asset_has_the_name_of_its_table(repository: dg.RepositoryDefinition) -> None:
     by_layer: dict[str, set[str]] = {layer: set() for layer in LAYERS}
-    for name, _ in nodes(repository):
+    for name, _ in asset_nodes(repository):
         layer, table = name.split("/")
         by_layer[layer].add(table)
     assert by_layer["raw"] == {"immigration", *REFERENCE_FILES}
@@ -168,16 +169,16 @@ def test_an_asset_is_called_like_its_table(repository: dg.RepositoryDefinition) 
     assert by_layer["mart"] == {c.name for c in MARTS}
 
 
-def test_every_asset_is_described(repository: dg.RepositoryDefinition) -> None:
-    described = {name: node.description or "" for name, node in nodes(repository)}
-    assert not [name for name, said in described.items() if not said.strip()]
+def test_every_asset_has_a_description_of_its_own(repository: dg.RepositoryDefinition) -> None:
+    descriptions = {name: node.description or "" for name, node in asset_nodes(repository)}
+    assert not [name for name, description in descriptions.items() if not description.strip()]
     for layer in LAYERS:
-        said = [text for name, text in described.items() if name.startswith(f"{layer}/")]
-        assert len(said) == len(set(said)), f"two assets of {layer} are described alike"
+        texts = [text for name, text in descriptions.items() if name.startswith(f"{layer}/")]
+        assert len(texts) == len(set(texts)), f"two assets of {layer} have the same description"
 
 
 def test_every_asset_has_a_group_an_owner_kinds_and_tags(repository: dg.RepositoryDefinition) -> None:
-    for name, node in nodes(repository):
+    for name, node in asset_nodes(repository):
         layer = name.split("/")[0]
         assert node.group_name == layer
         assert node.owners == [OWNER], name
@@ -187,23 +188,23 @@ def test_every_asset_has_a_group_an_owner_kinds_and_tags(repository: dg.Reposito
 
 
 def test_what_leads_to_one_person_is_tagged(repository: dg.RepositoryDefinition) -> None:
-    personal = {name for name, node in nodes(repository) if node.tags.get("personal") == "yes"}
+    personal = {name for name, node in asset_nodes(repository) if node.tags.get("personal") == "yes"}
     assert personal == {name for name in MONTHLY if name.split("/")[0] != "mart"}
 
 
-def test_every_asset_that_we_make_has_a_code_version(repository: dg.RepositoryDefinition) -> None:
-    made = {name: node for name, node in nodes(repository) if node.is_materializable}
-    assert {name.split("/")[0] for name in made} >= {"lookup", "staged", "warehouse"}
-    assert not [name for name, node in made.items() if not node.code_version]
+def test_every_materializable_asset_has_a_code_version(repository: dg.RepositoryDefinition) -> None:
+    materializable = {name: node for name, node in asset_nodes(repository) if node.is_materializable}
+    assert {name.split("/")[0] for name in materializable} >= {"lookup", "staged", "warehouse"}
+    assert not [name for name, node in materializable.items() if not node.code_version]
 
 
-def code_of(node: AssetNode) -> list[Any]:
+def code_references(node: AssetNode) -> list[Any]:
     """The files and lines, or addresses, that an asset links to."""
     return list(node.metadata["dagster/code_references"].code_references)
 
 
 def test_every_asset_links_to_the_function_and_the_files_that_make_it(repository: dg.RepositoryDefinition) -> None:
-    linked = {name: code_of(node) for name, node in nodes(repository)}
+    linked = {name: code_references(node) for name, node in asset_nodes(repository)}
     for name, references in linked.items():
         assert references, name
         assert all(Path(reference.file_path).is_file() for reference in references), name
@@ -214,7 +215,7 @@ def test_every_asset_links_to_the_function_and_the_files_that_make_it(repository
 
 def test_a_link_leads_to_the_line_of_the_asset(repository: dg.RepositoryDefinition) -> None:
     node = repository.asset_graph.get(dg.AssetKey(["staged", "immigration"]))
-    function = code_of(node)[0]
+    function = code_references(node)[0]
     lines = Path(function.file_path).read_text("utf-8").splitlines()[function.line_number - 1 :]
     assert lines[0].strip() == "@dg.multi_asset("
     assert lines[1].strip() == 'name="staged_immigration",'
@@ -222,13 +223,15 @@ def test_a_link_leads_to_the_line_of_the_asset(repository: dg.RepositoryDefiniti
 
 def test_links_lead_to_the_published_code_where_its_address_is_set(settings: Settings) -> None:
     published = settings.model_copy(update={"code_url": "https://code.example/i94/tree/v1"})
-    for name, node in nodes(build_definitions(published).get_repository_def()):
-        assert all(r.url.startswith("https://code.example/i94/tree/v1/i94_platform/") for r in code_of(node)), name
-        assert name.startswith("raw/") or re.search(r"\.py#L\d+$", code_of(node)[0].url), name
+    for name, node in asset_nodes(build_definitions(published).get_repository_def()):
+        assert all(r.url.startswith("https://code.example/i94/tree/v1/i94_platform/") for r in code_references(node)), (
+            name
+        )
+        assert name.startswith("raw/") or re.search(r"\.py#L\d+$", code_references(node)[0].url), name
 
 
-def test_what_lands_is_observed_and_never_made(repository: dg.RepositoryDefinition) -> None:
-    raw = [node for name, node in nodes(repository) if name.startswith("raw/")]
+def test_what_lands_is_observed_and_never_materialized(repository: dg.RepositoryDefinition) -> None:
+    raw = [node for name, node in asset_nodes(repository) if name.startswith("raw/")]
     assert raw
     assert all(node.is_observable and not node.is_materializable for node in raw)
 
@@ -238,7 +241,7 @@ def test_every_monthly_asset_has_the_same_months_and_no_other_asset_has_any(
 ) -> None:
     found = {
         name: node.partitions_def
-        for name, node in nodes(repository)
+        for name, node in asset_nodes(repository)
         if node.partitions_def is not None and not name.startswith("published/")
     }
     assert set(found) == MONTHLY | MARTS_OF_A_MONTH
@@ -254,19 +257,18 @@ def test_the_first_month_comes_from_the_environment() -> None:
 
 
 def test_a_backfill_runs_once_a_month(repository: dg.RepositoryDefinition) -> None:
-    for name, node in nodes(repository):
+    for name, node in asset_nodes(repository):
         policy = node.backfill_policy
         assert policy is None or policy.max_partitions_per_run == 1, name
 
 
-@pytest.mark.parametrize("contract", WAREHOUSE, ids=lambda contract: contract.name)
-def test_a_table_is_loaded_after_the_tables_that_it_refers_to(
-    repository: dg.RepositoryDefinition, contract: Table
-) -> None:
-    node = repository.asset_graph.get(dg.AssetKey(["warehouse", contract.name]))
-    parents = {key.to_user_string() for key in node.parent_keys}
-    referred = {f"warehouse/{key.column.table.name}" for c in contract.columns for key in c.foreign_keys}
-    assert referred <= parents, "a load refuses orphans, so the order must hold in every run"
+def test_a_table_is_loaded_after_the_tables_that_it_refers_to(repository: dg.RepositoryDefinition) -> None:
+    missing = {}
+    for contract in WAREHOUSE:
+        node = repository.asset_graph.get(dg.AssetKey(["warehouse", contract.name]))
+        referred = {f"warehouse/{key.column.table.name}" for c in contract.columns for key in c.foreign_keys}
+        missing[contract.name] = referred - {key.to_user_string() for key in node.parent_keys}
+    assert not {name: tables for name, tables in missing.items() if tables}, "a load refuses orphans in every order"
 
 
 def test_the_fact_refers_to_the_lookups_and_the_dimensions() -> None:
@@ -275,9 +277,9 @@ def test_the_fact_refers_to_the_lookups_and_the_dimensions() -> None:
 
 
 def test_a_month_is_one_job_with_all_its_blocking_checks(repository: dg.RepositoryDefinition) -> None:
-    job = _job(repository, "month")
+    job = snapshot_job(repository, "month")
     assert set(job["assets"]) >= MONTHLY
-    graph = graph_of(repository)["assets"]
+    graph = snapshot_graph(repository)["assets"]
     for name in MONTHLY:
         blocking = {f"{name}:{check}" for check, what in graph[name]["checks"].items() if what == "blocks"}
         assert blocking <= set(job["checks"])
@@ -286,11 +288,11 @@ def test_a_month_is_one_job_with_all_its_blocking_checks(repository: dg.Reposito
 def test_marts_are_no_part_of_the_jobs_that_load_and_their_job_has_all_their_blocking_checks(
     repository: dg.RepositoryDefinition,
 ) -> None:
-    loading = {name for job in ("reference", "month") for name in _job(repository, job)["assets"]}
+    loading = {name for job in ("reference", "month") for name in snapshot_job(repository, job)["assets"]}
     assert not [name for name in loading if name.startswith("mart/")]
-    job = _job(repository, "marts")
+    job = snapshot_job(repository, "marts")
     assert set(job["assets"]) == MARTS_OF_A_MONTH
-    assert _job(repository, "correlations")["assets"] == ["mart/correlations"]
+    assert snapshot_job(repository, "correlations")["assets"] == ["mart/correlations"]
     assert {f"{name}:visitors_equal_arrivals" for name in MARTS_OF_A_MONTH} <= set(job["checks"])
 
 
@@ -304,15 +306,15 @@ def test_a_mart_follows_what_its_sql_reads(repository: dg.RepositoryDefinition) 
 
 
 def test_the_two_jobs_cover_the_graph_up_to_the_warehouse(repository: dg.RepositoryDefinition) -> None:
-    covered = {name for job in ("reference", "month") for name in _job(repository, job)["assets"]}
-    assert covered >= {name for name, _ in nodes(repository) if name.split("/")[0] in LAYERS[:4]}
+    covered = {name for job in ("reference", "month") for name in snapshot_job(repository, job)["assets"]}
+    assert covered >= {name for name, _ in asset_nodes(repository) if name.split("/")[0] in LAYERS[:4]}
 
 
 def test_what_starts_runs_says_when_and_for_which_job(repository: dg.RepositoryDefinition) -> None:
-    made: list[Any] = [*repository.sensor_defs, *repository.schedule_defs]
-    assert made
-    assert not [trigger.name for trigger in made if not trigger.description]
+    triggers: list[Any] = [*repository.sensor_defs, *repository.schedule_defs]
+    assert triggers
+    assert not [trigger.name for trigger in triggers if not trigger.description]
 
 
 def test_jobs_run_in_one_process(repository: dg.RepositoryDefinition) -> None:
-    assert {_job(repository, name)["executor"] for name in jobs(repository)} == {"in_process"}
+    assert {snapshot_job(repository, name)["executor"] for name in jobs(repository)} == {"in_process"}
