@@ -48,12 +48,12 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     copy = tmp_path_factory.mktemp("copy")
     shutil.copytree(PROJECT / "i94_platform", copy / "i94_platform", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(PROJECT / "pyproject.toml", copy)  # the mark of a checkout
-    contract, module, staged, loaded = read_example()
+    contract, module, staged_asset, warehouse_asset = read_example()
     (copy / "i94_platform/sources/gdp.py").write_text(module)
     contracts = copy / "i94_platform/contracts/reference.py"
     text = contracts.read_text().replace("airport_codes, world_temperature)", "airport_codes, world_temperature, gdp)")
     contracts.write_text(text.replace("LOOKUPS: tuple", f"{contract}\nLOOKUPS: tuple"))
-    for layer, asset in (("staged", staged), ("warehouse", loaded)):
+    for layer, asset in (("staged", staged_asset), ("warehouse", warehouse_asset)):
         with (copy / f"i94_platform/defs/assets/{layer}.py").open("a") as file:
             file.write(f"\n\n{asset}\n")
     i94(copy, "lineage", "--write")
