@@ -127,12 +127,12 @@ class RedshiftWarehouse(Warehouse):
 
     def with_retries(self, work: Callable[[], T]) -> T:
         """Do work that opens transactions; repeat it after a conflict or a lost connection."""
-        for attempt, seconds in enumerate(self._backoff_seconds, 1):
+        for number, seconds in enumerate(self._backoff_seconds, 1):
             try:
                 return work()
             except RetryableError as error:
                 logger.warning(
-                    "%s Trying again in %.0f s (%d of %d).", error, seconds, attempt, len(self._backoff_seconds)
+                    "%s Trying again in %.0f s (%d of %d).", error, seconds, number, len(self._backoff_seconds)
                 )
                 time.sleep(seconds * random.uniform(1.0, 1.25))
         return work()
