@@ -1,4 +1,4 @@
-"""A process that stays warm: it runs a month for every home that it is told of, and prints the run's seconds.
+"""A process that stays warm: runs a month in each home that standard input names, and prints the run's seconds.
 
 Run as `python -m bench.warm RAW MONTH ENGINE`; homes come on standard input, one a line, and each gets one line back.
 Imports are done and Spark's session is there after the first month. Not here: the homes and the timing of anything
@@ -27,13 +27,13 @@ def run_month(home: str, raw: str, month: str, engine: str) -> float:
     """
     settings = Settings(home=home, raw=raw, engine=engine)
     definitions = build_definitions(settings)
-    outcome = RunResult("", "")
+    result = RunResult("", "")
     with persistent_instance(settings.dagster_home) as instance:
-        for job, of in ((REFERENCE_JOB, None), (MONTH_JOB, Month.parse(month))):
-            outcome = run_job(definitions.resolve_job_def(job), instance, month=of)
-            if not outcome.succeeded:
-                raise RuntimeError("; ".join((f"{job} failed", *outcome.errors, *outcome.failed_checks)))
-    return outcome.seconds
+        for job, month_of_job in ((REFERENCE_JOB, None), (MONTH_JOB, Month.parse(month))):
+            result = run_job(definitions.resolve_job_def(job), instance, month=month_of_job)
+            if not result.succeeded:
+                raise RuntimeError("; ".join((f"{job} failed", *result.errors, *result.failed_checks)))
+    return result.seconds
 
 
 if __name__ == "__main__":

@@ -87,7 +87,7 @@ def persistent_instance(home: Path) -> Iterator[dg.DagsterInstance]:
     processes can't be seen from here. Dagster's run monitoring ends them.
     """
     # Dagster does not expect another process to create the same files
-    with LocalStore(home).lock("history", "Waiting for another process that opens the run history …"):
+    with LocalStore(home).lock("instance", "Waiting for another process that opens the run history …"):
         create_home(home)
         instance = open_instance(home)
         if _is_embedded(home):

@@ -1,4 +1,4 @@
-"""Pins backfills from the command line: what is missing or failed and nothing else, one run a month, to the end.
+"""Backfills from the command line run what is missing or failed and nothing else, one run a month, to the end.
 
 An operator who stopped one with Ctrl-C saw it go on with the next month; one that began anew after it was killed loaded
 a year twice.
@@ -36,8 +36,8 @@ def backfill(home: Deployment, first: str, last: str, *options: str) -> CommandR
 
 def runs(home: Deployment) -> list[dg.DagsterRun]:
     """Every run, the oldest first."""
-    with persistent_instance(home.settings.dagster_home) as history:
-        return list(reversed(history.get_runs()))
+    with persistent_instance(home.settings.dagster_home) as instance:
+        return list(reversed(instance.get_runs()))
 
 
 def months_run(home: Deployment, since: int) -> list[str]:
@@ -46,41 +46,41 @@ def months_run(home: Deployment, since: int) -> list[str]:
 
 
 def test_a_failed_month_stops_no_other_and_is_listed_with_the_reason_and_what_to_do(home: Deployment) -> None:
-    ended = backfill(home, "2016-01", "2016-03")
-    assert ended.exit_code == 1
-    assert "Backfill of 2016-01 to 2016-03: 2 of 3 month(s) to run (1 not delivered), tagged" in ended.output
-    assert "2016-01 (2 of 3)  0/" in ended.output, "progress is told"
-    assert "2016-02 failed, 3 of 3 done, 1 failed" in ended.output
-    assert f"2016-02 staged_immigration: {FEBRUARY} can't be read as Parquet" in ended.output
-    assert "2016-02: what was loaded before is unchanged. When it is mended: i94 run --month 2016-02" in ended.output
-    assert f"not run 2016-03: No delivery for 2016-03 under {home.raw}; expected i94_mar16_sub." in ended.output
-    assert "When it is there: i94 run --month 2016-03" in ended.output
-    found = runs(home)
-    assert [(run.job_name, run.tags.get("dagster/partition"), run.is_success) for run in found] == [
+    result = backfill(home, "2016-01", "2016-03")
+    assert result.exit_code == 1
+    assert "Backfill of 2016-01 to 2016-03: 2 of 3 month(s) to run (1 not delivered), tagged" in result.output
+    assert "2016-01 (2 of 3)  0/" in result.output, "progress is shown"
+    assert "2016-02 failed, 3 of 3 done, 1 failed" in result.output
+    assert f"2016-02 staged_immigration: {FEBRUARY} can't be read as Parquet" in result.output
+    assert "2016-02: what was loaded before is unchanged. When it is mended: i94 run --month 2016-02" in result.output
+    assert f"not run 2016-03: No delivery for 2016-03 under {home.raw}; expected i94_mar16_sub." in result.output
+    assert "When it is there: i94 run --month 2016-03" in result.output
+    recorded = runs(home)
+    assert [(run.job_name, run.tags.get("dagster/partition"), run.is_success) for run in recorded] == [
         ("reference", None, True),
         ("month", "2016-01", True),
         ("marts", "2016-01", True),
         ("month", "2016-02", False),
         ("publish", None, True),
     ]
-    (name,) = {run.tags[BACKFILL_TAG] for run in found}
-    assert f"{BACKFILL_TAG}={name} in the UI" in ended.output
+    (backfill_id,) = {run.tags[BACKFILL_TAG] for run in recorded}
+    assert f"{BACKFILL_TAG}={backfill_id} in the UI" in result.output
 
 
-def test_called_again_it_runs_what_is_still_missing(home: Deployment, sample: Path) -> None:
+def test_a_second_call_runs_what_is_still_missing(home: Deployment, sample: Path) -> None:
     home.deliver(sample / FEBRUARY)
     before = len(runs(home))
-    ended = backfill(home, "2016-01", "2016-02")
-    assert ended.exit_code == 0, ended.output
-    assert "1 of 2 month(s) to run (1 loaded), tagged" in ended.output
+    result = backfill(home, "2016-01", "2016-02")
+    assert result.exit_code == 0, result.output
+    assert "1 of 2 month(s) to run (1 loaded), tagged" in result.output
     assert months_run(home, before) == ["2016-02"]
     assert home.query_value("SELECT count(DISTINCT i94mon) FROM i94.immigration") == 2
 
 
-def test_where_all_is_loaded_nothing_is_run(home: Deployment) -> None:
+def test_nothing_is_run_if_every_month_is_loaded(home: Deployment) -> None:
     before = len(runs(home))
-    ended = backfill(home, "2016-01", "2016-02")
-    assert (ended.exit_code, ended.output) == (
+    result = backfill(home, "2016-01", "2016-02")
+    assert (result.exit_code, result.output) == (
         0,
         "Backfill of 2016-01 to 2016-02: 0 of 2 month(s) to run (2 loaded).\n",
     )
@@ -91,8 +91,8 @@ def test_a_loaded_month_whose_last_run_failed_is_run_again(home: Deployment) -> 
     failed = dg.DagsterRun(
         job_name=MONTH_JOB, tags={"dagster/partition": "2016-01"}, status=dg.DagsterRunStatus.FAILURE
     )
-    with persistent_instance(home.settings.dagster_home) as history:
-        history.add_run(failed)
+    with persistent_instance(home.settings.dagster_home) as instance:
+        instance.add_run(failed)
     before = len(runs(home))
     assert backfill(home, "2016-01", "2016-02").exit_code == 0
     assert months_run(home, before) == ["2016-01"]
@@ -113,19 +113,19 @@ def test_a_ctrl_c_ends_it_in_the_middle_of_a_month_and_the_next_call_goes_on_fro
             if line.startswith("2016-01 (1 of 2)  1/"):
                 process.send_signal(signal.SIGINT)
                 break
-        said, _ = process.communicate(timeout=60)
-    assert process.returncode == 130, said
-    assert "Stopped. What is loaded stays; go on with: i94 backfill --from 2016-01 --to 2016-02" in said
-    assert "2016-02" not in said.replace("--to 2016-02", "")
+        output, _ = process.communicate(timeout=60)
+    assert process.returncode == 130, output
+    assert "Stopped. What is loaded stays; go on with: i94 backfill --from 2016-01 --to 2016-02" in output
+    assert "2016-02" not in output.replace("--to 2016-02", "")
     assert months_run(home, before) == ["2016-01"]
     assert backfill(home, "2016-01", "2016-02").exit_code == 0
     assert months_run(home, before) == ["2016-01", "2016-01"], "February is loaded as it lies there"
 
 
-def test_months_are_not_tried_where_the_reference_part_failed(sample: Path, tmp_path: Path) -> None:
+def test_no_month_is_run_after_a_failed_reference_run(sample: Path, tmp_path: Path) -> None:
     deployment = Deployment(tmp_path)
     deployment.deliver(sample / FEBRUARY)
-    ended = backfill(deployment, "2016-02", "2016-02")
-    assert ended.exit_code == 1
-    assert "not run 2016-02: the reference run failed, and months are encoded with its code lists." in ended.output
+    result = backfill(deployment, "2016-02", "2016-02")
+    assert result.exit_code == 1
+    assert "not run 2016-02: the reference run failed, and months are encoded with its code lists." in result.output
     assert [run.job_name for run in runs(deployment)] == ["reference"]

@@ -1,4 +1,4 @@
-"""Pins the history of the command line: a run whose process is gone is closed as failed, others are left alone."""
+"""The embedded instance: runs whose process is gone are failed, other runs are left alone."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from i94_platform.operations.dagster_instance import PID_TAG, persistent_instanc
 GONE, HERE = "the process is gone", "the process runs"
 
 
-def ended_process() -> int:
-    """The number of a process that has ended."""
+def start_and_end_process() -> int:
+    """The id of a process that has ended."""
     process = subprocess.Popen([sys.executable, "-c", ""])
     process.wait()
     return process.pid
@@ -34,120 +34,120 @@ def ended_process() -> int:
         ({}, dg.DagsterRunStatus.STARTED),
     ],
 )
-def test_only_a_run_whose_process_is_gone_is_closed(
+def test_only_a_run_whose_process_is_gone_is_failed(
     tmp_path: Path, tags: dict[str, str], status: dg.DagsterRunStatus
 ) -> None:
-    pids = {GONE: str(ended_process()), HERE: str(os.getpid())}
+    pids = {GONE: str(start_and_end_process()), HERE: str(os.getpid())}
     run = dg.DagsterRun(
         job_name="month", status=dg.DagsterRunStatus.STARTED, tags={k: pids[v] for k, v in tags.items()}
     )
-    with persistent_instance(tmp_path) as opened:
-        opened.add_run(run)
-    with persistent_instance(tmp_path) as opened:
-        found = opened.get_run_by_id(run.run_id)
-    assert found is not None
-    assert found.status == status
+    with persistent_instance(tmp_path) as instance:
+        instance.add_run(run)
+    with persistent_instance(tmp_path) as instance:
+        recorded = instance.get_run_by_id(run.run_id)
+    assert recorded is not None
+    assert recorded.status == status
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="only Linux tells an ended process from a running one")
-def test_a_run_whose_process_has_ended_unasked_is_closed(tmp_path: Path) -> None:
+def test_a_run_whose_process_is_a_zombie_is_failed(tmp_path: Path) -> None:
     process = subprocess.Popen([sys.executable, "-c", ""])
     os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # and nobody takes its exit code
     run = dg.DagsterRun(job_name="month", status=dg.DagsterRunStatus.STARTED, tags={PID_TAG: str(process.pid)})
-    with persistent_instance(tmp_path) as opened:
-        opened.add_run(run)
-    with persistent_instance(tmp_path) as opened:
-        found = opened.get_run_by_id(run.run_id)
+    with persistent_instance(tmp_path) as instance:
+        instance.add_run(run)
+    with persistent_instance(tmp_path) as instance:
+        recorded = instance.get_run_by_id(run.run_id)
     assert process.wait() == 0
-    assert found is not None
-    assert found.status == dg.DagsterRunStatus.FAILURE
+    assert recorded is not None
+    assert recorded.status == dg.DagsterRunStatus.FAILURE
 
 
 @pytest.mark.parametrize(
     ("process", "status"), [(GONE, dg.DagsterRunStatus.FAILURE), (HERE, dg.DagsterRunStatus.STARTED)]
 )
-def test_a_run_of_the_ui_whose_process_was_killed_is_closed_gives_its_slot_back_and_is_tried_again(
+def test_a_run_of_the_ui_whose_process_was_killed_is_failed_frees_its_slot_and_is_retried(
     tmp_path: Path, process: str, status: dg.DagsterRunStatus
 ) -> None:
-    pid = ended_process() if process == GONE else os.getpid()
+    pid = start_and_end_process() if process == GONE else os.getpid()
     run = dg.DagsterRun(job_name="month", status=dg.DagsterRunStatus.STARTED)
-    begun = dg.DagsterEvent(dg.DagsterEventType.RUN_START.value, job_name="month", message="begun", pid=pid)
-    with persistent_instance(tmp_path) as opened:
-        set_pool_limit(opened, STAGING_POOL, 1)
-        opened.add_run(run)
-        opened.report_dagster_event(begun, run.run_id)
-        assert opened.event_log_storage.claim_concurrency_slot(STAGING_POOL, run.run_id, "stage").is_claimed
-    with persistent_instance(tmp_path) as opened:
-        found = opened.get_run_by_id(run.run_id)
-        assert found is not None
-        assert found.status == status
-        free = opened.event_log_storage.claim_concurrency_slot(STAGING_POOL, "another", "stage").is_claimed
+    start_event = dg.DagsterEvent(dg.DagsterEventType.RUN_START.value, job_name="month", message="started", pid=pid)
+    with persistent_instance(tmp_path) as instance:
+        set_pool_limit(instance, STAGING_POOL, 1)
+        instance.add_run(run)
+        instance.report_dagster_event(start_event, run.run_id)
+        assert instance.event_log_storage.claim_concurrency_slot(STAGING_POOL, run.run_id, "stage").is_claimed
+    with persistent_instance(tmp_path) as instance:
+        recorded = instance.get_run_by_id(run.run_id)
+        assert recorded is not None
+        assert recorded.status == status
+        free = instance.event_log_storage.claim_concurrency_slot(STAGING_POOL, "another", "stage").is_claimed
         assert free == (process == GONE)
-        assert found.tags.get(WILL_RETRY_TAG) == ("true" if process == GONE else None)
+        assert recorded.tags.get(WILL_RETRY_TAG) == ("true" if process == GONE else None)
 
 
 @pytest.mark.parametrize(
     ("process", "status"), [(GONE, dg.DagsterRunStatus.FAILURE), (HERE, dg.DagsterRunStatus.STARTING)]
 )
-def test_a_run_that_was_launched_and_never_began_is_closed_and_tried_again_when_its_ui_is_gone(
+def test_a_run_that_was_launched_and_never_began_is_failed_and_retried_when_its_ui_is_gone(
     tmp_path: Path, process: str, status: dg.DagsterRunStatus
 ) -> None:
-    other = os.getppid() if process == HERE else ended_process()
+    other = os.getppid() if process == HERE else start_and_end_process()
     run = dg.DagsterRun(job_name="month", status=dg.DagsterRunStatus.STARTING)
-    with persistent_instance(tmp_path) as opened:
+    with persistent_instance(tmp_path) as instance:
         (tmp_path / "launches.pid").write_text(str(other))
-        opened.add_run(run)
-        take_over_launches(opened, tmp_path)
-        found = opened.get_run_by_id(run.run_id)
-    assert found is not None
-    assert found.status == status
-    assert (found.tags.get(WILL_RETRY_TAG) == "true") == (status == dg.DagsterRunStatus.FAILURE)
+        instance.add_run(run)
+        take_over_launches(instance, tmp_path)
+        recorded = instance.get_run_by_id(run.run_id)
+    assert recorded is not None
+    assert recorded.status == status
+    assert (recorded.tags.get(WILL_RETRY_TAG) == "true") == (status == dg.DagsterRunStatus.FAILURE)
     assert (tmp_path / "launches.pid").read_text() == str(other if process == HERE else os.getpid())
 
 
-def test_the_embedded_instance_limits_what_works_at_a_time_and_ends_what_hangs(tmp_path: Path) -> None:
-    with persistent_instance(tmp_path) as opened:
-        concurrency = opened.get_concurrency_config()
+def test_the_embedded_instance_limits_concurrency_and_ends_runs_that_hang(tmp_path: Path) -> None:
+    with persistent_instance(tmp_path) as instance:
+        concurrency = instance.get_concurrency_config()
         assert concurrency.pool_config.default_pool_limit == 1, "loads take turns"
         assert concurrency.pool_config.pool_granularity == PoolGranularity.OP, "staging goes on meanwhile"
         assert concurrency.run_queue_config is not None
         assert concurrency.run_queue_config.max_concurrent_runs == 2
-        assert opened.run_monitoring_enabled
-        assert opened.run_monitoring_max_runtime_seconds == 7200
-        assert (opened.run_retries_enabled, opened.run_retries_max_retries) == (True, 2)
-        assert not opened.run_retries_retry_on_asset_or_op_failure, "steps retry by themselves what may pass"
+        assert instance.run_monitoring_enabled
+        assert instance.run_monitoring_max_runtime_seconds == 7200
+        assert (instance.run_retries_enabled, instance.run_retries_max_retries) == (True, 2)
+        assert not instance.run_retries_retry_on_asset_or_op_failure, "steps retry by themselves what may pass"
 
 
-def test_a_run_is_tried_again_where_its_process_was_lost_and_not_where_a_step_failed(tmp_path: Path) -> None:
-    with persistent_instance(tmp_path) as opened:
+def test_a_run_is_retried_if_its_process_was_lost_and_not_if_a_step_failed(tmp_path: Path) -> None:
+    with persistent_instance(tmp_path) as instance:
         lost, failed = (
-            opened.add_run(dg.DagsterRun(job_name="month", status=dg.DagsterRunStatus.STARTED)) for _ in range(2)
+            instance.add_run(dg.DagsterRun(job_name="month", status=dg.DagsterRunStatus.STARTED)) for _ in range(2)
         )
-        opened.report_run_failed(lost, message="The process that ran this was ended from outside.")
-        opened.report_run_failed(
+        instance.report_run_failed(lost, message="The process that ran this was ended from outside.")
+        instance.report_run_failed(
             failed, "a step failed", JobFailureData(error=None, failure_reason=RunFailureReason.STEP_FAILURE)
         )
-        tags = [found.tags for run in (lost, failed) if (found := opened.get_run_by_id(run.run_id))]
+        tags = [recorded.tags for run in (lost, failed) if (recorded := instance.get_run_by_id(run.run_id))]
     assert [of_run[WILL_RETRY_TAG] for of_run in tags] == ["true", "false"]
 
 
-def test_a_limit_of_a_pool_is_remembered_and_holds_over_all_runs(tmp_path: Path) -> None:
+def test_the_limit_of_a_pool_is_remembered_and_holds_over_all_runs(tmp_path: Path) -> None:
     for most in (1, 3):
-        with persistent_instance(tmp_path) as opened:
-            set_pool_limit(opened, STAGING_POOL, most)
-        with persistent_instance(tmp_path) as opened:
+        with persistent_instance(tmp_path) as instance:
+            set_pool_limit(instance, STAGING_POOL, most)
+        with persistent_instance(tmp_path) as instance:
             claimed = [
-                opened.event_log_storage.claim_concurrency_slot(STAGING_POOL, f"run {n}", "stage") for n in range(4)
+                instance.event_log_storage.claim_concurrency_slot(STAGING_POOL, f"run {n}", "stage") for n in range(4)
             ]
             assert sum(claim.is_claimed for claim in claimed) == most
             for n in range(4):
-                opened.event_log_storage.free_concurrency_slots_for_run(f"run {n}")
+                instance.event_log_storage.free_concurrency_slots_for_run(f"run {n}")
 
 
-def test_a_history_that_is_there_keeps_its_configuration(tmp_path: Path) -> None:
+def test_an_existing_home_keeps_its_configuration(tmp_path: Path) -> None:
     with persistent_instance(tmp_path):
         pass
     (tmp_path / "dagster.yaml").write_text("telemetry:\n  enabled: false\n# mine\n")
-    with persistent_instance(tmp_path) as opened:
-        assert not opened.telemetry_enabled
+    with persistent_instance(tmp_path) as instance:
+        assert not instance.telemetry_enabled
     assert "# mine" in (tmp_path / "dagster.yaml").read_text()

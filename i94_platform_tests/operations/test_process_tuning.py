@@ -18,7 +18,7 @@ from i94_platform.operations.dagster_instance import create_home, open_instance,
 def record_run(instance: dg.DagsterInstance) -> str:
     """Record a run with one event, and return its id."""
     run = instance.add_run(dg.DagsterRun(job_name="month"))
-    instance.report_engine_event("begun", run)
+    instance.report_engine_event("started", run)
     return run.run_id
 
 
@@ -41,10 +41,10 @@ def test_dagsters_storage_and_the_pooled_one_read_each_others_events(tmp_path: P
     with persistent_instance(tmp_path) as instance:
         pooled = record_run(instance)
     with open_with_dagsters_storage(tmp_path) as instance:
-        assert read_messages(instance, pooled) == ["begun"]
+        assert read_messages(instance, pooled) == ["started"]
         plain = record_run(instance)
     with persistent_instance(tmp_path) as instance:
-        assert [read_messages(instance, run_id) for run_id in (pooled, plain)] == [["begun"], ["begun"]]
+        assert [read_messages(instance, run_id) for run_id in (pooled, plain)] == [["started"], ["started"]]
 
 
 def test_a_home_that_was_restored_from_a_backup_is_read_and_written_instead_of_the_deleted_one(tmp_path: Path) -> None:
@@ -60,7 +60,7 @@ def test_a_home_that_was_restored_from_a_backup_is_read_and_written_instead_of_t
         run_id = record_run(open_before)
     with persistent_instance(home) as instance:
         assert [run.run_id for run in instance.get_runs()] == [run_id]
-        assert read_messages(instance, run_id) == ["begun"]
+        assert read_messages(instance, run_id) == ["started"]
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="only Linux lists a process's open files")
