@@ -207,9 +207,9 @@ def test_marts_that_differ_in_their_months_are_not_correlated(loaded_deployment:
     deployment = loaded_deployment.copy(tmp_path)
     before = deployment.fingerprint("mart.correlations")
     deployment.execute("DELETE FROM i94.load_ledger WHERE table_name = 'origin_climate'")
-    outcome = deployment.run_correlations()
-    assert not outcome.succeeded
-    assert outcome.errors == [
+    result = deployment.run_correlations()
+    assert not result.succeeded
+    assert result.errors == [
         f"mart__correlations: The marts have different months (origin_climate lacks {SAMPLE_MONTH}); run: i94 run"
     ]
     assert deployment.fingerprint("mart.correlations") == before
@@ -219,6 +219,6 @@ def test_without_marts_there_is_nothing_to_correlate(loaded_deployment: Deployme
     deployment = loaded_deployment.copy(tmp_path)
     for mart in MONTHLY_MARTS:
         deployment.execute("DELETE FROM i94.load_ledger WHERE table_name = :name", name=mart.name)
-    outcome = deployment.run_correlations()
-    assert not outcome.succeeded
-    assert "No month has its marts yet" in outcome.errors[0]
+    result = deployment.run_correlations()
+    assert not result.succeeded
+    assert "No month has its marts yet" in result.errors[0]
