@@ -1,4 +1,4 @@
-"""The metadata of materializations and checks: row counts, column schema and lineage, previews, tables for people."""
+"""Build the metadata of materializations and checks: row counts, column schema, lineage, previews, tables."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from i94_platform.lake.manifest import Manifest
 from i94_platform.warehouse.base import Warehouse
 
 PREVIEW_ROWS = 10
+"""How many rows a preview has."""
 
 
 def dataset_result(
@@ -25,7 +26,7 @@ def dataset_result(
     seconds: float,
     extra: Mapping[str, Any] | None = None,
 ) -> dg.MaterializeResult[Any]:
-    """The result of a committed dataset: the metadata of any table, its files and bytes, and a preview."""
+    """Build the result of a committed dataset: the metadata of any table, files, bytes and a preview."""
     metadata = {
         "bytes": manifest.size,
         "files": len(manifest.entries),
@@ -46,15 +47,15 @@ def dataset_result(
     )
 
 
-def loaded_result(
+def loaded_table_result(
     asset_key: dg.AssetKey, contract: Table, manifest: Manifest, lake: Lake, warehouse: Warehouse, seconds: float
 ) -> dg.MaterializeResult[Any]:
-    """The result of a loaded table: that of its dataset, and where the table is."""
+    """Build the result of a loaded table: that of its dataset, and the place of the table."""
     return dataset_result(asset_key, contract, manifest, lake, seconds, table_location(contract, warehouse))
 
 
 def table_location(contract: Table, warehouse: Warehouse) -> dict[str, str]:
-    """The metadata that says where a table is; the address holds no secret."""
+    """Return the metadata that names a table and its warehouse; the address holds no secret."""
     return {"dagster/table_name": contract.fullname, "warehouse": warehouse.address}
 
 
@@ -68,7 +69,7 @@ def table_result(
     partitioned: bool,
     extra: Mapping[str, Any],
 ) -> dg.MaterializeResult[Any]:
-    """The result of any table: rows, seconds, data version, column schema and lineage, and `extra` metadata."""
+    """Build the result of any table: rows, seconds, data version, column schema, lineage, and `extra` metadata."""
     return dg.MaterializeResult(
         asset_key=asset_key,
         data_version=dg.DataVersion(version),
@@ -83,14 +84,14 @@ def table_result(
 
 
 def preview_rows(lake: Lake, manifest: Manifest, contract: Table) -> dg.TableMetadataValue | None:
-    """The first rows of a dataset without personal columns; None if another run has superseded it."""
+    """Return the first rows of a dataset without personal columns; None if another run has deleted the files."""
     columns = [c.name for c in contract.columns if not c.info["personal"]]
     rows = lake.read_first_rows(manifest, contract, columns, PREVIEW_ROWS)
     return None if rows is None else to_table_metadata(rows.to_pylist(), columns)
 
 
 def to_table_metadata(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> dg.TableMetadataValue:
-    """Rows as a table of the UI. It knows text, numbers and booleans; other values (dates) become text."""
+    """Return rows as a table for the UI; values other than text, numbers and booleans become text."""
     schema = dg.TableSchema([dg.TableColumn(name) for name in columns])
     records = [dg.TableRecord({name: _to_cell(row[name]) for name in columns}) for row in rows]
     return dg.MetadataValue.table(records, schema)
@@ -103,14 +104,14 @@ def _to_cell(value: Any) -> str | int | float | bool | None:
 
 
 def render_markdown_table(rows: Iterable[Mapping[str, Any]], limit: int = 10) -> str:
-    """Rows as a Markdown table of at most `limit` rows; nulls are empty cells. "No rows." for none."""
-    shown = list(rows)[:limit]
-    if not shown:
+    """Render at most `limit` rows as a Markdown table with empty cells for nulls; "No rows." if there are none."""
+    rows = list(rows)[:limit]
+    if not rows:
         return "No rows."
-    names = list(shown[0])
+    names = list(rows[0])
     lines = ["| " + " | ".join(names) + " |", "|" + " --- |" * len(names)]
     lines += [
         "| " + " | ".join("" if row[n] is None else str(row[n]).replace("|", "\\|") for n in names) + " |"
-        for row in shown
+        for row in rows
     ]
     return "\n".join(lines)

@@ -103,13 +103,13 @@ def test_an_error_of_the_connection_is_logged_without_the_key(caplog: pytest.Log
     assert "Connection refused" in log_entries(caplog)[1][1]
     caplog.clear()
     with socket.create_server(("127.0.0.1", 0)) as other:
-        threading.Thread(target=_speak_nonsense, args=(other,), daemon=True).start()
+        threading.Thread(target=_answer_nonsense, args=(other,), daemon=True).start()
         notifier(f"http://127.0.0.1:{other.getsockname()[1]}/{WEBHOOK_KEY}")("anybody?")
     assert "BadStatusLine" in log_entries(caplog)[1][1]
     assert WEBHOOK_KEY not in caplog.text
 
 
-def _speak_nonsense(listening: socket.socket) -> None:
+def _answer_nonsense(listening: socket.socket) -> None:
     for _ in range(ATTEMPTS):
         connection, _peer = listening.accept()
         with connection:
@@ -220,7 +220,7 @@ def test_a_month_that_can_not_be_read_is_reported_once_with_asset_month_reason_a
         "Asset: staged/immigration, staged/immigration_quarantine",
     ]
     assert "Reason: staged_immigration: i94_jan16_sub.parquet can't be read as Parquet" in alert
-    assert alert.endswith(f"Run: {UI}/runs/{failed.run_id}\nWhen it is mended: i94 run --month {SAMPLE_MONTH}")
+    assert alert.endswith(f"Run: {UI}/runs/{failed.run_id}\nAfter the fix: i94 run --month {SAMPLE_MONTH}")
     assert ticks.tick() == []
 
 
@@ -272,10 +272,10 @@ def test_a_run_whose_process_was_lost_is_reported_with_what_happens_next() -> No
         for tags in ({"dagster/partition": "2016-04"}, {"dagster/partition": "2016-05", "dagster/will_retry": "true"}):
             run = instance.add_run(dg.DagsterRun(job_name="month", status=dg.DagsterRunStatus.STARTED, tags=tags))
             instance.report_run_failed(run, message="Exceeded maximum runtime of 7200 seconds.")
-        alone, again = ticks.tick()
-    assert "Asset: none in particular\nReason: Exceeded maximum runtime of 7200 seconds.\n" in alone
-    assert alone.endswith("When it is mended: i94 run --month 2016-04")
-    assert again.endswith("Its process was lost, and it is started again by itself.")
+        failed_alert, retried_alert = ticks.tick()
+    assert "Asset: none\nReason: Exceeded maximum runtime of 7200 seconds.\n" in failed_alert
+    assert failed_alert.endswith("After the fix: i94 run --month 2016-04")
+    assert retried_alert.endswith("Its process was lost. Dagster starts the run again.")
 
 
 @pytest.mark.parametrize(
@@ -287,5 +287,5 @@ def test_other_runs_are_reported_by_their_job(job: str, what: str) -> None:
         instance.report_run_failed(instance.add_run(dg.DagsterRun(job_name=job)), message="x" * (MAX_REASON + 1))
         (alert,) = ticks.tick()
     assert alert.startswith(what)
-    assert f"Reason: {'x' * MAX_REASON} … (the run has the rest)\n" in alert
-    assert alert.endswith("When it is mended: re-execute the run in the UI")
+    assert f"Reason: {'x' * MAX_REASON} … (see the run for the rest)\n" in alert
+    assert alert.endswith("After the fix: re-execute the run in the UI")

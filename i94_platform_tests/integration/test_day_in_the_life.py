@@ -208,4 +208,4 @@ def test_the_killed_runs_are_closed_told_and_started_again_by_themselves(day: Da
     for run in day.killed:
         assert again[run.run_id].is_finished
         (text,) = [text for text in day.receiver.messages if run.run_id in text]
-        assert "Its process was lost, and it is started again by itself." in text
+        assert "Its process was lost. Dagster starts the run again." in text

@@ -1,4 +1,4 @@
-"""The lookup layer: the five code lists as CSV in the lake, parsed from the label file."""
+"""The lookup layer: the code lists as CSV in the lake, parsed from the label file."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -31,7 +31,7 @@ from i94_platform.pipeline.code_lists import stage_code_lists
 def code_lists(
     context: dg.AssetExecutionContext, raw: dg.ResourceParam[Store], lake: dg.ResourceParam[Lake]
 ) -> Iterator[dg.MaterializeResult[Any]]:
-    """All five in one step, because they come from one file."""
+    """Stage all code lists in one step, because they come from one file."""
     with raise_dagster_failures() as seconds:
         for contract, manifest in stage_code_lists(raw, lake, run_folder(context)):
             yield dataset_result(to_key(f"lookup/{contract.name}"), contract, manifest, lake, seconds())

@@ -1,4 +1,4 @@
-"""The mart layer: each month of the monthly marts, computed in the warehouse, and the correlations over all months."""
+"""The mart layer: the monthly marts, computed in the warehouse, and the correlations over all months."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -12,7 +12,13 @@ from i94_platform.contracts.model import column_names
 from i94_platform.defs.attributes import code_references
 from i94_platform.defs.execution import WAREHOUSE_POOL, raise_dagster_failures, run_folder
 from i94_platform.defs.keys import to_key
-from i94_platform.defs.metadata import PREVIEW_ROWS, loaded_result, table_location, table_result, to_table_metadata
+from i94_platform.defs.metadata import (
+    PREVIEW_ROWS,
+    loaded_table_result,
+    table_location,
+    table_result,
+    to_table_metadata,
+)
 from i94_platform.defs.partitions import monthly_partitions
 from i94_platform.lake.datasets import Lake
 from i94_platform.marts.correlations import SOURCES
@@ -43,7 +49,7 @@ from i94_platform.warehouse.loading import month_condition
 def monthly_marts(
     context: dg.AssetExecutionContext, warehouse: dg.ResourceParam[Warehouse]
 ) -> Iterator[dg.MaterializeResult[Any]]:
-    """All monthly marts in one step, because they read one fact."""
+    """Refresh the selected marts of one month in one step, because they read the same fact."""
     month = Month.parse(context.partition_key)
     with raise_dagster_failures():
         versions = ledger_versions(warehouse.read_ledger())
@@ -59,7 +65,7 @@ def monthly_marts(
 
 
 def _preview_largest(mart: Table, month: Month, warehouse: Warehouse) -> dg.TableMetadataValue:
-    """The rows of a month with the most visitors."""
+    """Return the rows of a month with the most visitors."""
     where, values = month_condition(month)
     columns = column_names(mart)
     rows = warehouse.query(
@@ -85,7 +91,7 @@ def _preview_largest(mart: Table, month: Month, warehouse: Warehouse) -> dg.Tabl
 def correlations(
     context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], warehouse: dg.ResourceParam[Warehouse]
 ) -> dg.MaterializeResult[Any]:
-    """The correlations over every month that has its marts."""
+    """Compute the correlations over every month that has its marts."""
     with raise_dagster_failures() as seconds:
         manifest = load_correlations(lake, warehouse, run_id=context.run.run_id, run_folder=run_folder(context))
-        return loaded_result(context.asset_key, correlations_contract, manifest, lake, warehouse, seconds())
+        return loaded_table_result(context.asset_key, correlations_contract, manifest, lake, warehouse, seconds())

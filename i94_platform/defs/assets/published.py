@@ -1,4 +1,4 @@
-"""The published layer: marts and dimensions as one release of Parquet files, which dashboard and API read."""
+"""The published layer: one release of marts and dimensions as Parquet files, which dashboard and API read."""
 
 import datetime as dt
 from collections.abc import Iterator
@@ -18,12 +18,12 @@ from i94_platform.pipeline.release import publish_release
 from i94_platform.warehouse.base import Warehouse
 
 TIMEZONE = "America/New_York"
-"""Where the analysts are."""
+"""The time zone of the analysts."""
 
 FRESHNESS = dg.FreshnessPolicy.cron(
     deadline_cron="0 7 * * *", lower_bound_delta=dt.timedelta(hours=2), timezone=TIMEZONE
 )
-"""Analysts open the dashboard at seven."""
+"""A release has to be ready when analysts open the dashboard at seven."""
 
 
 @dg.multi_asset(
@@ -43,7 +43,7 @@ FRESHNESS = dg.FreshnessPolicy.cron(
 def release(
     context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], warehouse: dg.ResourceParam[Warehouse]
 ) -> Iterator[dg.MaterializeResult[Any]]:
-    """All published tables in one step, as of one moment, with the state of their checks."""
+    """Publish all tables in one step, as of one moment, with the state of their checks."""
     states = {c.name: collect_check_state(context.instance, CHECK_KEYS, source_key(c)) for c in PUBLISHED}
     with raise_dagster_failures() as seconds:
         release = publish_release(lake, warehouse, run_folder(context), states)

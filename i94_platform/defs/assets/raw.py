@@ -1,6 +1,6 @@
-"""The raw layer: what lands, one asset for each source. It is observed, never written.
+"""The raw layer: one asset for each source of deliveries, observed and never written.
 
-A data version comes from the content, so the same file delivered again is no news.
+The data version is a hash of the content, so a file that is delivered again unchanged keeps its version.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -27,10 +27,10 @@ DATA_VERSION_TAG = "dagster/data_version"
 
 _Decorator = Callable[[Callable[..., Any]], dg.AssetsDefinition]
 _observable = cast(Callable[..., _Decorator], dg.multi_observable_source_asset)
-"""Dagster gives its decorator no type."""
+"""Dagster's decorator, with the type that it lacks."""
 
 
-def _spec(source: Source, schema: dg.TableSchema) -> dg.AssetSpec:
+def _build_spec(source: Source, schema: dg.TableSchema) -> dg.AssetSpec:
     return dg.AssetSpec(
         to_key(f"raw/{source.name}"),
         description=f"{source.description} File: {source.file_name}.",
@@ -43,7 +43,7 @@ def _spec(source: Source, schema: dg.TableSchema) -> dg.AssetSpec:
 def _reference_asset(source: Source) -> dg.AssetsDefinition:
     schema = dg.TableSchema([dg.TableColumn(name, "string", text) for name, text in source.columns.items()])
 
-    @_observable(name=f"raw__{source.name}", specs=[_spec(source, schema)])
+    @_observable(name=f"raw__{source.name}", specs=[_build_spec(source, schema)])
     def observe(context: dg.AssetExecutionContext, raw: dg.ResourceParam[Store]) -> Iterator[dg.ObserveResult]:
         with raise_dagster_failures():
             listing = list_deliveries(raw.list())
@@ -64,7 +64,7 @@ reference_files = [_reference_asset(source) for source in REFERENCES.values()]
 @_observable(
     name="raw__immigration",
     partitions_def=monthly_partitions,
-    specs=[_spec(SOURCES["immigration"], dagster_schema(delivered_immigration))],
+    specs=[_build_spec(SOURCES["immigration"], dagster_schema(delivered_immigration))],
 )
 def immigration(
     context: dg.AssetExecutionContext, raw: dg.ResourceParam[Store]
@@ -92,7 +92,7 @@ def immigration(
 def _delivery_metadata(
     context: dg.AssetExecutionContext, delivery: Delivery, raw: Store, row_count: str
 ) -> dict[str, Any]:
-    """Files, bytes and, where counting is cheap, rows. A file that can't be read is left for the staging to refuse."""
+    """Return files, bytes and, if counting is cheap, rows. An unreadable file is a warning; its staging will fail."""
     metadata: dict[str, Any] = {"files": len(delivery.files), "bytes": delivery.size}
     try:
         rows = [count_rows(file, raw) for file in delivery.files]
@@ -105,4 +105,4 @@ def _delivery_metadata(
 
 def _warn_unknown(context: dg.AssetExecutionContext, unknown: Sequence[str]) -> None:
     if unknown:
-        context.log.warning(f"Not a delivery by name, left alone: {', '.join(unknown[:20])}")
+        context.log.warning(f"Ignored, because the names are no deliveries: {', '.join(unknown[:20])}")

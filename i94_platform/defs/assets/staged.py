@@ -1,4 +1,4 @@
-"""The staged layer: cleaned, typed datasets in the lake."""
+"""The staged layer: cleaned and typed datasets in the lake."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -65,7 +65,7 @@ def immigration(
     lake: dg.ResourceParam[Lake],
     engine: dg.ResourceParam[Engine],
 ) -> Iterator[dg.MaterializeResult[Any]]:
-    """A month of arrivals: accepted rows, and rejected rows with their reasons."""
+    """Stage a month of arrivals: accepted rows, and rejected rows with their reasons."""
     with raise_dagster_failures() as seconds:
         month = Month.parse(context.partition_key)
         staged = stage_month(month, raw, lake, engine, run_folder(context), context.log.info)
@@ -143,7 +143,7 @@ def world_temperature(
     lake: dg.ResourceParam[Lake],
     engine: dg.ResourceParam[Engine],
 ) -> dg.MaterializeResult[Any]:
-    """City temperatures with the ISO codes of their countries."""
+    """Stage the city temperatures with the ISO codes of their countries."""
     with raise_dagster_failures() as seconds:
         manifest = stage_temperatures(raw, lake, engine, run_folder(context))
         stats = manifest.stats

@@ -1,6 +1,6 @@
-"""The warehouse layer: code lists, reference tables, dimensions and the fact, each loaded by its manifest.
+"""The warehouse layer: code lists, reference tables, dimensions and the fact, each loaded from its dataset in the lake.
 
-A load refuses orphans, so every table depends on the tables that it refers to.
+A load rejects rows without a parent row, so every table depends on the tables that its foreign keys refer to.
 """
 
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from i94_platform.contracts import LOOKUPS, reference
 from i94_platform.defs.attributes import code_references
 from i94_platform.defs.execution import WAREHOUSE_POOL, raise_dagster_failures, run_folder
 from i94_platform.defs.keys import to_key
-from i94_platform.defs.metadata import loaded_result
+from i94_platform.defs.metadata import loaded_table_result
 from i94_platform.defs.partitions import monthly_partitions
 from i94_platform.engine.base import Engine
 from i94_platform.lake.datasets import Lake
@@ -29,13 +29,13 @@ from i94_platform.warehouse.base import Warehouse
 
 
 def _parent_keys(contract: Table) -> list[dg.AssetKey]:
-    """The tables that a contract refers to by foreign key."""
+    """Return the tables that the foreign keys of a contract refer to."""
     names = {foreign.target_fullname.split(".")[1] for foreign in contract.foreign_keys}
     return [to_key(f"warehouse/{name}") for name in sorted(names - {contract.name})]
 
 
 def _deps(contract: Table, *upstream: str) -> list[dg.AssetKey]:
-    """What an asset reads, and the tables that its contract refers to."""
+    """Return the inputs of a table: `upstream` assets, and the tables that its foreign keys refer to."""
     return [*map(to_key, upstream), *_parent_keys(contract)]
 
 
@@ -60,7 +60,7 @@ def code_lists(
     engine: dg.ResourceParam[Engine],
     warehouse: dg.ResourceParam[Warehouse],
 ) -> Iterator[dg.MaterializeResult[Any]]:
-    """All code lists in one step, because they are small; ports refer to states, so states come first."""
+    """Load the selected code lists in one step. Ports refer to states, so states come first."""
     for contract in sorted(LOOKUPS, key=lambda c: len(_parent_keys(c))):
         asset_key = to_key(f"warehouse/{contract.name}")
         if asset_key in context.selected_asset_keys:
@@ -126,7 +126,7 @@ def state(
     engine: dg.ResourceParam[Engine],
     warehouse: dg.ResourceParam[Warehouse],
 ) -> dg.MaterializeResult[Any]:
-    """One row per state code, with the people of its cities."""
+    """Load one row per state code, with the people of its cities."""
     return _load_built(context, context.asset_key, contracts.state, build_state_rows, lake, engine, warehouse)
 
 
@@ -146,7 +146,7 @@ def country(
     engine: dg.ResourceParam[Engine],
     warehouse: dg.ResourceParam[Warehouse],
 ) -> dg.MaterializeResult[Any]:
-    """One row per country code, listed or carried by an arrival."""
+    """Load one row per country code: listed ones, and unlisted ones of the arrivals."""
     return _load_built(context, context.asset_key, contracts.country, build_country_rows, lake, engine, warehouse)
 
 
@@ -164,7 +164,7 @@ def calendar(
     engine: dg.ResourceParam[Engine],
     warehouse: dg.ResourceParam[Warehouse],
 ) -> dg.MaterializeResult[Any]:
-    """One row per day."""
+    """Load one row per day."""
     return _load_built(context, context.asset_key, contracts.calendar, build_calendar_rows, lake, engine, warehouse)
 
 
@@ -180,7 +180,7 @@ def calendar(
 def immigration(
     context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], warehouse: dg.ResourceParam[Warehouse]
 ) -> dg.MaterializeResult[Any]:
-    """The fact: one month of arrivals, replaced in one transaction."""
+    """Load the fact: replace one month of arrivals in one transaction."""
     return _load_staged(context, contracts.immigration, lake, warehouse)
 
 
@@ -190,7 +190,7 @@ def _load_staged(
     with raise_dagster_failures() as seconds:
         month = context.partition_key if context.has_partition_key else ""
         manifest = load_staged(contract, month, lake, warehouse, context.run.run_id)
-        return loaded_result(context.asset_key, contract, manifest, lake, warehouse, seconds())
+        return loaded_table_result(context.asset_key, contract, manifest, lake, warehouse, seconds())
 
 
 def _load_built(
@@ -206,4 +206,4 @@ def _load_built(
         manifest = load_built(
             contract, build, lake, engine, warehouse, run_id=context.run.run_id, run_folder=run_folder(context)
         )
-        return loaded_result(asset_key, contract, manifest, lake, warehouse, seconds())
+        return loaded_table_result(asset_key, contract, manifest, lake, warehouse, seconds())

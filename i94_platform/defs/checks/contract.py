@@ -1,7 +1,7 @@
-"""Checks generated from the contracts: required values, unique keys, allowed values, ranges, foreign keys.
+"""The checks that follow from the contracts: required values, unique keys, allowed values, ranges, foreign keys.
 
-Code lists and staged datasets are checked by the engine before they are loaded. Dimensions, foreign keys and marts are
-checked in the warehouse, where they are computed or their parents are. The queries come from `sql.rules`.
+The engine checks code lists and staged datasets in the lake, before the load. The warehouse checks what is computed
+there, and foreign keys, because it has the parent tables. `sql.rules` renders the queries.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -53,23 +53,25 @@ _DESCRIPTIONS = {
 _ROW_RULES = ("not_null", "key_unique", "allowed_values", "ranges")
 
 FetchRows = Callable[[str], list[dict[str, Any]]]
-"""Runs Spark SQL where the data is, and returns the rows."""
+"""Runs Spark SQL in the engine or in the warehouse, and returns the rows."""
 
 
 @dataclass(frozen=True)
 class Subject:
-    """What is checked: an asset, its contract, and the types of rules."""
+    """An asset to check, with its contract and the types of rules."""
 
     asset_key: dg.AssetKey
     contract: Table
     rule_types: tuple[str, ...]
 
 
-def _subjects(layer: str, contracts: Iterable[Table], types: tuple[str, ...]) -> list[Subject]:
+def _build_subjects(layer: str, contracts: Iterable[Table], types: tuple[str, ...]) -> list[Subject]:
     return [Subject(to_key(f"{layer}/{contract.name}"), contract, types) for contract in contracts]
 
 
-def _specs(subjects: Iterable[Subject], partitions_def: dg.PartitionsDefinition[str] | None) -> list[dg.AssetCheckSpec]:
+def _build_specs(
+    subjects: Iterable[Subject], partitions_def: dg.PartitionsDefinition[str] | None
+) -> list[dg.AssetCheckSpec]:
     return [
         dg.AssetCheckSpec(
             rule_type,
@@ -86,17 +88,17 @@ def _specs(subjects: Iterable[Subject], partitions_def: dg.PartitionsDefinition[
 def _check_in_lake(
     name: str, subjects: Sequence[Subject], partitions_def: dg.PartitionsDefinition[str] | None = None
 ) -> dg.AssetChecksDefinition:
-    @dg.multi_asset_check(name=name, specs=_specs(subjects, partitions_def), can_subset=True)
+    @dg.multi_asset_check(name=name, specs=_build_specs(subjects, partitions_def), can_subset=True)
     def check(
         context: dg.AssetCheckExecutionContext, lake: dg.ResourceParam[Lake], engine: dg.ResourceParam[Engine]
     ) -> Iterator[dg.AssetCheckResult]:
         month = month_key(context) if partitions_def else ""
-        for subject in _select(context, subjects):
+        for subject in _select_subjects(context, subjects):
             dataset = Dataset("/".join(subject.asset_key.path), month)
-            # the lock keeps another run from sweeping the files meanwhile
+            # the lock prevents that another run sweeps the files
             with raise_dagster_failures(), lake.write_lock(dataset), engine.session():
-                stats = _register(dataset, subject.contract, lake, engine)
-                yield from _evaluate(
+                stats = _register_dataset(dataset, subject.contract, lake, engine)
+                yield from _evaluate_rules(
                     subject,
                     f"`{subject.contract.name}`",
                     "",
@@ -108,8 +110,8 @@ def _check_in_lake(
     return check
 
 
-def _register(dataset: Dataset, contract: Table, lake: Lake, engine: Engine) -> Mapping[str, ColumnStats]:
-    """Register a dataset under its contract's name; returns what its footers say of the columns."""
+def _register_dataset(dataset: Dataset, contract: Table, lake: Lake, engine: Engine) -> Mapping[str, ColumnStats]:
+    """Register a dataset under its contract's name; return the column statistics of its Parquet files."""
     manifest = lake.require_manifest(dataset)
     if manifest.urls and manifest.urls[0].endswith(".parquet"):
         engine.register_files(contract.name, manifest.urls)
@@ -121,14 +123,14 @@ def _register(dataset: Dataset, contract: Table, lake: Lake, engine: Engine) -> 
 def _check_in_warehouse(
     name: str, subjects: Sequence[Subject], partitions_def: dg.PartitionsDefinition[str] | None = None
 ) -> dg.AssetChecksDefinition:
-    @dg.multi_asset_check(name=name, specs=_specs(subjects, partitions_def), can_subset=True)
+    @dg.multi_asset_check(name=name, specs=_build_specs(subjects, partitions_def), can_subset=True)
     def check(
         context: dg.AssetCheckExecutionContext, warehouse: dg.ResourceParam[Warehouse]
     ) -> Iterator[dg.AssetCheckResult]:
         where, values = month_condition(Month.parse(month_key(context)) if partitions_def else None)
         with raise_dagster_failures(), warehouse.transaction(purpose="check", read_only=True) as transaction:
-            for subject in _select(context, subjects):
-                yield from _evaluate(
+            for subject in _select_subjects(context, subjects):
+                yield from _evaluate_rules(
                     subject,
                     subject.contract.fullname,
                     where,
@@ -138,15 +140,15 @@ def _check_in_warehouse(
     return check
 
 
-def _select(context: dg.AssetCheckExecutionContext, subjects: Iterable[Subject]) -> Iterator[Subject]:
-    """The subjects with the rule types that this run selects."""
+def _select_subjects(context: dg.AssetCheckExecutionContext, subjects: Iterable[Subject]) -> Iterator[Subject]:
+    """Yield the selected subjects, with the selected rule types only."""
     selected = {(check.asset_key, check.name) for check in context.selected_asset_check_keys}
     for subject in subjects:
         if types := tuple(name for name in subject.rule_types if (subject.asset_key, name) in selected):
             yield Subject(subject.asset_key, subject.contract, types)
 
 
-def _evaluate(
+def _evaluate_rules(
     subject: Subject,
     relation: str,
     where: str,
@@ -154,41 +156,41 @@ def _evaluate(
     has_duplicates: Callable[[str, str], bool] | None = None,
     stats: Mapping[str, ColumnStats] = MappingProxyType({}),
 ) -> Iterator[dg.AssetCheckResult]:
-    """One result per rule type: how many rows break which rule, of how many, with a sample.
+    """Yield one result per rule type: how many rows break each rule, of how many, with a sample.
 
-    `has_duplicates` is a quick test of one column, and `stats` settle rules without looking at rows; both are optional.
+    Two shortcuts avoid scans: `stats` can prove that a rule holds, and `has_duplicates` tests one column quickly.
     """
     rules = contract_rules(subject.contract, relation, subject.rule_types, where)
-    broken = {id(rule): 0 for rule in rules if rule.column in stats and rule.satisfied_by(stats[rule.column])}
-    sql, row_rules = render_row_counts([rule for rule in rules if id(rule) not in broken], relation, where)
+    broken_rows = {id(rule): 0 for rule in rules if rule.column in stats and rule.satisfied_by(stats[rule.column])}
+    sql, row_rules = render_row_counts([rule for rule in rules if id(rule) not in broken_rows], relation, where)
     totals = fetch(sql)[0]
-    broken |= {id(rule): int(totals[f"r{i}"]) for i, rule in enumerate(row_rules)}
+    broken_rows |= {id(rule): int(totals[f"r{i}"]) for i, rule in enumerate(row_rules)}
     if has_duplicates:
         name = subject.contract.name
-        broken |= {id(r): 0 for r in rules if r.unique_column and not has_duplicates(name, r.unique_column)}
-    if remaining := [rule for rule in rules if id(rule) not in broken]:
+        broken_rows |= {id(r): 0 for r in rules if r.unique_column and not has_duplicates(name, r.unique_column)}
+    if remaining := [rule for rule in rules if id(rule) not in broken_rows]:
         counts = fetch(render_counts(remaining))[0]
-        broken |= {id(rule): int(counts[f"r{i}"]) for i, rule in enumerate(remaining)}
+        broken_rows |= {id(rule): int(counts[f"r{i}"]) for i, rule in enumerate(remaining)}
     for rule_type in subject.rule_types:
-        counted = [(rule, broken[id(rule)]) for rule in rules if rule.rule_type == rule_type]
-        yield _result(subject.asset_key, rule_type, counted, totals["row_count"], fetch)
+        rule_counts = [(rule, broken_rows[id(rule)]) for rule in rules if rule.rule_type == rule_type]
+        yield _build_result(subject.asset_key, rule_type, rule_counts, totals["row_count"], fetch)
 
 
-def _result(
-    asset_key: dg.AssetKey, rule_type: str, counted: Sequence[tuple[ContractRule, int]], rows: int, fetch: FetchRows
+def _build_result(
+    asset_key: dg.AssetKey, rule_type: str, rule_counts: Sequence[tuple[ContractRule, int]], rows: int, fetch: FetchRows
 ) -> dg.AssetCheckResult:
-    failed = [(rule, count) for rule, count in counted if count]
-    figures = [{"column": rule.column, "bound": rule.bound, "broken": count} for rule, count in counted]
-    samples = "\n\n".join(f"**{rule.column}**\n\n{render_markdown_table(fetch(rule.sample))}" for rule, _ in failed)
-    reasons = "; ".join(f"{rule.column}: {count:,} of {rows:,} rows, must be {rule.bound}" for rule, count in failed)
+    broken = [(rule, count) for rule, count in rule_counts if count]
+    figures = [{"column": rule.column, "bound": rule.bound, "broken": count} for rule, count in rule_counts]
+    samples = "\n\n".join(f"**{rule.column}**\n\n{render_markdown_table(fetch(rule.sample))}" for rule, _ in broken)
+    reasons = "; ".join(f"{rule.column}: {count:,} of {rows:,} rows, must be {rule.bound}" for rule, count in broken)
     return dg.AssetCheckResult(
         asset_key=asset_key,
         check_name=rule_type,
-        passed=not failed,
+        passed=not broken,
         severity=dg.AssetCheckSeverity.ERROR if rule_type in BLOCKING_RULE_TYPES else dg.AssetCheckSeverity.WARN,
-        description=reasons or f"All {rows:,} rows keep the rule.",
+        description=reasons or f"All {rows:,} rows satisfy the rule.",
         metadata={
-            "broken": sum(count for _, count in counted),
+            "broken": sum(count for _, count in rule_counts),
             "bound": 0,
             "rows": rows,
             "figures": dg.MetadataValue.md(render_markdown_table(figures, 100)),
@@ -197,24 +199,26 @@ def _result(
     )
 
 
-lookup_contract = _check_in_lake("lookup_contract", _subjects("lookup", LOOKUPS, _ROW_RULES))
-staged_contract = _check_in_lake("staged_contract", _subjects("staged", REFERENCES, _ROW_RULES))
+lookup_contract = _check_in_lake("lookup_contract", _build_subjects("lookup", LOOKUPS, _ROW_RULES))
+staged_contract = _check_in_lake("staged_contract", _build_subjects("staged", REFERENCES, _ROW_RULES))
 staged_immigration_contract = _check_in_lake(
     "staged_immigration_contract",
-    _subjects("staged", (immigration, immigration_quarantine), _ROW_RULES),
+    _build_subjects("staged", (immigration, immigration_quarantine), _ROW_RULES),
     monthly_partitions,
 )
 warehouse_contract = _check_in_warehouse(
     "warehouse_contract",
     [
-        *_subjects("warehouse", (*LOOKUPS, *REFERENCES), ("foreign_keys",)),
-        *_subjects("warehouse", DIMENSIONS, RULE_TYPES),
+        *_build_subjects("warehouse", (*LOOKUPS, *REFERENCES), ("foreign_keys",)),
+        *_build_subjects("warehouse", DIMENSIONS, RULE_TYPES),
     ],
 )
 warehouse_immigration_contract = _check_in_warehouse(
-    "warehouse_immigration_contract", _subjects("warehouse", [immigration], ("foreign_keys",)), monthly_partitions
+    "warehouse_immigration_contract", _build_subjects("warehouse", [immigration], ("foreign_keys",)), monthly_partitions
 )
-mart_contract = _check_in_warehouse("mart_contract", _subjects("mart", MONTHLY_MARTS, _ROW_RULES), monthly_partitions)
+mart_contract = _check_in_warehouse(
+    "mart_contract", _build_subjects("mart", MONTHLY_MARTS, _ROW_RULES), monthly_partitions
+)
 mart_correlations_contract = _check_in_warehouse(
-    "mart_correlations_contract", _subjects("mart", [correlations], _ROW_RULES)
+    "mart_correlations_contract", _build_subjects("mart", [correlations], _ROW_RULES)
 )

@@ -1,6 +1,6 @@
-"""What is usual in these data: shares within bounds, and code lists that equal the reviewed ones.
+"""The checks that warn of unusual data: high shares of odd rows, and code lists that differ from the reviewed ones.
 
-These checks warn. The bounds are about twice what April 2016 shows.
+The bounds are about twice the shares of April 2016.
 """
 
 from collections.abc import Iterator
@@ -24,11 +24,12 @@ _QUARANTINE = to_key("staged/immigration_quarantine")
 _SAMPLE_COLUMNS = "i94cit, i94res, i94addr, arrdate, depdate, stay_days"
 
 QUARANTINE_BOUND = 0.01
+"""The share of rejected rows that a delivery may have without a warning."""
 
 
 @dataclass(frozen=True)
 class Share:
-    """A share of a month's rows that should stay below a bound."""
+    """A share of a month's rows with an upper bound; `condition` is Spark SQL over the staged rows."""
 
     name: str
     condition: str
@@ -72,9 +73,9 @@ SHARES = (
 def staged_immigration_shares(
     context: dg.AssetCheckExecutionContext, lake: dg.ResourceParam[Lake], engine: dg.ResourceParam[Engine]
 ) -> Iterator[dg.AssetCheckResult]:
-    """Every share in one scan of the staged month."""
+    """Count all shares in one scan of the staged month."""
     dataset = Dataset("staged/immigration", month_key(context))
-    # the lock keeps another run from sweeping the files meanwhile
+    # the lock prevents that another run sweeps the files
     with raise_dagster_failures(), lake.write_lock(dataset), engine.session():
         engine.register_files("staged", lake.require_manifest(dataset).urls)
         codes = lake.require_manifest(Dataset("lookup/i94cit_res"))
@@ -82,13 +83,13 @@ def staged_immigration_shares(
         counts = ", ".join(f"count(CASE WHEN {share.condition} THEN 1 END) AS {share.name}" for share in SHARES)
         totals = engine.fetch_row(Query(f"SELECT count(*) AS row_count, {counts} FROM staged"))
         for share in SHARES:
-            yield _share_result(share, totals, engine)
+            yield _build_share_result(share, totals, engine)
 
 
-def _share_result(share: Share, totals: dict[str, Any], engine: Engine) -> dg.AssetCheckResult:
+def _build_share_result(share: Share, totals: dict[str, Any], engine: Engine) -> dg.AssetCheckResult:
     rows, matching = int(totals["row_count"]), int(totals[share.name])
-    figure = matching / rows if rows else 0.0
-    passed = figure <= share.bound
+    value = matching / rows if rows else 0.0
+    passed = value <= share.bound
     sample: list[dict[str, Any]] = []
     if not passed:
         query = Query(f"SELECT {_SAMPLE_COLUMNS} FROM staged WHERE {share.condition} LIMIT 5")
@@ -98,10 +99,10 @@ def _share_result(share: Share, totals: dict[str, Any], engine: Engine) -> dg.As
         check_name=share.name,
         passed=passed,
         severity=dg.AssetCheckSeverity.WARN,
-        description=f"{matching:,} of {rows:,} {share.meaning}: {figure:.3%}, bound {share.bound:.1%}.",
+        description=f"{matching:,} of {rows:,} {share.meaning}: {value:.3%}, bound {share.bound:.1%}.",
         metadata={
             "rows": matching,
-            "share": figure,
+            "share": value,
             "bound": share.bound,
             "sample": dg.MetadataValue.md(render_markdown_table(sample)),
         },
@@ -115,19 +116,19 @@ def _share_result(share: Share, totals: dict[str, Any], engine: Engine) -> dg.As
     description=f"Warns if more than {QUARANTINE_BOUND:.0%} of the delivered rows are rejected.",
 )
 def share_of_delivered(context: dg.AssetCheckExecutionContext, lake: dg.ResourceParam[Lake]) -> dg.AssetCheckResult:
-    """The share of a delivery that is in quarantine."""
+    """Compare the share of rejected rows with its bound."""
     with raise_dagster_failures():
         manifest = lake.require_manifest(Dataset("staged/immigration_quarantine", month_key(context)))
     delivered = int(manifest.stats["delivered_rows"])
-    figure = manifest.rows / delivered if delivered else 0.0
+    value = manifest.rows / delivered if delivered else 0.0
     return dg.AssetCheckResult(
-        passed=figure <= QUARANTINE_BOUND,
+        passed=value <= QUARANTINE_BOUND,
         severity=dg.AssetCheckSeverity.WARN,
         description=f"{manifest.rows:,} of {delivered:,} delivered rows rejected: "
-        f"{figure:.3%}, bound {QUARANTINE_BOUND:.0%}.",
+        f"{value:.3%}, bound {QUARANTINE_BOUND:.0%}.",
         metadata={
             "rows": manifest.rows,
-            "share": figure,
+            "share": value,
             "bound": QUARANTINE_BOUND,
             "sample": dg.MetadataValue.md(render_markdown_table(manifest.stats["sample"])),
         },

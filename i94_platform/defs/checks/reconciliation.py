@@ -1,4 +1,4 @@
-"""Counts that must agree: delivered = staged + quarantined, staged = loaded, and every breakdown = all arrivals."""
+"""The checks that row counts agree: delivered = staged + quarantined, staged = loaded, visitors = arrivals."""
 
 from collections.abc import Iterator
 
@@ -17,8 +17,8 @@ from i94_platform.warehouse.loading import count_visitors_and_arrivals, month_co
 _STAGED = to_key("staged/immigration")
 _FACT = to_key("warehouse/immigration")
 
-_LOADED_FROM = {c.name: ("staged" if c in REFERENCES else "warehouse") for c in (*LOOKUPS, *REFERENCES, *DIMENSIONS)}
-"""The layer in the lake that each unpartitioned table is loaded from."""
+_DATASET_LAYERS = {c.name: ("staged" if c in REFERENCES else "warehouse") for c in (*LOOKUPS, *REFERENCES, *DIMENSIONS)}
+"""The layer of the dataset that each table without months is loaded from."""
 
 
 @dg.multi_asset_check(
@@ -36,14 +36,14 @@ _LOADED_FROM = {c.name: ("staged" if c in REFERENCES else "warehouse") for c in 
             asset=_STAGED,
             blocking=True,
             partitions_def=monthly_partitions,
-            description="Every file of both manifests is there with its length.",
+            description="Every file of both manifests exists with its length.",
         ),
     ],
 )
 def staged_immigration_reconciliation(
     context: dg.AssetCheckExecutionContext, lake: dg.ResourceParam[Lake]
 ) -> Iterator[dg.AssetCheckResult]:
-    """The counts and files of a staged month."""
+    """Compare the counts of a staged month, and look for its files."""
     month = month_key(context)
     with raise_dagster_failures():
         staged, quarantine = (
@@ -51,23 +51,23 @@ def staged_immigration_reconciliation(
             for name in ("staged/immigration", "staged/immigration_quarantine")
         )
         problems = [*lake.find_missing_files(staged), *lake.find_missing_files(quarantine)]
-    yield _balance_result(staged, quarantine)
+    yield _build_balance_result(staged, quarantine)
     files = len(staged.entries) + len(quarantine.entries)
     yield dg.AssetCheckResult(
         asset_key=_STAGED,
         check_name="files_complete",
         passed=not problems,
-        description="; ".join(problems) or f"{files} files are there.",
+        description="; ".join(problems) or f"All {files} files exist.",
         metadata={"files": files, "bytes": staged.size, "problems": len(problems), "bound": 0},
     )
 
 
 def _read_manifest(lake: Lake, dataset: Dataset) -> Manifest:
-    """The manifest, also if a file of it is missing: the check reports that itself."""
+    """Read a manifest even if a file of it is missing, because the check reports that itself."""
     return lake.read_manifest(dataset) or lake.require_manifest(dataset)
 
 
-def _balance_result(staged: Manifest, quarantine: Manifest) -> dg.AssetCheckResult:
+def _build_balance_result(staged: Manifest, quarantine: Manifest) -> dg.AssetCheckResult:
     delivered = int(staged.stats["delivered_rows"])
     is_same_run = staged.run_id == quarantine.run_id
     difference = delivered - staged.rows - quarantine.rows
@@ -77,7 +77,7 @@ def _balance_result(staged: Manifest, quarantine: Manifest) -> dg.AssetCheckResu
         passed=difference == 0 and is_same_run,
         description=f"{delivered:,} delivered, {staged.rows:,} staged, {quarantine.rows:,} quarantined, "
         f"difference {difference:,}"
-        + ("." if is_same_run else "; the two come from different runs, stage the month again."),
+        + ("." if is_same_run else "; the two come from different runs. Stage the month again."),
         metadata={
             "delivered": delivered,
             "staged": staged.rows,
@@ -93,18 +93,18 @@ def _balance_result(staged: Manifest, quarantine: Manifest) -> dg.AssetCheckResu
     name="staged_equals_loaded",
     blocking=True,
     partitions_def=monthly_partitions,
-    description="The warehouse's month holds as many rows as the staged one.",
+    description="The month in the warehouse has as many rows as the staged one.",
 )
 def staged_equals_loaded(
     context: dg.AssetCheckExecutionContext, lake: dg.ResourceParam[Lake], warehouse: dg.ResourceParam[Warehouse]
 ) -> dg.AssetCheckResult:
-    """The rows of a loaded month."""
+    """Compare the rows of a month in the warehouse with the staged ones."""
     month = Month.parse(month_key(context))
     with raise_dagster_failures():
         staged = lake.require_manifest(Dataset("staged/immigration", month.key)).rows
         where, values = month_condition(month)
         count = warehouse.query(f"SELECT count(*) AS n FROM i94.immigration WHERE {where}", values)
-    return _equality_result(_FACT, staged, count.column("n")[0].as_py())
+    return _build_equality_result(_FACT, staged, count.column("n")[0].as_py())
 
 
 @dg.multi_asset_check(
@@ -115,21 +115,21 @@ def staged_equals_loaded(
             "staged_equals_loaded",
             asset=to_key(f"warehouse/{name}"),
             blocking=True,
-            description="The table holds as many rows as the dataset that it was loaded from.",
+            description="The table has as many rows as the dataset that it was loaded from.",
         )
-        for name in _LOADED_FROM
+        for name in _DATASET_LAYERS
     ],
 )
 def warehouse_reconciliation(
     context: dg.AssetCheckExecutionContext, lake: dg.ResourceParam[Lake], warehouse: dg.ResourceParam[Warehouse]
 ) -> Iterator[dg.AssetCheckResult]:
-    """The rows of every unpartitioned table."""
+    """Compare the rows of each selected table with those of its dataset."""
     with raise_dagster_failures(), warehouse.transaction(purpose="check", read_only=True) as transaction:
         for check in sorted(context.selected_asset_check_keys):
             name = check.asset_key.path[-1]
-            staged = lake.require_manifest(Dataset(f"{_LOADED_FROM[name]}/{name}")).rows
+            staged = lake.require_manifest(Dataset(f"{_DATASET_LAYERS[name]}/{name}")).rows
             count = transaction.execute(f"SELECT count(*) AS n FROM i94.{name}")
-            yield _equality_result(check.asset_key, staged, count.column("n")[0].as_py())
+            yield _build_equality_result(check.asset_key, staged, count.column("n")[0].as_py())
 
 
 @dg.multi_asset_check(
@@ -141,7 +141,7 @@ def warehouse_reconciliation(
             asset=to_key(f"mart/{mart.name}"),
             blocking=True,
             partitions_def=monthly_partitions,
-            description="The month's visitors add up to all its arrivals: what is unknown is a row, not a loss.",
+            description="The month's visitors add up to all its arrivals, those with unknown values included.",
         )
         for mart in MONTHLY_MARTS
     ],
@@ -149,7 +149,7 @@ def warehouse_reconciliation(
 def mart_reconciliation(
     context: dg.AssetCheckExecutionContext, warehouse: dg.ResourceParam[Warehouse]
 ) -> Iterator[dg.AssetCheckResult]:
-    """The visitors of every monthly mart."""
+    """Compare the visitors of each selected mart with the arrivals of the month."""
     month = Month.parse(month_key(context))
     selected = {check.asset_key for check in context.selected_asset_check_keys}
     with raise_dagster_failures(), warehouse.transaction(purpose="check", read_only=True) as transaction:
@@ -172,11 +172,11 @@ def mart_reconciliation(
             )
 
 
-def _equality_result(asset_key: dg.AssetKey, staged: int, loaded: int) -> dg.AssetCheckResult:
+def _build_equality_result(asset_key: dg.AssetKey, staged: int, in_warehouse: int) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(
         asset_key=asset_key,
         check_name="staged_equals_loaded",
-        passed=staged == loaded,
-        description=f"{staged:,} rows staged, {loaded:,} loaded.",
-        metadata={"staged": staged, "loaded": loaded, "difference": staged - loaded, "bound": 0},
+        passed=staged == in_warehouse,
+        description=f"{staged:,} rows staged, {in_warehouse:,} loaded.",
+        metadata={"staged": staged, "loaded": in_warehouse, "difference": staged - in_warehouse, "bound": 0},
     )

@@ -1,1 +1,1 @@
-"""Column lineage: computed from the SQL, kept in a file, shown in the UI."""
+"""Column lineage: `compute` derives it from the SQL, `lineage_file` stores it, `schema` shows it in the UI."""

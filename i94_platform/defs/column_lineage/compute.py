@@ -1,7 +1,7 @@
 """Compute the column lineage of each asset from the query that fills it, or from its declared sources.
 
-It takes seconds, so `i94 lineage --write` does it and writes the result to a file; no start and no run computes it. How
-the lineage of one query is traced: `sql.column_lineage`.
+This takes seconds, so `i94 lineage --write` stores the result in a file, and nothing else calls this module.
+`sql.column_lineage` traces a single query.
 """
 
 from __future__ import annotations
@@ -48,12 +48,12 @@ _ROW_NUMBER = "place of the row in the delivered file"
 
 @cache
 def compute_lineage() -> dict[str, Lineage]:
-    """The lineage of every asset that is not observed, by `layer/name`."""
+    """Compute the lineage of every asset but the raw ones, by `layer/name`."""
     return {**_lookup(), **_staged(), **_warehouse(), **_mart(), **_published()}
 
 
 def layer_relations(layer: str, contracts: Iterable[Table]) -> dict[str, Lineage]:
-    """The tables of a layer as relations that a query reads, each by its name."""
+    """Return the tables of a layer as relations that a query reads, by name."""
     return {c.name: map_same_columns(f"{layer}/{c.name}", column_names(c)) for c in contracts}
 
 
@@ -74,7 +74,7 @@ def _staged() -> dict[str, Lineage]:
 
 
 def _delivered_month() -> dict[str, Lineage]:
-    """The relations that the arrivals' queries read."""
+    """Return the relations that the queries of the arrivals read."""
     delivered = map_same_columns("raw/immigration", column_names(delivered_immigration))
     numbers = tuple(f"raw/immigration.{c.name}" for c in delivered_immigration.columns if isinstance(c.type, Double))
     row: dict[str, Origin] = {"source_path": _FILE_NAME, "source_row": _ROW_NUMBER}
@@ -87,7 +87,7 @@ def _delivered_month() -> dict[str, Lineage]:
 
 
 def _delivered_temperatures() -> dict[str, Lineage]:
-    """The relations that the temperatures' query reads; `country_iso3` is found by the names in the file."""
+    """Return the relations that the query of the temperatures reads."""
     headers = SOURCES["land_temperatures"].headers
     delivered: dict[str, Origin] = map_same_columns("raw/land_temperatures", headers.values())
     return {
@@ -97,12 +97,12 @@ def _delivered_temperatures() -> dict[str, Lineage]:
 
 
 def _trace_headers(source: Source) -> dict[str, Origin]:
-    """The columns of a table that holds one file, each from the column of the file."""
+    """Trace each column of a reference table to the column of its file."""
     return {name: (f"raw/{source.name}.{header}",) for name, header in source.headers.items()}
 
 
 def _warehouse() -> dict[str, Lineage]:
-    """Loads go by column name; dimensions come from staged datasets."""
+    """Trace loads by column name, and dimensions by their declared sources."""
     lists, staged = layer_relations("lookup", LOOKUPS), layer_relations("staged", (*REFERENCES, immigration))
     climate = trace_query(temperatures.render_climate().text, None, staged)
     tables: dict[str, Lineage] = {
@@ -125,12 +125,12 @@ def _mart() -> dict[str, Lineage]:
 
 
 def _published() -> dict[str, Lineage]:
-    """Extracts hold the columns of their tables."""
+    """Trace each published column to the same column of its table."""
     return {f"published/{c.name}": map_same_columns(source_key(c).to_user_string(), column_names(c)) for c in PUBLISHED}
 
 
 def _correlations() -> dict[str, Origin]:
-    """Figures come from every column that the queries read of the marts; names and explanations come from no column."""
+    """Trace figures to every mart column that the queries read; names and explanations have reasons instead."""
     relations = layer_relations("mart", MONTHLY_MARTS)
     queries = [
         trace_query(correlating.render_query(n, "redshift"), None, relations, "redshift") for n in correlating.SOURCES

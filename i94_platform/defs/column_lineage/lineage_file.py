@@ -1,4 +1,4 @@
-"""The file that holds the computed column lineage, since computing it takes seconds."""
+"""Read and render the file of the column lineage, which takes seconds to compute."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ def render_lineage_file() -> str:
 
 @cache
 def load_lineage() -> dict[str, dict[str, list[str] | str]]:
-    """Load the file: for each asset, by `layer/name`, the sources of each column."""
+    """Load the sources of each column, by asset and column; an asset is named `layer/name`."""
     lineage: dict[str, dict[str, list[str] | str]] = json.loads(FILE.read_text("utf-8"))
     return lineage
 
 
 def load_column_sources(asset: str) -> dict[str, list[str] | str]:
-    """The columns, as `layer/name.column`, that each column of an asset comes from, or the reason why there are none.
+    """Load the sources of each column of an asset: columns as `layer/name.column`, or the reason why it has none.
 
     Raises:
-        PermanentError: the file does not know the asset.
+        PermanentError: the file does not have the asset.
     """
     try:
         return load_lineage()[asset]

@@ -1,6 +1,6 @@
-"""Show the column lineage in Dagster: as lineage metadata, and in the descriptions of the column schema.
+"""Convert the column lineage to Dagster's lineage metadata and to texts in the column schema.
 
-The open-source UI shows no column lineage, so the descriptions of the columns say it too.
+The open-source UI shows no column lineage. It does show the texts.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from i94_platform.contracts.rendering.dagster_schema import dagster_schema
 from i94_platform.defs.column_lineage.lineage_file import load_column_sources
 
 _MAX_LISTED = 6
-"""Columns that a description lists; of more it gives the number and their assets."""
+"""How many source columns a description lists. Of more it gives the number and the assets."""
 
 
 def column_lineage(asset_key: dg.AssetKey) -> dg.TableColumnLineage:
-    """The lineage in Dagster's terms; a column without a source has no dependency there, the schema says why."""
+    """Return the lineage of an asset as Dagster metadata; a column without source columns has no dependencies."""
     sources = load_column_sources(asset_key.to_user_string())
     return dg.TableColumnLineage(
         {name: [] if isinstance(of, str) else [_column_dep(column) for column in of] for name, of in sources.items()}
@@ -31,7 +31,7 @@ def _column_dep(column: str) -> dg.TableColumnDep:
 
 
 def column_schema(asset_key: dg.AssetKey, contract: Table) -> dg.TableSchema:
-    """The contract's column schema; each description ends with the column's sources."""
+    """Return the column schema of a contract; each description ends with the sources of the column."""
     sources = load_column_sources(asset_key.to_user_string())
     return dagster_schema(contract, {name: f"From: {_describe_sources(of)}." for name, of in sources.items()})
 

@@ -1,6 +1,6 @@
-"""The sensor that alerts for every failed run of the UI, a sensor or a schedule.
+"""The sensor that sends an alert for each failed run of the UI, a sensor or a schedule.
 
-Runs of the command line are left out: whoever started them sees the failure.
+Dagster does not give it the runs of the command line, which reports their failures itself.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ TEMPLATE = Template(
 Asset: $assets
 Reason: $reason
 Run: $link
-$what_to_do"""
+$next_step"""
 )
-"""The message for a failed run. Receivers with Slack's markup show the text between stars as bold."""
+"""The alert of a failed run. Slack's markup shows text between stars in bold."""
 
 MAX_REASON = 2_500
-"""Characters of a reason that are sent; Slack cuts a message at 4,000."""
+"""The length at which a reason is cut; Slack cuts a whole message at 4,000 characters."""
 
 WILL_RETRY_TAG = "dagster/will_retry"
 
@@ -43,29 +43,30 @@ def failed_runs(
     settings: dg.ResourceParam[Settings],
     notifier: dg.ResourceParam[Notify],
 ) -> None:
-    """One message per failed run."""
+    """Send one alert for a failed run."""
     notifier(describe_failed_run(context.dagster_run, context.failure_event, context.instance, settings.ui_url))
 
 
 def describe_failed_run(run: dg.DagsterRun, event: dg.DagsterEvent, instance: dg.DagsterInstance, ui_url: str) -> str:
-    """The message for a failed run; `event` is the event of its failure."""
-    result, data = collect_result(run, instance), event.event_specific_data  # none if another process ended the run
+    """Describe a failed run in an alert; `event` is the event of its failure."""
+    result = collect_result(run, instance)
+    data = event.event_specific_data  # None if another process ended the run
     last_message = (root_cause(data.error) if isinstance(data, JobFailureData) else "") or str(event.message)
     reasons = [*result.errors, *result.failed_checks] or [last_message]
     return TEMPLATE.substitute(
         what=f"Month {result.month}" if result.month else _describe_job(run.job_name),
-        assets=", ".join(_failed_assets(run, instance, result)) or "none in particular",
+        assets=", ".join(_failed_assets(run, instance, result)) or "none",
         reason=_shorten("; ".join(reasons)),
         link=f"{ui_url}/runs/{run.run_id}",
-        what_to_do=_what_to_do(run, result.month),
+        next_step=_next_step(run, result.month),
     )
 
 
-def _what_to_do(run: dg.DagsterRun, month: str) -> str:
+def _next_step(run: dg.DagsterRun, month: str) -> str:
     if run.tags.get(WILL_RETRY_TAG) == "true":
-        return "Its process was lost, and it is started again by itself."
+        return "Its process was lost. Dagster starts the run again."
     command = f"i94 run --month {month}" if run.job_name == MONTH_JOB else "re-execute the run in the UI"
-    return f"When it is mended: {command}"
+    return f"After the fix: {command}"
 
 
 def _describe_job(job: str) -> str:
@@ -73,20 +74,21 @@ def _describe_job(job: str) -> str:
 
 
 def _shorten(reason: str) -> str:
-    return reason if len(reason) <= MAX_REASON else f"{reason[:MAX_REASON]} … (the run has the rest)"
+    return reason if len(reason) <= MAX_REASON else f"{reason[:MAX_REASON]} … (see the run for the rest)"
 
 
 def _failed_assets(run: dg.DagsterRun, instance: dg.DagsterInstance, result: RunResult) -> Iterator[str]:
-    """The assets of the steps that failed, and those that failed a check."""
-    planned = _assets_by_step(run, instance)
-    failed = dict.fromkeys(asset for step in result.failed_steps for asset in planned.get(step, ()))
-    yield from failed | dict.fromkeys(check.split(" ")[0] for check in result.failed_checks)
+    """Yield the assets of the failed steps, then those with a failed check."""
+    assets_by_step = _assets_by_step(run, instance)
+    of_steps = dict.fromkeys(asset for step in result.failed_steps for asset in assets_by_step.get(step, ()))
+    yield from of_steps | dict.fromkeys(check.split(" ")[0] for check in result.failed_checks)
 
 
 def _assets_by_step(run: dg.DagsterRun, instance: dg.DagsterInstance) -> Mapping[str, list[str]]:
-    planned: dict[str, list[str]] = {}
+    """Return the assets that each step of a run was planned to materialize."""
+    assets: dict[str, list[str]] = {}
     for entry in instance.all_logs(run.run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED):
         event = entry.get_dagster_event()
         if event.step_key and event.asset_key:
-            planned.setdefault(event.step_key, []).append(event.asset_key.to_user_string())
-    return planned
+            assets.setdefault(event.step_key, []).append(event.asset_key.to_user_string())
+    return assets
