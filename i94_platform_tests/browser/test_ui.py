@@ -122,7 +122,7 @@ def test_the_backfill_ends_with_a_run_for_each_month(page: Page, lineage_ui: Lin
     update_screenshot(page, "backfill")
 
 
-def test_a_month_that_fails_is_told_and_its_old_rows_stay(page: Page, lineage_ui: LineageUi) -> None:
+def test_a_month_that_fails_is_shown_and_its_old_rows_stay(page: Page, lineage_ui: LineageUi) -> None:
     old = f"(SELECT * FROM i94.immigration WHERE i94yr = 2016 AND i94mon = {int(DROPPED[-2:])})"
     before = lineage_ui.deployment.fingerprint(old)
     lineage_ui.deployment.raw_store.put(lineage_ui.file(DROPPED).name, lineage_ui.file(DROPPED).read_bytes()[:-1_000])

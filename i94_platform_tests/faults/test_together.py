@@ -16,8 +16,8 @@ pytestmark = pytest.mark.slow
 def alone(loaded_deployment: Deployment, tmp_path_factory: pytest.TempPathFactory) -> Deployment:
     """What one process makes of the sample's two months."""
     deployment = loaded_deployment.copy(tmp_path_factory.mktemp("alone"))
-    outcomes = [deployment.run_month("2016-02"), deployment.run_marts("2016-02"), deployment.run_correlations()]
-    assert all(outcome.succeeded for outcome in outcomes), outcomes
+    results = [deployment.run_month("2016-02"), deployment.run_marts("2016-02"), deployment.run_correlations()]
+    assert all(result.succeeded for result in results), results
     return deployment
 
 

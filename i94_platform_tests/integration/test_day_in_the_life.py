@@ -1,16 +1,16 @@
 """Pins a day that nobody watches: a year is delivered to a real `i94 dev`, which is killed once, and nothing is lost.
 
 Twelve months arrive in drawn order while the daemon runs; one can't be read, one comes again with corrections while
-the platform is down, one comes late. UI, daemon and the runs under way are killed together, and the platform is started
-again. The sensors on marts and charts are stopped, since their runs would double the time; the release, which nothing
-here asks for, has tests of its own. Sensors look more often than by default.
+the platform is down, one comes late. UI, daemon and the runs in progress are killed together, and the platform is
+started again. The sensors on marts are stopped, since their runs would double the time. Sensors tick more often than by
+default.
 """
 
 from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -34,90 +34,93 @@ from i94_platform_tests.support.webhook import WebhookReceiver, start_webhook_re
 
 pytestmark = pytest.mark.slow
 
-FIRST, LAST, ROWS, BEFORE_CORRECTIONS = "2016-01", "2016-12", 300, 120
-DAY = 240.0
-"""Seconds that one part of the day may take; only a fault lets it take so long."""
+FIRST, LAST, ROWS, FIRST_VERSION_ROWS = "2016-01", "2016-12", 300, 120
+TIMEOUT_SECONDS = 240.0
+"""The limit for one part of the day, in seconds, which only a fault reaches."""
 
-LOOK = 0.5
-"""Seconds between two looks at the history, which cost the runs their processor."""
+POLL_SECONDS = 0.5
+"""Seconds between two reads of the instance, which take processor time from the runs."""
 
-SHORT = {"I94_SETTLE_SECONDS": "0.5", "I94_SENSOR_INTERVAL_SECONDS": "2"}
-UNDER_WAY = (dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING)
+SHORT_INTERVALS = {"I94_SETTLE_SECONDS": "0.5", "I94_SENSOR_INTERVAL_SECONDS": "2"}
+IN_PROGRESS = (dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING)
 PARTITION, SUCCESS = "dagster/partition", dg.DagsterRunStatus.SUCCESS
 
 
 @dataclass
 class Day:
-    """What is to be delivered, where it goes, and who hears of what goes wrong."""
+    """The deliveries of a day, the deployment that they reach, and the receiver of its alerts."""
 
-    there: Deployment
+    deployment: Deployment
     outbox: Path
-    """Every delivery as it is in the end."""
+    """Holds the final version of every delivery."""
     receiver: WebhookReceiver
-    undisturbed: Deployment
+    expected: Deployment
     order: list[str]
-    """The months as they arrive."""
-    killed: list[dg.DagsterRun] = field(default_factory=list)
-    """The runs that were at it when all was killed."""
+    """The months in the order of their arrival."""
+    killed_runs: list[dg.DagsterRun] = field(default_factory=list)
+    """The runs in progress at the kill."""
 
     @property
-    def corrupted(self) -> str:
-        """The month whose file ends in the middle."""
+    def corrupted_month(self) -> str:
+        """The month whose file is cut."""
         return self.order[2]
 
     @property
-    def corrected(self) -> str:
-        """The month that comes with few rows first."""
+    def corrected_month(self) -> str:
+        """The month whose first version has few rows."""
         return self.order[0]
 
     @property
-    def late(self) -> str:
-        """The month that comes when everything else is done."""
+    def late_month(self) -> str:
+        """The month that arrives when all others are loaded."""
         return self.order[-1]
 
     @property
-    def good(self) -> list[str]:
+    def good_months(self) -> list[str]:
         """The months that can be loaded."""
-        return sorted(set(self.order) - {self.corrupted})
+        return sorted(set(self.order) - {self.corrupted_month})
 
     def file(self, month: str) -> Path:
-        """A month's delivery as it is in the end."""
+        """The final version of a month's delivery."""
         return self.outbox / f"{Month.parse(month).file_stem}.parquet"
 
     def deliver(self, *months: str) -> None:
-        """Land months; each file appears whole, as the sensor's own waiting is pinned elsewhere."""
-        self.there.deliver(*map(self.file, months))
+        """Land months, each file at once: other tests cover files that grow."""
+        self.deployment.deliver(*map(self.file, months))
 
-    def deliver_first_try(self, month: str) -> None:
-        """Land a month that will come again with all its rows."""
+    def deliver_first_version(self, month: str) -> None:
+        """Land a month with few of its rows."""
         part = self.outbox.parent / self.file(month).name
-        rewrite_delivery(self.file(month), lambda rows: rows.slice(0, BEFORE_CORRECTIONS), part)
-        self.there.deliver(part)
+        rewrite_delivery(self.file(month), lambda rows: rows.slice(0, FIRST_VERSION_ROWS), part)
+        self.deployment.deliver(part)
 
-    def dev(self) -> Any:
-        """The platform, started."""
-        environment = {**self.there.environment, **SHORT, "I94_ALERT_WEBHOOK": self.receiver.url}
-        return start_dev_server(environment, self.there.folder / "log")
+    def start(self) -> Any:
+        """Start the platform."""
+        environment = {**self.deployment.environment, **SHORT_INTERVALS, "I94_ALERT_WEBHOOK": self.receiver.url}
+        return start_dev_server(environment, self.deployment.folder / "log")
 
     @cached_property
-    def history(self) -> dg.DagsterInstance:
-        """What the platform remembers."""
-        return open_instance(self.there.settings.dagster_home)
+    def instance(self) -> dg.DagsterInstance:
+        """The platform's Dagster instance."""
+        return open_instance(self.deployment.settings.dagster_home)
 
     def runs(self) -> list[dg.DagsterRun]:
-        """Every run of a month, the newest first."""
-        return list(self.history.get_runs(dg.RunsFilter(job_name=MONTH_JOB)))
+        """The runs of all months, the newest first."""
+        return list(self.instance.get_runs(dg.RunsFilter(job_name=MONTH_JOB)))
 
-    def failed(self) -> list[dg.DagsterRun]:
-        """The runs that failed, whatever became of their months later."""
+    def failed_runs(self) -> list[dg.DagsterRun]:
+        """The runs that failed, also of months that a later run loaded."""
         return [run for run in self.runs() if run.status == dg.DagsterRunStatus.FAILURE]
 
-    def settled(self, standing: str) -> bool:
-        """Whether no run is still to end, and the check on all months says this of them."""
-        return all(run.is_finished for run in self.runs()) and latest_completeness(self.history).description == standing
+    def is_settled(self, description: str) -> bool:
+        """Whether all runs have ended, and the check on all months has this description."""
+        return (
+            all(run.is_finished for run in self.runs())
+            and latest_completeness(self.instance).description == description
+        )
 
-    def in_the_middle(self) -> bool:
-        """Whether some months are loaded and one is at it."""
+    def is_in_the_middle(self) -> bool:
+        """Whether some months are loaded and another is running."""
         statuses = Counter(run.status for run in self.runs())
         return statuses[SUCCESS] >= 2 and statuses[dg.DagsterRunStatus.STARTED] >= 1
 
@@ -131,55 +134,63 @@ def day(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Day]:
     with start_webhook_receiver() as receiver:
         day = Day(Deployment(folder / "there"), folder / "outbox", receiver, Deployment(folder / "undisturbed"), months)
         write_sample(day.outbox, first=FIRST, last=LAST, rows=ROWS)
-        day.file(day.corrupted).write_bytes(day.file(day.corrupted).read_bytes()[:-1_000])
-        create_home(day.there.settings.dagster_home)
-        with day.history:
-            _live_through(day)
+        day.file(day.corrupted_month).write_bytes(day.file(day.corrupted_month).read_bytes()[:-1_000])
+        create_home(day.deployment.settings.dagster_home)
+        with day.instance:
+            run_day(day)
             yield day
 
 
-def _live_through(day: Day) -> None:
-    order, corrupted = day.order, day.corrupted
-    with day.dev() as platform:
+def run_day(day: Day) -> None:
+    """Deliver the months, kill everything once, start again and wait for the rest."""
+    order, corrupted = day.order, day.corrupted_month
+    with day.start() as platform:
         platform.stop_sensors("stale_marts", "stale_correlations")
-        day.there.deliver(*(day.outbox / file for file in REFERENCE_FILES.values()))
-        day.deliver_first_try(day.corrected)
+        day.deployment.deliver(*(day.outbox / file for file in REFERENCE_FILES.values()))
+        day.deliver_first_version(day.corrected_month)
         day.deliver(*order[1:7])
-        wait_for(day.in_the_middle, "some months to be loaded and one to be under way", DAY, LOOK)
+        wait_long(day.is_in_the_middle, "some months to be loaded and one to run")
         platform.kill()
-    day.killed = [run for run in day.runs() if run.status in UNDER_WAY]
-    day.deliver(day.corrected, order[7])
-    with day.dev() as platform:
+    day.killed_runs = [run for run in day.runs() if run.status in IN_PROGRESS]
+    day.deliver(day.corrected_month, order[7])
+    with day.start() as platform:
         day.deliver(*order[8:-1])
-        _load(day.undisturbed, day)
-        absent = f"failed: {corrupted}; not delivered: {day.late}."
-        wait_for(lambda: day.settled(absent), "every month that was delivered to be loaded", DAY, LOOK)
-        day.deliver(day.late)
-        wait_for(lambda: day.settled(f"failed: {corrupted}."), "the late month to be loaded", DAY, LOOK)
-        wait_for(lambda: len(day.receiver.messages) >= len(day.failed()), "every failure to be told", DAY, LOOK)
+        load_undisturbed(day.expected, day)
+        absent = f"failed: {corrupted}; not delivered: {day.late_month}."
+        wait_long(lambda: day.is_settled(absent), "every month that was delivered to be loaded")
+        day.deliver(day.late_month)
+        wait_long(lambda: day.is_settled(f"failed: {corrupted}."), "the late month to be loaded")
+        wait_long(lambda: len(day.receiver.messages) >= len(day.failed_runs()), "an alert of every failure")
 
 
-def _load(undisturbed: Deployment, day: Day) -> None:
-    """The same deliveries as they are in the end, one after the other in this process."""
-    undisturbed.deliver(*(day.outbox / file for file in REFERENCE_FILES.values()), *map(day.file, day.good))
-    outcomes = [undisturbed.run_reference(), *map(undisturbed.run_month, day.good)]
-    assert all(outcome.succeeded for outcome in outcomes), outcomes
+def wait_long(condition: Callable[[], bool], what: str) -> None:
+    """Poll until the daemon and its runs have brought something about."""
+    wait_for(condition, what, TIMEOUT_SECONDS, POLL_SECONDS)
+
+
+def load_undisturbed(deployment: Deployment, day: Day) -> None:
+    """Load the final versions of the deliveries one after the other in this process."""
+    deployment.deliver(*(day.outbox / file for file in REFERENCE_FILES.values()), *map(day.file, day.good_months))
+    results = [deployment.run_reference(), *map(deployment.run_month, day.good_months)]
+    assert all(result.succeeded for result in results), results
 
 
 def test_every_good_month_is_loaded_once_in_its_newest_content(day: Day) -> None:
-    lines = {line["partition_key"]: line for line in day.there.read_ledger() if line["table_name"] == immigration.name}
-    assert sorted(lines) == day.good, "one line a month, and none of the month that can't be read"
+    lines = {
+        line["partition_key"]: line for line in day.deployment.read_ledger() if line["table_name"] == immigration.name
+    }
+    assert sorted(lines) == day.good_months, "one line a month, and none of the month that can't be read"
     for month, line in lines.items():
-        staged = day.there.manifest(MONTHLY[0], month)
+        staged = day.deployment.manifest(MONTHLY[0], month)
         assert (line["loaded_rows"], line["fingerprint"]) == (staged.rows, staged.fingerprint)
     succeeded = Counter(run.tags[PARTITION] for run in day.runs() if run.is_success)
-    assert succeeded.pop(day.corrected) in (1, 2), "its first content may have been loaded before the kill"
-    assert succeeded == dict.fromkeys(set(day.good) - {day.corrected}, 1)
+    assert succeeded.pop(day.corrected_month) in (1, 2), "its first content may have been loaded before the kill"
+    assert succeeded == dict.fromkeys(set(day.good_months) - {day.corrected_month}, 1)
 
 
 def test_nothing_that_was_delivered_is_lost(day: Day) -> None:
-    for month in day.good:
-        staged, refused = (day.there.manifest(name, month) for name in MONTHLY)
+    for month in day.good_months:
+        staged, refused = (day.deployment.manifest(name, month) for name in MONTHLY)
         delivered = pq.ParquetFile(day.file(month)).metadata.num_rows
         assert staged.stats["delivered_rows"] == delivered == staged.rows + refused.rows
         assert refused.stats["reasons"] == expected_rejects(ROWS)
@@ -187,25 +198,27 @@ def test_nothing_that_was_delivered_is_lost(day: Day) -> None:
 
 def test_the_warehouse_is_the_one_of_an_undisturbed_run(day: Day) -> None:
     star = [contract.fullname for contract in WAREHOUSE]
-    assert {t: day.there.fingerprint(t) for t in star} == {t: day.undisturbed.fingerprint(t) for t in star}
-    assert day.there.read_ledger() == day.undisturbed.read_ledger()
-    assert {folder: len(runs) for folder, runs in day.there.list_run_folders().items() if len(runs) != 1} == {}
+    assert {t: day.deployment.fingerprint(t) for t in star} == {t: day.expected.fingerprint(t) for t in star}
+    assert day.deployment.read_ledger() == day.expected.read_ledger()
+    assert {folder: len(runs) for folder, runs in day.deployment.list_run_folders().items() if len(runs) != 1} == {}
 
 
-def test_the_month_that_cannot_be_read_is_absent_and_told(day: Day) -> None:
-    assert day.there.lake.read_manifest(Dataset(MONTHLY[0], day.corrupted)) is None
-    assert not latest_completeness(day.history).passed
-    (run,) = [run for run in day.failed() if run.tags[PARTITION] == day.corrupted and run not in day.killed]
+def test_the_unreadable_month_is_absent_and_alerted(day: Day) -> None:
+    assert day.deployment.lake.read_manifest(Dataset(MONTHLY[0], day.corrupted_month)) is None
+    assert not latest_completeness(day.instance).passed
+    (run,) = [
+        run for run in day.failed_runs() if run.tags[PARTITION] == day.corrupted_month and run not in day.killed_runs
+    ]
     (text,) = [text for text in day.receiver.messages if run.run_id in text]
-    assert text.startswith(f"*Month {day.corrupted} failed*")
-    assert day.file(day.corrupted).name in text
-    assert f"i94 run --month {day.corrupted}" in text
+    assert text.startswith(f"*Month {day.corrupted_month} failed*")
+    assert day.file(day.corrupted_month).name in text
+    assert f"i94 run --month {day.corrupted_month}" in text
 
 
-def test_the_killed_runs_are_closed_told_and_started_again_by_themselves(day: Day) -> None:
-    assert day.killed
+def test_the_killed_runs_are_closed_alerted_and_retried(day: Day) -> None:
+    assert day.killed_runs
     again = {run.parent_run_id: run for run in day.runs() if run.parent_run_id}
-    for run in day.killed:
+    for run in day.killed_runs:
         assert again[run.run_id].is_finished
         (text,) = [text for text in day.receiver.messages if run.run_id in text]
         assert "Its process was lost. Dagster starts the run again." in text

@@ -19,7 +19,7 @@ from i94_platform.sample.immigration import JUNE_EXTRAS
 from i94_platform_tests.support.deployment import MONTHLY, SAMPLE_MONTH, Deployment, rewrite_delivery
 
 FILE = f"{Month.parse(SAMPLE_MONTH).file_stem}.parquet"
-REFUSED = expected_rejects(2_000)
+REJECTED = expected_rejects(2_000)
 CHILDREN = [(contract, col) for contract in WAREHOUSE for col in contract.columns if col.foreign_keys]
 
 
@@ -27,14 +27,14 @@ def test_every_table_has_rows(loaded_deployment: Deployment) -> None:
     assert {name for name, (rows, _) in loaded_deployment.fingerprint_tables().items() if not rows} == set()
 
 
-def test_every_delivered_row_is_staged_or_quarantined_for_the_reason_it_was_spoiled_for(
+def test_every_delivered_row_is_staged_or_quarantined_for_the_reason_it_was_corrupted_for(
     loaded_deployment: Deployment,
 ) -> None:
-    staged, refused = (loaded_deployment.manifest(name, SAMPLE_MONTH) for name in MONTHLY)
+    staged, rejected = (loaded_deployment.manifest(name, SAMPLE_MONTH) for name in MONTHLY)
     delivered = pq.ParquetFile(loaded_deployment.raw / FILE).metadata.num_rows
-    assert staged.stats["delivered_rows"] == delivered == staged.rows + refused.rows
+    assert staged.stats["delivered_rows"] == delivered == staged.rows + rejected.rows
     assert staged.rows == accepted_row_count(Month.parse(SAMPLE_MONTH), 2_000)
-    assert refused.stats["reasons"] == REFUSED
+    assert rejected.stats["reasons"] == REJECTED
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_unlisted_country_codes_are_kept_and_labelled(loaded_deployment: Deploym
 def test_a_second_run_changes_nothing_but_the_run(loaded_deployment: Deployment, tmp_path: Path) -> None:
     deployment = loaded_deployment.copy(tmp_path)
     before, runs = deployment.state(), run_ids(deployment)
-    assert all(outcome.succeeded for outcome in deployment.run(SAMPLE_MONTH))
+    assert all(result.succeeded for result in deployment.run(SAMPLE_MONTH))
     assert deployment.state() == before
     assert not runs & run_ids(deployment)
     assert deployment.list_superseded_runs() == {}
@@ -93,9 +93,9 @@ def test_a_month_delivered_again_replaces_itself_and_no_other(loaded_deployment:
     assert deployment.run_month("2016-02").succeeded
     february = deployment.fingerprint("(SELECT * FROM i94.immigration WHERE i94mon = 2)")
     rewrite_delivery(deployment.raw / FILE, lambda rows: rows.slice(0, 100))
-    outcome = deployment.run_month(SAMPLE_MONTH)
-    assert outcome.succeeded
-    assert outcome.rows["staged/immigration"] == outcome.rows["warehouse/immigration"] == 100
+    result = deployment.run_month(SAMPLE_MONTH)
+    assert result.succeeded
+    assert result.rows["staged/immigration"] == result.rows["warehouse/immigration"] == 100
     assert deployment.query_value("SELECT count(*) FROM i94.immigration WHERE i94mon = 1") == 100
     assert deployment.fingerprint("(SELECT * FROM i94.immigration WHERE i94mon = 2)") == february
     assert len(deployment.list_run_folders()["staged/immigration/month=2016-01"]) == 1
@@ -110,14 +110,14 @@ def test_a_month_of_which_every_row_is_refused_is_loaded_as_empty(
         return rows.set_column(0, "cicid", pa.nulls(rows.num_rows, pa.float64()))
 
     rewrite_delivery(deployment.raw / FILE, no_keys)
-    outcome = deployment.run_month(SAMPLE_MONTH)
-    assert outcome.succeeded, outcome
-    assert outcome.rows["staged/immigration"] == outcome.rows["warehouse/immigration"] == 0
+    result = deployment.run_month(SAMPLE_MONTH)
+    assert result.succeeded, result
+    assert result.rows["staged/immigration"] == result.rows["warehouse/immigration"] == 0
     assert deployment.query_value("SELECT count(*) FROM i94.immigration") == 0
 
 
 @pytest.mark.parametrize(
-    ("name", "change", "told"),
+    ("name", "change", "message"),
     [
         ("truncated", lambda rows: rows.drop_columns(["i94addr"]), f"{FILE} lacks the column i94addr."),
         (
@@ -128,15 +128,15 @@ def test_a_month_of_which_every_row_is_refused_is_loaded_as_empty(
     ],
 )
 def test_a_delivery_with_a_broken_column_fails_by_its_name_and_the_old_month_stays(
-    loaded_deployment: Deployment, tmp_path: Path, name: str, change: Any, told: str
+    loaded_deployment: Deployment, tmp_path: Path, name: str, change: Any, message: str
 ) -> None:
     deployment = loaded_deployment.copy(tmp_path)
     before = deployment.state()
     rewrite_delivery(deployment.raw / FILE, change)
-    outcome = deployment.run_month(SAMPLE_MONTH)
-    assert not outcome.succeeded, name
-    assert outcome.errors == [f"staged_immigration: {told}"]
-    assert outcome.rows == {}
+    result = deployment.run_month(SAMPLE_MONTH)
+    assert not result.succeeded, name
+    assert result.errors == [f"staged_immigration: {message}"]
+    assert result.rows == {}
     assert deployment.state() == before
     assert deployment.list_superseded_runs() == {}
 
@@ -145,29 +145,29 @@ def test_a_cut_file_fails_by_its_name_and_the_old_month_stays(loaded_deployment:
     deployment = loaded_deployment.copy(tmp_path)
     before, delivery = deployment.state(), deployment.raw / FILE
     delivery.write_bytes(delivery.read_bytes()[:-100])
-    outcome = deployment.run_month(SAMPLE_MONTH)
-    assert not outcome.succeeded
-    assert len(outcome.errors) == 1
-    assert f"{FILE} can't be read as Parquet" in outcome.errors[0]
+    result = deployment.run_month(SAMPLE_MONTH)
+    assert not result.succeeded
+    assert len(result.errors) == 1
+    assert f"{FILE} can't be read as Parquet" in result.errors[0]
     assert deployment.state() == before
 
 
-def test_a_month_that_was_not_delivered_fails_and_says_what_was_looked_for(
+def test_a_month_that_was_not_delivered_fails_and_names_the_expected_files(
     loaded_deployment: Deployment, tmp_path: Path
 ) -> None:
     deployment = loaded_deployment.copy(tmp_path)
-    outcome = deployment.run_month("2016-03")
-    assert not outcome.succeeded
+    result = deployment.run_month("2016-03")
+    assert not result.succeeded
     assert any(
-        f"No delivery for 2016-03 under {deployment.raw}; expected i94_mar16_sub.sas7bdat, .parquet (file" in told
-        for told in outcome.errors
+        f"No delivery for 2016-03 under {deployment.raw}; expected i94_mar16_sub.sas7bdat, .parquet (file" in message
+        for message in result.errors
     )
-    assert "staged/immigration" not in outcome.rows
+    assert "staged/immigration" not in result.rows
 
 
 def test_the_same_month_as_csv_gives_the_same_fact(loaded_deployment: Deployment, tmp_path: Path) -> None:
     deployment = loaded_deployment.copy(tmp_path)
-    before, refused = (
+    before, rejected = (
         deployment.fingerprint_tables(),
         deployment.manifest("staged/immigration_quarantine", SAMPLE_MONTH).stats["reasons"],
     )
@@ -176,11 +176,11 @@ def test_the_same_month_as_csv_gives_the_same_fact(loaded_deployment: Deployment
     indexed = rows.add_column(0, "", pa.array(range(rows.num_rows)))
     pc.write_csv(indexed, delivery.with_suffix(".csv"))
     delivery.unlink()
-    outcome = deployment.run_month(SAMPLE_MONTH)
-    assert outcome.succeeded, outcome
+    result = deployment.run_month(SAMPLE_MONTH)
+    assert result.succeeded, result
     assert deployment.fingerprint_tables() == before
     again = deployment.manifest("staged/immigration_quarantine", SAMPLE_MONTH)
-    assert again.stats["reasons"] == refused
+    assert again.stats["reasons"] == rejected
     assert again.stats["extra_columns"] == []
 
 
@@ -203,8 +203,8 @@ def test_the_six_more_columns_of_a_june_are_reported_and_left_out(
     deployment = loaded_deployment.copy(tmp_path)
     write_sample(tmp_path / "june", first="2016-06", last="2016-06", rows=500)
     deployment.deliver(tmp_path / "june" / "i94_jun16_sub.parquet")
-    outcome = deployment.run_month("2016-06")
-    assert outcome.succeeded
+    result = deployment.run_month("2016-06")
+    assert result.succeeded
     assert deployment.manifest("staged/immigration", "2016-06").stats["extra_columns"] == sorted(JUNE_EXTRAS)
     records = deployment.instance.get_latest_materialization_events([dg.AssetKey(["staged", "immigration"])])
     (event,) = records.values()

@@ -103,8 +103,8 @@ def slice_of_april(real_data: Path, tmp_path_factory: pytest.TempPathFactory) ->
     deployment.deliver(*(real_data / name for name in REFERENCES))
     first = ds.dataset(real_data / "i94_apr16_sub.parquet", format="parquet").head(20_000)
     pq.write_table(first, deployment.raw / "i94_apr16_sub.parquet")
-    outcomes = deployment.run(MONTH)
-    assert all(outcome.succeeded for outcome in outcomes), outcomes
+    results = deployment.run(MONTH)
+    assert all(result.succeeded for result in results), results
     return deployment
 
 
@@ -115,9 +115,9 @@ def test_the_sas_file_gives_the_same_fact_as_parquet(
     before = deployment.fingerprint_tables()
     os.unlink(deployment.raw / "i94_apr16_sub.parquet")
     shutil.copy(real_data / "i94_apr16_sub_20k.sas7bdat", deployment.raw / "i94_apr16_sub.sas7bdat")
-    outcome = deployment.run_month(MONTH)
-    assert outcome.succeeded, outcome
-    assert outcome.rows["staged/immigration"] == outcome.rows["warehouse/immigration"] == 20_000
+    result = deployment.run_month(MONTH)
+    assert result.succeeded, result
+    assert result.rows["staged/immigration"] == result.rows["warehouse/immigration"] == 20_000
     assert deployment.manifest("staged/immigration", MONTH).stats["delivered_files"] == ["i94_apr16_sub.sas7bdat"]
     assert deployment.fingerprint_tables() == before
 

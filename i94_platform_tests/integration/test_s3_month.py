@@ -1,4 +1,4 @@
-"""Pins that a month whose lake and deliveries are on S3 ends in the tables of the local run, and that no key is told.
+"""Pins that a month whose lake and deliveries are on S3 ends in the tables of the local run, and that no key leaks.
 
 The embedded engine and warehouse work on copies of objects; what they left behind, or a copy that was taken for the
 object of another run, would show here.
@@ -27,7 +27,7 @@ STEM = "i94_jan16_sub"
 
 @pytest.fixture(scope="module")
 def on_s3(module_s3: S3Server, loaded_deployment: Deployment, tmp_path_factory: pytest.TempPathFactory) -> Deployment:
-    """The deliveries of the local deployment, loaded on S3."""
+    """A deployment on S3 with the deliveries of the loaded one."""
     bucket = module_s3.create_bucket()
     deployment = Deployment(
         tmp_path_factory.mktemp("on_s3"),
@@ -42,8 +42,8 @@ def on_s3(module_s3: S3Server, loaded_deployment: Deployment, tmp_path_factory: 
 
 
 def without_fingerprints(committed: dict[str, Any]) -> dict[str, Any]:
-    """What manifests say, but the version of the deliveries: a folder hashes them, a bucket has ETags."""
-    return {dataset: said[1:] for dataset, said in committed.items()}
+    """Drop the fingerprints of the deliveries: a folder hashes files, a bucket has ETags."""
+    return {dataset: stats[1:] for dataset, stats in committed.items()}
 
 
 def assert_nothing_is_left_behind(deployment: Deployment) -> None:
@@ -102,18 +102,18 @@ def test_the_same_month_delivered_another_way_gives_the_same_fact(
     path = write(rows, tmp_path)
     on_s3.deliver(path)
     try:
-        outcome = on_s3.run_month(SAMPLE_MONTH)
-        assert outcome.succeeded, outcome
+        result = on_s3.run_month(SAMPLE_MONTH)
+        assert result.succeeded, result
         assert on_s3.fingerprint_tables() == loaded_deployment.fingerprint_tables()
-        refused = on_s3.read_rows(immigration_quarantine, "staged/immigration_quarantine", SAMPLE_MONTH)
-        assert set(refused["source_file"].to_pylist()) <= {file.path for file in on_s3.raw_store.list()}
+        rejected = on_s3.read_rows(immigration_quarantine, "staged/immigration_quarantine", SAMPLE_MONTH)
+        assert set(rejected["source_file"].to_pylist()) <= {file.path for file in on_s3.raw_store.list()}
         assert_nothing_is_left_behind(on_s3)
     finally:
         on_s3.raw_store.delete([file.path for file in on_s3.raw_store.list() if file.path.startswith(path.name)])
         on_s3.deliver(loaded_deployment.raw / f"{STEM}.parquet")
 
 
-# --- no secret is told ------------------------------------------------------------------------------------------------
+# --- no secret leaks --------------------------------------------------------------------------------------------------
 
 SECRETS = {
     "AWS_ACCESS_KEY_ID": "AKIAPLANTEDPLANTED00",
@@ -134,23 +134,23 @@ def test_keys_in_the_environment_are_found_nowhere(
         monkeypatch.setenv(name, value)
     lake = f"s3://{s3_server.create_bucket()}"
     there = {"I94_HOME": str(tmp_path), "I94_LAKE": lake, "I94_RAW": on_s3.settings.raw}  # and I94_S3_ENDPOINT
-    gone = "s3://nobody-made-it/raw"
-    ran = run_command_in_process(there, "run", "--select", "lookup")
-    looked = [run_command_in_process(there, "doctor"), run_command_in_process({**there, "I94_RAW": gone}, "doctor")]
-    assert (ran.exit_code, *(one.exit_code for one in looked)) == (0, 0, 1), ran.output
-    assert f"{gone}: the bucket does not exist" in looked[1].output
+    missing = "s3://nobody-made-it/raw"
+    run = run_command_in_process(there, "run", "--select", "lookup")
+    doctors = [run_command_in_process(there, "doctor"), run_command_in_process({**there, "I94_RAW": missing}, "doctor")]
+    assert (run.exit_code, *(one.exit_code for one in doctors)) == (0, 0, 1), run.output
+    assert f"{missing}: the bucket does not exist" in doctors[1].output
 
-    failing = Deployment(tmp_path / "failing", lake=lake, raw=gone, s3_endpoint=s3_server.endpoint)
-    outcome = failing.run_reference()
-    assert any(f"{gone}: the bucket does not exist" in error for error in outcome.errors), outcome
-    events = [repr(entry) + entry.to_json() for entry in failing.instance.all_logs(outcome.run_id)]  # type: ignore[no-untyped-call]
-    assert any("botocore" in event for event in events), "the traces of errors are looked through too"
+    failing = Deployment(tmp_path / "failing", lake=lake, raw=missing, s3_endpoint=s3_server.endpoint)
+    result = failing.run_reference()
+    assert any(f"{missing}: the bucket does not exist" in error for error in result.errors), result
+    events = [repr(entry) + entry.to_json() for entry in failing.instance.all_logs(result.run_id)]  # type: ignore[no-untyped-call]
+    assert any("botocore" in event for event in events), "the test reads the traces of errors too"
 
     built = build_resources(failing.settings)
-    told = [ran.output, *(one.output for one in looked), repr(outcome), *events, caplog.text]
-    told += [repr(failing.settings), repr(built), repr(vars(failing.lake.store)), repr(failing.raw_store)]
+    printed = [run.output, *(one.output for one in doctors), repr(result), *events, caplog.text]
+    printed += [repr(failing.settings), repr(built), repr(vars(failing.lake.store)), repr(failing.raw_store)]
     written = [path for path in tmp_path.rglob("*") if path.is_file()]
-    assert any(path.suffix == ".db" for path in written), "Dagster's history is looked through too"
+    assert any(path.suffix == ".db" for path in written), "the test reads Dagster's storage too"
     for secret in SECRETS.values():
-        assert not [text for text in told if secret in text]
+        assert not [text for text in printed if secret in text]
         assert not [path for path in written if secret.encode() in path.read_bytes()]
