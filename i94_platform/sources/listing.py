@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from i94_platform.errors import PermanentError
 from i94_platform.lake.store import StoredFile
 from i94_platform.partitions import Month, parse_delivery_name
-from i94_platform.sources import registry  # the module: the registry imports this one too while it looks for sources
 from i94_platform.sources.delivery import Delivery
+from i94_platform.sources.registry import REFERENCE_FILES
 
 MARKER = "_SUCCESS"
 """The empty file by which a writer, Spark among them, says that a folder is complete."""
@@ -32,7 +32,7 @@ class DeliveryListing:
     @property
     def missing_references(self) -> tuple[str, ...]:
         """The file names of the references that are not there."""
-        return tuple(file_name for name, file_name in registry.REFERENCE_FILES.items() if name not in self.references)
+        return tuple(file_name for name, file_name in REFERENCE_FILES.items() if name not in self.references)
 
     def require_month(self, month: Month, root: str) -> Delivery:
         """Return the delivery of a month; PermanentError names the files that are expected under `root`."""
@@ -51,11 +51,11 @@ class DeliveryListing:
     def require_reference(self, name: str, root: str) -> Delivery:
         """Return the one file of a reference; PermanentError where it is absent or there are several."""
         if name not in self.references:
-            raise PermanentError(f"{registry.REFERENCE_FILES[name]} is not under {root}; put it there, at any depth.")
+            raise PermanentError(f"{REFERENCE_FILES[name]} is not under {root}; put it there, at any depth.")
         delivery = self.references[name]
         if len(delivery.files) > 1:
             raise PermanentError(
-                f"{len(delivery.files)} files are called {registry.REFERENCE_FILES[name]} under {root}: "
+                f"{len(delivery.files)} files are called {REFERENCE_FILES[name]} under {root}: "
                 f"{', '.join(file.path for file in delivery.files)}. Keep one."
             )
         return delivery
@@ -63,7 +63,7 @@ class DeliveryListing:
 
 def list_deliveries(files: Iterable[StoredFile]) -> DeliveryListing:
     """Sort the files of the raw store into deliveries; markers and hidden files are neither known nor unknown."""
-    by_file_name = {file_name.lower(): name for name, file_name in registry.REFERENCE_FILES.items()}
+    by_file_name = {file_name.lower(): name for name, file_name in REFERENCE_FILES.items()}
     months: dict[Month, list[StoredFile]] = defaultdict(list)
     references: dict[str, list[StoredFile]] = defaultdict(list)
     unknown, markers = [], {}

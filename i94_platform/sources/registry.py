@@ -1,34 +1,22 @@
-"""Every delivered source, by its name below `raw/`.
-
-A module of this package that declares a `SOURCE` is a source: nothing else has to be changed to add one.
-"""
+"""Every delivered source, by its name below `raw/`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from importlib import import_module
-from pathlib import Path
-from pkgutil import iter_modules
+from collections.abc import Mapping
 from types import MappingProxyType
 
+from i94_platform.sources import airports, demographics, immigration, labels, temperatures
 from i94_platform.sources.source import Source
 
+_MODULES = (immigration, labels, demographics, airports, temperatures)
 
-def _find_sources() -> Iterator[Source]:
-    package = __name__.rpartition(".")[0]
-    for module in iter_modules([str(Path(__file__).parent)]):
-        source = getattr(import_module(f"{package}.{module.name}"), "SOURCE", None)
-        if isinstance(source, Source):
-            yield source
-
-
-SOURCES: Mapping[str, Source] = MappingProxyType({source.name: source for source in _find_sources()})
+SOURCES: Mapping[str, Source] = MappingProxyType({module.SOURCE.name: module.SOURCE for module in _MODULES})
 """The delivered sources by name."""
 
 REFERENCES: Mapping[str, Source] = MappingProxyType(
-    {n: source for n, source in SOURCES.items() if not source.is_monthly}
+    {name: source for name, source in SOURCES.items() if not source.is_monthly}
 )
 """The sources that are one file each and have no month."""
 
-REFERENCE_FILES: Mapping[str, str] = MappingProxyType({n: source.file_name for n, source in REFERENCES.items()})
+REFERENCE_FILES: Mapping[str, str] = MappingProxyType({name: source.file_name for name, source in REFERENCES.items()})
 """The file name of each reference, by the reference's name."""

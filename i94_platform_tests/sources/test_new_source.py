@@ -53,6 +53,12 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     contracts = copy / "i94_platform/contracts/reference.py"
     text = contracts.read_text().replace("airport_codes, world_temperature)", "airport_codes, world_temperature, gdp)")
     contracts.write_text(text.replace("LOOKUPS: tuple", f"{contract}\nLOOKUPS: tuple"))
+    registry = copy / "i94_platform/sources/registry.py"
+    registry.write_text(
+        registry.read_text()
+        .replace("demographics, immigration", "demographics, gdp, immigration")
+        .replace("temperatures)\n\nSOURCES", "temperatures, gdp)\n\nSOURCES")
+    )
     for layer, asset in (("staged", staged_asset), ("warehouse", warehouse_asset)):
         with (copy / f"i94_platform/defs/assets/{layer}.py").open("a") as file:
             file.write(f"\n\n{asset}\n")

@@ -1,9 +1,13 @@
-"""Pins the registry: a module with a `SOURCE` is all that a delivered source takes."""
+"""Test the registry: every delivered source is declared once, with file, formats, contracts and columns."""
 
 from __future__ import annotations
 
+from importlib import import_module
+from pkgutil import iter_modules
+
 import pytest
 
+from i94_platform import sources
 from i94_platform.contracts import LOOKUPS, REFERENCES, delivered_immigration, immigration, immigration_quarantine
 from i94_platform.contracts.model import column_names
 from i94_platform.settings import PROJECT
@@ -21,9 +25,15 @@ def test_every_delivered_source_is_declared_with_its_file() -> None:
     }
 
 
+def test_no_module_that_declares_a_source_is_forgotten() -> None:
+    modules = [import_module(f"{sources.__name__}.{m.name}") for m in iter_modules(sources.__path__)]
+    declared = {module.SOURCE.name for module in modules if hasattr(module, "SOURCE")}
+    assert declared == SOURCES.keys()
+
+
 def test_every_table_of_lookup_and_staged_layer_is_made_from_one_source() -> None:
-    made = [contract.name for source in SOURCES.values() for contract in source.contracts]
-    assert sorted(made) == sorted(c.name for c in (*LOOKUPS, *REFERENCES, immigration, immigration_quarantine))
+    tables = [contract.name for source in SOURCES.values() for contract in source.contracts]
+    assert sorted(tables) == sorted(c.name for c in (*LOOKUPS, *REFERENCES, immigration, immigration_quarantine))
 
 
 @pytest.mark.parametrize("source", SOURCES.values(), ids=list(SOURCES))
