@@ -33,6 +33,7 @@ from i94_platform.defs.schedules import SCHEDULES
 from i94_platform.defs.sensors.delivery_sensors import delivered_months, delivered_references
 from i94_platform.defs.sensors.failed_runs import failed_runs
 from i94_platform.defs.sensors.mart_sensors import stale_correlations, stale_marts
+from i94_platform.defs.validation import require_assets, require_listed_contracts
 from i94_platform.settings import Settings, is_s3
 
 LAYERS = (raw, lookup, staged, warehouse, mart, published)
@@ -42,9 +43,12 @@ LAYERS = (raw, lookup, staged, warehouse, mart, published)
 def build_definitions(settings: Settings, overrides: Mapping[str, Any] | None = None) -> dg.Definitions:
     """Build the definitions of a deployment; `overrides` replaces resources by name."""
     assets = [asset for asset in dg.load_assets_from_modules(LAYERS) if isinstance(asset, dg.AssetsDefinition)]
+    checks = [*CHECKS, every_month_loaded]
+    require_listed_contracts()
+    require_assets(assets, checks)
     return dg.Definitions(
         assets=[with_common_attributes(asset, settings) for asset in assets],
-        asset_checks=[*CHECKS, every_month_loaded],
+        asset_checks=checks,
         jobs=JOBS,
         sensors=[
             delivered_months,

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from sqlalchemy import Table
 
-from i94_platform.contracts.model import Domain
+from i94_platform.contracts.model import Domain, column_names
+from i94_platform.errors import PermanentError
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -44,6 +45,14 @@ class Source:
     """Reads the whole file as rows of its one contract; None where an engine or a parser of its own reads it."""
     is_monthly: bool = False
     """Whether each month has a delivery of its own."""
+
+    def __post_init__(self) -> None:
+        expected = column_names(self.contracts[0])
+        if self.read and list(self.headers) != expected:
+            raise PermanentError(
+                f"{self.code_file}: the headers name {', '.join(self.headers)}, but the columns of the contract "
+                f"{self.contracts[0].name} are {', '.join(expected)}; name each of them once, in this order."
+            )
 
     @property
     def columns(self) -> dict[str, str]:

@@ -53,12 +53,8 @@ def test_months_come_in_order() -> None:
 
 
 def test_references_are_found_at_any_depth_and_in_any_case() -> None:
-    names = sort_paths(
-        "ref/I94_sas_LABELS_descriptions.sas",
-        "US-CITIES-DEMOGRAPHICS.CSV",
-        "airport-codes_csv.csv",
-        "t/GlobalLandTemperaturesByCity.csv",
-    )
+    delivered = (f"{'a/' * depth}{name.swapcase()}" for depth, name in enumerate(REFERENCE_FILES.values()))
+    names = sort_paths("exact/airport-codes_csv.csv", *delivered)
     assert set(names.references) == set(REFERENCE_FILES)
     assert names.unknown == ()
 

@@ -17,12 +17,13 @@ from i94_platform.sources.source import Source
 
 def test_every_delivered_source_is_declared_with_its_file() -> None:
     assert SOURCES.keys() - REFERENCE_FILES.keys() == {"immigration"}
-    assert REFERENCE_FILES == {
+    first_delivered = {
         "airport_codes": "airport-codes_csv.csv",
         "i94_labels": "I94_SAS_Labels_Descriptions.SAS",
         "land_temperatures": "GlobalLandTemperaturesByCity.csv",
         "us_cities_demographics": "us-cities-demographics.csv",
     }
+    assert REFERENCE_FILES.items() >= first_delivered.items()
 
 
 def test_no_module_that_declares_a_source_is_forgotten() -> None:

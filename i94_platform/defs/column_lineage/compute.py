@@ -28,6 +28,7 @@ from i94_platform.contracts import (
 )
 from i94_platform.contracts.model import column_names
 from i94_platform.defs.keys import source_key
+from i94_platform.errors import PermanentError
 from i94_platform.marts import correlations as correlating
 from i94_platform.marts import rendering as marts
 from i94_platform.partitions import Month
@@ -116,12 +117,22 @@ def _warehouse() -> dict[str, Lineage]:
 
 
 def _mart() -> dict[str, Lineage]:
-    star, month = layer_relations("warehouse", WAREHOUSE), "the month that is asked for"
-    monthly = {
-        f"mart/{c.name}": trace_query(marts.render_month_query(c, "redshift"), c, star, "redshift", bound=month)
-        for c in MONTHLY_MARTS
-    }
+    star = layer_relations("warehouse", WAREHOUSE)
+    monthly = {f"mart/{mart.name}": _trace_monthly_mart(mart, star) for mart in MONTHLY_MARTS}
     return {**monthly, f"mart/{correlations.name}": _correlations()}
+
+
+def _trace_monthly_mart(mart: Table, star: dict[str, Lineage]) -> dict[str, Origin]:
+    from sqlglot.errors import SqlglotError
+
+    query = marts.render_month_query(mart, "redshift")
+    try:
+        return trace_query(query, mart, star, "redshift", bound="the month that is asked for")
+    except (SqlglotError, KeyError, ValueError) as error:
+        raise PermanentError(
+            f"marts/{mart.name}.sql can't be traced ({error}): it must read tables of schema i94, and give exactly the "
+            f"columns {', '.join(column_names(mart))} of its contract."
+        ) from error
 
 
 def _published() -> dict[str, Lineage]:

@@ -7,6 +7,7 @@ back, and the result must say how many rows, what the bound was, and show the ro
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -18,6 +19,7 @@ import pyarrow as pa
 import pytest
 from sqlalchemy import Column, Double, Integer, Table
 
+import i94_platform_tests
 from i94_platform.contracts import ALL, DIMENSIONS, MONTHLY_MARTS, immigration, immigration_quarantine
 from i94_platform.contracts.model import key_columns
 from i94_platform.defs.checks.completeness import CHECK_KEY
@@ -27,35 +29,21 @@ from i94_platform_tests.support.faulty_resources import repeat_first_row, replac
 CONTRACTS = {contract.name: contract for contract in ALL}
 STOPPING = {"not_null", "key_unique", "foreign_keys"}
 
-# Every table with the rules that it is checked for: those of rows before it is loaded, those between tables after.
-IN_LAKE = {
-    "lookup/i94cit_res": ("not_null", "key_unique", "allowed_values", "ranges"),
-    "lookup/i94port": ("not_null", "key_unique", "allowed_values"),
-    "lookup/i94mode": ("not_null", "key_unique", "ranges"),
-    "lookup/i94addr": ("not_null", "key_unique"),
-    "lookup/i94visa": ("not_null", "key_unique", "ranges"),
-    "staged/us_cities_demographics": ("not_null", "key_unique", "ranges"),
-    "staged/airport_codes": ("not_null", "key_unique", "allowed_values", "ranges"),
-    "staged/world_temperature": ("not_null", "key_unique", "ranges"),
-    "staged/immigration": ("not_null", "key_unique", "allowed_values", "ranges"),
-    "staged/immigration_quarantine": ("not_null", "key_unique", "ranges"),
-}
-IN_WAREHOUSE = {
-    "warehouse/i94port": ("foreign_keys",),
-    "warehouse/us_cities_demographics": ("foreign_keys",),
-    "warehouse/state": ("not_null", "key_unique", "ranges", "foreign_keys"),
-    "warehouse/country": ("not_null", "key_unique", "allowed_values", "ranges"),
-    "warehouse/calendar": ("not_null", "key_unique", "ranges"),
-    "warehouse/immigration": ("foreign_keys",),
-    "mart/visitors_by_nationality": ("not_null", "key_unique", "ranges"),
-    "mart/visitors_by_origin": ("not_null", "key_unique", "ranges"),
-    "mart/visitors_by_airline": ("not_null", "key_unique", "allowed_values", "ranges"),
-    "mart/destination_by_origin": ("not_null", "key_unique", "ranges"),
-    "mart/destination_by_climate": ("not_null", "key_unique", "allowed_values", "ranges"),
-    "mart/origin_climate": ("not_null", "key_unique", "allowed_values", "ranges"),
-    "mart/visitor_demographics_by_state": ("not_null", "key_unique", "allowed_values", "ranges"),
-    "mart/correlations": ("not_null", "key_unique", "allowed_values", "ranges"),
-}
+RULES = ("not_null", "key_unique", "allowed_values", "ranges", "foreign_keys")
+
+
+def read_checked_rules(*layers: str) -> dict[str, tuple[str, ...]]:
+    """Read the tables of some layers, each with the rules that the reviewed snapshot of the graph has checks for."""
+    snapshot = Path(i94_platform_tests.__file__).parent / "snapshots" / "graph.json"
+    assets = json.loads(snapshot.read_text("utf-8"))["assets"]
+    rules = {name: tuple(r for r in RULES if r in a["checks"]) for name, a in assets.items() if a["group"] in layers}
+    return {name: checked for name, checked in rules.items() if checked}
+
+
+IN_LAKE = read_checked_rules("lookup", "staged")
+"""Rules of rows, checked before the rows are loaded."""
+IN_WAREHOUSE = read_checked_rules("warehouse", "mart")
+"""Rules between tables, and those of what the warehouse computes."""
 
 
 def pairs(tables: dict[str, tuple[str, ...]]) -> list[Any]:
