@@ -42,8 +42,8 @@ class Figures:
     def met(self) -> bool | None:
         """Whether every bound of this line is kept; None where it has none."""
         bounds = [(self.ratio, self.max_ratio), (self.peak_mb, self.max_peak_mb)]
-        kept = [figure <= bound for figure, bound in bounds if figure is not None and bound is not None]
-        return all(kept) if kept else None
+        results = [figure <= bound for figure, bound in bounds if figure is not None and bound is not None]
+        return all(results) if results else None
 
 
 def figures(readings: Mapping[str, Sequence[Reading]]) -> list[Figures]:

@@ -117,8 +117,8 @@ def inside() -> None:
     read("months, all asked for", lambda: ticks.tick(MONTHS_SENSOR))
     read("references, loaded", lambda: ticks.tick(REFERENCES_SENSOR))
     completeness = CompletenessTicks(ticks)
-    read("completeness of months, the first tick", completeness.look)
-    read("completeness of months, as before", completeness.look)
+    read("completeness of months, the first tick", completeness.tick)
+    read("completeness of months, as before", completeness.tick)
     print(json.dumps(readings))
 
 

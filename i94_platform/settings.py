@@ -150,18 +150,18 @@ class Settings(BaseSettings):
         """Read and validate the environment.
 
         Raises:
-            PermanentFailure: a value is unknown; the message names the variable and lists the valid values.
+            PermanentError: a value is unknown; the message names the variable and lists the valid values.
         """
         try:
             return cls()
         except ValidationError as error:
-            told = "; ".join(
+            message = "; ".join(
                 # what concerns several of them names them itself
                 (f"I94_{'_'.join(map(str, e['loc'])).upper()}: " if e["loc"] else "")
                 + e["msg"].removeprefix("Value error, ")
                 for e in error.errors(include_url=False, include_input=False)
             )
-            raise PermanentError(f"The settings in the environment are not valid. {told}") from None
+            raise PermanentError(f"The settings in the environment are not valid. {message}") from None
 
     @field_validator("home")
     @classmethod
@@ -243,8 +243,8 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _that_go_together(self) -> Self:
-        if refused := [told for combined, told in INVALID_COMBINATIONS if combined(self)]:
-            raise ValueError("; ".join(refused))
+        if messages := [message for is_invalid, message in INVALID_COMBINATIONS if is_invalid(self)]:
+            raise ValueError("; ".join(messages))
         return self
 
     @property

@@ -50,7 +50,7 @@ def test_an_aws_host_tells_the_clusters_name_and_region(host: str, endpoint: End
 
 
 @pytest.mark.parametrize(
-    ("address", "told"),
+    ("address", "message"),
     [
         ("redshift://host/db?iam_role=default", "lacks a user"),
         ("redshift://me@/db?iam_role=default", "lacks a host"),
@@ -65,8 +65,8 @@ def test_an_aws_host_tells_the_clusters_name_and_region(host: str, endpoint: End
         ("redshift://me@host/db?iam_role=default&ssl=true", "unknown option ssl in the address; valid are: iam_role"),
     ],
 )
-def test_an_address_that_lacks_or_mistakes_something_is_refused_by_name(address: str, told: str) -> None:
-    with pytest.raises(ValueError, match="^.*" + told):
+def test_an_address_that_lacks_or_mistakes_something_is_refused_by_name(address: str, message: str) -> None:
+    with pytest.raises(ValueError, match="^.*" + message):
         RedshiftAddress.parse(address)
 
 

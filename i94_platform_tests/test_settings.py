@@ -162,8 +162,10 @@ def test_addresses_that_can_not_go_together_are_refused_and_all_others_are_taken
         assert settings.uses_s3 == (THERE in (lake, raw))
         return
     wrong = "LAKE" if lake == HERE else "RAW"
-    told = f"I94_{wrong}: the machines of I94_ENGINE don't see a folder of this one; set I94_{wrong} to s3://bucket/pre"
-    with pytest.raises(PermanentError, match=told):
+    message = (
+        f"I94_{wrong}: the machines of I94_ENGINE don't see a folder of this one; set I94_{wrong} to s3://bucket/pre"
+    )
+    with pytest.raises(PermanentError, match=message):
         Settings.from_env()
 
 
@@ -193,7 +195,7 @@ def test_jars_are_a_folder_or_what_maven_fetches(monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "told"),
+    ("name", "value", "message"),
     [
         ("HOME", "s3://bucket/home", "valid are: a folder, file:///folder"),
         ("LAKE", "gs://bucket/lake", "valid are: a folder, file:///folder, s3://bucket/prefix"),
@@ -221,13 +223,13 @@ def test_jars_are_a_folder_or_what_maven_fetches(monkeypatch: pytest.MonkeyPatch
     ],
 )
 def test_an_unknown_value_is_refused_by_the_name_of_its_variable(
-    monkeypatch: pytest.MonkeyPatch, name: str, value: str, told: str
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, message: str
 ) -> None:
     monkeypatch.setenv(f"I94_{name}", value)
     with pytest.raises(PermanentError) as failure:
         Settings.from_env()
     assert f"I94_{name}: " in str(failure.value)
-    assert told in str(failure.value)
+    assert message in str(failure.value)
 
 
 def test_every_wrong_variable_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

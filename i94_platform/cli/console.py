@@ -67,9 +67,9 @@ def print_results(results: Sequence[RunResult]) -> None:
     """Print a table of runs; below it what failed, why, and what to do."""
     table = Table("run", "result", "staged", "quarantined", "loaded", "seconds")
     for result in results:
-        outcome = "[green]loaded[/green]" if result.succeeded else "[red]failed[/red]"
+        state = "[green]loaded[/green]" if result.succeeded else "[red]failed[/red]"
         counts = (_format_count(result.rows.get(asset)) for asset in _COUNTED_ASSETS)
-        table.add_row(result.name, outcome, *counts, f"{result.seconds:.1f}")
+        table.add_row(result.name, state, *counts, f"{result.seconds:.1f}")
     out.print(table)
     for result in results:
         for message in (*result.errors, *result.failed_checks):
@@ -89,7 +89,7 @@ def print_statuses(statuses: Sequence[MonthStatus]) -> None:
     table = Table(*headers, box=box.SIMPLE_HEAD, padding=0, pad_edge=False)
     for status in statuses:
         size = "" if status.delivered_bytes is None else f"{status.delivered_bytes / 1e6:,.1f}"
-        counts = map(_format_count, (status.staged, status.quarantined, status.loaded))
+        counts = map(_format_count, (status.staged, status.quarantined, status.loaded_rows))
         loaded_at = status.loaded_at[5:16].replace("T", " ")
         table.add_row(status.month, size, *counts, status.marts, status.checks, status.last_run, loaded_at)
     out.print(table)

@@ -57,8 +57,8 @@ class BackfillProgress:
     def plan_message(self) -> str:
         """Say what will run, and which months are left out."""
         undelivered = len(self.plan.undelivered)
-        loaded = len(self.months) - len(self.plan.months) - undelivered
-        left_out = [f"{n} {reason}" for n, reason in ((loaded, "loaded"), (undelivered, "not delivered")) if n]
+        loaded_months = len(self.months) - len(self.plan.months) - undelivered
+        left_out = [f"{n} {reason}" for n, reason in ((loaded_months, "loaded"), (undelivered, "not delivered")) if n]
         months = f"{self.months[0].key} to {self.months[-1].key}"
         message = f"Backfill of {months}: {len(self.plan.months)} of {len(self.months)} month(s) to run"
         message += f" ({', '.join(left_out)})" if left_out else ""

@@ -24,7 +24,7 @@ class MonthStatus:
     delivered_bytes: int | None
     staged: int | None
     quarantined: int | None
-    loaded: int | None
+    loaded_rows: int | None
     marts: str
     """Fresh marts of all, such as `6/7`; empty where nothing is loaded."""
     loaded_at: str
@@ -39,12 +39,12 @@ def read_month_statuses(
     """Read the status of every month that was delivered, staged or loaded, in order."""
     delivered = {month.key: delivery for month, delivery in list_deliveries(raw.list()).months.items()}
     ledger = warehouse.read_ledger()
-    loaded = {entry.partition_key: entry for entry in ledger if entry.table_name == "immigration"}
+    entries = {entry.partition_key: entry for entry in ledger if entry.table_name == "immigration"}
     fresh_marts = count_fresh_marts(ledger)
     staged = {manifest.partition: manifest for manifest in lake.read_manifests("staged/immigration")}
     statuses = []
-    for month in sorted({*delivered, *loaded, *staged}):
-        entry, manifest = loaded.get(month), staged.get(month)
+    for month in sorted({*delivered, *entries, *staged}):
+        entry, manifest = entries.get(month), staged.get(month)
         quarantine = lake.read_manifest(Dataset("staged/immigration_quarantine", month))
         checks, last_status = _read_last_run(month, instance)
         statuses.append(
@@ -53,7 +53,7 @@ def read_month_statuses(
                 delivered_bytes=delivered[month].size if month in delivered else None,
                 staged=manifest.rows if manifest else None,
                 quarantined=quarantine.rows if quarantine else None,
-                loaded=entry.loaded_rows if entry else None,
+                loaded_rows=entry.loaded_rows if entry else None,
                 marts=f"{fresh_marts[month]}/{len(MONTHLY_MARTS)}" if entry else "",
                 loaded_at=entry.loaded_at if entry else "",
                 checks=checks,

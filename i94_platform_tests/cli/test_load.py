@@ -52,8 +52,8 @@ def test_a_run_without_arguments_loads_what_is_not_loaded_and_then_nothing(i94: 
 
 
 def test_no_sensor_requests_what_a_command_has_loaded(i94: I94, deployment: Deployment) -> None:
-    with persistent_instance(deployment.settings.dagster_home) as history:
-        ticks = DaemonSimulator(deployment.raw_store, deployment.lake, instance=history)
+    with persistent_instance(deployment.settings.dagster_home) as instance:
+        ticks = DaemonSimulator(deployment.raw_store, deployment.lake, instance=instance)
         for name, expected in (
             (REFERENCES_SENSOR, "are loaded in their newest content."),
             (MONTHS_SENSOR, "have been requested in their newest content."),
@@ -159,9 +159,9 @@ def test_a_month_that_was_not_delivered_fails_and_names_the_expected_file(i94: I
 
 
 def test_a_missing_column_is_named_and_the_old_month_stays(i94: I94, deployment: Deployment, tmp_path: Path) -> None:
-    delivery, kept = deployment.raw / "i94_jan16_sub.parquet", tmp_path / "kept.parquet"
+    delivery, original = deployment.raw / "i94_jan16_sub.parquet", tmp_path / "original.parquet"
     before = deployment.fingerprint("i94.immigration")
-    shutil.copy(delivery, kept)
+    shutil.copy(delivery, original)
     rewrite_delivery(delivery, lambda rows: rows.drop_columns(["depdate"]))
     output = i94("run", **deployment.environment)
     assert output.exit_code == 1
@@ -171,7 +171,7 @@ def test_a_missing_column_is_named_and_the_old_month_stays(i94: I94, deployment:
     status = i94("status", **deployment.environment).out
     assert all(month in status for month in ("2016-01", "2016-02"))
 
-    shutil.copy(kept, delivery)
+    shutil.copy(original, delivery)
     assert i94("run", "--month", "2016-01", **deployment.environment).exit_code == 0
 
 

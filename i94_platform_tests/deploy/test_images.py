@@ -57,8 +57,10 @@ def test_the_image_installs_exactly_the_versions_that_are_tested() -> None:
 
 def test_every_extra_that_the_image_asks_for_exists() -> None:
     extras = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
-    (asked,) = [arguments for name, arguments in instructions() if name == "ARG" and arguments.startswith("EXTRAS=")]
-    assert set(asked.removeprefix("EXTRAS=").split(",")) <= set(extras)
+    (requested,) = [
+        arguments for name, arguments in instructions() if name == "ARG" and arguments.startswith("EXTRAS=")
+    ]
+    assert set(extra.removeprefix("EXTRAS=").split(",")) <= set(extras)
 
 
 def test_the_image_names_no_secret_and_copies_none() -> None:
@@ -160,15 +162,15 @@ def test_the_example_names_settings_that_exist_and_no_password() -> None:
 
 def test_the_outputs_of_the_stack_give_every_address() -> None:
     """docs/deployment.md makes i94.env of them: the variable's name opens the description."""
-    told = [output["Description"].partition(", ")[0] for output in Stack().template["Outputs"].values()]
-    assert {name for name in told if re.fullmatch(r"[A-Z0-9_]+", name)} | {"I94_HISTORY_HOST"} == set(example())
+    variables = [output["Description"].partition(", ")[0] for output in Stack().template["Outputs"].values()]
+    assert {name for name in variables if re.fullmatch(r"[A-Z0-9_]+", name)} | {"I94_HISTORY_HOST"} == set(example())
 
 
 def test_the_instance_reads_only_variables_that_the_services_have(compose: dict[str, Any]) -> None:
-    asked = set(re.findall(r"\{ env: (\w+) \}", (DEPLOY / "dagster.yaml").read_text()))
-    assert asked == HISTORY
+    requested = set(re.findall(r"\{ env: (\w+) \}", (DEPLOY / "dagster.yaml").read_text()))
+    assert requested == HISTORY
     secrets = {secret["target"] for secret in compose["x-platform"]["secrets"]}
-    assert asked <= set(example()) | secrets
+    assert requested <= set(example()) | secrets
 
 
 def test_secrets_become_the_environment_of_the_command_and_of_nothing_else(tmp_path: Path) -> None:
@@ -189,21 +191,21 @@ def test_without_secrets_the_command_runs_and_its_exit_code_is_kept(tmp_path: Pa
 
 
 @pytest.mark.parametrize(
-    ("arguments", "asked"),
+    ("arguments", "requested"),
     [
         ("dagster-daemon run -w x", "instance concurrency set staging 3\n"),
         ("dagster-daemon liveness-check", ""),
         ("dagster-webserver -w x", ""),
     ],
 )
-def test_the_daemon_takes_over_the_limit_of_staging_when_it_starts(tmp_path: Path, arguments: str, asked: str) -> None:
+def test_the_daemon_sets_the_staging_limit_at_its_start(tmp_path: Path, arguments: str, requested: str) -> None:
     for program in ("dagster", "dagster-daemon", "dagster-webserver"):
-        told = f'echo "$@" >>{tmp_path}/asked' if program == "dagster" else f"echo {program}"
-        (tmp_path / program).write_text(f"#!/bin/sh\n{told}\n")
+        script = f'echo "$@" >>{tmp_path}/requested' if program == "dagster" else f"echo {program}"
+        (tmp_path / program).write_text(f"#!/bin/sh\n{script}\n")
         (tmp_path / program).chmod(0o755)
-    (tmp_path / "asked").touch()
+    (tmp_path / "requested").touch()
     environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "I94_STAGING_CONCURRENCY": "3", "SECRETS": str(tmp_path)}
     command = [str(DEPLOY / "entrypoint.sh"), *arguments.split()]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=20)
     assert done.stdout == f"{command[1]}\n"
-    assert (tmp_path / "asked").read_text() == asked
+    assert (tmp_path / "requested").read_text() == requested

@@ -25,21 +25,21 @@ def test_the_deployment_passes_its_linters() -> None:
 
 
 @pytest.mark.parametrize(
-    ("file", "old", "new", "told"),
+    ("file", "old", "new", "finding"),
     [
         ("compose.yaml", "    restart: unless-stopped\n", "    restarts: often\n", "restarts"),
         ("Dockerfile", "USER 10094", "USER root", "DL3002"),
         ("cloudformation.yaml", "PubliclyAccessible: false", "PubliclyAccesible: false", "E3002"),
     ],
 )
-def test_a_fault_is_found_and_its_file_named(tmp_path: Path, file: str, old: str, new: str, told: str) -> None:
+def test_a_fault_is_found_and_its_file_named(tmp_path: Path, file: str, old: str, new: str, finding: str) -> None:
     shutil.copytree(DEPLOY, tmp_path, dirs_exist_ok=True, ignore=shutil.ignore_patterns("secrets"))
     text = (tmp_path / file).read_text()
     assert old in text
     (tmp_path / file).write_text(text.replace(old, new, 1))
     done = linted(tmp_path)
     assert done.returncode == 1
-    assert told in done.stderr
+    assert finding in done.stderr
     assert file in done.stderr.splitlines()[-1]
 
 

@@ -215,9 +215,9 @@ def test_passwords_are_made_by_aws_and_kept_in_secrets_manager(stack: Stack) -> 
 def test_no_parameter_or_output_carries_a_secret(stack: Stack) -> None:
     suspicious = re.compile(r"password|secret|token|credential", re.IGNORECASE)
     assert not [name for name in stack.parameters if suspicious.search(name)]
-    told = json.dumps(stack.template["Outputs"])
+    outputs = json.dumps(stack.template["Outputs"])
     assert "resolve:secretsmanager" not in TEMPLATE.read_text()
-    references = re.findall(r'"(?:Ref|Fn::Sub|Fn::GetAtt)": "?([^"]*)', told)
+    references = re.findall(r'"(?:Ref|Fn::Sub|Fn::GetAtt)": "?([^"]*)', outputs)
     assert references.count("HistoryPassword") == 1, "Ref is the secret's name; GetAtt could not be its value"
 
 

@@ -37,7 +37,7 @@ def test_a_run_of_the_command_line_is_found_by_the_services(
     assert not [path.name for path in production.rglob("*.db")], "nothing is kept beside PostgreSQL"
 
 
-def test_what_a_run_prints_is_kept_on_s3(production: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_output_of_a_run_is_stored_on_s3(production: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # it waits there to be copied
     with dg.DagsterInstance.from_config(str(production)) as services:
         key = ["some-run", "compute_logs", "some-step"]
@@ -45,18 +45,18 @@ def test_what_a_run_prints_is_kept_on_s3(production: Path, tmp_path: Path, monke
             assert stream is not None
             stream.write("printed by a step\n")  # type: ignore[call-overload]  # Dagster opens it as text
     name = "logs/dagster/storage/some-run/compute_logs/some-step.out"
-    kept = boto3.client("s3").get_object(Bucket=os.environ["I94_LOGS_BUCKET"], Key=name)
-    assert kept["Body"].read() == b"printed by a step\n"
+    stored = boto3.client("s3").get_object(Bucket=os.environ["I94_LOGS_BUCKET"], Key=name)
+    assert stored["Body"].read() == b"printed by a step\n"
 
 
 def test_a_run_of_another_machine_is_left_to_run_monitoring(production: Path, services: dg.DagsterInstance) -> None:
     """Its process has a number there that means nothing here; closing it would fail a run that works."""
-    gone = subprocess.Popen([sys.executable, "-c", ""])
-    gone.wait()
-    run = dg.DagsterRun(job_name="month", status=dg.DagsterRunStatus.STARTED, tags={PID_TAG: str(gone.pid)})
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    run = dg.DagsterRun(job_name="month", status=dg.DagsterRunStatus.STARTED, tags={PID_TAG: str(process.pid)})
     services.add_run(run)
-    with persistent_instance(production) as here:
-        found = here.get_run_by_id(run.run_id)
+    with persistent_instance(production) as instance:
+        found = instance.get_run_by_id(run.run_id)
     assert found is not None
     assert found.status == dg.DagsterRunStatus.STARTED
 
@@ -86,8 +86,8 @@ def test_a_run_that_hangs_is_ended_and_nothing_is_reported_home(services: dg.Dag
 
 
 def test_ticks_are_cleared_away(services: dg.DagsterInstance) -> None:
-    kept = services.get_tick_retention_settings(InstigatorType.SENSOR)
-    assert {status.value: days for status, days in kept.items()} == {
+    days_by_status = services.get_tick_retention_settings(InstigatorType.SENSOR)
+    assert {status.value: days for status, days in days_by_status.items()} == {
         "STARTED": -1,
         "SKIPPED": 7,
         "FAILURE": 30,
