@@ -57,9 +57,7 @@ def test_the_image_installs_exactly_the_versions_that_are_tested() -> None:
 
 def test_every_extra_that_the_image_asks_for_exists() -> None:
     extras = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
-    (requested,) = [
-        arguments for name, arguments in instructions() if name == "ARG" and arguments.startswith("EXTRAS=")
-    ]
+    (extra,) = [arguments for name, arguments in instructions() if name == "ARG" and arguments.startswith("EXTRAS=")]
     assert set(extra.removeprefix("EXTRAS=").split(",")) <= set(extras)
 
 
