@@ -1,4 +1,4 @@
-"""Pins what every materialization tells: figures, version, schema, lineage, first rows without what is personal."""
+"""Pins the metadata of materializations: figures, data version, schema, lineage, a preview without personal columns."""
 
 from __future__ import annotations
 
@@ -21,120 +21,126 @@ from i94_platform_tests.warehouse.redshift.test_access import PERSONAL
 FIGURES = {"seconds", "dagster/column_schema", "dagster/column_lineage", "preview"}
 COMMITTED = {"bytes", "files", "manifest", "dagster/uri"}
 COMPUTED = {f"mart/{mart.name}" for mart in MONTHLY_MARTS}
-"""What the warehouse computes by itself, without a file in the lake."""
+"""The assets that the warehouse computes, without a file in the lake."""
 
 
 @pytest.fixture(scope="module")
-def told_of(loaded_deployment: Deployment) -> dict[str, dg.AssetMaterialization]:
-    """The latest materialization of every asset that was made."""
+def materializations(loaded_deployment: Deployment) -> dict[str, dg.AssetMaterialization]:
+    """The latest materialization of each materialized asset."""
     keys = loaded_deployment.definitions.resolve_asset_graph().materializable_asset_keys
-    found = {key.to_user_string(): loaded_deployment.instance.get_latest_materialization_event(key) for key in keys}
-    return {name: event.asset_materialization for name, event in found.items() if event and event.asset_materialization}
+    events = {key.to_user_string(): loaded_deployment.instance.get_latest_materialization_event(key) for key in keys}
+    return {
+        name: event.asset_materialization for name, event in events.items() if event and event.asset_materialization
+    }
 
 
-def number(event: dg.AssetMaterialization, name: str) -> float:
-    """A number of the metadata."""
+def metadata_number(event: dg.AssetMaterialization, name: str) -> float:
+    """Return a number of the metadata."""
     value = event.metadata[name].value
     assert isinstance(value, int | float)
     return value
 
 
 def preview(event: dg.AssetMaterialization) -> dg.TableMetadataValue:
-    """The preview of the metadata."""
-    shown = event.metadata["preview"]
-    assert isinstance(shown, dg.TableMetadataValue)
-    return shown
+    """Return the preview of the metadata."""
+    value = event.metadata["preview"]
+    assert isinstance(value, dg.TableMetadataValue)
+    return value
 
 
-def test_every_asset_tells_its_figures(
-    told_of: dict[str, dg.AssetMaterialization], loaded_deployment: Deployment
+def test_every_materialization_has_its_figures(
+    materializations: dict[str, dg.AssetMaterialization], loaded_deployment: Deployment
 ) -> None:
     keys = loaded_deployment.definitions.resolve_asset_graph().materializable_asset_keys
-    assert set(told_of) == {key.to_user_string() for key in keys if key.path[0] != "published"}, "not released yet"
-    for name, event in told_of.items():
+    assert set(materializations) == {key.to_user_string() for key in keys if key.path[0] != "published"}, (
+        "not released yet"
+    )
+    for name, event in materializations.items():
         count = "dagster/partition_row_count" if event.partition else "dagster/row_count"
         assert set(event.metadata) >= FIGURES | {count} | (set() if name in COMPUTED else COMMITTED), name
-        assert 0 < number(event, "seconds") < 60, name
-        assert name in COMPUTED or number(event, "files") >= 1, name
+        assert 0 < metadata_number(event, "seconds") < 60, name
+        assert name in COMPUTED or metadata_number(event, "files") >= 1, name
         assert re.fullmatch("[0-9a-f]{32}", (event.tags or {})["dagster/data_version"]), name
 
 
-def test_the_lineage_is_told_with_each_materialization(told_of: dict[str, dg.AssetMaterialization]) -> None:
-    for name, event in told_of.items():
+def test_every_materialization_has_the_column_lineage(materializations: dict[str, dg.AssetMaterialization]) -> None:
+    for name, event in materializations.items():
         assert event.metadata["dagster/column_lineage"].value == column_lineage(dg.AssetKey(name.split("/")))
 
 
 def test_a_preview_holds_rows_of_the_dataset(
-    told_of: dict[str, dg.AssetMaterialization], loaded_deployment: Deployment
+    materializations: dict[str, dg.AssetMaterialization], loaded_deployment: Deployment
 ) -> None:
     modes = loaded_deployment.query("SELECT * FROM i94.i94mode")
     for name in ("lookup/i94mode", "warehouse/i94mode"):
-        shown = [record.data for record in preview(told_of[name]).records]
-        assert sorted(shown, key=str) == sorted(modes, key=str)
-    fact = [record.data for record in preview(told_of["warehouse/immigration"]).records]
+        records = [record.data for record in preview(materializations[name]).records]
+        assert sorted(records, key=str) == sorted(modes, key=str)
+    fact = [record.data for record in preview(materializations["warehouse/immigration"]).records]
     assert len(fact) == PREVIEW_ROWS
     for row in fact:
-        (there,) = loaded_deployment.query(
+        (loaded_row,) = loaded_deployment.query(
             f"SELECT i94port, CAST(arrdate AS VARCHAR) AS arrdate FROM i94.immigration WHERE cicid = {row['cicid']}"
         )
-        assert there == {"i94port": row["i94port"], "arrdate": row["arrdate"]}
+        assert loaded_row == {"i94port": row["i94port"], "arrdate": row["arrdate"]}
 
 
-def test_a_mart_shows_its_largest_groups(
-    told_of: dict[str, dg.AssetMaterialization], loaded_deployment: Deployment
+def test_the_preview_of_a_mart_has_its_largest_groups(
+    materializations: dict[str, dg.AssetMaterialization], loaded_deployment: Deployment
 ) -> None:
-    shown = [record.data for record in preview(told_of["mart/visitors_by_origin"]).records]
+    records = [record.data for record in preview(materializations["mart/visitors_by_origin"]).records]
     largest = loaded_deployment.query("SELECT visitors FROM mart.visitors_by_origin ORDER BY visitors DESC LIMIT 10")
-    assert [row["visitors"] for row in shown] == [row["visitors"] for row in largest]
+    assert [row["visitors"] for row in records] == [row["visitors"] for row in largest]
 
 
-def test_no_personal_column_is_shown(told_of: dict[str, dg.AssetMaterialization]) -> None:
+def test_a_preview_has_no_personal_column(materializations: dict[str, dg.AssetMaterialization]) -> None:
     for name in ("staged/immigration", "staged/immigration_quarantine", "warehouse/immigration"):
-        shown = preview(told_of[name])
-        assert shown.records
-        for columns in ({c.name for c in shown.schema.columns}, *(set(record.data) for record in shown.records)):
+        table = preview(materializations[name])
+        assert table.records
+        for columns in ({c.name for c in table.schema.columns}, *(set(record.data) for record in table.records)):
             assert "cicid" in columns
             assert not columns & (PERSONAL | {"unreadable"}), name
 
 
-def test_a_quarantine_shows_refused_rows_with_their_reasons(told_of: dict[str, dg.AssetMaterialization]) -> None:
-    event = told_of["staged/immigration_quarantine"]
+def test_the_preview_of_the_quarantine_has_rejected_rows_with_their_reasons(
+    materializations: dict[str, dg.AssetMaterialization],
+) -> None:
+    event = materializations["staged/immigration_quarantine"]
     rows = [record.data for record in preview(event).records]
-    assert len(rows) == min(PREVIEW_ROWS, number(event, "dagster/partition_row_count"))
+    assert len(rows) == min(PREVIEW_ROWS, metadata_number(event, "dagster/partition_row_count"))
     assert all(row["reasons"] and row["source_file"] for row in rows)
     assert "| reasons | rows |" in str(event.metadata["reasons"].value)
 
 
-def test_the_preview_of_no_rows_has_the_columns() -> None:
-    shown = to_table_metadata([], ["code", "label"])
-    assert [c.name for c in shown.schema.columns] == ["code", "label"]
-    assert shown.records == []
+def test_a_preview_without_rows_has_the_columns() -> None:
+    table = to_table_metadata([], ["code", "label"])
+    assert [c.name for c in table.schema.columns] == ["code", "label"]
+    assert table.records == []
 
 
-def test_a_value_that_json_does_not_know_is_shown_as_none() -> None:
-    shown = to_table_metadata([{"a": float("nan"), "b": float("inf"), "c": 1.5, "d": True, "e": None}], list("abcde"))
-    assert shown.records[0].data == {"a": None, "b": None, "c": 1.5, "d": True, "e": None}
+def test_a_value_that_json_lacks_becomes_none() -> None:
+    table = to_table_metadata([{"a": float("nan"), "b": float("inf"), "c": 1.5, "d": True, "e": None}], list("abcde"))
+    assert table.records[0].data == {"a": None, "b": None, "c": 1.5, "d": True, "e": None}
 
 
-def test_a_preview_is_left_out_where_another_run_has_swept_the_files(tmp_path: Path) -> None:
+def test_there_is_no_preview_if_another_run_has_swept_the_files(tmp_path: Path) -> None:
     lake, dataset = Lake(LocalStore(tmp_path)), Dataset("lookup/i94mode")
     rows = pa.table({"code": pa.array([1], pa.int32()), "label": ["Air"]})
     old = lake.write_table(dataset, "one", i94mode, rows, fingerprint="1")
-    shown = preview_rows(lake, old, i94mode)
-    assert shown is not None
-    assert [record.data for record in shown.records] == [{"code": 1, "label": "Air"}]
+    table = preview_rows(lake, old, i94mode)
+    assert table is not None
+    assert [record.data for record in table.records] == [{"code": 1, "label": "Air"}]
     lake.write_table(dataset, "two", i94mode, rows, fingerprint="2")
     assert preview_rows(lake, old, i94mode) is None
 
 
-def test_a_step_is_timed_from_where_it_began() -> None:
+def test_the_seconds_of_a_step_count_from_its_start() -> None:
     with raise_dagster_failures() as seconds:
         first = seconds()
     assert 0 <= first <= seconds()
 
 
-def test_the_quarantine_marks_as_personal_what_the_fact_does() -> None:
-    marked = {c.name for c in immigration_quarantine.columns if c.info["personal"]}
-    assert marked == PERSONAL | {"unreadable"}, (
+def test_the_quarantine_has_the_personal_columns_of_the_fact() -> None:
+    personal = {c.name for c in immigration_quarantine.columns if c.info["personal"]}
+    assert personal == PERSONAL | {"unreadable"}, (
         "texts in a number's place may be a year of birth or an admission number"
     )

@@ -1,4 +1,4 @@
-"""Which resources an address gets, and what is imported for them."""
+"""Pins which resources the settings give, and which modules they import."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ from i94_platform.lake.s3 import S3Store
 from i94_platform.settings import PROJECT, Settings
 
 
-def built(settings: Settings, name: str) -> Any:
+def build_resource(settings: Settings, name: str) -> Any:
     return build_resources(settings)[name].build()
 
 
-def test_each_address_of_files_gets_its_own_kind_of_store(settings: Settings) -> None:
+def test_raw_and_lake_may_be_in_different_kinds_of_stores(settings: Settings) -> None:
     mixed = Settings(home=settings.home, raw="s3://deliveries/i94", lake=settings.lake)
-    raw, lake = built(mixed, "raw"), built(mixed, "lake")
+    raw, lake = build_resource(mixed, "raw"), build_resource(mixed, "lake")
     assert isinstance(raw, S3Store)
     assert raw.root == "s3://deliveries/i94"
     assert isinstance(lake, Lake)
     assert isinstance(lake.store, LocalStore)
     swapped = Settings(home=settings.home, raw=settings.raw, lake="s3://bucket/lake")
-    assert isinstance(built(swapped, "raw"), LocalStore)
-    assert isinstance(built(swapped, "lake").store, S3Store)
+    assert isinstance(build_resource(swapped, "raw"), LocalStore)
+    assert isinstance(build_resource(swapped, "lake").store, S3Store)
 
 
-def test_a_deployment_on_s3_is_built_without_a_request_and_without_credentials(settings: Settings) -> None:
-    there = Settings(home=settings.home, lake="s3://bucket/lake", s3_endpoint="http://127.0.0.1:9")
-    made = {name: built(there, name) for name in build_resources(there)}
-    assert (made["lake"].store.root, made["raw"].root) == ("s3://bucket/lake", "s3://bucket/lake/raw")
+def test_the_resources_of_s3_are_built_without_a_request_and_without_credentials(settings: Settings) -> None:
+    on_s3 = Settings(home=settings.home, lake="s3://bucket/lake", s3_endpoint="http://127.0.0.1:9")
+    resources = {name: build_resource(on_s3, name) for name in build_resources(on_s3)}
+    assert (resources["lake"].store.root, resources["raw"].root) == ("s3://bucket/lake", "s3://bucket/lake/raw")
 
 
-def test_loading_a_code_location_on_s3_imports_neither_boto3_nor_dagsters_part_for_aws(tmp_path: Any) -> None:
+def test_loading_a_code_location_on_s3_imports_neither_boto3_nor_dagster_aws(tmp_path: Any) -> None:
     program = (
         "import sys, i94_platform.definitions as d; assert d.defs.resources['lake'].root == 's3://bucket/lake'; "
         "assert not {'boto3', 'botocore', 'dagster_aws'} & set(sys.modules)"
@@ -47,13 +47,13 @@ def test_loading_a_code_location_on_s3_imports_neither_boto3_nor_dagsters_part_f
     subprocess.run([sys.executable, "-c", program], env=environment, check=True, timeout=60)
 
 
-def test_without_the_aws_extra_it_is_told_how_to_install_it(
+def test_without_the_aws_extra_the_error_says_how_to_install_it(
     monkeypatch: pytest.MonkeyPatch, settings: Settings
 ) -> None:
     for name in ("dagster_aws", "dagster_aws.s3", "boto3", "botocore", "botocore.exceptions"):
         monkeypatch.setitem(sys.modules, name, None)
-    there = Settings(home=settings.home, lake="s3://bucket/lake")
+    on_s3 = Settings(home=settings.home, lake="s3://bucket/lake")
     with pytest.raises(PermanentError, match=r"starts with s3://, .* run: pip install 'i94-platform\[aws\]'"):
-        next(built(there, "raw").list())
+        next(build_resource(on_s3, "raw").list())
     with pytest.raises(PermanentError, match="pip install"):
-        built(there, "engine").register_files("x", ["s3://bucket/x.parquet"])
+        build_resource(on_s3, "engine").register_files("x", ["s3://bucket/x.parquet"])

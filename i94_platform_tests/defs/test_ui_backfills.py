@@ -1,6 +1,6 @@
-"""Pins backfills that the UI launches: by its own request, through the daemon's own steps, in processes of their own.
+"""Pins a backfill of the UI: its request, the steps of the daemon, and one process per run.
 
-One run a month, of the months that were asked for, and a month that fails stops no other.
+There is one run for each selected month, and a month that fails stops no other.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ PARTITION, BACKFILL = "dagster/partition", "dagster/backfill"
 def daemon(
     loaded_deployment: Deployment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[WorkspaceProcessContext]:
-    """The embedded instance of a loaded deployment, with the code location that the UI and the daemon talk to."""
+    """A loaded deployment with its instance and the code location, as UI and daemon use them."""
     deployment = loaded_deployment.copy(tmp_path)
     (deployment.raw / "i94_feb16_sub.parquet").write_bytes(b"half a file")
     create_home(deployment.settings.dagster_home)
@@ -57,44 +57,45 @@ def daemon(
 
 
 def launch(daemon: WorkspaceProcessContext) -> str:
-    """What the UI sends for Jobs, month, Partitions, Launch backfill; the backfill's name."""
+    """Send the request of the UI for Jobs, month, Partitions, Launch backfill; return the id of the backfill."""
     selector = {"repositoryLocationName": LOCATION, "repositoryName": "__repository__"}
-    asked: dict[str, Any] = {
+    parameters: dict[str, Any] = {
         "selector": {"partitionSetName": "month_partition_set", "repositorySelector": selector},
         "partitionNames": MONTHS,
     }
-    done = create_schema().execute(
-        LAUNCH, context_value=daemon.create_request_context(), variable_values={"backfill": asked}
+    response = create_schema().execute(
+        LAUNCH, context_value=daemon.create_request_context(), variable_values={"backfill": parameters}
     )
-    assert not done.errors
-    answer = done.data["launchPartitionBackfill"]
-    assert answer["__typename"] == "LaunchBackfillSuccess", answer
-    return str(answer["backfillId"])
+    assert not response.errors
+    backfill = response.data["launchPartitionBackfill"]
+    assert backfill["__typename"] == "LaunchBackfillSuccess", backfill
+    return str(backfill["backfillId"])
 
 
-def turn(daemon: WorkspaceProcessContext) -> None:
-    """One turn of the daemon's backfills and of its queue."""
+def run_daemon_once(daemon: WorkspaceProcessContext) -> None:
+    """Run one iteration of the backfill daemon and of the run queue."""
     log = logging.getLogger(__name__)
     assert [error for error in execute_backfill_iteration(daemon, log) if error] == []
     assert [error for error in QueuedRunCoordinatorDaemon(30).run_iteration(daemon) if error] == []
 
 
-def test_a_backfill_of_the_ui_runs_each_month_once_and_one_that_fails_stops_no_other(
+def test_a_backfill_of_the_ui_runs_each_month_once_and_a_failed_month_stops_no_other(
     daemon: WorkspaceProcessContext,
 ) -> None:
-    name = launch(daemon)
+    backfill_id = launch(daemon)
 
-    def over() -> bool:
-        turn(daemon)
+    def has_ended() -> bool:
+        run_daemon_once(daemon)
         runs = daemon.instance.get_runs()
-        done = daemon.instance.get_backfill(name)
-        closed = done is not None and done.status != BulkActionStatus.REQUESTED  # a turn after the last run
-        return closed and len(runs) == len(MONTHS) and all(run.is_finished for run in runs)
+        backfill = daemon.instance.get_backfill(backfill_id)
+        # the backfill ends one iteration after its last run
+        is_closed = backfill is not None and backfill.status != BulkActionStatus.REQUESTED
+        return is_closed and len(runs) == len(MONTHS) and all(run.is_finished for run in runs)
 
-    wait_for(over, "both months to end", timeout=300)
+    wait_for(has_ended, "both months to end", timeout=300)
     runs = {run.tags[PARTITION]: run for run in daemon.instance.get_runs()}
     assert {month: (run.job_name, run.tags[BACKFILL], run.is_success) for month, run in runs.items()} == {
-        "2016-01": ("month", name, True),
-        "2016-02": ("month", name, False),
+        "2016-01": ("month", backfill_id, True),
+        "2016-02": ("month", backfill_id, False),
     }
-    assert runs["2016-02"].tags["dagster/will_retry"] == "false", "the file would be as wrong again"
+    assert runs["2016-02"].tags["dagster/will_retry"] == "false", "a wrong file is a permanent error"

@@ -237,8 +237,10 @@ def _why_references_wait(tick: Tick, previous: run_inputs.RequestedContent | Non
     if previous is not None and not run_inputs.find_changed_references(listing, tick.raw, previous):
         return _describe_last_run(previous)
     if tick.is_arriving(_REFERENCES, Delivery(_REFERENCES, tuple(files))):
-        settle = tick.settings.settle_seconds
-        return f"The reference files changed less than {settle:g} s ago; their run is requested when they have settled."
+        seconds = tick.settings.settle_seconds
+        return (
+            f"The reference files changed less than {seconds:g} s ago; their run is requested when they have settled."
+        )
     return ""
 
 

@@ -1,6 +1,6 @@
-"""Pins that a load and a check hold what they read: another run that commits meanwhile would sweep the files.
+"""Pins that a load and a check lock the dataset that they read: another run would otherwise sweep its files.
 
-Two runs of one month at once used to be able to fail with a file that was gone between the look and the load.
+The incident: two runs of one month at once, of which one failed because a file vanished before the load.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from i94_platform_tests.support.deployment import SAMPLE_MONTH, Deployment
 from i94_platform_tests.support.faulty_resources import override_resource
 
 
-def is_held(settings: Settings, dataset: str) -> bool:
-    """Whether somebody holds a dataset's lock."""
+def is_locked(settings: Settings, dataset: str) -> bool:
+    """Whether a process holds the lock of a dataset."""
     with Path(settings.lake, ".locks", dataset.replace("/", ".")).open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -30,48 +30,48 @@ def is_held(settings: Settings, dataset: str) -> bool:
     return False
 
 
-class WatchingWarehouse(DuckDBWarehouse):
-    """Notes for each load whether its dataset was held."""
+class RecordingWarehouse(DuckDBWarehouse):
+    """Records for each load whether its dataset was locked."""
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings.warehouse_path, settings.scratch)
-        self.settings, self.held = settings, dict[str, bool]()
+        self.settings, self.locked = settings, dict[str, bool]()
 
     def replace(self, contract: Table, manifest: Manifest, run_id: str) -> int:
         folder = Path(manifest.address).parent.relative_to(self.settings.lake).as_posix()
-        self.held[folder] = is_held(self.settings, folder)
+        self.locked[folder] = is_locked(self.settings, folder)
         return super().replace(contract, manifest, run_id)
 
 
-class WatchingEngine(DuckDBEngine):
-    """Notes whether the month was held whenever its rows were read."""
+class RecordingEngine(DuckDBEngine):
+    """Records for each query of the month's rows whether the month was locked."""
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings.scratch)
-        self.settings, self.held = settings, list[bool]()
+        self.settings, self.locked = settings, list[bool]()
 
     def fetch(self, query: Query) -> Any:
         if " FROM staged" in query.text or "FROM `immigration`" in query.text:
-            self.held.append(is_held(self.settings, f"staged/immigration/month={SAMPLE_MONTH}"))
+            self.locked.append(is_locked(self.settings, f"staged/immigration/month={SAMPLE_MONTH}"))
         return super().fetch(query)
 
 
 def settings_of(folder: Path) -> Settings:
-    """The settings of a copy in a folder."""
+    """The settings of a deployment that is copied into a folder."""
     return Settings(home=str(folder / "home"), raw=str(folder / "raw"))
 
 
-def test_no_dataset_can_be_swept_while_it_is_loaded(loaded_deployment: Deployment, tmp_path: Path) -> None:
-    watching = WatchingWarehouse(settings_of(tmp_path))
-    deployment = loaded_deployment.copy(tmp_path, override_resource("warehouse", watching))
-    assert all(outcome.succeeded for outcome in deployment.run(SAMPLE_MONTH))
-    assert len(watching.held) == 13, "every table is loaded, the correlations too"
-    assert {folder for folder, held in watching.held.items() if not held} == set()
+def test_a_dataset_is_locked_while_it_is_loaded(loaded_deployment: Deployment, tmp_path: Path) -> None:
+    recorder = RecordingWarehouse(settings_of(tmp_path))
+    deployment = loaded_deployment.copy(tmp_path, override_resource("warehouse", recorder))
+    assert all(result.succeeded for result in deployment.run(SAMPLE_MONTH))
+    assert len(recorder.locked) == 13, "every table is loaded, the correlations too"
+    assert {folder for folder, locked in recorder.locked.items() if not locked} == set()
 
 
-def test_no_month_can_be_swept_while_it_is_checked(loaded_deployment: Deployment, tmp_path: Path) -> None:
-    watching = WatchingEngine(settings_of(tmp_path))
-    deployment = loaded_deployment.copy(tmp_path, override_resource("engine", watching))
+def test_a_month_is_locked_while_it_is_checked(loaded_deployment: Deployment, tmp_path: Path) -> None:
+    recorder = RecordingEngine(settings_of(tmp_path))
+    deployment = loaded_deployment.copy(tmp_path, override_resource("engine", recorder))
     assert deployment.run_month(SAMPLE_MONTH).succeeded
-    assert watching.held
-    assert all(watching.held)
+    assert recorder.locked
+    assert all(recorder.locked)

@@ -1,6 +1,6 @@
-"""Pins what a failed check does to its run: a blocking one stops all that is below it, a warning stops nothing.
+"""Pins what a failed check does to its run: a blocking check stops everything downstream, a warning stops nothing.
 
-The faults are put in with the engine or the warehouse, since no delivery can cause them.
+A corrupting engine or warehouse causes the faults, because no delivery can.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from i94_platform_tests.support.faulty_resources import (
 
 
 def broken_copy(loaded_deployment: Deployment, folder: Path, make: Any) -> Deployment:
-    """A copy whose part is replaced by the faulty one that `make` builds from its settings."""
+    """Copy a deployment, with the resource overrides that `make` builds from the settings of the copy."""
     settings = Settings(home=str(folder / "home"), raw=str(folder / "raw"))
     overrides: Mapping[str, Any] = make(settings)
     return loaded_deployment.copy(folder, overrides)
 
 
 FAULTS: dict[str, tuple[Change, str]] = {
-    # the row that is overwritten may be a repeated one of the delivery, whose twin is then not seen: one key or two
+    # the overwritten row may be one of a duplicate pair of the delivery, so one or two keys are broken
     "key_unique": (repeat_first_row, "cicid, i94yr, i94mon: "),
     "not_null": (lambda rows: replace_value(rows, "i94port", None), "i94port: 1 of"),
     "delivered_equals_staged_plus_quarantined": (
@@ -43,26 +43,28 @@ FAULTS: dict[str, tuple[Change, str]] = {
 
 
 @pytest.mark.parametrize("check", FAULTS)
-def test_a_blocking_check_stops_the_month_and_the_old_one_stays(
+def test_a_blocking_check_stops_the_month_and_the_warehouse_is_unchanged(
     loaded_deployment: Deployment, tmp_path: Path, check: str
 ) -> None:
-    change, told = FAULTS[check]
+    change, reason = FAULTS[check]
     deployment = broken_copy(
         loaded_deployment,
         tmp_path,
         lambda settings: override_resource("engine", CorruptingEngine(settings, "staged/immigration", change)),
     )
     tables, ledger = deployment.fingerprint_tables(), deployment.read_ledger()
-    outcome = deployment.run_month(SAMPLE_MONTH)
-    assert not outcome.succeeded
-    assert [failed for failed in outcome.failed_checks if f"staged/immigration {check}: " in failed and told in failed]
-    assert set(outcome.rows) == {"staged/immigration", "staged/immigration_quarantine"}, "nothing below was made"
-    assert not outcome.errors
+    result = deployment.run_month(SAMPLE_MONTH)
+    assert not result.succeeded
+    assert [failed for failed in result.failed_checks if f"staged/immigration {check}: " in failed and reason in failed]
+    assert set(result.rows) == {"staged/immigration", "staged/immigration_quarantine"}, (
+        "nothing downstream was materialized"
+    )
+    assert not result.errors
     assert deployment.fingerprint_tables() == tables
     assert deployment.read_ledger() == ledger
 
 
-def test_a_warning_is_told_and_the_month_is_loaded(loaded_deployment: Deployment, tmp_path: Path) -> None:
+def test_a_warning_is_reported_and_the_month_is_loaded(loaded_deployment: Deployment, tmp_path: Path) -> None:
     def change(rows: pa.Table) -> pa.Table:
         return replace_value(replace_value(rows, "i94bir", 200), "gender", "Q", rows=2)
 
@@ -71,17 +73,17 @@ def test_a_warning_is_told_and_the_month_is_loaded(loaded_deployment: Deployment
         tmp_path,
         lambda settings: override_resource("engine", CorruptingEngine(settings, "staged/immigration", change)),
     )
-    outcome = deployment.run_month(SAMPLE_MONTH)
-    assert outcome.succeeded
-    assert not outcome.failed_checks
-    assert [told.partition(" of ")[0] for told in outcome.warnings] == [
+    result = deployment.run_month(SAMPLE_MONTH)
+    assert result.succeeded
+    assert not result.failed_checks
+    assert [warning.partition(" of ")[0] for warning in result.warnings] == [
         "staged/immigration allowed_values: gender: 2",
         "staged/immigration ranges: i94bir: 1",
     ]
     assert deployment.query_value("SELECT count(*) FROM i94.immigration WHERE i94bir = 200") == 1
 
 
-def test_a_reference_that_fails_its_check_is_not_loaded(loaded_deployment: Deployment, tmp_path: Path) -> None:
+def test_a_reference_table_that_fails_its_check_is_not_loaded(loaded_deployment: Deployment, tmp_path: Path) -> None:
     deployment = broken_copy(
         loaded_deployment,
         tmp_path,
@@ -90,12 +92,12 @@ def test_a_reference_that_fails_its_check_is_not_loaded(loaded_deployment: Deplo
         ),
     )
     tables = deployment.fingerprint_tables()
-    outcome = deployment.run_reference()
-    assert not outcome.succeeded
-    assert [told.partition(":")[0] for told in outcome.failed_checks] == ["staged/world_temperature key_unique"]
-    assert "staged/world_temperature" in outcome.rows
-    assert not {"warehouse/world_temperature", "warehouse/country"} & set(outcome.rows)
-    assert {"warehouse/i94addr", "warehouse/calendar"} <= set(outcome.rows)
+    result = deployment.run_reference()
+    assert not result.succeeded
+    assert [failed.partition(":")[0] for failed in result.failed_checks] == ["staged/world_temperature key_unique"]
+    assert "staged/world_temperature" in result.rows
+    assert not {"warehouse/world_temperature", "warehouse/country"} & set(result.rows)
+    assert {"warehouse/i94addr", "warehouse/calendar"} <= set(result.rows)
     assert deployment.fingerprint_tables() == tables
 
 
@@ -115,11 +117,11 @@ def test_a_dimension_that_fails_its_check_stops_the_fact(
         lambda settings: override_resource("warehouse", CorruptingWarehouse(settings, "country", statement)),
     )
     fact = deployment.fingerprint_tables()["immigration"]
-    outcome = deployment.run_month(SAMPLE_MONTH)
-    assert not outcome.succeeded
-    assert check in [told.partition(":")[0] for told in outcome.failed_checks]
-    assert "warehouse/country" in outcome.rows
-    assert "warehouse/immigration" not in outcome.rows
+    result = deployment.run_month(SAMPLE_MONTH)
+    assert not result.succeeded
+    assert check in [failed.partition(":")[0] for failed in result.failed_checks]
+    assert "warehouse/country" in result.rows
+    assert "warehouse/immigration" not in result.rows
     assert deployment.fingerprint_tables()["immigration"] == fact
 
 
@@ -130,6 +132,8 @@ def test_a_fact_that_fails_its_check_fails_the_run(loaded_deployment: Deployment
         tmp_path,
         lambda settings: override_resource("warehouse", CorruptingWarehouse(settings, "immigration", statement)),
     )
-    outcome = deployment.run_month(SAMPLE_MONTH)
-    assert not outcome.succeeded
-    assert [told.partition(":")[0] for told in outcome.failed_checks] == ["warehouse/immigration staged_equals_loaded"]
+    result = deployment.run_month(SAMPLE_MONTH)
+    assert not result.succeeded
+    assert [failed.partition(":")[0] for failed in result.failed_checks] == [
+        "warehouse/immigration staged_equals_loaded"
+    ]

@@ -1,4 +1,4 @@
-"""Pins the checks that count: delivered = staged + quarantined, staged = loaded, and the files of the manifests."""
+"""Pins the reconciliation checks: delivered = staged + quarantined, staged = loaded, complete files, sums of marts."""
 
 from __future__ import annotations
 
@@ -13,27 +13,25 @@ from i94_platform_tests.support.deployment import SAMPLE_MONTH, Deployment
 STAGED, BALANCE = "staged/immigration", "delivered_equals_staged_plus_quarantined"
 
 
-def test_a_lost_row_is_told_from_both_counts(loaded_deployment: Deployment, tmp_path: Path) -> None:
+def test_a_lost_row_fails_with_all_counts(loaded_deployment: Deployment, tmp_path: Path) -> None:
     deployment = loaded_deployment.copy(tmp_path)
     rows = deployment.read_rows(immigration, STAGED, SAMPLE_MONTH)
-    refused = deployment.manifest("staged/immigration_quarantine", SAMPLE_MONTH).rows
+    quarantined = deployment.manifest("staged/immigration_quarantine", SAMPLE_MONTH).rows
     deployment.rewrite_dataset(immigration, STAGED, rows.slice(1), SAMPLE_MONTH)
     result = deployment.run_check(STAGED, BALANCE, SAMPLE_MONTH)
     assert not result.passed
     assert result.blocking
     assert {name: metadata.value for name, metadata in result.metadata.items()} == {
-        "delivered": rows.num_rows + refused,
+        "delivered": rows.num_rows + quarantined,
         "staged": rows.num_rows - 1,
-        "quarantined": refused,
+        "quarantined": quarantined,
         "difference": 1,
         "bound": 0,
     }
-    assert f"{rows.num_rows - 1:,} staged, {refused} quarantined, difference 1" in result.description
+    assert f"{rows.num_rows - 1:,} staged, {quarantined} quarantined, difference 1" in result.description
 
 
-def test_counts_that_agree_by_chance_fail_where_they_come_from_two_runs(
-    loaded_deployment: Deployment, tmp_path: Path
-) -> None:
+def test_equal_counts_of_two_different_runs_fail(loaded_deployment: Deployment, tmp_path: Path) -> None:
     deployment = loaded_deployment.copy(tmp_path)
     deployment.rewrite_dataset(
         immigration, STAGED, deployment.read_rows(immigration, STAGED, SAMPLE_MONTH), SAMPLE_MONTH
@@ -45,23 +43,23 @@ def test_counts_that_agree_by_chance_fail_where_they_come_from_two_runs(
 
 
 @pytest.mark.parametrize("dataset", [STAGED, "staged/immigration_quarantine"])
-def test_a_file_that_is_gone_or_cut_is_named(loaded_deployment: Deployment, tmp_path: Path, dataset: str) -> None:
+def test_a_missing_or_truncated_file_is_named(loaded_deployment: Deployment, tmp_path: Path, dataset: str) -> None:
     deployment = loaded_deployment.copy(tmp_path)
     assert deployment.run_check(STAGED, "files_complete", SAMPLE_MONTH).passed
     file = Path(deployment.manifest(dataset, SAMPLE_MONTH).urls[0])
 
     content = file.read_bytes()
     file.write_bytes(content[:-1])
-    cut = deployment.run_check(STAGED, "files_complete", SAMPLE_MONTH)
-    assert not cut.passed
-    assert cut.blocking
-    assert cut.metadata["problems"].value == 1
-    assert f"{file} has {len(content) - 1:,} bytes, the manifest says {len(content):,}" in cut.description
+    truncated = deployment.run_check(STAGED, "files_complete", SAMPLE_MONTH)
+    assert not truncated.passed
+    assert truncated.blocking
+    assert truncated.metadata["problems"].value == 1
+    assert f"{file} has {len(content) - 1:,} bytes, the manifest says {len(content):,}" in truncated.description
 
     file.unlink()
-    gone = deployment.run_check(STAGED, "files_complete", SAMPLE_MONTH)
-    assert not gone.passed
-    assert f"{file} is missing" in gone.description
+    missing = deployment.run_check(STAGED, "files_complete", SAMPLE_MONTH)
+    assert not missing.passed
+    assert f"{file} is missing" in missing.description
 
 
 CHANGES = {
@@ -71,10 +69,10 @@ CHANGES = {
 
 
 @pytest.fixture(scope="module", params=CHANGES)
-def changed(
+def load_results(
     request: pytest.FixtureRequest, loaded_deployment: Deployment, tmp_path_factory: pytest.TempPathFactory
 ) -> Any:
-    """Every table with a row lost, then with one doubled: by table what was staged, what is loaded, and the check."""
+    """Of each table with a lost or a doubled row: the staged rows, the loaded rows and the result of the check."""
     deployment = loaded_deployment.copy(tmp_path_factory.mktemp(request.param))
     staged = {
         contract.name: deployment.query_value(f"SELECT count(*) FROM i94.{contract.name}") for contract in WAREHOUSE
@@ -82,15 +80,16 @@ def changed(
     for name in staged:
         deployment.execute(CHANGES[request.param].format(table=f"i94.{name}"))
     results = deployment.run_checks([(f"warehouse/{name}", "staged_equals_loaded") for name in staged], SAMPLE_MONTH)
-    more = -1 if request.param == "lost" else 1
+    change = -1 if request.param == "lost" else 1
     return {
-        name: (rows, rows + more, results[f"warehouse/{name}", "staged_equals_loaded"]) for name, rows in staged.items()
+        name: (rows, rows + change, results[f"warehouse/{name}", "staged_equals_loaded"])
+        for name, rows in staged.items()
     }
 
 
 @pytest.mark.parametrize("name", [contract.name for contract in WAREHOUSE])
-def test_a_row_lost_or_doubled_by_a_load_is_counted(changed: Any, name: str) -> None:
-    staged, loaded_rows, result = changed[name]
+def test_a_row_that_a_load_loses_or_doubles_is_counted(load_results: Any, name: str) -> None:
+    staged, loaded_rows, result = load_results[name]
     assert not result.passed
     assert result.blocking
     assert {name: metadata.value for name, metadata in result.metadata.items()} == {
@@ -102,15 +101,15 @@ def test_a_row_lost_or_doubled_by_a_load_is_counted(changed: Any, name: str) -> 
     assert result.description == f"{staged:,} rows staged, {loaded_rows:,} loaded."
 
 
-def test_another_month_in_the_table_is_not_counted(loaded_deployment: Deployment, tmp_path: Path) -> None:
+def test_rows_of_another_month_are_not_counted(loaded_deployment: Deployment, tmp_path: Path) -> None:
     deployment = loaded_deployment.copy(tmp_path)
     deployment.execute("INSERT INTO i94.immigration SELECT * REPLACE (2 AS i94mon) FROM i94.immigration")
     assert deployment.run_check("warehouse/immigration", "staged_equals_loaded", SAMPLE_MONTH).passed
 
 
 @pytest.fixture(scope="module")
-def unbalanced(loaded_deployment: Deployment, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """Every mart with two visitors too many and another month beside it: the arrivals, and the check of each mart."""
+def mart_results(loaded_deployment: Deployment, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """The arrivals, and the result of each mart that has two visitors too many and another month."""
     deployment = loaded_deployment.copy(tmp_path_factory.mktemp("marts"))
     names = [contract.name for contract in MONTHLY_MARTS]
     for name in names:
@@ -122,8 +121,8 @@ def unbalanced(loaded_deployment: Deployment, tmp_path_factory: pytest.TempPathF
 
 
 @pytest.mark.parametrize("name", [contract.name for contract in MONTHLY_MARTS])
-def test_visitors_that_do_not_add_up_to_the_arrivals_are_told(unbalanced: Any, name: str) -> None:
-    arrivals, results = unbalanced
+def test_visitors_that_do_not_add_up_to_the_arrivals_fail(mart_results: Any, name: str) -> None:
+    arrivals, results = mart_results
     result = results[name]
     assert not result.passed
     assert result.blocking

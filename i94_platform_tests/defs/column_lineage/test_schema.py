@@ -1,4 +1,4 @@
-"""Pins every column's lineage: complete, up to date, leading to columns that exist, and what one reads in the SQL."""
+"""Pins the column lineage: it is complete and up to date, and its sources are columns of parent assets."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from i94_platform.defs.column_lineage.schema import column_lineage, column_schem
 from i94_platform.errors import PermanentError
 from i94_platform.settings import Settings
 
-KEPT: dict[str, dict[str, list[str] | str]] = json.loads(FILE.read_text("utf-8"))
+LINEAGE: dict[str, dict[str, list[str] | str]] = json.loads(FILE.read_text("utf-8"))
 
 
 @pytest.fixture(scope="module")
@@ -25,25 +25,25 @@ def graph(tmp_path_factory: pytest.TempPathFactory) -> dg.RepositoryDefinition:
 
 
 def columns_of(graph: dg.RepositoryDefinition, asset: str) -> list[str]:
-    """The columns that the graph says an asset has."""
-    told = graph.asset_graph.get(dg.AssetKey(asset.split("/"))).metadata["dagster/column_schema"]
-    return [column.name for column in told.columns]
+    """Return the columns of an asset in the graph."""
+    schema = graph.asset_graph.get(dg.AssetKey(asset.split("/"))).metadata["dagster/column_schema"]
+    return [column.name for column in schema.columns]
 
 
-def test_the_file_is_what_is_found_now() -> None:
+def test_the_file_is_up_to_date() -> None:
     assert FILE.read_text("utf-8") == render_lineage_file(), "run: i94 lineage --write"
 
 
-def test_no_column_is_without_a_source_or_a_reason(graph: dg.RepositoryDefinition) -> None:
-    made = {key.to_user_string() for key in graph.asset_graph.materializable_asset_keys}
-    assert set(KEPT) == made
-    for asset in made:
-        assert list(KEPT[asset]) == columns_of(graph, asset)
-        assert not [f"{asset}.{name}" for name, origin in KEPT[asset].items() if not origin]
+def test_every_column_has_sources_or_a_reason(graph: dg.RepositoryDefinition) -> None:
+    assets = {key.to_user_string() for key in graph.asset_graph.materializable_asset_keys}
+    assert set(LINEAGE) == assets
+    for asset in assets:
+        assert list(LINEAGE[asset]) == columns_of(graph, asset)
+        assert not [f"{asset}.{name}" for name, origin in LINEAGE[asset].items() if not origin]
 
 
-def test_every_source_is_a_column_of_an_asset_that_the_graph_knows_as_a_parent(graph: dg.RepositoryDefinition) -> None:
-    for asset, columns in KEPT.items():
+def test_every_source_is_a_column_of_a_parent_asset(graph: dg.RepositoryDefinition) -> None:
+    for asset, columns in LINEAGE.items():
         parents = graph.asset_graph.get(dg.AssetKey(asset.split("/"))).parent_keys
         sources = {column for origin in columns.values() if isinstance(origin, list) for column in origin}
         for source in sources:
@@ -70,13 +70,13 @@ def test_every_source_is_a_column_of_an_asset_that_the_graph_knows_as_a_parent(g
         ("warehouse/country.region", ["lookup/i94cit_res.label"]),
     ],
 )
-def test_the_lineage_is_what_one_reads_in_the_transform(column: str, sources: list[str] | str) -> None:
+def test_the_lineage_of_selected_columns_matches_the_sql(column: str, sources: list[str] | str) -> None:
     asset, _, name = column.partition(".")
-    assert KEPT[asset][name] == sources
+    assert LINEAGE[asset][name] == sources
 
 
-def test_the_reasons_of_a_refusal_come_from_every_column_with_a_rule() -> None:
-    sources = KEPT["staged/immigration_quarantine"]["reasons"]
+def test_the_reasons_of_a_rejection_come_from_every_column_with_a_rule() -> None:
+    sources = LINEAGE["staged/immigration_quarantine"]["reasons"]
     delivered = {f"raw/immigration.{c}" for c in column_names(immigration_quarantine)} & set(
         f"raw/immigration.{c}" for c in column_names(immigration)
     )
@@ -85,29 +85,29 @@ def test_the_reasons_of_a_refusal_come_from_every_column_with_a_rule() -> None:
     assert set(sources) == delivered | {"lookup/i94visa.code"}
 
 
-def test_a_fact_column_leads_back_to_the_delivered_one_in_two_steps() -> None:
+def test_a_column_of_the_fact_leads_to_a_delivered_column_in_two_steps() -> None:
     for name in column_names(immigration):
-        (step,) = list(KEPT["warehouse/immigration"][name])
+        (step,) = list(LINEAGE["warehouse/immigration"][name])
         asset, _, column = step.partition(".")
         assert asset == "staged/immigration"
-        assert any(source.startswith("raw/immigration.") for source in KEPT[asset][column])
+        assert any(source.startswith("raw/immigration.") for source in LINEAGE[asset][column])
 
 
-def test_dagster_is_told_the_same() -> None:
-    told = column_lineage(dg.AssetKey(["staged", "immigration_quarantine"])).deps_by_column
-    assert list(told) == column_names(immigration_quarantine)
-    assert told["month"] == []
-    assert told["cicid"] == [dg.TableColumnDep(dg.AssetKey(["raw", "immigration"]), "cicid")]
+def test_the_lineage_is_converted_to_dagster_metadata() -> None:
+    deps = column_lineage(dg.AssetKey(["staged", "immigration_quarantine"])).deps_by_column
+    assert list(deps) == column_names(immigration_quarantine)
+    assert deps["month"] == []
+    assert deps["cicid"] == [dg.TableColumnDep(dg.AssetKey(["raw", "immigration"]), "cicid")]
 
 
-def test_the_schema_says_where_a_column_comes_from() -> None:
+def test_the_description_of_a_column_ends_with_its_sources() -> None:
     key = dg.AssetKey(["staged", "immigration_quarantine"])
-    said = {c.name: c.description or "" for c in column_schema(key, immigration_quarantine).columns}
-    assert said["month"].endswith("delivery. From: name of the delivered file.")
-    assert said["cicid"].endswith(" From: raw/immigration.cicid.")
-    assert re.search(r" From: \d+ columns of lookup/i94visa, raw/immigration\.$", said["reasons"])
+    descriptions = {c.name: c.description or "" for c in column_schema(key, immigration_quarantine).columns}
+    assert descriptions["month"].endswith("delivery. From: name of the delivered file.")
+    assert descriptions["cicid"].endswith(" From: raw/immigration.cicid.")
+    assert re.search(r" From: \d+ columns of lookup/i94visa, raw/immigration\.$", descriptions["reasons"])
 
 
-def test_an_asset_without_lineage_is_refused_with_the_command_that_adds_it() -> None:
+def test_an_asset_without_lineage_is_an_error_with_the_command_that_adds_it() -> None:
     with pytest.raises(PermanentError, match=r"no lineage of mart/new\. .* i94 lineage --write"):
         load_column_sources("mart/new")
