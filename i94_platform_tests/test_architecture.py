@@ -1,6 +1,6 @@
-"""Pins how the package hangs together: imports point one way, heavy modules load late, and no import does I/O.
+"""Pins the imports of the package: they point one way, heavy modules load late, and no import does I/O.
 
-Read from the source text, so that an import inside a function counts too.
+The tests read the source text, so they see imports inside functions too.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ LAYERS = (
     {"definitions"},
     {"cli"},
 )
-"""From the bottom up: a part may import its own layer and those below it."""
+"""From the bottom up: a part may import its own layer and the layers below it."""
 
 BESIDE = {
     "sample": {"settings", "partitions", "errors", "contracts", "sources"},
     "serving": {"settings", "partitions", "errors", "contracts", "sql", "lake"},
 }
-"""Parts beside the layers, and what they may import; only `cli` imports them."""
+"""Parts beside the layers, each with the parts that it may import. Only `cli` imports them."""
 
 HEAVY = frozenset(
     [
@@ -61,28 +61,31 @@ HEAVY = frozenset(
         "vl_convert",
     ]
 )
-KNOWS_DAGSTER = ("staleness", "defs", "operations", "definitions", "cli")
-RENDERS_FOR_DAGSTER = "contracts.rendering.dagster_schema"
-"""The one module below that may name Dagster, inside a function: it renders a contract as Dagster's column schema."""
-KNOWS_SPARK = ("engine.spark", "engine.emr", "defs.resources")
+DAGSTER_PARTS = ("staleness", "defs", "operations", "definitions", "cli")
+DAGSTER_RENDERER = "contracts.rendering.dagster_schema"
+"""The one module of a lower layer that may import Dagster, inside a function: it renders Dagster's column schemas."""
+SPARK_MODULES = ("engine.spark", "engine.emr", "defs.resources")
 
 
 @dataclass(frozen=True)
 class Import:
-    """One import statement: what is imported, where, and whether it happens as soon as the module is imported."""
+    """One import of a module."""
 
     module: str
     target: str
     line: int
-    at_once: bool
-    for_types_only: bool
+    at_module_level: bool
+    """Whether importing the module executes it."""
+    is_for_types: bool
+    """Whether it is below `if TYPE_CHECKING`."""
 
     def __str__(self) -> str:
         return f"{NAME}/{self.module.replace('.', '/')}.py:{self.line} imports {self.target}"
 
 
-def files() -> dict[str, Path]:
-    """Every module of the package by its dotted name below it; a package by its own name."""
+@cache
+def module_files() -> dict[str, Path]:
+    """Return the file of every module by its dotted name below the package."""
     return {
         ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__"): path
         for path in sorted(PACKAGE.rglob("*.py"))
@@ -90,24 +93,24 @@ def files() -> dict[str, Path]:
 
 
 @cache
-def tree(module: str) -> ast.Module:
-    return ast.parse(files()[module].read_text("utf-8"))
+def parse_module(module: str) -> ast.Module:
+    return ast.parse(module_files()[module].read_text("utf-8"))
 
 
-def imports(module: str) -> list[Import]:
-    """Every import of a module, also those inside functions."""
-    return list(_imports(module, tree(module), at_once=True, for_types_only=False))
+def find_imports(module: str) -> list[Import]:
+    """Find every import of a module, also those inside functions."""
+    return list(_imports(module, parse_module(module), at_module_level=True, is_for_types=False))
 
 
-def _imports(module: str, node: ast.AST, *, at_once: bool, for_types_only: bool) -> Iterator[Import]:
+def _imports(module: str, node: ast.AST, *, at_module_level: bool, is_for_types: bool) -> Iterator[Import]:
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.Import | ast.ImportFrom):
             for target in _targets(module, child):
-                yield Import(module, target, child.lineno, at_once and not for_types_only, for_types_only)
+                yield Import(module, target, child.lineno, at_module_level and not is_for_types, is_for_types)
         else:
-            now = at_once and not isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+            now = at_module_level and not isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
             types = isinstance(child, ast.If) and ast.unparse(child.test).endswith("TYPE_CHECKING")
-            yield from _imports(module, child, at_once=now, for_types_only=for_types_only or types)
+            yield from _imports(module, child, at_module_level=now, is_for_types=is_for_types or types)
 
 
 def _targets(module: str, statement: ast.Import | ast.ImportFrom) -> list[str]:
@@ -118,84 +121,90 @@ def _targets(module: str, statement: ast.Import | ast.ImportFrom) -> list[str]:
     return [f"{statement.module}.{alias.name}" for alias in statement.names]
 
 
-def part(name: str) -> str:
-    """The part of the package that a module belongs to, or the part that an import names; empty for the root."""
+def part_of(name: str) -> str:
+    """Return the part of the package that a module or an import belongs to; empty for the root."""
     below = name.removeprefix(f"{NAME}.") if name.startswith(NAME) else name
     head = below.split(".")[0]
     return head if head in PARTS else ""
 
 
-PARTS = frozenset(name.split(".")[0] for name in files()) - {"__init__"}
-MODULES = [name for name in files() if name != "__init__"]
+PARTS = frozenset(name.split(".")[0] for name in module_files()) - {"__init__"}
+MODULES = [name for name in module_files() if name != "__init__"]
 
 
-def inside(module: str) -> list[Import]:
-    """The imports of a module that stay within the package and leave its own part."""
-    own = [i for i in imports(module) if i.target.split(".")[0] == NAME]
-    return [i for i in own if part(i.target) not in ("", part(module))]
+def imports_of_other_parts(module: str) -> list[Import]:
+    """Find the imports of a module from other parts of the package."""
+    own = [i for i in find_imports(module) if i.target.split(".")[0] == NAME]
+    return [i for i in own if part_of(i.target) not in ("", part_of(module))]
 
 
-def allowed(of: str) -> set[str]:
-    """The parts that a part may import."""
-    if of in BESIDE:
-        return BESIDE[of]
-    level = next(n for n, layer in enumerate(LAYERS) if of in layer)
+def allowed_parts(part: str) -> set[str]:
+    """Return the parts that a part may import."""
+    if part in BESIDE:
+        return BESIDE[part]
+    level = next(n for n, layer in enumerate(LAYERS) if part in layer)
     return set().union(*LAYERS[: level + 1], BESIDE if level == len(LAYERS) - 1 else set())
 
 
-def test_every_part_of_the_package_has_its_place_in_the_layers() -> None:
+def test_every_part_of_the_package_has_a_layer() -> None:
     known = set().union(*LAYERS, BESIDE)
     assert not PARTS - known, f"give {sorted(PARTS - known)} a layer here and in docs/architecture.md"
 
 
 def test_imports_point_one_way() -> None:
-    wrong = [str(i) for m in MODULES for i in inside(m) if part(i.target) not in allowed(part(m))]
-    assert not wrong, "\n".join(wrong)
+    violations = [
+        str(i) for m in MODULES for i in imports_of_other_parts(m) if part_of(i.target) not in allowed_parts(part_of(m))
+    ]
+    assert not violations, "\n".join(violations)
 
 
-def test_no_modules_import_each_other_in_a_circle() -> None:
+def test_no_imports_form_a_circle() -> None:
     graph: dict[str, set[str]] = {}
     for module in MODULES:
-        targets = (i.target.removeprefix(f"{NAME}.") for i in imports(module) if not i.for_types_only)
-        graph[module] = {name for target in targets for name in (target, target.rpartition(".")[0]) if name in files()}
+        targets = (i.target.removeprefix(f"{NAME}.") for i in find_imports(module) if not i.is_for_types)
+        graph[module] = {
+            name for target in targets for name in (target, target.rpartition(".")[0]) if name in module_files()
+        }
         graph[module] -= {module, *(module.rsplit(".", n)[0] for n in range(1, module.count(".") + 1))}
     TopologicalSorter(graph).prepare()  # raises CycleError, which shows the circle
 
 
-def test_what_moves_and_transforms_data_does_not_know_dagster() -> None:
-    modules = [m for m in MODULES if part(m) not in KNOWS_DAGSTER]
-    late = [i for m in modules for i in imports(m) if i.target.split(".")[0].startswith("dagster")]
-    wrong = [str(i) for i in late if i.at_once or i.module != RENDERS_FOR_DAGSTER]
-    assert not wrong, "\n".join(wrong)
+def test_only_the_upper_layers_import_dagster() -> None:
+    modules = [m for m in MODULES if part_of(m) not in DAGSTER_PARTS]
+    dagster_imports = [i for m in modules for i in find_imports(m) if i.target.split(".")[0].startswith("dagster")]
+    violations = [str(i) for i in dagster_imports if i.at_module_level or i.module != DAGSTER_RENDERER]
+    assert not violations, "\n".join(violations)
 
 
-def test_heavy_modules_are_imported_where_they_are_used() -> None:
-    modules = [m for m in MODULES if part(m) != "sample"]
-    imported = [i for m in modules for i in imports(m) if i.at_once and i.target.split(".")[0] in HEAVY]
+def test_heavy_modules_are_imported_inside_functions() -> None:
+    modules = [m for m in MODULES if part_of(m) != "sample"]
+    heavy = [i for m in modules for i in find_imports(m) if i.at_module_level and i.target.split(".")[0] in HEAVY]
     # the command line imports the web API only to serve it
-    wrong = [str(i) for i in imported if not (part(i.module) == "serving" and i.target.startswith("fastapi"))]
-    assert not wrong, "\n".join(wrong)
+    violations = [str(i) for i in heavy if not (part_of(i.module) == "serving" and i.target.startswith("fastapi"))]
+    assert not violations, "\n".join(violations)
 
 
-def test_only_the_spark_engine_and_its_resource_know_spark() -> None:
-    modules = [m for m in MODULES if m not in KNOWS_SPARK]
-    wrong = [str(i) for m in modules for i in imports(m) if i.target.split(".")[0] in ("pyspark", "dagster_pyspark")]
-    assert not wrong, "\n".join(wrong)
+def test_only_the_spark_engine_and_its_resource_import_spark() -> None:
+    modules = [m for m in MODULES if m not in SPARK_MODULES]
+    violations = [
+        str(i) for m in modules for i in find_imports(m) if i.target.split(".")[0] in ("pyspark", "dagster_pyspark")
+    ]
+    assert not violations, "\n".join(violations)
 
 
 def test_every_module_and_public_name_has_a_docstring() -> None:
-    silent = [module for module in files() if not ast.get_docstring(tree(module))]
+    undocumented = [module for module in module_files() if not ast.get_docstring(parse_module(module))]
     for module in MODULES:
         public = [
             node
-            for node in tree(module).body
+            for node in parse_module(module).body
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and not node.name.startswith("_")
         ]
-        silent += [f"{module}.{node.name}" for node in public if not ast.get_docstring(node)]
-    assert not silent, f"without a docstring: {', '.join(silent)}"
+        undocumented += [f"{module}.{node.name}" for node in public if not ast.get_docstring(node)]
+    assert not undocumented, f"without a docstring: {', '.join(undocumented)}"
 
 
-def test_the_rules_see_an_import_wherever_it_is_written() -> None:
+def test_imports_are_found_wherever_they_are_written() -> None:
     source = "\n".join(
         [
             "import pandas as pd",
@@ -211,11 +220,11 @@ def test_the_rules_see_an_import_wherever_it_is_written() -> None:
             "        from i94_platform.sources import listing",
         ]
     )
-    found = {
-        i.target: (i.at_once, i.for_types_only)
-        for i in _imports("x", ast.parse(source), at_once=True, for_types_only=False)
+    imports = {
+        i.target: (i.at_module_level, i.is_for_types)
+        for i in _imports("x", ast.parse(source), at_module_level=True, is_for_types=False)
     }
-    assert found == {
+    assert imports == {
         "pandas": (True, False),
         "typing.TYPE_CHECKING": (True, False),
         "duckdb": (False, True),
@@ -226,9 +235,9 @@ def test_the_rules_see_an_import_wherever_it_is_written() -> None:
 
 
 LOAD_SECONDS = 3.0
-"""Of the processor's time, which other work on the machine does not lengthen."""
+"""Seconds of processor time, which does not depend on other work of the machine."""
 
-LOADS = f"""
+LOAD_PROGRAM = f"""
 import os, sys, time
 written = []
 
@@ -246,15 +255,15 @@ heavy = sorted({{name.split(".")[0] for name in sys.modules}} & {set(HEAVY)!r})
 assert not heavy, heavy
 assert not written, written
 open("seen", "w").close()
-assert written == ["seen"], "the watch is blind"
+assert written == ["seen"], "the audit hook sees no file"
 """
 
 
-def test_the_code_location_loads_fast_from_an_empty_environment_without_heavy_modules_and_writes_nothing(
+def test_the_code_location_loads_fast_without_environment_heavy_modules_or_files(
     tmp_path: Path,
 ) -> None:
-    done = subprocess.run(
-        [sys.executable, "-B", "-c", LOADS],
+    process = subprocess.run(
+        [sys.executable, "-B", "-c", LOAD_PROGRAM],
         cwd=tmp_path,
         env={"PATH": os.environ["PATH"]},
         capture_output=True,
@@ -262,5 +271,5 @@ def test_the_code_location_loads_fast_from_an_empty_environment_without_heavy_mo
         timeout=60,
         check=False,
     )
-    assert done.returncode == 0, done.stderr
+    assert process.returncode == 0, process.stderr
     assert [path.name for path in tmp_path.rglob("*")] == ["seen"]

@@ -1,6 +1,6 @@
-"""Pins the assembled graph: what every asset carries, its names, and a snapshot of assets, checks, jobs and triggers.
+"""Pins the assembled graph: names and attributes of assets, and a snapshot of assets, checks, jobs and triggers.
 
-The snapshot makes a change of the graph a visible line of a diff. Refresh it after a change that is meant:
+The snapshot shows each change of the graph in a diff. Refresh it after an intended change:
     I94_UPDATE_SNAPSHOTS=1 .venv/bin/python -m pytest i94_platform_tests/test_definitions.py
 """
 
@@ -36,7 +36,7 @@ from i94_platform.sources.registry import REFERENCE_FILES
 
 SNAPSHOT = Path(__file__).parent / "snapshots" / "graph.json"
 UPDATE = os.environ.get("I94_UPDATE_SNAPSHOTS") == "1"
-"""Read before the environment is cleared."""
+"""Read at import, before a fixture clears the environment."""
 
 LAYERS = ("raw", "lookup", "staged", "warehouse", "mart", "published")
 MONTHLY = {"raw/immigration", "staged/immigration", "staged/immigration_quarantine", "warehouse/immigration"}
@@ -90,7 +90,7 @@ def snapshot_asset(repository: dg.RepositoryDefinition, node: AssetNode) -> dict
 
 
 def jobs(repository: dg.RepositoryDefinition) -> list[str]:
-    """The jobs that people start by name."""
+    """Return the names of the jobs that people start."""
     return sorted(job.name for job in repository.get_all_jobs() if not job.name.startswith("__"))
 
 
@@ -107,32 +107,32 @@ def snapshot_job(repository: dg.RepositoryDefinition, name: str) -> dict[str, An
 
 
 def test_the_graph_is_the_one_of_the_snapshot(repository: dg.RepositoryDefinition) -> None:
-    now = json.dumps(snapshot_graph(repository), indent=1) + "\n"
+    text = json.dumps(snapshot_graph(repository), indent=1) + "\n"
     if UPDATE:
         SNAPSHOT.parent.mkdir(exist_ok=True)
-        SNAPSHOT.write_text(now, "utf-8")
-    assert json.loads(now) == json.loads(SNAPSHOT.read_text("utf-8")), (
-        "the graph has changed; if that is meant, refresh the snapshot with I94_UPDATE_SNAPSHOTS=1 and commit it"
+        SNAPSHOT.write_text(text, "utf-8")
+    assert json.loads(text) == json.loads(SNAPSHOT.read_text("utf-8")), (
+        "the graph has changed; if that is intended, refresh the snapshot with I94_UPDATE_SNAPSHOTS=1 and commit it"
     )
 
 
-def test_the_definitions_are_loadable_and_every_resource_that_is_asked_for_is_there(settings: Settings) -> None:
+def test_the_definitions_are_loadable_with_every_required_resource(settings: Settings) -> None:
     dg.Definitions.validate_loadable(build_definitions(settings))
 
 
-def test_building_the_definitions_makes_no_file(settings: Settings, home: Path) -> None:
+def test_building_the_definitions_writes_no_file(settings: Settings, home: Path) -> None:
     build_definitions(settings).get_repository_def()
     assert not home.exists()
 
 
 def test_an_override_replaces_a_resource_and_no_other(settings: Settings) -> None:
     lake = object()
-    built, usual = build_definitions(settings, {"lake": lake}), build_definitions(settings)
-    assert built.resources is not None
-    assert usual.resources is not None
-    assert built.resources["lake"] is lake
-    assert built.resources.keys() == usual.resources.keys()
-    assert built.resources["warehouse"] == usual.resources["warehouse"]
+    overridden, default = build_definitions(settings, {"lake": lake}).resources, build_definitions(settings).resources
+    assert overridden is not None
+    assert default is not None
+    assert overridden["lake"] is lake
+    assert overridden.keys() == default.keys()
+    assert overridden["warehouse"] == default["warehouse"]
 
 
 def test_only_resources_differ_between_deployments(settings: Settings) -> None:
@@ -140,7 +140,7 @@ def test_only_resources_differ_between_deployments(settings: Settings) -> None:
     one, other = (snapshot_graph(build_definitions(s).get_repository_def()) for s in (settings, elsewhere))
     for graph in (one, other):
         for asset in graph["assets"].values():
-            del asset["kinds"]  # these tell which engine it is
+            del asset["kinds"]  # the engine is one of the kinds
     assert one == other
 
 
@@ -187,7 +187,7 @@ def test_every_asset_has_a_group_an_owner_kinds_and_tags(repository: dg.Reposito
         assert node.tags["cadence"] == ("monthly" if node.partitions_def else "reference"), name
 
 
-def test_what_leads_to_one_person_is_tagged(repository: dg.RepositoryDefinition) -> None:
+def test_assets_with_personal_columns_are_tagged(repository: dg.RepositoryDefinition) -> None:
     personal = {name for name, node in asset_nodes(repository) if node.tags.get("personal") == "yes"}
     assert personal == {name for name in MONTHLY if name.split("/")[0] != "mart"}
 
@@ -199,17 +199,17 @@ def test_every_materializable_asset_has_a_code_version(repository: dg.Repository
 
 
 def code_references(node: AssetNode) -> list[Any]:
-    """The files and lines, or addresses, that an asset links to."""
+    """Return the files or URLs that an asset links to."""
     return list(node.metadata["dagster/code_references"].code_references)
 
 
-def test_every_asset_links_to_the_function_and_the_files_that_make_it(repository: dg.RepositoryDefinition) -> None:
-    linked = {name: code_references(node) for name, node in asset_nodes(repository)}
-    for name, references in linked.items():
+def test_every_asset_links_to_its_function_and_code_files(repository: dg.RepositoryDefinition) -> None:
+    references_by_asset = {name: code_references(node) for name, node in asset_nodes(repository)}
+    for name, references in references_by_asset.items():
         assert references, name
         assert all(Path(reference.file_path).is_file() for reference in references), name
         assert Path(references[0].file_path).parent.name == "assets", name
-    files = {Path(reference.file_path) for references in linked.values() for reference in references}
+    files = {Path(reference.file_path) for references in references_by_asset.values() for reference in references}
     assert set(PACKAGE.rglob("*.sql")) <= files, "some SQL is linked from no asset"
 
 
@@ -221,16 +221,16 @@ def test_a_link_leads_to_the_line_of_the_asset(repository: dg.RepositoryDefiniti
     assert lines[1].strip() == 'name="staged_immigration",'
 
 
-def test_links_lead_to_the_published_code_where_its_address_is_set(settings: Settings) -> None:
-    published = settings.model_copy(update={"code_url": "https://code.example/i94/tree/v1"})
-    for name, node in asset_nodes(build_definitions(published).get_repository_def()):
+def test_links_lead_to_the_code_url_if_it_is_set(settings: Settings) -> None:
+    with_code_url = settings.model_copy(update={"code_url": "https://code.example/i94/tree/v1"})
+    for name, node in asset_nodes(build_definitions(with_code_url).get_repository_def()):
         assert all(r.url.startswith("https://code.example/i94/tree/v1/i94_platform/") for r in code_references(node)), (
             name
         )
         assert name.startswith("raw/") or re.search(r"\.py#L\d+$", code_references(node)[0].url), name
 
 
-def test_what_lands_is_observed_and_never_materialized(repository: dg.RepositoryDefinition) -> None:
+def test_raw_assets_are_observed_and_never_materialized(repository: dg.RepositoryDefinition) -> None:
     raw = [node for name, node in asset_nodes(repository) if name.startswith("raw/")]
     assert raw
     assert all(node.is_observable and not node.is_materializable for node in raw)
@@ -239,24 +239,24 @@ def test_what_lands_is_observed_and_never_materialized(repository: dg.Repository
 def test_every_monthly_asset_has_the_same_months_and_no_other_asset_has_any(
     repository: dg.RepositoryDefinition,
 ) -> None:
-    found = {
+    partitions = {
         name: node.partitions_def
         for name, node in asset_nodes(repository)
         if node.partitions_def is not None and not name.startswith("published/")
     }
-    assert set(found) == MONTHLY | MARTS_OF_A_MONTH
-    assert len({str(months) for months in found.values()}) == 1
-    assert found["staged/immigration"] is monthly_partitions
+    assert set(partitions) == MONTHLY | MARTS_OF_A_MONTH
+    assert len({str(months) for months in partitions.values()}) == 1
+    assert partitions["staged/immigration"] is monthly_partitions
 
 
 def test_the_first_month_comes_from_the_environment() -> None:
     code = "from i94_platform.defs.partitions import monthly_partitions as m; print(m.get_first_partition_key())"
     environment = {**os.environ, "I94_FIRST_MONTH": "2016-03"}
-    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
-    assert done.stdout == "2016-03\n"
+    process = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert process.stdout == "2016-03\n"
 
 
-def test_a_backfill_runs_once_a_month(repository: dg.RepositoryDefinition) -> None:
+def test_a_backfill_has_one_run_per_month(repository: dg.RepositoryDefinition) -> None:
     for name, node in asset_nodes(repository):
         policy = node.backfill_policy
         assert policy is None or policy.max_partitions_per_run == 1, name
@@ -268,7 +268,7 @@ def test_a_table_is_loaded_after_the_tables_that_it_refers_to(repository: dg.Rep
         node = repository.asset_graph.get(dg.AssetKey(["warehouse", contract.name]))
         referred = {f"warehouse/{key.column.table.name}" for c in contract.columns for key in c.foreign_keys}
         missing[contract.name] = referred - {key.to_user_string() for key in node.parent_keys}
-    assert not {name: tables for name, tables in missing.items() if tables}, "a load refuses orphans in every order"
+    assert not {name: tables for name, tables in missing.items() if tables}, "a load rejects rows without a parent row"
 
 
 def test_the_fact_refers_to_the_lookups_and_the_dimensions() -> None:
@@ -285,7 +285,7 @@ def test_a_month_is_one_job_with_all_its_blocking_checks(repository: dg.Reposito
         assert blocking <= set(job["checks"])
 
 
-def test_marts_are_no_part_of_the_jobs_that_load_and_their_job_has_all_their_blocking_checks(
+def test_the_marts_have_a_job_of_their_own_with_their_blocking_checks(
     repository: dg.RepositoryDefinition,
 ) -> None:
     loading = {name for job in ("reference", "month") for name in snapshot_job(repository, job)["assets"]}
@@ -296,7 +296,7 @@ def test_marts_are_no_part_of_the_jobs_that_load_and_their_job_has_all_their_blo
     assert {f"{name}:visitors_equal_arrivals" for name in MARTS_OF_A_MONTH} <= set(job["checks"])
 
 
-def test_a_mart_follows_what_its_sql_reads(repository: dg.RepositoryDefinition) -> None:
+def test_a_mart_depends_on_the_tables_that_its_sql_reads(repository: dg.RepositoryDefinition) -> None:
     parents = repository.asset_graph.get(dg.AssetKey(["mart", "visitor_demographics_by_state"])).parent_keys
     assert {key.to_user_string() for key in parents} == {
         "warehouse/i94visa",
@@ -305,12 +305,12 @@ def test_a_mart_follows_what_its_sql_reads(repository: dg.RepositoryDefinition) 
     }
 
 
-def test_the_two_jobs_cover_the_graph_up_to_the_warehouse(repository: dg.RepositoryDefinition) -> None:
+def test_the_reference_and_month_jobs_cover_the_graph_up_to_the_warehouse(repository: dg.RepositoryDefinition) -> None:
     covered = {name for job in ("reference", "month") for name in snapshot_job(repository, job)["assets"]}
     assert covered >= {name for name, _ in asset_nodes(repository) if name.split("/")[0] in LAYERS[:4]}
 
 
-def test_what_starts_runs_says_when_and_for_which_job(repository: dg.RepositoryDefinition) -> None:
+def test_every_sensor_and_schedule_has_a_description(repository: dg.RepositoryDefinition) -> None:
     triggers: list[Any] = [*repository.sensor_defs, *repository.schedule_defs]
     assert triggers
     assert not [trigger.name for trigger in triggers if not trigger.description]
