@@ -96,17 +96,24 @@ def backfill(
 
 
 def status() -> None:
-    """Show each month and what every layer holds of it: rows, quarantined rows, fresh marts, checks, last run."""
+    """Show each month and what every layer holds of it, and why a month is not loaded in its newest content."""
     from i94_platform.operations.dagster_instance import persistent_instance
     from i94_platform.operations.status import read_month_statuses
+    from i94_platform.sources.listing import list_deliveries
+    from i94_platform.staleness.completeness import FAILED, NOT_LOADED, find_month_issues
 
     platform = load_platform()
     with persistent_instance(platform.settings.dagster_home) as instance:
         statuses = read_month_statuses(platform.raw, platform.lake, platform.warehouse, instance)
+        issues = [*find_month_issues(list_deliveries(platform.raw.list()), platform.raw, platform.lake, instance)]
     if not statuses:
         out.print(f"No months yet. Deliveries are looked for under {escape(platform.settings.raw)}.")
         return
     console.print_statuses(statuses)
+    for issue in issues:
+        out.print(f"{issue.month}: {issue.state} ({issue.about})", highlight=False, soft_wrap=True)
+    if any(issue.state in (FAILED, NOT_LOADED) for issue in issues):
+        out.print("To load what is stale: i94 run", highlight=False)
 
 
 def _plan_runs(

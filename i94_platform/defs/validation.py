@@ -31,6 +31,6 @@ def require_assets(assets: Iterable[dg.AssetsDefinition], checks: Iterable[dg.As
     named |= {key.asset_key for check in checks for key in check.check_keys}
     if missing := sorted(key.to_user_string() for key in named - defined):
         raise PermanentError(
-            f"No asset defines {', '.join(missing)}, but a contract, a check or another asset names it. A reference "
-            f"table needs a SOURCE with a reader in sources/; other assets have a definition in defs/assets/."
+            f"No asset defines {', '.join(missing)}, but a contract, a check or another asset names it: define it in "
+            f"defs/assets/, in the module of its layer. A raw asset needs its source in sources/registry.py."
         )
