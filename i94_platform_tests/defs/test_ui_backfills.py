@@ -79,6 +79,7 @@ def run_daemon_once(daemon: WorkspaceProcessContext) -> None:
     assert [error for error in QueuedRunCoordinatorDaemon(30).run_iteration(daemon) if error] == []
 
 
+@pytest.mark.slow
 def test_a_backfill_of_the_ui_runs_each_month_once_and_a_failed_month_stops_no_other(
     daemon: WorkspaceProcessContext,
 ) -> None:

@@ -165,6 +165,7 @@ def test_a_month_that_was_not_delivered_fails_and_names_the_expected_files(
     assert "staged/immigration" not in result.rows
 
 
+@pytest.mark.slow
 def test_the_same_month_as_csv_gives_the_same_fact(loaded_deployment: Deployment, tmp_path: Path) -> None:
     deployment = loaded_deployment.copy(tmp_path)
     before, rejected = (
@@ -184,6 +185,7 @@ def test_the_same_month_as_csv_gives_the_same_fact(loaded_deployment: Deployment
     assert again.stats["extra_columns"] == []
 
 
+@pytest.mark.slow
 def test_the_same_month_in_parts_gives_the_same_fact(loaded_deployment: Deployment, tmp_path: Path) -> None:
     deployment = loaded_deployment.copy(tmp_path)
     before, delivery = deployment.fingerprint_tables(), deployment.raw / FILE

@@ -60,6 +60,7 @@ def test_every_count_is_the_manifests(on_aws: Deployment) -> None:
     assert_counts_match_manifests(on_aws)
 
 
+@pytest.mark.slow
 def test_a_second_run_changes_nothing(on_aws: Deployment) -> None:
     sql = "SELECT * FROM i94.immigration ORDER BY i94mon, cicid"
     before = on_aws.query(sql)

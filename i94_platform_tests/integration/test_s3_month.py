@@ -61,6 +61,7 @@ def test_the_tables_are_those_of_the_local_run(on_s3: Deployment, loaded_deploym
     assert_nothing_is_left_behind(on_s3)
 
 
+@pytest.mark.slow
 def test_a_second_run_changes_nothing_but_the_run(on_s3: Deployment) -> None:
     before = on_s3.state()
     assert on_s3.run_month(SAMPLE_MONTH).succeeded

@@ -123,6 +123,7 @@ WRONG_LINKS = {
 }
 
 
+@pytest.mark.slow
 def test_a_wrong_link_is_explained(browser: BrowserContext, site: LiveServer) -> None:
     for query, message in WRONG_LINKS.items():
         page = open_page(browser, site, query)
@@ -146,6 +147,7 @@ def test_without_a_session_the_page_asks_for_a_key_and_shows_no_figures(chromium
         assert page.locator("#message").is_hidden()
 
 
+@pytest.mark.slow
 def test_a_missing_and_a_broken_release_are_explained_and_labels_are_never_markup(
     chromium: Browser, site: LiveServer, front_page: Page, tmp_path: Path
 ) -> None:
