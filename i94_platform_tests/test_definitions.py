@@ -151,12 +151,6 @@ def test_a_key_is_a_layer_and_a_name(repository: dg.RepositoryDefinition) -> Non
     assert not wrong
 
 
-def test_an_asset_is_in_the_group_of_its_layer(repository: dg.RepositoryDefinition) -> None:
-    assert {name: node.group_name for name, node in asset_nodes(repository)} == {
-        name: name.split("/")[0] for name, _ in asset_nodes(repository)
-    }
-
-
 def test_an_asset_has_the_name_of_its_table(repository: dg.RepositoryDefinition) -> None:
     by_layer: dict[str, set[str]] = {layer: set() for layer in LAYERS}
     for name, _ in asset_nodes(repository):
@@ -314,7 +308,3 @@ def test_every_sensor_and_schedule_has_a_description(repository: dg.RepositoryDe
     triggers: list[Any] = [*repository.sensor_defs, *repository.schedule_defs]
     assert triggers
     assert not [trigger.name for trigger in triggers if not trigger.description]
-
-
-def test_jobs_run_in_one_process(repository: dg.RepositoryDefinition) -> None:
-    assert {snapshot_job(repository, name)["executor"] for name in jobs(repository)} == {"in_process"}

@@ -1,0 +1,97 @@
+"""Pins the plan of a command: which months and whether the reference files are stale, and what the plan ignores."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from i94_platform.errors import PermanentError
+from i94_platform.partitions import Month
+from i94_platform.sources.listing import list_deliveries
+from i94_platform.staleness.job_names import MONTH_JOB, REFERENCE_JOB
+from i94_platform.staleness.plan import RunPlan, plan_runs
+from i94_platform.staleness.run_inputs import PARTITION_TAG, reference_tags
+from i94_platform_tests.support.deployment import Deployment
+
+JANUARY, FEBRUARY, MARCH = (Month(2016, number) for number in (1, 2, 3))
+
+
+@pytest.fixture
+def instance(loaded_deployment: Deployment) -> Iterator[dg.DagsterInstance]:
+    """An instance with the reference run that loaded the sample."""
+    with dg.DagsterInstance.ephemeral() as instance:
+        record_reference_run(instance, loaded_deployment)
+        yield instance
+
+
+def record_reference_run(instance: dg.DagsterInstance, deployment: Deployment) -> None:
+    tags = reference_tags(list_deliveries(deployment.raw_store.list()), deployment.raw_store)
+    instance.add_run(dg.DagsterRun(job_name=REFERENCE_JOB, tags=tags, status=dg.DagsterRunStatus.SUCCESS))
+
+
+def plan(deployment: Deployment, instance: dg.DagsterInstance, *requested: Month, **options: Any) -> RunPlan:
+    options = {"first_month": JANUARY, "last_month": Month(2016, 12), **options}
+    return plan_runs(
+        deployment.raw_store, deployment.lake, deployment.warehouse, instance, requested=requested, **options
+    )
+
+
+def test_a_delivered_month_that_is_not_loaded_is_stale(
+    loaded_deployment: Deployment, instance: dg.DagsterInstance
+) -> None:
+    assert plan(loaded_deployment, instance) == RunPlan(reference=False, months=(FEBRUARY,))
+
+
+def test_a_requested_month_runs_even_if_it_is_loaded(
+    loaded_deployment: Deployment, instance: dg.DagsterInstance
+) -> None:
+    assert plan(loaded_deployment, instance, JANUARY, JANUARY) == RunPlan(False, (JANUARY,), requested=(JANUARY,))
+
+
+def test_only_stale_months_of_the_requested_ones_run_with_only_stale(
+    loaded_deployment: Deployment, instance: dg.DagsterInstance
+) -> None:
+    result = plan(loaded_deployment, instance, JANUARY, FEBRUARY, MARCH, only_stale=True)
+    assert result.months == (FEBRUARY,)
+    ((month, message),) = result.undelivered
+    assert month == MARCH
+    assert "i94_mar16_sub" in message
+
+
+def test_a_loaded_month_whose_last_run_failed_is_stale(
+    loaded_deployment: Deployment, instance: dg.DagsterInstance
+) -> None:
+    tags = {PARTITION_TAG: JANUARY.key}
+    instance.add_run(dg.DagsterRun(job_name=MONTH_JOB, tags=tags, status=dg.DagsterRunStatus.FAILURE))
+    assert plan(loaded_deployment, instance, JANUARY, only_stale=True).months == (JANUARY,)
+
+
+def test_a_changed_label_file_makes_every_month_stale(loaded_deployment: Deployment, tmp_path: Path) -> None:
+    deployment = loaded_deployment.copy(tmp_path)
+    record_reference_run(deployment.instance, deployment)
+    with (deployment.raw / "I94_SAS_Labels_Descriptions.SAS").open("a") as file:
+        file.write("\n")
+    result = plan(deployment, deployment.instance)
+    assert result.reference
+    assert result.months == (JANUARY, FEBRUARY)
+
+
+def test_the_plan_says_what_it_ignores(loaded_deployment: Deployment, tmp_path: Path) -> None:
+    deployment = loaded_deployment.copy(tmp_path)
+    (deployment.raw / "notes.txt").touch()
+    result = plan(deployment, deployment.instance, first_month=FEBRUARY)
+    assert result.months == (FEBRUARY,)
+    files, months = result.notes
+    assert "notes.txt" in files
+    assert "2016-01" in months
+
+
+def test_a_requested_month_out_of_range_is_an_error(
+    loaded_deployment: Deployment, instance: dg.DagsterInstance
+) -> None:
+    with pytest.raises(PermanentError, match=r"2015-12 .* 2016-01 to 2016-12"):
+        plan(loaded_deployment, instance, Month(2015, 12))
