@@ -34,6 +34,9 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for layer, asset in (("staged", staged_asset), ("warehouse", loaded_asset)):
         path = copy / f"i94_platform/defs/assets/{layer}.py"
         path.write_text(f"{path.read_text()}\n\n{asset}")
+    registry = copy / "i94_platform/sources/registry.py"
+    edit(registry, "import airports, demographics,", "import airports, demographics, gdp,")
+    edit(registry, "demographics, airports, temperatures)", "demographics, airports, temperatures, gdp)")
     contracts = copy / "i94_platform/contracts"
     edit(contracts / "marts.py", "MONTHLY_MARTS: tuple", f"{mart_contract}\nMONTHLY_MARTS: tuple")
     edit(contracts / "reference.py", "LOOKUPS: tuple", f"{source_contract}\nLOOKUPS: tuple")
