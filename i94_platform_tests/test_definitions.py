@@ -145,10 +145,10 @@ def test_only_resources_differ_between_deployments(settings: Settings) -> None:
 
 
 def test_a_key_is_a_layer_and_a_name(repository: dg.RepositoryDefinition) -> None:
-    wrong = [
+    violations = [
         name for name, _ in asset_nodes(repository) if not re.fullmatch(rf"({'|'.join(LAYERS)})/[a-z][a-z0-9_]*", name)
     ]
-    assert not wrong
+    assert not violations
 
 
 def test_an_asset_has_the_name_of_its_table(repository: dg.RepositoryDefinition) -> None:

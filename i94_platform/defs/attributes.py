@@ -50,16 +50,16 @@ def _add_attributes(spec: dg.AssetSpec, settings: Settings) -> dg.AssetSpec:
         **({"personal": "yes"} if contract is not None and is_personal(contract) else {}),
     }
     spec = spec.replace_attributes(
-        group_name=layer, owners=[OWNER], kinds={*spec.kinds, *_compute_kinds(spec, layer, settings)}, tags=tags
+        group_name=layer, owners=[OWNER], kinds={*spec.kinds, *_deployment_kinds(spec, layer, settings)}, tags=tags
     )
     if layer == "raw" or contract is None:
         return spec
     metadata = {**spec.metadata, "dagster/column_schema": column_schema(spec.key, contract)}
-    return spec.replace_attributes(code_version=_code_version(spec), metadata=metadata)
+    return spec.replace_attributes(code_version=_compute_code_version(spec), metadata=metadata)
 
 
-def _compute_kinds(spec: dg.AssetSpec, layer: str, settings: Settings) -> set[str]:
-    """Return what computes the asset in this deployment: the engine or the warehouse."""
+def _deployment_kinds(spec: dg.AssetSpec, layer: str, settings: Settings) -> set[str]:
+    """Return the engine or the warehouse that computes the asset in this deployment."""
     if layer == "staged" and "pandas" not in spec.kinds:
         return {"duckdb" if settings.engine == "duckdb" else "pyspark"}
     if layer in ("warehouse", "mart", "published"):
@@ -67,16 +67,16 @@ def _compute_kinds(spec: dg.AssetSpec, layer: str, settings: Settings) -> set[st
     return set()
 
 
-def _code_version(spec: dg.AssetSpec) -> str:
+def _compute_code_version(spec: dg.AssetSpec) -> str:
     """Hash the files that compute the asset's rows. The UI then marks the asset when its code has changed."""
     digest = hashlib.blake2b(digest_size=8)
     for reference in _local_references(spec):
-        digest.update(_read(reference.file_path))
+        digest.update(_read_file(reference.file_path))
     return digest.hexdigest()
 
 
 @cache
-def _read(path: str) -> bytes:
+def _read_file(path: str) -> bytes:
     return Path(path).read_bytes()
 
 

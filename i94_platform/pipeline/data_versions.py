@@ -1,4 +1,4 @@
-"""Data versions: one hash that says what a dataset, table or mart is made from.
+"""Data versions: a hash over the inputs and the code of a dataset, table or mart.
 
 Equal inputs and equal code give an equal version. An asset is stale if the version that it would get now differs from
 the one that it has.

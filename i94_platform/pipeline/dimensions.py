@@ -1,7 +1,7 @@
 """Build the rows of the code lists and dimensions of the warehouse from the lake.
 
 Each public function is or returns a `BuildRows`: a function that returns a frame in the contract's columns, and the
-data versions of what it read.
+data versions of its inputs.
 """
 
 from __future__ import annotations
@@ -49,12 +49,12 @@ def build_country_rows(lake: Lake, engine: Engine) -> tuple[pd.DataFrame, list[s
 
     codes, version = _read_frame(lake, "lookup", i94cit_res)
     months = lake.read_manifests("staged/immigration")
-    unlisted = sorted({int(code) for month in months for code in month.stats["unlisted_countries"]})
+    unlisted_codes = sorted({int(code) for month in months for code in month.stats["unlisted_countries"]})
     temperature = lake.require_manifest(Dataset("staged/world_temperature"))
     with engine.session():
         engine.register_files("world_temperature", temperature.urls)
         climate = engine.fetch(temperatures.render_climate()).to_pandas()
-    return build_country(codes, unlisted, climate), [version, temperature.fingerprint, *map(str, unlisted)]
+    return build_country(codes, unlisted_codes, climate), [version, temperature.fingerprint, *map(str, unlisted_codes)]
 
 
 def build_calendar_rows(lake: Lake, engine: Engine) -> tuple[pd.DataFrame, list[str]]:

@@ -147,6 +147,6 @@ def _count_unlisted_countries(lake: Lake, engine: Engine, entries: Sequence[Entr
     if not entries:
         return {}
     codes = lake.read_table(lake.require_manifest(Dataset("lookup/i94cit_res")), i94cit_res).column("code")
-    listed = set(codes.to_pylist())
+    listed_codes = set(codes.to_pylist())
     rows = engine.fetch(queries.render_country_codes()).to_pylist()
-    return {str(row["code"]): row["arrivals"] for row in rows if row["code"] not in listed}
+    return {str(row["code"]): row["arrivals"] for row in rows if row["code"] not in listed_codes}

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 BuildRows = Callable[[Lake, Engine], tuple["pd.DataFrame", list[str]]]
-"""Builds the rows of a table from the lake; returns them with the data versions of what it read."""
+"""Builds the rows of a table from the lake; returns them with the data versions of its inputs."""
 
 
 def load_staged(contract: Table, month: str, lake: Lake, warehouse: Warehouse, run_id: str) -> Manifest:

@@ -24,8 +24,8 @@ from i94_platform.staleness.run_inputs import (
     read_code_list_versions,
 )
 
-FAILED, NOT_LOADED, ABSENT, RUNNING = "failed", "delivered, not loaded", "not delivered", "in progress"
-DEFECTS = (FAILED, NOT_LOADED, ABSENT)
+FAILED, NOT_LOADED, MISSING, RUNNING = "failed", "delivered, not loaded", "not delivered", "in progress"
+DEFECTS = (FAILED, NOT_LOADED, MISSING)
 """The states that need action."""
 
 
@@ -55,7 +55,7 @@ def find_month_issues(
             request = find_last_request(instance, MONTH_JOB, month.key)
             yield from _compare_request(listing.months[month], fingerprint, request)
         elif run is None:
-            yield MonthIssue(month.key, ABSENT, f"ask for {month.file_stem}")
+            yield MonthIssue(month.key, MISSING, f"ask for {month.file_stem}")
 
 
 def _compare_request(delivery: Delivery, fingerprint: str, request: RequestedContent | None) -> Iterator[MonthIssue]:

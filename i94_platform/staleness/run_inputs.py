@@ -144,9 +144,9 @@ def _iterate_runs(instance: dg.DagsterInstance, job: str, month: str) -> Iterato
 
 def find_changed_references(listing: DeliveryListing, raw: Store, request: RequestedContent | None) -> list[str]:
     """Find the delivered reference files that differ from the last request."""
-    requested = json.loads(request.fingerprint) if request else {}
+    requested_fingerprints = json.loads(request.fingerprint) if request else {}
     fingerprints = compute_reference_fingerprints(listing, raw)
-    return [name for name, fingerprint in fingerprints.items() if requested.get(name) != fingerprint]
+    return [name for name, fingerprint in fingerprints.items() if requested_fingerprints.get(name) != fingerprint]
 
 
 def require_code_list_versions(

@@ -21,15 +21,15 @@ def build_resource(settings: Settings, name: str) -> Any:
 
 
 def test_raw_and_lake_may_be_in_different_kinds_of_stores(settings: Settings) -> None:
-    mixed = Settings(home=settings.home, raw="s3://deliveries/i94", lake=settings.lake)
-    raw, lake = build_resource(mixed, "raw"), build_resource(mixed, "lake")
+    raw_on_s3 = Settings(home=settings.home, raw="s3://deliveries/i94", lake=settings.lake)
+    raw, lake = build_resource(raw_on_s3, "raw"), build_resource(raw_on_s3, "lake")
     assert isinstance(raw, S3Store)
     assert raw.root == "s3://deliveries/i94"
     assert isinstance(lake, Lake)
     assert isinstance(lake.store, LocalStore)
-    swapped = Settings(home=settings.home, raw=settings.raw, lake="s3://bucket/lake")
-    assert isinstance(build_resource(swapped, "raw"), LocalStore)
-    assert isinstance(build_resource(swapped, "lake").store, S3Store)
+    lake_on_s3 = Settings(home=settings.home, raw=settings.raw, lake="s3://bucket/lake")
+    assert isinstance(build_resource(lake_on_s3, "raw"), LocalStore)
+    assert isinstance(build_resource(lake_on_s3, "lake").store, S3Store)
 
 
 def test_the_resources_of_s3_are_built_without_a_request_and_without_credentials(settings: Settings) -> None:

@@ -63,9 +63,9 @@ def test_a_bound_value_and_a_constant_need_a_reason() -> None:
     with pytest.raises(ValueError, match="no source and no reason for month, form"):
         lineage(sql)
     with pytest.raises(ValueError, match="no source and no reason for form"):
-        trace_query(sql, None, RELATIONS, bound="the month that is asked for")
-    found = trace_query(sql, None, RELATIONS, bound="the month that is asked for", reasons={"form": "a constant"})
-    assert found == {"month": "the month that is asked for", "form": "a constant"}
+        trace_query(sql, None, RELATIONS, bound="the month of the partition")
+    found = trace_query(sql, None, RELATIONS, bound="the month of the partition", reasons={"form": "a constant"})
+    assert found == {"month": "the month of the partition", "form": "a constant"}
 
 
 def test_names_are_compared_without_case_and_quotes() -> None:

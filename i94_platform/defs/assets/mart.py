@@ -57,10 +57,10 @@ def monthly_marts(
         asset_key = to_key(f"mart/{mart.name}")
         if asset_key in context.selected_asset_keys:
             with raise_dagster_failures() as seconds:
-                refreshed = refresh_mart(mart, month, versions, warehouse, context.run.run_id)
+                result = refresh_mart(mart, month, versions, warehouse, context.run.run_id)
                 metadata = {**table_location(mart, warehouse), "preview": _preview_largest(mart, month, warehouse)}
                 yield table_result(
-                    asset_key, mart, refreshed.version, refreshed.rows, seconds(), partitioned=True, extra=metadata
+                    asset_key, mart, result.version, result.rows, seconds(), partitioned=True, extra=metadata
                 )
 
 

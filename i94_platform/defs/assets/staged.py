@@ -68,21 +68,21 @@ def immigration(
     """Stage a month of arrivals: accepted rows, and rejected rows with their reasons."""
     with raise_dagster_failures() as seconds:
         month = Month.parse(context.partition_key)
-        staged = stage_month(month, raw, lake, engine, run_folder(context), context.log.info)
-    reasons = [{"reasons": text, "rows": rows} for text, rows in staged.quarantine.stats["reasons"].items()]
+        manifests = stage_month(month, raw, lake, engine, run_folder(context), context.log.info)
+    reasons = [{"reasons": text, "rows": rows} for text, rows in manifests.quarantine.stats["reasons"].items()]
     yield dataset_result(
         to_key("staged/immigration_quarantine"),
         contracts.immigration_quarantine,
-        staged.quarantine,
+        manifests.quarantine,
         lake,
         seconds(),
         {"reasons": dg.MetadataValue.md(render_markdown_table(reasons, 100))},
     )
-    stats = staged.accepted.stats
+    stats = manifests.accepted.stats
     yield dataset_result(
         to_key("staged/immigration"),
         contracts.immigration,
-        staged.accepted,
+        manifests.accepted,
         lake,
         seconds(),
         {

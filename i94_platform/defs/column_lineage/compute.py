@@ -29,7 +29,7 @@ from i94_platform.contracts import (
 from i94_platform.contracts.model import column_names
 from i94_platform.defs.keys import source_key
 from i94_platform.errors import PermanentError
-from i94_platform.marts import correlations as correlating
+from i94_platform.marts import correlations as correlation_queries
 from i94_platform.marts import rendering as marts
 from i94_platform.partitions import Month
 from i94_platform.sources.registry import SOURCES
@@ -44,13 +44,13 @@ from i94_platform.transforms.temperatures import queries as temperatures
 _ANY_MONTH = Month(2016, 4)
 """The lineage of a query does not depend on its month."""
 _FILE_NAME = "name of the delivered file"
-_ROW_NUMBER = "place of the row in the delivered file"
+_ROW_NUMBER = "number of the row in the delivered file"
 
 
 @cache
 def compute_lineage() -> dict[str, Lineage]:
     """Compute the lineage of every asset but the raw ones, by `layer/name`."""
-    return {**_lookup(), **_staged(), **_warehouse(), **_mart(), **_published()}
+    return {**_trace_lookups(), **_trace_staged(), **_trace_warehouse(), **_trace_marts(), **_trace_published()}
 
 
 def layer_relations(layer: str, contracts: Iterable[Table]) -> dict[str, Lineage]:
@@ -58,12 +58,12 @@ def layer_relations(layer: str, contracts: Iterable[Table]) -> dict[str, Lineage
     return {c.name: map_same_columns(f"{layer}/{c.name}", column_names(c)) for c in contracts}
 
 
-def _lookup() -> dict[str, Lineage]:
+def _trace_lookups() -> dict[str, Lineage]:
     return {f"lookup/{c.name}": dict.fromkeys(column_names(c), ("raw/i94_labels.line",)) for c in LOOKUPS}
 
 
-def _staged() -> dict[str, Lineage]:
-    month, cities = _delivered_month(), _delivered_temperatures()
+def _trace_staged() -> dict[str, Lineage]:
+    month, cities = _relations_of_arrivals(), _relations_of_temperatures()
     return {
         "staged/immigration": trace_query(arrivals.render_accepted(_ANY_MONTH).text, immigration, month),
         "staged/immigration_quarantine": trace_query(
@@ -74,7 +74,7 @@ def _staged() -> dict[str, Lineage]:
     }
 
 
-def _delivered_month() -> dict[str, Lineage]:
+def _relations_of_arrivals() -> dict[str, Lineage]:
     """Return the relations that the queries of the arrivals read."""
     delivered = map_same_columns("raw/immigration", column_names(delivered_immigration))
     numbers = tuple(f"raw/immigration.{c.name}" for c in delivered_immigration.columns if isinstance(c.type, Double))
@@ -87,7 +87,7 @@ def _delivered_month() -> dict[str, Lineage]:
     }
 
 
-def _delivered_temperatures() -> dict[str, Lineage]:
+def _relations_of_temperatures() -> dict[str, Lineage]:
     """Return the relations that the query of the temperatures reads."""
     headers = SOURCES["land_temperatures"].headers
     delivered: dict[str, Origin] = map_same_columns("raw/land_temperatures", headers.values())
@@ -102,7 +102,7 @@ def _trace_headers(source: Source) -> dict[str, Origin]:
     return {name: (f"raw/{source.name}.{header}",) for name, header in source.headers.items()}
 
 
-def _warehouse() -> dict[str, Lineage]:
+def _trace_warehouse() -> dict[str, Lineage]:
     """Trace loads by column name, and dimensions by their declared sources."""
     lists, staged = layer_relations("lookup", LOOKUPS), layer_relations("staged", (*REFERENCES, immigration))
     climate = trace_query(temperatures.render_climate().text, None, staged)
@@ -116,10 +116,10 @@ def _warehouse() -> dict[str, Lineage]:
     return {f"warehouse/{name}": columns for name, columns in tables.items()}
 
 
-def _mart() -> dict[str, Lineage]:
+def _trace_marts() -> dict[str, Lineage]:
     star = layer_relations("warehouse", WAREHOUSE)
     monthly = {f"mart/{mart.name}": _trace_monthly_mart(mart, star) for mart in MONTHLY_MARTS}
-    return {**monthly, f"mart/{correlations.name}": _correlations()}
+    return {**monthly, f"mart/{correlations.name}": _trace_correlations()}
 
 
 def _trace_monthly_mart(mart: Table, star: dict[str, Lineage]) -> dict[str, Origin]:
@@ -127,7 +127,7 @@ def _trace_monthly_mart(mart: Table, star: dict[str, Lineage]) -> dict[str, Orig
 
     query = marts.render_month_query(mart, "redshift")
     try:
-        return trace_query(query, mart, star, "redshift", bound="the month that is asked for")
+        return trace_query(query, mart, star, "redshift", bound="the month of the partition")
     except (SqlglotError, KeyError, ValueError) as error:
         raise PermanentError(
             f"marts/{mart.name}.sql can't be traced ({error}): it must read tables of schema i94, and give exactly the "
@@ -135,21 +135,22 @@ def _trace_monthly_mart(mart: Table, star: dict[str, Lineage]) -> dict[str, Orig
         ) from error
 
 
-def _published() -> dict[str, Lineage]:
+def _trace_published() -> dict[str, Lineage]:
     """Trace each published column to the same column of its table."""
     return {f"published/{c.name}": map_same_columns(source_key(c).to_user_string(), column_names(c)) for c in PUBLISHED}
 
 
-def _correlations() -> dict[str, Origin]:
+def _trace_correlations() -> dict[str, Origin]:
     """Trace figures to every mart column that the queries read; names and explanations have reasons instead."""
     relations = layer_relations("mart", MONTHLY_MARTS)
     queries = [
-        trace_query(correlating.render_query(n, "redshift"), None, relations, "redshift") for n in correlating.SOURCES
+        trace_query(correlation_queries.render_query(n, "redshift"), None, relations, "redshift")
+        for n in correlation_queries.SOURCES
     ]
-    read = tuple(sorted({c for query in queries for origin in query.values() for c in origin}))
-    in_words = ("question", "x", "y", "method", "unit_of_observation", "caveat")
+    sources = tuple(sorted({c for query in queries for origin in query.values() for c in origin}))
+    texts = ("question", "x", "y", "method", "unit_of_observation", "caveat")
     reasons = {
-        **dict.fromkeys(in_words, "named in marts/correlations/questions.py"),
-        **dict.fromkeys(("months", "first_month", "last_month"), "the months that the warehouse's ledger names"),
+        **dict.fromkeys(texts, "named in marts/correlations/questions.py"),
+        **dict.fromkeys(("months", "first_month", "last_month"), "the months in the warehouse's ledger"),
     }
-    return {name: reasons.get(name, read) for name in column_names(correlations)}
+    return {name: reasons.get(name, sources) for name in column_names(correlations)}

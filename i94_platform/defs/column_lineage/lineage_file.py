@@ -35,6 +35,6 @@ def load_column_sources(asset: str) -> dict[str, list[str] | str]:
         return load_lineage()[asset]
     except KeyError:
         raise PermanentError(
-            f"{FILE.name} has no lineage of {asset}. Run `make docs`, or i94 lineage --write. If it is still absent, "
-            f"defs/column_lineage/compute.py has to learn how this asset is made."
+            f"{FILE.name} has no lineage of {asset}. Run `make docs`, or i94 lineage --write. If it is still missing, "
+            f"trace the asset in defs/column_lineage/compute.py."
         ) from None

@@ -56,7 +56,7 @@ class Cursor(BaseModel):
     seen: dict[str, SeenDelivery] = Field(default_factory=dict)
     reported: list[str] = Field(default_factory=list)
     newest_run: str = ""
-    """The newest run at the last tick; while it is the newest, nobody else has requested a run."""
+    """The newest run at the last tick; if it is still the newest, no other run has been requested."""
 
     @classmethod
     def read(cls, context: dg.SensorEvaluationContext) -> Cursor:

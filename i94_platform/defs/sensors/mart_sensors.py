@@ -1,6 +1,6 @@
 """The sensors that request stale marts: the marts of a loaded month, and the correlations over all months.
 
-They compare Dagster's records of materializations, whoever caused them. They do not query the warehouse, which may be
+They compare Dagster's records of materializations, of all kinds of runs. They do not query the warehouse, which may be
 paused or locked.
 """
 
@@ -39,9 +39,9 @@ def stale_marts(
     running = {run.tags.get(PARTITION_TAG) for run in find_unfinished_runs(context.instance, [MONTH_JOB, MARTS_JOB])}
     keys = set(monthly_partitions.get_partition_keys())
     stale = {month: newest for month, newest in _find_stale_months(context.instance).items() if month in keys}
-    requested = [month for month in sorted(stale) if month not in running][: settings.sensor_max_requests]
-    if requested:
-        return [dg.RunRequest(run_key=f"{month} {stale[month]}", partition_key=month) for month in requested]
+    months = [month for month in sorted(stale) if month not in running][: settings.sensor_max_requests]
+    if months:
+        return [dg.RunRequest(run_key=f"{month} {stale[month]}", partition_key=month) for month in months]
     if stale:
         return dg.SkipReason(f"Runs in progress: {', '.join(sorted(stale))}.")
     return dg.SkipReason("The marts of every loaded month are up to date.")
