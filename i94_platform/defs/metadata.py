@@ -1,4 +1,4 @@
-"""Build the metadata of materializations and checks: row counts, column schema, lineage, previews, tables."""
+"""Build the metadata and texts of materializations and checks: row counts, column schema, lineage, tables, lists."""
 
 from __future__ import annotations
 
@@ -115,3 +115,9 @@ def render_markdown_table(rows: Iterable[Mapping[str, Any]], limit: int = 10) ->
         for row in rows
     ]
     return "\n".join(lines)
+
+
+def join_names(names: Sequence[str], limit: int) -> str:
+    """Join names by commas; of more than `limit` names, only the first ones and the number of the others."""
+    more = f" and {len(names) - limit:,} more" if len(names) > limit else ""
+    return ", ".join(names[:limit]) + more

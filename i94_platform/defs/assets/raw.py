@@ -13,6 +13,7 @@ from i94_platform.contracts.rendering.dagster_schema import dagster_schema
 from i94_platform.defs.attributes import code_references
 from i94_platform.defs.execution import raise_dagster_failures
 from i94_platform.defs.keys import to_key
+from i94_platform.defs.metadata import join_names
 from i94_platform.defs.partitions import monthly_partitions
 from i94_platform.errors import PermanentError
 from i94_platform.lake.store import Store
@@ -105,4 +106,4 @@ def _delivery_metadata(
 
 def _warn_unknown(context: dg.AssetExecutionContext, unknown: Sequence[str]) -> None:
     if unknown:
-        context.log.warning(f"Ignored, because the names are no deliveries: {', '.join(unknown[:20])}")
+        context.log.warning(f"Ignored, because the names are no deliveries: {join_names(unknown, 20)}")

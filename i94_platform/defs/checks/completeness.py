@@ -8,7 +8,7 @@ import dagster as dg
 from i94_platform.defs.deployment import SETTINGS
 from i94_platform.defs.execution import raise_dagster_failures
 from i94_platform.defs.keys import to_key
-from i94_platform.defs.metadata import render_markdown_table
+from i94_platform.defs.metadata import join_names, render_markdown_table
 from i94_platform.defs.partitions import monthly_partitions
 from i94_platform.lake.datasets import Lake
 from i94_platform.lake.store import Store
@@ -64,7 +64,7 @@ def evaluate_completeness(raw: Store, lake: Lake, instance: dg.DagsterInstance) 
 def build_check_result(issues: Sequence[MonthIssue], delivered: int) -> dg.AssetCheckResult:
     """Build the result of the check: a summary as its description, and a table of the months as metadata."""
     by_state = {state: [issue.month for issue in issues if issue.state == state] for state in (*DEFECTS, RUNNING)}
-    summary = "; ".join(f"{state}: {_join(months)}" for state, months in by_state.items() if months)
+    summary = "; ".join(f"{state}: {join_names(months, _SHOWN_MONTHS)}" for state, months in by_state.items() if months)
     table = [{"month": issue.month, "state": issue.state, "about": issue.about} for issue in issues]
     return dg.AssetCheckResult(
         asset_key=CHECK_KEY.asset_key,
@@ -78,11 +78,6 @@ def build_check_result(issues: Sequence[MonthIssue], delivered: int) -> dg.Asset
             "months": dg.MetadataValue.md(render_markdown_table(table, limit=1_000)),
         },
     )
-
-
-def _join(months: Sequence[str]) -> str:
-    hidden = len(months) - _SHOWN_MONTHS
-    return ", ".join(months[:_SHOWN_MONTHS]) + (f" and {hidden} more" if hidden > 0 else "")
 
 
 def _to_event(result: dg.AssetCheckResult) -> dg.AssetCheckEvaluation:

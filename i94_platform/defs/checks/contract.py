@@ -161,19 +161,32 @@ def _evaluate_rules(
     Two shortcuts avoid scans: `stats` can prove that a rule holds, and `has_duplicates` tests one column quickly.
     """
     rules = contract_rules(subject.contract, relation, subject.rule_types, where)
+    rows, broken_rows = _count_broken_rows(rules, subject.contract.name, relation, where, fetch, has_duplicates, stats)
+    for rule_type in subject.rule_types:
+        rule_counts = [(rule, broken_rows[id(rule)]) for rule in rules if rule.rule_type == rule_type]
+        yield _build_result(subject.asset_key, rule_type, rule_counts, rows, fetch)
+
+
+def _count_broken_rows(
+    rules: Sequence[ContractRule],
+    name: str,
+    relation: str,
+    where: str,
+    fetch: FetchRows,
+    has_duplicates: Callable[[str, str], bool] | None,
+    stats: Mapping[str, ColumnStats],
+) -> tuple[int, dict[int, int]]:
+    """Return the number of rows, and the number of rows that break each rule, by the rule's `id`."""
     broken_rows = {id(rule): 0 for rule in rules if rule.column in stats and rule.satisfied_by(stats[rule.column])}
     sql, row_rules = render_row_counts([rule for rule in rules if id(rule) not in broken_rows], relation, where)
     totals = fetch(sql)[0]
     broken_rows |= {id(rule): int(totals[f"r{i}"]) for i, rule in enumerate(row_rules)}
     if has_duplicates:
-        name = subject.contract.name
         broken_rows |= {id(r): 0 for r in rules if r.unique_column and not has_duplicates(name, r.unique_column)}
     if remaining := [rule for rule in rules if id(rule) not in broken_rows]:
         counts = fetch(render_counts(remaining))[0]
         broken_rows |= {id(rule): int(counts[f"r{i}"]) for i, rule in enumerate(remaining)}
-    for rule_type in subject.rule_types:
-        rule_counts = [(rule, broken_rows[id(rule)]) for rule in rules if rule.rule_type == rule_type]
-        yield _build_result(subject.asset_key, rule_type, rule_counts, totals["row_count"], fetch)
+    return totals["row_count"], broken_rows
 
 
 def _build_result(

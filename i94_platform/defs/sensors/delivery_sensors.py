@@ -16,6 +16,7 @@ import dagster as dg
 from pydantic import BaseModel, Field, ValidationError
 
 from i94_platform.defs.deployment import SETTINGS
+from i94_platform.defs.metadata import join_names
 from i94_platform.defs.partitions import monthly_partitions
 from i94_platform.errors import PermanentError
 from i94_platform.lake.datasets import Lake
@@ -153,8 +154,7 @@ def delivered_months(
 
 def _describe_ignored(names: Sequence[str]) -> str:
     """The warning about names that are no month that can be run; empty without names."""
-    more = f" and {len(names) - MAX_SHOWN:,} more" if len(names) > MAX_SHOWN else ""
-    return f"Ignored, because they are no month that can be run: {', '.join(names[:MAX_SHOWN])}{more}." if names else ""
+    return f"Ignored, because they are no month that can be run: {join_names(names, MAX_SHOWN)}." if names else ""
 
 
 def _request_months(tick: Tick, lake: Lake, months: Mapping[str, Delivery]) -> tuple[list[dg.RunRequest], str]:
