@@ -7,6 +7,7 @@ from sqlalchemy import Table
 from i94_platform.contracts import MONTHLY_MARTS, immigration
 from i94_platform.contracts.model import column_names
 from i94_platform.marts.rendering import render_month_query, render_sql, source_tables, upstream_tables
+from i94_platform.settings import PROJECT
 from i94_platform_tests.marts.arrivals import every_mart, load_arrivals, read_rows, refresh
 from i94_platform_tests.support.deployment import Deployment
 from i94_platform_tests.support.warehouses import (
@@ -44,3 +45,9 @@ def test_a_mart_names_the_tables_that_it_reads(mart: Table) -> None:
     assert immigration.name in source_tables(mart)
     assert set(upstream_tables(mart)) >= {immigration.name}
     assert not {"country", "state"} & set(upstream_tables(mart)), "those change with every unlisted code"
+
+
+@every_mart
+def test_a_mart_has_its_row_on_the_page_of_the_marts(mart: Table) -> None:
+    page = (PROJECT / "docs" / "marts.md").read_text("utf-8")
+    assert f"| `{mart.name}` | " in page, "add its question to the table"
