@@ -10,11 +10,10 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Dialect, Executable, Table
+from sqlalchemy import Executable, Table
 
 from i94_platform.contracts import PUBLISHED
 from i94_platform.contracts.model import column_names, key_columns
@@ -23,6 +22,7 @@ from i94_platform.errors import PermanentError
 from i94_platform.lake.datasets import Lake
 from i94_platform.lake.footers import verify_footer
 from i94_platform.lake.releases import Release
+from i94_platform.sql.statements import compile_statement
 
 if TYPE_CHECKING:
     import duckdb
@@ -87,14 +87,13 @@ class Snapshot:
         seconds = min(deadline - time.monotonic(), threading.TIMEOUT_MAX)
         if seconds <= 0:
             raise TimeoutError
-        compiled = statement.compile(dialect=_dialect(), compile_kwargs={"render_postcompile": True})  # type: ignore[attr-defined]
-        values = [compiled.params[name] for name in compiled.positiontup or ()]
+        sql, values = compile_statement(statement, "duckdb")
         with closing(self._connection.cursor()) as cursor:
             done = threading.Event()
             watchdog = threading.Thread(target=_interrupt_when_late, args=(cursor, seconds, done))
             watchdog.start()
             try:
-                rows: pa.Table = cursor.sql(str(compiled), params=values).to_arrow_table()
+                rows: pa.Table = cursor.sql(sql, params=values).to_arrow_table()
                 return rows
             except duckdb.InterruptException:
                 raise TimeoutError from None
@@ -107,14 +106,6 @@ def _interrupt_when_late(cursor: duckdb.DuckDBPyConnection, seconds: float, done
     while not done.wait(seconds):
         cursor.interrupt()
         seconds = 0.1  # again, because an interrupt before the query starts has no effect
-
-
-@cache
-def _dialect() -> Dialect:
-    import duckdb_engine
-
-    dialect: Dialect = duckdb_engine.Dialect(paramstyle="numeric_dollar")
-    return dialect
 
 
 def build_database(release: Release, lake: Lake, path: Path, memory_limit: str) -> None:
