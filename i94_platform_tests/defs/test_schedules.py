@@ -71,7 +71,7 @@ def test_a_delivered_month_without_a_run_is_requested(ticks: DaemonSimulator) ->
     (request,) = ticks.tick_schedule(MAY_10).run_requests or ()
     assert request.partition_key == "2016-04"
     ticks.launch_run(request)
-    assert ticks.requested_months() + ticks.requested_months() == [], "the sensor knows that run"
+    assert ticks.months_after_settling() == [], "the sensor knows that run"
     assert ticks.alerts == []
 
 
@@ -83,7 +83,7 @@ def test_a_month_that_the_sensor_requested_is_not_requested_again(
     ticks: DaemonSimulator, status: dg.DagsterRunStatus, reason: str
 ) -> None:
     deliver_long_ago(ticks)
-    assert ticks.requested_months() + ticks.requested_months(status=status) == ["2016-04"]
+    assert ticks.months_after_settling(status) == ["2016-04"]
     run = ticks.instance.get_runs(dg.RunsFilter(job_name=MONTH_JOB))[0].run_id[:8]
     assert skip_reason(ticks.tick_schedule(MAY_10)) == reason.format(run)
     assert ticks.alerts == []
@@ -91,7 +91,7 @@ def test_a_month_that_the_sensor_requested_is_not_requested_again(
 
 def test_a_month_with_a_failed_run_is_retried_once_with_an_alert(ticks: DaemonSimulator) -> None:
     deliver_long_ago(ticks)
-    assert ticks.requested_months() + ticks.requested_months(status=FAILURE) == ["2016-04"]
+    assert ticks.months_after_settling(FAILURE) == ["2016-04"]
     failed = ticks.instance.get_runs(dg.RunsFilter(job_name=MONTH_JOB))[0].run_id[:8]
     (request,) = ticks.tick_schedule(MAY_10).run_requests or ()
     assert ticks.alerts == [f"2016-04 is delivered, but its run {failed} failed. It is retried once."]

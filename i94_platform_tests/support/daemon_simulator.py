@@ -112,6 +112,10 @@ class DaemonSimulator:
         """Tick the sensor on months and return the months that it requests."""
         return [str(request.partition_key) for request in self.tick(MONTHS_SENSOR, after, status).run_requests or ()]
 
+    def months_after_settling(self, status: dg.DagsterRunStatus = SUCCESS) -> list[str]:
+        """Tick the sensor on months twice, so that new files settle in between; return the months that it requests."""
+        return self.requested_months() + self.requested_months(status=status)
+
     def deliver(self, name: str, content: bytes = b"rows") -> None:
         """Land a file."""
         self.raw.put(name, content)

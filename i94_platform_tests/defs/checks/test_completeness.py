@@ -71,7 +71,7 @@ def load(ticks: CompletenessTicks, *names: str, status: dg.DagsterRunStatus = dg
     """Deliver files and let the sensor request their runs."""
     for name in names:
         ticks.ticks.deliver(name)
-    assert len(ticks.ticks.requested_months() + ticks.ticks.requested_months(status=status)) == len(names)
+    assert len(ticks.ticks.months_after_settling(status)) == len(names)
 
 
 def last_run_id(ticks: CompletenessTicks) -> str:

@@ -127,18 +127,15 @@ def test_a_marker_that_is_older_than_a_part_does_not_end_the_wait(local: DaemonS
 
 
 def test_a_month_is_requested_again_when_a_part_changes_is_added_or_removed(ticks: DaemonSimulator) -> None:
-    def months_after_settling() -> list[str]:
-        return ticks.requested_months() + ticks.requested_months()
-
     ticks.deliver(f"{FOLDER}/part-0.parquet", b"1")
-    assert months_after_settling() == ["2016-06"]
+    assert ticks.months_after_settling() == ["2016-06"]
     ticks.deliver(f"{FOLDER}/part-0.parquet", b"2")
-    assert months_after_settling() == ["2016-06"]
+    assert ticks.months_after_settling() == ["2016-06"]
     ticks.deliver(f"{FOLDER}/part-1.parquet")
-    assert months_after_settling() == ["2016-06"]
+    assert ticks.months_after_settling() == ["2016-06"]
     ticks.raw.delete([f"{FOLDER}/part-0.parquet"])
-    assert months_after_settling() == ["2016-06"]
-    assert months_after_settling() == []
+    assert ticks.months_after_settling() == ["2016-06"]
+    assert ticks.months_after_settling() == []
 
 
 def test_content_that_returns_is_requested_again(ticks: DaemonSimulator) -> None:
@@ -164,20 +161,20 @@ def test_an_object_that_is_uploaded_again_unchanged_is_not_requested(s3_server: 
     ticks = DaemonSimulator(place.open_store(), Lake(LocalStore(tmp_path / "lake")))
     ticks.deliver_references()
     ticks.deliver(APRIL)
-    assert ticks.requested_months() + ticks.requested_months() == ["2016-04"]
+    assert ticks.months_after_settling() == ["2016-04"]
     ticks.deliver(APRIL)
-    assert ticks.requested_months() + ticks.requested_months() == []
+    assert ticks.months_after_settling() == []
 
 
 def test_a_removed_delivery_leaves_the_cursor_and_is_not_requested_when_it_returns(local: DaemonSimulator) -> None:
     local.deliver(APRIL)
-    assert local.requested_months() + local.requested_months() == ["2016-04"]
+    assert local.months_after_settling() == ["2016-04"]
     path, backup = Path(local.raw.root, APRIL), Path(local.raw.root).parent / "backup"
     path.rename(backup)
     assert "No month is delivered under " in (local.tick().skip_message or "")
     assert "2016-04" not in (local.cursors[MONTHS_SENSOR] or "")
     backup.rename(path)
-    assert local.requested_months() + local.requested_months() == []
+    assert local.months_after_settling() == []
 
 
 def test_a_failed_month_is_not_requested_again(local: DaemonSimulator) -> None:
@@ -192,7 +189,7 @@ def test_a_month_that_the_command_line_has_run_is_not_requested(local: DaemonSim
     month = Month(2016, 4)
     tags = input_tags(month, list_deliveries(local.raw.list()), local.raw, local.lake)
     local.record_run(MONTH_JOB, {**tags, "dagster/partition": month.key})
-    assert local.requested_months() + local.requested_months() == []
+    assert local.months_after_settling() == []
 
 
 def test_content_that_returns_after_a_run_of_the_command_line_is_requested_again(local: DaemonSimulator) -> None:
@@ -200,7 +197,7 @@ def test_content_that_returns_after_a_run_of_the_command_line_is_requested_again
     path = Path(local.raw.root, APRIL)
     local.deliver(APRIL, b"A")
     time = path.stat().st_mtime_ns
-    assert local.requested_months() + local.requested_months() + local.requested_months() == ["2016-04"]
+    assert local.months_after_settling() + local.requested_months() == ["2016-04"]
     local.deliver(APRIL, b"B")
     tags = input_tags(Month(2016, 4), list_deliveries(local.raw.list()), local.raw, local.lake)
     local.record_run(MONTH_JOB, {**tags, "dagster/partition": "2016-04"})
@@ -212,25 +209,25 @@ def test_content_that_returns_after_a_run_of_the_command_line_is_requested_again
 
 def test_a_month_whose_runs_were_deleted_is_not_requested_again(local: DaemonSimulator) -> None:
     local.deliver(APRIL)
-    assert local.requested_months() + local.requested_months() == ["2016-04"]
+    assert local.months_after_settling() == ["2016-04"]
     local.instance.delete_run(local.instance.get_runs()[0].run_id)
-    assert local.requested_months() + local.requested_months() == []
+    assert local.months_after_settling() == []
 
 
 def test_a_run_without_input_tags_does_not_replace_a_request(local: DaemonSimulator) -> None:
     local.record_run(MONTH_JOB, {"dagster/partition": "2016-04"})
     local.deliver(APRIL)
-    assert local.requested_months() + local.requested_months() == ["2016-04"]
+    assert local.months_after_settling() == ["2016-04"]
 
 
 def test_the_last_request_is_found_behind_many_runs_without_input_tags(local: DaemonSimulator) -> None:
     local.deliver(APRIL)
-    assert local.requested_months() + local.requested_months() == ["2016-04"]
+    assert local.months_after_settling() == ["2016-04"]
     for _ in range(45):
         local.record_run(MONTH_JOB, {"dagster/partition": "2016-04"})
         local.record_run(REFERENCE_JOB, {})
     local.cursors.clear()
-    assert local.requested_months() + local.requested_months() == []
+    assert local.months_after_settling() == []
     assert local.tick(REFERENCES_SENSOR).skip_message == "The reference files are loaded in their newest content."
 
 
@@ -243,13 +240,13 @@ def test_a_re_execution_is_no_request(local: DaemonSimulator) -> None:
         tags.append(dict(request.tags))
     local.record_run(MONTH_JOB, tags[0], parent=local.instance.get_runs()[-1].run_id)
     local.cursors.clear()
-    assert local.requested_months() + local.requested_months() == [], "the last request was for B, which is delivered"
+    assert local.months_after_settling() == [], "the last request was for B, which is delivered"
 
 
 def test_changed_code_lists_cause_a_request_for_every_month(local: DaemonSimulator) -> None:
     local.deliver(APRIL)
     local.deliver(MAY)
-    assert local.requested_months() + local.requested_months() == ["2016-04", "2016-05"]
+    assert local.months_after_settling() == ["2016-04", "2016-05"]
     local.commit_code_lists("2")
     assert local.requested_months(after=0) == ["2016-04", "2016-05"]
     assert local.requested_months() == []
@@ -328,10 +325,10 @@ def test_a_damaged_cursor_is_replaced_and_nothing_is_requested_twice(
     local: DaemonSimulator, cursor: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     local.deliver(APRIL)
-    assert local.requested_months() + local.requested_months() == ["2016-04"]
+    assert local.months_after_settling() == ["2016-04"]
     local.deliver(MAY)
     local.cursors = {MONTHS_SENSOR: cursor, REFERENCES_SENSOR: cursor}
-    assert local.requested_months() + local.requested_months() == ["2016-05"]
+    assert local.months_after_settling() == ["2016-05"]
     assert capsys.readouterr().err.count("The cursor can't be read") == 1
     assert not local.tick(REFERENCES_SENSOR).run_requests
     assert not local.tick(REFERENCES_SENSOR, SETTLE_SECONDS).run_requests
@@ -357,7 +354,7 @@ def test_without_deliveries_the_tick_names_the_root_and_an_expected_file(empty: 
 
 def test_months_wait_until_the_reference_files_are_loaded(empty: DaemonSimulator) -> None:
     empty.deliver(APRIL)
-    assert empty.requested_months() + empty.requested_months() == []
+    assert empty.months_after_settling() == []
     assert empty.tick().skip_message == "Months wait: the reference files were never loaded."
     empty.deliver_references()
     assert empty.requested_months(after=0) == ["2016-04"], "the month had settled before"
@@ -442,7 +439,7 @@ def test_a_reference_file_that_is_delivered_twice_is_not_requested(local: Daemon
 def test_months_do_not_wait_for_a_reference_file_that_was_removed_after_its_run(local: DaemonSimulator) -> None:
     local.raw.delete([LABELS])
     local.deliver(APRIL)
-    assert local.requested_months() + local.requested_months() == ["2016-04"]
+    assert local.months_after_settling() == ["2016-04"]
 
 
 # --- with real runs ---------------------------------------------------------------------------------------------------
