@@ -66,6 +66,7 @@ lint: .venv/.dev ## every check of code, SQL, docs, lock, definitions and deploy
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/sqlfluff lint --quiet --disable-progress-bar --nocolor i94_platform
 	@$(BIN)/python tools/check_docs.py
+	@$(BIN)/python tools/check_names.py
 	@$(BIN)/python tools/check_private_imports.py
 	@tools/check_lock.sh
 	@tools/check_definitions.sh

@@ -92,7 +92,7 @@ def _edit_mart() -> dict[str, str]:
 
 def _edit_source() -> dict[str, str]:
     """The files of the package that a source touches, with their new text."""
-    contract, module, staged, loaded = _examples("Add a source")
+    contract, module, staged, loaded_asset = _examples("Add a source")
     return {
         "contracts/reference.py": _edit(
             "contracts/reference.py",
@@ -106,7 +106,7 @@ def _edit_source() -> dict[str, str]:
             ("airports, temperatures)", "airports, temperatures, gdp)"),
         ),
         "defs/assets/staged.py": f"{_edit('defs/assets/staged.py')}\n\n{staged}",
-        "defs/assets/warehouse.py": f"{_edit('defs/assets/warehouse.py')}\n\n{loaded}",
+        "defs/assets/warehouse.py": f"{_edit('defs/assets/warehouse.py')}\n\n{loaded_asset}",
     }
 
 
