@@ -197,7 +197,7 @@ def test_no_month_is_run_if_a_reference_file_is_missing(i94: I94, deployment: De
 def test_the_status_shows_each_month_from_delivery_to_load(i94: I94, deployment: Deployment) -> None:
     output = i94("status", **deployment.environment)
     assert output.exit_code == 0
-    (line,) = [line for line in output.out.splitlines() if "2016-02" in line]
+    (line,) = [line for line in output.out.splitlines() if line.strip().startswith("2016-02 ")]
     cells = line.split()
     assert (cells[0], *cells[2:5]) == ("2016-02", "300", "0", "300")
     assert cells[5] == f"{len(MONTHLY_MARTS)}/{len(MONTHLY_MARTS)}"
