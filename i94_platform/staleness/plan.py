@@ -78,8 +78,7 @@ def plan_runs(
         return RunPlan(bool(stale_references), requested, _ignored_files(listing), requested)
 
     def is_stale(month: Month) -> bool:
-        # the label file holds the code lists, which encode every month
-        return LABELS in stale_references or (
+        return LABELS in stale_references or (  # the label file has the code lists, which encode every month
             versions.get((immigration.name, month.key)) != compute_month_version(listing.months[month], raw, lake)
         )
 
