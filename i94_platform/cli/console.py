@@ -78,9 +78,7 @@ def print_results(results: Sequence[RunResult]) -> None:
             err.print(f"[yellow]{result.name}[/yellow] {escape(message)}", highlight=False)
         if not result.succeeded:
             retry = f"i94 run --month {result.month}" if result.month else "i94 run"
-            err.print(
-                f"{result.name}: what was loaded before is unchanged. When it is mended: {retry}", highlight=False
-            )
+            err.print(f"{result.name}: what was loaded before is unchanged. After the fix: {retry}", highlight=False)
 
 
 def print_statuses(statuses: Sequence[MonthStatus]) -> None:

@@ -14,7 +14,7 @@ from i94_platform.operations.job_runs import run_job, subset_job, validate_selec
 from i94_platform.partitions import Month
 from i94_platform.sources.listing import list_deliveries
 from i94_platform.staleness.job_names import CORRELATIONS_JOB, MARTS_JOB, MONTH_JOB, PUBLISH_JOB, REFERENCE_JOB
-from i94_platform.staleness.plan import RunPlan, are_correlations_stale, find_stale_marts, is_release_stale
+from i94_platform.staleness.plan import RunPlan, find_stale_marts, has_stale_correlations, is_release_stale
 from i94_platform.staleness.run_inputs import input_tags
 from i94_platform.warehouse.base import Warehouse
 
@@ -54,7 +54,7 @@ class Runner:
             if not self._all_succeeded:
                 return
         yield from self._run_months(plan)
-        if self._all_succeeded and are_correlations_stale(self.warehouse.read_ledger()):
+        if self._all_succeeded and has_stale_correlations(self.warehouse.read_ledger()):
             yield from self._run(CORRELATIONS_JOB)
         if self.select or is_release_stale(self.warehouse, self.lake):
             yield from self._run(PUBLISH_JOB)

@@ -35,7 +35,7 @@ from i94_platform.warehouse.ledger import LedgerEntry
 class RunPlan:
     """The stale parts of a deployment, as far as they are known before anything runs.
 
-    Marts come later: after the months have run, see `find_stale_marts` and `are_correlations_stale`.
+    Marts come later: after the months have run, see `find_stale_marts` and `has_stale_correlations`.
     """
 
     reference: bool
@@ -157,7 +157,7 @@ def find_stale_marts(ledger: Sequence[LedgerEntry]) -> tuple[Month, ...]:
     return tuple(Month.parse(month) for month in sorted(fresh) if fresh[month] < len(MONTHLY_MARTS))
 
 
-def are_correlations_stale(ledger: Sequence[LedgerEntry]) -> bool:
+def has_stale_correlations(ledger: Sequence[LedgerEntry]) -> bool:
     """Whether the marts have changed since the correlations were computed."""
     versions = ledger_versions(ledger)
     return versions.get((correlations.name, ""), "") != compute_correlations_version(versions)
