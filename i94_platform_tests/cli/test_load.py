@@ -112,7 +112,7 @@ def test_a_touched_file_with_the_same_content_is_not_loaded_again(i94: I94, depl
 @pytest.mark.slow
 def test_a_range_runs_every_month_of_it(i94: I94, deployment: Deployment) -> None:
     output = i94("run", "--from", "2016-01", "--to", "2016-02", **deployment.environment)
-    assert (output.exit_code, run_names(output)) == (0, {"2016-01", "2016-02"})
+    assert (output.exit_code, run_names(output) - {"reference"}) == (0, {"2016-01", "2016-02"})
 
 
 @pytest.mark.parametrize(
