@@ -1,17 +1,16 @@
-"""What can go wrong, told apart by whether trying again can help.
+"""The errors of the platform. The class says whether a retry can help.
 
-Here: the two failure types and nothing else. Not here: how a failure is shown (the CLI, the assets) or retried
-(the jobs). Messages are one sentence for people: what is wrong, where (file, column, row), what to do.
+A message is one sentence for people: what is wrong, where (file, column, row), what to do.
 """
 
 
 class PlatformError(Exception):
-    """Anything the platform itself reports as failed; its message is meant for people."""
+    """The base of both. Its message is written for people."""
 
 
 class PermanentError(PlatformError):
-    """The same input fails again: a missing column, an unreadable file, a broken contract. Never retried."""
+    """The same input fails again: a missing column, an unreadable file, a broken contract. It is not retried."""
 
 
 class TransientError(PlatformError):
-    """A later attempt may succeed: a lock held by another process, a dropped connection. Worth a retry."""
+    """A later attempt may succeed: another process holds a lock, a connection was dropped. Steps retry it."""

@@ -1,8 +1,4 @@
-"""Months: their keys, their first and last days, and the file names that deliver them.
-
-Here: the mapping between `2016-04`, its days and `i94_apr16_sub.*`, in both directions. Not here: listing a folder or
-a bucket (`lake`), and Dagster's partitions definition, which `assets` builds from the first month.
-"""
+"""Months: their partition keys (`2016-04`), their days, and the names of their files (`i94_apr16_sub.*`)."""
 
 import datetime as dt
 import re
@@ -21,7 +17,7 @@ _KEY = re.compile(r"(?P<year>20\d\d)-(?P<month>0[1-9]|1[0-2])", re.ASCII)
 
 @dataclass(frozen=True, order=True)
 class Month:
-    """One calendar month of the years 2000 to 2099, which is what a two-digit year in a file name can say."""
+    """A calendar month from 2000-01 to 2099-12: file names give the year in two digits."""
 
     year: int
     month: int
@@ -32,7 +28,7 @@ class Month:
 
     @classmethod
     def parse(cls, key: str) -> "Month":
-        """The month of a partition key such as `2016-04`; ValueError for anything else."""
+        """Parse a partition key such as `2016-04`; ValueError for anything else."""
         match = _KEY.fullmatch(key)
         if not match:
             raise ValueError(f"{key!r} is not a month; write it as YYYY-MM, such as 2016-04")
@@ -50,32 +46,32 @@ class Month:
 
     @property
     def next_first_day(self) -> dt.date:
-        """The first day of the next month: the exclusive end of this one."""
+        """The first day of the next month, which is the exclusive end of this one."""
         return dt.date(self.year + self.month // 12, self.month % 12 + 1, 1)
 
     @property
     def file_stem(self) -> str:
-        """The name of its delivery without extension, such as `i94_apr16_sub`."""
+        """The name of the month's delivery without extension, such as `i94_apr16_sub`."""
         return f"i94_{MONTH_NAMES[self.month - 1]}{self.year % 100:02d}_sub"
 
     def through(self, last: "Month") -> "list[Month]":
-        """This month, the last one and all between; empty where the last one is earlier."""
+        """List the months from this one to `last`, both included; empty if `last` is earlier."""
         months = range(self.year * 12 + self.month - 1, last.year * 12 + last.month)
         return [Month(m // 12, m % 12 + 1) for m in months]
 
 
 @dataclass(frozen=True)
 class DeliveryName:
-    """What a path says: the month it delivers and the format it is in."""
+    """The month and the format that the path of a delivery names."""
 
     month: Month
     format: str
 
 
 def parse_delivery_name(path: str) -> DeliveryName | None:
-    """The month and format of a delivered file at any depth, or of a part in a delivery's folder.
+    """Parse the path of a delivered file at any depth, or of a part file in a delivery's folder.
 
-    `path` uses `/`. None for every other name, for markers such as `_SUCCESS` and for hidden files.
+    `path` uses `/`. Returns None for every other name, for markers such as `_SUCCESS` and for hidden files.
     """
     match = _DELIVERY.search(path)
     if not match:

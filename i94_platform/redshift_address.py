@@ -1,7 +1,6 @@
 """The address of an Amazon Redshift warehouse: `redshift://user@host:5439/database?iam_role=…`.
 
-Here: its grammar, and what can be read from it. An address holds no secret: one that does is refused, in words that do
-not repeat it. Not here: the other addresses (`settings`), and logging in (`warehouse.redshift_login`).
+An address holds no secret. One that does is rejected, with a message that does not repeat it.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 GRAMMAR = "redshift://user@host:5439/database?iam_role=arn:aws:iam::123456789012:role/name"
 SSLMODES = ("verify-full", "verify-ca", "require", "disable")
-"""From the host's certificate verified, over any certificate of a known authority and any at all, to no encryption."""
+"""From strict to none: the certificate names the host; a known authority signed it; any certificate; no encryption."""
 AUTHS = ("password", "iam")
 
 _ROLE = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=.@/-]+", re.ASCII)
@@ -22,13 +21,13 @@ _SERVERLESS = re.compile(r"(?P<name>[\w-]+)\.\d{12}\.(?P<region>[\w-]+)\.redshif
 
 
 def redact_user(address: str) -> str:
-    """An address that may be told to people: what stands before an `@` could be a password."""
+    """Hide what stands before an `@`, which could be a password, so that a message may show the address."""
     return re.sub(r"//.*@", "//…@", address, flags=re.DOTALL)
 
 
 @dataclass(frozen=True)
 class Endpoint:
-    """What an AWS host name tells: the cluster's or workgroup's name, its region, and which of the two it is."""
+    """The parts of an AWS host name: the name of the cluster or workgroup, its region, and which of the two it is."""
 
     name: str
     region: str
@@ -37,7 +36,7 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class RedshiftAddress:
-    """Where a Redshift database is, who we are there, and the role by which it reads the lake."""
+    """A Redshift database, the user who logs in, and the role by which it reads the lake."""
 
     user: str
     host: str
@@ -50,7 +49,7 @@ class RedshiftAddress:
 
     @classmethod
     def parse(cls, address: str) -> RedshiftAddress:
-        """Read an address.
+        """Parse an address.
 
         Raises:
             ValueError: a part is missing, unknown or a secret; the message says which and what is valid.
@@ -66,21 +65,21 @@ class RedshiftAddress:
                 "or ask AWS for a temporary one with &auth=iam"
             )
         database = unquote(parts.path.strip("/"))
-        given = {"a user": parts.username, "a host": host, "a database": database}
-        if missing := [what for what, value in given.items() if not value]:
+        parts_by_name = {"a user": parts.username, "a host": host, "a database": database}
+        if missing := [name for name, value in parts_by_name.items() if not value]:
             raise ValueError(f"this address lacks {' and '.join(missing)}; write it as {GRAMMAR}")
-        options = _options(parts.query)
-        address_ = cls(unquote(parts.username or ""), host or "", port, database, **options)
-        if address_.auth == "iam" and address_.endpoint is None:
+        options = _parse_options(parts.query)
+        parsed = cls(unquote(parts.username or ""), host or "", port, database, **options)
+        if parsed.auth == "iam" and parsed.endpoint is None:
             raise ValueError(
-                f"auth=iam asks AWS by the cluster's or workgroup's name, which {address_.host} does not tell; "
+                f"auth=iam asks AWS by the cluster's or workgroup's name, which {parsed.host} does not tell; "
                 "use AWS's own host name, that ends in amazonaws.com"
             )
-        return address_
+        return parsed
 
     @property
     def endpoint(self) -> Endpoint | None:
-        """What AWS calls this host; None for a name that is not AWS's."""
+        """The endpoint that the host names; None for a host name that is not AWS's."""
         for pattern, serverless in ((_PROVISIONED, False), (_SERVERLESS, True)):
             if match := pattern.fullmatch(self.host):
                 return Endpoint(match["name"], match["region"], serverless)
@@ -90,7 +89,7 @@ class RedshiftAddress:
         return f"redshift://{self.user}@{self.host}:{self.port}/{self.database}"
 
 
-def _options(query: str) -> dict[str, str]:
+def _parse_options(query: str) -> dict[str, str]:
     options = {name: values[-1] for name, values in parse_qs(query, keep_blank_values=True).items()}
     known = ("iam_role", "sslmode", "auth")
     # names only: a value that we do not know could be a secret

@@ -1,8 +1,7 @@
-"""The addresses that make a deployment, read once from the environment and validated.
+"""The settings of a deployment, read from the environment and validated.
 
-Here: `Settings` and the address grammar. An unset address means local; an unknown scheme is an error that lists the
-valid ones, never a fallback. Not here: what is built from an address (`build.py`), and passwords: the one secret among
-the settings is the address that alerts are sent to.
+An address that is not set is local. An unknown scheme is an error that lists the valid ones. The only secret among the
+settings is the webhook of the alerts; passwords have variables of their own.
 """
 
 import re
@@ -20,7 +19,7 @@ from i94_platform.redshift_address import GRAMMAR as REDSHIFT
 from i94_platform.redshift_address import RedshiftAddress, redact_user
 
 PROJECT = Path(__file__).resolve().parent.parent
-"""The folder that holds the package: a checkout, or where an installed package lies."""
+"""The folder that holds the package: the checkout, or the site-packages of an installation."""
 
 ENGINE_GRAMMAR = {
     "duckdb": r"duckdb",
@@ -39,7 +38,7 @@ _BUCKET = r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"
 _PREFIX = r"(/(?!\.\.?(/|$))[^/?#\r\n\t]+)*"
 
 
-def _one_of(value: str, grammar: dict[str, str]) -> str:
+def _require_match(value: str, grammar: dict[str, str]) -> str:
     if not any(re.fullmatch(pattern, value) for pattern in grammar.values()):
         raise ValueError(f"{redact_user(value)!r} is not an address known here; valid are: {', '.join(grammar)}")
     return value
@@ -53,7 +52,7 @@ _URL = r"https?://[^/@\s\x00-\x1f?#]+([/?][\x21-\x7e]*)?"
 _CREDENTIALS = "leave them to AWS's own variables and files (AWS_ACCESS_KEY_ID, AWS_PROFILE, a role)"
 
 
-def _local_path(value: str, valid: str = "a folder, file:///folder") -> str:
+def _parse_local_path(value: str, valid: str = "a folder, file:///folder") -> str:
     scheme = urlsplit(value).scheme
     if scheme and scheme != "file":
         raise ValueError(f"{value!r} is not an address known here; valid are: {valid}")
@@ -61,7 +60,7 @@ def _local_path(value: str, valid: str = "a folder, file:///folder") -> str:
 
 
 def is_s3(address: str) -> bool:
-    """Whether an address of files is a bucket's."""
+    """Whether an address of files is in a bucket."""
     return address.startswith("s3://")
 
 
@@ -70,10 +69,10 @@ def is_in_process(engine: str) -> bool:
     return engine.startswith(("local[", "spark://")) or engine == "yarn"
 
 
-def _store(value: str) -> str:
-    """An address of files: a folder or a prefix of a bucket, without a slash at the end."""
+def _parse_store(value: str) -> str:
+    """Return an address of files, a folder or a prefix of a bucket, without a slash at the end."""
     if not is_s3(value):
-        return _local_path(value, STORE_GRAMMAR)
+        return _parse_local_path(value, STORE_GRAMMAR)
     if "@" in value.removeprefix("s3://").partition("/")[0]:
         raise ValueError(f"an address holds no credentials; {_CREDENTIALS}")
     if not re.fullmatch(_BUCKET + _PREFIX, value.rstrip("/")):
@@ -82,68 +81,68 @@ def _store(value: str) -> str:
 
 
 class Settings(BaseSettings):
-    """One deployment. Fields are read from `I94_HOME`, `I94_LAKE`, `I94_RAW`, `I94_ENGINE`, `I94_WAREHOUSE`, ..."""
+    """The settings of one deployment; the field `home` is the variable `I94_HOME`, and so on."""
 
     model_config = SettingsConfigDict(env_prefix="I94_", env_ignore_empty=True, extra="forbid", frozen=True)
 
     home: str = Field(
         default=".i94",
         validate_default=True,
-        description="local state: history, default lake and warehouse; default .i94 in the working directory",
+        description="local state: Dagster instance, default lake and warehouse; default .i94 in the working directory",
     )
     lake: str = Field(default="", validate_default=True, description="staged data and manifests; default <home>/lake")
-    raw: str = Field(default="", validate_default=True, description="where deliveries land; default <lake>/raw")
+    raw: str = Field(default="", validate_default=True, description="where deliveries arrive; default <lake>/raw")
     engine: str = Field(default="duckdb", description="what runs the staging SQL")
     warehouse: str = Field(
         default="",
         validate_default=True,
-        description="where the star schema lives; default duckdb:///<home>/warehouse.duckdb",
+        description="the warehouse; default duckdb:///<home>/warehouse.duckdb",
     )
     s3_endpoint: str = Field(default="", description="URL of an S3-compatible store; default AWS itself")
     spark_jars: str = Field(
         default=".jars",
         validate_default=True,
-        description="with which Spark in this process reads and writes buckets: a folder (default .jars in the working "
+        description="jars for Spark in this process to read and write buckets: a folder (default .jars in the working "
         "directory), or Maven coordinates",
     )
-    first_month: str = Field(default="2016-01", description="first month that may be delivered")
+    first_month: str = Field(default="2016-01", description="first month that can be loaded")
     memory_limit: str = Field(
-        default="2GB", pattern=r"^\d+(MB|GB)$", description="most memory of the embedded engine and warehouse"
+        default="2GB", pattern=r"^\d+(MB|GB)$", description="maximum memory of the embedded engine and warehouse"
     )
     fact_diststyle: Literal["key", "even", "auto"] = Field(
-        default="key", description="how Redshift spreads the fact: by month, as the contract says, or even or auto"
+        default="key", description="distribution of the fact on Redshift: by its key, even or auto"
     )
-    statement_timeout: float = Field(default=3600.0, gt=0, description="seconds that Redshift may take for a statement")
-    lock_timeout: float = Field(default=600.0, gt=0, description="seconds to wait for another process's write")
+    statement_timeout: float = Field(default=3600.0, gt=0, description="maximum seconds of a statement on Redshift")
+    lock_timeout: float = Field(default=600.0, gt=0, description="maximum seconds to wait for a lock")
     settle_seconds: float = Field(
-        default=60.0, ge=0, description="seconds without a change after which a delivery is taken to be complete"
+        default=60.0, ge=0, description="seconds without a change after which a delivery counts as complete"
     )
-    sensor_interval_seconds: int = Field(
-        default=30, gt=0, description="seconds from one look of a sensor to the next, at least"
-    )
-    sensor_max_requests: int = Field(default=12, gt=0, description="most months that the sensor asks for at a time")
+    sensor_interval_seconds: int = Field(default=30, gt=0, description="minimum seconds between two ticks of a sensor")
+    sensor_max_requests: int = Field(default=12, gt=0, description="maximum months that the sensor requests in a tick")
     delivery_day: int = Field(
-        default=10, ge=1, le=28, description="day of the month on which last month's delivery has to be there"
+        default=10, ge=1, le=28, description="day of the month by which last month must be delivered"
     )
     staging_concurrency: int = Field(
-        default=2, gt=0, description="most months that are staged at a time, over all runs"
+        default=2, gt=0, description="maximum months that are staged at a time, over all runs"
     )
     alert_webhook: SecretStr = Field(
-        default=SecretStr(""), description="URL that alerts are sent to; whoever knows it can write there"
+        default=SecretStr(""),
+        description="URL that receives alerts; a secret: whoever knows it can write there",
     )
-    ui_url: str = Field(default="http://127.0.0.1:3000", description="where people reach the lineage UI, for links")
+    ui_url: str = Field(default="http://127.0.0.1:3000", description="URL of the lineage UI, for links in alerts")
 
     freeze_definitions: bool = Field(
         default=False,
-        description="spare a code server and its runs the garbage collector's passes over the definitions",
+        description="keep the definitions out of garbage collections, for code servers",
     )
     code_url: str = Field(
-        default="", description="where this version's files are to be read, such as https://host/group/project/tree/v1"
+        default="",
+        description="URL of this version's files, for links to code, such as https://host/group/project/tree/v1",
     )
 
-    serve_rate: float = Field(default=50.0, gt=0, description="requests a second that the server answers a caller")
-    serve_timeout: float = Field(default=10.0, gt=0, description="seconds that a query of the server may take")
-    serve_memory: str = Field(default="1GB", pattern=r"^\d+(MB|GB)$", description="most memory of the server's data")
+    serve_rate: float = Field(default=50.0, gt=0, description="maximum requests per second of one caller of the API")
+    serve_timeout: float = Field(default=10.0, gt=0, description="maximum seconds of a query of the API")
+    serve_memory: str = Field(default="1GB", pattern=r"^\d+(MB|GB)$", description="maximum memory of the API's data")
 
     @classmethod
     def from_env(cls) -> Self:
@@ -156,7 +155,7 @@ class Settings(BaseSettings):
             return cls()
         except ValidationError as error:
             message = "; ".join(
-                # what concerns several of them names them itself
+                # an error of several settings names them itself
                 (f"I94_{'_'.join(map(str, e['loc'])).upper()}: " if e["loc"] else "")
                 + e["msg"].removeprefix("Value error, ")
                 for e in error.errors(include_url=False, include_input=False)
@@ -166,30 +165,30 @@ class Settings(BaseSettings):
     @field_validator("home")
     @classmethod
     def _home(cls, value: str) -> str:
-        return _local_path(value)
+        return _parse_local_path(value)
 
     @field_validator("engine")
     @classmethod
     def _engine(cls, value: str) -> str:
         if value.startswith("sc://") and re.search(_SECRET_PARAMETER, value):
             raise ValueError("an address holds no credentials; leave a token to SPARK_CONNECT_AUTHENTICATE_TOKEN")
-        return _one_of(value, ENGINE_GRAMMAR)
+        return _require_match(value, ENGINE_GRAMMAR)
 
-    # an address that failed is absent from info.data, and what follows from it does not matter any more
+    # info.data lacks an address that is not valid; then its error is reported, not one that follows from it
     @field_validator("lake")
     @classmethod
     def _lake(cls, value: str, info: ValidationInfo) -> str:
-        return _store(value or f"{info.data.get('home')}/lake")
+        return _parse_store(value or f"{info.data.get('home')}/lake")
 
     @field_validator("raw")
     @classmethod
     def _raw(cls, value: str, info: ValidationInfo) -> str:
-        return _store(value or f"{info.data.get('lake')}/raw")
+        return _parse_store(value or f"{info.data.get('lake')}/raw")
 
     @field_validator("warehouse")
     @classmethod
     def _warehouse(cls, value: str, info: ValidationInfo) -> str:
-        value = _one_of(value or f"duckdb:///{info.data.get('home')}/warehouse.duckdb", WAREHOUSE_GRAMMAR)
+        value = _require_match(value or f"duckdb:///{info.data.get('home')}/warehouse.duckdb", WAREHOUSE_GRAMMAR)
         if value.startswith("redshift://"):
             RedshiftAddress.parse(value)
             lake = info.data.get("lake")
@@ -234,7 +233,7 @@ class Settings(BaseSettings):
     @field_validator("spark_jars")
     @classmethod
     def _spark_jars(cls, value: str) -> str:
-        return value if re.fullmatch(f"{_MAVEN}(,{_MAVEN})*", value) else _local_path(value, _JARS_GRAMMAR)
+        return value if re.fullmatch(f"{_MAVEN}(,{_MAVEN})*", value) else _parse_local_path(value, _JARS_GRAMMAR)
 
     @field_validator("first_month")
     @classmethod
@@ -242,7 +241,7 @@ class Settings(BaseSettings):
         return Month.parse(value).key
 
     @model_validator(mode="after")
-    def _that_go_together(self) -> Self:
+    def _require_valid_combination(self) -> Self:
         if messages := [message for is_invalid, message in INVALID_COMBINATIONS if is_invalid(self)]:
             raise ValueError("; ".join(messages))
         return self
@@ -254,12 +253,12 @@ class Settings(BaseSettings):
 
     @property
     def redshift_address(self) -> RedshiftAddress | None:
-        """The address of the warehouse where it is Redshift's."""
+        """The address of the warehouse; None if it is not on Redshift."""
         return RedshiftAddress.parse(self.warehouse) if self.warehouse.startswith("redshift://") else None
 
     @property
     def warehouse_path(self) -> Path:
-        """The DuckDB file of the embedded warehouse, absolute."""
+        """The absolute path of the DuckDB file of the embedded warehouse."""
         return Path(self.warehouse.removeprefix("duckdb:///")).expanduser().resolve()
 
     @property
@@ -269,21 +268,21 @@ class Settings(BaseSettings):
 
     @property
     def scratch(self) -> Path:
-        """Where engines may spill, and where converted deliveries wait."""
+        """The folder for what engines spill and for converted deliveries."""
         return Path(self.home) / "scratch"
 
 
-def _elsewhere(settings: Settings) -> bool:
+def _runs_on_other_machines(settings: Settings) -> bool:
     return settings.engine == "yarn" or settings.engine.startswith("emr-serverless://")
 
 
 INVALID_COMBINATIONS: tuple[tuple[Callable[[Settings], bool], str], ...] = (
     (
-        lambda s: _elsewhere(s) and not is_s3(s.lake),
+        lambda s: _runs_on_other_machines(s) and not is_s3(s.lake),
         "I94_LAKE: the machines of I94_ENGINE don't see a folder of this one; set I94_LAKE to s3://bucket/prefix",
     ),
     (
-        lambda s: _elsewhere(s) and is_s3(s.lake) and not is_s3(s.raw),
+        lambda s: _runs_on_other_machines(s) and is_s3(s.lake) and not is_s3(s.raw),
         "I94_RAW: the machines of I94_ENGINE don't see a folder of this one; set I94_RAW to s3://bucket/prefix",
     ),
     (
@@ -291,4 +290,4 @@ INVALID_COMBINATIONS: tuple[tuple[Callable[[Settings], bool], str], ...] = (
         "I94_S3_ENDPOINT: EMR Serverless reads and writes AWS's own S3; unset it, or choose another I94_ENGINE",
     ),
 )
-"""Addresses that are valid by themselves but not together, and what to do; all others work in every combination."""
+"""Combinations of valid addresses that do not work, with their messages; all others work."""
