@@ -1,9 +1,9 @@
 """Monthly I-94 arrivals as a checked analytics warehouse: one Dagster asset graph from delivery to star schema.
 
-The folder tree is the architecture, and imports point one way. `settings`, `partitions`, `errors` and `contracts` know
-nothing of the rest. `sql` and `transforms` know the contracts. `lake`, `sources`, `engine`, `warehouse` and `marts`
-read and write data; `pipeline` puts them in order. `staleness` plans what to run. `defs` is what Dagster loads. `operations`
-and `cli` run it. `serving` and `sample` stand beside.
+The folder tree is the architecture, and imports point one way. `settings`, `partitions`, `errors` and `contracts`
+know nothing of the rest. `sql` and `transforms` know the contracts. `lake`, `sources`, `engine`, `warehouse` and
+`marts` read and write data; `pipeline` puts them in order. `staleness` plans what to run. `defs` is what Dagster
+loads. `operations` and `cli` run it. `serving` and `sample` stand beside.
 """
 
 
