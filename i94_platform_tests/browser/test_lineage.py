@@ -1,4 +1,4 @@
-"""Pins the smallest use of the lineage UI: it shows the graph, and a month that lands is loaded by itself."""
+"""Test the smallest use of the lineage UI: it shows the graph, and a month that lands is loaded by itself."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pins what people do in the UI, in a browser: backfill, run, follow a sensor, see a failure, restart.
+"""Test what people do in the UI, in a browser: backfill, run, follow a sensor, see a failure, restart.
 
 One story on one deployment, in the order of the tests. The backfill comes first, since Dagster looks at backfills every
 30 s: what people do meanwhile need not wait for it.

@@ -1,4 +1,4 @@
-"""Pins the reviewed code lists: text like NA and 060 survives, drift names its codes, encoders fit the lists."""
+"""Test the reviewed code lists: text like NA and 060 survives, drift names its codes, encoders fit the lists."""
 
 from __future__ import annotations
 

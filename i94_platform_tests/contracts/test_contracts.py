@@ -1,4 +1,4 @@
-"""Pins what every contract declares: descriptions, sources, keys, rules and a layout that fit its columns."""
+"""Test what every contract declares: descriptions, sources, keys, rules and a layout that fit its columns."""
 
 from __future__ import annotations
 

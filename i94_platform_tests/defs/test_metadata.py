@@ -1,4 +1,4 @@
-"""Pins the metadata of materializations: figures, data version, schema, lineage, a preview without personal columns."""
+"""Test the metadata of materializations: figures, data version, schema, lineage, a preview without personal columns."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pins which resources the settings give, and which modules they import."""
+"""Test which resources the settings give, and which modules they import."""
 
 from __future__ import annotations
 

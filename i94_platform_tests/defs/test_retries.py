@@ -1,4 +1,4 @@
-"""Pins retries and re-executions: transient errors are retried with growing waits, permanent ones never.
+"""Test retries and re-executions: transient errors are retried with growing waits, permanent ones never.
 
 Incidents: a wrong file was tried four times, which took minutes; ten runs that failed to get one lock retried at the
 same moment; a failed run could not continue, because Dagster's IO manager had nothing on disk.

@@ -1,4 +1,4 @@
-"""Pins the schedules: last month is requested if no run loaded it, a missing delivery is an alert, releases are daily.
+"""Test the schedules: last month is requested if no run loaded it, a missing delivery is an alert, releases are daily.
 
 Incidents that the times below prevent: a schedule that computed the month from the day in UTC, and one at an hour that
 a night of March does not have.

@@ -1,4 +1,4 @@
-"""Pins a backfill of the UI: its request, the steps of the daemon, and one process per run.
+"""Test a backfill of the UI: its request, the steps of the daemon, and one process per run.
 
 There is one run for each selected month, and a month that fails stops no other.
 """

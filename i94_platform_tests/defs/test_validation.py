@@ -1,4 +1,4 @@
-"""Pins that a table or asset which is declared by half is named, and not silently left out of the graph."""
+"""Test that a table or asset which is declared by half is named, and not silently left out of the graph."""
 
 from __future__ import annotations
 

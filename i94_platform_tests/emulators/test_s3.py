@@ -1,4 +1,4 @@
-"""Pins the S3 server that other tests stand on: what it must offer, or they would prove nothing."""
+"""Test the S3 server that other tests stand on: what it must offer, or they would prove nothing."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_the_second_server_checks_signatures(second_s3_server: S3Server) -> None
         server.create_client().list_objects_v2(Bucket=second_s3_server.create_bucket())
 
 
-def test_the_environment_leads_a_client_that_is_told_nothing_to_the_server(s3: S3Server) -> None:
+def test_a_client_without_arguments_finds_the_server_by_the_environment(s3: S3Server) -> None:
     bucket = s3.create_bucket()
     client = boto3.client("s3", endpoint_url=os.environ["I94_S3_ENDPOINT"])
     assert client.get_bucket_location(Bucket=bucket)["LocationConstraint"] == os.environ["AWS_REGION"]

@@ -1,4 +1,4 @@
-"""Pins what a `kill -9` leaves behind: a whole month, old or new, and a next run that ends as if nothing had happened.
+"""Test what a `kill -9` leaves behind: a whole month, old or new, and a next run that ends as if nothing had happened.
 
 The command line is killed with its process group at states that can be seen from outside, and at moments drawn with a
 fixed seed. Before each, the deployment is put back to the same place: a month is loaded, and a bigger one is delivered.
@@ -170,9 +170,7 @@ def assert_runs_are_closed(deployment: Deployment) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("dataset", ["lookup/i94port", "warehouse/i94mode"])
-def test_a_first_run_that_is_killed_is_made_good_by_the_next(
-    scenario: KillScenario, tmp_path: Path, dataset: str
-) -> None:
+def test_the_next_run_completes_a_killed_first_run(scenario: KillScenario, tmp_path: Path, dataset: str) -> None:
     deployment = Deployment(tmp_path)
     deployment.deliver(*(path for path in (scenario.backup / "raw").iterdir()))
     manifest = Path(deployment.settings.lake, dataset, "manifest.json")

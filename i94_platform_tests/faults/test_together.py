@@ -1,4 +1,4 @@
-"""Pins two command lines at once on one home: they take turns, both succeed, and the state is that of one."""
+"""Test two command lines at once on one home: they take turns, both succeed, and the state is that of one."""
 
 from __future__ import annotations
 

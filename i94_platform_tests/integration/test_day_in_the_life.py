@@ -1,4 +1,4 @@
-"""Pins a day that nobody watches: a year is delivered to a real `i94 dev`, which is killed once, and nothing is lost.
+"""Test a day that nobody watches: a year is delivered to a real `i94 dev`, which is killed once, and nothing is lost.
 
 Twelve months arrive in drawn order while the daemon runs; one can't be read, one comes again with corrections while
 the platform is down, one comes late. UI, daemon and the runs in progress are killed together, and the platform is

@@ -1,4 +1,4 @@
-"""Pins a tiny month end to end: every row accounted for, every load repeatable, no failed month ever visible."""
+"""Test a tiny month end to end: every row accounted for, every load repeatable, no failed month ever visible."""
 
 from __future__ import annotations
 

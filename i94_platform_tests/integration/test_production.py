@@ -1,4 +1,4 @@
-"""Pins the whole graph as in production: the command line, S3, Spark and Redshift make the tables of one machine.
+"""Test the whole graph as in production: the command line, S3, Spark and Redshift make the tables of one machine.
 
 The warehouse is the emulator. Where Spark can't read buckets here, the embedded engine stages instead, and the test
 that looks for Spark says why.

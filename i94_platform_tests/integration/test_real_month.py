@@ -1,4 +1,4 @@
-"""Pins the delivered April 2016: its known figures after a run of the command line, twice, within its memory.
+"""Test the delivered April 2016: its known figures after a run of the command line, twice, within its memory.
 
 The figures are those of the delivered files, counted without this platform. The first 20,000 rows, which the SAS file
 holds too, stand for the month in `make test`.

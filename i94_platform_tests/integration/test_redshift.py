@@ -1,4 +1,4 @@
-"""Pins one month on S3 and Redshift: it ends in the tables of one machine, and every command works on that warehouse.
+"""Test one month on S3 and Redshift: it ends in the tables of one machine, and every command works on that warehouse.
 
 The warehouse is the emulator, and the embedded engine stages. `test_production` does the same with Spark.
 """

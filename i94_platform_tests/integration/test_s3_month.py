@@ -1,4 +1,4 @@
-"""Pins that a month whose lake and deliveries are on S3 ends in the tables of the local run, and that no key leaks.
+"""Test that a month whose lake and deliveries are on S3 ends in the tables of the local run, and that no key leaks.
 
 The embedded engine and warehouse work on copies of objects; what they left behind, or a copy that was taken for the
 object of another run, would show here.

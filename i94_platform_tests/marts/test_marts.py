@@ -1,4 +1,4 @@
-"""Pins the rows of the monthly marts: on DuckDB and on the Redshift emulator, from arrivals that lack values.
+"""Test the rows of the monthly marts: on DuckDB and on the Redshift emulator, from arrivals that lack values.
 
 The incidents: an inner join that lost every visitor of an unlisted nationality, and a city population that was summed
 once a race.

@@ -1,4 +1,4 @@
-"""Pins the refresh: a month of a mart is replaced whole or not at all, and adds up to the arrivals.
+"""Test the refresh: a month of a mart is replaced whole or not at all, and adds up to the arrivals.
 
 The incidents: a month added to a mart a second time, and a mart that was empty after its refresh had failed.
 """
@@ -72,7 +72,7 @@ def test_a_month_without_arrivals_has_no_rows_and_is_in_the_ledger(
     assert (line.partition_key, line.loaded_rows) == ("2016-04", 0)
 
 
-def test_the_ledger_says_what_a_mart_was_made_from_and_by_which_run(april_warehouse: Warehouse) -> None:
+def test_the_ledger_has_the_inputs_and_the_run_of_a_mart(april_warehouse: Warehouse) -> None:
     mart = MONTHLY_MARTS[0]
     refresh(april_warehouse, mart, MAY)
     rows = refresh(april_warehouse, mart, run_id="the run")

@@ -1,4 +1,4 @@
-"""Pins the SQL of the marts: the contract's columns, the file as it is on Redshift, and the same rows on both."""
+"""Test the SQL of the marts: the contract's columns, the file as it is on Redshift, and the same rows on both."""
 
 from __future__ import annotations
 

@@ -124,7 +124,7 @@ def test_every_country_of_the_temperatures_is_known(sample: Path) -> None:
     assert [name for name, iso3 in match_names(names).items() if iso3 is None] == []
 
 
-def test_invented_names_are_different_however_many_are_asked_for() -> None:
+def test_invented_names_are_distinct_in_any_number() -> None:
     import numpy as np
 
     names = invent_city_names(np.random.default_rng(1), 1_000)

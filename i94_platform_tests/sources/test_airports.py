@@ -1,4 +1,4 @@
-"""Pins the reading of airport-codes_csv.csv in both coordinate vintages, and that NA is a continent and a country.
+"""Test the reading of airport-codes_csv.csv in both coordinate vintages, and that NA is a continent and a country.
 
 Wrong here before, in other pipelines: pandas read 36,636 NA continents as missing, and Namibia with them; one vintage's
 coordinates were read in the other's order, which put Pennsylvania into Antarctica.

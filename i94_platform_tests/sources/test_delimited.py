@@ -1,4 +1,4 @@
-"""Pins how small deliveries are read: columns by name, NA as text, every error naming file, column and row.
+"""Test how small deliveries are read: columns by name, NA as text, every error naming file, column and row.
 
 Wrong here before, in other pipelines: pandas' own null words swallowed North America, columns taken by position
 swapped silently, and a short or long row shifted its values.

@@ -1,4 +1,4 @@
-"""Pins the identity of a delivery: equal content delivered again is no change, and a marker says that it is whole."""
+"""Test the identity of a delivery: equal content delivered again is no change, and a marker says that it is whole."""
 
 from __future__ import annotations
 

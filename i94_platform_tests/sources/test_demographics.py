@@ -1,4 +1,4 @@
-"""Pins the reading of us-cities-demographics.csv: nulls stay null, a city's figures agree on all its race rows."""
+"""Test the reading of us-cities-demographics.csv: nulls stay null, a city's figures agree on all its race rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pins the label parser: what it reads whole, what it rejects and where, and the real file's counts.
+"""Test the label parser: what it reads whole, what it rejects and where, and the real file's counts.
 
 Parsers that search for a block's name and cut at the next semicolon lost labels with `;`, `=` or `/`, took a name in a
 comment for the block, and kept blanks and doubled quotes that stand inside the quotes.

@@ -1,4 +1,4 @@
-"""Pins the code lists as frames: status and place as the labels tell them, and the real file's lists.
+"""Test the code lists as frames: status and place as the labels tell them, and the real file's lists.
 
 Ports without state were once taken for ports abroad, and a state's name for a country.
 """

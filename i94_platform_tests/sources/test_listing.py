@@ -1,4 +1,4 @@
-"""Pins how landed files are sorted: months at any depth, references by name, everything else reported and left alone.
+"""Test how landed files are sorted: months at any depth, references by name, everything else reported and left alone.
 
 An unknown name is no error.
 """

@@ -1,4 +1,4 @@
-"""Pins how a month is prepared for an engine: its columns are compared first, SAS and CSV are converted in chunks.
+"""Test how a month is prepared for an engine: its columns are compared first, SAS and CSV are converted in chunks.
 
 Wrong here before, in other pipelines: columns taken by position, a file of three million rows read whole, a text in a
 number's place that became a silent null. Wrong here before: parts of one month with numbers of other types were read

@@ -32,7 +32,7 @@ def test_no_module_that_declares_a_source_is_forgotten() -> None:
     assert declared == SOURCES.keys()
 
 
-def test_every_table_of_lookup_and_staged_layer_is_made_from_one_source() -> None:
+def test_every_table_of_lookup_and_staged_layer_has_one_source() -> None:
     tables = [contract.name for source in SOURCES.values() for contract in source.contracts]
     assert sorted(tables) == sorted(c.name for c in (*LOOKUPS, *REFERENCES, immigration, immigration_quarantine))
 

@@ -1,4 +1,4 @@
-"""Pins how a delivered file's rows are counted: by footer, by header, or by reading a file that is not too long."""
+"""Test how a delivered file's rows are counted: by footer, by header, or by reading a file that is not too long."""
 
 from __future__ import annotations
 

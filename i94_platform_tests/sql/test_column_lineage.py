@@ -1,4 +1,4 @@
-"""Pins how column lineage is read from SQL: values and look-ups count, filters don't, and nothing is lost silently."""
+"""Test how column lineage is read from SQL: values and look-ups count, filters don't, and nothing is lost silently."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pins the translations that sqlglot lacks: the same SQL gives the same values on DuckDB as on the engine it is for."""
+"""Test the translations that sqlglot lacks: the same SQL gives the same values on DuckDB as on the engine it is for."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pins a contract's rules as queries: what they count, which rows they show, and the scope of a month."""
+"""Test a contract's rules as queries: what they count, which rows they show, and the scope of a month."""
 
 from __future__ import annotations
 

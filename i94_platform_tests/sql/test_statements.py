@@ -1,4 +1,4 @@
-"""Pins how statements are compiled for both drivers: markers become the driver's, and nothing else does."""
+"""Test how statements are compiled for both drivers: markers become the driver's, and nothing else does."""
 
 from __future__ import annotations
 

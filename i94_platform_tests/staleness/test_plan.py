@@ -1,4 +1,4 @@
-"""Pins the plan of a command: which months and whether the reference files are stale, and what the plan ignores."""
+"""Test the plan of a command: which months and whether the reference files are stale, and what the plan ignores."""
 
 from __future__ import annotations
 

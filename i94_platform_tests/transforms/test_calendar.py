@@ -1,4 +1,4 @@
-"""Pins the calendar: no gaps, ISO 8601 weeks, English names.
+"""Test the calendar: no gaps, ISO 8601 weeks, English names.
 
 Wrong here before, in other pipelines: a union of the dates that occur had 266 rows, one of them null, instead of 235.
 """

@@ -1,4 +1,4 @@
-"""Pins which country every label and every temperature name is, all 289 of them reviewed.
+"""Test which country every label and every temperature name is, all 289 of them reviewed.
 
 Wrong here before, in other pipelines: DR Congo renamed to Congo, so that Brazzaville had two climates and Zaire none;
 Mexico, China, Canada and the United States lost to spelling; Czechoslovakia taken for Czechia by a name pattern.

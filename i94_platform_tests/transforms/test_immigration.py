@@ -1,4 +1,4 @@
-"""Pins what becomes of each delivered row: the reasons why it is rejected, or its values, and never both.
+"""Test what becomes of each delivered row: the reasons why it is rejected, or its values, and never both.
 
 The rules are written a second time here, row by row in Python, from the meaning of the contract. Wrong here before, in
 other pipelines: filters and inner joins that lost a fifth of the arrivals without a word, int32 for admission numbers,

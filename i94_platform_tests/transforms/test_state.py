@@ -1,4 +1,4 @@
-"""Pins the dimension state: every city counted once, nulls kept null, all 55 codes there.
+"""Test the dimension state: every city counted once, nulls kept null, all 55 codes there.
 
 Wrong here before, in other pipelines: population summed over race rows came out 4.93 times too high, cities of one name
 were merged across states, and Puerto Rico had 0 veterans instead of an unknown number.

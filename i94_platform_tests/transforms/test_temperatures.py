@@ -1,4 +1,4 @@
-"""Pins what of the city temperatures is read, what is rejected with its row, and the climates made of them.
+"""Test what of the city temperatures is read, what is rejected with its row, and the climates made of them.
 
 Wrong here before: `111/2/2013` read as a date by one engine and not by the other, and means that hung on the order of
 the rows. The climates are worked out anew here, in pandas.

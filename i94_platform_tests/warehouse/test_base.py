@@ -1,4 +1,4 @@
-"""Pins what every warehouse offers beside loads: creating its tables, read-only queries, an empty ledger."""
+"""Test what every warehouse offers beside loads: creating its tables, read-only queries, an empty ledger."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_a_query_cannot_change_anything(warehouse: Warehouse, sql: str) -> None:
     assert warehouse.query("SELECT * FROM i94.i94mode").num_rows == 1
 
 
-def test_a_warehouse_that_was_never_created_is_told_with_what_to_do(bare: Warehouse) -> None:
+def test_a_missing_warehouse_is_an_error_that_says_what_to_do(bare: Warehouse) -> None:
     assert not bare.exists()
     with pytest.raises(
         PermanentError, match=r"There is no warehouse at .*; run 'i94 run' or 'i94 create-tables' first"

@@ -1,4 +1,4 @@
-"""Pins what processes see of each other: loads take turns, readers see whole months, a kill leaves the old month."""
+"""Test what processes see of each other: loads take turns, readers see whole months, a kill leaves the old month."""
 
 from __future__ import annotations
 

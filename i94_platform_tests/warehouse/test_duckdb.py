@@ -1,4 +1,4 @@
-"""Pins what is DuckDB's own: only a lock is waited for, and a file that is no database is told at once.
+"""Test what is DuckDB's own: only a lock is waited for, and a file that is no database is told at once.
 
 A path that merely contained the word lock was once taken for a held lock, and waited for until the timeout.
 """
@@ -36,7 +36,7 @@ def test_a_folder_in_the_files_place_fails_at_once(tmp_path: Path) -> None:
         DuckDBWarehouse(tmp_path / "lock", tmp_path / "scratch", lock_timeout=30.0).create_tables()
 
 
-def test_missing_folders_on_the_way_are_made(tmp_path: Path) -> None:
+def test_missing_parent_folders_are_created(tmp_path: Path) -> None:
     warehouse = DuckDBWarehouse(tmp_path / "a" / "b" / "w.duckdb", tmp_path / "scratch")
     warehouse.create_tables()
     assert warehouse.exists()

@@ -1,4 +1,4 @@
-"""Pins what a warehouse exports: every published table whole, in the contract's types, alike from both warehouses."""
+"""Test what a warehouse exports: every published table whole, in the contract's types, alike from both warehouses."""
 
 from __future__ import annotations
 

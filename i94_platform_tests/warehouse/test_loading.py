@@ -1,4 +1,4 @@
-"""Pins the load: a month is replaced whole or not at all, twice is once, and the ledger says what a table holds.
+"""Test the load: a month is replaced whole or not at all, twice is once, and the ledger says what a table holds.
 
 The same tests run over every warehouse. The incidents: a month appended a second time, a delete without its copy, a
 whole table deleted for one month.

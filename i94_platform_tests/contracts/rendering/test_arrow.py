@@ -1,4 +1,4 @@
-"""Pins the Arrow schema of staged files, whose types are those of the final casts."""
+"""Test the Arrow schema of staged files, whose types are those of the final casts."""
 
 from __future__ import annotations
 

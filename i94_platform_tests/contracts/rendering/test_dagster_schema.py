@@ -1,4 +1,4 @@
-"""Pins the column schema that the lineage UI shows."""
+"""Test the column schema that the lineage UI shows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pins the DDL of both warehouses: every column in order and with its type, no key, and the layout on Redshift."""
+"""Test the DDL of both warehouses: every column in order and with its type, no key, and the layout on Redshift."""
 
 from __future__ import annotations
 

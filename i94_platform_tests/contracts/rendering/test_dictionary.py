@@ -1,4 +1,4 @@
-"""Pins the data dictionary: up to date, and a table that Markdown can read."""
+"""Test the data dictionary: up to date, and a table that Markdown can read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pins that a load and a check lock the dataset that they read: another run would otherwise sweep its files.
+"""Test that a load and a check lock the dataset that they read: another run would otherwise sweep its files.
 
 The incident: two runs of one month at once, of which one failed because a file vanished before the load.
 """

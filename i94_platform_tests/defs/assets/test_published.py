@@ -1,4 +1,4 @@
-"""Pins the state of the checks in a release: the newest result of each check and month decides."""
+"""Test the state of the checks in a release: the newest result of each check and month decides."""
 
 from __future__ import annotations
 

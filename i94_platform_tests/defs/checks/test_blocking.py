@@ -1,4 +1,4 @@
-"""Pins what a failed check does to its run: a blocking check stops everything downstream, a warning stops nothing.
+"""Test what a failed check does to its run: a blocking check stops everything downstream, a warning stops nothing.
 
 A corrupting engine or warehouse causes the faults, because no delivery can.
 """

@@ -1,4 +1,4 @@
-"""Pins the completeness check: the fact's page shows the months that failed, wait or are missing, and no others.
+"""Test the completeness check: the fact's page shows the months that failed, wait or are missing, and no others.
 
 The incident: a month failed on a Friday, and nobody noticed until the dashboard lacked it.
 """

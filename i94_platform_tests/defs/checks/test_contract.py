@@ -1,4 +1,4 @@
-"""Pins the checks that follow from the contracts: each passes on good data, and each fails on one broken row.
+"""Test the checks that follow from the contracts: each passes on good data, and each fails on one broken row.
 
 A check that can't fail is worse than none. So these tests break each pair of table and rule once, and the result must
 have the number of broken rows, the bound and the row.

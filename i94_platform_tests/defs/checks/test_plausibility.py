@@ -1,4 +1,4 @@
-"""Pins the checks that warn: shares of unusual rows, rejected rows, and code lists with drift.
+"""Test the checks that warn: shares of unusual rows, rejected rows, and code lists with drift.
 
 Each share is tested at its bound, where it passes, and with one row more, where it warns.
 """

@@ -1,4 +1,4 @@
-"""Pins the reconciliation checks: delivered = staged + quarantined, staged = loaded, complete files, sums of marts."""
+"""Test the reconciliation checks: delivered = staged + quarantined, staged = loaded, complete files, sums of marts."""
 
 from __future__ import annotations
 

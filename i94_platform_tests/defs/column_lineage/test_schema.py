@@ -1,4 +1,4 @@
-"""Pins the column lineage: it is complete and up to date, and its sources are columns of parent assets."""
+"""Test the column lineage: it is complete and up to date, and its sources are columns of parent assets."""
 
 from __future__ import annotations
 

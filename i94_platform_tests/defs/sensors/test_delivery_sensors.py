@@ -1,4 +1,4 @@
-"""Pins the delivery sensors tick by tick: they request each complete content once; a tick without a request says why.
+"""Test the delivery sensors tick by tick: they request each complete content once; a tick without a request says why.
 
 Incidents that these tests prevent: a sensor that remembered the last key missed files of the same second; one that
 compared content alone never ran a month that was put back; half a month was taken for a whole one; one bad file name

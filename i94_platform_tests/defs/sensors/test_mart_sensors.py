@@ -1,4 +1,4 @@
-"""Pins the mart sensors: a loaded month's marts are requested once, and the correlations after the last marts.
+"""Test the mart sensors: a loaded month's marts are requested once, and the correlations after the last marts.
 
 Incidents that these tests prevent: a failing run that is requested again and again, marts that are refreshed while
 their month is being loaded, and twelve runs of the correlations for twelve months.

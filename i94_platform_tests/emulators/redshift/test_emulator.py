@@ -1,4 +1,4 @@
-"""Pins the Redshift emulator that other tests stand on: what it refuses, or they would prove nothing.
+"""Test the Redshift emulator that other tests stand on: what it refuses, or they would prove nothing.
 
 Plain PostgreSQL loads every one of the wrong files here; that the emulator refuses them is what gives it value.
 """
@@ -68,7 +68,7 @@ def rows(codes: list[int | None], names: list[str | None], type_: pa.DataType | 
     return pa.table({"code": pa.array(codes, type_ or pa.int32()), "name": pa.array(names, pa.string())})
 
 
-def test_a_good_file_is_loaded_with_nulls_and_empty_texts_told_apart(
+def test_a_good_file_is_loaded_with_nulls_and_empty_texts_distinguished(
     execute: Callable[[str], Any], put: Callable[..., str]
 ) -> None:
     execute(put(rows([1, 2, 3], ['a,"', "", None]), rows([4], ["\n'"])))

@@ -1,4 +1,4 @@
-"""Pins each measure against its definition by hand."""
+"""Test each measure against its definition by hand."""
 
 from __future__ import annotations
 

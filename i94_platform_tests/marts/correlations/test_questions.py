@@ -1,4 +1,4 @@
-"""Pins the correlations: which observations they are over, and what is left out, counted.
+"""Test the correlations: which observations they are over, and what is left out, counted.
 
 The incident: a coefficient over states among which the code for all other states was one.
 """

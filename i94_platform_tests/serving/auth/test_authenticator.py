@@ -172,7 +172,7 @@ def test_the_one_time_token_works_once_and_leaves_the_url(server: LiveServer) ->
         assert_problem(first.get("/api/v1/marts"), 401, "wrong-credentials")
 
 
-def test_a_caller_that_sends_too_many_requests_is_told_when_to_try_again(tmp_path: Path) -> None:
+def test_a_caller_with_too_many_requests_learns_when_to_retry(tmp_path: Path) -> None:
     with run_server(tmp_path, serve_rate=2.0) as server:
         server.publish("r1")
         _, other = server.keys.add("other", SCOPES)

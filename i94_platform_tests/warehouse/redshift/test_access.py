@@ -1,4 +1,4 @@
-"""Pins who may see what, by connecting as each: nobody but analysts and the loader reaches an admission number.
+"""Test who may see what, by connecting as each: nobody but analysts and the loader reaches an admission number.
 
 The incident: a grant on all tables of a schema, which gave a hundred readers a column that three should see.
 """

@@ -1,4 +1,4 @@
-"""Pins what only a real cluster can confirm; skipped unless the environment leads to one (docs/testing.md).
+"""Test what only a real cluster can confirm; skipped unless the environment leads to one (docs/testing.md).
 
 The tests of every warehouse run over that cluster too. These are the assumptions of the emulator.
 """
@@ -55,7 +55,7 @@ def test_the_lock_does_not_hold_up_readers(warehouse: RedshiftWarehouse) -> None
         assert warehouse.query("SELECT count(*) AS n FROM i94.i94mode").to_pylist() == [{"n": 1}]
 
 
-def test_the_layout_is_the_one_that_was_asked_for(warehouse: RedshiftWarehouse) -> None:
+def test_the_tables_have_the_declared_layout(warehouse: RedshiftWarehouse) -> None:
     rows = warehouse.query(
         'SELECT "table" AS name, diststyle, sortkey1 FROM svv_table_info WHERE schema = :schema', {"schema": "i94"}
     )

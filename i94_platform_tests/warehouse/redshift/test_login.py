@@ -1,4 +1,4 @@
-"""Pins how a connection is opened: the certificate is verified, the password comes from its place and goes nowhere.
+"""Test how a connection is opened: the certificate is verified, the password comes from its place and goes nowhere.
 
 AWS's answers are played by botocore's Stubber, which holds requests and answers against AWS's own model.
 """
@@ -66,7 +66,7 @@ def test_the_password_may_lie_in_libpqs_own_file(
 
 
 @pytest.mark.parametrize("password", ["wrong-planted-password", ""])
-def test_a_wrong_or_missing_password_is_told_at_once_and_not_repeated(
+def test_a_wrong_or_missing_password_is_reported_at_once_and_not_repeated(
     redshift_emulator: RedshiftEmulator, monkeypatch: pytest.MonkeyPatch, password: str
 ) -> None:
     monkeypatch.setenv("I94_REDSHIFT_PASSWORD", password)
@@ -145,7 +145,7 @@ def test_a_serverless_workgroup_gives_a_temporary_login(monkeypatch: pytest.Monk
     assert (parameters["user"], parameters["password"]) == ("IAMR:loader", PASSWORD)
 
 
-def test_a_login_that_aws_refuses_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_login_that_aws_refuses_fails_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     with aws(monkeypatch, "redshift") as stubber:
         stubber.add_client_error("get_cluster_credentials", "AccessDenied", "not allowed")
         with pytest.raises(PermanentError, match=r"AWS gives no login for redshift://loader@i94\.abc.*not allowed"):

@@ -1,4 +1,4 @@
-"""Pins what is tried again: a whole load after a conflict or a lost connection, and nothing that can never succeed.
+"""Test what is tried again: a whole load after a conflict or a lost connection, and nothing that can never succeed.
 
 The incidents: a load repeated for ever that could never succeed, and one given up on that a second attempt would have
 mended.

@@ -1,4 +1,4 @@
-"""Pins that no secret gets out: planted ones are looked for wherever something is written, in good runs and in bad.
+"""Test that no secret gets out: planted ones are looked for wherever something is written, in good runs and in bad.
 
 The incidents: keys in the text of a COPY, which every client and the server log; a password in a connection's `repr`,
 kept by an event log for ever.

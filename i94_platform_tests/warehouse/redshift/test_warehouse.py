@@ -1,4 +1,4 @@
-"""Pins what is Redshift's own: the lock before the snapshot, the messages of its errors, layout and types.
+"""Test what is Redshift's own: the lock before the snapshot, the messages of its errors, layout and types.
 
 The incidents: loaders that looped on error 1023 since they locked too late, and readers who waited for a load.
 """
@@ -188,7 +188,7 @@ def test_without_the_comparison_of_the_files_two_swapped_columns_would_load(
         pytest.param("auto", "AUTO", "", marks=SLOW),
     ],
 )
-def test_the_fact_is_spread_as_asked_and_the_other_tables_lie_on_all_nodes(
+def test_the_fact_is_distributed_by_the_setting_and_other_tables_lie_on_all_nodes(
     reach: Any, redshift_emulator: RedshiftEmulator, database: str, diststyle: str, style: str, key: str
 ) -> None:
     reach(fact_diststyle=diststyle).create_tables()
