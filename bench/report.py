@@ -1,7 +1,4 @@
-"""What the readings amount to: medians, ratios to the plain script, and whether each bound was met.
-
-Here: the bounds, the figures and their table. Not here: how anything was measured (`subjects`).
-"""
+"""The results of the benchmark: medians, ratios to the plain script, bounds, and the table that shows them."""
 
 from __future__ import annotations
 
@@ -19,15 +16,15 @@ from rich.table import Table
 from bench.subjects import Reading
 
 MAX_RATIO = {"month, warm, duckdb": 1.5, "command to the fact, duckdb": 3.0}
-"""The most that the embedded default may take, as a multiple of the plain script."""
+"""The bounds on the ratio, by subject. They hold for DuckDB as engine and warehouse."""
 
 MAX_PEAK_MB = 4_000
-"""The most memory that a whole command may take, whatever its engine."""
+"""The bound on the memory of a command, on every engine."""
 
 
 @dataclass(frozen=True)
-class Figures:
-    """One line of the table. Seconds are medians; `ratio` is to the median of the plain script."""
+class SubjectSummary:
+    """The results of one subject. `seconds` is a median; `ratio` divides it by the median of the plain script."""
 
     subject: str
     seconds: float
@@ -39,64 +36,68 @@ class Figures:
     max_peak_mb: float | None
 
     @property
-    def met(self) -> bool | None:
-        """Whether every bound of this line is kept; None where it has none."""
+    def meets_bounds(self) -> bool | None:
+        """Whether the subject meets every bound; None if it has no bound."""
         bounds = [(self.ratio, self.max_ratio), (self.peak_mb, self.max_peak_mb)]
-        results = [figure <= bound for figure, bound in bounds if figure is not None and bound is not None]
+        results = [value <= bound for value, bound in bounds if value is not None and bound is not None]
         return all(results) if results else None
 
 
-def figures(readings: Mapping[str, Sequence[Reading]]) -> list[Figures]:
-    """A line per subject, the first being the yardstick of all."""
-    yardstick = median(reading.seconds for reading in next(iter(readings.values())))
-    return [_line(subject, taken, yardstick) for subject, taken in readings.items()]
+def summarize_readings(readings_by_subject: Mapping[str, Sequence[Reading]]) -> list[SubjectSummary]:
+    """Summarize the readings of each subject; the first subject is the baseline of all ratios."""
+    baseline_seconds = median(reading.seconds for reading in next(iter(readings_by_subject.values())))
+    return [
+        _summarize_subject(subject, readings, baseline_seconds) for subject, readings in readings_by_subject.items()
+    ]
 
 
-def _line(subject: str, taken: Sequence[Reading], yardstick: float) -> Figures:
-    seconds = [reading.seconds for reading in taken]
-    peak = max((reading.peak_mb for reading in taken if reading.peak_mb is not None), default=None)
-    return Figures(
+def _summarize_subject(subject: str, readings: Sequence[Reading], baseline_seconds: float) -> SubjectSummary:
+    seconds = [reading.seconds for reading in readings]
+    peak_mb = max((reading.peak_mb for reading in readings if reading.peak_mb is not None), default=None)
+    return SubjectSummary(
         subject,
         median(seconds),
         min(seconds),
         max(seconds),
-        median(seconds) / yardstick,
+        median(seconds) / baseline_seconds,
         MAX_RATIO.get(subject),
-        peak,
-        MAX_PEAK_MB if peak is not None else None,
+        peak_mb,
+        MAX_PEAK_MB if peak_mb is not None else None,
     )
 
 
-def table(lines: Sequence[Figures], title: str) -> Table:
-    """The lines for people."""
-    shown = Table("subject", "median s", "min to max s", "ratio", "bound", "peak MB", "bound MB", "met", title=title)
-    for line in lines:
-        shown.add_row(*_cells(line))
-    return shown
+def render_table(summaries: Sequence[SubjectSummary], title: str) -> Table:
+    """Render the summaries as a table, one row for each subject."""
+    table = Table(
+        "subject", "median s", "min to max s", "ratio", "bound", "peak MB", "bound MB", "bounds met", title=title
+    )
+    for summary in summaries:
+        table.add_row(*_format_cells(summary))
+    return table
 
 
-def _cells(line: Figures) -> Iterator[str]:
-    yield line.subject
-    yield f"{line.seconds:.2f}"
-    yield f"{line.fastest:.2f} to {line.slowest:.2f}"
-    yield f"{line.ratio:.2f}"
-    yield "" if line.max_ratio is None else f"≤ {line.max_ratio:.1f}"
-    yield "" if line.peak_mb is None else f"{line.peak_mb:,.0f}"
-    yield "" if line.max_peak_mb is None else f"≤ {line.max_peak_mb:,.0f}"
-    yield {None: "", True: "yes", False: "NO"}[line.met]
+def _format_cells(summary: SubjectSummary) -> Iterator[str]:
+    yield summary.subject
+    yield f"{summary.seconds:.2f}"
+    yield f"{summary.fastest:.2f} to {summary.slowest:.2f}"
+    yield f"{summary.ratio:.2f}"
+    yield "" if summary.max_ratio is None else f"≤ {summary.max_ratio:.1f}"
+    yield "" if summary.peak_mb is None else f"{summary.peak_mb:,.0f}"
+    yield "" if summary.max_peak_mb is None else f"≤ {summary.max_peak_mb:,.0f}"
+    yield {None: "", True: "yes", False: "NO"}[summary.meets_bounds]
 
 
-def as_json(lines: Sequence[Figures], delivery: Mapping[str, Any]) -> dict[str, Any]:
-    """The lines, the machine and the delivery as JSON values."""
+def results_json(summaries: Sequence[SubjectSummary], delivery: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the delivery, the machine and the summaries as JSON values."""
     return {
         "delivery": dict(delivery),
-        "machine": machine(),
-        "figures": [asdict(line) | {"met": line.met} for line in lines],
+        "machine": machine_info(),
+        "figures": [asdict(summary) | {"met": summary.meets_bounds} for summary in summaries],
     }
 
 
-def machine() -> dict[str, str | int | float]:
-    """What the figures depend on beside the code."""
+def machine_info() -> dict[str, str | int | float]:
+    """Return the facts about the machine and its software on which the results depend."""
     return {
         "system": platform.platform(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 0,

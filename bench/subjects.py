@@ -1,7 +1,7 @@
-"""What is timed, one reading at a time: the plain script, a month in a warm process, and the whole command.
+"""The subjects of the benchmark: the plain script, a month in a warm process, and the command `i94 run`.
 
-Every reading starts from an empty home, so that nothing is loaded that the next one would have to delete. Not here:
-how often and in which order (`__main__`), and what the readings amount to (`report`).
+A subject is a function that takes one reading. Every reading starts from an empty home, so that no reading has to
+replace the data of the one before.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ import psutil
 BIN = Path(sys.executable).parent
 SAMPLE_SECONDS = 0.1
 
-TO_THE_FACT = ("raw", "lookup", "staged", "warehouse")
-"""The layers that do what the plain script does, and what it needs; the marts and their release are beyond it."""
+FACT_LAYERS = ("raw", "lookup", "staged", "warehouse")
+"""The layers up to the fact: the work of the plain script and what the fact needs, without marts and release."""
 
 
 @dataclass(frozen=True)
 class Reading:
-    """One measurement: seconds, and the peak memory in MB where the whole process was watched."""
+    """One measurement: seconds, and the peak memory in MB if it was sampled."""
 
     seconds: float
     peak_mb: float | None = None
@@ -37,15 +37,15 @@ class Reading:
 
 @dataclass(frozen=True)
 class Workload:
-    """The delivery that every subject takes: its folder, month and files, and an empty folder to work in."""
+    """The delivery that every subject loads: its folder, month and files, and a working folder."""
 
     raw: Path
     month: str
     files: tuple[Path, ...]
     work: Path
 
-    def fresh_home(self) -> Path:
-        """The home of the next reading, with nothing left of the one before."""
+    def clear_home(self) -> Path:
+        """Delete the home of the last reading and return its path for the next one."""
         home = self.work / "home"
         shutil.rmtree(home, ignore_errors=True)
         return home
@@ -54,95 +54,103 @@ class Workload:
 Subject = Callable[[Workload], Reading]
 
 
-def plain_script(load: Workload) -> Reading:
-    """The baseline in its own process; its own seconds, so that starting Python does not count in its disfavour."""
-    command = [sys.executable, str(Path(__file__).with_name("baseline.py")), str(load.fresh_home())]
-    return Reading(float(_succeed([*command, *map(str, load.files)], {})[0]))
+def time_plain_script(workload: Workload) -> Reading:
+    """Run the baseline in its own process; it measures itself, so that the start of Python does not count."""
+    command = [sys.executable, str(Path(__file__).with_name("baseline.py")), str(workload.clear_home())]
+    output, _ = _run_process([*command, *map(str, workload.files)], {})
+    return Reading(float(output))
 
 
-def whole_command(engine: str, layers: Sequence[str], load: Workload) -> Reading:
-    """`i94 run` from process start to process end, with the peak memory of the process and all its children.
+def time_command(engine: str, layers: Sequence[str], workload: Workload) -> Reading:
+    """Time `i94 run` from process start to process end, with the peak memory of the process and its children.
 
-    `layers` are those that are made, and nothing below them; all for none.
+    Args:
+        engine: the address of the engine, or `duckdb`.
+        layers: the layers to materialize; empty for all.
+        workload: the delivery.
     """
-    home = load.fresh_home()
-    settings = {"I94_HOME": str(home), "I94_RAW": str(load.raw), "I94_ENGINE": engine}
-    selected = [argument for layer in layers for argument in ("--select", layer)]
+    home = workload.clear_home()
+    settings = {"I94_HOME": str(home), "I94_RAW": str(workload.raw), "I94_ENGINE": engine}
+    selection = [argument for layer in layers for argument in ("--select", layer)]
     started = time.perf_counter()
-    _, peak_mb = _succeed([str(BIN / "i94"), "run", "--month", load.month, *selected], settings)
+    _, peak_mb = _run_process([str(BIN / "i94"), "run", "--month", workload.month, *selection], settings)
     return Reading(time.perf_counter() - started, peak_mb)
 
 
-def warm_month(engine: str) -> Subject:
-    """A month's run in a process that has imported everything and, with Spark, has started its session.
+def build_warm_month(engine: str) -> Subject:
+    """Build the subject that times a month in a warm process: imports are done, and Spark has its session.
 
-    The first reading of a subject pays for that; take it and throw it away.
+    The first reading includes both; drop it.
     """
-    started: list[subprocess.Popen[str]] = []
+    processes: list[subprocess.Popen[str]] = []
 
-    def read(load: Workload) -> Reading:
-        if not started:
-            started.append(_start_warm(engine, load))
-        homes, answers = cast(IO[str], started[0].stdin), cast(IO[str], started[0].stdout)
-        print(load.fresh_home(), file=homes, flush=True)
-        if not (answer := answers.readline()):
-            raise RuntimeError(f"The warm process for {engine} ended:\n{_log(engine, load).read_text()}")
-        return Reading(float(answer))
+    def time_month(workload: Workload) -> Reading:
+        if not processes:
+            processes.append(_start_warm_process(engine, workload))
+        stdin, stdout = cast(IO[str], processes[0].stdin), cast(IO[str], processes[0].stdout)
+        print(workload.clear_home(), file=stdin, flush=True)
+        if not (seconds := stdout.readline()):
+            raise RuntimeError(f"The warm process for {engine} ended:\n{_log_path(engine, workload).read_text()}")
+        return Reading(float(seconds))
 
-    return read
+    return time_month
 
 
-def _start_warm(engine: str, load: Workload) -> subprocess.Popen[str]:
-    """It ends by itself when this process does, as its input ends."""
-    command = [sys.executable, "-W", "ignore", "-m", "bench.warm", str(load.raw), load.month, engine]
-    with _log(engine, load).open("w") as log:
+def _start_warm_process(engine: str, workload: Workload) -> subprocess.Popen[str]:
+    """Start `bench.warm`. It ends with this process, because its standard input is closed then."""
+    command = [sys.executable, "-W", "ignore", "-m", "bench.warm", str(workload.raw), workload.month, engine]
+    with _log_path(engine, workload).open("w") as log:
         return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True)
 
 
-def _log(engine: str, load: Workload) -> Path:
-    return load.work / f"warm-{engine}.log"
+def _log_path(engine: str, workload: Workload) -> Path:
+    return workload.work / f"warm-{engine}.log"
 
 
-def subjects(engines: list[str]) -> Mapping[str, Subject]:
-    """The subjects by name, in the order of a round."""
-    found: dict[str, Subject] = {"plain DuckDB script": plain_script}
+def build_subjects(engines: list[str]) -> Mapping[str, Subject]:
+    """Build the subjects by name, in the order of a round."""
+    subjects: dict[str, Subject] = {"plain DuckDB script": time_plain_script}
     for engine in engines:
-        found[f"month, warm, {engine}"] = warm_month(engine)
-        found[f"command to the fact, {engine}"] = partial(whole_command, engine, TO_THE_FACT)
-        found[f"whole command, {engine}"] = partial(whole_command, engine, ())
-    return found
+        subjects[f"month, warm, {engine}"] = build_warm_month(engine)
+        subjects[f"command to the fact, {engine}"] = partial(time_command, engine, FACT_LAYERS)
+        subjects[f"whole command, {engine}"] = partial(time_command, engine, ())
+    return subjects
 
 
-def _succeed(command: list[str], settings: Mapping[str, str]) -> tuple[str, float]:
-    """Run a command to its end; what it printed, and the peak memory in MB of it and all its children."""
+def _run_process(command: list[str], settings: Mapping[str, str]) -> tuple[str, float]:
+    """Run a command; return its output and the peak memory in MB of its process and all children.
+
+    Raises:
+        RuntimeError: the command failed; the message has its output.
+    """
     process = subprocess.Popen(
         command, env={**os.environ, **settings}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
-    peaks = [0.0]
-    watcher = threading.Thread(target=_watch, args=(process.pid, peaks))
-    watcher.start()
+    memory_mb = [0.0]
+    sampler = threading.Thread(target=_sample_memory, args=(process.pid, memory_mb))
+    sampler.start()
     try:
-        printed, _ = process.communicate()
+        output, _ = process.communicate()
     finally:
-        process.kill()  # where this process was told to stop; nothing happens to one that has ended
-        watcher.join()
+        process.kill()  # this process may have been stopped; killing an ended child does nothing
+        sampler.join()
     if process.returncode:
-        raise RuntimeError(f"{' '.join(command)} failed:\n{printed}")
-    return printed, max(peaks)
+        raise RuntimeError(f"{' '.join(command)} failed:\n{output}")
+    return output, max(memory_mb)
 
 
-def _watch(pid: int, peaks: list[float]) -> None:
-    """Sample the resident memory of a process tree until it ends."""
+def _sample_memory(pid: int, samples_mb: list[float]) -> None:
+    """Append the resident memory of a process tree, sample by sample, until the process ends."""
     try:
-        top = psutil.Process(pid)
-        while top.is_running() and top.status() != psutil.STATUS_ZOMBIE:
-            peaks.append(sum(_resident(process) for process in [top, *top.children(recursive=True)]) / 1e6)
+        root = psutil.Process(pid)
+        while root.is_running() and root.status() != psutil.STATUS_ZOMBIE:
+            samples_mb.append(sum(_resident_bytes(process) for process in [root, *root.children(recursive=True)]) / 1e6)
             time.sleep(SAMPLE_SECONDS)
     except psutil.NoSuchProcess:
         return
 
 
-def _resident(process: psutil.Process) -> int:
+def _resident_bytes(process: psutil.Process) -> int:
     try:
         return int(process.memory_info().rss)
     except psutil.NoSuchProcess:

@@ -1,8 +1,7 @@
-"""A process that stays warm: runs a month in each home that standard input names, and prints the run's seconds.
+"""`python -m bench.warm RAW MONTH ENGINE` is the warm process: it runs a month for each home on standard input.
 
-Run as `python -m bench.warm RAW MONTH ENGINE`; homes come on standard input, one a line, and each gets one line back.
-Imports are done and Spark's session is there after the first month. Not here: the homes and the timing of anything
-but the run itself.
+Standard input has one home a line. For each, the process prints one line with the seconds of the run. After the first
+month the imports are done and Spark has its session.
 """
 
 from __future__ import annotations
@@ -20,10 +19,10 @@ from i94_platform.staleness.job_names import MONTH_JOB, REFERENCE_JOB
 
 
 def run_month(home: str, raw: str, month: str, engine: str) -> float:
-    """The reference part, untimed, then the month in that home; the seconds of its run.
+    """Run the reference part and then the month in a home; return the seconds of the month alone.
 
     Raises:
-        RuntimeError: one of the two failed.
+        RuntimeError: one of the two runs failed.
     """
     settings = Settings(home=home, raw=raw, engine=engine)
     definitions = build_definitions(settings)
@@ -37,6 +36,6 @@ def run_month(home: str, raw: str, month: str, engine: str) -> float:
 
 
 if __name__ == "__main__":
-    collect_garbage_rarely()  # as the command does
+    collect_garbage_rarely()  # the command does so too
     for line in sys.stdin:
         print(run_month(line.strip(), *sys.argv[1:]), flush=True)
