@@ -1,4 +1,4 @@
-"""What all tests share: a cleared environment, servers, sample and real deliveries, a loaded deployment."""
+"""Fixtures of all tests: a cleared environment, servers, sample and real deliveries, a loaded deployment."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from i94_platform_tests.support.deployment import Deployment
 
 LONGEST_FIRST = ("integration", "browser", "faults", "engine", "serving", "cli", "defs", "warehouse", "marts")
-"""The folders whose files take long, in the order in which both test processes start them."""
+"""The folders with slow files, in the order in which both test processes start them."""
 
 GC_THRESHOLDS = (300_000, 50)
-"""Python's garbage collector takes a tenth of the time of tests that run jobs: 45 s instead of 50 s for two files."""
+"""With Python's defaults, garbage collection takes a tenth of the time of tests that run jobs (5 s of 50 s)."""
 
 
 def pytest_configure() -> None:
@@ -37,18 +37,18 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Start long files first, so that no process ends with a long one while the other waits."""
-    here = Path(__file__).parent
+    """Start slow files first, so that no process ends with a slow one while the other is idle."""
+    tests_folder = Path(__file__).parent
 
     def rank(item: pytest.Item) -> int:
-        folder = item.path.relative_to(here).parts[0]
+        folder = item.path.relative_to(tests_folder).parts[0]
         return LONGEST_FIRST.index(folder) if folder in LONGEST_FIRST else len(LONGEST_FIRST)
 
     items.sort(key=rank)
 
 
 REAL_DATA = Path(os.environ.get("I94_REAL_DATA") or PROJECT.parent / "shared" / "data")
-"""Read before the environment is cleared."""
+"""The folder of the delivered files. It is read before a fixture clears the environment."""
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -65,13 +65,13 @@ def clear_environment() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def restore_sigint() -> None:
-    """Let SIGINT interrupt again: a shell makes background processes ignore it, and their children inherit that."""
+    """Let SIGINT interrupt again: a shell makes background processes ignore it, and their children inherit this."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
 def reset_boto3_session(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Give each test a new default session of boto3, which otherwise keeps the first credentials that it finds."""
+    """Reset boto3's default session before each test, because it keeps the first credentials that it finds."""
     if boto3 := sys.modules.get("boto3"):
         monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
 
@@ -88,14 +88,14 @@ def share_botocore_loader() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def s3_server() -> Iterator[S3Server]:
-    """An S3 server on loopback; see `emulators.s3`."""
+    """Run an S3 server on loopback; see `emulators.s3`."""
     with run_moto() as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def second_s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
-    """Another implementation of S3, which also checks signatures."""
+    """Run another implementation of S3, which also checks signatures."""
     if not (program := find_versitygw()):
         pytest.skip("versitygw is not installed; docs/testing.md says how")
     with run_versitygw(program, tmp_path_factory.mktemp("versitygw")) as server:
@@ -104,7 +104,7 @@ def second_s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Ser
 
 @pytest.fixture
 def s3(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> S3Server:
-    """The S3 server, with the environment leading to it for the length of the test."""
+    """Point the environment of the test to the S3 server and return the server."""
     for name, value in s3_server.environment.items():
         monkeypatch.setenv(name, value)
     return s3_server
@@ -112,7 +112,7 @@ def s3(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> S3Server:
 
 @pytest.fixture(scope="session")
 def redshift_emulator(s3_server: S3Server) -> Iterator[RedshiftEmulator]:
-    """The Redshift emulator, which reads the S3 server; see `emulators.redshift`. Make a database for each test."""
+    """Run the Redshift emulator, which reads from the S3 server. Each test creates its own database in it."""
     if reason := missing_server():
         pytest.skip(reason)
     with run_redshift(s3_server) as emulator:
@@ -121,7 +121,7 @@ def redshift_emulator(s3_server: S3Server) -> Iterator[RedshiftEmulator]:
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """A headless browser. Playwright runs an event loop, and a process has one at a time: it ends with its module."""
+    """Start a headless browser for one module: Playwright's event loop must end before another one starts."""
     from playwright.sync_api import sync_playwright
 
     program = subprocess.run([PROJECT / "tools" / "chromium.sh"], capture_output=True, text=True, check=True).stdout
@@ -134,7 +134,7 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def real_data() -> Path:
-    """The folder of the delivered files; tests that use it carry the mark `real_data`."""
+    """Return the folder of the delivered files. Tests that use it carry the mark `real_data`."""
     if not REAL_DATA.is_dir():
         pytest.skip(f"the delivered files are not at {REAL_DATA}; set I94_REAL_DATA to their folder")
     return REAL_DATA
@@ -142,7 +142,7 @@ def real_data() -> Path:
 
 @pytest.fixture(scope="session")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the reference files and two small months, 2016-01 and 2016-02; read it, do not write into it."""
+    """Write the reference files and two small months, 2016-01 and 2016-02, to a folder. Tests only read it."""
     from i94_platform.sample import write_sample
 
     folder = tmp_path_factory.mktemp("sample")
@@ -152,7 +152,7 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def loaded_deployment(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Deployment:
-    """A deployment with the sample's reference files and its January loaded: read it, change only a `copy` of it."""
+    """Load the sample's reference files and its January into a deployment. Tests change only a `copy` of it."""
     from i94_platform_tests.support.deployment import SAMPLE_MONTH, Deployment
 
     deployment = Deployment(tmp_path_factory.mktemp("loaded"))
@@ -164,11 +164,11 @@ def loaded_deployment(sample: Path, tmp_path_factory: pytest.TempPathFactory) ->
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
-    """The home of a fresh embedded deployment."""
+    """Return the home of a new embedded deployment."""
     return tmp_path / "home"
 
 
 @pytest.fixture
 def settings(home: Path, tmp_path: Path) -> Settings:
-    """The settings of that deployment; deliveries land in `raw` beside its home."""
+    """Return the settings of a new embedded deployment. Its deliveries land in `raw` beside its home."""
     return Settings(home=str(home), raw=str(tmp_path / "raw"))

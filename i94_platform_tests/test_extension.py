@@ -1,6 +1,6 @@
-"""The mart and the source that docs/contributing.md adds as examples work from delivery to query.
+"""Test that the example mart and the example source of docs/contributing.md work from delivery to query.
 
-Both are added to a copy of the package, exactly as the page says. Nothing else is edited there.
+The tests add both to a copy of the package, exactly as the page says, and edit nothing else.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ PAGE = (PROJECT / "docs/contributing.md").read_text("utf-8")
 PACKAGE = Path("i94_platform")
 MONTH = "2016-01"
 
-GRAPH = """
+GRAPH_SCRIPT = """
 import json
 from i94_platform.contracts import ALL
 from i94_platform.contracts.rendering.dictionary import render_dictionary
@@ -35,14 +35,14 @@ from i94_platform.sources.listing import DeliveryListing
 
 repository = defs.get_repository_def()
 graph = repository.asset_graph
-new = {k.to_user_string(): k for k in graph.get_all_asset_keys() if k.path[-1] in ("gdp", "visitors_by_port")}
+added = {k.to_user_string(): k for k in graph.get_all_asset_keys() if k.path[-1] in ("gdp", "visitors_by_port")}
 jobs = {job.name: job.asset_layer.selected_asset_keys for job in repository.get_all_jobs() if "__" not in job.name}
 print(json.dumps({
     "upstream": {
-        name: sorted(parent.to_user_string() for parent in graph.get(key).parent_keys) for name, key in new.items()
+        name: sorted(parent.to_user_string() for parent in graph.get(key).parent_keys) for name, key in added.items()
     },
-    "checks": {name: sorted(check.name for check in graph.get(key).check_keys) for name, key in new.items()},
-    "jobs": {job: sorted(name for name, key in new.items() if key in keys) for job, keys in jobs.items()},
+    "checks": {name: sorted(check.name for check in graph.get(key).check_keys) for name, key in added.items()},
+    "jobs": {job: sorted(name for name, key in added.items() if key in keys) for job, keys in jobs.items()},
     "awaited by the sensor": "gdp.csv" in DeliveryListing().missing_references,
     "lineage": [load_column_sources("staged/gdp")["value"], load_column_sources("mart/visitors_by_port")["port"]],
     "dictionary": [name for name in ("i94.gdp", "mart.visitors_by_port") if name in render_dictionary(ALL)],
@@ -52,26 +52,26 @@ print(json.dumps({
 
 
 @pytest.fixture(scope="module")
-def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the package with the mart `visitors_by_port` and the source `gdp`, and their column lineage."""
-    copy = tmp_path_factory.mktemp("copy")
-    shutil.copytree(PROJECT / PACKAGE, copy / PACKAGE, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copy(PROJECT / "pyproject.toml", copy)  # the mark of a checkout
+def package_copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Add the mart `visitors_by_port`, the source `gdp` and their column lineage to a copy of the package."""
+    folder = tmp_path_factory.mktemp("copy")
+    shutil.copytree(PROJECT / PACKAGE, folder / PACKAGE, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(PROJECT / "pyproject.toml", folder)  # commands recognize a checkout by this file
     for path, text in (MART_EDITS | SOURCE_EDITS).items():
-        (copy / PACKAGE / path).write_text(text, "utf-8")
-    i94(copy, "lineage", "--write")
-    return copy
+        (folder / PACKAGE / path).write_text(text, "utf-8")
+    run_i94(folder, "lineage", "--write")
+    return folder
 
 
-def _examples(section: str) -> list[str]:
-    """The blocks of Python and SQL in a section of the page, in order."""
+def _extract_examples(section: str) -> list[str]:
+    """Return the blocks of Python and SQL in a section of the page, in order."""
     text = PAGE.split(f"\n## {section}\n")[1].split("\n## ")[0]
     blocks = re.findall(r"```(?:python|sql)\n(.*?)\n *```", text, re.DOTALL)
     return [f"{textwrap.dedent(block)}\n" for block in blocks]
 
 
-def _edit(path: str, *replacements: tuple[str, str]) -> str:
-    """The text of a module after replacements, each of which must fit one place."""
+def _replace_in_module(path: str, *replacements: tuple[str, str]) -> str:
+    """Return the text of a module after replacements. Each must match exactly one place."""
     text = (PROJECT / PACKAGE / path).read_text("utf-8")
     for old, new in replacements:
         assert text.count(old) == 1, (path, old)
@@ -79,69 +79,73 @@ def _edit(path: str, *replacements: tuple[str, str]) -> str:
     return text
 
 
-def _edit_mart() -> dict[str, str]:
-    """The files of the package that a mart touches, with their new text."""
-    contract, sql = _examples("Add a mart")
+def _edit_for_mart() -> dict[str, str]:
+    """Return the files that the example mart changes, by path, with their new text."""
+    contract, sql = _extract_examples("Add a mart")
     return {
-        "contracts/marts.py": _edit(
+        "contracts/marts.py": _replace_in_module(
             "contracts/marts.py", ("MONTHLY_MARTS: tuple", f"{contract}\nMONTHLY_MARTS: tuple")
         ),
         "marts/visitors_by_port.sql": sql,
     }
 
 
-def _edit_source() -> dict[str, str]:
-    """The files of the package that a source touches, with their new text."""
-    contract, module, staged, loaded_asset = _examples("Add a source")
+def _edit_for_source() -> dict[str, str]:
+    """Return the files that the example source changes, by path, with their new text."""
+    contract, source_module, staged_asset, warehouse_asset = _extract_examples("Add a source")
     return {
-        "contracts/reference.py": _edit(
+        "contracts/reference.py": _replace_in_module(
             "contracts/reference.py",
             ("LOOKUPS: tuple", f"{contract}\nLOOKUPS: tuple"),
             ("airport_codes, world_temperature)", "airport_codes, world_temperature, gdp)"),
         ),
-        "sources/gdp.py": module,
-        "sources/registry.py": _edit(
+        "sources/gdp.py": source_module,
+        "sources/registry.py": _replace_in_module(
             "sources/registry.py",
             ("import airports, demographics, immigration", "import airports, demographics, gdp, immigration"),
             ("airports, temperatures)", "airports, temperatures, gdp)"),
         ),
-        "defs/assets/staged.py": f"{_edit('defs/assets/staged.py')}\n\n{staged}",
-        "defs/assets/warehouse.py": f"{_edit('defs/assets/warehouse.py')}\n\n{loaded_asset}",
+        "defs/assets/staged.py": f"{_replace_in_module('defs/assets/staged.py')}\n\n{staged_asset}",
+        "defs/assets/warehouse.py": f"{_replace_in_module('defs/assets/warehouse.py')}\n\n{warehouse_asset}",
     }
 
 
-MART_EDITS, SOURCE_EDITS = _edit_mart(), _edit_source()
+MART_EDITS, SOURCE_EDITS = _edit_for_mart(), _edit_for_source()
 
 
-def i94(copy: Path, *arguments: str) -> str:
-    """Run a command of the copy and return what it prints."""
-    return run(copy, "-m", "i94_platform.cli.main", *arguments)
+def run_i94(folder: Path, *arguments: str) -> str:
+    """Run a command of the copy in a folder and return its output."""
+    return run_python(folder, "-m", "i94_platform.cli.main", *arguments)
 
 
-def run(copy: Path, *arguments: str) -> str:
+def run_python(folder: Path, *arguments: str) -> str:
+    """Run Python with the copy of the package in a folder and return its output."""
     environment = os.environ | {
-        "PYTHONPATH": str(copy), "I94_HOME": str(copy / "home"), "I94_RAW": str(copy / "raw")
+        "PYTHONPATH": str(folder), "I94_HOME": str(folder / "home"), "I94_RAW": str(folder / "raw")
     }  # fmt: skip
     command = [sys.executable, *arguments]
-    ended = subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True, check=False, timeout=300)
-    assert ended.returncode == 0, ended.stdout + ended.stderr
-    return ended.stdout
+    result = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=300
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    return result.stdout
 
 
 @pytest.mark.parametrize(("example", "edits"), [("mart", MART_EDITS), ("source", SOURCE_EDITS)])
-def test_the_page_counts_the_files_and_lines_that_an_example_touches(example: str, edits: dict[str, str]) -> None:
-    lines = 0
+def test_the_page_states_how_many_files_and_lines_an_example_changes(example: str, edits: dict[str, str]) -> None:
+    added_lines = 0
     for path, text in edits.items():
-        old = PROJECT / PACKAGE / path
-        before = old.read_text("utf-8").splitlines() if old.exists() else []
-        lines += sum(line.startswith("+ ") and bool(line[2:].strip()) for line in ndiff(before, text.splitlines()))
+        original = PROJECT / PACKAGE / path
+        old_lines = original.read_text("utf-8").splitlines() if original.exists() else []
+        diff = ndiff(old_lines, text.splitlines())
+        added_lines += sum(line.startswith("+ ") and bool(line[2:].strip()) for line in diff)
     row = next(line for line in PAGE.splitlines() if line.startswith(f"| the {example} above"))
     _, _, files_cell, lines_cell, *_ = row.split("|")
-    assert (int(files_cell.split(":")[0]), int(lines_cell)) == (len(edits), lines)
+    assert (int(files_cell.split(":")[0]), int(lines_cell)) == (len(edits), added_lines)
 
 
-def test_the_graph_follows_the_declarations(copy: Path) -> None:
-    graph: dict[str, Any] = json.loads(run(copy, "-c", GRAPH))
+def test_the_graph_holds_the_assets_checks_and_endpoints_of_the_examples(package_copy: Path) -> None:
+    graph: dict[str, Any] = json.loads(run_python(package_copy, "-c", GRAPH_SCRIPT))
     assert graph["upstream"] == {
         "raw/gdp": [],
         "staged/gdp": ["raw/gdp"],
@@ -169,13 +173,13 @@ def test_the_graph_follows_the_declarations(copy: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_month_of_the_sample_fills_the_mart_and_the_reference_table(copy: Path) -> None:
-    i94(copy, "sample", "--out", str(copy / "raw"), "--from", MONTH, "--to", MONTH, "--rows", "500")
-    i94(copy, "run", "--month", MONTH)
+def test_a_month_of_the_sample_fills_the_mart_and_the_reference_table(package_copy: Path) -> None:
+    run_i94(package_copy, "sample", "--out", str(package_copy / "raw"), "--from", MONTH, "--to", MONTH, "--rows", "500")
+    run_i94(package_copy, "run", "--month", MONTH)
     query = (
         "SELECT (SELECT count(*) FROM i94.gdp) AS rows, (SELECT count(DISTINCT country) > 1 FROM i94.gdp) AS several, "
         "(SELECT sum(visitors) FROM mart.visitors_by_port) = (SELECT count(*) FROM i94.immigration) AS complete"
     )
-    (row,) = json.loads(i94(copy, "query", query, "--format", "json"))
+    (row,) = json.loads(run_i94(package_copy, "query", query, "--format", "json"))
     assert row == {"rows": pytest.approx(200, abs=20), "several": True, "complete": True}
-    assert list((copy / "home/lake/published").glob("run=*/visitors_by_port/*.parquet"))
+    assert list((package_copy / "home/lake/published").glob("run=*/visitors_by_port/*.parquet"))

@@ -1,6 +1,6 @@
-"""The address of a Redshift warehouse: what it may say, and that a secret in it is refused without being repeated.
+"""Test the address of a Redshift warehouse: its grammar, and that no error message repeats a secret in it.
 
-The incident: a password written into an address, shown by the message that refused it and kept in a log.
+An error message once showed the password of an address, and a log kept the message.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ ROLE = "arn:aws:iam::123456789012:role/i94"
 HOST = "i94.abc123xyz.us-west-2.redshift.amazonaws.com"
 
 
-def test_an_address_names_user_host_database_and_role_and_verifies_the_certificate_unless_told_otherwise() -> None:
+def test_an_address_names_user_host_database_and_role_and_verifies_the_certificate_by_default() -> None:
     address = RedshiftAddress.parse(f"redshift://loader@{HOST}/dev?iam_role={ROLE}")
     assert address == RedshiftAddress("loader", HOST, 5439, "dev", ROLE, "verify-full", "password")
     assert str(address) == f"redshift://loader@{HOST}:5439/dev"
 
 
-def test_port_sslmode_and_login_can_be_said() -> None:
+def test_port_sslmode_and_auth_can_be_set() -> None:
     address = RedshiftAddress.parse(f"redshift://l@{HOST}:5440/dev?iam_role=default&sslmode=require&auth=iam")
     assert (address.port, address.iam_role, address.sslmode, address.auth) == (5440, "default", "require", "iam")
 
@@ -45,7 +45,7 @@ def test_roles_can_be_chained() -> None:
         ("evil.redshift.amazonaws.com.example.org", None),
     ],
 )
-def test_an_aws_host_tells_the_clusters_name_and_region(host: str, endpoint: Endpoint | None) -> None:
+def test_an_aws_host_gives_the_name_and_region_of_the_cluster(host: str, endpoint: Endpoint | None) -> None:
     assert RedshiftAddress.parse(f"redshift://l@{host}/d?iam_role=default").endpoint == endpoint
 
 
@@ -65,7 +65,7 @@ def test_an_aws_host_tells_the_clusters_name_and_region(host: str, endpoint: End
         ("redshift://me@host/db?iam_role=default&ssl=true", "unknown option ssl in the address; valid are: iam_role"),
     ],
 )
-def test_an_address_that_lacks_or_mistakes_something_is_refused_by_name(address: str, message: str) -> None:
+def test_an_invalid_address_is_rejected_with_what_is_missing_or_wrong(address: str, message: str) -> None:
     with pytest.raises(ValueError, match="^.*" + message):
         RedshiftAddress.parse(address)
 
@@ -85,7 +85,7 @@ SECRET = "hunter2-secret"
         f"redshift://me@host/db?iam_role={SECRET}",
     ],
 )
-def test_a_secret_in_an_address_is_refused_and_not_repeated(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+def test_a_secret_in_an_address_is_rejected_and_not_repeated(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
     monkeypatch.setenv("I94_LAKE", "s3://bucket/lake")
     monkeypatch.setenv("I94_WAREHOUSE", address)
     with pytest.raises(PermanentError, match="I94_WAREHOUSE: ") as failure:
@@ -93,19 +93,19 @@ def test_a_secret_in_an_address_is_refused_and_not_repeated(monkeypatch: pytest.
     assert SECRET not in f"{failure.value!r} {''.join(traceback.format_exception(failure.value))}"
 
 
-def test_what_to_do_with_a_password_is_told() -> None:
+def test_the_error_for_a_password_names_the_variable_to_set_instead() -> None:
     with pytest.raises(ValueError, match=r"holds no password; take it out and set I94_REDSHIFT_PASSWORD"):
         RedshiftAddress.parse("redshift://me:x@host/db?iam_role=default")
 
 
-def test_redshift_goes_with_a_lake_on_s3(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_redshift_accepts_a_lake_on_s3(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("I94_LAKE", "s3://bucket/lake")
     monkeypatch.setenv("I94_WAREHOUSE", "redshift://me@host/db?iam_role=default")
     settings = Settings.from_env()
     assert settings.redshift_address == RedshiftAddress("me", "host", 5439, "db", "default")
 
 
-def test_redshift_with_a_local_lake_is_refused_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_redshift_rejects_a_local_lake_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("I94_WAREHOUSE", "redshift://me@host/db?iam_role=default")
     with pytest.raises(PermanentError, match=r"Redshift loads from S3 only, and the lake is the folder .*s3://"):
         Settings.from_env()
@@ -115,7 +115,7 @@ def test_the_embedded_warehouse_has_no_redshift_address(settings: Settings) -> N
     assert settings.redshift_address is None
 
 
-def test_an_unknown_diststyle_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unknown_diststyle_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("I94_FACT_DISTSTYLE", "all")
     with pytest.raises(PermanentError, match=r"I94_FACT_DISTSTYLE: .*'key', 'even' or 'auto'"):
         Settings.from_env()

@@ -1,4 +1,4 @@
-"""The grammar of the addresses: unset means local, unknown is an error with the variable and what is valid."""
+"""Test the settings: unset means local, and an error names the variable and the valid values."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ def test_the_default_addresses_follow_home(monkeypatch: pytest.MonkeyPatch, tmp_
     assert settings.scratch == tmp_path / "scratch"
 
 
-def test_raw_follows_the_lake_where_only_the_lake_is_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_raw_follows_the_lake_if_only_the_lake_is_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("I94_LAKE", f"file://{tmp_path}/l")
     settings = Settings.from_env()
     assert (settings.lake, settings.raw) == (f"{tmp_path}/l", f"{tmp_path}/l/raw")
 
 
-def test_a_bucket_is_an_address_and_raw_lies_below_the_lake(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_lake_can_be_a_prefix_of_a_bucket_and_raw_lies_below_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("I94_LAKE", "s3://bucket.name-1/a/pre fix+é/")
     monkeypatch.setenv("I94_S3_ENDPOINT", "http://localhost:9000/")
     settings = Settings.from_env()
@@ -49,22 +49,22 @@ def test_a_bucket_is_an_address_and_raw_lies_below_the_lake(monkeypatch: pytest.
     assert settings.s3_endpoint == "http://localhost:9000"
 
 
-def test_where_the_code_is_published_is_an_address_of_a_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_code_url_is_a_url_without_query_and_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     assert Settings.from_env().code_url == ""
     monkeypatch.setenv("I94_CODE_URL", "https://code.example/group/i94/-/tree/v1.2/")
     assert Settings.from_env().code_url == "https://code.example/group/i94/-/tree/v1.2"
-    for wrong in (
+    for value in (
         "code.example/i94",
         "https://code.example/i94?ref=main",
         "https://me:planted-secret@code.example/i94",
     ):
-        monkeypatch.setenv("I94_CODE_URL", wrong)
+        monkeypatch.setenv("I94_CODE_URL", value)
         with pytest.raises(PermanentError, match="I94_CODE_URL: ") as failure:
             Settings.from_env()
         assert "planted-secret" not in str(failure.value)
 
 
-def test_a_whole_bucket_is_an_address(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_raw_can_be_a_whole_bucket(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("I94_LAKE", str(tmp_path))
     monkeypatch.setenv("I94_RAW", "s3://deliveries/")
     assert (Settings.from_env().lake, Settings.from_env().raw) == (str(tmp_path), "s3://deliveries")
@@ -74,16 +74,14 @@ def test_a_whole_bucket_is_an_address(monkeypatch: pytest.MonkeyPatch, tmp_path:
     "value", ["hooks.example/planted-secret", "ftp://hooks.example/planted-secret", "https://planted-secret@host/x",
               "https://hooks.example/planted secret", "file:///planted-secret", "https://h/planted-secret\n"]
 )  # fmt: skip
-def test_an_address_of_alerts_that_is_none_is_refused_and_not_repeated(
-    monkeypatch: pytest.MonkeyPatch, value: str
-) -> None:
+def test_an_invalid_alert_webhook_is_rejected_and_not_repeated(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     monkeypatch.setenv("I94_ALERT_WEBHOOK", value)
     with pytest.raises(PermanentError, match=r"I94_ALERT_WEBHOOK: this is not a URL .* are: https://") as failure:
         Settings.from_env()
     assert "planted-secret" not in str(failure.value)
 
 
-def test_alerts_link_to_the_local_ui_unless_it_is_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_ui_url_is_local_by_default_and_an_invalid_one_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
     assert Settings.from_env().ui_url == "http://127.0.0.1:3000"
     monkeypatch.setenv("I94_UI_URL", "https://dagster.example/i94/")
     assert Settings.from_env().ui_url == "https://dagster.example/i94"
@@ -101,7 +99,7 @@ def test_alerts_link_to_the_local_ui_unless_it_is_elsewhere(monkeypatch: pytest.
         ("S3_ENDPOINT", "https://AKIAKEY:planted-secret@host"),
     ],
 )
-def test_credentials_in_an_address_are_refused_and_not_repeated(
+def test_credentials_in_an_address_are_rejected_and_not_repeated(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str
 ) -> None:
     monkeypatch.setenv(f"I94_{name}", value)
@@ -112,7 +110,7 @@ def test_credentials_in_an_address_are_refused_and_not_repeated(
 
 
 @pytest.mark.parametrize("name", ["HOME", "LAKE", "RAW", "ENGINE", "WAREHOUSE", "FIRST_MONTH", "LOCK_TIMEOUT"])
-def test_an_empty_variable_is_an_unset_one(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_an_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv(f"I94_{name}", "")
     assert Settings.from_env() == Settings()
 
@@ -137,47 +135,48 @@ ENGINES = ("duckdb", "local[*]", "sc://host", "spark://host:7077", "yarn", EMR)
     "engine",
     [*ENGINES, "local[4]", "sc://host:15002/;user_id=me", "spark://a:7077,b:7077", f"{EMR}&region=us-west-2"],
 )
-def test_an_engine_of_the_grammar_is_taken_as_it_is(monkeypatch: pytest.MonkeyPatch, engine: str) -> None:
+def test_a_valid_engine_is_accepted_unchanged(monkeypatch: pytest.MonkeyPatch, engine: str) -> None:
     monkeypatch.setenv("I94_ENGINE", engine)
     monkeypatch.setenv("I94_LAKE", "s3://bucket/lake")
     assert Settings.from_env().engine == engine
 
 
-HERE, THERE = "/data/i94", "s3://bucket/i94"
-ELSEWHERE = {"yarn", EMR}
-"""Engines on machines that see no folder of this one. A cluster at `spark://` or a server at `sc://` may share one."""
+LOCAL_FOLDER, S3_PREFIX = "/data/i94", "s3://bucket/i94"
+REMOTE_ENGINES = {"yarn", EMR}
+"""Engines that cannot see local folders. A cluster at `spark://` or a server at `sc://` may share a folder."""
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-@pytest.mark.parametrize("lake", [HERE, THERE])
-@pytest.mark.parametrize("raw", [HERE, THERE])
-def test_addresses_that_can_not_go_together_are_refused_and_all_others_are_taken(
+@pytest.mark.parametrize("lake", [LOCAL_FOLDER, S3_PREFIX])
+@pytest.mark.parametrize("raw", [LOCAL_FOLDER, S3_PREFIX])
+def test_a_remote_engine_rejects_local_folders_and_every_other_combination_is_valid(
     monkeypatch: pytest.MonkeyPatch, engine: str, lake: str, raw: str
 ) -> None:
     for name, value in {"ENGINE": engine, "LAKE": lake, "RAW": raw}.items():
         monkeypatch.setenv(f"I94_{name}", value)
-    if engine not in ELSEWHERE or (lake, raw) == (THERE, THERE):
+    if engine not in REMOTE_ENGINES or (lake, raw) == (S3_PREFIX, S3_PREFIX):
         settings = Settings.from_env()
         assert (settings.engine, settings.lake, settings.raw) == (engine, lake, raw)
-        assert settings.uses_s3 == (THERE in (lake, raw))
+        assert settings.uses_s3 == (S3_PREFIX in (lake, raw))
         return
-    wrong = "LAKE" if lake == HERE else "RAW"
+    variable = "LAKE" if lake == LOCAL_FOLDER else "RAW"
     message = (
-        f"I94_{wrong}: the machines of I94_ENGINE don't see a folder of this one; set I94_{wrong} to s3://bucket/pre"
+        f"I94_{variable}: the machines of I94_ENGINE don't see a folder of this one; "
+        f"set I94_{variable} to s3://bucket/pre"
     )
     with pytest.raises(PermanentError, match=message):
         Settings.from_env()
 
 
-def test_emr_serverless_does_not_reach_another_store_than_awss(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in {"ENGINE": EMR, "LAKE": THERE, "S3_ENDPOINT": "http://minio:9000"}.items():
+def test_emr_serverless_rejects_an_s3_endpoint_other_than_that_of_aws(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"ENGINE": EMR, "LAKE": S3_PREFIX, "S3_ENDPOINT": "http://minio:9000"}.items():
         monkeypatch.setenv(f"I94_{name}", value)
     with pytest.raises(PermanentError, match=r"I94_S3_ENDPOINT: EMR Serverless reads and writes AWS's own S3; unset"):
         Settings.from_env()
 
 
 @pytest.mark.parametrize("parameter", ["token=planted-secret", "user_id=me;x-aws-proxy-auth=planted-secret"])
-def test_a_token_in_the_address_of_a_server_is_refused_and_not_repeated(
+def test_a_token_in_the_address_of_a_spark_connect_server_is_rejected_and_not_repeated(
     monkeypatch: pytest.MonkeyPatch, parameter: str
 ) -> None:
     monkeypatch.setenv("I94_ENGINE", f"sc://host:443/;{parameter}")
@@ -186,12 +185,13 @@ def test_a_token_in_the_address_of_a_server_is_refused_and_not_repeated(
     assert "planted-secret" not in str(failure.value)
 
 
-def test_jars_are_a_folder_or_what_maven_fetches(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_spark_jars_are_a_folder_or_maven_coordinates(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
     assert Settings.from_env().spark_jars == str(tmp_path / ".jars")
-    for given, taken in {f"file://{tmp_path}": str(tmp_path), "a.b:c_2.13:1.0,d:e:2": "a.b:c_2.13:1.0,d:e:2"}.items():
-        monkeypatch.setenv("I94_SPARK_JARS", given)
-        assert Settings.from_env().spark_jars == taken
+    coordinates = "a.b:c_2.13:1.0,d:e:2"
+    for value, expected in ((f"file://{tmp_path}", str(tmp_path)), (coordinates, coordinates)):
+        monkeypatch.setenv("I94_SPARK_JARS", value)
+        assert Settings.from_env().spark_jars == expected
 
 
 @pytest.mark.parametrize(
@@ -222,7 +222,7 @@ def test_jars_are_a_folder_or_what_maven_fetches(monkeypatch: pytest.MonkeyPatch
         ("DELIVERY_DAY", "29", "less than or equal to 28"),
     ],
 )
-def test_an_unknown_value_is_refused_by_the_name_of_its_variable(
+def test_an_invalid_value_is_rejected_with_the_name_of_its_variable(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str, message: str
 ) -> None:
     monkeypatch.setenv(f"I94_{name}", value)
@@ -232,7 +232,7 @@ def test_an_unknown_value_is_refused_by_the_name_of_its_variable(
     assert message in str(failure.value)
 
 
-def test_every_wrong_variable_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_error_names_every_invalid_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("I94_LAKE", "s4://bucket")
     monkeypatch.setenv("I94_ENGINE", "flink")
     monkeypatch.setenv("I94_WAREHOUSE", "oracle://host")
@@ -240,16 +240,16 @@ def test_every_wrong_variable_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -
         Settings.from_env()
 
 
-def test_settings_do_not_change_after_they_are_read(settings: Settings) -> None:
+def test_settings_are_immutable(settings: Settings) -> None:
     with pytest.raises(ValidationError, match="frozen"):
         settings.engine = "local[*]"
 
 
-def test_a_misspelt_field_is_refused() -> None:
+def test_a_misspelt_field_is_rejected() -> None:
     with pytest.raises(ValidationError, match="laek"):
         Settings(laek="x")  # type: ignore[call-arg]
 
 
-def test_reading_settings_makes_no_file(settings: Settings, home: Path) -> None:
+def test_reading_settings_creates_no_file(settings: Settings, home: Path) -> None:
     assert (settings.home, settings.warehouse_path.parent) == (str(home), home)
     assert not home.exists()

@@ -1,4 +1,4 @@
-"""Production's Dagster home for the tests of this folder: history on PostgreSQL, what runs print on an S3 server."""
+"""Fixtures of the production Dagster instance: its storage on PostgreSQL, its compute logs on an S3 server."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from i94_platform_tests.emulators.postgres import Postgres, missing_server, run_
 from i94_platform_tests.emulators.s3 import S3Server
 
 PASSWORD = "planted-history-password-94"
-"""Recognizable, so that a test can look for it everywhere."""
+"""A recognizable password, so that a test can search every output for it."""
 
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[Postgres]:
-    """A PostgreSQL server."""
+    """Run a PostgreSQL server."""
     if reason := missing_server():
         pytest.skip(reason)
     with run_postgres() as server:
@@ -27,8 +27,8 @@ def postgres_server() -> Iterator[Postgres]:
 
 
 @pytest.fixture(scope="session")
-def production_home(postgres_server: Postgres, s3_server: S3Server, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """`<I94_HOME>/dagster` with deploy/dagster.yaml as it is, and the database that it asks for."""
+def dagster_home(postgres_server: Postgres, s3_server: S3Server, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Create `<I94_HOME>/dagster` with deploy/dagster.yaml unchanged, and the database that this file names."""
     postgres_server.execute(f"CREATE ROLE dagster LOGIN PASSWORD '{PASSWORD}'", "CREATE DATABASE dagster OWNER dagster")
     home = tmp_path_factory.mktemp("production") / "dagster"
     home.mkdir()
@@ -38,9 +38,9 @@ def production_home(postgres_server: Postgres, s3_server: S3Server, tmp_path_fac
 
 @pytest.fixture(scope="session")
 def production_environment(postgres_server: Postgres, s3_server: S3Server) -> dict[str, str]:
-    """What deploy/dagster.yaml reads, and what leads to the servers.
+    """Return the variables that deploy/dagster.yaml reads and those that lead to the servers.
 
-    PostgreSQL listens on a socket only, which libpq is told by PGHOST where the address names no host.
+    PostgreSQL listens on a socket only. The address names no host, so libpq takes the socket's folder from PGHOST.
     """
     return {
         **s3_server.environment,
@@ -53,15 +53,17 @@ def production_environment(postgres_server: Postgres, s3_server: S3Server) -> di
 
 
 @pytest.fixture
-def production(production_home: Path, production_environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Path:
-    """That home, with the environment that it needs for the length of the test; tests share the history."""
+def production_home(
+    dagster_home: Path, production_environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> Path:
+    """Set the environment of production and return its Dagster home. All tests share its run history."""
     for name, value in production_environment.items():
         monkeypatch.setenv(name, value)
-    return production_home
+    return dagster_home
 
 
 @pytest.fixture
-def services(production: Path) -> Iterator[dg.DagsterInstance]:
-    """The instance as Dagster's own services open it, by its configuration alone."""
-    with dg.DagsterInstance.from_config(str(production)) as opened:
-        yield opened
+def production_instance(production_home: Path) -> Iterator[dg.DagsterInstance]:
+    """Open the instance from its configuration alone, as Dagster's webserver and daemon do."""
+    with dg.DagsterInstance.from_config(str(production_home)) as instance:
+        yield instance

@@ -1,7 +1,6 @@
-"""The CloudFormation template as data: parsed, with references resolved to values that tell what they stand for.
+"""The CloudFormation template as data, with each reference resolved to a sample value.
 
-Here: the little of CloudFormation's functions that the template uses. Not here: what the template must hold to
-(`test_stack`), and whether CloudFormation would take it (cfn-lint).
+The module knows only the functions of CloudFormation that the template uses; cfn-lint checks the template's syntax.
 """
 
 from __future__ import annotations
@@ -18,27 +17,27 @@ from i94_platform.settings import PROJECT
 TEMPLATE = PROJECT / "deploy" / "cloudformation.yaml"
 
 ACCOUNT, REGION = "123456789012", "us-west-2"
-_PSEUDO = {
+_PSEUDO_PARAMETERS = {
     "AWS::AccountId": ACCOUNT,
     "AWS::Partition": "aws",
     "AWS::Region": REGION,
     "AWS::StackName": "i94-test",
 }
-_KNOWN = {
+_SAMPLE_VALUES = {
     "Bucket": "i94-test-bucket",
     "Bucket.Arn": "arn:aws:s3:::i94-test-bucket",
     "Spark": "00application",
     "Spark.Arn": f"arn:aws:emr-serverless:{REGION}:{ACCOUNT}:/applications/00application",
     "Workgroup.Workgroup.Endpoint.Address": f"i94-test.{ACCOUNT}.{REGION}.redshift-serverless.amazonaws.com",
 }
-"""What AWS would give these, as far as a test looks at its form."""
+"""Sample values of references whose form a test checks."""
 
 
 @dataclass(frozen=True)
 class Statement:
-    """One statement of a policy, references resolved."""
+    """One statement of a policy, with references resolved."""
 
-    of: str
+    owner: str
     """The resource that carries the policy."""
     sid: str
     effect: str
@@ -57,65 +56,65 @@ class Stack:
         self.resources: dict[str, Any] = self.template["Resources"]
 
     def properties(self, name: str) -> Any:
-        """A resource's properties, references resolved."""
-        return self.resolved(self.resources[name]["Properties"])
+        """Return the properties of a resource, with references resolved."""
+        return self.resolve(self.resources[name]["Properties"])
 
     def output(self, name: str) -> str:
-        """The value of an output."""
-        return str(self.resolved(self.template["Outputs"][name]["Value"]))
+        """Return the value of an output."""
+        return str(self.resolve(self.template["Outputs"][name]["Value"]))
 
-    def of_type(self, kind: str) -> list[str]:
-        """The names of all resources of a type."""
-        return [name for name, resource in self.resources.items() if resource["Type"] == kind]
+    def names_of_type(self, resource_type: str) -> list[str]:
+        """Return the names of all resources of a type."""
+        return [name for name, resource in self.resources.items() if resource["Type"] == resource_type]
 
     def statements(self) -> list[Statement]:
-        """Every statement that says who may do what: policies of roles, of the bucket and of the key."""
+        """Return every statement of the policies of the roles, the bucket and the key."""
         return [statement for name in self.resources for statement in self._statements(name)]
 
     def _statements(self, name: str) -> Iterator[Statement]:
         properties = self.properties(name)
         documents = [policy["PolicyDocument"] for policy in properties.get("Policies", [])]
         documents += [properties[key] for key in ("PolicyDocument", "KeyPolicy") if key in properties]
-        for statement in (one for document in documents for one in document["Statement"]):
+        for statement in (statement for document in documents for statement in document["Statement"]):
             yield Statement(
                 name,
                 statement.get("Sid", ""),
                 statement["Effect"],
-                tuple(_listed(statement["Action"])),
-                tuple(_listed(statement["Resource"])),
+                tuple(_as_list(statement["Action"])),
+                tuple(_as_list(statement["Resource"])),
                 statement.get("Principal"),
                 statement.get("Condition", {}),
             )
 
-    def resolved(self, value: Any) -> Any:
-        """A value with its references replaced."""
+    def resolve(self, value: Any) -> Any:
+        """Replace the references in a value."""
         match value:
             case list():
-                found: Any = [self.resolved(one) for one in value]
+                result: Any = [self.resolve(item) for item in value]
             case {"Ref": name} | {"Fn::GetAtt": str(name)}:
-                found = self._named(name)
+                result = self._resolve_name(name)
             case {"Fn::GetAtt": parts}:
-                found = self._named(".".join(parts))
+                result = self._resolve_name(".".join(parts))
             case {"Fn::Sub": text}:
-                found = re.sub(r"\$\{([\w.:]+)\}", lambda match: str(self._named(match[1])), text.strip())
+                result = re.sub(r"\$\{([\w.:]+)\}", lambda match: str(self._resolve_name(match[1])), text.strip())
             case {"Fn::FindInMap": [first, second, third]}:
-                found = self.template["Mappings"][first][self.resolved(second)][third]
+                result = self.template["Mappings"][first][self.resolve(second)][third]
             case dict():
-                found = {key: self.resolved(one) for key, one in value.items()}
+                result = {key: self.resolve(item) for key, item in value.items()}
             case _:
-                found = value
-        return found
+                result = value
+        return result
 
-    def _named(self, name: str) -> Any:
-        if name in _PSEUDO or name in _KNOWN:
-            return _PSEUDO.get(name) or _KNOWN[name]
+    def _resolve_name(self, name: str) -> Any:
+        if name in _PSEUDO_PARAMETERS or name in _SAMPLE_VALUES:
+            return _PSEUDO_PARAMETERS.get(name) or _SAMPLE_VALUES[name]
         if name in self.parameters:
             return self.parameters[name].get("Default", f"a-{name}")
         resource = name.partition(".")[0]
         assert resource in self.resources, f"{name} is neither a parameter nor a resource"
-        role = self.resources[resource]["Type"] == "AWS::IAM::Role" and name.endswith(".Arn")
-        return f"arn:aws:iam::{ACCOUNT}:role/{resource}" if role else name
+        is_role_arn = self.resources[resource]["Type"] == "AWS::IAM::Role" and name.endswith(".Arn")
+        return f"arn:aws:iam::{ACCOUNT}:role/{resource}" if is_role_arn else name
 
 
-def _listed(value: Any) -> list[str]:
+def _as_list(value: Any) -> list[str]:
     return value if isinstance(value, list) else [value]

@@ -1,4 +1,4 @@
-"""Pins that the linters of the deployment's files run with every rule, pass, and would not pass on a fault."""
+"""Test that the deployment files pass their linters with every rule on, and that the linters report a fault."""
 
 from __future__ import annotations
 
@@ -13,40 +13,40 @@ from i94_platform.settings import PROJECT
 DEPLOY = PROJECT / "deploy"
 
 
-def linted(folder: Path) -> subprocess.CompletedProcess[str]:
-    """What `make lint` runs on these files."""
+def lint(folder: Path) -> subprocess.CompletedProcess[str]:
+    """Lint the deployment files of a folder with the script of `make lint`."""
     command = [str(PROJECT / "tools" / "check_deployment.sh"), str(folder)]
     return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
 
 
 def test_the_deployment_passes_its_linters() -> None:
-    done = linted(DEPLOY)
-    assert done.returncode == 0, done.stderr
+    result = lint(DEPLOY)
+    assert result.returncode == 0, result.stderr
 
 
 @pytest.mark.parametrize(
-    ("file", "old", "new", "finding"),
+    ("file", "old", "new", "message"),
     [
         ("compose.yaml", "    restart: unless-stopped\n", "    restarts: often\n", "restarts"),
         ("Dockerfile", "USER 10094", "USER root", "DL3002"),
         ("cloudformation.yaml", "PubliclyAccessible: false", "PubliclyAccesible: false", "E3002"),
     ],
 )
-def test_a_fault_is_found_and_its_file_named(tmp_path: Path, file: str, old: str, new: str, finding: str) -> None:
+def test_a_linter_reports_a_fault_with_its_file(tmp_path: Path, file: str, old: str, new: str, message: str) -> None:
     shutil.copytree(DEPLOY, tmp_path, dirs_exist_ok=True, ignore=shutil.ignore_patterns("secrets"))
     text = (tmp_path / file).read_text()
     assert old in text
     (tmp_path / file).write_text(text.replace(old, new, 1))
-    done = linted(tmp_path)
-    assert done.returncode == 1
-    assert finding in done.stderr
-    assert file in done.stderr.splitlines()[-1]
+    result = lint(tmp_path)
+    assert result.returncode == 1
+    assert message in result.stderr
+    assert file in result.stderr.splitlines()[-1]
 
 
-def test_no_rule_of_a_linter_is_switched_off() -> None:
+def test_no_linter_rule_is_disabled() -> None:
     for file in ("cloudformation.yaml", "Dockerfile", "compose.yaml"):
         text = (DEPLOY / file).read_text()
         assert "cfn-lint" not in text
         assert "hadolint ignore" not in text
-    silenced = [".cfnlintrc", ".cfnlintrc.yaml", ".cfnlintrc.yml", ".hadolint.yaml", ".hadolint.yml"]
-    assert not [name for name in silenced if (PROJECT / name).exists()]
+    configuration_files = [".cfnlintrc", ".cfnlintrc.yaml", ".cfnlintrc.yml", ".hadolint.yaml", ".hadolint.yml"]
+    assert not [name for name in configuration_files if (PROJECT / name).exists()]

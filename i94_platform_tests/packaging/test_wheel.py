@@ -1,4 +1,4 @@
-"""Pins that the wheel is the whole platform: installed without the checkout, every command works in an empty folder."""
+"""Test that the wheel holds the whole platform: installed without the checkout, its commands work in any folder."""
 
 from __future__ import annotations
 
@@ -28,28 +28,28 @@ START_SECONDS = 90.0
 
 @dataclass(frozen=True)
 class Installation:
-    """A virtual environment that holds the wheel, and the folder in which commands run."""
+    """A virtual environment with the wheel, and the folder in which commands run."""
 
     bin: Path
     folder: Path
 
     @property
     def environment(self) -> dict[str, str]:
-        """The environment of a user who has set nothing but where deliveries are."""
-        own = {"PATH": f"{self.bin}:{os.environ['PATH']}", "I94_RAW": "deliveries", "COLUMNS": "200"}
-        unset = ("I94_", "DAGSTER_", "PYTHONPATH", "VIRTUAL_ENV")
-        return {name: value for name, value in os.environ.items() if not name.startswith(unset)} | own
+        """The environment of a user who has set only the folder of the deliveries."""
+        overrides = {"PATH": f"{self.bin}:{os.environ['PATH']}", "I94_RAW": "deliveries", "COLUMNS": "200"}
+        unset_prefixes = ("I94_", "DAGSTER_", "PYTHONPATH", "VIRTUAL_ENV")
+        return {name: value for name, value in os.environ.items() if not name.startswith(unset_prefixes)} | overrides
 
-    def i94(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run a command to its end."""
+    def run_i94(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a command of `i94` and wait until it ends."""
         command = [str(self.bin / "i94"), *arguments]
         return subprocess.run(
             command, cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=300, check=False
         )
 
     @contextlib.contextmanager
-    def running(self, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
-        """Run a command that serves, in a process group of its own; what is left of the group is killed."""
+    def start_i94(self, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+        """Start a server command in its own process group, and kill the group at the end."""
         log = self.folder / f"{arguments[0]}.log"
         with log.open("wb") as output:
             process = subprocess.Popen(
@@ -68,48 +68,51 @@ class Installation:
             process.wait()
 
 
-def run(*command: str | Path) -> str:
-    """Run a command of the set-up; its output."""
-    return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True, timeout=600).stdout.strip()
+def run_in_checkout(*command: str | Path) -> str:
+    """Run a command in the checkout and return its output."""
+    result = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True, timeout=600)
+    return result.stdout.strip()
 
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel, built from the checkout."""
+    """Build the wheel from the checkout."""
     folder = tmp_path_factory.mktemp("dist")
-    run(run("tools/uv.sh"), "build", "--wheel", "--out-dir", folder)
-    (built,) = folder.glob("*.whl")
-    return built
+    run_in_checkout(run_in_checkout("tools/uv.sh"), "build", "--wheel", "--out-dir", folder)
+    (wheel_file,) = folder.glob("*.whl")
+    return wheel_file
 
 
 @pytest.fixture(scope="module")
 def installation(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Installation:
-    """The wheel with its extras in the locked versions, and an empty folder."""
-    folder, uv = tmp_path_factory.mktemp("installed"), run("tools/uv.sh")
+    """Install the wheel with its extras in the locked versions, and create an empty folder."""
+    folder, uv = tmp_path_factory.mktemp("installed"), run_in_checkout("tools/uv.sh")
     extras = [f"--extra={extra}" for extra in EXTRAS]
-    run(uv, "export", "--frozen", "--no-emit-project", "--no-hashes", *extras, "--output-file", folder / "locked.txt")
-    run(uv, "venv", "--python", PROJECT / ".venv" / "bin" / "python", folder / "venv")
+    run_in_checkout(
+        uv, "export", "--frozen", "--no-emit-project", "--no-hashes", *extras, "--output-file", folder / "locked.txt"
+    )
+    run_in_checkout(uv, "venv", "--python", PROJECT / ".venv" / "bin" / "python", folder / "venv")
     python = folder / "venv" / "bin" / "python"
     target = f"{wheel}[{','.join(EXTRAS)}]"
-    run(uv, "pip", "install", "--python", python, "--constraint", folder / "locked.txt", target)
+    run_in_checkout(uv, "pip", "install", "--python", python, "--constraint", folder / "locked.txt", target)
     (folder / "empty folder").mkdir()
     return Installation(python.parent, folder / "empty folder")
 
 
 @pytest.fixture(scope="module")
 def installation_with_month(installation: Installation) -> Installation:
-    """That installation with one small month loaded."""
+    """Load one small month with the installed wheel."""
     sample = ("sample", "--out", "deliveries", "--from", "2016-01", "--to", "2016-01", "--rows", "2000")
     for arguments in (sample, ("run",)):
-        done = installation.i94(*arguments)
-        assert done.returncode == 0, done.stdout + done.stderr
+        result = installation.run_i94(*arguments)
+        assert result.returncode == 0, result.stdout + result.stderr
     return installation
 
 
 def wait_for_response(
     process: subprocess.Popen[bytes], url: str, accept: Callable[[bytes], bool], data: bytes | None = None
 ) -> None:
-    """Wait until the body of a server's response is accepted."""
+    """Wait until `accept` returns true for the body of a server's response."""
     request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
 
     def is_accepted() -> bool:
@@ -130,34 +133,36 @@ def test_the_wheel_holds_the_code_lists_and_no_tests(wheel: Path) -> None:
 
 def test_the_wheel_holds_every_file_of_the_package(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
-    tracked = run("git", "ls-files", "i94_platform").splitlines()
-    files = {name for name in tracked if (PROJECT / name).is_file() and not Path(name).name.startswith(".")}
+    tracked_files = run_in_checkout("git", "ls-files", "i94_platform").splitlines()
+    files = {name for name in tracked_files if (PROJECT / name).is_file() and not Path(name).name.startswith(".")}
     assert files <= names
 
 
 def test_the_version_is_that_of_pyproject(installation: Installation) -> None:
     project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
-    assert installation.i94("--version").stdout.split() == ["i94", project["version"]]
+    assert installation.run_i94("--version").stdout.split() == ["i94", project["version"]]
 
 
 def test_a_month_is_loaded_into_the_working_directory(installation_with_month: Installation) -> None:
-    assert "2016-01" in installation_with_month.i94("status").stdout
-    counted = installation_with_month.i94(
+    assert "2016-01" in installation_with_month.run_i94("status").stdout
+    result = installation_with_month.run_i94(
         "query", "SELECT count(*) > 1000 AS loaded FROM i94.immigration", "--format", "json"
     )
-    assert json.loads(counted.stdout) == [{"loaded": True}]
+    assert json.loads(result.stdout) == [{"loaded": True}]
     assert (installation_with_month.folder / ".i94" / "warehouse.duckdb").exists()
     assert not list(installation_with_month.bin.parent.rglob(".i94"))
 
 
 @pytest.mark.parametrize("arguments", [("dictionary", "--check"), ("lineage", "--write")])
-def test_commands_about_the_checkout_say_so(installation: Installation, arguments: tuple[str, str]) -> None:
-    done = installation.i94(*arguments)
-    assert done.returncode == 2
-    assert "checkout" in done.stderr
+def test_a_command_that_needs_the_checkout_fails_with_the_reason(
+    installation: Installation, arguments: tuple[str, str]
+) -> None:
+    result = installation.run_i94(*arguments)
+    assert result.returncode == 2
+    assert "checkout" in result.stderr
 
 
-def test_the_lineage_ui_answers_and_ends(installation_with_month: Installation) -> None:
+def test_the_lineage_ui_responds_and_stops_on_interrupt(installation_with_month: Installation) -> None:
     port = find_free_port()
     query = {
         "query": "{ workspaceOrError { ... on Workspace { locationEntries { locationOrLoadError { __typename } } } } }"
@@ -166,15 +171,15 @@ def test_the_lineage_ui_answers_and_ends(installation_with_month: Installation) 
     def is_loaded(body: bytes) -> bool:
         return b'"RepositoryLocation"' in body
 
-    with installation_with_month.running("dev", "--port", str(port)) as process:
+    with installation_with_month.start_i94("dev", "--port", str(port)) as process:
         wait_for_response(process, f"http://127.0.0.1:{port}/graphql", is_loaded, json.dumps(query).encode())
         os.killpg(process.pid, signal.SIGINT)
         assert process.wait(180) == 0
 
 
-def test_the_web_api_answers_and_ends(installation_with_month: Installation) -> None:
+def test_the_web_api_responds_and_stops_on_interrupt(installation_with_month: Installation) -> None:
     port = find_free_port()
-    with installation_with_month.running("serve", "--port", str(port)) as process:
+    with installation_with_month.start_i94("serve", "--port", str(port)) as process:
         wait_for_response(process, f"http://127.0.0.1:{port}/readyz", lambda body: True)
         process.send_signal(signal.SIGINT)
         assert process.wait(60) == 0

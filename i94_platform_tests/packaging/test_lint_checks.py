@@ -1,0 +1,84 @@
+"""Test that each check of `make lint` reports its faults. `make lint` itself shows that the project passes."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from i94_platform.settings import PROJECT
+
+ImportTool = Callable[[str], ModuleType]
+
+
+@pytest.fixture
+def import_tool(monkeypatch: pytest.MonkeyPatch) -> ImportTool:
+    """Return a function that imports a script of tools/ by its name."""
+    monkeypatch.syspath_prepend(PROJECT / "tools")
+    return importlib.import_module
+
+
+def test_a_link_to_a_missing_file_or_heading_is_reported_with_its_line(
+    import_tool: ImportTool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check = import_tool("check_docs")
+    monkeypatch.setattr(check, "ROOT", tmp_path)
+    (tmp_path / "other.md").write_text("# A `title`, twice\n\n# A title, twice\n")
+    page = tmp_path / "page.md"
+    page.write_text(
+        "# Page\n[a](other.md#a-title-twice) [b](other.md#a-title-twice-1) [c](#page) [d](https://example.org/x#y)\n"
+        "```\n[in code](ignored.md)\n```\n`[in code](ignored.md)`\n"
+        "[missing](missing.md)\n[no heading](other.md#title)\n![missing](missing.png)\n[no heading](#absent)\n"
+    )
+    problems = list(check.broken_links(page))
+    assert [problem.split(": ")[:2] for problem in problems] == [
+        ["page.md:7", "missing.md"],
+        ["page.md:8", "other.md#title"],
+        ["page.md:9", "missing.png"],
+        ["page.md:10", "#absent"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("code", "imports"),
+    [
+        ("import dagster._core.events", ["dagster._core.events"]),
+        ("from dagster._core.events import JobFailureData", ["dagster._core.events.JobFailureData"]),
+        ("def f():\n    from dagster import _core", ["dagster._core"]),
+        ("from __future__ import annotations", []),
+        ("from i94_platform.cli import _tables", []),
+        ("import dagster as dg", []),
+    ],
+)
+def test_a_private_import_of_a_dependency_is_reported(
+    import_tool: ImportTool, tmp_path: Path, code: str, imports: list[str]
+) -> None:
+    module = tmp_path / "module.py"
+    module.write_text(code)
+    assert [name for _, name in import_tool("check_private_imports").private_imports(module)] == imports
+
+
+def test_definitions_in_python_are_names_and_uses_are_not(import_tool: ImportTool, tmp_path: Path) -> None:
+    module = tmp_path / "module.py"
+    module.write_text(
+        "class Table:\n    title: str = ''\n\n"
+        "def load(source, *, limit):\n    asset(tags=1).tags\n    _result = load\n    return _result\n"
+    )
+    names = {name for _, name in import_tool("check_names").names_in(module)}
+    assert {"Table", "title", "load", "source", "limit", "_result"} <= names
+    assert "tags" not in names
+
+
+def test_identifiers_in_sql_and_javascript_are_names_and_comments_and_strings_are_not(
+    import_tool: ImportTool, tmp_path: Path
+) -> None:
+    query, script = tmp_path / "query.sql", tmp_path / "script.js"
+    query.write_text("-- comment\nSELECT 'text' AS title FROM ranked")
+    script.write_text("// comment\nconst source = 'text'; /* block */")
+    names_in = import_tool("check_names").names_in
+    assert {"title", "ranked"} <= {name for _, name in names_in(query)}
+    assert {"source"} <= {name for _, name in names_in(script)}
+    assert not {"comment", "text", "block"} & {name for file in (query, script) for _, name in names_in(file)}
