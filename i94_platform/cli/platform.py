@@ -12,8 +12,9 @@ if TYPE_CHECKING:
 
 def load_platform() -> Platform:
     """Load the platform, and tune the process for a command."""
-    from i94_platform.operations.platform import Platform
     from i94_platform.operations.process_tuning import collect_garbage_rarely
 
-    collect_garbage_rarely()
+    collect_garbage_rarely()  # before the imports, which allocate most
+    from i94_platform.operations.platform import Platform
+
     return Platform(Settings.from_env())

@@ -7,7 +7,6 @@ from typing import Any
 
 import dagster as dg
 
-from i94_platform.defs.dagster_internals import COMPLETED_CHECK_STATUSES
 from i94_platform.lake.releases import CheckState, FailedCheck
 
 _EVALUATIONS = 200
@@ -21,6 +20,8 @@ def collect_check_state(
     instance: dg.DagsterInstance, check_keys: Iterable[dg.AssetCheckKey], asset_key: dg.AssetKey
 ) -> CheckState:
     """Collect the newest result of each check of an asset, per month."""
+    from i94_platform.defs.dagster_internals import COMPLETED_CHECK_STATUSES
+
     newest: dict[tuple[str, str], Any] = {}
     for check_key in check_keys:
         if check_key.asset_key == asset_key:

@@ -1,6 +1,7 @@
 """The names that the package imports from Dagster's private modules, each with the reason.
 
-No other module may import private names. `uv.lock` pins Dagster, so that a name can't change unnoticed.
+Importing it takes a quarter of a second, so modules of the definitions import it inside functions. No other module
+may import private names. `uv.lock` pins Dagster, so that a name can't change unnoticed.
 """
 
 # Runs a job in this process over a persistent instance and yields its events while it runs. `execute_in_process`
@@ -22,7 +23,7 @@ from dagster._core.storage.asset_check_execution_record import (
     COMPLETED_ASSET_CHECK_EXECUTION_RECORD_STATUSES as COMPLETED_CHECK_STATUSES,
 )
 
-# The parts of the default storage, of which `operations.process_tuning` derives one that keeps its files open.
+# The parts of the default storage, of which `operations.dagster_storage` derives one that keeps its files open.
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 from dagster._core.storage.runs.sqlite.sqlite_run_storage import SqliteRunStorage
 from dagster._core.storage.schedules.sqlite.sqlite_schedule_storage import SqliteScheduleStorage

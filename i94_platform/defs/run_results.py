@@ -7,7 +7,6 @@ from typing import Any
 
 import dagster as dg
 
-from i94_platform.defs.dagster_internals import DagsterExecutionInterruptedError
 from i94_platform.staleness.job_names import MONTH_JOB
 from i94_platform.staleness.run_inputs import PARTITION_TAG
 
@@ -63,6 +62,8 @@ class RunResult:
             (self.failed_checks if is_error else self.warnings).append(f"{name}: {evaluation.description}")
 
     def _record_failure(self, event: dg.DagsterEvent) -> None:
+        from i94_platform.defs.dagster_internals import DagsterExecutionInterruptedError
+
         data = event.step_failure_data
         self.failed_steps.append(str(event.step_key))
         if data.error is not None and data.error.cls_name == DagsterExecutionInterruptedError.__name__:

@@ -16,7 +16,7 @@ from dagster_shared.yaml_utils import load_yaml_from_path
 
 from i94_platform.defs.dagster_internals import InstanceRef
 from i94_platform.lake.local import LocalStore
-from i94_platform.operations.process_tuning import PooledSqliteStorage
+from i94_platform.operations.dagster_storage import PooledSqliteStorage
 
 PID_TAG = "i94/pid"
 """The process that executes a run of the command line. A run whose process is gone was killed."""

@@ -11,7 +11,6 @@ from string import Template
 import dagster as dg
 
 from i94_platform.defs.alerts import Notify
-from i94_platform.defs.dagster_internals import JobFailureData
 from i94_platform.defs.deployment import SETTINGS
 from i94_platform.defs.run_results import RunResult, collect_result, root_cause
 from i94_platform.settings import Settings
@@ -49,6 +48,8 @@ def failed_runs(
 
 def describe_failed_run(run: dg.DagsterRun, event: dg.DagsterEvent, instance: dg.DagsterInstance, ui_url: str) -> str:
     """Describe a failed run in an alert; `event` is the event of its failure."""
+    from i94_platform.defs.dagster_internals import JobFailureData
+
     result = collect_result(run, instance)
     data = event.event_specific_data  # None if another process ended the run
     last_message = (root_cause(data.error) if isinstance(data, JobFailureData) else "") or str(event.message)

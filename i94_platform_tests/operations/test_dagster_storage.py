@@ -11,7 +11,7 @@ import dagster as dg
 import pytest
 from dagster._core.instance.ref import InstanceRef
 
-from i94_platform.operations import process_tuning
+from i94_platform.operations import dagster_storage
 from i94_platform.operations.dagster_instance import create_home, open_instance, persistent_instance
 
 
@@ -69,7 +69,7 @@ def test_a_file_that_leaves_the_pool_is_closed(tmp_path: Path) -> None:
         run_id = record_run(instance)
         record_run(instance)  # Dagster's migrations hold on to the file that they saw last
         assert is_open(tmp_path / "history" / "runs" / f"{run_id}.db")
-        process_tuning._create_engine.cache_clear()
+        dagster_storage._create_engine.cache_clear()
         gc.collect()
         assert not is_open(tmp_path / "history" / "runs" / f"{run_id}.db")
 
@@ -78,6 +78,6 @@ def test_the_ui_and_the_daemon_open_the_same_storage(tmp_path: Path, monkeypatch
     create_home(tmp_path)
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
     with dg.DagsterInstance.get() as instance:
-        assert isinstance(instance.event_log_storage, process_tuning.PooledEventLogStorage)
-        assert isinstance(instance.run_storage, process_tuning.PooledRunStorage)
-        assert isinstance(instance.schedule_storage, process_tuning.PooledScheduleStorage)
+        assert isinstance(instance.event_log_storage, dagster_storage.PooledEventLogStorage)
+        assert isinstance(instance.run_storage, dagster_storage.PooledRunStorage)
+        assert isinstance(instance.schedule_storage, dagster_storage.PooledScheduleStorage)
