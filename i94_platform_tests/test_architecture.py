@@ -166,7 +166,7 @@ def test_no_imports_form_a_circle() -> None:
             name for target in targets for name in (target, target.rpartition(".")[0]) if name in module_files()
         }
         graph[module] -= {module, *(module.rsplit(".", n)[0] for n in range(1, module.count(".") + 1))}
-    TopologicalSorter(graph).prepare()  # raises CycleError, which shows the circle
+    assert set(TopologicalSorter(graph).static_order()) == graph.keys()  # a CycleError shows the circle
 
 
 def test_only_the_upper_layers_import_dagster() -> None:

@@ -97,7 +97,7 @@ def _destination() -> list[Column[Any]]:
     ]
 
 
-def _listed(what: str) -> list[Column[Any]]:
+def _country_columns(what: str) -> list[Column[Any]]:
     return [
         column("status", String(16), f"Status of the {what} in the code list, such as valid or unlisted.", source=_COUNTRY, nullable=False),
         column("iso3", String(3), "ISO 3166 alpha-3 code; null where the code names no country or an ambiguous one.", source=_COUNTRY),
@@ -117,7 +117,7 @@ visitors_by_nationality: Table = _monthly_mart(
     "Arrivals by country of citizenship.",
     column("i94cit", Integer(), f"Code of the country of citizenship; {NO_COUNTRY} where it is not given.", source=_FACT, key=True, low=NO_COUNTRY),
     column("nationality", String(128), "Label of the country of citizenship, 'unlisted code N' for a code outside the list.", source=_COUNTRY, nullable=False),
-    *_listed("nationality"),
+    *_country_columns("nationality"),
     _visitors("with this citizenship"),
     column("hint_likely_residence", String(128), "A hint, not a fact: where most of the visitors of an unlisted nationality live that month; null for listed ones.", source=_FACT),
     column("hint_likely_residence_visitors", BigInteger(), "How many of these visitors live there, to judge the hint by.", source=_FACT, unit="arrivals", low=1),
@@ -128,7 +128,7 @@ visitors_by_origin: Table = _monthly_mart(
     "visitors_by_origin",
     "Arrivals by country of residence.",
     *_origin(),
-    *_listed("country of residence"),
+    *_country_columns("country of residence"),
     _visitors("with this residence"),
     grain="one row per month and country of residence (i94yr, i94mon, i94res)",
 )
@@ -147,7 +147,7 @@ destination_by_origin: Table = _monthly_mart(
     "Arrivals by state of the first address and country of residence.",
     *_destination(),
     *_origin(),
-    *_listed("country of residence"),
+    *_country_columns("country of residence"),
     _visitors("to this state from this country"),
     grain="one row per month, state and country of residence (i94yr, i94mon, i94addr, i94res)",
 )
@@ -167,7 +167,7 @@ origin_climate: Table = _monthly_mart(
     "origin_climate",
     "Arrivals by source region and country with the country's temperature.",
     *_origin(),
-    *_listed("source country"),
+    *_country_columns("source country"),
     column("continent", String(16), f"Continent of the source country, or {UNKNOWN}.", source=_COUNTRY, nullable=False),
     _climate_band(key=False),
     column("mean_temperature", Double(), "Mean yearly temperature of the source country's cities; null where no city of it is measured.", source=_COUNTRY, unit="°C", low=-90, high=70),

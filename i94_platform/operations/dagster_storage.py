@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from weakref import WeakSet
 
 from sqlalchemy import create_engine
@@ -46,48 +46,41 @@ def _create_engine(address: str, device: int, inode: int) -> Engine:
     return create_engine(address, connect_args={"timeout": SQLITE_BUSY_TIMEOUT_SECONDS}, max_overflow=-1)
 
 
-class PooledRunStorage(SqliteRunStorage):
+class _PooledConnections:
+    """What the storages of one file have in common; it stands before Dagster's class among the bases."""
+
+    _FILE_NAME: ClassVar[str]
+    _conn_string: str
+
+    @classmethod
+    def from_local(cls, base_dir: str, inst_data: Any = None) -> Any:
+        """Open the storage in a folder, and create its tables where there are none."""
+        os.makedirs(base_dir, exist_ok=True)
+        address = create_db_conn_string(base_dir, cls._FILE_NAME)
+        engine = _get_engine(address)
+        if engine in _INITIALIZED:
+            return cls(address, inst_data)  # type: ignore[call-arg]  # Dagster's class takes them
+        storage = super().from_local(base_dir, inst_data)  # type: ignore[misc]
+        _INITIALIZED.add(engine)
+        return storage
+
+    @contextmanager
+    def connect(self) -> Iterator[Connection]:
+        """Begin a transaction."""
+        with _get_engine(self._conn_string).begin() as connection:
+            yield connection
+
+
+class PooledRunStorage(_PooledConnections, SqliteRunStorage):
     """Runs and their tags, in `history/runs.db`."""
 
-    @classmethod
-    def from_local(cls, base_dir: str, inst_data: Any = None) -> PooledRunStorage:
-        """Open the storage in a folder, and create its tables where there are none."""
-        os.makedirs(base_dir, exist_ok=True)
-        address = create_db_conn_string(base_dir, "runs")
-        engine = _get_engine(address)
-        if engine in _INITIALIZED:
-            return cls(address, inst_data)
-        storage = super().from_local(base_dir, inst_data)
-        _INITIALIZED.add(engine)
-        return storage
-
-    @contextmanager
-    def connect(self) -> Iterator[Connection]:
-        """Begin a transaction."""
-        with _get_engine(self._conn_string).begin() as connection:
-            yield connection
+    _FILE_NAME = "runs"
 
 
-class PooledScheduleStorage(SqliteScheduleStorage):
+class PooledScheduleStorage(_PooledConnections, SqliteScheduleStorage):
     """Schedules, sensors and their ticks, in `schedules/schedules.db`."""
 
-    @classmethod
-    def from_local(cls, base_dir: str, inst_data: Any = None) -> SqliteScheduleStorage:
-        """Open the storage in a folder, and create its tables where there are none."""
-        os.makedirs(base_dir, exist_ok=True)
-        address = create_db_conn_string(base_dir, "schedules")
-        engine = _get_engine(address)
-        if engine in _INITIALIZED:
-            return cls(address, inst_data)
-        storage = super().from_local(base_dir, inst_data)
-        _INITIALIZED.add(engine)
-        return storage
-
-    @contextmanager
-    def connect(self) -> Iterator[Connection]:
-        """Begin a transaction."""
-        with _get_engine(self._conn_string).begin() as connection:
-            yield connection
+    _FILE_NAME = "schedules"
 
 
 class PooledEventLogStorage(SqliteEventLogStorage):

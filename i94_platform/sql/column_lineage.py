@@ -70,7 +70,10 @@ def trace_query(
     """
     from sqlglot.lineage import lineage
 
-    known = {_fold(name): {_fold(c): origin for c, origin in columns.items()} for name, columns in relations.items()}
+    known = {
+        _fold_case(name): {_fold_case(c): origin for c, origin in columns.items()}
+        for name, columns in relations.items()
+    }
     schema = {name: dict.fromkeys(columns, "string") for name, columns in known.items()}
     query = _add_lookups(sql, schema, dialect)
     nodes = lineage(None, query, schema=schema, dialect=dialect)
@@ -149,7 +152,7 @@ def _find_origin(
     leaves: list[Origin] = []
     for leaf in node.walk():
         if isinstance(leaf.expression, exp.Table):
-            leaves.append(known[leaf.expression.name][_fold(leaf.name.rpartition(".")[2])])
+            leaves.append(known[leaf.expression.name][_fold_case(leaf.name.rpartition(".")[2])])
         elif leaf.expression.find(exp.Placeholder) and bound:
             leaves.append(bound)
         elif any(isinstance(count.this, exp.Star) for count in leaf.expression.find_all(exp.Count)):
@@ -164,6 +167,6 @@ def _merge(parts: Iterable[Origin]) -> Origin:
     return tuple(columns) or "; ".join(sorted({part for part in parts if isinstance(part, str)}))
 
 
-def _fold(name: str) -> str:
+def _fold_case(name: str) -> str:
     """Fold a name for comparison: engines differ in the case of names, and quote some."""
     return name.strip('"`').casefold()

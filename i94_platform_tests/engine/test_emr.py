@@ -144,8 +144,9 @@ def test_a_session_starts_once_and_ends_once(
     assert not spark.release_session_on_close, "a server that may be gone would be called"
 
 
-def test_a_session_that_was_never_opened_needs_no_request(session: EmrSession) -> None:
-    session.close()
+def test_a_session_that_was_never_opened_needs_no_request(aws: Stubber, session: EmrSession) -> None:
+    session.close()  # the stub raises on any request
+    aws.assert_no_pending_responses()
 
 
 def test_a_token_is_replaced_shortly_before_it_expires(aws: Stubber, session: EmrSession, clock: Clock) -> None:
