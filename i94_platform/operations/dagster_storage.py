@@ -7,14 +7,15 @@ are processor seconds, as in `process_tuning`.
 from __future__ import annotations
 
 import os
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar
-from weakref import WeakSet
+from weakref import WeakKeyDictionary, WeakSet
 
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, event
 from sqlalchemy.engine import Connection, Engine
 
 from i94_platform.defs.dagster_internals import (
@@ -26,16 +27,26 @@ from i94_platform.defs.dagster_internals import (
     create_db_conn_string,
 )
 
+INDEX_SHARD = "index"
+"""The file of the events of all assets; it has the same tables as the file of a run."""
+
 MAX_OPEN_FILES = 64
 """Each run has a file of its own, and a UI that is open for months reads many."""
+
+_TABLES: WeakKeyDictionary[Engine, set[str]] = WeakKeyDictionary()
+"""The tables that a file was seen to have."""
 
 _INITIALIZED: WeakSet[Engine] = WeakSet()
 """Engines whose file has its tables. Another Dagster instance in this process need not read the migrations again."""
 
 
+def _to_path(address: str) -> Path:
+    return Path(address.removeprefix("sqlite:///"))
+
+
 def _get_engine(address: str) -> Engine:
     """Return the engine that this process keeps for a file; a file that was replaced gets another one."""
-    path = Path(address.removeprefix("sqlite:///"))
+    path = _to_path(address)
     path.touch()
     status = os.stat(path)
     return _create_engine(address, status.st_dev, status.st_ino)
@@ -43,7 +54,45 @@ def _get_engine(address: str) -> Engine:
 
 @lru_cache(MAX_OPEN_FILES)
 def _create_engine(address: str, device: int, inode: int) -> Engine:
-    return create_engine(address, connect_args={"timeout": SQLITE_BUSY_TIMEOUT_SECONDS}, max_overflow=-1)
+    engine = create_engine(address, connect_args={"timeout": SQLITE_BUSY_TIMEOUT_SECONDS}, max_overflow=-1)
+    event.listen(engine, "connect", _sync_at_checkpoints)
+    return engine
+
+
+def _sync_at_checkpoints(connection: sqlite3.Connection, _record: object) -> None:
+    """Let SQLite wait for the disk at checkpoints only: a killed process loses nothing, a power cut the last events."""
+    connection.execute("PRAGMA synchronous = NORMAL")
+
+
+def _is_initialized(connection: sqlite3.Connection) -> bool:
+    """Say whether a file has Dagster's tables. Dagster itself loads every migration to find out."""
+    if not connection.execute("SELECT count(*) FROM sqlite_master WHERE name = 'alembic_version'").fetchone()[0]:
+        return False
+    return bool(connection.execute("SELECT count(*) FROM alembic_version").fetchone()[0])
+
+
+def _read_schema(path: Path) -> str:
+    """Return the statements that create an initialized file's tables, its version included; empty if it has none."""
+    with closing(sqlite3.connect(path, timeout=SQLITE_BUSY_TIMEOUT_SECONDS)) as connection:
+        if not _is_initialized(connection):
+            return ""
+        statements = connection.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
+        (version,) = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+    return ";\n".join([*(sql for (sql,) in statements), f"INSERT INTO alembic_version VALUES ('{version}');"])
+
+
+def _create_tables(path: Path, schema: str) -> bool:
+    """Create the tables of a schema in a new file; say no if there is no schema, or the file has tables already."""
+    if not schema:
+        return False
+    with closing(sqlite3.connect(path, timeout=SQLITE_BUSY_TIMEOUT_SECONDS)) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = OFF")  # a new file has nothing to lose
+        try:
+            connection.executescript(f"BEGIN IMMEDIATE;\n{schema}\nCOMMIT;")
+        except sqlite3.OperationalError:  # another process creates the same tables: Dagster's own way waits for it
+            return False
+    return True
 
 
 class _PooledConnections:
@@ -58,11 +107,10 @@ class _PooledConnections:
         os.makedirs(base_dir, exist_ok=True)
         address = create_db_conn_string(base_dir, cls._FILE_NAME)
         engine = _get_engine(address)
-        if engine in _INITIALIZED:
-            return cls(address, inst_data)  # type: ignore[call-arg]  # Dagster's class takes them
-        storage = super().from_local(base_dir, inst_data)  # type: ignore[misc]
+        if engine not in _INITIALIZED and not _read_schema(_to_path(address)):
+            super().from_local(base_dir, inst_data)  # type: ignore[misc]
         _INITIALIZED.add(engine)
-        return storage
+        return cls(address, inst_data)  # type: ignore[call-arg]  # Dagster's class takes them
 
     @contextmanager
     def connect(self) -> Iterator[Connection]:
@@ -91,10 +139,26 @@ class PooledEventLogStorage(SqliteEventLogStorage):
         with self._db_lock:
             engine = _get_engine(self.conn_string_for_shard(shard))
             if engine not in _INITIALIZED:
-                self._initdb(engine)
+                self._initdb(engine, for_index_shard=shard == INDEX_SHARD)
                 _INITIALIZED.add(engine)
             with engine.begin() as connection:
                 yield connection
+
+    def _initdb(self, engine: Engine, for_index_shard: bool = False) -> None:
+        """Create the tables of a new file: of a run by copying those of all assets, which are the same."""
+        path = _to_path(str(engine.url))
+        if _read_schema(path):
+            return
+        if for_index_shard or not _create_tables(path, _read_schema(_to_path(self.conn_string_for_shard(INDEX_SHARD)))):
+            super()._initdb(engine, for_index_shard)
+
+    def has_table(self, table_name: str) -> bool:
+        """Say whether the file of all assets has a table; Dagster never drops one, so a yes holds."""
+        engine = _get_engine(self.conn_string_for_shard(INDEX_SHARD))
+        tables = _TABLES.setdefault(engine, set())
+        if table_name not in tables and super().has_table(table_name):
+            tables.add(table_name)
+        return table_name in tables
 
 
 class PooledSqliteStorage(DagsterSqliteStorage):
