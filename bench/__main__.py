@@ -90,7 +90,7 @@ def _list_parquet_files(raw: Path, month: str) -> tuple[Path, ...]:
         PermanentError: the month is not there, or a file of it is not Parquet.
     """
     store = LocalStore(raw)
-    delivery = list_deliveries(store.list()).require_month(Month.parse(month), store.root)
+    delivery = list_deliveries(store).require_month(Month.parse(month), store.root)
     if others := [file.path for file in delivery.files if not file.path.endswith(".parquet")]:
         raise PermanentError(
             f"{raw / others[0]}: the plain script reads Parquet only. Pass a Parquet delivery as --raw."

@@ -2,16 +2,23 @@
 
 import datetime as dt
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 MONTH_NAMES = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 FORMATS = ("parquet", "sas7bdat", "csv")
 
-_DELIVERY = re.compile(
-    rf"(?:^|/)i94_(?P<month>{'|'.join(MONTH_NAMES)})(?P<year>\d\d)_sub"
-    rf"(?:\.(?P<folder>{'|'.join(FORMATS)}))?(?P<part>/.*)?\Z",
-    re.IGNORECASE | re.ASCII,  # ASCII, or the long s of old prints would pass for an s
+COMPRESSIONS = ("gz", "zip")
+
+_NAME = (
+    rf"i94_(?P<month>{'|'.join(MONTH_NAMES)})(?P<year>\d\d)_sub"
+    r"(?: ?\(\d+\)| - copy(?: \(\d+\))?| copy(?: \d+)?)?"  # a second copy, as browsers and desktops name it
 )
+_FORMATS = "|".join(FORMATS)
+_ENDING = rf"\.(?P<format>{_FORMATS})(?:\.(?P<compression>{'|'.join(COMPRESSIONS)}))?"
+_FLAGS = re.IGNORECASE | re.ASCII  # ASCII, or the long s of old prints would pass for an s
+_FILE = re.compile(rf"(?P<root>(?:.*/)?{_NAME}){_ENDING}", _FLAGS)
+_FOLDER = re.compile(rf"(?P<root>(?:.*?/)?{_NAME}(?:\.(?P<folder_format>{_FORMATS}))?)/(?P<part>.+)", _FLAGS)
+_PART = re.compile(rf".*{_ENDING}", _FLAGS)
 _KEY = re.compile(r"(?P<year>20\d\d)-(?P<month>0[1-9]|1[0-2])", re.ASCII)
 
 
@@ -66,6 +73,11 @@ class DeliveryName:
 
     month: Month
     format: str
+    """The format of the content, of a compressed file too: one of `FORMATS`; empty where the ending is unknown."""
+    compression: str = ""
+    """One of `COMPRESSIONS`, or empty."""
+    root: str = field(default="", compare=False)
+    """What all files of the delivery share: the path of its folder, or of its file without ending."""
 
 
 def parse_delivery_name(path: str) -> DeliveryName | None:
@@ -73,14 +85,30 @@ def parse_delivery_name(path: str) -> DeliveryName | None:
 
     `path` uses `/`. Returns None for every other name, for markers such as `_SUCCESS` and for hidden files.
     """
-    match = _DELIVERY.search(path)
-    if not match:
+    name = parse_part_name(path)
+    return name if name and name.format else None
+
+
+def parse_part_name(path: str) -> DeliveryName | None:
+    """Parse a path as `parse_delivery_name` does; a part with an unknown ending has a name with an empty format."""
+    location = _FOLDER.fullmatch(path)
+    if location is None:
+        file = _FILE.fullmatch(path)
+        return _delivery_name(file, file) if file else None
+    if is_hidden(location["part"]):
         return None
-    part = match["part"]
-    if part is None and match["folder"] is None:
-        return None
-    extension = (part.rpartition(".")[2] if part else match["folder"]).lower()
-    hidden = any(name.startswith(("_", ".")) for name in (part or "").strip("/").split("/"))
-    if extension not in FORMATS or hidden or (match["folder"] or extension).lower() != extension:
-        return None
-    return DeliveryName(Month(2000 + int(match["year"]), MONTH_NAMES.index(match["month"].lower()) + 1), extension)
+    ending = _PART.fullmatch(location["part"])
+    formats = {match.lower() for match in (location["folder_format"], ending and ending["format"]) if match}
+    return _delivery_name(location, ending if len(formats) == 1 else None)
+
+
+def is_hidden(path: str) -> bool:
+    """Whether a file or one of its folders has a name that readers skip: `_temporary`, `.part-0.parquet.crc`."""
+    return any(name.startswith(("_", ".")) for name in path.split("/"))
+
+
+def _delivery_name(location: re.Match[str], ending: re.Match[str] | None) -> DeliveryName:
+    month = Month(2000 + int(location["year"]), MONTH_NAMES.index(location["month"].lower()) + 1)
+    if ending is None:
+        return DeliveryName(month, "", root=location["root"])
+    return DeliveryName(month, ending["format"].lower(), (ending["compression"] or "").lower(), location["root"])

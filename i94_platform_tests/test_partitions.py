@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from i94_platform.partitions import FORMATS, MONTH_NAMES, DeliveryName, Month, parse_delivery_name
+from i94_platform.partitions import FORMATS, MONTH_NAMES, DeliveryName, Month, parse_delivery_name, parse_part_name
 
 MONTHS = st.builds(Month, st.integers(2000, 2099), st.integers(1, 12))
 FOLDER_PATHS = st.lists(st.text("abcXYZ019 -=+.", min_size=1, max_size=8), max_size=3).map(
@@ -126,6 +126,38 @@ def test_a_part_in_another_format_than_its_folder_is_not_a_delivery(month: Month
 
 
 @pytest.mark.parametrize(
+    ("ending", "format_", "compression"),
+    [
+        ("csv.gz", "csv", "gz"),
+        ("CSV.ZIP", "csv", "zip"),
+        ("sas7bdat.zip", "sas7bdat", "zip"),
+        ("sas7bdat.gz", "sas7bdat", "gz"),
+        ("parquet", "parquet", ""),
+    ],
+)
+@pytest.mark.parametrize(
+    "path", ["x/i94_apr16_sub", "x/i94_apr16_sub (1)", "i94_apr16_sub - Copy", "i94_apr16_sub/part-0"]
+)
+def test_a_compressed_file_or_a_copy_has_the_format_of_its_content(
+    path: str, ending: str, format_: str, compression: str
+) -> None:
+    assert parse_delivery_name(f"{path}.{ending}") == DeliveryName(Month(2016, 4), format_, compression)
+
+
+def test_the_parts_of_a_hive_partitioned_folder_belong_to_one_delivery() -> None:
+    folder = "x/i94_apr16_sub.parquet"
+    names = [parse_delivery_name(f"{folder}/i94addr={code}/p.parquet") for code in ("LA", "__HIVE_DEFAULT_PARTITION__")]
+    assert [(name.format, name.root) for name in names if name] == [("parquet", folder)] * 2
+
+
+@pytest.mark.parametrize("part", ["part-1.parq", "000000_0", "part-1.csv", "a/README"])
+def test_a_part_with_an_unknown_ending_is_a_part_without_a_format(part: str) -> None:
+    assert parse_part_name(f"i94_apr16_sub.parquet/{part}") == DeliveryName(Month(2016, 4), "")
+    assert parse_delivery_name(f"i94_apr16_sub.parquet/{part}") is None
+    assert parse_part_name(part) is None
+
+
+@pytest.mark.parametrize(
     "path",
     [
         "i94_apr16_sub",  # a folder, or a file without a format
@@ -133,7 +165,9 @@ def test_a_part_in_another_format_than_its_folder_is_not_a_delivery(month: Month
         "xi94_apr16_sub.csv",
         "i94_apr2016_sub.csv",
         "i94_april16_sub.csv",
-        "i94_apr16_sub.csv.gz",
+        "i94_apr16_sub.csv.xz",
+        "i94_apr16_sub.gz",
+        "i94_apr16_sub (x).csv",
         "i94_apr16_sub.csv~",
         "i94_apr16_sub.xlsx",
         "i94_apr16_sub.csv\n",

@@ -105,7 +105,7 @@ def status() -> None:
     platform = load_platform()
     with persistent_instance(platform.settings.dagster_home) as instance:
         statuses = read_month_statuses(platform.raw, platform.lake, platform.warehouse, instance)
-        issues = [*find_month_issues(list_deliveries(platform.raw.list()), platform.raw, platform.lake, instance)]
+        issues = [*find_month_issues(list_deliveries(platform.raw), platform.raw, platform.lake, instance)]
     if not statuses:
         out.print(f"No months yet. Deliveries are looked for under {escape(platform.settings.raw)}.")
         return

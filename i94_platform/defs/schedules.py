@@ -47,7 +47,7 @@ def last_month_delivered(
     month = previous_month(context.scheduled_execution_time.date())
     if not monthly_partitions.has_partition_key(month.key):
         return dg.SkipReason(f"{month.key} is before {SETTINGS.first_month}, the first month.")
-    listing = list_deliveries(raw.list())
+    listing = list_deliveries(raw)
     if month not in listing.months:
         return _alert(f"No delivery for {month.key} under {raw.root}; {month.file_stem} is overdue.", notifier)
     try:

@@ -70,7 +70,7 @@ def _check_raw(settings: Settings, raw: Store) -> Iterator[Finding]:
         yield Finding("I94_RAW", False, message)
         return
     try:
-        listing = list_deliveries(raw.list())
+        listing = list_deliveries(raw)
     except PlatformError as error:
         yield Finding("I94_RAW", False, str(error))
         return

@@ -82,7 +82,7 @@ class Runner:
             return []
         # a subset does not read all inputs, so that its run must not say it did
         inputs = reads_deliveries and not self.select
-        tags = input_tags(month, list_deliveries(self.raw.list()), self.raw, self.lake) if inputs else {}
+        tags = input_tags(month, list_deliveries(self.raw), self.raw, self.lake) if inputs else {}
         label = self.label(run_name(job_name, month.key if month else ""))
         result = run_job(
             selected,

@@ -37,7 +37,7 @@ def read_month_statuses(
     raw: Store, lake: Lake, warehouse: Warehouse, instance: dg.DagsterInstance
 ) -> list[MonthStatus]:
     """Read the status of every month that was delivered, staged or loaded, in order."""
-    delivered = {month.key: delivery for month, delivery in list_deliveries(raw.list()).months.items()}
+    delivered = {month.key: delivery for month, delivery in list_deliveries(raw).months.items()}
     ledger = warehouse.read_ledger()
     entries = {entry.partition_key: entry for entry in ledger if entry.table_name == "immigration"}
     fresh_marts = count_fresh_marts(ledger)

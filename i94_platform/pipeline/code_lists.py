@@ -24,7 +24,7 @@ def stage_code_lists(raw: Store, lake: Lake, run_id: str) -> Iterator[tuple[Tabl
     Raises:
         PermanentError: the file is missing or can't be parsed; the message names the line.
     """
-    delivery = list_deliveries(raw.list()).require_reference(LABELS, raw.root)
+    delivery = list_deliveries(raw).require_reference(LABELS, raw.root)
     path, version = delivery.files[0].path, delivery.fingerprint(raw)
     frames = parse_code_lists(raw.read(path).decode("latin-1"), path)
     for contract in LOOKUPS:

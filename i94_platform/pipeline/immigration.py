@@ -52,7 +52,7 @@ def stage_month(
         lake.scratch_folder(accepted) as scratch,
         engine.session(),
     ):
-        delivery = list_deliveries(raw.list()).require_month(month, raw.root)
+        delivery = list_deliveries(raw).require_month(month, raw.root)
         version = compute_month_version(delivery, raw, lake)
         _register_code_lists(lake, engine)
         prepared = prepare_arrivals(delivery, raw, lake.store, scratch)

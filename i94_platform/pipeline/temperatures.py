@@ -25,7 +25,7 @@ def stage_temperatures(raw: Store, lake: Lake, engine: Engine, run_id: str) -> M
     """
     dataset = Dataset("staged/world_temperature")
     with lake.write_lock(dataset), lake.scratch_folder(dataset) as scratch, engine.session():
-        delivery = list_deliveries(raw.list()).require_reference("land_temperatures", raw.root)
+        delivery = list_deliveries(raw).require_reference("land_temperatures", raw.root)
         headers = tuple(HEADERS.values())
         prepared = prepare_text_file(delivery, raw, lake.store, scratch, headers)
         engine.register_delivery(prepared.groups)

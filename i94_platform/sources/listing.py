@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from i94_platform.errors import PermanentError
-from i94_platform.lake.store import StoredFile
+from i94_platform.lake.store import Store, StoredFile
 from i94_platform.partitions import Month, parse_delivery_name
 from i94_platform.sources.delivery import Delivery
 from i94_platform.sources.registry import REFERENCE_FILES
@@ -61,7 +61,12 @@ class DeliveryListing:
         return delivery
 
 
-def list_deliveries(files: Iterable[StoredFile]) -> DeliveryListing:
+def list_deliveries(raw: Store) -> DeliveryListing:
+    """List the raw store and sort its files into deliveries."""
+    return sort_files(raw.list())
+
+
+def sort_files(files: Iterable[StoredFile]) -> DeliveryListing:
     """Sort the files of the raw store into deliveries; markers and hidden files are neither known nor unknown."""
     by_file_name = {file_name.lower(): name for name, file_name in REFERENCE_FILES.items()}
     months: dict[Month, list[StoredFile]] = defaultdict(list)

@@ -71,7 +71,7 @@ def plan_runs(
         PermanentError: a requested month is outside the range of months.
     """
     requested = _require_in_range(requested, first_month, last_month)
-    listing = list_deliveries(raw.list())
+    listing = list_deliveries(raw)
     versions = ledger_versions(warehouse.read_ledger())
     stale_references = find_stale_references(listing, raw, lake, instance, {name for name, _ in versions})
     if requested and not only_stale:

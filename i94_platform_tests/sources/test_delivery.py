@@ -30,7 +30,7 @@ def test_a_marker_completes_its_folder_and_those_below(tmp_path: Path) -> None:
         marker = f"{folder}/_SUCCESS".lstrip("/")
         store.put(marker, b"")
         os.utime(tmp_path / marker, (time, time))
-        listing = list_deliveries(store.list())
+        listing = list_deliveries(store)
         store.delete([marker])
         return listing.months[APRIL].is_marked_complete(store, listing.markers)
 
@@ -47,7 +47,7 @@ def delivered(store: Store) -> Store:
 
 
 def fingerprint(store: Store) -> str:
-    return list_deliveries(store.list()).require_month(APRIL, store.root).fingerprint(store)
+    return list_deliveries(store).require_month(APRIL, store.root).fingerprint(store)
 
 
 def test_the_same_files_delivered_again_have_the_same_fingerprint(delivered: Store) -> None:

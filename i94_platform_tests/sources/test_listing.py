@@ -15,14 +15,14 @@ from i94_platform.errors import PermanentError
 from i94_platform.lake.local import LocalStore
 from i94_platform.lake.store import StoredFile
 from i94_platform.partitions import Month
-from i94_platform.sources.listing import DeliveryListing, list_deliveries
+from i94_platform.sources.listing import DeliveryListing, list_deliveries, sort_files
 from i94_platform.sources.registry import REFERENCE_FILES
 
 APRIL = Month(2016, 4)
 
 
 def sort_paths(*paths: str) -> DeliveryListing:
-    return list_deliveries(StoredFile(path, 10, "now") for path in paths)
+    return sort_files(StoredFile(path, 10, "now") for path in paths)
 
 
 def find_months(*paths: str) -> dict[str, list[str]]:
@@ -95,7 +95,7 @@ def test_no_listing_is_fatal_and_every_file_is_somewhere_or_a_marker(paths: list
 
 
 def test_a_delivered_sample_is_all_known_by_name(sample: Path) -> None:
-    names = list_deliveries(LocalStore(sample).list())
+    names = list_deliveries(LocalStore(sample))
     assert [month.key for month in names.months] == ["2016-01", "2016-02"]
     assert set(names.references) == set(REFERENCE_FILES)
     assert names.unknown == ()
@@ -103,7 +103,7 @@ def test_a_delivered_sample_is_all_known_by_name(sample: Path) -> None:
 
 @pytest.mark.real_data
 def test_the_real_folder_has_april_in_14_parts_and_every_reference(real_data: Path) -> None:
-    names = list_deliveries(LocalStore(real_data).list())
+    names = list_deliveries(LocalStore(real_data))
     assert {month.key: len(delivery.files) for month, delivery in names.months.items()} == {"2016-04": 14}
     assert set(names.references) == {"airport_codes", "i94_labels", "land_temperatures", "us_cities_demographics"}
     assert {"i94_apr16_sub_20k.sas7bdat", "immigration_data_sample.csv"} <= set(names.unknown)

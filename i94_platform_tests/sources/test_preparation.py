@@ -270,7 +270,7 @@ from i94_platform.partitions import Month
 
 preparation.CHUNK_ROWS = 2_000
 raw, lake = (LocalStore(Path(folder)) for folder in sys.argv[1:3])
-delivery = list_deliveries(raw.list()).require_month(Month(2016, 4), raw.root)
+delivery = list_deliveries(raw).require_month(Month(2016, 4), raw.root)
 prepared = preparation.prepare_arrivals(delivery, raw, lake, "scratch")
 print(prepared.rows, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """

@@ -29,7 +29,7 @@ def instance(loaded_deployment: Deployment) -> Iterator[dg.DagsterInstance]:
 
 
 def record_reference_run(instance: dg.DagsterInstance, deployment: Deployment) -> None:
-    tags = reference_tags(list_deliveries(deployment.raw_store.list()), deployment.raw_store)
+    tags = reference_tags(list_deliveries(deployment.raw_store), deployment.raw_store)
     instance.add_run(dg.DagsterRun(job_name=REFERENCE_JOB, tags=tags, status=dg.DagsterRunStatus.SUCCESS))
 
 

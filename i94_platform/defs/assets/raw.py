@@ -47,7 +47,7 @@ def _reference_asset(source: Source) -> dg.AssetsDefinition:
     @_observable(name=f"raw__{source.name}", specs=[_build_spec(source, schema)])
     def observe(context: dg.AssetExecutionContext, raw: dg.ResourceParam[Store]) -> Iterator[dg.ObserveResult]:
         with raise_dagster_failures():
-            listing = list_deliveries(raw.list())
+            listing = list_deliveries(raw)
             _warn_unknown(context, listing.unknown)
             delivery = listing.require_reference(source.name, raw.root)
             yield dg.ObserveResult(
@@ -72,7 +72,7 @@ def immigration(
 ) -> Iterator[dg.ObserveResult | dg.AssetObservation]:
     """Observe the run's month, or every delivered month where the run has none."""
     with raise_dagster_failures():
-        listing = list_deliveries(raw.list())
+        listing = list_deliveries(raw)
         _warn_unknown(context, listing.unknown)
         if context.has_partition_key:
             delivery = listing.require_month(Month.parse(context.partition_key), raw.root)

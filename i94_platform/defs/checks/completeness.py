@@ -55,7 +55,7 @@ def completeness_of_months(
 
 def evaluate_completeness(raw: Store, lake: Lake, instance: dg.DagsterInstance) -> dg.AssetCheckResult:
     """Evaluate the check over the delivered months that have a partition."""
-    listing, keys = list_deliveries(raw.list()), set(monthly_partitions.get_partition_keys())
+    listing, keys = list_deliveries(raw), set(monthly_partitions.get_partition_keys())
     months = {month: delivery for month, delivery in listing.months.items() if month.key in keys}
     issues = list(find_month_issues(replace(listing, months=months), raw, lake, instance))
     return build_check_result(issues, len(months))

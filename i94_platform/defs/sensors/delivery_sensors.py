@@ -109,7 +109,7 @@ class Tick:
     @classmethod
     def begin(cls, context: dg.SensorEvaluationContext, raw: Store, settings: Settings, clock: Clock) -> Tick:
         """List the raw store and read the cursor."""
-        return cls(context, raw, list_deliveries(raw.list()), Cursor.read(context), settings, clock())
+        return cls(context, raw, list_deliveries(raw), Cursor.read(context), settings, clock())
 
     def is_arriving(self, name: str, delivery: Delivery) -> bool:
         """Whether more files may follow: the delivery has just changed and is not marked complete."""

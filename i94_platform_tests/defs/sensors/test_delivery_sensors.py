@@ -187,7 +187,7 @@ def test_a_failed_month_is_not_requested_again(local: DaemonSimulator) -> None:
 def test_a_month_that_the_command_line_has_run_is_not_requested(local: DaemonSimulator) -> None:
     local.deliver(APRIL)
     month = Month(2016, 4)
-    tags = input_tags(month, list_deliveries(local.raw.list()), local.raw, local.lake)
+    tags = input_tags(month, list_deliveries(local.raw), local.raw, local.lake)
     local.record_run(MONTH_JOB, {**tags, "dagster/partition": month.key})
     assert local.months_after_settling() == []
 
@@ -199,7 +199,7 @@ def test_content_that_returns_after_a_run_of_the_command_line_is_requested_again
     time = path.stat().st_mtime_ns
     assert local.months_after_settling() + local.requested_months() == ["2016-04"]
     local.deliver(APRIL, b"B")
-    tags = input_tags(Month(2016, 4), list_deliveries(local.raw.list()), local.raw, local.lake)
+    tags = input_tags(Month(2016, 4), list_deliveries(local.raw), local.raw, local.lake)
     local.record_run(MONTH_JOB, {**tags, "dagster/partition": "2016-04"})
     local.deliver(APRIL, b"A")
     os.utime(path, ns=(time, time))
@@ -415,9 +415,7 @@ def test_the_reference_run_is_requested_when_all_files_are_there_and_settled(emp
     empty.deliver(f"deep/{last}")
     assert "when they have settled" in (empty.tick(REFERENCES_SENSOR).skip_message or "")
     (request,) = empty.tick(REFERENCES_SENSOR, SETTLE_SECONDS).run_requests or ()
-    assert json.loads(request.tags[INPUTS_TAG]) == compute_reference_versions(
-        list_deliveries(empty.raw.list()), empty.raw
-    )
+    assert json.loads(request.tags[INPUTS_TAG]) == compute_reference_versions(list_deliveries(empty.raw), empty.raw)
     assert json.loads(request.tags[DELIVERED_TAG]).keys() == REFERENCE_FILES.keys()
     assert empty.tick(REFERENCES_SENSOR).skip_message == "The reference files are loaded in their newest content."
 
