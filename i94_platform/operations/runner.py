@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import dagster as dg
 
@@ -14,8 +14,14 @@ from i94_platform.operations.job_runs import run_job, subset_job, validate_selec
 from i94_platform.partitions import Month
 from i94_platform.sources.listing import list_deliveries
 from i94_platform.staleness.job_names import CORRELATIONS_JOB, MARTS_JOB, MONTH_JOB, PUBLISH_JOB, REFERENCE_JOB
-from i94_platform.staleness.plan import RunPlan, find_stale_marts, has_stale_correlations, is_release_stale
-from i94_platform.staleness.run_inputs import input_tags
+from i94_platform.staleness.plan import (
+    RunPlan,
+    find_stale_marts,
+    find_stale_months,
+    has_stale_correlations,
+    is_release_stale,
+)
+from i94_platform.staleness.run_inputs import input_tags, read_code_list_versions
 from i94_platform.warehouse.base import Warehouse
 
 StepCallback = Callable[[str, str, int, int], None]
@@ -43,7 +49,8 @@ class Runner:
     def run(self, plan: RunPlan) -> Iterator[RunResult]:
         """Run a plan, and yield each result as soon as the run ends.
 
-        Months need the code lists, so that none is run after a failed reference run. A failed month keeps its marts.
+        Months need the code lists. After a failed reference run they go on with the loaded ones; without any, none is
+        run. A failed month keeps its marts.
 
         Raises:
             PermanentError: the selection names something that is neither a layer nor an asset.
@@ -51,13 +58,21 @@ class Runner:
         validate_selection(self.definitions, self.select)
         if plan.reference or self.select:
             yield from self._run(REFERENCE_JOB, reads_deliveries=True)
-            if not self._all_succeeded:
+            if not all(read_code_list_versions(self.lake)):
                 return
+            plan = self._without_current_months(plan)
         yield from self._run_months(plan)
         if self._all_succeeded and has_stale_correlations(self.warehouse.read_ledger()):
             yield from self._run(CORRELATIONS_JOB)
         if self.select or is_release_stale(self.warehouse, self.lake):
             yield from self._run(PUBLISH_JOB)
+
+    def _without_current_months(self, plan: RunPlan) -> RunPlan:
+        """Leave out the months whose code lists the reference run has not changed."""
+        listing = list_deliveries(self.raw)
+        candidates = plan.depends_on_labels & set(listing.months)
+        current = candidates - find_stale_months(candidates, listing, self.raw, self.lake, self.warehouse)
+        return replace(plan, months=tuple(month for month in plan.months if month not in current))
 
     def _run_months(self, plan: RunPlan) -> Iterator[RunResult]:
         """Run each month and its marts, then the stale marts of other months."""
@@ -91,5 +106,6 @@ class Runner:
             tags={**self.tags, **tags},
             on_step=lambda step, done, total: self.on_step(label, step, done, total),
         )
-        self._all_succeeded = self._all_succeeded and result.succeeded
+        if job_name != REFERENCE_JOB:  # what is made of months does not wait for a reference file
+            self._all_succeeded = self._all_succeeded and result.succeeded
         return [result]

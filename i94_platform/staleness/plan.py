@@ -6,7 +6,7 @@ The plan compares the deliveries with the warehouse's ledger, and with what past
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import dagster as dg
@@ -26,7 +26,12 @@ from i94_platform.pipeline.data_versions import (
 )
 from i94_platform.sources.listing import DeliveryListing, list_deliveries
 from i94_platform.staleness.job_names import MONTH_JOB, REFERENCE_JOB
-from i94_platform.staleness.run_inputs import INPUTS_TAG, compute_reference_versions, find_last_run
+from i94_platform.staleness.run_inputs import (
+    INPUTS_TAG,
+    compute_reference_versions,
+    find_last_run,
+    read_code_list_versions,
+)
 from i94_platform.warehouse.base import Warehouse
 from i94_platform.warehouse.ledger import LedgerEntry
 
@@ -48,6 +53,8 @@ class RunPlan:
     """The months that the user named; empty for all months."""
     undelivered: tuple[tuple[Month, str], ...] = ()
     """Requested months without a delivery, each with the names of the expected files."""
+    depends_on_labels: frozenset[Month] = frozenset()
+    """The months that are stale only if the reference run loads the changed label file."""
 
 
 def plan_runs(
@@ -72,24 +79,43 @@ def plan_runs(
     """
     requested = _require_in_range(requested, first_month, last_month)
     listing = list_deliveries(raw)
-    versions = ledger_versions(warehouse.read_ledger())
-    stale_references = find_stale_references(listing, raw, lake, instance, {name for name, _ in versions})
+    loaded_tables = {name for name, _ in ledger_versions(warehouse.read_ledger())}
+    stale_references = find_stale_references(listing, raw, lake, instance, loaded_tables)
     if requested and not only_stale:
         return RunPlan(bool(stale_references), requested, _ignored_files(listing), requested)
+    notes, undelivered = _ignored_files(listing), [month for month in requested if month not in listing.months]
+    if requested:
+        delivered = [month for month in requested if month in listing.months]
+    else:
+        delivered = [month for month in listing.months if first_month <= month <= last_month]
+        notes += _ignored_months(listing, first_month, last_month)
+    stale = find_stale_months(delivered, listing, raw, lake, warehouse)
+    stale |= {month for month in requested if month in delivered and _has_failed(month, instance)}
+    # the label file has the code lists, which encode every month
+    on_labels = frozenset(delivered) - stale if LABELS in stale_references else frozenset()
+    return RunPlan(
+        bool(stale_references),
+        tuple(month for month in delivered if month in stale | on_labels),
+        notes,
+        requested,
+        tuple((month, listing.missing_month_message(month, raw.root)) for month in undelivered),
+        on_labels,
+    )
+
+
+def find_stale_months(
+    months: Iterable[Month], listing: DeliveryListing, raw: Store, lake: Lake, warehouse: Warehouse
+) -> frozenset[Month]:
+    """Find the delivered months that are not loaded in their newest content, encoded with the lake's code lists."""
+    if not all(read_code_list_versions(lake)):
+        return frozenset(months)
+    versions = ledger_versions(warehouse.read_ledger())
 
     def is_stale(month: Month) -> bool:
-        return LABELS in stale_references or (  # the label file has the code lists, which encode every month
-            versions.get((immigration.name, month.key)) != compute_month_version(listing.months[month], raw, lake)
-        )
+        loaded = versions.get((immigration.name, month.key))
+        return loaded is None or loaded != compute_month_version(listing.months[month], raw, lake)
 
-    if not requested:
-        in_range = [month for month in listing.months if first_month <= month <= last_month]
-        notes = _ignored_files(listing) + _ignored_months(listing, first_month, last_month)
-        return RunPlan(bool(stale_references), tuple(filter(is_stale, in_range)), notes)
-    delivered = [month for month in requested if month in listing.months]
-    months = tuple(month for month in delivered if _has_failed(month, instance) or is_stale(month))
-    undelivered = tuple((m, listing.missing_month_message(m, raw.root)) for m in requested if m not in delivered)
-    return RunPlan(bool(stale_references), months, _ignored_files(listing), requested, undelivered)
+    return frozenset(filter(is_stale, months))
 
 
 def _require_in_range(requested: Sequence[Month], first: Month, last: Month) -> tuple[Month, ...]:

@@ -16,6 +16,7 @@ from i94_platform.errors import PermanentError
 from i94_platform.lake.datasets import Lake
 from i94_platform.lake.store import Store
 from i94_platform.partitions import Month
+from i94_platform.pipeline.code_lists import LABELS
 from i94_platform.pipeline.data_versions import CODE_LIST_DATASETS, combine_versions
 from i94_platform.sources.delivery import Delivery
 from i94_platform.sources.listing import DeliveryListing
@@ -155,9 +156,10 @@ def require_code_list_versions(
     """Return the data versions of the code lists that months are encoded with.
 
     Raises:
-        ReferencesNotReady: the newest reference files are not loaded; the message says what to do.
+        ReferencesNotReady: a reference run is due or in progress, or none has loaded the code lists; the message says
+            what to do.
     """
-    if reason := _why_months_wait(listing, raw, instance):
+    if reason := _why_months_wait(listing, raw, lake, instance):
         raise ReferencesNotReady(f"Months wait: {reason}.")
     return _require_committed_lists(lake)
 
@@ -177,16 +179,20 @@ def read_code_list_versions(lake: Lake) -> tuple[str, ...]:
     return tuple(manifest.fingerprint if manifest else "" for manifest in manifests)
 
 
-def _why_months_wait(listing: DeliveryListing, raw: Store, instance: dg.DagsterInstance) -> str:
-    """Say why months have to wait for the reference files; empty if they need not."""
+def _why_months_wait(listing: DeliveryListing, raw: Store, lake: Lake, instance: dg.DagsterInstance) -> str:
+    """Say why months have to wait for the reference files; empty if they need not.
+
+    After a failed reference run months go on with the code lists that are loaded.
+    """
     if running := find_unfinished_runs(instance, [REFERENCE_JOB]):
         return f"the reference run {running[0].run_id[:8]} is in progress"
     request = find_last_request(instance, REFERENCE_JOB)
     if request is None:
         return "the reference files were never loaded"
-    if changed := find_changed_references(listing, raw, request):
-        return f"the reference run has to load {', '.join(changed)} first"
-    return "" if request.has_succeeded else request.failure_message
+    if LABELS in find_changed_references(listing, raw, request):
+        return f"the reference run has to load {LABELS} first"
+    has_lists = all(read_code_list_versions(lake))
+    return "" if request.has_succeeded or has_lists else request.failure_message
 
 
 def build_month_request(month: str, fingerprint: str, previous: RequestedContent | None) -> dg.RunRequest:

@@ -226,14 +226,23 @@ def delivered_references(
 
 
 def _why_references_wait(tick: Tick, previous: run_inputs.RequestedContent | None) -> str:
-    """Say why no reference run is requested; empty if one is."""
+    """Say why no reference run is requested; empty if one is.
+
+    The first run waits for every file. Later a missing or ambiguous file fails only what is made from it.
+    """
     root, listing = tick.raw.root, tick.listing
-    if missing := listing.missing_references:
-        return f"Missing under {root}: {', '.join(missing)}; the reference run needs all {len(REFERENCE_FILES)} files."
-    try:
-        files = [file for name in REFERENCE_FILES for file in listing.require_reference(name, root).files]
-    except PermanentError as error:
-        return str(error)
+    if previous is None:
+        if missing := listing.missing_references:
+            return (
+                f"Missing under {root}: {', '.join(missing)}; "
+                f"the first reference run needs all {len(REFERENCE_FILES)} files."
+            )
+        try:
+            for name in REFERENCE_FILES:
+                listing.require_reference(name, root)
+        except PermanentError as error:
+            return str(error)
+    files = [file for delivery in listing.references.values() for file in delivery.files]
     if previous is not None and not run_inputs.find_changed_references(listing, tick.raw, previous):
         return _describe_last_run(previous)
     if tick.is_arriving(_REFERENCES, Delivery(_REFERENCES, tuple(files))):

@@ -360,17 +360,7 @@ def test_months_wait_until_the_reference_files_are_loaded(empty: DaemonSimulator
     assert empty.requested_months(after=0) == ["2016-04"], "the month had settled before"
 
 
-@pytest.mark.parametrize(
-    ("status", "end"),
-    [
-        (STARTED, "is in progress."),
-        (NOT_STARTED, "is in progress."),
-        (FAILURE, "failed; fix the cause and re-execute it, or run: i94 run."),
-    ],
-)
-def test_months_wait_for_a_reference_run_that_has_not_succeeded(
-    local: DaemonSimulator, status: dg.DagsterRunStatus, end: str
-) -> None:
+def test_months_wait_for_a_changed_label_file_until_its_run_has_ended(local: DaemonSimulator) -> None:
     local.deliver(APRIL)
     local.deliver(LABELS, b"2")
     local.tick()
@@ -378,20 +368,49 @@ def test_months_wait_for_a_reference_run_that_has_not_succeeded(
     assert tick.skip_message == "Months wait: the reference run has to load i94_labels first."
     local.tick(REFERENCES_SENSOR)
     (request,) = local.evaluate_sensor(REFERENCES_SENSOR, SETTLE_SECONDS).run_requests or ()
-    local.launch_run(request, status)
+    local.launch_run(request, STARTED)
     run = local.instance.get_runs()[0].run_id
     for name, start in ((MONTHS_SENSOR, "Months wait: the reference run"), (REFERENCES_SENSOR, "The reference run")):
-        assert local.tick(name).skip_message == f"{start} {run[:8]} {end}"
+        assert local.tick(name).skip_message == f"{start} {run[:8]} is in progress."
 
 
-def test_months_follow_a_re_executed_reference_run(local: DaemonSimulator) -> None:
+def test_months_go_on_with_the_loaded_code_lists_after_a_failed_reference_run(local: DaemonSimulator) -> None:
+    local.deliver(APRIL)
+    local.deliver(LABELS, b"2")
+    local.tick(REFERENCES_SENSOR)
+    local.tick(REFERENCES_SENSOR, SETTLE_SECONDS, FAILURE)
+    local.tick()
+    assert local.requested_months() == ["2016-04"]
+    run = local.instance.get_runs(dg.RunsFilter(job_name=REFERENCE_JOB))[0].run_id
+    message = local.tick(REFERENCES_SENSOR).skip_message
+    assert message == f"The reference run {run[:8]} failed; fix the cause and re-execute it, or run: i94 run."
+
+
+def test_months_wait_for_a_failed_reference_run_that_has_loaded_no_code_lists(empty: DaemonSimulator) -> None:
+    empty.deliver(APRIL)
+    for file in REFERENCE_FILES.values():
+        empty.deliver(file)
+    empty.tick(REFERENCES_SENSOR)
+    empty.tick(REFERENCES_SENSOR, SETTLE_SECONDS, FAILURE)
+    assert empty.months_after_settling() == []
+    assert "failed; fix the cause" in (empty.tick().skip_message or "")
+
+
+def test_months_do_not_wait_for_other_reference_files(local: DaemonSimulator) -> None:
+    local.deliver(APRIL)
+    local.deliver(REFERENCE_FILES["airport_codes"], b"2")
+    assert local.months_after_settling() == ["2016-04"]
+
+
+def test_months_that_went_on_are_requested_again_with_the_newest_code_lists(local: DaemonSimulator) -> None:
     local.deliver(APRIL)
     local.deliver(LABELS, b"2")
     local.tick(REFERENCES_SENSOR)
     (request,) = local.tick(REFERENCES_SENSOR, SETTLE_SECONDS, FAILURE).run_requests or ()
     local.tick()
-    assert local.requested_months() == []
-    local.record_run(REFERENCE_JOB, dict(request.tags), parent=local.instance.get_runs()[0].run_id)
+    assert local.requested_months() == ["2016-04"]
+    local.record_run(REFERENCE_JOB, dict(request.tags), parent=local.instance.get_runs()[-1].run_id)
+    local.commit_code_lists("2")
     assert local.requested_months() == ["2016-04"]
     assert local.tick(REFERENCES_SENSOR).skip_message == "The reference files are loaded in their newest content."
 
@@ -410,7 +429,8 @@ def test_the_reference_run_is_requested_when_all_files_are_there_and_settled(emp
         empty.deliver(file)
     message = empty.tick(REFERENCES_SENSOR).skip_message
     assert (
-        message == f"Missing under {empty.raw.root}: {last}; the reference run needs all {len(REFERENCE_FILES)} files."
+        message
+        == f"Missing under {empty.raw.root}: {last}; the first reference run needs all {len(REFERENCE_FILES)} files."
     )
     empty.deliver(f"deep/{last}")
     assert "when they have settled" in (empty.tick(REFERENCES_SENSOR).skip_message or "")
@@ -429,9 +449,21 @@ def test_a_changed_reference_file_is_requested_once_and_again_when_it_changes_ba
     assert len(ticks.instance.get_runs()) == 3
 
 
-def test_a_reference_file_that_is_delivered_twice_is_not_requested(local: DaemonSimulator) -> None:
-    local.deliver(f"old/{LABELS}")
-    assert f"2 files are called {LABELS}" in (local.tick(REFERENCES_SENSOR).skip_message or "")
+def test_the_first_reference_run_waits_for_a_file_that_is_delivered_twice(empty: DaemonSimulator) -> None:
+    for file in (*REFERENCE_FILES.values(), f"old/{LABELS}"):
+        empty.deliver(file)
+    assert f"2 files are called {LABELS}" in (empty.tick(REFERENCES_SENSOR).skip_message or "")
+
+
+@pytest.mark.parametrize("is_missing", [True, False])
+def test_a_missing_or_ambiguous_file_does_not_hold_back_a_changed_one(local: DaemonSimulator, is_missing: bool) -> None:
+    if is_missing:
+        local.raw.delete([REFERENCE_FILES["airport_codes"]])
+    else:
+        local.deliver(f"old/{REFERENCE_FILES['airport_codes']}")
+    local.deliver(LABELS, b"2")
+    local.tick(REFERENCES_SENSOR)
+    assert len(local.tick(REFERENCES_SENSOR, SETTLE_SECONDS).run_requests or ()) == 1
 
 
 def test_months_do_not_wait_for_a_reference_file_that_was_removed_after_its_run(local: DaemonSimulator) -> None:
