@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Table
 
-from i94_platform.contracts import i94addr, i94cit_res, us_cities_demographics
+from i94_platform.contracts import i94addr, i94cit_res, us_cities_demographics, world_temperature
+from i94_platform.contracts.rendering.arrow import arrow_schema
 from i94_platform.engine.base import Engine
 from i94_platform.lake.datasets import Dataset, Lake
 from i94_platform.pipeline.loading import BuildRows
@@ -44,17 +45,27 @@ def build_state_rows(lake: Lake, engine: Engine) -> tuple[pd.DataFrame, list[str
 
 
 def build_country_rows(lake: Lake, engine: Engine) -> tuple[pd.DataFrame, list[str]]:
-    """Build one row per country code: the listed ones, and the unlisted ones of the staged months."""
+    """Build one row per country code: the listed ones, and the unlisted ones of the staged months.
+
+    Before the first temperatures are loaded no country has a climate.
+    """
     from i94_platform.transforms.country import build_country
 
     codes, version = _read_frame(lake, "lookup", i94cit_res)
     months = lake.read_manifests("staged/immigration")
     unlisted_codes = sorted({int(code) for month in months for code in month.stats["unlisted_countries"]})
-    temperature = lake.require_manifest(Dataset("staged/world_temperature"))
+    temperature = lake.read_manifest(Dataset("staged/world_temperature"))
     with engine.session():
-        engine.register_files("world_temperature", temperature.urls)
+        if temperature is None:
+            engine.register_table("world_temperature", arrow_schema(world_temperature).empty_table())
+        else:
+            engine.register_files("world_temperature", lake.require_manifest(Dataset("staged/world_temperature")).urls)
         climate = engine.fetch(temperatures.render_climate()).to_pandas()
-    return build_country(codes, unlisted_codes, climate), [version, temperature.fingerprint, *map(str, unlisted_codes)]
+    return build_country(codes, unlisted_codes, climate), [
+        version,
+        temperature.fingerprint if temperature else "",
+        *map(str, unlisted_codes),
+    ]
 
 
 def build_calendar_rows(lake: Lake, engine: Engine) -> tuple[pd.DataFrame, list[str]]:

@@ -19,6 +19,8 @@ from i94_platform_tests.support.daemon_simulator import (
 )
 from i94_platform_tests.support.deployment import Deployment, rewrite_delivery
 
+LABEL_FILE = "I94_SAS_Labels_Descriptions.SAS"
+
 
 @pytest.fixture(scope="module")
 def deployment(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Deployment:
@@ -192,6 +194,38 @@ def test_no_month_is_run_if_a_reference_file_is_missing(i94: I94, deployment: De
     output = i94("run", I94_HOME=str(tmp_path / "home"), I94_RAW=str(raw))
     assert (output.exit_code, run_names(output)) == (1, {"reference"})
     assert f"I94_SAS_Labels_Descriptions.SAS is not under {raw}; put it there, at any depth." in output.err
+
+
+def test_a_broken_label_file_holds_back_only_the_code_lists(i94: I94, deployment: Deployment, tmp_path: Path) -> None:
+    labels, delivery = (deployment.raw / name for name in (LABEL_FILE, "i94_jan16_sub.parquet"))
+    originals = labels.read_bytes(), delivery.read_bytes()
+    labels.write_bytes(originals[0].replace(b"value i94model", b"value i94mod"))
+    rewrite_delivery(delivery, lambda rows: rows.slice(0, rows.num_rows * 9 // 10))
+    before = deployment.query_value("SELECT count(*) FROM i94.immigration")
+    output = i94("run", **deployment.environment)
+    assert output.exit_code == 1, "the reference part failed"
+    assert run_names(output) == {"reference", "2016-01"}, "no other month is encoded anew"
+    assert f"{LABEL_FILE}, line " in output.err
+    assert "newest_code_lists: The delivered label file is not loaded: 2016-01" in " ".join(output.err.split())
+    assert 0 < deployment.query_value("SELECT count(*) FROM i94.immigration") < before
+    again = i94("run", **deployment.environment)
+    assert (again.exit_code, run_names(again)) == (1, {"reference"})
+
+    labels.write_bytes(originals[0])
+    delivery.write_bytes(originals[1])
+    assert i94("run", **deployment.environment).exit_code == 0
+
+
+def test_months_are_loaded_without_the_temperatures(i94: I94, deployment: Deployment, tmp_path: Path) -> None:
+    first = Deployment(tmp_path)
+    first.deliver(*deployment.raw.iterdir())
+    (first.raw / "GlobalLandTemperaturesByCity.csv").unlink()
+    output = i94("run", "--month", "2016-01", **first.environment)
+    assert output.exit_code == 1
+    assert "GlobalLandTemperaturesByCity.csv is not under" in output.err
+    assert first.query_value("SELECT count(*) FROM i94.immigration") > 0, output.err
+    assert first.query_value("SELECT count(*) FROM i94.airport_codes") > 0
+    assert first.query_value("SELECT count(mean_temperature) FROM i94.country") == 0
 
 
 def test_the_status_shows_each_month_from_delivery_to_load(i94: I94, deployment: Deployment) -> None:

@@ -1,21 +1,22 @@
 """The list of every check but the completeness check, which belongs to no run of a month."""
 
-from i94_platform.defs.checks import contract, plausibility, reconciliation
+from i94_platform.defs.checks import contract, plausibility, reconciliation, references
 
 CHECKS = [
     contract.lookup_contract,
-    contract.staged_contract,
+    *contract.staged_contracts,
     contract.staged_immigration_contract,
-    contract.warehouse_contract,
+    *contract.warehouse_contracts,
     contract.warehouse_immigration_contract,
     contract.mart_contract,
     contract.mart_correlations_contract,
     reconciliation.staged_immigration_reconciliation,
     reconciliation.staged_equals_loaded,
-    reconciliation.warehouse_reconciliation,
+    *reconciliation.warehouse_reconciliations,
     reconciliation.mart_reconciliation,
     plausibility.staged_immigration_shares,
     plausibility.share_of_delivered,
     plausibility.lookup_drift,
+    references.newest_code_lists,
 ]
 CHECK_KEYS = [key for check in CHECKS for key in check.check_keys]

@@ -1,10 +1,12 @@
 """The checks that row counts agree: delivered = staged + quarantined, staged = loaded, visitors = arrivals."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import dagster as dg
+from sqlalchemy import Table
 
 from i94_platform.contracts import DIMENSIONS, LOOKUPS, MONTHLY_MARTS, REFERENCES
+from i94_platform.defs.checks.contract import INDEPENDENT_TABLES
 from i94_platform.defs.execution import month_key, raise_dagster_failures
 from i94_platform.defs.keys import to_key
 from i94_platform.defs.partitions import monthly_partitions
@@ -107,29 +109,32 @@ def staged_equals_loaded(
     return _build_equality_result(_FACT, staged, count.column("n")[0].as_py())
 
 
-@dg.multi_asset_check(
-    name="warehouse_reconciliation",
-    can_subset=True,
-    specs=[
-        dg.AssetCheckSpec(
-            "staged_equals_loaded",
-            asset=to_key(f"warehouse/{name}"),
-            blocking=True,
-            description="The table has as many rows as the dataset that it was loaded from.",
-        )
-        for name in _DATASET_LAYERS
-    ],
-)
-def warehouse_reconciliation(
-    context: dg.AssetCheckExecutionContext, lake: dg.ResourceParam[Lake], warehouse: dg.ResourceParam[Warehouse]
-) -> Iterator[dg.AssetCheckResult]:
-    """Compare the rows of each selected table with those of its dataset."""
-    with raise_dagster_failures(), warehouse.transaction(purpose="check", read_only=True) as transaction:
-        for check in sorted(context.selected_asset_check_keys):
-            name = check.asset_key.path[-1]
-            staged = lake.require_manifest(Dataset(f"{_DATASET_LAYERS[name]}/{name}")).rows
-            count = transaction.execute(f"SELECT count(*) AS n FROM i94.{name}")
-            yield _build_equality_result(check.asset_key, staged, count.column("n")[0].as_py())
+def _reconcile_with_lake(name: str, contracts: Sequence[Table]) -> dg.AssetChecksDefinition:
+    @dg.multi_asset_check(
+        name=name,
+        can_subset=True,
+        specs=[
+            dg.AssetCheckSpec(
+                "staged_equals_loaded",
+                asset=to_key(f"warehouse/{contract.name}"),
+                blocking=True,
+                description="The table has as many rows as the dataset that it was loaded from.",
+            )
+            for contract in contracts
+        ],
+    )
+    def check(
+        context: dg.AssetCheckExecutionContext, lake: dg.ResourceParam[Lake], warehouse: dg.ResourceParam[Warehouse]
+    ) -> Iterator[dg.AssetCheckResult]:
+        """Compare the rows of each selected table with those of its dataset."""
+        with raise_dagster_failures(), warehouse.transaction(purpose="check", read_only=True) as transaction:
+            for key in sorted(context.selected_asset_check_keys):
+                table = key.asset_key.path[-1]
+                staged = lake.require_manifest(Dataset(f"{_DATASET_LAYERS[table]}/{table}")).rows
+                count = transaction.execute(f"SELECT count(*) AS n FROM i94.{table}")
+                yield _build_equality_result(key.asset_key, staged, count.column("n")[0].as_py())
+
+    return check
 
 
 @dg.multi_asset_check(
@@ -180,3 +185,8 @@ def _build_equality_result(asset_key: dg.AssetKey, staged: int, in_warehouse: in
         description=f"{staged:,} rows staged, {in_warehouse:,} loaded.",
         metadata={"staged": staged, "loaded": in_warehouse, "difference": staged - in_warehouse, "bound": 0},
     )
+
+
+warehouse_reconciliations = [
+    _reconcile_with_lake(f"warehouse_{name}_reconciliation", group) for name, group in INDEPENDENT_TABLES.items()
+]

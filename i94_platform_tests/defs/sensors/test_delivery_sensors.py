@@ -29,7 +29,6 @@ from i94_platform_tests.emulators.s3 import S3Server
 from i94_platform_tests.support.daemon_simulator import (
     FAILURE,
     MONTHS_SENSOR,
-    NOT_STARTED,
     REFERENCES_SENSOR,
     SETTLE_SECONDS,
     STARTED,
