@@ -16,7 +16,7 @@ _NAME = (
 _FORMATS = "|".join(FORMATS)
 _ENDING = rf"\.(?P<format>{_FORMATS})(?:\.(?P<compression>{'|'.join(COMPRESSIONS)}))?"
 _FLAGS = re.IGNORECASE | re.ASCII  # ASCII, or the long s of old prints would pass for an s
-_FILE = re.compile(rf"(?P<root>(?:.*/)?{_NAME}){_ENDING}", _FLAGS)
+_FILE = re.compile(rf"(?P<root>(?:.*/)?{_NAME}{_ENDING})", _FLAGS)
 _FOLDER = re.compile(rf"(?P<root>(?:.*?/)?{_NAME}(?:\.(?P<folder_format>{_FORMATS}))?)/(?P<part>.+)", _FLAGS)
 _PART = re.compile(rf".*{_ENDING}", _FLAGS)
 _KEY = re.compile(r"(?P<year>20\d\d)-(?P<month>0[1-9]|1[0-2])", re.ASCII)
@@ -77,7 +77,7 @@ class DeliveryName:
     compression: str = ""
     """One of `COMPRESSIONS`, or empty."""
     root: str = field(default="", compare=False)
-    """What all files of the delivery share: the path of its folder, or of its file without ending."""
+    """What all files of the delivery share: its folder with a slash at the end, or the path of its only file."""
 
 
 def parse_delivery_name(path: str) -> DeliveryName | None:
@@ -99,7 +99,7 @@ def parse_part_name(path: str) -> DeliveryName | None:
         return None
     ending = _PART.fullmatch(location["part"])
     formats = {match.lower() for match in (location["folder_format"], ending and ending["format"]) if match}
-    return _delivery_name(location, ending if len(formats) == 1 else None)
+    return _delivery_name(location, ending if len(formats) == 1 else None, "/")
 
 
 def is_hidden(path: str) -> bool:
@@ -107,8 +107,7 @@ def is_hidden(path: str) -> bool:
     return any(name.startswith(("_", ".")) for name in path.split("/"))
 
 
-def _delivery_name(location: re.Match[str], ending: re.Match[str] | None) -> DeliveryName:
-    month = Month(2000 + int(location["year"]), MONTH_NAMES.index(location["month"].lower()) + 1)
-    if ending is None:
-        return DeliveryName(month, "", root=location["root"])
-    return DeliveryName(month, ending["format"].lower(), (ending["compression"] or "").lower(), location["root"])
+def _delivery_name(location: re.Match[str], ending: re.Match[str] | None, slash: str = "") -> DeliveryName:
+    month, root = MONTH_NAMES.index(location["month"].lower()) + 1, location["root"] + slash
+    format_, compression = (ending["format"], ending["compression"] or "") if ending else ("", "")
+    return DeliveryName(Month(2000 + int(location["year"]), month), format_.lower(), compression.lower(), root)

@@ -47,11 +47,13 @@ def run(month: Months = None, from_: From = None, to: To = None, select: Select 
     with persistent_instance(platform.settings.dagster_home) as instance, console.show_steps() as on_step:
         plan = _plan_runs(platform, instance, months)
         results = list(_build_runner(platform, instance, on_step, select=select or ()).run(plan))
-    if not results:
+    if results:
+        console.print_results(results)
+    elif not plan.problem:
         out.print("Nothing to do: every delivered month is loaded in its newest content.")
-        return
-    console.print_results(results)
-    if not all(result.succeeded for result in results):
+    if plan.problem:
+        err.print(escape(plan.problem), style="red", highlight=False)
+    if plan.problem or not all(result.succeeded for result in results):
         raise typer.Exit(1)
 
 

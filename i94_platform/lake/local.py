@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from i94_platform.errors import TransientError
+from i94_platform.lake.local_files import walk_files
 from i94_platform.lake.store import Store, StoredFile
 
 logger = logging.getLogger(__name__)
@@ -26,18 +27,7 @@ class LocalStore(Store):
         self.lock_timeout = lock_timeout
 
     def list(self, prefix: str = "") -> Iterator[StoredFile]:
-        files = []
-        for folder, subfolders, names in os.walk(Path(self.root, prefix), followlinks=True):
-            subfolders[:] = [name for name in subfolders if not name.startswith(".")]
-            for name in names:
-                path = Path(folder, name)
-                try:
-                    status = path.stat()
-                except FileNotFoundError:
-                    continue  # deleted since the folder was listed
-                relative = path.relative_to(self.root).as_posix()
-                files.append(StoredFile(relative, status.st_size, str(status.st_mtime_ns)))
-        yield from sorted(files)
+        yield from sorted(walk_files(self.root, str(Path(self.root, prefix))))
 
     def open(self, path: str) -> BinaryIO:
         return Path(self.root, path).open("rb")
@@ -85,6 +75,8 @@ class LocalStore(Store):
             folder = folder.parent
 
     def content_version(self, file: StoredFile) -> str:
+        if file.problem:
+            return self.listing_version(file)
         path = Path(self.root, file.path)
         status = path.stat()
         # a file that changed just now may change again within one tick of the file system's clock

@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 from i94_platform.lake.local import LocalStore
 from i94_platform.lake.s3_errors import response_error, translate_s3_errors
 from i94_platform.lake.s3_lease import LEASE_SECONDS, Lease, hold_lease
-from i94_platform.lake.store import Store, StoredFile
+from i94_platform.lake.store import Store, StoredFile, is_skipped_folder
 
 SCHEME = "s3://"
 
@@ -244,4 +244,4 @@ def _download(client: Any, address: str, copy: Path) -> None:
 def _is_file(file: StoredFile) -> bool:
     """Whether this is neither a folder marker, as consoles and Hadoop leave them, nor in a hidden folder."""
     *folders, name = file.path.split("/")
-    return bool(name) and not any(folder.startswith(".") for folder in folders)
+    return bool(name) and not any(map(is_skipped_folder, folders))

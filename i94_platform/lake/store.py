@@ -20,6 +20,13 @@ class StoredFile:
     path: str
     size: int
     stamp: str
+    problem: str = ""
+    """Why it can't be read, such as `is a FIFO, not a file`; then it is never opened."""
+
+
+def is_skipped_folder(name: str) -> bool:
+    """Whether a listing skips a folder: locks and other hidden folders, but not the log of a Hudi table."""
+    return name.startswith(".") and name != ".hoodie"
 
 
 class Store(ABC):
@@ -34,7 +41,10 @@ class Store(ABC):
 
     @abstractmethod
     def list(self, prefix: str = "") -> Iterator[StoredFile]:
-        """Yield every file below the folder `prefix` in path order; nothing if there is no such folder."""
+        """Yield every file below the folder `prefix` in path order; nothing if there is no such folder.
+
+        What is no file, can't be read or leaves the root by a link is yielded with its problem.
+        """
 
     @abstractmethod
     def open(self, path: str) -> BinaryIO:

@@ -82,6 +82,7 @@ def _delivery_stats(delivery: Delivery, prepared: PreparedDelivery) -> dict[str,
     return {
         "delivered_rows": prepared.rows,
         "delivered_files": [file.path for file in delivery.files],
+        "superseded": list(delivery.superseded),
         "extra_columns": list(prepared.extra_columns),
     }
 

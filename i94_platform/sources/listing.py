@@ -1,22 +1,21 @@
 """What has landed: a listing of the raw store, sorted into months, references and files that are neither.
 
-A file whose name is unknown is reported and never an error.
+A file whose name is unknown is reported and never an error. A month that can't be understood is refused by name.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from i94_platform.errors import PermanentError
 from i94_platform.lake.store import Store, StoredFile
-from i94_platform.partitions import Month, parse_delivery_name
+from i94_platform.partitions import Month, is_hidden, parse_part_name
 from i94_platform.sources.delivery import Delivery
+from i94_platform.sources.delivery_versions import NamedFile, choose_version, find_table_folder
+from i94_platform.sources.month_footers import FooterMonths, recognize_months
 from i94_platform.sources.registry import REFERENCE_FILES
-
-MARKER = "_SUCCESS"
-"""The empty file by which a writer, Spark among them, says that a folder is complete."""
 
 
 @dataclass(frozen=True)
@@ -24,10 +23,25 @@ class DeliveryListing:
     """One listing of the raw store."""
 
     months: dict[Month, Delivery] = field(default_factory=dict)
+    """The newest version of each month, also where it is refused."""
     references: dict[str, Delivery] = field(default_factory=dict)
     unknown: tuple[str, ...] = ()
-    markers: dict[str, StoredFile] = field(default_factory=dict)
-    """The `_SUCCESS` files by folder; the root is empty."""
+    hidden: tuple[StoredFile, ...] = ()
+    """The files that readers skip: markers, and what a copy in progress writes."""
+    problems: tuple[str, ...] = ()
+    """Sentences about what can't be read or is no month for certain, apart from refused months."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences about what is not loaded: problems, refused months and superseded versions."""
+        refused = [delivery.problem for delivery in self.months.values() if delivery.problem]
+        superseded = [
+            f"{delivery.name} is read from {delivery.folder or delivery.files[0].path}, its newest version; "
+            f"older and not read: {', '.join(delivery.superseded)}"
+            for delivery in self.months.values()
+            if delivery.superseded
+        ]
+        return (*self.problems, *refused, *superseded)
 
     @property
     def missing_references(self) -> tuple[str, ...]:
@@ -35,9 +49,15 @@ class DeliveryListing:
         return tuple(file_name for name, file_name in REFERENCE_FILES.items() if name not in self.references)
 
     def require_month(self, month: Month, root: str) -> Delivery:
-        """Return the delivery of a month; PermanentError names the files that are expected under `root`."""
+        """Return the delivery of a month.
+
+        Raises:
+            PermanentError: it is absent, and the message names the files that are expected; or it is refused.
+        """
         if month not in self.months:
             raise PermanentError(self.missing_month_message(month, root))
+        if self.months[month].problem:
+            raise PermanentError(self.months[month].problem)
         return self.months[month]
 
     @staticmethod
@@ -45,11 +65,12 @@ class DeliveryListing:
         """Say which files would deliver a month."""
         return (
             f"No delivery for {month.key} under {root}; "
-            f"expected {month.file_stem}.sas7bdat, .parquet (file or folder) or .csv at any depth."
+            f"expected {month.file_stem}.sas7bdat, .parquet (file or folder) or .csv at any depth, "
+            "also as .gz or .zip."
         )
 
     def require_reference(self, name: str, root: str) -> Delivery:
-        """Return the one file of a reference; PermanentError where it is absent or there are several."""
+        """Return the one file of a reference; PermanentError where it is absent, odd, or there are several."""
         if name not in self.references:
             raise PermanentError(f"{REFERENCE_FILES[name]} is not under {root}; put it there, at any depth.")
         delivery = self.references[name]
@@ -58,33 +79,71 @@ class DeliveryListing:
                 f"{len(delivery.files)} files are called {REFERENCE_FILES[name]} under {root}: "
                 f"{', '.join(file.path for file in delivery.files)}. Keep one."
             )
+        if delivery.files[0].problem:
+            raise PermanentError(f"{delivery.files[0].path} {delivery.files[0].problem}.")
         return delivery
 
 
 def list_deliveries(raw: Store) -> DeliveryListing:
-    """List the raw store and sort its files into deliveries."""
-    return sort_files(raw.list())
+    """List the raw store and sort its files; Parquet of other names is recognized by its footers."""
+    return sort_files(raw.list(), raw.modified_at, lambda files: recognize_months(files, raw))
 
 
-def sort_files(files: Iterable[StoredFile]) -> DeliveryListing:
-    """Sort the files of the raw store into deliveries; markers and hidden files are neither known nor unknown."""
-    by_file_name = {file_name.lower(): name for name, file_name in REFERENCE_FILES.items()}
-    months: dict[Month, list[StoredFile]] = defaultdict(list)
-    references: dict[str, list[StoredFile]] = defaultdict(list)
-    unknown, markers = [], {}
+def sort_files(
+    files: Iterable[StoredFile],
+    modified_at: Callable[[StoredFile], float],
+    recognize: Callable[[Iterable[StoredFile]], FooterMonths],
+) -> DeliveryListing:
+    """Sort files into deliveries.
+
+    Args:
+        recognize: finds months among files of other names.
+    """
+    sorted_files = _FilesByKind()
     for file in files:
-        folder, _, base = file.path.rpartition("/")
-        if delivered := parse_delivery_name(file.path):
-            months[delivered.month].append(file)
-        elif base.lower() in by_file_name:
-            references[by_file_name[base.lower()]].append(file)
-        elif base == MARKER:
-            markers[folder] = file
-        elif not base.startswith(("_", ".")):
-            unknown.append(file.path)
+        sorted_files.add(file)
+    recognized = recognize(sorted_files.unknown)
+    months = {month: parts for month, parts in recognized.files.items() if month not in sorted_files.months}
+    used = {file for parts in months.values() for _, file in parts}
+    months |= sorted_files.months
+    deliveries = {
+        month: choose_version(month, parts, sorted_files.tables, modified_at) for month, parts in sorted(months.items())
+    }
+    odd = [*sorted_files.odd, *(file for parts in sorted_files.months.values() for _, file in parts if file.problem)]
+    read = {file for delivery in deliveries.values() for file in delivery.files}
     return DeliveryListing(
-        {month: Delivery(month.key, tuple(sorted(parts))) for month, parts in sorted(months.items())},
-        {name: Delivery(name, tuple(sorted(copies))) for name, copies in references.items()},
-        tuple(sorted(unknown)),
-        markers,
+        deliveries,
+        {name: Delivery(name, tuple(sorted(copies))) for name, copies in sorted_files.references.items()},
+        tuple(sorted(file.path for file in sorted_files.unknown if file not in used)),
+        tuple(sorted_files.hidden),
+        (*(f"{file.path} {file.problem}." for file in odd if file not in read), *recognized.problems),
     )
+
+
+class _FilesByKind:
+    """The files of a listing by what their names say."""
+
+    def __init__(self) -> None:
+        self.months: dict[Month, list[NamedFile]] = defaultdict(list)
+        self.references: dict[str, list[StoredFile]] = defaultdict(list)
+        self.unknown: list[StoredFile] = []
+        self.hidden: list[StoredFile] = []
+        self.odd: list[StoredFile] = []
+        self.tables: dict[str, str] = {}
+        self._by_file_name = {file_name.lower(): name for name, file_name in REFERENCE_FILES.items()}
+
+    def add(self, file: StoredFile) -> None:
+        """Add a file to its kind."""
+        base = file.path.rpartition("/")[2].lower()
+        if table := find_table_folder(file.path):
+            self.tables[table[0]] = table[1]
+        elif name := parse_part_name(file.path):
+            self.months[name.month].append((name, file))
+        elif base in self._by_file_name:
+            self.references[self._by_file_name[base]].append(file)
+        elif is_hidden(file.path):
+            self.hidden.append(file)
+        elif file.problem:
+            self.odd.append(file)
+        else:
+            self.unknown.append(file)

@@ -55,6 +55,8 @@ class RunPlan:
     """Requested months without a delivery, each with the names of the expected files."""
     depends_on_labels: frozenset[Month] = frozenset()
     """The months that are stale only if the reference run loads the changed label file."""
+    problem: str = ""
+    """Why nothing that was delivered can be used; empty if something can, or if the user named months."""
 
 
 def plan_runs(
@@ -100,6 +102,7 @@ def plan_runs(
         requested,
         tuple((month, listing.missing_month_message(month, raw.root)) for month in undelivered),
         on_labels,
+        "" if requested else _describe_unusable(listing, raw),
     )
 
 
@@ -128,7 +131,18 @@ def _require_in_range(requested: Sequence[Month], first: Month, last: Month) -> 
 
 def _ignored_files(listing: DeliveryListing) -> tuple[str, ...]:
     names = ", ".join(listing.unknown)
-    return (f"Ignored, because the names are no deliveries: {names}",) if names else ()
+    return (*((f"Ignored, because the names are no deliveries: {names}",) if names else ()), *listing.notes)
+
+
+def _describe_unusable(listing: DeliveryListing, raw: Store) -> str:
+    """Say that files were delivered, but none as a month; empty otherwise."""
+    if listing.months or not (listing.unknown or listing.problems):
+        return ""
+    count = len(listing.unknown) + len(listing.problems)
+    return (
+        f"Nothing that was delivered under {raw.root} can be used as a month ({count} file(s) or folder(s), named "
+        "above); expected names such as i94_apr16_sub.sas7bdat, .parquet or .csv."
+    )
 
 
 def _ignored_months(listing: DeliveryListing, first: Month, last: Month) -> tuple[str, ...]:

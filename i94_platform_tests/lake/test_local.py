@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import pytest
@@ -37,14 +38,14 @@ def test_a_stamp_changes_with_every_write(store: LocalStore) -> None:
 def test_a_file_deleted_during_a_listing_is_left_out(store: LocalStore, monkeypatch: pytest.MonkeyPatch) -> None:
     store.put("a", b"1")
     store.put("b", b"1")
-    original = Path.stat
+    original = os.scandir
 
-    def stat(self: Path, **options: bool) -> os.stat_result:
-        if self.name == "a":
-            self.unlink(missing_ok=True)
-        return original(self, **options)
+    def scandir(folder: str) -> AbstractContextManager[list[os.DirEntry[str]]]:
+        entries = list(original(folder))
+        Path(folder, "a").unlink()
+        return nullcontext(entries)
 
-    monkeypatch.setattr(Path, "stat", stat)
+    monkeypatch.setattr(os, "scandir", scandir)
     assert paths(store) == ["b"]
 
 

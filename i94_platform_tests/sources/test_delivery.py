@@ -32,7 +32,7 @@ def test_a_marker_completes_its_folder_and_those_below(tmp_path: Path) -> None:
         os.utime(tmp_path / marker, (time, time))
         listing = list_deliveries(store)
         store.delete([marker])
-        return listing.months[APRIL].is_marked_complete(store, listing.markers)
+        return listing.months[APRIL].is_marked_complete(store, listing.hidden)
 
     assert [is_complete(folder, 101) for folder in ("", "x", "x/i94_apr16_sub.parquet")] == [True, True, True]
     assert [is_complete(folder, 101) for folder in ("y", "x/i94_apr16_sub.parquet/a")] == [False, False]

@@ -14,15 +14,16 @@ from hypothesis import strategies as st
 from i94_platform.errors import PermanentError
 from i94_platform.lake.local import LocalStore
 from i94_platform.lake.store import StoredFile
-from i94_platform.partitions import Month
+from i94_platform.partitions import Month, is_hidden
 from i94_platform.sources.listing import DeliveryListing, list_deliveries, sort_files
+from i94_platform.sources.month_footers import FooterMonths
 from i94_platform.sources.registry import REFERENCE_FILES
 
 APRIL = Month(2016, 4)
 
 
 def sort_paths(*paths: str) -> DeliveryListing:
-    return sort_files(StoredFile(path, 10, "now") for path in paths)
+    return sort_files((StoredFile(path, 10, "now") for path in paths), lambda file: 0, lambda files: FooterMonths())
 
 
 def find_months(*paths: str) -> dict[str, list[str]]:
@@ -90,8 +91,9 @@ def test_no_listing_is_fatal_and_every_file_is_somewhere_or_a_marker(paths: list
     placed = {f.path for d in (*names.months.values(), *names.references.values()) for f in d.files} | set(
         names.unknown
     )
-    left = {path for path in paths if path not in placed}
-    assert all(path.rpartition("/")[2].startswith(("_", ".")) for path in left)
+    placed |= {path for delivery in names.months.values() for path in delivery.superseded}
+    left = {path for path in paths if path not in placed and not path.startswith(tuple(f"{p}/" for p in placed))}
+    assert all(is_hidden(path) for path in left)
 
 
 def test_a_delivered_sample_is_all_known_by_name(sample: Path) -> None:

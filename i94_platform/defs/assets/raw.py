@@ -3,7 +3,7 @@
 The data version is a hash of the content, so a file that is delivered again unchanged keeps its version.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any, cast
 
 import dagster as dg
@@ -19,7 +19,7 @@ from i94_platform.errors import PermanentError
 from i94_platform.lake.store import Store
 from i94_platform.partitions import Month
 from i94_platform.sources.delivery import Delivery
-from i94_platform.sources.listing import list_deliveries
+from i94_platform.sources.listing import DeliveryListing, list_deliveries
 from i94_platform.sources.registry import REFERENCES, SOURCES
 from i94_platform.sources.row_counts import count_rows
 from i94_platform.sources.source import Source
@@ -48,7 +48,7 @@ def _reference_asset(source: Source) -> dg.AssetsDefinition:
     def observe(context: dg.AssetExecutionContext, raw: dg.ResourceParam[Store]) -> Iterator[dg.ObserveResult]:
         with raise_dagster_failures():
             listing = list_deliveries(raw)
-            _warn_unknown(context, listing.unknown)
+            _warn_ignored(context, listing)
             delivery = listing.require_reference(source.name, raw.root)
             yield dg.ObserveResult(
                 asset_key=to_key(f"raw/{source.name}"),
@@ -73,7 +73,7 @@ def immigration(
     """Observe the run's month, or every delivered month where the run has none."""
     with raise_dagster_failures():
         listing = list_deliveries(raw)
-        _warn_unknown(context, listing.unknown)
+        _warn_ignored(context, listing)
         if context.has_partition_key:
             delivery = listing.require_month(Month.parse(context.partition_key), raw.root)
             version = dg.DataVersion(delivery.fingerprint(raw))
@@ -81,6 +81,8 @@ def immigration(
             yield dg.ObserveResult(to_key("raw/immigration"), data_version=version, metadata=metadata)
             return
         for month, delivery in listing.months.items():
+            if delivery.problem:
+                continue  # its sentence is among the warnings
             yield dg.AssetObservation(
                 to_key("raw/immigration"),
                 partition=month.key,
@@ -95,6 +97,8 @@ def _delivery_metadata(
 ) -> dict[str, Any]:
     """Return files, bytes and, if counting is cheap, rows. An unreadable file is a warning; its staging will fail."""
     metadata: dict[str, Any] = {"files": len(delivery.files), "bytes": delivery.size}
+    if delivery.superseded:
+        metadata["superseded"] = list(delivery.superseded)
     try:
         rows = [count_rows(file, raw) for file in delivery.files]
     except PermanentError as error:
@@ -104,6 +108,8 @@ def _delivery_metadata(
     return {**metadata, row_count: sum(counts)} if len(counts) == len(rows) else metadata
 
 
-def _warn_unknown(context: dg.AssetExecutionContext, unknown: Sequence[str]) -> None:
-    if unknown:
-        context.log.warning(f"Ignored, because the names are no deliveries: {join_names(unknown, 20)}")
+def _warn_ignored(context: dg.AssetExecutionContext, listing: DeliveryListing) -> None:
+    if listing.unknown:
+        context.log.warning(f"Ignored, because the names are no deliveries: {join_names(listing.unknown, 20)}")
+    for note in listing.notes:
+        context.log.warning(note)

@@ -44,6 +44,7 @@ class SeenDelivery(BaseModel):
     """A delivery at the last tick."""
 
     fingerprint: str
+    """The fingerprint of what arrives: files, markers, and what a copy in progress writes beside them."""
     since: float
     """When the sensor first saw this fingerprint, by its own clock: files may arrive with an old time."""
     requested: str = ""
@@ -112,11 +113,13 @@ class Tick:
         return cls(context, raw, list_deliveries(raw), Cursor.read(context), settings, clock())
 
     def is_arriving(self, name: str, delivery: Delivery) -> bool:
-        """Whether more files may follow: the delivery has just changed and is not marked complete."""
+        """Whether more files may follow: the delivery has just changed, or changed a while ago without a marker.
+
+        A marker counts only if nothing has changed since an earlier tick: it may arrive first, and with an old time.
+        """
         unchanged = self.now - self.cursor.seen[name].since
-        return unchanged < self.settings.settle_seconds and not delivery.is_marked_complete(
-            self.raw, self.listing.markers
-        )
+        is_complete = unchanged > 0 and delivery.is_marked_complete(self.raw, self.listing.hidden)
+        return unchanged < self.settings.settle_seconds and not is_complete
 
     def result(self, requests: list[dg.RunRequest], reason: str) -> dg.SensorResult:
         """Build the result of the tick from the requests, or from the reason for none."""
@@ -144,17 +147,21 @@ def delivered_months(
     keys = set(monthly_partitions.get_partition_keys())
     months = {month.key: delivery for month, delivery in tick.listing.months.items() if month.key in keys}
     outside = [f"{month.key} (out of range)" for month in tick.listing.months if month.key not in keys]
-    warning = _describe_ignored(tick.cursor.report([*tick.listing.unknown, *outside]))
+    notes = tick.listing.notes
+    warning = _describe_ignored(tick.cursor.report([*tick.listing.unknown, *outside, *notes]), notes)
     if warning:
         context.log.warning(warning)
-    tick.cursor.record({key: delivery.listing_fingerprint(raw) for key, delivery in months.items()}, tick.now)
+    arrivals = {key: delivery.arrival_fingerprint(raw, tick.listing.hidden) for key, delivery in months.items()}
+    tick.cursor.record(arrivals, tick.now)
     requests, reason = _request_months(tick, lake, months)
     return tick.result(requests, f"{reason} {warning}".rstrip())
 
 
-def _describe_ignored(names: Sequence[str]) -> str:
-    """The warning about names that are no month that can be run; empty without names."""
-    return f"Ignored, because they are no month that can be run: {join_names(names, MAX_SHOWN)}." if names else ""
+def _describe_ignored(reported: Sequence[str], notes: Sequence[str]) -> str:
+    """The warning about new names of files and months that are not loaded, and new notes; empty without any."""
+    names = [name for name in reported if name not in notes]
+    ignored = f"Ignored, because they are no month that can be run: {join_names(names, MAX_SHOWN)}." if names else ""
+    return " ".join([ignored, *(name for name in reported if name in notes)][:MAX_SHOWN]).strip()
 
 
 def _request_months(tick: Tick, lake: Lake, months: Mapping[str, Delivery]) -> tuple[list[dg.RunRequest], str]:
@@ -175,7 +182,7 @@ def _request_months(tick: Tick, lake: Lake, months: Mapping[str, Delivery]) -> t
     if arriving:
         return requests, (
             f"Still arriving: {', '.join(arriving)}. A month is complete when it has not changed "
-            f"for {tick.settings.settle_seconds:g} s, or when its folder has a _SUCCESS."
+            f"for {tick.settings.settle_seconds:g} s, or for one tick if its folder has a _SUCCESS."
         )
     return requests, f"All {len(months)} delivered month(s) have been requested in their newest content."
 
@@ -216,16 +223,18 @@ def delivered_references(
     """Request one run for all reference files together."""
     tick = Tick.begin(context, raw, settings, clock)
     fingerprints = json.dumps(run_inputs.compute_reference_fingerprints(tick.listing, raw))
-    tick.cursor.record({_REFERENCES: fingerprints}, tick.now)
+    files = tuple(file for delivery in tick.listing.references.values() for file in delivery.files)
+    delivered = Delivery(_REFERENCES, files)
+    tick.cursor.record({_REFERENCES: delivered.arrival_fingerprint(raw, tick.listing.hidden)}, tick.now)
     previous = run_inputs.find_last_request(context.instance, REFERENCE_JOB)
-    if reason := _why_references_wait(tick, previous):
+    if reason := _why_references_wait(tick, delivered, previous):
         return tick.result([], reason)
     after = previous.runs[0].run_id if previous else "nothing"
     tags = run_inputs.reference_tags(tick.listing, raw)
     return tick.result([dg.RunRequest(run_key=f"{_digest(fingerprints)} after {after}", tags=tags)], "")
 
 
-def _why_references_wait(tick: Tick, previous: run_inputs.RequestedContent | None) -> str:
+def _why_references_wait(tick: Tick, delivered: Delivery, previous: run_inputs.RequestedContent | None) -> str:
     """Say why no reference run is requested; empty if one is.
 
     The first run waits for every file. Later a missing or ambiguous file fails only what is made from it.
@@ -242,10 +251,9 @@ def _why_references_wait(tick: Tick, previous: run_inputs.RequestedContent | Non
                 listing.require_reference(name, root)
         except PermanentError as error:
             return str(error)
-    files = [file for delivery in listing.references.values() for file in delivery.files]
     if previous is not None and not run_inputs.find_changed_references(listing, tick.raw, previous):
         return _describe_last_run(previous)
-    if tick.is_arriving(_REFERENCES, Delivery(_REFERENCES, tuple(files))):
+    if tick.is_arriving(_REFERENCES, delivered):
         seconds = tick.settings.settle_seconds
         return (
             f"The reference files changed less than {seconds:g} s ago; their run is requested when they have settled."

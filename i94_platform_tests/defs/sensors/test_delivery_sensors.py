@@ -1,8 +1,7 @@
 """Test the delivery sensors tick by tick: they request each complete content once; a tick without a request says why.
 
 Incidents that these tests prevent: a sensor that remembered the last key missed files of the same second; one that
-compared content alone never ran a month that was put back; half a month was taken for a whole one; one bad file name
-stopped all months.
+compared content alone never ran a month that was put back; one bad file name stopped all months.
 """
 
 from __future__ import annotations
@@ -43,31 +42,6 @@ FOLDER = "i94_jun16_sub.parquet"
 LABELS = REFERENCE_FILES["i94_labels"]
 
 
-@pytest.fixture(params=["local", "s3"])
-def empty(request: pytest.FixtureRequest, tmp_path: Path) -> DaemonSimulator:
-    """A deployment without deliveries; they land in a folder or in a bucket."""
-    place = StoreLocation(str(tmp_path / "raw"))
-    if request.param == "s3":
-        server: S3Server = request.getfixturevalue("s3_server")
-        place = StoreLocation(f"s3://{server.create_bucket()}/raw", server, tmp_path / "scratch")
-    return DaemonSimulator(place.open_store(), Lake(LocalStore(tmp_path / "lake")))
-
-
-@pytest.fixture
-def ticks(empty: DaemonSimulator) -> DaemonSimulator:
-    """A deployment with loaded reference files, in a folder or in a bucket."""
-    empty.deliver_references()
-    return empty
-
-
-@pytest.fixture
-def local(tmp_path: Path) -> DaemonSimulator:
-    """A deployment with loaded reference files, in a folder."""
-    ticks = DaemonSimulator(LocalStore(tmp_path / "raw"), Lake(LocalStore(tmp_path / "lake")))
-    ticks.deliver_references()
-    return ticks
-
-
 # --- one request for each content -------------------------------------------------------------------------------------
 
 
@@ -99,30 +73,6 @@ def test_the_parts_of_a_folder_are_one_request(ticks: DaemonSimulator) -> None:
         ticks.deliver(f"{FOLDER}/part-{part}.parquet")
         assert ticks.requested_months(after=SETTLE_SECONDS - 1) == []
     assert ticks.requested_months() == ["2016-06"]
-
-
-@pytest.mark.parametrize("marker", [f"{FOLDER}/_SUCCESS", "_SUCCESS"])
-def test_a_marker_in_the_folder_or_above_ends_the_wait(ticks: DaemonSimulator, marker: str) -> None:
-    ticks.deliver(f"{FOLDER}/a/part-0.parquet")
-    ticks.deliver(f"{FOLDER}/b/part-1.parquet")
-    assert ticks.requested_months(after=0) == []
-    ticks.deliver(marker, b"")
-    assert ticks.requested_months(after=0) == ["2016-06"]
-
-
-def test_a_marker_beside_some_of_the_files_does_not_end_the_wait(local: DaemonSimulator) -> None:
-    local.deliver(f"{FOLDER}/a/part-0.parquet")
-    local.deliver(f"{FOLDER}/b/part-1.parquet")
-    local.deliver(f"{FOLDER}/a/_SUCCESS", b"")
-    assert local.requested_months(after=0) == []
-
-
-def test_a_marker_that_is_older_than_a_part_does_not_end_the_wait(local: DaemonSimulator) -> None:
-    local.deliver(f"{FOLDER}/_SUCCESS", b"")
-    local.deliver(f"{FOLDER}/part-0.parquet")
-    os.utime(Path(local.raw.root, FOLDER, "_SUCCESS"), (1, 1))
-    assert local.requested_months(after=0) == []
-    assert local.requested_months() == ["2016-06"]
 
 
 def test_a_month_is_requested_again_when_a_part_changes_is_added_or_removed(ticks: DaemonSimulator) -> None:
