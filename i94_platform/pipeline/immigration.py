@@ -76,11 +76,13 @@ def _report_delivery(delivery: Delivery, prepared: PreparedDelivery, report: Cal
     report(f"Reading {prepared.rows:,} rows from {len(delivery.files)} file(s), {delivery.size:,} bytes")
     if prepared.extra_columns:
         report(f"Ignored columns that are in no contract: {', '.join(prepared.extra_columns)}")
+    for remark in prepared.remarks:
+        report(remark)
 
 
 def _delivery_stats(delivery: Delivery, prepared: PreparedDelivery) -> dict[str, Any]:
     return {
-        "delivered_rows": prepared.rows,
+        "delivered_rows": sum(prepared.independent_rows.values()),
         "delivered_files": [file.path for file in delivery.files],
         "superseded": list(delivery.superseded),
         "extra_columns": list(prepared.extra_columns),

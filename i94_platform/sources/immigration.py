@@ -10,33 +10,61 @@ from sqlalchemy import Double
 from i94_platform.contracts import delivered_immigration, immigration, immigration_quarantine
 from i94_platform.contracts.model import column_names
 from i94_platform.errors import PermanentError
+from i94_platform.sources.column_names import match_columns
 from i94_platform.sources.source import Source
 
 DELIVERED_COLUMNS = tuple(column_names(delivered_immigration))
 NUMBER_COLUMNS = frozenset(c.name for c in delivered_immigration.columns if isinstance(c.type, Double))
 
-ColumnKind = Literal["number", "text", "null", "other"]
-"""What a column holds; `null` where a format stores a column that has no value at all without a type."""
+LONG_NUMBER_COLUMNS = frozenset({"cicid", "admnum"})
+"""The columns whose numbers have more than the seven digits that a number of 32 bits keeps."""
+
+ColumnKind = Literal["number", "short number", "text", "null", "other"]
+"""What a column holds: `null` where a format stores a column that has no value at all without a type, `short number`
+for a floating point number of 32 bits."""
 
 
-def check_columns(path: str, columns: Mapping[str, tuple[ColumnKind, str]]) -> None:
+def check_columns(path: str, columns: Mapping[str, tuple[ColumnKind, str]]) -> dict[str, str]:
     """Compare a file's columns with the contract `delivered_immigration`; further columns are ignored.
 
     `columns` maps each name to its kind and to its type as the format calls it.
 
+    Returns:
+        The file's name of each column, by the contract's name. Case and outer blanks do not matter.
+
     Raises:
-        PermanentError: columns are missing or of another kind.
+        PermanentError: columns are missing, of one name, or of another kind.
     """
-    if missing := [name for name in DELIVERED_COLUMNS if name not in columns]:
-        raise PermanentError(f"{path} lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)}.")
+    names = match_columns(path, columns, DELIVERED_COLUMNS)
     retyped = []
-    for name in DELIVERED_COLUMNS:
+    for column, name in names.items():
         kind, type_ = columns[name]
-        expected = "number" if name in NUMBER_COLUMNS else "text"
-        if kind not in ("null", expected):
-            retyped.append(f"{name} is {type_}, expected {'a number' if expected == 'number' else expected}")
+        if kind not in ("null", *_allowed_kinds(column)):
+            retyped.append(f"{column} is {type_}, expected {_expected_type(column, kind)}")
     if retyped:
         raise PermanentError(f"{path} has columns of another type: {'; '.join(retyped)}.")
+    return names
+
+
+def _allowed_kinds(column: str) -> tuple[ColumnKind, ...]:
+    if column not in NUMBER_COLUMNS:
+        return ("text",)
+    return ("number",) if column in LONG_NUMBER_COLUMNS else ("number", "short number")
+
+
+def _expected_type(column: str, kind: ColumnKind) -> str:
+    if column not in NUMBER_COLUMNS:
+        return "text"
+    return "a number of more than 7 digits" if kind == "short number" else "a number"
+
+
+def is_arrival(row: Mapping[str, str]) -> bool:
+    """Whether a row of texts has a year and a month where the contract expects them."""
+    try:
+        year, month = float(row["i94yr"]), float(row["i94mon"])
+    except ValueError:
+        return False
+    return 2000 <= year <= 2099 and 1 <= month <= 12
 
 
 SOURCE = Source(

@@ -1,70 +1,92 @@
-"""The preparation of a delivery for an engine: Parquet stays where it lies, other formats are converted.
+"""The preparation of a delivery for an engine: Parquet that engines read stays where it lies, the rest is converted.
 
-A conversion takes memory for one chunk of rows. It does not judge values: a text in a number's place is put into the
-column `unreadable`, and the transform rejects the row. Facts: a SAS file holds blanks for missing texts; a CSV file may
-have an index column without a name.
+A conversion takes memory for one batch of rows. It does not judge values: a text in a number's place is put into the
+column `unreadable`. The rows of each file are counted twice: by the reader, and by other means.
 """
 
 from __future__ import annotations
 
+import shutil
 from collections import defaultdict
-from contextlib import ExitStack
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from i94_platform.engine.base import FileGroup
+from i94_platform.errors import PermanentError
 from i94_platform.lake.store import Store, StoredFile
-from i94_platform.partitions import parse_delivery_name
-from i94_platform.sources.csv import INDEX_NAMES, convert_csv, read_csv_chunks
+from i94_platform.sources import csv
+from i94_platform.sources.column_names import list_extra_columns, match_columns
+from i94_platform.sources.compression import COPY_BYTES, check_delivered, detect_compression, open_decompressed
+from i94_platform.sources.csv_conversion import UNREADABLE_COLUMN, convert_arrivals
 from i94_platform.sources.delivery import Delivery
-from i94_platform.sources.immigration import DELIVERED_COLUMNS, NUMBER_COLUMNS, check_columns
-from i94_platform.sources.parquet import column_kind, read_footer
-from i94_platform.sources.sas import read_sas_chunks
+from i94_platform.sources.immigration import DELIVERED_COLUMNS, NUMBER_COLUMNS, is_arrival
+from i94_platform.sources.parquet import convert_parquet, converted_schema, read_footer, read_layout
+from i94_platform.sources.sas import count_sas_rows, read_sas_chunks
+from i94_platform.sources.spellings import render_text_or_null
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
 CHUNK_ROWS = 100_000
-"""Rows that a conversion holds at a time: about 100 MB."""
+"""Rows of a SAS file that a conversion holds at a time: about 100 MB."""
 
-UNREADABLE_COLUMN = "unreadable"
-"""The column of converted files that holds texts from numbers' places; see `_to_arrow`."""
+_SCHEMA_OF_CONVERTED = (("converted", ""),)
 
 
 @dataclass(frozen=True)
 class PreparedDelivery:
-    """A delivery that an engine can read: its files in groups of one schema, its rows, its columns without contract."""
+    """A delivery that an engine can read, and what is known of it."""
 
     groups: tuple[FileGroup, ...]
+    """The files, by schema."""
     rows: int
+    """The rows that an engine will find."""
+    independent_rows: dict[str, int]
+    """The rows of each delivered file, counted without the reader that converts it."""
     extra_columns: tuple[str, ...]
+    """The columns without contract."""
+    remarks: tuple[str, ...] = ()
+    """What a file has that a person should know, one sentence each."""
+
+
+@dataclass(frozen=True)
+class _PreparedFile:
+    url: str
+    schema: tuple[tuple[str, str], ...]
+    casts: tuple[tuple[str, str], ...]
+    rows: int
+    independent_rows: int
+    extra_columns: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
 
 
 def prepare_arrivals(delivery: Delivery, raw: Store, lake: Store, folder: str) -> PreparedDelivery:
-    """Prepare a month; what is not Parquet is converted into `folder` of the lake.
+    """Prepare a month; what engines can't read as it is is converted into `folder` of the lake.
 
     Raises:
-        PermanentError: a file can't be read, or a column of the contract is missing or of another kind.
+        PermanentError: a file can't be read, a column of the contract is missing or of another kind, or the reader
+            found other rows than the file has.
     """
-    groups: dict[tuple[tuple[tuple[str, str], ...], bool], dict[str, str]] = defaultdict(dict)
-    rows, extra = 0, set()
+    files = {}
     for number, file in enumerate(delivery.files):
-        store, path, is_converted = raw, file.path, _format(file) != "parquet"
-        if is_converted:
-            store, path = lake, f"{folder}/{number}.parquet"
-            _convert(raw, file, lake, path)
-        schema, file_rows = read_footer(store, path, file.path)
-        check_columns(file.path, {field.name: (column_kind(field.type), str(field.type)) for field in schema})
-        rows += file_rows
-        # only converted files have a column `unreadable` of ours; a delivered one of this name is an extra column
-        known = {*DELIVERED_COLUMNS, *INDEX_NAMES, *([UNREADABLE_COLUMN] if is_converted else [])}
-        extra |= set(schema.names) - known
-        physical_schema = tuple((field.name, str(field.type)) for field in schema)
-        groups[physical_schema, is_converted][store.uri(path)] = file.path
+        prepare_file = _PREPARE[_detect_format(file.path)]
+        prepared = files[file.path] = prepare_file(raw, file, lake, f"{folder}/{number}")
+        if prepared.rows != prepared.independent_rows:
+            raise PermanentError(
+                f"{file.path} can't be read whole: {prepared.rows:,} rows were read, but the file has "
+                f"{prepared.independent_rows:,}; ask for it to be delivered again."
+            )
+    groups: dict[Any, dict[str, str]] = defaultdict(dict)
+    for path, prepared in files.items():
+        groups[prepared.schema, prepared.casts][prepared.url] = path
     return PreparedDelivery(
-        tuple(FileGroup(files, _render_casts(is_converted)) for (_, is_converted), files in groups.items()),
-        rows,
-        tuple(sorted(extra)),
+        tuple(FileGroup(urls, dict(casts)) for (_, casts), urls in groups.items()),
+        sum(prepared.rows for prepared in files.values()),
+        {path: prepared.independent_rows for path, prepared in files.items()},
+        tuple(sorted({name for prepared in files.values() for name in prepared.extra_columns})),
+        tuple(remark for prepared in files.values() for remark in prepared.remarks),
     )
 
 
@@ -78,61 +100,92 @@ def prepare_text_file(
     """
     file, path = delivery.files[0], f"{folder}/text.parquet"
     with lake.create(path) as target:
-        rows, extra = convert_csv(raw, file, columns, target)
+        rows, extra = csv.convert_csv(raw, file, columns, target)
     casts = {name: f"CAST({name} AS STRING)" for name in columns}
-    return PreparedDelivery((FileGroup({lake.uri(path): file.path}, casts),), rows, extra)
+    return PreparedDelivery((FileGroup({lake.uri(path): file.path}, casts),), rows, {file.path: rows}, extra)
 
 
-def _format(file: StoredFile) -> str:
-    delivered = parse_delivery_name(file.path)
-    return delivered.format if delivered else "parquet"
+def _detect_format(path: str) -> str:
+    """The format by the ending; a part that has none is Parquet."""
+    parts = path.rpartition("/")[2].lower().split(".")
+    if len(parts) > 1 and detect_compression(path):
+        parts.pop()
+    return parts[-1] if parts[-1] in _PREPARE else "parquet"
 
 
-def _render_casts(is_converted: bool) -> dict[str, str]:
-    """The casts to the delivered contract's types, which change nothing in the usual file."""
-    casts = {name: f"CAST({name} AS {'DOUBLE' if name in NUMBER_COLUMNS else 'STRING'})" for name in DELIVERED_COLUMNS}
-    return casts | {UNREADABLE_COLUMN: UNREADABLE_COLUMN if is_converted else "CAST(NULL AS STRING)"}
+def _prepare_parquet(raw: Store, file: StoredFile, lake: Store, target: str) -> _PreparedFile:
+    check_delivered(raw, file, "parquet")
+    store, path = raw, file.path
+    if detect_compression(file.path):
+        store, path = lake, f"{target}.delivered.parquet"
+        with open_decompressed(raw, file.path) as content, lake.create(path) as copy:
+            shutil.copyfileobj(content, copy, COPY_BYTES)
+    layout = read_layout(store, path, file.path)
+    schema, casts, rows = layout.schema, _render_casts(has_unreadable=False), layout.rows
+    if not layout.is_readable_by_engines:
+        converted = f"{target}.parquet"
+        with lake.create(converted) as output:
+            convert_parquet(store, path, file.path, layout, output)
+        store, path, schema = lake, converted, _SCHEMA_OF_CONVERTED
+        rows = read_footer(lake, converted, file.path)[1]
+    return _PreparedFile(store.uri(path), schema, casts, rows, layout.rows, layout.extra_columns)
 
 
-def _convert(raw: Store, file: StoredFile, lake: Store, path: str) -> None:
-    """Write a SAS or CSV file as one Parquet file whose rows keep their order."""
-    import pyarrow as pa
+def _prepare_csv(raw: Store, file: StoredFile, lake: Store, target: str) -> _PreparedFile:
+    content, path = csv.open_csv(raw, file, DELIVERED_COLUMNS, is_arrival), f"{target}.parquet"
+    with lake.create(path) as output:
+        spellings = convert_arrivals(content, output)
+    return _PreparedFile(
+        lake.uri(path),
+        _SCHEMA_OF_CONVERTED,
+        _render_casts(has_unreadable=True, spellings=spellings),
+        read_footer(lake, path, file.path)[1],
+        content.rows,
+        tuple(content.extra_columns),
+        content.remarks,
+    )
+
+
+def _prepare_sas(raw: Store, file: StoredFile, lake: Store, target: str) -> _PreparedFile:
     import pyarrow.parquet as pq
 
-    read_chunks = read_sas_chunks if _format(file) == "sas7bdat" else read_csv_chunks
-    with lake.create(path) as target, ExitStack() as open_writer:
-        writer: pq.ParquetWriter | None = None
-        for frame in read_chunks(raw, file, CHUNK_ROWS):
-            columns = _to_arrow(frame)
-            if writer is None:
-                schema = pa.schema([(name, array.type) for name, array in columns.items()])
-                writer = open_writer.enter_context(pq.ParquetWriter(target, schema))
-            writer.write_table(pa.table(columns, schema=schema))
+    check_delivered(raw, file, "sas7bdat")
+    path, schema, names = f"{target}.parquet", converted_schema(), list[str]()
+    with lake.create(path) as output, pq.ParquetWriter(output, schema) as writer:
+        for frame in read_sas_chunks(raw, file, CHUNK_ROWS):
+            names = list(frame.columns)
+            writer.write_table(_convert_frame(file.path, frame, schema))
+    rows = read_footer(lake, path, file.path)[1]
+    counted = count_sas_rows(raw, file)
+    return _PreparedFile(
+        lake.uri(path),
+        _SCHEMA_OF_CONVERTED,
+        _render_casts(has_unreadable=False),
+        rows,
+        rows if counted is None else counted,
+        tuple(list_extra_columns(names, DELIVERED_COLUMNS)),
+    )
 
 
-def _to_arrow(frame: pd.DataFrame) -> dict[str, Any]:
-    """Convert the delivered columns to Arrow arrays of the contract's types; extra columns become empty text.
-
-    `unreadable` is text such as `i94bir='forty one'; arrdate='2016-04-05'`, null where every number could be read.
-    """
-    import pandas as pd
+def _convert_frame(path: str, frame: pd.DataFrame, schema: pa.Schema) -> pa.Table:
     import pyarrow as pa
 
-    columns: dict[str, Any] = {}
-    unreadable = pd.Series([""] * len(frame), dtype="string")
-    for name in frame.columns:
-        values = frame[name].reset_index(drop=True)
-        if name in NUMBER_COLUMNS:
-            numbers = pd.to_numeric(values, errors="coerce").astype("float64")
-            is_text = numbers.isna() & values.notna()
-            if is_text.any():
-                unreadable[is_text] += name + "='" + values[is_text].astype("string") + "'; "
-            columns[name] = pa.array(numbers, type=pa.float64(), from_pandas=True)
-        elif name in DELIVERED_COLUMNS:
-            columns[name] = pa.array(values, type=pa.string(), from_pandas=True)
-        else:
-            columns[str(name)] = pa.nulls(len(frame), pa.string())
-    columns[UNREADABLE_COLUMN] = pa.array(
-        unreadable.str.removesuffix("; ").mask(lambda texts: texts == ""), type=pa.string(), from_pandas=True
-    )
-    return columns
+    names = match_columns(path, frame.columns, DELIVERED_COLUMNS)
+    arrays = [pa.array(frame[names[field.name]], type=field.type, from_pandas=True) for field in schema]
+    return pa.table(arrays, schema=schema)
+
+
+_PREPARE: dict[str, Callable[[Store, StoredFile, Store, str], _PreparedFile]] = {
+    "parquet": _prepare_parquet,
+    "csv": _prepare_csv,
+    "sas7bdat": _prepare_sas,
+}
+"""The preparation of one file, by format. The last argument is the path, without ending, of its result in the lake."""
+
+
+def _render_casts(*, has_unreadable: bool, spellings: frozenset[str] = frozenset()) -> tuple[tuple[str, str], ...]:
+    """Render the casts to the delivered contract's types, which change nothing in the usual file."""
+    casts = {name: f"CAST({name} AS {'DOUBLE' if name in NUMBER_COLUMNS else 'STRING'})" for name in DELIVERED_COLUMNS}
+    if spellings:
+        casts |= {name: render_text_or_null(name, spellings) for name in casts if name not in NUMBER_COLUMNS}
+    return tuple((casts | {UNREADABLE_COLUMN: UNREADABLE_COLUMN if has_unreadable else "CAST(NULL AS STRING)"}).items())

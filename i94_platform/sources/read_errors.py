@@ -10,10 +10,15 @@ from i94_platform.errors import PermanentError
 
 @contextmanager
 def translate_read_errors(path: str, format_: str, *errors: type[Exception]) -> Iterator[None]:
-    """Raise `errors` of a reading library as a PermanentError that names the file and the format."""
+    """Raise `errors` of a reading library as a PermanentError that names the file and the format.
+
+    Errors of the operating system, such as a missing permission, pass.
+    """
     try:
         yield
     except errors as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
         raise PermanentError(
-            f"{path} can't be read as {format_} ({error}); ask for it to be delivered again."
+            f"{path} can't be read as {format_}, because it is damaged or incomplete; ask for it to be delivered again."
         ) from error

@@ -78,7 +78,8 @@ def check_bytes(path: str, head: bytes, tail: bytes, expected: ExpectedFormat) -
     """Refuse the first bytes `head` and the last bytes `tail` of a file as `check_content` does."""
     if sign := _describe_foreign(head, tail, expected):
         kind, cure = sign
-        raise PermanentError(f"{path} {kind}, not {_EXPECTED_NAMES[expected]}; {cure}.")
+        contrast = f", not {_EXPECTED_NAMES[expected]}" if kind.startswith("is ") else ""
+        raise PermanentError(f"{path} {kind}{contrast}; {cure}.")
 
 
 def _describe_foreign(head: bytes, tail: bytes, expected: ExpectedFormat) -> tuple[str, str] | None:
@@ -88,7 +89,7 @@ def _describe_foreign(head: bytes, tail: bytes, expected: ExpectedFormat) -> tup
     if actual := _detect_data_format(head):
         if actual != expected:
             return f"is {_EXPECTED_NAMES[actual]}", _OWN_ENDING
-        return ("is a Parquet file whose end is missing", _AGAIN) if _is_truncated(actual, tail) else None
+        return ("can't be read as Parquet, because its end is missing", _AGAIN) if _is_truncated(actual, tail) else None
     if sign := _find_signature(head):
         return f"is {sign[0]}", sign[1]
     return _describe_other(head, expected)

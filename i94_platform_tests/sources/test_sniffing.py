@@ -97,7 +97,7 @@ def test_a_file_under_the_ending_of_another_format_is_refused_with_both(tmp_path
 
 @pytest.mark.parametrize("length", [-1, -8, 10, 4])
 def test_a_parquet_file_without_its_end_is_refused(tmp_path: Path, length: int) -> None:
-    assert "whose end is missing" in refusal(tmp_path, parquet_bytes()[:length], "parquet")
+    assert "its end is missing" in refusal(tmp_path, parquet_bytes()[:length], "parquet")
 
 
 @pytest.mark.parametrize("content", [b"cicid,g\n1,\x00\n", "cicid\n".encode("utf-16-le")])
