@@ -7,7 +7,9 @@ follow the manifest. A crash before the commit leaves garbage, which the next co
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+import logging
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -17,12 +19,18 @@ from sqlalchemy import Table
 from i94_platform.contracts.rendering.arrow import arrow_schema
 from i94_platform.errors import PermanentError, TransientError
 from i94_platform.lake.footers import read_column_stats, verify_footer
-from i94_platform.lake.manifest import Entry, Manifest
+from i94_platform.lake.manifest import DamagedManifestError, Entry, Manifest
 from i94_platform.lake.store import Store, StoredFile
+from i94_platform.lake.validation import require_valid_rows
 from i94_platform.sql.rules import ColumnStats
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+logger = logging.getLogger(__name__)
+
+HASHING_THREADS = 4
+"""Files that are hashed at a time; Python frees its lock meanwhile."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +54,11 @@ class Dataset:
         """The folder in the lake that one run writes into."""
         return f"{self.folder}/run={run_id}"
 
+    @property
+    def repair_command(self) -> str:
+        """The command that writes the dataset anew."""
+        return f"i94 run --month {self.partition}" if self.partition else f"i94 run --select {self.name}"
+
     def __str__(self) -> str:
         return f"{self.name} {self.partition}".strip()
 
@@ -55,6 +68,7 @@ class Lake:
 
     def __init__(self, store: Store) -> None:
         self.store = store
+        self._warnings: set[str] = set()
 
     def run_folder(self, dataset: Dataset, run_id: str) -> str:
         """The full address of the folder that one run writes into; no other run writes there."""
@@ -65,27 +79,56 @@ class Lake:
         return self.store.lock(dataset.folder, f"Waiting for another process that is writing {dataset} …")
 
     def read_manifest(self, dataset: Dataset) -> Manifest | None:
-        """Read the committed manifest; None if nothing is committed."""
+        """Read the committed manifest; None if nothing is committed, and after a warning if the manifest is damaged."""
         try:
-            return Manifest.from_json(self.store.read(dataset.manifest_path))
+            return self._read_manifest(dataset)
         except FileNotFoundError:
             return None
+        except DamagedManifestError as error:
+            if str(error) not in self._warnings:
+                self._warnings.add(str(error))
+                logger.warning("%s", error)
+            return None
+
+    def _read_manifest(self, dataset: Dataset) -> Manifest:
+        address = self.store.uri(dataset.manifest_path)
+        manifest = Manifest.from_json(self.store.read(dataset.manifest_path), address)
+        if (manifest.dataset, manifest.partition) != (dataset.name, dataset.partition):
+            described = Dataset(manifest.dataset, manifest.partition)
+            raise DamagedManifestError(f"{address} describes {described}; run 'i94 run', which writes it anew.")
+        return manifest
 
     def require_manifest(self, dataset: Dataset) -> Manifest:
         """Read the committed manifest and check that every file is there.
 
         Raises:
-            PermanentError: nothing is committed, or a committed file is missing or has another length.
+            PermanentError: nothing is committed, the manifest is damaged, or a committed file is missing or has
+                another length.
         """
-        manifest = self.read_manifest(dataset)
-        if manifest is None:
-            raise PermanentError(f"{dataset} is not in the lake at {self.store.root}; materialize it first.")
+        manifest = self._require_manifest(dataset)
         while problems := self.find_missing_files(manifest):
-            newer = self.read_manifest(dataset)
-            if newer is None or newer == manifest:
-                raise PermanentError(f"{dataset}: {'; '.join(problems)}. Materialize it again.")
+            newer = self._require_manifest(dataset)
+            if newer == manifest:
+                raise PermanentError(f"{dataset}: {'; '.join(problems)}; run: {dataset.repair_command}.")
             manifest = newer  # another process committed in between and swept the files that we looked for
         return manifest
+
+    def _require_manifest(self, dataset: Dataset) -> Manifest:
+        try:
+            return self._read_manifest(dataset)
+        except FileNotFoundError as error:
+            message = f"{dataset} is not in the lake at {self.store.root}; materialize it first."
+            raise PermanentError(message) from error
+
+    def require_unaltered(self, manifest: Manifest) -> None:
+        """Check that the files have the content that was committed; it reads them, unless the store knows their hashes.
+
+        Raises:
+            PermanentError: a file has other content, although it has the same length.
+        """
+        if problems := self.find_altered_files(manifest):
+            dataset = Dataset(manifest.dataset, manifest.partition)
+            raise PermanentError(f"{dataset}: {'; '.join(problems)}; run: {dataset.repair_command}.")
 
     def read_manifests(self, name: str) -> list[Manifest]:
         """Read the committed manifests of every month of a dataset, in month order."""
@@ -98,8 +141,7 @@ class Lake:
 
     def find_missing_files(self, manifest: Manifest) -> list[str]:
         """Describe each file that is missing or differs in length from the manifest."""
-        folder = Dataset(manifest.dataset, manifest.partition).folder
-        sizes = {self.store.uri(file.path): file.size for file in self.store.list(folder)}
+        sizes = {url: file.size for url, file in self._list_files(manifest).items()}
         return [
             f"{entry.url} has {sizes[entry.url]:,} bytes, the manifest says {entry.bytes:,}"
             if entry.url in sizes
@@ -107,6 +149,25 @@ class Lake:
             for entry in manifest.entries
             if sizes.get(entry.url) != entry.bytes
         ]
+
+    def find_altered_files(self, manifest: Manifest) -> list[str]:
+        """Describe each file whose content differs from what was committed; missing files are left out."""
+        files = self._list_files(manifest)
+        entries = [entry for entry in manifest.entries if entry.url in files]
+        versions = self._compute_content_versions([files[entry.url] for entry in entries])
+        return [
+            f"{entry.url} has other content than was committed"
+            for entry, version in zip(entries, versions, strict=True)
+            if version != entry.content_version
+        ]
+
+    def _list_files(self, manifest: Manifest) -> dict[str, StoredFile]:
+        folder = Dataset(manifest.dataset, manifest.partition).run_folder(manifest.run_id)
+        return {self.store.uri(file.path): file for file in self.store.list(folder)}
+
+    def _compute_content_versions(self, files: Sequence[StoredFile]) -> list[str]:
+        with ThreadPoolExecutor(HASHING_THREADS) as pool:
+            return list(pool.map(self.store.content_version, files))
 
     def collect_entries(self, dataset: Dataset, run_id: str, contract: Table) -> tuple[Entry, ...]:
         """Collect the Parquet files of a run folder and verify their footers.
@@ -116,12 +177,18 @@ class Lake:
         """
         folder = dataset.run_folder(run_id)
         # not from subfolders: Spark's task attempts work there, even one that was given up but still runs
-        files = [file for file in self.store.list(folder) if file.path.rpartition("/")[0] == folder]
-        return tuple(self._verify(file, contract) for file in files if file.path.endswith(".parquet"))
+        listing = [file for file in self.store.list(folder) if file.path.rpartition("/")[0] == folder]
+        files = [file for file in listing if file.path.endswith(".parquet")]
+        rows = [self._verify_footer(file, contract) for file in files]
+        return self._build_entries(files, rows)
 
-    def _verify(self, file: StoredFile, contract: Table) -> Entry:
+    def _verify_footer(self, file: StoredFile, contract: Table) -> int:
         with self.store.open(file.path) as content:
-            return Entry(self.store.uri(file.path), file.size, verify_footer(content, file.path, contract))
+            return verify_footer(content, file.path, contract)
+
+    def _build_entries(self, files: Sequence[StoredFile], rows: Sequence[int]) -> tuple[Entry, ...]:
+        values = zip(files, rows, self._compute_content_versions(files), strict=True)
+        return tuple(Entry(self.store.uri(file.path), file.size, count, version) for file, count, version in values)
 
     def commit(
         self,
@@ -175,27 +242,45 @@ class Lake:
         fingerprint: str,
         stats: dict[str, Any] | None = None,
     ) -> Manifest:
-        """Write a small table as one Parquet file and commit it."""
+        """Write a small table as one Parquet file and commit it.
+
+        Raises:
+            PermanentError: the rows break a rule of the contract.
+        """
         import pyarrow.parquet as pq
 
+        require_valid_rows(rows, contract)
         with self.store.create(f"{dataset.run_folder(run_id)}/part-0.parquet") as file:
             pq.write_table(rows, file)
         entries = self.collect_entries(dataset, run_id, contract)
         return self.commit(dataset, run_id, entries, fingerprint=fingerprint, stats=stats)
 
-    def write_csv(self, dataset: Dataset, run_id: str, rows: pa.Table, *, fingerprint: str) -> Manifest:
-        """Write a small table as one CSV file with a header and commit it."""
+    def write_csv(
+        self, dataset: Dataset, run_id: str, contract: Table, rows: pa.Table, *, fingerprint: str
+    ) -> Manifest:
+        """Write a code list as one CSV file with a header and commit it.
+
+        Raises:
+            PermanentError: the rows break a rule of the contract.
+        """
+        require_valid_rows(rows, contract, closed_domains=True)
         path = f"{dataset.run_folder(run_id)}/{dataset.name.rpartition('/')[2]}.csv"
         data = rows.to_pandas(integer_object_nulls=True).to_csv(index=False, lineterminator="\n").encode()
         self.store.put(path, data)
-        entry = Entry(self.store.uri(path), len(data), rows.num_rows)
-        return self.commit(dataset, run_id, (entry,), fingerprint=fingerprint)
+        files = [file for file in self.store.list(dataset.run_folder(run_id)) if file.path == path]
+        entries = self._build_entries(files, [rows.num_rows])
+        return self.commit(dataset, run_id, entries, fingerprint=fingerprint)
 
     def read_table(self, manifest: Manifest, contract: Table) -> pa.Table:
-        """Read the rows of a small committed dataset in the contract's types."""
+        """Read the rows of a small committed dataset in the contract's types.
+
+        Raises:
+            PermanentError: a file has other content than was committed.
+        """
         import pyarrow as pa
         import pyarrow.parquet as pq
 
+        self.require_unaltered(manifest)
         schema = arrow_schema(contract)
         tables = [schema.empty_table()]
         for url in manifest.urls:

@@ -4,17 +4,24 @@
 """
 
 import json
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, get_origin
+
+from i94_platform.errors import PermanentError
+
+
+class DamagedManifestError(PermanentError):
+    """A manifest can't be read: it is cut off, or of another version of the platform."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One file: full address, length in bytes, rows."""
+    """One file: full address, length in bytes, rows, and the version of its content as the store computes it."""
 
     url: str
     bytes: int
     rows: int
+    content_version: str
 
 
 @dataclass(frozen=True)
@@ -55,14 +62,35 @@ class Manifest:
             {"url": e.url, "mandatory": True, "meta": {"content_length": e.bytes, "record_count": e.rows}}
             for e in self.entries
         ]
-        return json.dumps({**asdict(self), "entries": entries, "rows": self.rows}, indent=1, allow_nan=False).encode()
+        # not in the entries, whose keys are COPY's
+        own = {"rows": self.rows, "content_versions": {e.url: e.content_version for e in self.entries}}
+        return json.dumps({**asdict(self), "entries": entries, **own}, indent=1, allow_nan=False).encode()
 
     @classmethod
-    def from_json(cls, data: bytes) -> "Manifest":
-        """Parse what `to_json` rendered."""
-        fields = json.loads(data)
-        del fields["rows"]
-        entries = tuple(
-            Entry(e["url"], e["meta"]["content_length"], e["meta"]["record_count"]) for e in fields.pop("entries")
-        )
-        return cls(entries=entries, **fields)
+    def from_json(cls, data: bytes, address: str) -> "Manifest":
+        """Parse what `to_json` rendered.
+
+        Raises:
+            DamagedManifestError: it is not such a manifest; the message names `address`.
+        """
+        try:
+            values = json.loads(data)
+            rows, versions = values.pop("rows"), values.pop("content_versions")
+            entries = tuple(
+                Entry(e["url"], e["meta"]["content_length"], e["meta"]["record_count"], versions[e["url"]])
+                for e in values.pop("entries")
+            )
+            manifest = cls(entries=entries, **values)
+            if not (_has_types(manifest) and all(map(_has_types, entries)) and rows == manifest.rows):
+                raise TypeError("a value has another type")
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
+            raise DamagedManifestError(
+                f"{address} is damaged, or of another version of the platform; run 'i94 run', which writes it anew."
+            ) from error
+        return manifest
+
+
+def _has_types(instance: Entry | Manifest) -> bool:
+    """Whether each value has the type of its field; JSON can hold any."""
+    types: dict[str, Any] = {field.name: get_origin(field.type) or field.type for field in fields(instance)}
+    return all(isinstance(getattr(instance, name), type_) for name, type_ in types.items())

@@ -7,6 +7,7 @@ release before it stay for those who still read them.
 from __future__ import annotations
 
 import hashlib
+import logging
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -16,10 +17,13 @@ from sqlalchemy import Table
 
 from i94_platform.errors import PermanentError
 from i94_platform.lake.datasets import Dataset, Lake
-from i94_platform.lake.manifest import Entry, Manifest
+from i94_platform.lake.manifest import DamagedManifestError, Entry, Manifest
+
+logger = logging.getLogger(__name__)
 
 RELEASE = Dataset("published")
 
+_PUBLISH_AGAIN = "run 'i94 run', which publishes again."
 _VERSION = re.compile(r"[0-9a-f]{32}")
 
 
@@ -114,33 +118,37 @@ def commit_release(
         RELEASE,
         run_id,
         tuple(entries),
-        fingerprint=_compute_version(lake, run_id),
+        fingerprint=_compute_version(entries, lake.run_folder(RELEASE, run_id)),
         stats=stats,
         retain_run=previous.run_id if previous else "",
     )
-    return parse_release(Manifest.from_json(manifest.to_json()))  # as every reader gets it
+    return parse_release(Manifest.from_json(manifest.to_json(), manifest.address))  # as every reader gets it
 
 
 def read_current_release(lake: Lake) -> Release | None:
-    """Read the current release; None before the first one."""
+    """Read the current release; None before the first one, and if its manifest is damaged."""
     manifest = lake.read_manifest(RELEASE)
-    return parse_release(manifest) if manifest else None
+    try:
+        return parse_release(manifest) if manifest else None
+    except DamagedManifestError as error:
+        logger.warning("%s", error)
+        return None
 
 
 def parse_release(manifest: Manifest) -> Release:
     """Parse the release that a manifest describes.
 
     Raises:
-        PermanentError: the manifest does not describe a release.
+        DamagedManifestError: the manifest does not describe a release.
     """
     try:
         stats = manifest.stats
         tables = {name: _parse_table(table) for name, table in stats["tables"].items()}
         months, data_as_of = tuple(stats["months"]), stats["data_as_of"]
     except (KeyError, TypeError, AttributeError) as error:
-        raise PermanentError(f"{manifest.address} does not describe a release ({error!r}); publish again.") from error
+        raise DamagedManifestError(f"{manifest.address} does not describe a release; {_PUBLISH_AGAIN}") from error
     if not _VERSION.fullmatch(manifest.fingerprint):
-        raise PermanentError(f"{manifest.address} has no version of a release; publish again.")
+        raise DamagedManifestError(f"{manifest.address} has no version of a release; {_PUBLISH_AGAIN}")
     return Release(manifest.fingerprint, manifest.created_at, data_as_of, months, tables, manifest)
 
 
@@ -154,11 +162,8 @@ def _common_months(tables: Mapping[str, ReleasedTable]) -> list[str]:
     return sorted(set.intersection(*monthly)) if monthly else []
 
 
-def _compute_version(lake: Lake, run_id: str) -> str:
-    folder = RELEASE.run_folder(run_id)
+def _compute_version(entries: Sequence[Entry], folder: str) -> str:
     digest = hashlib.blake2b(digest_size=16)
-    for file in lake.store.list(folder):
-        if file.path.endswith(".parquet"):
-            version = lake.store.content_version(file)
-            digest.update(f"{file.path.removeprefix(f'{folder}/')} {version}\n".encode())
+    for entry in sorted(entries, key=lambda entry: entry.url):
+        digest.update(f"{entry.url.removeprefix(f'{folder}/')} {entry.content_version}\n".encode())
     return digest.hexdigest()

@@ -31,4 +31,4 @@ def stage_code_lists(raw: Store, lake: Lake, run_id: str) -> Iterator[tuple[Tabl
         dataset = Dataset(f"lookup/{contract.name}")
         with lake.write_lock(dataset):
             rows = to_arrow(frames[contract.name], contract)
-            yield contract, lake.write_csv(dataset, run_id, rows, fingerprint=version)
+            yield contract, lake.write_csv(dataset, run_id, contract, rows, fingerprint=version)

@@ -30,6 +30,7 @@ def load_staged(contract: Table, month: str, lake: Lake, warehouse: Warehouse, r
     dataset = Dataset(f"staged/{contract.name}", month)
     with lake.write_lock(dataset):  # another run would sweep the files while they are loaded
         manifest = lake.require_manifest(dataset)
+        lake.require_unaltered(manifest)
         warehouse.replace(contract, manifest, run_id)
     return manifest
 

@@ -62,13 +62,14 @@ class ReleaseStore:
         import duckdb
 
         try:
-            manifest = self._lake.store.read(f"{RELEASE.folder}/manifest.json")
+            manifest = self._lake.store.read(RELEASE.manifest_path)
             if manifest == self._served_manifest and not self.error:
                 return False
             if manifest == self._tried_manifest and time.monotonic() < self._retry_at:
                 return False
             self._tried_manifest, self._retry_at = manifest, time.monotonic() + RETRY_SECONDS
-            self._replace(parse_release(_parse_manifest(manifest)))
+            address = self._lake.store.uri(RELEASE.manifest_path)
+            self._replace(parse_release(Manifest.from_json(manifest, address)))
         except FileNotFoundError:
             self._set_error(
                 "The published release is gone; run 'i94 run'." if self._served_manifest else NOTHING_PUBLISHED
@@ -105,9 +106,10 @@ class ReleaseStore:
         """Load every file of a release into a database and open that.
 
         Raises:
-            PermanentError: a file is missing, has another length, or is not what contract or manifest say.
+            PermanentError: a file is missing, has other content, or is not what contract or manifest say.
         """
-        if problems := self._lake.find_missing_files(release.manifest):
+        manifest = release.manifest
+        if problems := self._lake.find_missing_files(manifest) or self._lake.find_altered_files(manifest):
             raise PermanentError(f"{'; '.join(problems)}. Publish again: i94 run --select published.")
         self._folder.mkdir(parents=True, exist_ok=True)
         self._remove_abandoned_files()
@@ -128,10 +130,3 @@ class ReleaseStore:
         if error != self.error:
             logger.warning("%s%s", error, " The release before is still served." if self._snapshots else "")
         self.error = error
-
-
-def _parse_manifest(content: bytes) -> Manifest:
-    try:
-        return Manifest.from_json(content)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise PermanentError(f"published/manifest.json is not a manifest ({error!r}); publish again.") from error

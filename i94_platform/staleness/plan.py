@@ -116,9 +116,17 @@ def find_stale_months(
 
     def is_stale(month: Month) -> bool:
         loaded = versions.get((immigration.name, month.key))
-        return loaded is None or loaded != compute_month_version(listing.months[month], raw, lake)
+        if loaded is None or not _is_staged(month, lake):
+            return True
+        return loaded != compute_month_version(listing.months[month], raw, lake)
 
     return frozenset(filter(is_stale, months))
+
+
+def _is_staged(month: Month, lake: Lake) -> bool:
+    """Whether the lake has both datasets of a month, with manifests that can be read."""
+    names = ("staged/immigration", "staged/immigration_quarantine")
+    return all(lake.read_manifest(Dataset(name, month.key)) is not None for name in names)
 
 
 def _require_in_range(requested: Sequence[Month], first: Month, last: Month) -> tuple[Month, ...]:

@@ -25,6 +25,7 @@ from i94_platform.pipeline.data_versions import CODE_LIST_DATASETS
 from i94_platform.settings import Settings
 from i94_platform.sources.registry import REFERENCE_FILES
 from i94_platform.staleness.job_names import REFERENCE_JOB
+from i94_platform_tests.support.commits import commit_files
 
 MONTHS_SENSOR, REFERENCES_SENSOR = delivered_months.name, delivered_references.name
 SENSORS = {sensor.name: sensor for sensor in (delivered_months, delivered_references)}
@@ -131,7 +132,7 @@ class DaemonSimulator:
     def commit_code_lists(self, version: str) -> None:
         """Commit the code lists, as the reference run does."""
         for dataset in CODE_LIST_DATASETS:
-            self.lake.write_csv(dataset, version, pa.table({"code": ["1"]}), fingerprint=version)
+            commit_files(self.lake, dataset, version, {"list.csv": pa.table({"code": ["1"]})}, fingerprint=version)
 
 
 def _job_name(request: dg.RunRequest) -> str:

@@ -18,6 +18,8 @@ import pyarrow.parquet as pq
 from sqlalchemy import Table
 
 from i94_platform.contracts import MARTS, WAREHOUSE
+from i94_platform.contracts.model import column_names
+from i94_platform.contracts.rendering.arrow import arrow_schema
 from i94_platform.defs.run_results import RunResult
 from i94_platform.lake.datasets import Dataset, Lake
 from i94_platform.lake.manifest import Manifest
@@ -29,6 +31,7 @@ from i94_platform.partitions import Month
 from i94_platform.settings import Settings
 from i94_platform.staleness.job_names import CORRELATIONS_JOB, MARTS_JOB, MONTH_JOB, PUBLISH_JOB, REFERENCE_JOB
 from i94_platform.warehouse.base import Warehouse
+from i94_platform_tests.support.commits import commit_files
 
 Fingerprint = tuple[int, int]
 """Rows of a table, and a number that depends on every value of every row but not on their order."""
@@ -143,12 +146,15 @@ class Deployment:
     def rewrite_dataset(self, contract: Table, dataset: str, rows: pa.Table, month: str = "", **stats: Any) -> None:
         """Commit other rows in place of a dataset's, as only a fault of the platform could."""
         old = self.manifest(dataset, month)
-        write: Callable[..., Manifest] = self.lake.write_table
-        if old.urls[0].endswith(".csv"):
-            self.lake.write_csv(Dataset(dataset), "rewritten", rows, fingerprint=old.fingerprint)
-            return
-        write(
-            Dataset(dataset, month), "rewritten", contract, rows, fingerprint=old.fingerprint, stats=old.stats | stats
+        name = old.urls[0].rpartition("/")[2]
+        rows = rows.select(column_names(contract)).cast(arrow_schema(contract))
+        commit_files(
+            self.lake,
+            Dataset(dataset, month),
+            "rewritten",
+            {name: rows},
+            fingerprint=old.fingerprint,
+            stats=old.stats | stats,
         )
 
     def query(self, sql: str) -> list[dict[str, Any]]:
@@ -187,7 +193,7 @@ class Deployment:
         found = {}
         for file in self.lake.store.list():
             if file.path.endswith("/manifest.json"):
-                manifest = Manifest.from_json(self.lake.store.read(file.path))
+                manifest = Manifest.from_json(self.lake.store.read(file.path), file.path)
                 facts = {name: fact for name, fact in manifest.stats.items() if name != "data_as_of"}  # a time, too
                 found[file.path.rpartition("/")[0]] = (manifest.fingerprint, manifest.rows, facts)
         return found

@@ -106,9 +106,8 @@ def create_lake(place: Location) -> Lake:
     """Create a lake that holds only the reviewed code lists."""
     lake = Lake(open_store(place))
     for name, contract in CODE_LISTS.items():
-        lake.write_csv(
-            Dataset(f"lookup/{name}"), "reviewed", to_arrow(read_reviewed_list(name), contract), fingerprint=name
-        )
+        rows = to_arrow(read_reviewed_list(name), contract)
+        lake.write_csv(Dataset(f"lookup/{name}"), "reviewed", contract, rows, fingerprint=name)
     return lake
 
 

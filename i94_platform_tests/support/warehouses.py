@@ -35,6 +35,7 @@ from i94_platform.warehouse.duckdb import DuckDBWarehouse
 from i94_platform.warehouse.redshift.warehouse import RedshiftWarehouse
 from i94_platform_tests.emulators.redshift.emulator import RedshiftEmulator
 from i94_platform_tests.emulators.s3 import REGION, S3Server
+from i94_platform_tests.support.commits import commit_files
 
 CLUSTER = {
     name: value
@@ -239,7 +240,8 @@ class Staging:
         """The manifest of a dataset that has these rows."""
         self._runs += 1
         table = pa.Table.from_pylist(list(rows), arrow_schema(contract))
-        return self._lake.write_table(dataset, f"run{self._runs}", contract, table, fingerprint=f"version {self._runs}")
+        files, version = {"part-0.parquet": table}, f"version {self._runs}"
+        return commit_files(self._lake, dataset, f"run{self._runs}", files, fingerprint=version)
 
     def restate(self, manifest: Manifest, **changes: Any) -> Manifest:
         """The manifest with other contents, also at its address, where a loader may read it."""
@@ -255,7 +257,9 @@ class Staging:
         content = io.BytesIO()
         pq.write_table(rows, content)
         self._lake.store.put(self._lake.store.path(url), content.getvalue())
-        return self.restate(manifest, entries=(Entry(url, len(content.getvalue()), rows.num_rows),))
+        (stored,) = self._lake.store.list(self._lake.store.path(url).rpartition("/")[0])
+        version = self._lake.store.content_version(stored)
+        return self.restate(manifest, entries=(Entry(url, stored.size, rows.num_rows, version),))
 
 
 @pytest.fixture

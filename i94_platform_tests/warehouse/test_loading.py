@@ -203,7 +203,7 @@ WRONG_MONTHS: dict[str, tuple[Callable[[Staging], Manifest], str]] = {
     ),
     "a file that is gone": (
         lambda staging: staging.restate(
-            m := staging.month("2016-04", [8]), entries=(*m.entries, Entry(f"{m.urls[0]}.gone", 1, 1))
+            m := staging.month("2016-04", [8]), entries=(*m.entries, Entry(f"{m.urls[0]}.gone", 1, 1, "x"))
         ),
         r"part-0\.parquet\.gone, which .*manifest\.json lists, is gone; materialize it again",
     ),

@@ -90,7 +90,7 @@ class RedshiftTransaction(Transaction):
         """COPY reads the manifest by its address: the address must still hold this one."""
         try:
             with self._open_file(manifest.address) as file:
-                current = Manifest.from_json(file.read())
+                current = Manifest.from_json(file.read(), manifest.address)
         except FileNotFoundError as error:
             raise PermanentError(f"{manifest.address} is gone; materialize it again.") from error
         if current != manifest:
