@@ -19,7 +19,10 @@ from rich.markup import escape
 from i94_platform.cli import dev, load, render, sample, serve, warehouse
 from i94_platform.cli.console import err, out
 from i94_platform.cli.keys import keys
-from i94_platform.errors import PermanentError, PlatformError
+from i94_platform.errors import PermanentError
+from i94_platform.foreign_errors import describe_fault, translate_error
+
+logger = logging.getLogger(__name__)
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False)
 
@@ -39,7 +42,7 @@ app.add_typer(keys, name="keys", rich_help_panel="Serve")
 
 
 def main() -> None:
-    """Run a command. A `PlatformError` is printed as one sentence on standard error, without a traceback."""
+    """Run a command. An error is printed as one sentence on standard error; `--debug` adds its traceback."""
     # uv.lock pins Dagster, so that its beta features can't change unnoticed
     warnings.filterwarnings("ignore", message=".*currently in (beta|preview)")
     logging.basicConfig(
@@ -49,11 +52,18 @@ def main() -> None:
     )
     try:
         app()
-    except PlatformError as error:
-        err.print(f"[red]{type(error).__name__}[/red]: {escape(str(error))}", highlight=False, soft_wrap=True)
-        _exit(2 if isinstance(error, PermanentError) else 1)
     except SystemExit as ended:
         _exit(ended.code)
+    except Exception as error:
+        _print_error(error)
+        _exit(2 if isinstance(translate_error(error), PermanentError) else 1)
+
+
+def _print_error(error: Exception) -> None:
+    logger.debug("The traceback of the error", exc_info=error)
+    translated = translate_error(error)
+    message = str(translated) if translated else f"{describe_fault(error)}; call 'i94 --debug …' to see the traceback."
+    err.print(f"[red]{type(translated or error).__name__}[/red]: {escape(message)}", highlight=False, soft_wrap=True)
 
 
 def _exit(code: str | int | None) -> NoReturn:
@@ -78,6 +88,7 @@ def set_options(
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Print the traceback of an error.")] = False,
 ) -> None:
     """Load monthly I-94 arrivals into a checked analytics warehouse.
 
@@ -88,6 +99,7 @@ def set_options(
       [bold]I94_RAW=deliveries i94 run[/bold]
       [bold]i94 status[/bold]
     """
+    logger.setLevel(logging.DEBUG if debug else logging.NOTSET)
 
 
 if __name__ == "__main__":

@@ -38,7 +38,7 @@ def query(
     warehouse.require_read_only(sql)
     try:
         rows = warehouse.query(sql)
-    except duckdb.Error as error:
+    except (duckdb.ProgrammingError, duckdb.DataError, duckdb.NotSupportedError) as error:
         raise PermanentError(f"The warehouse refused the query: {error}") from None
     print_rows(rows, format_)
 

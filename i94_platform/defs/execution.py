@@ -8,7 +8,8 @@ from contextlib import contextmanager
 
 import dagster as dg
 
-from i94_platform.errors import PlatformError, TransientError
+from i94_platform.errors import TransientError
+from i94_platform.foreign_errors import describe_fault, translate_error
 from i94_platform.staleness.run_inputs import PARTITION_TAG
 
 RETRIES = dg.RetryPolicy(max_retries=3, delay=15, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
@@ -25,17 +26,21 @@ WAREHOUSE_POOL = "warehouse"
 def raise_dagster_failures() -> Iterator[Callable[[], float]]:
     """Raise Dagster's failures in place of the platform's errors; yield a function that returns the elapsed seconds.
 
-    A transient error is retried with backoff, a permanent one never. The retry policy of a step can't do this: it would
-    retry permanent errors and bugs too.
+    An error of a library becomes the platform's error that it means. A transient error is retried with backoff, a
+    permanent one never. The retry policy of a step can't do this: it would retry permanent errors and bugs too.
     """
     started = time.perf_counter()
     try:
         yield lambda: time.perf_counter() - started
-    except TransientError as error:
-        wait = RETRIES.calculate_delay(dg.OpExecutionContext.get().retry_number + 1)
-        raise dg.RetryRequested(max_retries=RETRIES.max_retries, seconds_to_wait=wait) from error
-    except PlatformError as error:
-        raise dg.Failure(description=str(error), allow_retries=False) from error
+    except (dg.Failure, dg.RetryRequested, dg.DagsterError):
+        raise
+    except Exception as error:
+        translated = translate_error(error)
+        if isinstance(translated, TransientError):
+            wait = RETRIES.calculate_delay(dg.OpExecutionContext.get().retry_number + 1)
+            raise dg.RetryRequested(max_retries=RETRIES.max_retries, seconds_to_wait=wait) from error
+        description = str(translated) if translated else f"{describe_fault(error)}; the run's log has the traceback."
+        raise dg.Failure(description, allow_retries=False) from error
 
 
 def run_folder(context: dg.AssetExecutionContext) -> str:

@@ -54,6 +54,9 @@ class LocalStore(Store):
             with temporary.open("wb") as file:
                 yield file
             temporary.replace(target)
+        except OSError as error:
+            error.filename = error.filename or str(target)  # a failed write names no file
+            raise
         finally:
             temporary.unlink(missing_ok=True)
 

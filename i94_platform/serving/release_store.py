@@ -15,6 +15,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from i94_platform.errors import PermanentError, PlatformError
+from i94_platform.foreign_errors import describe_fault, translate_error
 from i94_platform.lake.datasets import Lake
 from i94_platform.lake.manifest import Manifest
 from i94_platform.lake.releases import RELEASE, Release, parse_release
@@ -76,7 +77,7 @@ class ReleaseStore:
             )
             return False
         except (PlatformError, duckdb.Error, OSError) as error:
-            self._set_error(f"The published release can't be loaded: {error}")
+            self._set_error(f"The published release can't be loaded: {translate_error(error) or describe_fault(error)}")
             return False
         self._served_manifest = manifest
         return True
