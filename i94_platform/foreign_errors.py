@@ -105,6 +105,11 @@ def describe_fault(error: BaseException) -> str:
     return f"An unexpected {type(error).__name__}{place}: this is a fault of i94 itself"
 
 
+def may_hold_values(error: BaseException) -> bool:
+    """Whether the message of an error of a library may quote a delivered value, which no log may show."""
+    return _is_from(error, "duckdb", "DataError") or _is_from(error, "pyarrow", "ArrowException")
+
+
 def _iterate_causes(error: BaseException | None) -> Iterator[BaseException]:
     seen: set[int] = set()
     while error is not None and id(error) not in seen:

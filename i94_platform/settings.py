@@ -4,8 +4,12 @@ An address that is not set is local. An unknown scheme is an error that lists th
 settings is the webhook of the alerts; passwords have variables of their own.
 """
 
+import difflib
+import logging
+import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import cache
 from pathlib import Path
 from typing import Literal, Self
 from urllib.parse import urlsplit
@@ -17,6 +21,8 @@ from i94_platform.errors import PermanentError
 from i94_platform.partitions import Month
 from i94_platform.redshift_address import GRAMMAR as REDSHIFT
 from i94_platform.redshift_address import RedshiftAddress, redact_user
+
+logger = logging.getLogger(__name__)
 
 PROJECT = Path(__file__).resolve().parent.parent
 """The folder that holds the package: the checkout, or the site-packages of an installation."""
@@ -146,11 +152,13 @@ class Settings(BaseSettings):
 
     @classmethod
     def from_env(cls) -> Self:
-        """Read and validate the environment.
+        """Read and validate the environment; warn once of variables that nothing reads.
 
         Raises:
             PermanentError: a value is unknown; the message names the variable and lists the valid values.
         """
+        for message in find_unknown_variables(os.environ):
+            _warn_once(message)
         try:
             return cls()
         except ValidationError as error:
@@ -270,6 +278,32 @@ class Settings(BaseSettings):
     def scratch(self) -> Path:
         """The folder for what engines spill and for converted deliveries."""
         return Path(self.home) / "scratch"
+
+
+OTHER_VARIABLES = frozenset(
+    {
+        *("I94_REDSHIFT_PASSWORD", "I94_HISTORY_HOST", "I94_HISTORY_PASSWORD", "I94_LOGS_BUCKET", "I94_IMAGE_TAG"),
+        *("I94_REAL_DATA", "I94_TEST_LAKE", "I94_TEST_REDSHIFT", "I94_UPDATE_SNAPSHOTS", "I94_UPDATE_SCREENSHOTS"),
+    }
+)
+"""Variables that others than `Settings` read: logins, the deployment, the tests."""
+
+
+def find_unknown_variables(environment: Iterable[str]) -> list[str]:
+    """Describe each `I94_` variable that nothing reads, with the known one that is most like it."""
+    known = {f"I94_{name.upper()}" for name in Settings.model_fields} | OTHER_VARIABLES
+    unknown = sorted(name for name in environment if name.upper().startswith("I94_") and name.upper() not in known)
+    return [f"{name} is no setting{_suggest(name.upper(), known)}" for name in unknown]
+
+
+def _suggest(name: str, known: Iterable[str]) -> str:
+    nearest = difflib.get_close_matches(name, known, n=1)
+    return f"; did you mean {nearest[0]}?" if nearest else "; docs/operations.md lists them."
+
+
+@cache
+def _warn_once(message: str) -> None:
+    logger.warning("%s", message)
 
 
 def _runs_on_other_machines(settings: Settings) -> bool:

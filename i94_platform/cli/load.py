@@ -99,7 +99,9 @@ def backfill(
 
 def status() -> None:
     """Show each month and what every layer holds of it, and why a month is not loaded in its newest content."""
+    from i94_platform.lake.releases import read_current_release
     from i94_platform.operations.dagster_instance import persistent_instance
+    from i94_platform.operations.platform import find_raw_problem
     from i94_platform.operations.status import read_month_statuses
     from i94_platform.sources.listing import list_deliveries
     from i94_platform.staleness.completeness import FAILED, NOT_LOADED, find_month_issues
@@ -108,6 +110,9 @@ def status() -> None:
     with persistent_instance(platform.settings.dagster_home) as instance:
         statuses = read_month_statuses(platform.raw, platform.lake, platform.warehouse, instance)
         issues = [*find_month_issues(list_deliveries(platform.raw), platform.raw, platform.lake, instance)]
+    read_current_release(platform.lake)  # warns of a damaged release
+    if problem := find_raw_problem(platform.settings):
+        err.print(f"I94_RAW: {escape(problem)}.", style="yellow")
     if not statuses:
         out.print(f"No months yet. Deliveries are looked for under {escape(platform.settings.raw)}.")
         return
@@ -123,8 +128,11 @@ def _plan_runs(
 ) -> RunPlan:
     """Plan the runs, and print the plan's notes."""
     from i94_platform.defs.partitions import monthly_partitions
+    from i94_platform.operations.platform import find_raw_problem
     from i94_platform.staleness.plan import plan_runs
 
+    if problem := find_raw_problem(platform.settings):
+        raise PermanentError(f"I94_RAW: {problem}.")
     plan = plan_runs(
         platform.raw,
         platform.lake,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import sys
 import threading
+import traceback
 import warnings
 from collections.abc import Callable
 from typing import Annotated, NoReturn
@@ -60,7 +61,8 @@ def main() -> None:
 
 
 def _print_error(error: Exception) -> None:
-    logger.debug("The traceback of the error", exc_info=error)
+    if logger.isEnabledFor(logging.DEBUG):
+        err.print("".join(traceback.format_exception(error)), markup=False, highlight=False)
     translated = translate_error(error)
     message = str(translated) if translated else f"{describe_fault(error)}; call 'i94 --debug …' to see the traceback."
     err.print(f"[red]{type(translated or error).__name__}[/red]: {escape(message)}", highlight=False, soft_wrap=True)

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import dagster as dg
 
 from i94_platform.errors import TransientError
-from i94_platform.foreign_errors import describe_fault, translate_error
+from i94_platform.foreign_errors import describe_fault, may_hold_values, translate_error
 from i94_platform.staleness.run_inputs import PARTITION_TAG
 
 RETRIES = dg.RetryPolicy(max_retries=3, delay=15, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
@@ -40,7 +40,8 @@ def raise_dagster_failures() -> Iterator[Callable[[], float]]:
             wait = RETRIES.calculate_delay(dg.OpExecutionContext.get().retry_number + 1)
             raise dg.RetryRequested(max_retries=RETRIES.max_retries, seconds_to_wait=wait) from error
         description = str(translated) if translated else f"{describe_fault(error)}; the run's log has the traceback."
-        raise dg.Failure(description, allow_retries=False) from error
+        cause = None if may_hold_values(error) else error
+        raise dg.Failure(description, allow_retries=False) from cause
 
 
 def run_folder(context: dg.AssetExecutionContext) -> str:

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+MANIFEST_NAME = "manifest.json"
+"""The file in a dataset's folder that says what is committed."""
+
 HASHING_THREADS = 4
 """Files that are hashed at a time; Python frees its lock meanwhile."""
 
@@ -48,7 +51,7 @@ class Dataset:
     @property
     def manifest_path(self) -> str:
         """The path of its manifest in the lake."""
-        return f"{self.folder}/manifest.json"
+        return f"{self.folder}/{MANIFEST_NAME}"
 
     def run_folder(self, run_id: str) -> str:
         """The folder in the lake that one run writes into."""
@@ -135,7 +138,7 @@ class Lake:
         months = sorted(
             file.path.split("month=")[1].split("/")[0]
             for file in self.store.list(name)
-            if file.path.endswith("/manifest.json")
+            if file.path.endswith(f"/{MANIFEST_NAME}")
         )
         return [manifest for month in months if (manifest := self.read_manifest(Dataset(name, month)))]
 

@@ -9,23 +9,33 @@ import importlib.util
 import os
 import re
 import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 from i94_platform.engine import connect
 from i94_platform.engine.emr import Application
 from i94_platform.engine.spark import list_jars
-from i94_platform.errors import PlatformError
-from i94_platform.lake.datasets import Lake
+from i94_platform.foreign_errors import translate_error
+from i94_platform.lake.datasets import MANIFEST_NAME, Lake
+from i94_platform.lake.manifest import DamagedManifestError, Manifest
 from i94_platform.lake.s3_client import aws_region
 from i94_platform.lake.store import Store
-from i94_platform.settings import Settings, is_in_process, is_s3
+from i94_platform.operations.platform import find_raw_problem
+from i94_platform.settings import Settings, find_unknown_variables, is_in_process, is_s3
 from i94_platform.sources.listing import list_deliveries
 from i94_platform.sources.registry import REFERENCE_FILES
 from i94_platform.warehouse.base import Warehouse
+
+LEAST_FREE_BYTES = 1_000_000_000
+"""A month and the release after it need less."""
+
+LEAST_MEMORY_BYTES = 100_000_000
+"""Below it the embedded engine stages no month of 3 million rows."""
 
 SUPPORTED_JAVA = (17, 21)
 """The Java versions that Spark 4 supports."""
@@ -43,14 +53,18 @@ class Finding:
 def diagnose(settings: Settings, raw: Store, lake: Lake, warehouse: Warehouse) -> Iterator[Finding]:
     """Check everything that a run needs, in the order in which it needs it."""
     yield Finding("python", sys.version_info >= (3, 11), f"{sys.version.split()[0]}, 3.11 or later is needed")
-    yield from _check_raw(settings, raw)
+    yield from (Finding("variables", False, message) for message in find_unknown_variables(os.environ))
+    yield from _catch_errors("I94_RAW", lambda: _check_raw(settings, raw))
     if is_s3(settings.lake):
-        yield _catch_errors("I94_LAKE", lambda: _check_bucket("I94_LAKE", lake.store))
+        yield from _catch_errors("I94_LAKE", lambda: _check_bucket("I94_LAKE", lake.store))
     else:
         yield _check_folder("I94_LAKE", Path(settings.lake))
+    yield from _catch_errors("manifests", lambda: _check_manifests(lake))
     yield _check_folder("I94_HOME", Path(settings.home))
+    yield from _check_sqlite_databases(Path(settings.home))
+    yield _check_memory_limit(settings)
     yield from _check_engine(settings)
-    yield _catch_errors("I94_WAREHOUSE", lambda: _check_warehouse(warehouse))
+    yield from _catch_errors("I94_WAREHOUSE", lambda: _check_warehouse(warehouse))
 
 
 def find_java_version() -> int | None:
@@ -65,15 +79,10 @@ def find_java_version() -> int | None:
 
 
 def _check_raw(settings: Settings, raw: Store) -> Iterator[Finding]:
-    if not is_s3(settings.raw) and not Path(settings.raw).is_dir():
-        message = f"{settings.raw} is not there; set I94_RAW, or write samples: i94 sample --out {settings.raw}"
-        yield Finding("I94_RAW", False, message)
+    if problem := find_raw_problem(settings):
+        yield Finding("I94_RAW", False, problem)
         return
-    try:
-        listing = list_deliveries(raw)
-    except PlatformError as error:
-        yield Finding("I94_RAW", False, str(error))
-        return
+    listing = list_deliveries(raw)
     counts = f"{len(listing.months)} month(s) delivered, {len(listing.unknown)} other file(s)"
     yield Finding("I94_RAW", bool(listing.months), f"{settings.raw}: {counts}")
     missing = ", ".join(listing.missing_references)
@@ -81,22 +90,65 @@ def _check_raw(settings: Settings, raw: Store) -> Iterator[Finding]:
     yield Finding("references", not missing, f"missing: {missing}; put them under I94_RAW" if missing else complete)
 
 
-def _check_bucket(subject: str, store: Store) -> Finding:
+def _check_bucket(subject: str, store: Store) -> Iterator[Finding]:
     next(store.list(), None)
-    return Finding(subject, True, f"{store.root}, the bucket answers; whether it can be written shows in a run")
+    yield Finding(subject, True, f"{store.root}, the bucket answers; whether it can be written shows in a run")
 
 
 def _check_folder(subject: str, folder: Path) -> Finding:
     existing = next(path for path in (folder, *folder.parents) if path.exists())
-    if not os.access(existing, os.W_OK):
+    if not existing.is_dir():
+        return Finding(subject, False, f"{existing} is a file; remove it, or choose another folder")
+    if not os.access(existing, os.W_OK | os.X_OK):
         return Finding(subject, False, f"{existing} can't be written; choose another folder")
-    return Finding(subject, True, f"{folder}, {shutil.disk_usage(existing).free / 1e9:,.0f} GB free")
+    free = shutil.disk_usage(existing).free
+    if free < LEAST_FREE_BYTES:
+        return Finding(subject, False, f"{folder}, only {free / 1e6:,.0f} MB free; free space, or choose another disk")
+    return Finding(subject, True, f"{folder}, {free / 1e9:,.0f} GB free")
+
+
+def _check_manifests(lake: Lake) -> Iterator[Finding]:
+    """Read every manifest of the lake."""
+    paths = [file.path for file in lake.store.list() if file.path.endswith(f"/{MANIFEST_NAME}")]
+    damaged = False
+    for path in paths:
+        try:
+            Manifest.from_json(lake.store.read(path), lake.store.uri(path))
+        except DamagedManifestError as error:
+            damaged = True
+            yield Finding("manifests", False, str(error))
+    if paths and not damaged:
+        yield Finding("manifests", True, f"{len(paths)} in the lake, all can be read")
+
+
+def _check_sqlite_databases(home: Path) -> Iterator[Finding]:
+    """Check the run history and the keys; SQLite itself finds damaged pages."""
+    for path in sorted(path for pattern in ("*.sqlite", "dagster/**/*.db") for path in home.glob(pattern)):
+        try:
+            with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as connection:
+                (result,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+        except sqlite3.DatabaseError as error:
+            result = str(error)
+        if result != "ok":
+            message = f"{path} is damaged; move it away: it holds records of runs or keys, loaded data is elsewhere"
+            yield Finding("I94_HOME", False, message)
+
+
+def _check_memory_limit(settings: Settings) -> Finding:
+    limit = int(settings.memory_limit[:-2]) * {"MB": 10**6, "GB": 10**9}[settings.memory_limit[-2:]]
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    name, value = "I94_MEMORY_LIMIT", settings.memory_limit
+    if limit < LEAST_MEMORY_BYTES:
+        return Finding(name, False, f"{value} is too low; {LEAST_MEMORY_BYTES // 10**6} MB are the least for a month")
+    if limit > memory:
+        return Finding(name, False, f"{value} is more than this machine has, {memory / 1e9:.1f} GB; lower it")
+    return Finding(name, True, f"{value} of {memory / 1e9:.1f} GB")
 
 
 def _check_engine(settings: Settings) -> Iterator[Finding]:
     engine = settings.engine
     if engine == "duckdb":
-        yield Finding("I94_ENGINE", True, f"duckdb, in this process, memory limit {settings.memory_limit}")
+        yield Finding("I94_ENGINE", True, "duckdb, in this process")
         return
     installed = importlib.util.find_spec("pyspark") is not None
     install = "pyspark is not installed; run: pip install 'i94-platform[spark]'"
@@ -111,7 +163,7 @@ def _check_engine(settings: Settings) -> Iterator[Finding]:
         yield _check_yarn()
     if engine.startswith("emr-serverless://"):
         application = Application.parse(engine, aws_region())
-        yield _catch_errors("application", lambda: _check_application(application))
+        yield from _catch_errors("application", lambda: _check_application(application))
 
 
 def _check_java() -> Finding:
@@ -147,20 +199,24 @@ def _check_yarn() -> Finding:
     return Finding("spark", False, "set HADOOP_CONF_DIR to the folder that holds the cluster's yarn-site.xml")
 
 
-def _check_application(application: Application) -> Finding:
+def _check_application(application: Application) -> Iterator[Finding]:
     state = application.fetch_state(application.client())
-    return Finding("application", True, f"{application} takes sessions and is {state}")
+    yield Finding("application", True, f"{application} takes sessions and is {state}")
 
 
-def _check_warehouse(warehouse: Warehouse) -> Finding:
+def _check_warehouse(warehouse: Warehouse) -> Iterator[Finding]:
     if not warehouse.exists():
-        return Finding("I94_WAREHOUSE", True, f"{warehouse.address}, not created yet; the first run does")
+        yield Finding("I94_WAREHOUSE", True, f"{warehouse.address}, not created yet; the first run does")
+        return
     months = sum(entry.table_name == "immigration" for entry in warehouse.read_ledger())
-    return Finding("I94_WAREHOUSE", True, f"{warehouse.address}, {months} month(s) loaded")
+    yield Finding("I94_WAREHOUSE", True, f"{warehouse.address}, {months} month(s) loaded")
 
 
-def _catch_errors(subject: str, check: Callable[[], Finding]) -> Finding:
+def _catch_errors(subject: str, check: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
     try:
-        return check()
-    except PlatformError as error:
-        return Finding(subject, False, str(error))
+        yield from check()
+    except Exception as error:
+        translated = translate_error(error)
+        if translated is None:
+            raise
+        yield Finding(subject, False, str(translated))

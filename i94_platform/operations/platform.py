@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -12,8 +13,17 @@ import dagster as dg
 from i94_platform.defs.build import build_definitions, build_resources
 from i94_platform.lake.datasets import Lake
 from i94_platform.lake.store import Store
-from i94_platform.settings import Settings
+from i94_platform.settings import Settings, is_s3
 from i94_platform.warehouse.base import Warehouse
+
+
+def find_raw_problem(settings: Settings) -> str:
+    """Say why no delivery can be looked for, and what to do; empty if it can. A bucket answers for itself."""
+    if is_s3(settings.raw) or Path(settings.raw).is_dir():
+        return ""
+    if Path(settings.raw).exists():
+        return f"{settings.raw} is a file; set I94_RAW to the folder where deliveries land"
+    return f"{settings.raw} does not exist; set I94_RAW, or write samples: i94 sample --out {settings.raw}"
 
 
 @dataclass(frozen=True)

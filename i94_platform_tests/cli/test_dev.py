@@ -22,7 +22,7 @@ def test_the_doctor_says_what_to_do_if_nothing_was_delivered(i94: I94, tmp_path:
     output = i94("doctor", I94_HOME=str(tmp_path / "home"), I94_RAW=str(tmp_path / "raw"))
     assert output.exit_code == 1
     assert (
-        f"✗ I94_RAW        {tmp_path / 'raw'} is not there; set I94_RAW, or write samples: i94 sample --out"
+        f"✗ I94_RAW        {tmp_path / 'raw'} does not exist; set I94_RAW, or write samples: i94 sample --out"
         in output.out
     )
     assert not (tmp_path / "home").exists(), "looking changes nothing"
