@@ -109,10 +109,13 @@ def status() -> None:
     platform = load_platform()
     with persistent_instance(platform.settings.dagster_home) as instance:
         statuses = read_month_statuses(platform.raw, platform.lake, platform.warehouse, instance)
-        issues = [*find_month_issues(list_deliveries(platform.raw), platform.raw, platform.lake, instance)]
+        listing = list_deliveries(platform.raw)
+        issues = [*find_month_issues(listing, platform.raw, platform.lake, instance)]
     read_current_release(platform.lake)  # warns of a damaged release
     if problem := find_raw_problem(platform.settings):
         err.print(f"I94_RAW: {escape(problem)}.", style="yellow")
+    for note in listing.notes:
+        err.print(escape(note), style="yellow", highlight=False, soft_wrap=True)
     if not statuses:
         out.print(f"No months yet. Deliveries are looked for under {escape(platform.settings.raw)}.")
         return

@@ -85,6 +85,8 @@ def _check_raw(settings: Settings, raw: Store) -> Iterator[Finding]:
     listing = list_deliveries(raw)
     counts = f"{len(listing.months)} month(s) delivered, {len(listing.unknown)} other file(s)"
     yield Finding("I94_RAW", bool(listing.months), f"{settings.raw}: {counts}")
+    for problem in (*listing.problems, *listing.refusals):
+        yield Finding("delivery", False, problem)
     missing = ", ".join(listing.missing_references)
     complete = f"all {len(REFERENCE_FILES)} are there"
     yield Finding("references", not missing, f"missing: {missing}; put them under I94_RAW" if missing else complete)

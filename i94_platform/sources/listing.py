@@ -32,16 +32,20 @@ class DeliveryListing:
     """Sentences about what can't be read or is no month for certain, apart from refused months."""
 
     @property
+    def refusals(self) -> tuple[str, ...]:
+        """Sentences about refused months."""
+        return tuple(delivery.problem for delivery in self.months.values() if delivery.problem)
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """Sentences about what is not loaded: problems, refused months and superseded versions."""
-        refused = [delivery.problem for delivery in self.months.values() if delivery.problem]
         superseded = [
             f"{delivery.name} is read from {delivery.folder or delivery.files[0].path}, its newest version; "
             f"older and not read: {', '.join(delivery.superseded)}"
             for delivery in self.months.values()
             if delivery.superseded
         ]
-        return (*self.problems, *refused, *superseded)
+        return (*self.problems, *self.refusals, *superseded)
 
     @property
     def missing_references(self) -> tuple[str, ...]:

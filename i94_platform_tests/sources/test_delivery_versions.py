@@ -179,9 +179,9 @@ def test_two_formats_of_a_superseded_version_refuse_nothing(local: LocalStore) -
 
 def test_a_refused_month_has_another_fingerprint_once_it_is_mended(store: Store) -> None:
     deliver(store, f"{FOLDER}/_delta_log/0.json", f"{FOLDER}/0.parquet")
-    refused = find_april(store).fingerprint(store)
+    fingerprint = find_april(store).fingerprint(store)
     store.delete([f"{FOLDER}/_delta_log/0.json"])
-    assert find_april(store).fingerprint(store) != refused
+    assert find_april(store).fingerprint(store) != fingerprint
 
 
 # --- files that are none ----------------------------------------------------------------------------------------------

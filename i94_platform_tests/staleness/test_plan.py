@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -88,6 +89,40 @@ def test_the_plan_says_what_it_ignores(loaded_deployment: Deployment, tmp_path: 
     files, months = result.notes
     assert "notes.txt" in files
     assert "2016-01" in months
+
+
+def test_a_refused_month_is_stale_and_the_plan_says_why(loaded_deployment: Deployment, tmp_path: Path) -> None:
+    deployment = loaded_deployment.copy(tmp_path)
+    record_reference_run(deployment.instance, deployment)
+    (deployment.raw / "i94_jan16_sub.csv").touch()
+    result = plan(deployment, deployment.instance)
+    assert result.months == (JANUARY, FEBRUARY)
+    assert any("2016-01 is refused" in note for note in result.notes)
+    assert result.problem == ""
+
+
+def test_a_superseded_version_is_named_in_the_plan(loaded_deployment: Deployment, tmp_path: Path) -> None:
+    deployment = loaded_deployment.copy(tmp_path)
+    record_reference_run(deployment.instance, deployment)
+    shutil.copytree(deployment.raw, deployment.raw / "backup", ignore=shutil.ignore_patterns("*.csv", "*.SAS"))
+    result = plan(deployment, deployment.instance)
+    assert result.months == (FEBRUARY,), "a copy with the same time changes nothing"
+    assert sum("backup/i94_jan16_sub.parquet" in note for note in result.notes) == 1
+
+
+@pytest.mark.parametrize("name", ["i94_jan16_sub.xlsx", "arrivals.zip"])
+def test_deliveries_that_are_all_of_other_names_are_a_problem(
+    loaded_deployment: Deployment, tmp_path: Path, name: str
+) -> None:
+    deployment = loaded_deployment.copy(tmp_path)
+    for file in deployment.raw.glob("i94_*_sub.*"):
+        file.unlink()
+    assert plan(deployment, deployment.instance).problem == ""
+    (deployment.raw / name).touch()
+    result = plan(deployment, deployment.instance)
+    assert str(deployment.raw) in result.problem
+    assert any(name in note for note in result.notes)
+    assert plan(deployment, deployment.instance, JANUARY).problem == ""
 
 
 def test_a_requested_month_out_of_range_is_an_error(

@@ -90,6 +90,7 @@ def immigration(
             "engine": engine.name,
             "quarantined_rows": stats["quarantined_rows"],
             "extra_columns": ", ".join(stats["extra_columns"]) or "none",
+            "superseded": ", ".join(stats["superseded"]) or "none",
             "unlisted_countries": stats["unlisted_countries"],
         },
     )
