@@ -274,10 +274,16 @@ def test_a_decimal_comma_is_read_where_it_separates_no_columns(read: Read) -> No
     assert thousands.values("unreadable") == ["i94bir='1,000'"] * 2
 
 
-@pytest.mark.parametrize("spelling", ["NA", "NULL", "None", ".", "\\N"])
-def test_a_spelling_of_a_missing_number_is_missing_in_text_columns_too(read: Read, spelling: str) -> None:
-    delivered = read(render_csv([{"i94bir": spelling, "occup": spelling, "airline": f" {spelling} "}, GOOD]))
-    assert (delivered.values("occup"), delivered.values("airline")) == ([None, None], [None, "LH"])
+@pytest.mark.parametrize("engine_name", ["duckdb", pytest.param("spark", marks=pytest.mark.spark)])
+def test_a_spelling_of_a_missing_number_is_missing_in_text_columns_too(
+    engine_name: str, request: pytest.FixtureRequest, raw: Path, tmp_path: Path
+) -> None:
+    engine: Engine = request.getfixturevalue(engine_name)
+    for spelling in ("NA", "NULL", "None", ".", "\\N", "#N/A"):
+        row = {"i94bir": spelling, "occup": spelling, "airline": f" {spelling} "}
+        (raw / CSV).write_text(render_csv([row, GOOD]))
+        delivered = read_delivered(engine, raw, tmp_path / "lake")
+        assert (delivered.values("occup"), delivered.values("airline")) == ([None, None], [None, "LH"]), spelling
 
 
 def test_a_text_is_data_where_no_number_is_spelled_so(read: Read) -> None:
