@@ -22,7 +22,7 @@ from i94_platform.sources.csv_conversion import UNREADABLE_COLUMN, convert_arriv
 from i94_platform.sources.delivery import Delivery
 from i94_platform.sources.immigration import DELIVERED_COLUMNS, NUMBER_COLUMNS, is_arrival
 from i94_platform.sources.parquet import convert_parquet, converted_schema, read_footer, read_layout
-from i94_platform.sources.sas import count_sas_rows, read_sas_chunks
+from i94_platform.sources.sas import SasReport, read_sas_chunks
 from i94_platform.sources.spellings import render_text_or_null
 
 if TYPE_CHECKING:
@@ -49,6 +49,8 @@ class PreparedDelivery:
     """The columns without contract."""
     remarks: tuple[str, ...] = ()
     """What a file has that a person should know, one sentence each."""
+    deleted_rows: int = 0
+    """The rows that SAS files mark as deleted; they are in no other count."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,7 @@ class _PreparedFile:
     independent_rows: int
     extra_columns: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
+    deleted_rows: int = 0
 
 
 def prepare_arrivals(delivery: Delivery, raw: Store, lake: Store, folder: str) -> PreparedDelivery:
@@ -87,6 +90,7 @@ def prepare_arrivals(delivery: Delivery, raw: Store, lake: Store, folder: str) -
         {path: prepared.independent_rows for path, prepared in files.items()},
         tuple(sorted({name for prepared in files.values() for name in prepared.extra_columns})),
         tuple(remark for prepared in files.values() for remark in prepared.remarks),
+        sum(prepared.deleted_rows for prepared in files.values()),
     )
 
 
@@ -150,20 +154,20 @@ def _prepare_sas(raw: Store, file: StoredFile, lake: Store, target: str) -> _Pre
     import pyarrow.parquet as pq
 
     check_delivered(raw, file, "sas7bdat")
-    path, schema, names = f"{target}.parquet", converted_schema(), list[str]()
+    path, schema, names, report = f"{target}.parquet", converted_schema(), list[str](), SasReport()
     with lake.create(path) as output, pq.ParquetWriter(output, schema) as writer:
-        for frame in read_sas_chunks(raw, file, CHUNK_ROWS):
+        for frame in read_sas_chunks(raw, file, CHUNK_ROWS, report):
             names = list(frame.columns)
             writer.write_table(_convert_frame(file.path, frame, schema))
-    rows = read_footer(lake, path, file.path)[1]
-    counted = count_sas_rows(raw, file)
     return _PreparedFile(
         lake.uri(path),
         _SCHEMA_OF_CONVERTED,
         _render_casts(has_unreadable=False),
-        rows,
-        rows if counted is None else counted,
+        read_footer(lake, path, file.path)[1],
+        report.rows,
         tuple(list_extra_columns(names, DELIVERED_COLUMNS)),
+        report.list_remarks(file.path),
+        report.deleted_rows,
     )
 
 

@@ -2,41 +2,160 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
 
+from i94_platform.errors import PermanentError
 from i94_platform.lake.store import Store, StoredFile
+from i94_platform.sources.compression import decompress_to_local
 from i94_platform.sources.immigration import check_columns
-from i94_platform.sources.read_errors import translate_read_errors
+from i94_platform.sources.sas_pages import declare_latin_1, read_sas_pages
 
 if TYPE_CHECKING:
     import pandas as pd
 
+_NO_ENCODING = 0
+_CODECS = {_NO_ENCODING: "utf-8", 20: "utf-8", 28: "ascii", 29: "latin-1", 40: "iso8859-15"} | {
+    number: f"cp{1190 + number}" for number in range(60, 69)
+}
+"""Python's names of the encodings by SAS's numbers. A file that declares none may be in UTF-8."""
 
-def read_sas_chunks(store: Store, file: StoredFile, chunk_rows: int) -> Iterator[pd.DataFrame]:
+
+@dataclass
+class SasReport:
+    """What is known of a SAS file when its chunks have been read."""
+
+    rows: int = 0
+    """The rows on the file's pages without those that are marked as deleted, counted without the reader."""
+
+    deleted_rows: int = 0
+    """The rows that the file marks as deleted."""
+
+    latin_1_texts: Counter[str] = field(default_factory=Counter)
+    """By column, the texts that can't be decoded in the declared encoding and were read as Latin-1."""
+
+    def list_remarks(self, path: str) -> tuple[str, ...]:
+        """List what a person should know of the file, one sentence each."""
+        remarks = []
+        if self.deleted_rows:
+            remarks.append(f"{path} marks {self.deleted_rows:,} rows as deleted, which are left out.")
+        if self.latin_1_texts:
+            columns = ", ".join(f"{name} ({count:,})" for name, count in sorted(self.latin_1_texts.items()))
+            remarks.append(
+                f"{path} has texts that can't be decoded in its encoding and are read as Latin-1, in {columns}."
+            )
+        return tuple(remarks)
+
+
+def read_sas_chunks(
+    store: Store, file: StoredFile, chunk_rows: int, report: SasReport | None = None
+) -> Iterator[pd.DataFrame]:
     """Read the rows of a month in chunks; dates stay the numbers that the file stores.
 
+    Rows that are marked as deleted are left out, and columns without contract are empty.
+
     Raises:
-        PermanentError: the file can't be read, or a column is missing or of another kind.
+        PermanentError: the file can't be read, states other rows than it holds, or a column is missing or of another
+            kind.
     """
+    report = report or SasReport()
+    with decompress_to_local(store, file.path) as path, path.open("rb") as content:
+        pages = read_sas_pages(content, file.path, path.stat().st_size)
+        report.rows, report.deleted_rows = pages.rows, pages.deleted_rows
+        columns: _Columns | None = None
+        for part in pages.read_parts(content, chunk_rows):
+            columns = columns or _read_columns(file.path, part)
+            yield _read_part(file.path, part, columns, pages.header.encoding, report)
+
+
+def count_sas_rows(store: Store, file: StoredFile) -> int:
+    """Count the rows on the pages, without those that are marked as deleted.
+
+    Raises:
+        PermanentError: the file is damaged or incomplete, or states other rows than it holds.
+    """
+    with decompress_to_local(store, file.path) as path, path.open("rb") as content:
+        return read_sas_pages(content, file.path, path.stat().st_size).rows
+
+
+@dataclass(frozen=True)
+class _Columns:
+    """The names of a file's columns, and which of them are delivered for the contract."""
+
+    names: tuple[str, ...]
+    delivered: list[str]
+
+
+def _read_columns(path: str, part: bytes) -> _Columns:
+    """Read the names of the columns in the file's order, and compare them with the contract."""
+    _, meta = _read(path, part, metadataonly=True)
+    types: dict[str, str] = meta.readstat_variable_types
+    names = check_columns(
+        path, {name: ("text" if type_ == "string" else "number", type_) for name, type_ in types.items()}
+    )
+    return _Columns(tuple(types), list(names.values()))
+
+
+def _read_part(path: str, part: bytes, columns: _Columns, encoding: int, report: SasReport) -> pd.DataFrame:
+    """Read the delivered columns of a part; the others are empty, because reading them takes time."""
+    if encoding == _NO_ENCODING:
+        frame = _read_latin_1(path, part, columns.delivered, encoding, report)
+    else:
+        try:
+            frame, _ = _parse(part, usecols=columns.delivered)
+        except _parse_errors():
+            frame = _read_latin_1(path, part, columns.delivered, encoding, report)
+    for name in columns.names:
+        if name not in frame:
+            frame[name] = None
+    return frame
+
+
+def _read_latin_1(path: str, part: bytes, columns: list[str], encoding: int, report: SasReport) -> pd.DataFrame:
+    """Read a part as Latin-1, which can decode anything, and decode each text as declared, if that can be done."""
+    frame, _ = _read(path, declare_latin_1(part), usecols=columns)
+    codec = _CODECS.get(encoding)
+    for name in map(str, frame.select_dtypes("object")):
+        texts = frame[name].tolist()
+        for position, text in enumerate(texts):
+            if text and not text.isascii():
+                try:
+                    texts[position] = text.encode("latin-1").decode(codec or "ascii")
+                except UnicodeDecodeError:
+                    report.latin_1_texts[name] += 1
+        frame[name] = texts
+    return frame
+
+
+def _read(path: str, part: bytes, **options: Any) -> tuple[pd.DataFrame, Any]:
+    """Parse a part, as Latin-1 where the declared encoding is wrong or unknown.
+
+    Raises:
+        PermanentError: the part can't be parsed in any encoding.
+    """
+    try:
+        return _parse(part, **options)
+    except _parse_errors():
+        pass
+    try:
+        return _parse(declare_latin_1(part), **options)
+    except _parse_errors() as error:
+        raise PermanentError(
+            f"{path} can't be read as SAS, because it is damaged or encrypted; "
+            "ask for it to be delivered again, unencrypted."
+        ) from error
+
+
+def _parse(part: bytes, **options: Any) -> tuple[pd.DataFrame, Any]:
     import pyreadstat
 
-    with store.local_copy(file.path) as path, translate_read_errors(file.path, "SAS", pyreadstat.ReadstatError):
-        empty, meta = pyreadstat.read_sas7bdat(str(path), metadataonly=True)
-        types = meta.readstat_variable_types
-        check_columns(file.path, {name: ("text" if t == "string" else "number", t) for name, t in types.items()})
-        if not meta.number_rows:
-            yield empty
-        chunks = pyreadstat.read_file_in_chunks(
-            pyreadstat.read_sas7bdat, str(path), chunksize=chunk_rows, disable_datetime_conversion=True
-        )
-        for frame, _ in chunks:
-            yield frame
+    return pyreadstat.read_sas7bdat(BytesIO(part), disable_datetime_conversion=True, **options)
 
 
-def count_sas_rows(store: Store, file: StoredFile) -> int | None:
-    """Read the number of rows from the header, None where it does not say."""
+def _parse_errors() -> tuple[type[Exception], ...]:
     import pyreadstat
 
-    with store.local_copy(file.path) as path, translate_read_errors(file.path, "SAS", pyreadstat.ReadstatError):
-        return pyreadstat.read_sas7bdat(str(path), metadataonly=True)[1].number_rows
+    return (pyreadstat.ReadstatError, UnicodeDecodeError)

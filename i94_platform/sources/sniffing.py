@@ -43,6 +43,7 @@ _SIGNATURES: tuple[tuple[bytes, str, str], ...] = (
     (b"Rar!\x1a\x07", "a RAR archive", _NO_COMPRESSION),
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "a document of an old office program (.xls)", _EXPORT),
     (b"%PDF-", "a PDF document", _EXPORT),
+    (bytes(12) + b"\xc2\xea\x81\x63", "a SAS catalog, which has no rows", "deliver the data set"),
     (b"HEADER RECORD*******", "a SAS transport file (.xpt)", "deliver the .sas7bdat file"),
     (b"ORC", "an ORC file", "deliver it as Parquet"),
     (b"Obj\x01", "an Avro file", "deliver it as Parquet"),

@@ -60,6 +60,7 @@ FOREIGN: list[tuple[bytes, str]] = [
     (b"PARE" + bytes(100) + b"PARE", "encrypted Parquet"),
     (b"ORC\x00", "ORC"),
     (b"Salted__\x01\x02", "encrypted"),
+    (bytes(12) + b"\xc2\xea\x81\x63\xb3\x14" + bytes(600), "SAS catalog"),
     (bytes(257) + b"ustar\x00" + bytes(300), "tar archive"),
 ]
 

@@ -14,6 +14,7 @@ _FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "readstat_set_data_writer": (ctypes.c_int, [ctypes.c_void_p, _WRITER]),
     "readstat_add_variable": (ctypes.c_void_p, [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int, ctypes.c_size_t]),
     "readstat_variable_set_label": (None, [ctypes.c_void_p, ctypes.c_char_p]),
+    "readstat_writer_set_file_format_is_64bit": (ctypes.c_int, [ctypes.c_void_p, ctypes.c_int]),
     "readstat_begin_writing_sas7bdat": (ctypes.c_int, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_long]),
     "readstat_begin_row": (ctypes.c_int, [ctypes.c_void_p]),
     "readstat_insert_double_value": (ctypes.c_int, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_double]),
@@ -39,7 +40,14 @@ def load_readstat() -> ctypes.CDLL | None:
     return found
 
 
-def write_sas(path: Path, columns: Mapping[str, int | None], rows: Iterable[Mapping[str, Any]], count: int) -> None:
+def write_sas(
+    path: Path,
+    columns: Mapping[str, int | None],
+    rows: Iterable[Mapping[str, Any]],
+    count: int,
+    *,
+    is_64_bit: bool = True,
+) -> None:
     """Write `count` rows; `columns` maps a name to the width of its texts in bytes, None for numbers."""
     readstat = load_readstat()
     assert readstat is not None, "call load_readstat() first"
@@ -48,10 +56,11 @@ def write_sas(path: Path, columns: Mapping[str, int | None], rows: Iterable[Mapp
         writer = readstat.readstat_writer_init()
         try:
             _check(readstat.readstat_set_data_writer(writer, sink))
+            _check(readstat.readstat_writer_set_file_format_is_64bit(writer, int(is_64_bit)))
             variables = {name: _variable(readstat, writer, name, width) for name, width in columns.items()}
             _check(readstat.readstat_begin_writing_sas7bdat(writer, None, count))
             for row in rows:
-                readstat.readstat_begin_row(writer)
+                _check(readstat.readstat_begin_row(writer))
                 for name, variable in variables.items():
                     _insert(readstat, writer, variable, row[name], columns[name])
                 _check(readstat.readstat_end_row(writer))
