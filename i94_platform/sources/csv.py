@@ -74,7 +74,7 @@ class CsvFile:
         if rows != self.rows:
             raise self._describe_fault(rows)
         # what follows the last separator is incomplete; it matters only where it is read
-        if not self.scan.has_last_newline and self.layout.cells - 1 in self.layout.places.values():
+        if rows and not self.scan.has_last_newline and self.layout.cells - 1 in self.layout.places.values():
             raise PermanentError(f"{self.path}, line {self.scan.lines} does not end: the file is cut; {_AGAIN}.")
 
     def _parse(self) -> Iterator[pa.RecordBatch]:

@@ -66,6 +66,13 @@ def detect_layout(path: str, lines: Sequence[str], columns: Sequence[str], is_pl
     rows = [split_line(line, delimiter) for line in lines[header_lines:] if line]
     cells = Counter(map(len, rows)).most_common(1)[0][0] if rows else len(names)
     rows = [row for row in rows if len(row) == cells]
+    named = _count_named(names)
+    if cells < named:
+        line = next(n for n, text in enumerate(lines, 1) if n > header_lines and text)
+        raise PermanentError(
+            f"{path} can't be read as CSV: line {line} has {cells} cells, expected the {named} of the header; "
+            "ask for it to be delivered again."
+        )
     offset = _detect_offset(path, names, places, rows, cells, is_plausible)
     return CsvLayout(
         delimiter,
@@ -77,6 +84,11 @@ def detect_layout(path: str, lines: Sequence[str], columns: Sequence[str], is_pl
     )
 
 
+def _count_named(names: Sequence[str]) -> int:
+    """Count the cells of a header up to the last one with a name."""
+    return max(place for place, name in enumerate(names) if name.strip()) + 1
+
+
 def _detect_offset(
     path: str,
     names: Sequence[str],
@@ -86,11 +98,7 @@ def _detect_offset(
     is_plausible: IsPlausible,
 ) -> int:
     """Find out by how many cells the rows begin before the header: by one if an index column has no name at all."""
-    named = max(place for place, name in enumerate(names) if name.strip()) + 1
-    if cells < named:
-        raise PermanentError(
-            f"{path}: its rows have {cells} cells, expected the {named} of its header; deliver it again."
-        )
+    named = _count_named(names)
     offsets = [
         offset
         for offset in (0, 1)
@@ -130,8 +138,11 @@ def _detect_delimiter(lines: Sequence[str], columns: Sequence[str]) -> tuple[str
 
 
 def split_line(line: str, delimiter: str) -> list[str]:
-    """Split a line into its cells, without their quotes."""
-    return next(csv.reader([line], delimiter=delimiter), [""])
+    """Split a line into its cells, without their quotes; a line that can't be split is one cell."""
+    try:
+        return next(csv.reader([line], delimiter=delimiter), [""])
+    except csv.Error:  # such as a carriage return inside the line
+        return [line]
 
 
 def is_quote_open(line: str, delimiter: str) -> bool:

@@ -65,7 +65,8 @@ def read_layout(store: Store, path: str, delivered_path: str) -> ParquetLayout:
         if column not in held
     }
     match_columns(delivered_path, [*schema.names, *values], DELIVERED_COLUMNS)
-    columns = {field.name: (column_kind(field.type), str(field.type)) for field in schema}
+    types = {field.name: _value_type(field.type) for field in schema}
+    columns = {name: (column_kind(type_), str(type_)) for name, type_ in types.items()}
     null: tuple[ColumnKind, str] = ("null", "null")
     names = check_columns(delivered_path, columns | dict.fromkeys(values, null))
     names = {column: name for column, name in names.items() if column not in values}
@@ -83,8 +84,6 @@ def column_kind(type_: pa.DataType) -> ColumnKind:
     """What a column of this type holds."""
     import pyarrow.types as pt
 
-    if pt.is_dictionary(type_):
-        return column_kind(type_.value_type)
     if pt.is_null(type_):
         return "null"
     if pt.is_float64(type_) or pt.is_integer(type_) or pt.is_decimal(type_):
@@ -158,6 +157,13 @@ def _parse_value(path: str, column: str, text: str | None) -> float | str | None
     return value
 
 
+def _value_type(type_: pa.DataType) -> pa.DataType:
+    """The type of a column's values, which a dictionary may hold."""
+    import pyarrow.types as pt
+
+    return type_.value_type if pt.is_dictionary(type_) else type_
+
+
 def _is_string(type_: pa.DataType) -> bool:
     import pyarrow.types as pt
 
@@ -183,7 +189,7 @@ def _is_common_type(type_: pa.DataType) -> bool:
     import pyarrow.types as pt
 
     if pt.is_dictionary(type_):
-        return _is_string(type_.value_type)
+        return _is_string(_value_type(type_))
     is_timestamp = pt.is_timestamp(type_) and type_.unit in ("ms", "us")
     is_common = (
         pt.is_null, pt.is_boolean, pt.is_integer, pt.is_float32, pt.is_float64, pt.is_decimal128, pt.is_date32,

@@ -1,13 +1,13 @@
-"""The stores and the embedded engine that the sources are read with."""
+"""The stores and the engines that the sources are read with."""
 
 from pathlib import Path
 
 import pytest
 
-from i94_platform_tests.engine.conftest import duckdb
+from i94_platform_tests.engine.conftest import duckdb, spark
 from i94_platform_tests.lake.conftest import lake, place, store
 
-__all__ = ["duckdb", "lake", "place", "store"]
+__all__ = ["duckdb", "lake", "place", "spark", "store"]
 
 
 @pytest.fixture
