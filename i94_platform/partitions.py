@@ -18,6 +18,7 @@ _ENDING = rf"\.(?P<format>{_FORMATS})(?:\.(?P<compression>{'|'.join(COMPRESSIONS
 _FLAGS = re.IGNORECASE | re.ASCII  # ASCII, or the long s of old prints would pass for an s
 _FILE = re.compile(rf"(?P<root>(?:.*/)?{_NAME}{_ENDING})", _FLAGS)
 _FOLDER = re.compile(rf"(?P<root>(?:.*?/)?{_NAME}(?:\.(?P<folder_format>{_FORMATS}))?)/(?P<part>.+)", _FLAGS)
+_SKIPPED_ENDINGS = ("_$folder$", "thumbs.db", "desktop.ini")
 _PART = re.compile(rf".*{_ENDING}", _FLAGS)
 _KEY = re.compile(r"(?P<year>20\d\d)-(?P<month>0[1-9]|1[0-2])", re.ASCII)
 
@@ -103,8 +104,12 @@ def parse_part_name(path: str) -> DeliveryName | None:
 
 
 def is_hidden(path: str) -> bool:
-    """Whether a file or one of its folders has a name that readers skip: `_temporary`, `.part-0.parquet.crc`."""
-    return any(name.startswith(("_", ".")) for name in path.split("/"))
+    """Whether a file or one of its folders has a name that readers skip.
+
+    Such names are `_temporary`, `.part-0.parquet.crc`, the folder markers of Hadoop, and what desktops leave.
+    """
+    names = path.split("/")
+    return any(name.startswith(("_", ".")) for name in names) or names[-1].lower().endswith(_SKIPPED_ENDINGS)
 
 
 def _delivery_name(location: re.Match[str], ending: re.Match[str] | None, slash: str = "") -> DeliveryName:

@@ -52,12 +52,12 @@ class Delivery:
         it, and over the markers that complete it.
         """
         own_folder, parents = f"{self.folder}/", self._parent_folders()
-        around = [
+        neighbours = [
             f"{file.path}\0{store.listing_version(file)}\0{store.modified_at(file)}"
             for file in hidden
             if (self.folder and file.path.startswith(own_folder)) or _marked_folder(file) in parents
         ]
-        return hashlib.blake2b("\n".join([self.listing_fingerprint(store), *around]).encode()).hexdigest()[:32]
+        return hashlib.blake2b("\n".join([self.listing_fingerprint(store), *neighbours]).encode()).hexdigest()[:32]
 
     def is_marked_complete(self, store: Store, hidden: Iterable[StoredFile]) -> bool:
         """Say whether each file has a `_SUCCESS`, in its folder or above, that is not older than the newest file.

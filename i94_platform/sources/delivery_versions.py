@@ -98,8 +98,8 @@ def _describe_problem(month: Month, version: _Version, versions: Sequence[_Versi
 
 def _describe_table(version: _Version, tables: Mapping[str, str]) -> str:
     for folder, log in tables.items():
-        is_around = any(file.path.startswith(f"{folder}/") for _, file in version.files) if folder else False
-        if is_around or f"{folder}/" == version.root:
+        is_inside = any(file.path.startswith(f"{folder}/") for _, file in version.files) if folder else False
+        if is_inside or f"{folder}/" == version.root:
             return (
                 f"{folder or 'the root'} is a {TABLE_FORMATS[log]} table, which may hold files that its log ({log}) "
                 "has removed. Export its current rows as plain Parquet into a new folder, and move the table out."

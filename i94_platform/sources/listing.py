@@ -108,19 +108,19 @@ def sort_files(
         sorted_files.add(file)
     recognized = recognize(sorted_files.unknown)
     months = {month: parts for month, parts in recognized.files.items() if month not in sorted_files.months}
-    used = {file for parts in months.values() for _, file in parts}
+    recognized_files = {file for parts in months.values() for _, file in parts}
     months |= sorted_files.months
     deliveries = {
         month: choose_version(month, parts, sorted_files.tables, modified_at) for month, parts in sorted(months.items())
     }
     odd = [*sorted_files.odd, *(file for parts in sorted_files.months.values() for _, file in parts if file.problem)]
-    read = {file for delivery in deliveries.values() for file in delivery.files}
+    delivery_files = {file for delivery in deliveries.values() for file in delivery.files}
     return DeliveryListing(
         deliveries,
         {name: Delivery(name, tuple(sorted(copies))) for name, copies in sorted_files.references.items()},
-        tuple(sorted(file.path for file in sorted_files.unknown if file not in used)),
+        tuple(sorted(file.path for file in sorted_files.unknown if file not in recognized_files)),
         tuple(sorted_files.hidden),
-        (*(f"{file.path} {file.problem}." for file in odd if file not in read), *recognized.problems),
+        (*(f"{file.path} {file.problem}." for file in odd if file not in delivery_files), *recognized.problems),
     )
 
 

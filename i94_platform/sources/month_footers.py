@@ -116,7 +116,7 @@ def _read_footer(file: StoredFile, hive_columns: Mapping[str, str], raw: Store) 
     try:
         with raw.open(file.path) as content:
             metadata = pq.ParquetFile(content).metadata
-            names = [name.strip().lower() for name in metadata.schema.to_arrow_schema().names]
+            names = [name.strip().lower() for name in metadata.schema.names]
             if missing := set(DELIVERED_COLUMNS) - {*names, *hive_columns}:
                 return ArrivalsFooter(f"lacks {len(missing)} of the columns of a month", has_columns=False)
             ranges = {name: _read_range(metadata, names, hive_columns, name) for name in ("i94yr", "i94mon")}

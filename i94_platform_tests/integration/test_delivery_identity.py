@@ -6,6 +6,7 @@ import os
 import shutil
 from pathlib import Path
 
+import dagster as dg
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -46,6 +47,9 @@ def test_a_correction_in_a_newer_folder_replaces_the_month_and_the_older_file_is
     assert deployment.query("SELECT airline, count(*) AS n FROM i94.immigration GROUP BY 1") == [
         {"airline": "ZZ", "n": rows}
     ]
+    (record,) = deployment.instance.fetch_observations(dg.AssetKey(["raw", "immigration"]), limit=1).records
+    assert record.asset_observation is not None
+    assert record.asset_observation.metadata["superseded"].value == [JANUARY]
     stats = deployment.manifest("staged/immigration", SAMPLE_MONTH).stats
     assert (stats["delivered_files"], stats["superseded"]) == ([f"2016-06-01/{JANUARY}"], [JANUARY])
 
@@ -76,8 +80,8 @@ def test_a_folder_of_other_names_is_loaded_as_the_month_of_its_footers(
     (folder / "_SUCCESS").touch()
     output = i94("run", **deployment.environment)
     assert output.exit_code == 0, output.err
-    loaded = deployment.query("SELECT i94mon FROM i94.immigration GROUP BY 1 ORDER BY 1")
-    assert [row["i94mon"] for row in loaded] == [1, 2]
+    months = deployment.query("SELECT i94mon FROM i94.immigration GROUP BY 1 ORDER BY 1")
+    assert [row["i94mon"] for row in months] == [1, 2]
 
 
 def test_a_command_fails_where_no_delivered_file_can_be_used_and_goes_on_past_a_link_loop_and_a_fifo(
@@ -109,5 +113,5 @@ def test_a_month_that_is_a_fifo_fails_by_name_and_other_months_go_on(
     output = i94("run", **deployment.environment)
     assert output.exit_code == 1
     assert f"2016-01 is refused: {JANUARY} is a FIFO" in " ".join(output.err.split())
-    loaded = deployment.query("SELECT i94mon FROM i94.immigration GROUP BY 1 ORDER BY 1")
-    assert [row["i94mon"] for row in loaded] == [1, 2]
+    months = deployment.query("SELECT i94mon FROM i94.immigration GROUP BY 1 ORDER BY 1")
+    assert [row["i94mon"] for row in months] == [1, 2]

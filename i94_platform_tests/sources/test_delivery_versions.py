@@ -158,7 +158,14 @@ def test_markers_checksums_and_temporary_files_refuse_nothing(store: Store) -> N
         f"{FOLDER}/part-0.parquet",
         *(
             f"{FOLDER}/{name}"
-            for name in ("_SUCCESS", ".part-0.parquet.crc", "_temporary/0/part-0.parquet", "_metadata")
+            for name in (
+                "_SUCCESS",
+                ".part-0.parquet.crc",
+                "_temporary/0/part-0.parquet",
+                "_metadata",
+                "Thumbs.db",
+                "a=1_$folder$",
+            )
         ),
     )
     assert list_files(list_deliveries(store).require_month(APRIL, store.root)) == [f"{FOLDER}/part-0.parquet"]

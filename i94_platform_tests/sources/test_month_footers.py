@@ -52,6 +52,13 @@ def test_names_of_columns_match_without_case_and_blanks(store: Store) -> None:
     assert find_months(store) == {"2016-04": ["april.parquet"]}
 
 
+def test_a_nested_column_does_not_shift_the_statistics_of_the_others(store: Store) -> None:
+    table = delivered_table([{}])
+    nested = pa.array([{"a": 1, "b": 2}])
+    write(store, "april.parquet", table.add_column(0, "nested", nested))
+    assert find_months(store) == {"2016-04": ["april.parquet"]}
+
+
 def test_months_in_files_of_their_own_are_all_found(store: Store) -> None:
     deliver(store, "all/a.parquet")
     deliver(store, "all/b.parquet", {"i94mon": 5.0})
