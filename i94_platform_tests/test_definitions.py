@@ -27,6 +27,7 @@ from i94_platform.contracts import (
     WAREHOUSE,
     immigration,
     immigration_quarantine,
+    immigration_unreadable,
 )
 from i94_platform.defs.attributes import OWNER, PACKAGE
 from i94_platform.defs.build import build_definitions
@@ -39,7 +40,13 @@ UPDATE = os.environ.get("I94_UPDATE_SNAPSHOTS") == "1"
 """Read at import, before a fixture clears the environment."""
 
 LAYERS = ("raw", "lookup", "staged", "warehouse", "mart", "published")
-MONTHLY = {"raw/immigration", "staged/immigration", "staged/immigration_quarantine", "warehouse/immigration"}
+MONTHLY = {
+    "raw/immigration",
+    "staged/immigration",
+    "staged/immigration_quarantine",
+    "staged/immigration_unreadable",
+    "warehouse/immigration",
+}
 MARTS_OF_A_MONTH = {f"mart/{mart.name}" for mart in MONTHLY_MARTS}
 
 
@@ -158,7 +165,9 @@ def test_an_asset_has_the_name_of_its_table(repository: dg.RepositoryDefinition)
         by_layer[layer].add(table)
     assert by_layer["raw"] == {"immigration", *REFERENCE_FILES}
     assert by_layer["lookup"] == {c.name for c in LOOKUPS}
-    assert by_layer["staged"] == {c.name for c in (*REFERENCES, immigration, immigration_quarantine)}
+    assert by_layer["staged"] == {
+        c.name for c in (*REFERENCES, immigration, immigration_quarantine, immigration_unreadable)
+    }
     assert by_layer["warehouse"] == {c.name for c in WAREHOUSE}
     assert by_layer["mart"] == {c.name for c in MARTS}
 

@@ -6,7 +6,12 @@ contract into the terms of each tool; `codes` reads the reviewed code lists; `ac
 
 from sqlalchemy import Table
 
-from i94_platform.contracts.immigration import delivered_immigration, immigration, immigration_quarantine
+from i94_platform.contracts.immigration import (
+    delivered_immigration,
+    immigration,
+    immigration_quarantine,
+    immigration_unreadable,
+)
 from i94_platform.contracts.ledger import load_ledger
 from i94_platform.contracts.marts import (
     MONTHLY_MARTS,
@@ -43,7 +48,7 @@ MARTS: tuple[Table, ...] = (*MONTHLY_MARTS, correlations)
 PUBLISHED: tuple[Table, ...] = (*MARTS, state, country, *LOOKUPS)
 """The tables of a release, which dashboard and API show; no two have one name."""
 
-ALL: tuple[Table, ...] = (*WAREHOUSE, *MARTS, immigration_quarantine, load_ledger)
+ALL: tuple[Table, ...] = (*WAREHOUSE, *MARTS, immigration_quarantine, immigration_unreadable, load_ledger)
 
 __all__ = [
     "ALL",
@@ -68,6 +73,7 @@ __all__ = [
     "i94visa",
     "immigration",
     "immigration_quarantine",
+    "immigration_unreadable",
     "load_ledger",
     "mart_metadata",
     "origin_climate",

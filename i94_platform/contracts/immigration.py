@@ -1,6 +1,6 @@
-"""The arrivals: as delivered, as staged and loaded, and as rejected.
+"""The arrivals: as delivered, as staged and loaded, as rejected, and their unreadable values.
 
-The three contracts stand together, so that one sees what becomes of a delivered column. Types, ranges and meanings come
+The contracts stand together, so that one sees what becomes of a delivered column. Types, ranges and meanings come
 from the delivered April 2016 file and its label file.
 """
 
@@ -159,13 +159,30 @@ immigration_quarantine: Table = table(
     column("source_row", BigInteger(), "Position of the row in that file, from 1.", source="I94_RAW", key=True, unit="row", low=1),
     column(
         "reasons", String(4096),
-        "Why the row is rejected, separated by '; ': null_key, duplicate_key, other_month, arrival_outside_month, "
-        "unlisted:column, uncastable:column.",
+        "Why the row is rejected, separated by '; ': null_key, unreadable:column, other_month, arrival_outside_month, "
+        "unlisted:i94visa, duplicate_key.",
         source="transforms/immigration/rejected.sql", nullable=False,
     ),
-    column("unreadable", String(65535), "Texts that could not be read as numbers, as column='text'.", source=_FILE, personal=True),
+    column("unreadable", String(65535), "Texts in the place of numbers, as column='text' with quotes in the text doubled.", source=_FILE, personal=True),
     *_rejected_columns(),
     domain="arrivals",
     grain="one row per rejected record (source_file, source_row)",
+    distribution="EVEN",
+)
+
+immigration_unreadable: Table = table(
+    lake_metadata,
+    "immigration_unreadable",
+    "Delivered values of accepted rows that can't be read: each is null in the fact, or its code for unknown.",
+    column(
+        "month", Date(), "First day of the month of the delivery.",
+        source="name of the delivered file", unit="date", nullable=False, low=dt.date(2000, 1, 1),
+    ),
+    column("source_file", String(1024), "Delivered file that holds the value.", source="I94_RAW", key=True),
+    column("source_row", BigInteger(), "Position of the row in that file, from 1.", source="I94_RAW", key=True, unit="row", low=1),
+    column("column_name", String(16), "Column that holds the value.", source="I94_RAW", key=True),
+    column("value", String(65535), "The value as delivered.", source=_FILE, nullable=False, personal=True),
+    domain="arrivals",
+    grain="one row per unreadable value (source_file, source_row, column_name)",
     distribution="EVEN",
 )

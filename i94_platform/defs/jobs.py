@@ -16,7 +16,11 @@ _RAW_REFERENCES = dg.AssetSelection.assets(*(f"raw/{source}" for source in REFER
 
 MONTH = (
     dg.AssetSelection.assets(
-        "raw/immigration", "staged/immigration", "staged/immigration_quarantine", "warehouse/immigration"
+        "raw/immigration",
+        "staged/immigration",
+        "staged/immigration_quarantine",
+        "staged/immigration_unreadable",
+        "warehouse/immigration",
     )
     | _COUNTRY
 )

@@ -1,13 +1,23 @@
-"""Stage a month of arrivals: accepted rows and quarantined rows, each committed with its manifest."""
+"""Stage a month of arrivals: accepted rows, rejected rows and unreadable values, each committed with its manifest."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from i94_platform.contracts import i94cit_res, immigration, immigration_quarantine, warehouse_metadata
+from sqlalchemy import Table
+
+from i94_platform.contracts import (
+    i94cit_res,
+    immigration,
+    immigration_quarantine,
+    immigration_unreadable,
+    warehouse_metadata,
+)
 from i94_platform.contracts.rendering.arrow import arrow_schema
 from i94_platform.engine.base import Engine
 from i94_platform.lake.datasets import Dataset, Lake
@@ -15,6 +25,7 @@ from i94_platform.lake.manifest import Entry, Manifest
 from i94_platform.lake.store import Store
 from i94_platform.partitions import Month
 from i94_platform.pipeline.data_versions import compute_month_version
+from i94_platform.pipeline.unreadable import UnreadableValues, find_suspect_columns, write_unreadable
 from i94_platform.sources.delivery import Delivery
 from i94_platform.sources.listing import list_deliveries
 from i94_platform.sources.preparation import PreparedDelivery, prepare_arrivals
@@ -24,19 +35,21 @@ from i94_platform.transforms.immigration import queries
 
 @dataclass(frozen=True)
 class StagedMonth:
-    """The two manifests of a staged month; both name the run, the delivered rows and the data version."""
+    """The three manifests of a staged month; all name the run, the delivered rows and the data version."""
 
     accepted: Manifest
     quarantine: Manifest
+    unreadable: Manifest
 
 
 def stage_month(
     month: Month, raw: Store, lake: Lake, engine: Engine, run_id: str, report: Callable[[str], None]
 ) -> StagedMonth:
-    """Stage one month and commit its quarantine and its accepted rows, in that order.
+    """Stage one month and commit its quarantine, its unreadable values and its accepted rows, in that order.
 
     One pass writes the accepted rows. A second one follows only if a key repeats, and leaves the duplicate rows out.
-    The rejected rows are written only if rows are missing among the accepted ones. Most months need one pass.
+    The rejected rows are written only if rows are missing among the accepted ones, unreadable values only of columns
+    in which values are missing. Most months need one pass.
 
     Args:
         report: receives one message per line of progress, for the log of the run.
@@ -44,14 +57,15 @@ def stage_month(
     Raises:
         PermanentError: there is no delivery, a file can't be read, or a column is missing or has another type.
     """
-    accepted = Dataset("staged/immigration", month.key)
-    rejected = Dataset("staged/immigration_quarantine", month.key)
-    with (
-        lake.write_lock(accepted),
-        lake.write_lock(rejected),
-        lake.scratch_folder(accepted) as scratch,
-        engine.session(),
-    ):
+    accepted, rejected, unreadable = (
+        Dataset(f"staged/{contract.name}", month.key)
+        for contract in (immigration, immigration_quarantine, immigration_unreadable)
+    )
+    with ExitStack() as contexts:
+        for dataset in (accepted, rejected, unreadable):
+            contexts.enter_context(lake.write_lock(dataset))
+        scratch = contexts.enter_context(lake.scratch_folder(accepted))
+        contexts.enter_context(engine.session())
         delivery = list_deliveries(raw).require_month(month, raw.root)
         version = compute_month_version(delivery, raw, lake)
         _register_code_lists(lake, engine)
@@ -59,17 +73,30 @@ def stage_month(
         _report_delivery(delivery, prepared, report)
         engine.register_delivery(prepared.groups)
         run_id, entries = _write_accepted(month, lake, engine, accepted, run_id)
-        stats = _delivery_stats(delivery, prepared)
-        if prepared.rows > sum(entry.rows for entry in entries):
-            quarantine = _write_rejected(month, lake, engine, rejected, run_id, version, stats)
-        else:
-            quarantine = _write_empty_quarantine(lake, rejected, run_id, version, stats)
-        stats |= {
-            "quarantined_rows": quarantine.rows,
+        rejects, reject_stats = _write_rejected(
+            month, lake, engine, rejected, run_id, is_empty=prepared.rows == _count_rows(entries)
+        )
+        suspects = find_suspect_columns(prepared, raw, lake, engine, entries, rejects)
+        values = write_unreadable(month, lake, engine, unreadable, run_id, scratch, suspects)
+        _report_unreadable(values, report)
+        stats = {
+            **_delivery_stats(delivery, prepared),
+            "unreadable": values.counts,
+            "delivered_values": values.delivered_values,
+        }
+        accepted_stats = {
+            "quarantined_rows": _count_rows(rejects),
             "unlisted_countries": _count_unlisted_countries(lake, engine, entries),
         }
-        manifest = lake.commit(accepted, run_id, entries, fingerprint=version, stats=stats)
-    return StagedMonth(manifest, quarantine)
+        commit = partial(lake.commit, run_id=run_id, fingerprint=version)
+        # the accepted rows last: who finds them finds the others too
+        quarantine = commit(rejected, entries=rejects, stats=stats | reject_stats)
+        values_manifest = commit(unreadable, entries=values.entries, stats=stats)
+        return StagedMonth(commit(accepted, entries=entries, stats=stats | accepted_stats), quarantine, values_manifest)
+
+
+def _count_rows(entries: Sequence[Entry]) -> int:
+    return sum(entry.rows for entry in entries)
 
 
 def _report_delivery(delivery: Delivery, prepared: PreparedDelivery, report: Callable[[str], None]) -> None:
@@ -78,6 +105,11 @@ def _report_delivery(delivery: Delivery, prepared: PreparedDelivery, report: Cal
         report(f"Ignored columns that are in no contract: {', '.join(prepared.extra_columns)}")
     for remark in prepared.remarks:
         report(remark)
+
+
+def _report_unreadable(values: UnreadableValues, report: Callable[[str], None]) -> None:
+    for name, count in values.counts.items():
+        report(f"{count:,} of {values.delivered_values[name]:,} values of {name} can't be read and are null")
 
 
 def _delivery_stats(delivery: Delivery, prepared: PreparedDelivery) -> dict[str, Any]:
@@ -120,24 +152,27 @@ def _write(query: Query, lake: Lake, engine: Engine, dataset: Dataset, run_id: s
 
 
 def _write_rejected(
-    month: Month, lake: Lake, engine: Engine, dataset: Dataset, run_id: str, version: str, stats: dict[str, Any]
-) -> Manifest:
-    """Write the rejected rows with their reasons, and commit them."""
+    month: Month, lake: Lake, engine: Engine, dataset: Dataset, run_id: str, *, is_empty: bool
+) -> tuple[tuple[Entry, ...], dict[str, Any]]:
+    """Write the rejected rows with their reasons; return the files and the figures of the reasons."""
+    if is_empty:
+        return _write_empty(lake, dataset, run_id, immigration_quarantine), {"reasons": {}, "sample": []}
     engine.write(queries.render_rejected(month), lake.run_folder(dataset, run_id))
     entries = lake.collect_entries(dataset, run_id, immigration_quarantine)
     engine.register_files("rejected", [entry.url for entry in entries])
     counts = engine.fetch(queries.render_rejection_reasons()).to_pylist()
     reasons = {row["reasons"]: row["rejected_rows"] for row in counts}
     sample = [_without_nan(row) for row in engine.fetch(queries.render_rejected_sample()).to_pylist()]
-    stats = {**stats, "reasons": reasons, "sample": sample}
-    return lake.commit(dataset, run_id, entries, fingerprint=version, stats=stats)
+    return entries, {"reasons": reasons, "sample": sample}
 
 
-def _write_empty_quarantine(lake: Lake, dataset: Dataset, run_id: str, version: str, stats: dict[str, Any]) -> Manifest:
-    """Commit a quarantine without rows."""
-    rows = arrow_schema(immigration_quarantine).empty_table()
-    stats = {**stats, "reasons": {}, "sample": []}
-    return lake.write_table(dataset, run_id, immigration_quarantine, rows, fingerprint=version, stats=stats)
+def _write_empty(lake: Lake, dataset: Dataset, run_id: str, contract: Table) -> tuple[Entry, ...]:
+    """Write one file without rows, so that the dataset has its columns."""
+    import pyarrow.parquet as pq
+
+    with lake.store.create(f"{dataset.run_folder(run_id)}/part-0.parquet") as file:
+        pq.write_table(arrow_schema(contract).empty_table(), file)
+    return lake.collect_entries(dataset, run_id, contract)
 
 
 def _without_nan(row: dict[str, Any]) -> dict[str, Any]:

@@ -10,13 +10,13 @@ from pathlib import Path
 
 from i94_platform.errors import PermanentError
 from i94_platform.partitions import Month
-from i94_platform.sample.defects import expected_rejects
+from i94_platform.sample.defects import expected_rejects, expected_unreadable
 from i94_platform.sample.months import MIN_ROWS, accepted_row_count
 
 Progress = Callable[[str, int, int], None]
 """Takes the name of a file, its rows written so far, and all its rows (1 and 1 for a reference file)."""
 
-__all__ = ["MIN_ROWS", "Progress", "accepted_row_count", "expected_rejects", "write_sample"]
+__all__ = ["MIN_ROWS", "Progress", "accepted_row_count", "expected_rejects", "expected_unreadable", "write_sample"]
 
 
 def write_sample(

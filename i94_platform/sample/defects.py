@@ -1,7 +1,7 @@
-"""The last rows of a delivery: edge cases that must be accepted, and rows that must be rejected for one reason each.
+"""The last rows of a delivery: edge cases and unreadable values, which are accepted, and rows to reject for one reason.
 
-They come in this order: one row per edge case; the same number of rows per defect; copies of the file's first rows,
-unchanged ones before changed ones. `transforms.immigration` holds the rules that must come to the same numbers.
+They come in this order: one row per edge case; the same number of rows per unreadable value and per defect; copies of
+the file's first rows, unchanged ones before changed ones. `transforms.immigration` must come to the same numbers.
 """
 
 from __future__ import annotations
@@ -23,6 +23,15 @@ Change = dict[str, Any]
 """Columns of a row and their new values."""
 
 
+_UNREADABLE_VALUES: tuple[tuple[str, Any], ...] = (
+    ("i94bir", 32.5),
+    ("admnum", 1e300),
+    ("dtadfile", "2016ABCD"),
+    ("gender", "FEMALE"),
+)
+"""Columns, and a value of each that can't be read."""
+
+
 def expected_rejects(rows: int) -> dict[str, int]:
     """Return the rejected rows per reason in a month of a sample of `rows`; each row has one reason.
 
@@ -32,6 +41,16 @@ def expected_rejects(rows: int) -> dict[str, int]:
     reasons = Counter(reason for reason, _ in _defects(BASE_MONTH))
     counts = {reason: defects * _rows_per_defect(rows) for reason, defects in reasons.items()}
     return counts | {"duplicate_key": duplicate_row_count(rows)}
+
+
+def expected_unreadable(rows: int) -> dict[str, int]:
+    """Return the unreadable values per column in a month of a sample of `rows`; their rows are valid."""
+    return {name: _rows_per_defect(rows) for name, _ in sorted(_UNREADABLE_VALUES)}
+
+
+def unreadable_row_count(rows: int) -> int:
+    """Return the number of valid rows with an unreadable value."""
+    return len(_UNREADABLE_VALUES) * _rows_per_defect(rows)
 
 
 def defective_row_count(rows: int) -> int:
@@ -60,7 +79,8 @@ def build_last_rows(drawn: pa.Table, originals: pa.Table, month: Month, rows: in
         _apply(change, frame, slice(row, row))
     frame["biryear"] = month.year - frame["i94bir"]
     count = _rows_per_defect(rows)
-    for number, (_, change) in enumerate(_defects(month)):
+    changes = [{name: value} for name, value in _UNREADABLE_VALUES] + [change for _, change in _defects(month)]
+    for number, change in enumerate(changes):
         start = len(edge_cases) + number * count
         _apply(change, frame, slice(start, start + count - 1))
     copies = originals.slice(0, duplicate_row_count(rows)).to_pandas()
@@ -86,10 +106,6 @@ def _defects(month: Month) -> tuple[tuple[str, Change], ...]:
         ("arrival_outside_month", {"arrdate": float(sas_day(month.first_day) - 1)}),
         ("arrival_outside_month", {"arrdate": float(sas_day(month.next_first_day))}),
         ("arrival_outside_month", {"arrdate": _NAN}),
-        ("uncastable:i94bir", {"i94bir": 32.5}),
-        ("uncastable:admnum", {"admnum": 1e300}),
-        ("uncastable:dtadfile", {"dtadfile": f"{month.year}ABCD"}),
-        ("uncastable:gender", {"gender": "FEMALE"}),
         ("unlisted:i94visa", {"i94visa": 7.0}),
     )
 

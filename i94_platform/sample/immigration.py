@@ -59,8 +59,9 @@ def write_month(out: Path, month: Month, rows: int, seed: int, progress: Callabl
     path = out / f"{month.file_stem}.parquet"
     unfinished = out / f".{path.name}.part"
     arrivals = _ArrivalGenerator(month, np.random.default_rng([seed, month.year, month.month]))
-    plain = accepted_row_count(month, rows) - defects.edge_case_count(month)
-    last = defects.edge_case_count(month) + defects.defective_row_count(rows)
+    odd = defects.edge_case_count(month) + defects.unreadable_row_count(rows)
+    plain = accepted_row_count(month, rows) - odd
+    last = odd + defects.defective_row_count(rows)
     total = plain + last + defects.duplicate_row_count(rows)
     with pq.ParquetWriter(unfinished, delivery_schema(month)) as writer:
         for done in range(0, plain, ROW_GROUP):

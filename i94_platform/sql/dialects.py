@@ -39,7 +39,8 @@ def _rewrite(node: exp.Expr) -> exp.Expr:
         return exp.Cast(this=exp.Anonymous(this="try_strptime", expressions=[text, form]), to=node.to)
     # DuckDB's octet_length knows BLOB only; its strlen counts the bytes of a text
     if isinstance(node, exp.Anonymous) and node.name.lower() == "octet_length":
-        return exp.Anonymous(this="strlen", expressions=node.expressions)
+        texts = [text.transform(_rewrite) for text in node.expressions]
+        return exp.Anonymous(this="strlen", expressions=texts)
     # DuckDB's rtrim removes every kind of blank, other engines' only spaces; it is also slow where there is nothing to
     # remove
     if isinstance(node, exp.Trim) and node.args.get("position") == "TRAILING" and not node.expression:

@@ -9,6 +9,7 @@ blank in a path.
 from __future__ import annotations
 
 import shutil
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -21,9 +22,17 @@ from hypothesis import HealthCheck, given, settings
 from i94_platform.contracts import immigration
 from i94_platform.engine.base import Engine
 from i94_platform.partitions import Month
+from i94_platform.transforms.immigration.values import OPTIONAL_COLUMNS
 from i94_platform.transforms.temperatures import queries as climates
 from i94_platform_tests.engine.conftest import StageOnBoth
-from i94_platform_tests.support.arrivals import ACCEPTED_ROWS, APRIL, REJECTED_ROWS, delivered_table, deliveries
+from i94_platform_tests.support.arrivals import (
+    ACCEPTED_ROWS,
+    APRIL,
+    REJECTED_ROWS,
+    UNREADABLE_ROWS,
+    delivered_table,
+    deliveries,
+)
 from i94_platform_tests.support.staging import (
     assert_equal_rows,
     assert_equal_tables,
@@ -55,9 +64,14 @@ def test_both_engines_treat_many_duplicates_alike(
 ) -> None:
     """Spark then reads the duplicate keys by tasks, not from memory."""
     monkeypatch.setattr("i94_platform.engine.spark.FEW_ROWS", 0)
-    rows = delivered_table([row for row, _ in (*REJECTED_ROWS, *ACCEPTED_ROWS)])
-    by_duckdb, _ = stage_on_both(write_parts(tmp_path / "raw", {"i94_apr16_sub.parquet": rows}))
-    assert list(by_duckdb.reasons.values()) == [reasons for _, reasons in REJECTED_ROWS]
+    rows = delivered_table([row for row, _ in (*REJECTED_ROWS, *ACCEPTED_ROWS, *UNREADABLE_ROWS)])
+    parts = {f"i94_apr16_sub.parquet/{part}.parquet": rows for part in "ab"}
+    by_duckdb, _ = stage_on_both(write_parts(tmp_path / "raw", parts))
+    rejects = [reasons for (file, _), reasons in by_duckdb.reasons.items() if file.endswith("a.parquet")]
+    assert rejects == [reasons for _, reasons in REJECTED_ROWS]
+    assert Counter(by_duckdb.reasons.values())["duplicate_key"] == len(ACCEPTED_ROWS) + len(UNREADABLE_ROWS)
+    assert by_duckdb.unreadable.rows == sum(len(texts) for _, texts in UNREADABLE_ROWS)
+    assert set(by_duckdb.accepted.stats["unreadable"]) == set(OPTIONAL_COLUMNS)
 
 
 ODD_NAMES = (
@@ -113,12 +127,12 @@ def test_both_engines_read_csv_with_texts_in_numeric_columns_alike(stage_on_both
     rows = [row for row, _ in ACCEPTED_ROWS if "admnum" not in row]
     table = delivered_table(rows).to_pandas().astype({"i94bir": object, "admnum": object})
     table.loc[0, "i94bir"] = "forty"
-    table.loc[1, ["i94bir", "admnum"]] = ["1,5", "admnum='7"]
+    table.loc[1, ["i94bir", "admnum"]] = ["1,5", "'; i94cit='7"]
     raw = tmp_path / "raw"
     raw.mkdir()
     table.to_csv(raw / "i94_apr16_sub.csv")
     by_duckdb, _ = stage_on_both(raw)
-    assert by_duckdb.quarantine["unreadable"].to_pylist() == ["i94bir='forty'", "i94bir='1,5'; admnum='admnum='7'"]
+    assert by_duckdb.unreadable_texts == {(1, "i94bir"): "forty", (2, "i94bir"): "1,5", (2, "admnum"): "'; i94cit='7"}
 
 
 def test_both_engines_stage_a_month_of_which_nothing_is_left(stage_on_both: StageOnBoth, tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from i94_platform_tests.support.command import kill_when, run_command_in_process
 from i94_platform_tests.support.deployment import MONTHLY, Deployment, rewrite_delivery
 
 MONTH, FILE, OLD_ROWS, NEW_ROWS = "2016-04", "i94_apr16_sub.parquet", 700, 60_000
-STAGED, QUARANTINE = (f"{name}/month={MONTH}" for name in MONTHLY)
+STAGED, QUARANTINE, _ = (f"{name}/month={MONTH}" for name in MONTHLY)
 
 
 @dataclass

@@ -190,7 +190,7 @@ def test_every_good_month_is_loaded_once_in_its_newest_content(day: Day) -> None
 
 def test_nothing_that_was_delivered_is_lost(day: Day) -> None:
     for month in day.good_months:
-        staged, rejected = (day.deployment.manifest(name, month) for name in MONTHLY)
+        staged, rejected, _ = (day.deployment.manifest(name, month) for name in MONTHLY)
         delivered = pq.ParquetFile(day.file(month)).metadata.num_rows
         assert staged.stats["delivered_rows"] == delivered == staged.rows + rejected.rows
         assert rejected.stats["reasons"] == expected_rejects(ROWS)

@@ -14,7 +14,7 @@ from sqlalchemy import Column, Table
 
 from i94_platform.contracts import WAREHOUSE, immigration
 from i94_platform.partitions import Month
-from i94_platform.sample import accepted_row_count, expected_rejects, write_sample
+from i94_platform.sample import accepted_row_count, expected_rejects, expected_unreadable, write_sample
 from i94_platform.sample.immigration import JUNE_EXTRAS
 from i94_platform_tests.support.deployment import MONTHLY, SAMPLE_MONTH, Deployment, rewrite_delivery
 
@@ -30,11 +30,13 @@ def test_every_table_has_rows(loaded_deployment: Deployment) -> None:
 def test_every_delivered_row_is_staged_or_quarantined_for_the_reason_it_was_corrupted_for(
     loaded_deployment: Deployment,
 ) -> None:
-    staged, rejected = (loaded_deployment.manifest(name, SAMPLE_MONTH) for name in MONTHLY)
+    staged, rejected, unreadable = (loaded_deployment.manifest(name, SAMPLE_MONTH) for name in MONTHLY)
     delivered = pq.ParquetFile(loaded_deployment.raw / FILE).metadata.num_rows
     assert staged.stats["delivered_rows"] == delivered == staged.rows + rejected.rows
     assert staged.rows == accepted_row_count(Month.parse(SAMPLE_MONTH), 2_000)
     assert rejected.stats["reasons"] == REJECTED
+    assert staged.stats["unreadable"] == expected_unreadable(2_000)
+    assert unreadable.rows == sum(expected_unreadable(2_000).values())
 
 
 @pytest.mark.parametrize(

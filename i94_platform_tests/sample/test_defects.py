@@ -1,4 +1,4 @@
-"""Every month holds exactly the announced number of rejects per reason, and each reject has one reason.
+"""Every month holds the announced rejects per reason and unreadable values; each reject has one reason.
 
 The tests of the quarantine rely on these numbers. The conditions below are written from the meaning of each reason,
 not from the rules of the platform.
@@ -12,28 +12,31 @@ import duckdb
 import pytest
 
 from i94_platform.partitions import Month
-from i94_platform.sample import MIN_ROWS, accepted_row_count, expected_rejects, write_sample
+from i94_platform.sample import MIN_ROWS, accepted_row_count, expected_rejects, expected_unreadable, write_sample
 
 REASONS = {
     "null_key": "cicid IS NULL",
     "duplicate_key": "nth > 1",
     "other_month": "i94yr <> {year} OR i94mon <> {month}",
     "arrival_outside_month": "arrdate IS NULL OR arrdate < {first} OR arrdate >= {next_first}",
-    "uncastable:i94bir": "i94bir <> floor(i94bir)",
-    "uncastable:admnum": "abs(admnum) > 9.2e18",
-    "uncastable:dtadfile": "dtadfile IS NOT NULL AND try_strptime(dtadfile, '%Y%m%d') IS NULL",
-    "uncastable:gender": "length(gender) > 1",
     "unlisted:i94visa": "i94visa NOT IN (1, 2, 3)",
+}
+UNREADABLE = {
+    "admnum": "abs(admnum) > 9.2e18",
+    "dtadfile": "dtadfile IS NOT NULL AND try_strptime(dtadfile, '%Y%m%d') IS NULL",
+    "gender": "length(gender) > 1",
+    "i94bir": "i94bir <> floor(i94bir)",
 }
 SIZES = (MIN_ROWS, 3_000, 120_000)
 
 
 def count_rejects(path: Path, month: Month) -> dict[str, int]:
-    """Count the rows of a delivery, its rejects, the reasons of all rows, and the rows per reason."""
+    """Count a delivery's rows, its rejects, the reasons of all rows, the rows per reason, the unreadable values."""
     days = [(day - Month(2000, 1).first_day).days + 14_610 for day in (month.first_day, month.next_first_day)]
     values = {"year": month.year, "month": month.month, "first": days[0], "next_first": days[1]}
     flags = [f"coalesce(({condition.format(**values)})::INT, 0)" for condition in REASONS.values()]
-    any_reason, sums = " + ".join(flags), ", ".join(f"sum({flag})" for flag in flags)
+    any_reason = " + ".join(flags)
+    sums = ", ".join([*(f"sum({flag})" for flag in flags), *(f"count(*) FILTER ({c})" for c in UNREADABLE.values())])
     row = (
         duckdb.connect()
         .execute(
@@ -49,7 +52,7 @@ def count_rejects(path: Path, month: Month) -> dict[str, int]:
         .fetchone()
     )
     assert row is not None
-    return dict(zip(["rows", "rejects", "reasons", *REASONS], map(int, row), strict=True))
+    return dict(zip(["rows", "rejects", "reasons", *REASONS, *UNREADABLE], map(int, row), strict=True))
 
 
 @pytest.mark.parametrize("rows", SIZES)
@@ -60,6 +63,7 @@ def test_every_month_holds_the_expected_rejects_per_reason(tmp_path: Path, rows:
     for month in (Month(2016, 6), Month(2016, 7)):
         counts = count_rejects(tmp_path / f"{month.file_stem}.parquet", month)
         assert {reason: counts[reason] for reason in REASONS} == expected
+        assert {name: counts[name] for name in UNREADABLE} == expected_unreadable(rows)
         assert counts["rows"] == accepted_row_count(month, rows) + sum(expected.values())
         assert counts["rejects"] == counts["reasons"] == sum(expected.values())
 

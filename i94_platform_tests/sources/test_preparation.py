@@ -198,40 +198,38 @@ def test_a_byte_order_mark_and_an_index_column_of_a_csv_file_are_left_out(stage_
     assert (staged.accepted.rows, staged.accepted.stats["extra_columns"]) == (1, [])
 
 
-def test_texts_in_the_place_of_numbers_end_in_quarantine_with_their_texts(stage_here: StageHere, raw: Path) -> None:
+def test_texts_in_the_place_of_numbers_are_kept_and_reject_only_rows_without_key_month_date_or_purpose(
+    stage_here: StageHere, raw: Path
+) -> None:
     frame = delivered_table([{}] * 5).to_pandas().astype(object)
-    frame.loc[0, "i94bir"] = "forty one"
+    frame.loc[0, ["i94bir", "depdate"]] = ["forty one", "2016-04-12"]
     frame.loc[1, ["cicid", "i94bir", "i94mon"]] = ["n/a", None, "April"]
     frame.loc[2, "arrdate"] = "2016-04-05"
     frame.loc[3, ["i94visa", "count"]] = ["B2", None]
     frame.to_csv(raw / CSV, index=False)
     staged = stage_here()
-    assert staged.arrivals["cicid"].to_pylist() == [5]
+    assert staged.arrivals["cicid"].to_pylist() == [1, 5]
+    assert staged.arrivals["i94bir"].to_pylist() == [None, 41]
+    assert staged.unreadable_texts == {(1, "i94bir"): "forty one", (1, "depdate"): "2016-04-12"}
+    assert staged.accepted.stats["delivered_values"] == {"depdate": 2, "i94bir": 2}
     assert staged.reasons == {
-        (CSV, 1): "uncastable:i94bir",
-        (CSV, 2): "null_key; uncastable:i94mon",
-        (CSV, 3): "uncastable:arrdate",
-        (CSV, 4): "uncastable:i94visa",
+        (CSV, 2): "null_key; unreadable:i94mon",
+        (CSV, 3): "arrival_outside_month",
+        (CSV, 4): "unlisted:i94visa",
     }
     assert staged.quarantine["unreadable"].to_pylist() == [
-        "i94bir='forty one'", "i94mon='April'", "arrdate='2016-04-05'", "i94visa='B2'",
+        "i94mon='April'", "arrdate='2016-04-05'", "i94visa='B2'",
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("row", "age", "reasons"),
-    [
-        ({}, "admnum=5", "uncastable:i94bir"),  # a text that names another column
-        ({"cicid": None}, "x", "null_key; uncastable:i94bir"),
-    ],
-)
-def test_a_text_in_the_place_of_a_number_is_a_reason_for_its_own_column_only(
-    stage_here: StageHere, raw: Path, row: dict[str, None], age: str, reasons: str
+@pytest.mark.parametrize("text", ["admnum=5", "x'; admnum='5", "'", "''", "it's", "\\", "a\nb", "; i94bir='"])
+def test_a_text_in_the_place_of_a_number_counts_for_its_own_column_only(
+    stage_here: StageHere, raw: Path, text: str
 ) -> None:
-    frame = delivered_table([row]).to_pandas().astype(object)
-    frame.loc[0, "i94bir"] = age
+    frame = delivered_table([{}]).to_pandas().astype(object)
+    frame.loc[0, ["i94bir", "biryear"]] = [text, "old"]
     frame.to_csv(raw / CSV, index=False)
-    assert stage_here().reasons == {(CSV, 1): reasons}
+    assert stage_here().unreadable_texts == {(1, "i94bir"): text, (1, "biryear"): "old"}
 
 
 @pytest.mark.real_data

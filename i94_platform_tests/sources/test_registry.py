@@ -8,7 +8,14 @@ from pkgutil import iter_modules
 import pytest
 
 from i94_platform import sources
-from i94_platform.contracts import LOOKUPS, REFERENCES, delivered_immigration, immigration, immigration_quarantine
+from i94_platform.contracts import (
+    LOOKUPS,
+    REFERENCES,
+    delivered_immigration,
+    immigration,
+    immigration_quarantine,
+    immigration_unreadable,
+)
 from i94_platform.contracts.model import column_names
 from i94_platform.settings import PROJECT
 from i94_platform.sources.registry import REFERENCE_FILES, SOURCES
@@ -34,7 +41,8 @@ def test_no_module_that_declares_a_source_is_forgotten() -> None:
 
 def test_every_table_of_lookup_and_staged_layer_has_one_source() -> None:
     tables = [contract.name for source in SOURCES.values() for contract in source.contracts]
-    assert sorted(tables) == sorted(c.name for c in (*LOOKUPS, *REFERENCES, immigration, immigration_quarantine))
+    arrivals = (immigration, immigration_quarantine, immigration_unreadable)
+    assert sorted(tables) == sorted(c.name for c in (*LOOKUPS, *REFERENCES, *arrivals))
 
 
 @pytest.mark.parametrize("source", SOURCES.values(), ids=list(SOURCES))

@@ -42,7 +42,7 @@ RUN_COLUMNS = ("run_id", "loaded_at")
 SAMPLE_MONTH = "2016-01"
 """The month of the sample that the fixture `loaded_deployment` holds."""
 
-MONTHLY = ("staged/immigration", "staged/immigration_quarantine")
+MONTHLY = ("staged/immigration", "staged/immigration_quarantine", "staged/immigration_unreadable")
 
 
 class Deployment:

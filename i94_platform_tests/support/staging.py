@@ -24,7 +24,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from sqlalchemy import Table
 
-from i94_platform.contracts import immigration, immigration_quarantine, world_temperature
+from i94_platform.contracts import immigration, immigration_quarantine, immigration_unreadable, world_temperature
 from i94_platform.contracts.codes import CODE_LISTS, read_reviewed_list
 from i94_platform.contracts.model import column_names, key_columns
 from i94_platform.contracts.rendering.arrow import arrow_schema, to_arrow
@@ -62,10 +62,11 @@ Location = Path | str
 
 @dataclass(frozen=True)
 class StagedMonth:
-    """A staged month: its two manifests, and the messages of the run."""
+    """A staged month: its three manifests, and the messages of the run."""
 
     accepted: Manifest
     rejected: Manifest
+    unreadable: Manifest
     messages: tuple[str, ...] = ()
 
     @property
@@ -78,6 +79,17 @@ class StagedMonth:
         """The rejected rows by file and row."""
         rows = read_rows(self.rejected, immigration_quarantine)
         return rows.sort_by([("source_file", "ascending"), ("source_row", "ascending")])
+
+    @property
+    def unreadable_values(self) -> pa.Table:
+        """The unreadable values by file, row and column."""
+        rows = read_rows(self.unreadable, immigration_unreadable)
+        return rows.sort_by([(name, "ascending") for name in ("source_file", "source_row", "column_name")])
+
+    @property
+    def unreadable_texts(self) -> dict[tuple[int, str], str]:
+        """The text of each unreadable value, by row and column, of a delivery of one file."""
+        return {(row["source_row"], row["column_name"]): row["value"] for row in self.unreadable_values.to_pylist()}
 
     @property
     def reasons(self) -> dict[tuple[str, int], str]:
@@ -116,15 +128,15 @@ def stage_into_lake(engine: Engine, raw: Location, place: Location, month: Month
     lake = Lake(open_store(place)) if any(open_store(place).list("lookup")) else create_lake(place)
     messages: list[str] = []
     staged = stage_month(month, open_store(raw), lake, engine, run_id, messages.append)
-    return StagedMonth(staged.accepted, staged.quarantine, tuple(messages))
+    return StagedMonth(staged.accepted, staged.quarantine, staged.unreadable, tuple(messages))
 
 
 def read_staged_month(place: Location, month: Month) -> StagedMonth:
     """Read a month that was staged into the lake at `place`."""
     lake = Lake(open_store(place))
-    names = ("staged/immigration", "staged/immigration_quarantine")
-    accepted, rejected = (lake.require_manifest(Dataset(name, month.key)) for name in names)
-    return StagedMonth(accepted, rejected)
+    names = ("staged/immigration", "staged/immigration_quarantine", "staged/immigration_unreadable")
+    accepted, rejected, unreadable = (lake.require_manifest(Dataset(name, month.key)) for name in names)
+    return StagedMonth(accepted, rejected, unreadable)
 
 
 def stage_sorted_temperatures(engine: Engine, raw: Path, folder: Path) -> pa.Table:
@@ -156,11 +168,13 @@ def _read(url: str) -> pa.Table:
 
 
 def assert_equal_months(actual: StagedMonth, expected: StagedMonth) -> None:
-    """Compare rows, quarantine and statistics."""
+    """Compare rows, quarantine, unreadable values and statistics."""
     assert_equal_tables(actual.arrivals, expected.arrivals)
     assert_equal_tables(actual.quarantine, expected.quarantine)
+    assert_equal_tables(actual.unreadable_values, expected.unreadable_values)
     assert actual.accepted.stats == expected.accepted.stats
     assert actual.rejected.stats == expected.rejected.stats
+    assert actual.unreadable.stats == expected.unreadable.stats
 
 
 def assert_equal_tables(actual: pa.Table, expected: pa.Table) -> None:

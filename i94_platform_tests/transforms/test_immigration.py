@@ -21,23 +21,28 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
-from sqlalchemy import BigInteger, Date, String
+from sqlalchemy import BigInteger, Date
 
-from i94_platform.contracts import delivered_immigration, immigration, immigration_quarantine
+from i94_platform.contracts import immigration, immigration_quarantine
 from i94_platform.contracts.codes import read_reviewed_list
 from i94_platform.contracts.model import text_limit
 from i94_platform.contracts.rendering.arrow import arrow_schema
 from i94_platform.engine.base import Engine
 from i94_platform.engine.duckdb import DuckDBEngine
 from i94_platform.partitions import Month
-from i94_platform.sample import accepted_row_count, expected_rejects, write_sample
+from i94_platform.sample import accepted_row_count, expected_rejects, expected_unreadable, write_sample
+from i94_platform.sql.query import Query
+from i94_platform.transforms.immigration import queries
 from i94_platform.transforms.immigration.queries import REJECTION_RULES
+from i94_platform.transforms.immigration.values import OPTIONAL_COLUMNS
 from i94_platform_tests.support.arrivals import (
     ACCEPTED_ROWS,
     APRIL,
     GOOD_ROW,
+    NAN,
     REJECTED_ROWS,
     STAGED_GOOD_ROW,
+    UNREADABLE_ROWS,
     Row,
     delivered_table,
     deliveries,
@@ -99,6 +104,63 @@ def test_each_odd_row_is_staged_as_the_contract_says(stage_tables: StageTables) 
         assert {name: str(v) if name in DATES and v else v for name, v in arrivals[number - 1].items()} == expected, row
 
 
+def test_each_unreadable_value_is_null_and_is_kept_as_text_with_its_file_row_and_column(
+    stage_tables: StageTables,
+) -> None:
+    staged = stage_tables(delivered_table([row for row, _ in UNREADABLE_ROWS]))
+    assert staged.reasons == {}
+    values = staged.unreadable_values.to_pylist()
+    assert {value["source_file"] for value in values} == {f"{DELIVERY}/0.parquet"}
+    assert {value["month"] for value in values} == {APRIL.first_day}
+    expected = {(row, name): text for row, (_, texts) in enumerate(UNREADABLE_ROWS, 1) for name, text in texts.items()}
+    assert staged.unreadable_texts == expected
+    unknown = {"i94port": "XXX", "i94addr": "99"}
+    arrivals = staged.arrivals.to_pylist()
+    assert {(row, name): arrivals[row - 1][name] for row, name in expected} == {
+        (row, name): unknown.get(name) for row, name in expected
+    }
+
+
+def test_the_listed_rows_have_unreadable_values_in_every_column_that_may_be_null() -> None:
+    assert {name for _, texts in UNREADABLE_ROWS for name in texts} == set(OPTIONAL_COLUMNS)
+
+
+def test_unreadable_values_are_counted_by_column_of_the_accepted_rows(stage_tables: StageTables) -> None:
+    odd: Row = {"i94bir": 32.5, "i94port": "LONG"}
+    rows: list[Row] = [odd, {**odd, "i94visa": 9.0}, {**odd, "cicid": 1.0}, {"i94bir": None}, {"i94bir": NAN}, {}]
+    staged = stage_tables(delivered_table([*rows, {"i94port": "  "}]))
+    assert staged.accepted.rows == 5
+    assert staged.accepted.stats["unreadable"] == {"i94bir": 1, "i94port": 1}
+    assert staged.accepted.stats["delivered_values"] == {"i94bir": 3, "i94port": 4}
+    assert [line for line in staged.messages if "i94bir" in line] == [
+        "1 of 3 values of i94bir can't be read and are null"
+    ]
+
+
+def test_a_column_that_is_unreadable_in_every_row_is_null_and_rejects_nothing(stage_tables: StageTables) -> None:
+    staged = stage_tables(*[delivered_table([{"dtadfile": "2016-04-05"}] * 50)] * 2, delivered_table([]))
+    assert (staged.rejected.rows, staged.accepted.rows) == (50, 50)  # the second part repeats the keys
+    assert staged.accepted.stats["unreadable"] == staged.accepted.stats["delivered_values"] == {"dtadfile": 50}
+    assert staged.arrivals["dtadfile"].null_count == 50
+
+
+def test_only_columns_with_fewer_values_than_were_delivered_are_read_a_second_time(
+    stage_tables: StageTables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    columns: list[list[str]] = []
+    render = queries.render_unreadable
+
+    def record_columns(month: Month, names: Sequence[str]) -> Query:
+        columns.append(list(names))
+        return render(month, names)
+
+    monkeypatch.setattr(queries, "render_unreadable", record_columns)
+    stage_tables(delivered_table([{}, {"i94bir": None}, {"cicid": None}]))
+    stage_tables(delivered_table([{}, {"admnum": 0.5}, {"gender": "XX", "i94visa": 9.0}]))
+    stage_tables(delivered_table([{}, {"fltno": "  ", "i94addr": "N.Y."}]))
+    assert columns == [["admnum"], ["i94addr", "fltno"]]
+
+
 FIRST, SECOND = f"{DELIVERY}/0.parquet", f"{DELIVERY}/1.parquet"
 
 
@@ -144,10 +206,16 @@ def test_country_codes_outside_the_list_stay_and_are_counted(stage_tables: Stage
 def check_generated(stage_tables: StageTables, rows: list[dict[str, Any]], more: list[dict[str, Any]]) -> None:
     tables = [delivered_table(rows), delivered_table(more)]
     staged = stage_tables(*tables)
-    expected_rows, expected_reasons = expect_staged([table.to_pylist() for table in tables])
+    expected_rows, expected_reasons, expected_values = expect_staged([table.to_pylist() for table in tables])
     assert staged.reasons == expected_reasons
     assert_equal_tables(staged.arrivals, expected_rows)
+    values = {
+        (v["source_file"], v["source_row"], v["column_name"]): v["value"] for v in staged.unreadable_values.to_pylist()
+    }
+    assert values.keys() == expected_values.keys()
+    assert {at: v if isinstance(expected_values[at], str) else float(v) for at, v in values.items()} == expected_values
     stats = staged.accepted.stats
+    assert stats["unreadable"] == Counter(name for _, _, name in expected_values)
     assert stats["delivered_rows"] == 60 == staged.accepted.rows + staged.rejected.rows
     assert stats["quarantined_rows"] == staged.rejected.rows == sum(staged.rejected.stats["reasons"].values())
 
@@ -180,6 +248,7 @@ def test_the_bad_rows_of_a_sample_are_rejected_for_the_announced_reasons(
     write_sample(tmp_path / "raw", first=month.key, last=month.key, rows=rows)
     staged = stage_into_lake(duckdb, tmp_path / "raw", tmp_path / "lake", month)
     assert staged.rejected.stats["reasons"] == expected_rejects(rows)
+    assert staged.accepted.stats["unreadable"] == expected_unreadable(rows)
     accepted = accepted_row_count(month, rows)
     assert staged.accepted.rows == accepted
     assert staged.accepted.stats["delivered_rows"] == accepted + sum(expected_rejects(rows).values())
@@ -224,33 +293,53 @@ LISTED: dict[str, set[Any]] = {
 }
 
 
-def expect_staged(files: Sequence[list[dict[str, Any]]]) -> tuple[pa.Table, dict[tuple[str, int], str]]:
-    """The staged rows by key, and the reasons of the rejected ones by file and row."""
+Values = dict[tuple[str, int, str], Any]
+"""Unreadable values by file, row and column."""
+
+
+def expect_staged(files: Sequence[list[dict[str, Any]]]) -> tuple[pa.Table, dict[tuple[str, int], str], Values]:
+    """The staged rows by key, the reasons of the rejected ones by file and row, and the unreadable values."""
     rows: dict[int, dict[str, Any]] = {}
     rejected: dict[tuple[str, int], str] = {}
+    unreadable: Values = {}
     for part, delivery in enumerate(files):
+        file = f"{DELIVERY}/{part}.parquet"
         for number, row in enumerate(delivery, 1):
             if reasons := find_reasons(row) or (["duplicate_key"] if int(row["cicid"]) in rows else []):
-                rejected[f"{DELIVERY}/{part}.parquet", number] = "; ".join(reasons)
-            else:
-                rows[int(row["cicid"])] = derive_row({name: type_value(name, value) for name, value in row.items()})
+                rejected[file, number] = "; ".join(reasons)
+                continue
+            typed = {name: type_value(name, value) for name, value in row.items()}
+            rows[int(row["cicid"])] = derive_row(typed)
+            lost = [name for name, value in row.items() if typed[name] is None and not is_missing(value)]
+            unreadable |= {(file, number, name): row[name] for name in lost}
     by_key = [row for _, row in sorted(rows.items())]
-    return pa.Table.from_pylist(by_key, schema=arrow_schema(immigration)), rejected
+    return pa.Table.from_pylist(by_key, schema=arrow_schema(immigration)), rejected, unreadable
+
+
+def is_missing(value: Any) -> bool:
+    """Whether nothing was delivered."""
+    return not value.rstrip(" ") if isinstance(value, str) else value is None or math.isnan(value)
 
 
 def type_value(name: str, value: Any) -> Any:
-    """A delivered value in the contract's type; None where it has none there."""
-    type_ = immigration.columns[name].type
-    if isinstance(value, str):
-        text = value.rstrip(" ")
-        return parse_date(text, "%Y%m%d") if name == "dtadfile" else text or None
-    if value is None or not math.isfinite(value) or value != int(value):
+    """A delivered value in the contract's type and range; None where it is none."""
+    column = immigration.columns[name]
+    if is_missing(value):
         return None
-    if isinstance(type_, Date):
+    if isinstance(value, str):
+        text, limit = value.rstrip(" "), text_limit(column)
+        if name == "dtadfile":
+            return parse_date(text, "%Y%m%d")
+        return text if limit is None or len(text.encode()) <= limit else None
+    if not math.isfinite(value) or value != int(value):
+        return None
+    if isinstance(column.type, Date):
         last = (dt.date.max - EPOCH).days
         return EPOCH + dt.timedelta(days=int(value)) if 0 <= value <= last else None
-    bits = 63 if isinstance(type_, BigInteger) else 31
-    return int(value) if -(2**bits) <= int(value) < 2**bits else None
+    bits = 63 if isinstance(column.type, BigInteger) else 31
+    low, high = (None, None) if name == "cicid" else (column.info["low"], column.info["high"])
+    is_valid = (low is None or low <= value) and (high is None or value <= high)
+    return int(value) if is_valid and -(2**bits) <= int(value) < 2**bits else None
 
 
 def parse_date(text: str, format_: str) -> dt.date | None:
@@ -265,31 +354,20 @@ def parse_date(text: str, format_: str) -> dt.date | None:
 
 def find_reasons(row: Row) -> list[str]:
     """The reasons to reject a delivered row, but `duplicate_key`."""
-    values = {name: type_value(name, value) for name, value in row.items()}
-    reasons = ["null_key"] if None in (row["cicid"], row["i94yr"], row["i94mon"]) else []
-    others = [name for name, own in (("i94yr", 2016), ("i94mon", 4)) if values[name] not in (own, None)]
-    reasons += ["other_month"] if others else []
-    if (values["i94yr"], values["i94mon"]) == (2016, 4) and is_outside_month(row["arrdate"], values["arrdate"]):
+    keys = ("cicid", "i94yr", "i94mon")
+    whole = {name: not is_missing(row[name]) and math.isfinite(row[name]) and row[name] % 1 == 0 for name in keys}
+    whole["cicid"] = whole["cicid"] and type_value("cicid", row["cicid"]) is not None
+    readable = {name: whole[name] and abs(row[name]) < 2**31 for name in keys}
+    reasons = ["null_key"] if any(is_missing(row[name]) for name in keys) else []
+    reasons += [f"unreadable:{name}" for name in keys if not readable[name] and not is_missing(row[name])]
+    reasons += (
+        ["other_month"] if any(readable[n] and row[n] != own for n, own in (("i94yr", 2016), ("i94mon", 4))) else []
+    )
+    day = type_value("arrdate", row["arrdate"])
+    is_april = day is not None and (day.year, day.month) == (2016, 4)
+    if (row["i94yr"], row["i94mon"]) == (2016, 4) and not is_april:
         reasons.append("arrival_outside_month")
-    if row["i94visa"] is None or values["i94visa"] not in (None, *LISTED["i94visa"]):
-        reasons.append("unlisted:i94visa")
-    lost = [c.name for c in delivered_immigration.columns if is_lost(c.name, row[c.name], values[c.name])]
-    return reasons + [f"uncastable:{name}" for name in lost]
-
-
-def is_outside_month(delivered_day: float | None, day: dt.date | None) -> bool:
-    """Whether an arrival is not in April, or unknown; one that can't be read is another matter."""
-    return delivered_day is None if day is None else (day.year, day.month) != (2016, 4)
-
-
-def is_lost(name: str, value: Any, typed_value: Any) -> bool:
-    """Whether the contract's type can't hold a value that was delivered."""
-    column = immigration.columns[name]
-    if isinstance(column.type, String):
-        limit = text_limit(column)
-        return typed_value is not None and limit is not None and len(typed_value.encode()) > limit
-    is_empty = isinstance(value, str) and not value.rstrip(" ")
-    return value is not None and not is_empty and typed_value is None
+    return reasons + ([] if row["i94visa"] in LISTED["i94visa"] else ["unlisted:i94visa"])
 
 
 def derive_row(values: dict[str, Any]) -> dict[str, Any]:

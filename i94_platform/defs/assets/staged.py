@@ -1,6 +1,6 @@
 """The staged layer: cleaned and typed datasets in the lake."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import dagster as dg
@@ -24,7 +24,12 @@ from i94_platform.sources.registry import SOURCES
 from i94_platform.sources.source import Source
 
 _MONTH_DEPS = [to_key("raw/immigration"), *(to_key(dataset.name) for dataset in CODE_LIST_DATASETS)]
-_MONTH_CODE = ("pipeline/immigration.py", "transforms/immigration/queries.py", "transforms/immigration/typed.sql")
+_MONTH_CODE = (
+    "pipeline/immigration.py",
+    "transforms/immigration/queries.py",
+    "transforms/immigration/values.py",
+    "transforms/immigration/typed.sql",
+)
 
 
 @dg.multi_asset(
@@ -57,6 +62,18 @@ _MONTH_CODE = ("pipeline/immigration.py", "transforms/immigration/queries.py", "
                 "transforms/immigration/rejected_sample.sql",
             ),
         ),
+        dg.AssetSpec(
+            to_key("staged/immigration_unreadable"),
+            deps=_MONTH_DEPS,
+            description=contracts.immigration_unreadable.comment,
+            kinds={"parquet"},
+            metadata=code_references(
+                *_MONTH_CODE,
+                "pipeline/unreadable.py",
+                "transforms/immigration/unreadable.sql",
+                "transforms/immigration/delivered_values.sql",
+            ),
+        ),
     ],
 )
 def immigration(
@@ -65,7 +82,7 @@ def immigration(
     lake: dg.ResourceParam[Lake],
     engine: dg.ResourceParam[Engine],
 ) -> Iterator[dg.MaterializeResult[Any]]:
-    """Stage a month of arrivals: accepted rows, and rejected rows with their reasons."""
+    """Stage a month of arrivals: accepted rows, rejected rows with their reasons, and values that can't be read."""
     with raise_dagster_failures() as seconds:
         month = Month.parse(context.partition_key)
         manifests = stage_month(month, raw, lake, engine, run_folder(context), context.log.info)
@@ -80,6 +97,14 @@ def immigration(
     )
     stats = manifests.accepted.stats
     yield dataset_result(
+        to_key("staged/immigration_unreadable"),
+        contracts.immigration_unreadable,
+        manifests.unreadable,
+        lake,
+        seconds(),
+        {"unreadable": dg.MetadataValue.md(render_markdown_table(_unreadable_figures(stats), 100))},
+    )
+    yield dataset_result(
         to_key("staged/immigration"),
         contracts.immigration,
         manifests.accepted,
@@ -89,11 +114,19 @@ def immigration(
             "delivered_rows": stats["delivered_rows"],
             "engine": engine.name,
             "quarantined_rows": stats["quarantined_rows"],
+            "unreadable": stats["unreadable"],
             "extra_columns": ", ".join(stats["extra_columns"]) or "none",
             "superseded": ", ".join(stats["superseded"]) or "none",
             "unlisted_countries": stats["unlisted_countries"],
         },
     )
+
+
+def _unreadable_figures(stats: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [
+        {"column": name, "unreadable": count, "delivered_values": stats["delivered_values"][name]}
+        for name, count in stats["unreadable"].items()
+    ]
 
 
 @dg.asset(

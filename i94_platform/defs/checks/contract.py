@@ -20,6 +20,7 @@ from i94_platform.contracts import (
     correlations,
     immigration,
     immigration_quarantine,
+    immigration_unreadable,
 )
 from i94_platform.defs.execution import month_key, raise_dagster_failures
 from i94_platform.defs.keys import to_key
@@ -227,7 +228,7 @@ staged_contracts = [
 ]
 staged_immigration_contract = _check_in_lake(
     "staged_immigration_contract",
-    _build_subjects("staged", (immigration, immigration_quarantine), _ROW_RULES),
+    _build_subjects("staged", (immigration, immigration_quarantine, immigration_unreadable), _ROW_RULES),
     monthly_partitions,
 )
 warehouse_contracts = [

@@ -19,6 +19,7 @@ from i94_platform.warehouse.loading import count_visitors_and_arrivals, month_co
 _STAGED = to_key("staged/immigration")
 _FACT = to_key("warehouse/immigration")
 
+_MONTHLY_DATASETS = ("immigration", "immigration_quarantine", "immigration_unreadable")
 _DATASET_LAYERS = {c.name: ("staged" if c in REFERENCES else "warehouse") for c in (*LOOKUPS, *REFERENCES, *DIMENSIONS)}
 """The layer of the dataset that each table without months is loaded from."""
 
@@ -38,7 +39,7 @@ _DATASET_LAYERS = {c.name: ("staged" if c in REFERENCES else "warehouse") for c 
             asset=_STAGED,
             blocking=True,
             partitions_def=monthly_partitions,
-            description="Every file of both manifests exists with its length.",
+            description="Every file of the three manifests exists with its length.",
         ),
     ],
 )
@@ -48,13 +49,11 @@ def staged_immigration_reconciliation(
     """Compare the counts of a staged month, and look for its files."""
     month = month_key(context)
     with raise_dagster_failures():
-        staged, quarantine = (
-            _read_manifest(lake, Dataset(name, month))
-            for name in ("staged/immigration", "staged/immigration_quarantine")
-        )
-        problems = [*lake.find_missing_files(staged), *lake.find_missing_files(quarantine)]
+        manifests = [_read_manifest(lake, Dataset(f"staged/{name}", month)) for name in _MONTHLY_DATASETS]
+        problems = [problem for manifest in manifests for problem in lake.find_missing_files(manifest)]
+    staged, quarantine, _ = manifests
     yield _build_balance_result(staged, quarantine)
-    files = len(staged.entries) + len(quarantine.entries)
+    files = sum(len(manifest.entries) for manifest in manifests)
     yield dg.AssetCheckResult(
         asset_key=_STAGED,
         check_name="files_complete",

@@ -23,6 +23,7 @@ from i94_platform.contracts import (
     delivered_immigration,
     immigration,
     immigration_quarantine,
+    immigration_unreadable,
     state,
     world_temperature,
 )
@@ -39,6 +40,7 @@ from i94_platform.transforms import country as countries
 from i94_platform.transforms import state as states
 from i94_platform.transforms.calendar import LINEAGE_REASON as CALENDAR
 from i94_platform.transforms.immigration import queries as arrivals
+from i94_platform.transforms.immigration.values import OPTIONAL_COLUMNS
 from i94_platform.transforms.temperatures import queries as temperatures
 
 _ANY_MONTH = Month(2016, 4)
@@ -69,6 +71,7 @@ def _trace_staged() -> dict[str, Lineage]:
         "staged/immigration_quarantine": trace_query(
             arrivals.render_rejected(_ANY_MONTH).text, immigration_quarantine, month, bound=_FILE_NAME
         ),
+        "staged/immigration_unreadable": _trace_unreadable(),
         **{f"staged/{s.contracts[0].name}": _trace_headers(s) for s in SOURCES.values() if s.read},
         "staged/world_temperature": trace_query(temperatures.render_accepted().text, world_temperature, cities),
     }
@@ -85,6 +88,13 @@ def _relations_of_arrivals() -> dict[str, Lineage]:
         "duplicate_rows": row,
         **layer_relations("lookup", (c for c in LOOKUPS if c.name in arrivals.JOINED_CODE_LISTS)),
     }
+
+
+def _trace_unreadable() -> dict[str, Origin]:
+    """Trace a value to every column that it may be of."""
+    reasons = {"month": _FILE_NAME, "source_file": _FILE_NAME, "source_row": _ROW_NUMBER}
+    columns = tuple(f"raw/immigration.{name}" for name in OPTIONAL_COLUMNS)
+    return {name: reasons.get(name, columns) for name in column_names(immigration_unreadable)}
 
 
 def _relations_of_temperatures() -> dict[str, Lineage]:

@@ -11,4 +11,4 @@ LEFT JOIN i94addr ON i94addr.code = typed.i94addr
 LEFT JOIN i94mode ON i94mode.code = typed.i94mode
 LEFT JOIN i94visa ON i94visa.code = typed.i94visa
 ${without_duplicates}
-WHERE NOT ${is_rejected}
+WHERE ${is_accepted}

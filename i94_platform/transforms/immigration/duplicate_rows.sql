@@ -15,7 +15,7 @@ ranked AS (
   INNER JOIN duplicate_keys ON duplicate_keys.cicid = typed.cicid
   LEFT JOIN delivered_files ON delivered_files.path = typed.source_path
   LEFT JOIN i94visa ON i94visa.code = typed.i94visa
-  WHERE NOT ${is_rejected}
+  WHERE ${is_accepted}
 )
 SELECT
   source_path,

@@ -1,4 +1,4 @@
-"""The queries that make the fact and its quarantine from delivered arrivals, and the rules that reject a row.
+"""The queries that make the fact, its quarantine and its unreadable values from delivered arrivals, and their rules.
 
 They read the relations `delivered` and `delivered_files` (see `engine.base`), the code lists of `JOINED_CODE_LISTS`,
 `staged` (the accepted rows so far), `rejected` (the quarantine), and `duplicate_keys` and `duplicate_rows`, which the
@@ -7,30 +7,24 @@ queries of those names define.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import BigInteger, Date, String
-
 from i94_platform.contracts import delivered_immigration, immigration, immigration_quarantine
 from i94_platform.contracts.codes import ENCODERS, Encoder
-from i94_platform.contracts.model import column_names, text_limit
-from i94_platform.contracts.rendering.types import sql_type
+from i94_platform.contracts.model import column_names
 from i94_platform.partitions import Month
 from i94_platform.sql.expressions import render_any, render_date, render_final_casts
 from i94_platform.sql.query import Query
 from i94_platform.sql.templates import load_template
+from i94_platform.transforms.immigration import values
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-SAS_EPOCH = "DATE '1960-01-01'"
 JOINED_CODE_LISTS = ("i94port", "i94addr", "i94mode", "i94visa")
 """The code lists that the queries join, by the name of their relation."""
-
-_LAST_SAS_DAY = 2_936_549  # 9999-12-31, the last date that every engine writes
-_NO_DOUBLE = 2**63 - 1  # what Spark makes of 2^63, which is beyond BIGINT; no double has this value
-_YYYYMMDD = "dtadfile"
 
 
 @dataclass(frozen=True)
@@ -41,78 +35,23 @@ class RejectionRule:
     condition: str
 
 
-def _render_text(name: str) -> str:
-    return f"nullif(rtrim(delivered.`{name}`), '')"
+_KEY_COLUMNS = ("cicid", "i94yr", "i94mon")
+_THIS_MONTH = "typed.i94yr = :year AND typed.i94mon = :month"
+_WITHIN_MONTH = "typed.arrdate >= :first_day AND typed.arrdate < :next_first_day"
 
-
-def _render_typed(name: str) -> str:
-    """Render a delivered column as a value of the contract's type; null where that would lose or change it."""
-    target = immigration.columns[name]
-    source = f"delivered.`{name}`"
-    if name == _YYYYMMDD:
-        return render_date(_render_text(name), year=1, month=5, day=7)
-    if isinstance(target.type, String):
-        return _render_text(name)
-    if isinstance(target.type, Date):
-        days = f"try_cast({source} AS INT)"
-        return f"CASE WHEN {source} BETWEEN 0 AND {_LAST_SAS_DAY} AND {days} = {source} THEN {SAS_EPOCH} + {days} END"
-    number = f"try_cast({source} AS {sql_type(target)})"
-    # compared, since engines differ in how they make a fraction whole
-    whole = f"CASE WHEN {number} = {source} THEN {number} END"
-    return f"nullif({whole}, {_NO_DOUBLE})" if isinstance(target.type, BigInteger) else whole
-
-
-def _render_is_uncastable(name: str) -> str:
-    """Render the test whether a delivered value is not what its type can hold."""
-    target, delivered, typed = immigration.columns[name], f"typed.`delivered_{name}`", f"typed.`{name}`"
-    if isinstance(target.type, String):
-        return f"octet_length({typed}) > {text_limit(target)}"
-    if name == _YYYYMMDD:
-        return f"rtrim({delivered}) <> '' AND {typed} IS NULL"
-    return f"{delivered} IS NOT NULL AND {typed} IS NULL"
-
-
-def _render_is_text(name: str) -> str:
-    """Render the test whether a text was delivered in this number's place."""
-    return f"coalesce(concat('; ', typed.unreadable) LIKE '%; {name}=''%', false)"
-
-
-def _rejection_rules(*, with_texts: bool) -> tuple[RejectionRule, ...]:
-    """The reasons to reject a row that the row itself shows: all but `duplicate_key`.
-
-    With texts, a text in a number's place counts as delivered and is a reason. A row without such texts breaks the same
-    rules either way; without texts they are much cheaper to evaluate.
-    """
-
-    def is_missing(name: str) -> str:
-        return f"typed.`delivered_{name}` IS NULL" + (f" AND NOT {_render_is_text(name)}" if with_texts else "")
-
-    def is_uncastable(name: str) -> str:
-        is_text = f" OR {_render_is_text(name)}" if with_texts and name in _NUMBERS else ""
-        return f"({_render_is_uncastable(name)}){is_text}"
-
-    this_month = "typed.i94yr = :year AND typed.i94mon = :month"
-    within = "typed.arrdate >= :first_day AND typed.arrdate < :next_first_day"
-    return (
-        RejectionRule("null_key", " OR ".join(f"({is_missing(name)})" for name in ("cicid", "i94yr", "i94mon"))),
-        RejectionRule("other_month", f"NOT ({this_month})"),
-        RejectionRule("arrival_outside_month", f"{this_month} AND (({is_missing('arrdate')}) OR NOT ({within}))"),
-        RejectionRule(
-            "unlisted:i94visa", f"i94visa.code IS NULL AND (({is_missing('i94visa')}) OR typed.i94visa IS NOT NULL)"
-        ),
-        *(RejectionRule(f"uncastable:{c.name}", is_uncastable(c.name)) for c in delivered_immigration.columns),
-    )
-
-
-_NUMBERS = frozenset(c.name for c in delivered_immigration.columns if not isinstance(c.type, String))
-
-REJECTION_RULES = _rejection_rules(with_texts=True)
+REJECTION_RULES = (
+    RejectionRule("null_key", " OR ".join(f"NOT {values.render_has_value(name)}" for name in _KEY_COLUMNS)),
+    *(RejectionRule(f"unreadable:{name}", values.render_is_unreadable(name)) for name in _KEY_COLUMNS),
+    RejectionRule("other_month", f"NOT ({_THIS_MONTH})"),
+    RejectionRule("arrival_outside_month", f"{_THIS_MONTH} AND NOT coalesce({_WITHIN_MONTH}, false)"),
+    RejectionRule("unlisted:i94visa", "i94visa.code IS NULL"),
+)
 """Every reason to reject a row but `duplicate_key`."""
 
-_IS_REJECTED = render_any(
-    [*(rule.condition for rule in _rejection_rules(with_texts=False)), "typed.unreadable IS NOT NULL"]
+_IS_ACCEPTED = (
+    f"coalesce(typed.cicid IS NOT NULL AND {_THIS_MONTH} AND {_WITHIN_MONTH} AND i94visa.code IS NOT NULL, false)"
 )
-"""True where a row breaks a rule; a row with a text in a number's place always does."""
+"""True where a row breaks no rule: one cheap test for all of them."""
 
 
 def _render_encoded(encoder: Encoder) -> str:
@@ -140,18 +79,19 @@ _WITHOUT_DUPLICATES = """LEFT ANTI JOIN duplicate_rows
   ON duplicate_rows.source_path = typed.source_path AND duplicate_rows.source_row = typed.source_row"""
 
 
-def _render(name: str, month: Month, *, distinct: bool = False) -> Query:
+def _render(name: str, month: Month, *, distinct: bool = False, **parts: str) -> Query:
     names = column_names(delivered_immigration)
     text = load_template(__package__, name).substitute(
         typed_rows=load_template(__package__, "typed").substitute(
             as_delivered=",\n  ".join(f"delivered.`{n}` AS `delivered_{n}`" for n in names),
-            typed=",\n  ".join(f"{_render_typed(n)} AS `{n}`" for n in names),
+            typed=",\n  ".join(f"{values.render_typed(n)} AS `{n}`" for n in names),
         ),
         staged_columns=render_final_casts(immigration, _ENCODED | _DERIVED, "typed"),
         quarantine_columns=render_final_casts(immigration_quarantine, _QUARANTINED, "validated"),
-        is_rejected=_IS_REJECTED,
+        is_accepted=_IS_ACCEPTED,
         without_duplicates=_WITHOUT_DUPLICATES if distinct else "",
         reasons=",\n      ".join(f"CASE WHEN {r.condition} THEN '{r.reason}' END" for r in REJECTION_RULES),
+        **parts,
     )
     days = {"first_day": month.first_day, "next_first_day": month.next_first_day}
     return Query(text, {"year": month.year, "month": month.month, **days})
@@ -187,6 +127,47 @@ def render_duplicate_keys() -> Query:
 def render_duplicate_rows(month: Month) -> Query:
     """Render the rows of `duplicate_keys` to leave out: columns `source_path`, `source_row`."""
     return _render("duplicate_rows", month)
+
+
+def render_unreadable(month: Month, columns: Sequence[str]) -> Query:
+    """Render the values of accepted rows that can't be read, in these columns: one row a value.
+
+    The result has `source_file`, `source_row`, `column_name`, `text` and `number`, of which one is null: engines differ
+    in how they write a number.
+    """
+    text, number = (
+        "\n    ".join(f"WHEN '{name}' THEN {render(name)}" for name in columns)
+        for render in (_render_unreadable_text, _render_unreadable_number)
+    )
+    return _render(
+        "unreadable",
+        month,
+        distinct=True,
+        columns=", ".join(f"('{name}')" for name in columns),
+        is_unreadable=render_any(values.render_is_unreadable(name) for name in columns),
+        text=f"CASE column_name\n    {text}\n  END",
+        number=f"CASE column_name\n    {number}\n  END",
+    )
+
+
+def _render_unreadable_text(name: str) -> str:
+    return f"CASE WHEN {values.render_is_unreadable(name)} THEN {values.render_delivered_text(name)} END"
+
+
+def _render_unreadable_number(name: str) -> str:
+    return f"CASE WHEN {values.render_is_unreadable(name)} THEN {values.render_delivered_number(name)} END"
+
+
+def render_text_lengths(columns: Sequence[str]) -> Query:
+    """Render the length in bytes of the longest text in each of these columns as delivered: one row."""
+    lengths = ", ".join(f"max(octet_length(`{name}`)) AS `{name}`" for name in columns)
+    return Query(f"SELECT {lengths} FROM delivered")
+
+
+def render_delivered_values(month: Month, columns: Sequence[str]) -> Query:
+    """Render how many accepted rows have a value in each of these columns, readable or not: one row."""
+    counts = (f"count(CASE WHEN {values.render_has_value(name)} THEN 1 END) AS `{name}`" for name in columns)
+    return _render("delivered_values", month, distinct=True, counts=",\n  ".join(counts))
 
 
 def render_country_codes() -> Query:

@@ -7,7 +7,7 @@ validated AS (
     typed.*,
     coalesce(delivered_files.source_file, typed.source_path) AS source_file,
     concat_ws('; ', ${reasons}) AS broken_rules,
-    ${is_rejected} AS is_rejected,
+    NOT ${is_accepted} AS is_rejected,
     duplicate_rows.source_row IS NOT NULL AS is_duplicate
   FROM typed
   LEFT JOIN delivered_files ON delivered_files.path = typed.source_path

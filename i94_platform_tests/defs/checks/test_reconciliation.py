@@ -42,7 +42,7 @@ def test_equal_counts_of_two_different_runs_fail(loaded_deployment: Deployment, 
     assert "the two come from different runs" in result.description
 
 
-@pytest.mark.parametrize("dataset", [STAGED, "staged/immigration_quarantine"])
+@pytest.mark.parametrize("dataset", [STAGED, "staged/immigration_quarantine", "staged/immigration_unreadable"])
 def test_a_missing_or_truncated_file_is_named(loaded_deployment: Deployment, tmp_path: Path, dataset: str) -> None:
     deployment = loaded_deployment.copy(tmp_path)
     assert deployment.run_check(STAGED, "files_complete", SAMPLE_MONTH).passed

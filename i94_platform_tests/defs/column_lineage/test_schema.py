@@ -15,6 +15,7 @@ from i94_platform.defs.column_lineage.lineage_file import FILE, load_column_sour
 from i94_platform.defs.column_lineage.schema import column_lineage, column_schema
 from i94_platform.errors import PermanentError
 from i94_platform.settings import Settings
+from i94_platform.transforms.immigration.values import NUMBER_COLUMNS, OPTIONAL_COLUMNS
 
 LINEAGE: dict[str, dict[str, list[str] | str]] = json.loads(FILE.read_text("utf-8"))
 
@@ -77,12 +78,14 @@ def test_the_lineage_of_selected_columns_matches_the_sql(column: str, sources: l
 
 def test_the_reasons_of_a_rejection_come_from_every_column_with_a_rule() -> None:
     sources = LINEAGE["staged/immigration_quarantine"]["reasons"]
-    delivered = {f"raw/immigration.{c}" for c in column_names(immigration_quarantine)} & set(
-        f"raw/immigration.{c}" for c in column_names(immigration)
-    )
     assert isinstance(sources, list)
-    # each delivered column has a rule about what its type can hold
-    assert set(sources) == delivered | {"lookup/i94visa.code"}
+    # a text in the place of any number stands in one column, which the rules read
+    assert set(sources) == {f"raw/immigration.{name}" for name in NUMBER_COLUMNS} | {"lookup/i94visa.code"}
+
+
+def test_an_unreadable_value_comes_from_the_columns_that_may_be_null() -> None:
+    columns = [f"raw/immigration.{name}" for name in OPTIONAL_COLUMNS]
+    assert LINEAGE["staged/immigration_unreadable"]["value"] == columns
 
 
 def test_a_column_of_the_fact_leads_to_a_delivered_column_in_two_steps() -> None:
