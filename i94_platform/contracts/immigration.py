@@ -163,7 +163,7 @@ immigration_quarantine: Table = table(
         "unlisted:i94visa, duplicate_key.",
         source="transforms/immigration/rejected.sql", nullable=False,
     ),
-    column("unreadable", String(65535), "Texts in the place of numbers, as column='text' with quotes in the text doubled.", source=_FILE, personal=True),
+    column("unreadable", String(65535), "Texts in the place of numbers, as column='text'; a backslash escapes ', = and itself.", source=_FILE, personal=True),
     *_rejected_columns(),
     domain="arrivals",
     grain="one row per rejected record (source_file, source_row)",

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from i94_platform.contracts import immigration, immigration_unreadable
 from i94_platform.contracts.codes import ENCODERS
@@ -21,7 +21,8 @@ from i94_platform.lake.footers import read_column_stats
 from i94_platform.lake.manifest import Entry
 from i94_platform.lake.store import Store
 from i94_platform.partitions import Month
-from i94_platform.sources.preparation import UNREADABLE_COLUMN, PreparedDelivery
+from i94_platform.sources.csv_conversion import UNREADABLE_COLUMN
+from i94_platform.sources.preparation import PreparedDelivery
 from i94_platform.transforms.immigration import queries
 from i94_platform.transforms.immigration.values import NUMBER_COLUMNS, OPTIONAL_COLUMNS
 
@@ -134,7 +135,21 @@ def _to_contract(rows: pa.Table, month: Month) -> pa.Table:
     import pyarrow.compute as pc
 
     schema = arrow_schema(immigration_unreadable)
-    value = pc.coalesce(rows["text"], pc.cast(rows["number"], pa.string()))
+    value = pc.coalesce(_extract_texts(rows), pc.cast(rows["number"], pa.string()))
     first_day = pa.array([month.first_day] * rows.num_rows, schema.field("month").type)
     names = ("source_file", "source_row", "column_name")
     return pa.table([first_day, *(rows[name] for name in names), value], names=schema.names).cast(schema)
+
+
+def _extract_texts(rows: pa.Table) -> Any:
+    """Extract the texts of number columns from `name='text'; …`, where quotes, `=` and backslashes are escaped."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    texts, columns = cast("Any", rows["text"]), cast("Any", rows["column_name"])
+    all_texts = pc.binary_join_element_wise("; ", texts, "")
+    for name in NUMBER_COLUMNS.intersection(pc.unique(columns).to_pylist()):
+        fields = pc.extract_regex(all_texts, rf"; {name}='(?P<text>(?:[^'\\]|\\.)*)'")
+        text = pc.replace_substring_regex(pc.struct_field(fields, "text"), r"\\(.)", r"\1")
+        texts = pc.if_else(pc.equal(columns, pa.scalar(name)), text, texts)
+    return texts

@@ -132,8 +132,8 @@ def render_duplicate_rows(month: Month) -> Query:
 def render_unreadable(month: Month, columns: Sequence[str]) -> Query:
     """Render the values of accepted rows that can't be read, in these columns: one row a value.
 
-    The result has `source_file`, `source_row`, `column_name`, `text` and `number`, of which one is null: engines differ
-    in how they write a number.
+    The result has `source_file`, `source_row`, `column_name`, and the value as `text` or as `number`, since engines
+    differ in how they write a number. A text in a number's place is still `name='text'; …` with its neighbours.
     """
     text, number = (
         "\n    ".join(f"WHEN '{name}' THEN {render(name)}" for name in columns)

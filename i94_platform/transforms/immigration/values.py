@@ -23,9 +23,6 @@ NUMBER_COLUMNS = frozenset(c.name for c in delivered_immigration.columns if not 
 _LAST_SAS_DAY = 2_936_549  # 9999-12-31, the last date that every engine writes
 _NO_DOUBLE = 2**63 - 1  # what Spark makes of 2^63, which is beyond BIGINT; no double has this value
 _YYYYMMDD = "dtadfile"
-_QUOTE = "\\'"  # in a literal; Spark and sqlglot read two quotes differently
-_TEXT = f"[^{_QUOTE}]*(?:{_QUOTE}{_QUOTE}[^{_QUOTE}]*)*"
-"""A pattern for a text in `typed.unreadable`, where it stands in quotes and its own quotes are doubled."""
 
 
 def render_typed(name: str) -> str:
@@ -56,13 +53,8 @@ def _render_range(name: str) -> str:
 
 
 def render_is_text(name: str) -> str:
-    """Render the test whether a text was delivered in this number's place."""
-    return f"coalesce(concat('; ', typed.unreadable) RLIKE '{_render_pattern(name)}', false)"
-
-
-def _render_pattern(name: str) -> str:
-    """Render the pattern of this column's text, behind the texts of other columns."""
-    return f"^(?:; [a-z0-9]+={_QUOTE}{_TEXT}{_QUOTE})*; {name}={_QUOTE}({_TEXT}){_QUOTE}"
+    """Render the test whether a text was delivered in this number's place; texts in `unreadable` hold no bare `=`."""
+    return f"coalesce(concat('; ', typed.unreadable) LIKE '%; {name}=%', false)"
 
 
 def render_has_value(name: str) -> str:
@@ -79,12 +71,10 @@ def render_is_unreadable(name: str) -> str:
 
 
 def render_delivered_text(name: str) -> str:
-    """Render a value as the text that was delivered; null for a number."""
+    """Render a text as delivered; for one in a number's place all such texts of the row, and for a number null."""
     if name not in NUMBER_COLUMNS:
         return f"typed.`delivered_{name}`"
-    quoted = f"regexp_extract(concat('; ', typed.unreadable), '{_render_pattern(name)}', 1)"
-    text = f"replace({quoted}, '{_QUOTE}{_QUOTE}', '{_QUOTE}')"
-    return f"CASE WHEN {render_is_text(name)} THEN {text} END"
+    return f"CASE WHEN {render_is_text(name)} THEN typed.unreadable END"
 
 
 def render_delivered_number(name: str) -> str:
