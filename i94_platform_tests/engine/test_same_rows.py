@@ -124,7 +124,9 @@ def test_both_engines_read_parts_of_other_types_and_orders_and_extra_columns_ali
 
 
 def test_both_engines_read_csv_with_texts_in_numeric_columns_alike(stage_on_both: StageOnBoth, tmp_path: Path) -> None:
-    rows = [row for row, _ in ACCEPTED_ROWS if "admnum" not in row]
+    rows = [
+        row for row, _ in ACCEPTED_ROWS if "admnum" not in row and "\n" not in str(row.get("insnum"))
+    ]  # one line each
     table = delivered_table(rows).to_pandas().astype({"i94bir": object, "admnum": object})
     table.loc[0, "i94bir"] = "forty"
     table.loc[1, ["i94bir", "admnum"]] = ["1,5", "'; i94cit='7"]
