@@ -13,6 +13,8 @@ from i94_platform.lake.manifest import Manifest
 from i94_platform.lake.store import Store
 from i94_platform.sources.labels import parse_code_lists
 from i94_platform.sources.listing import list_deliveries
+from i94_platform.sources.sniffing import HEAD_BYTES, check_bytes
+from i94_platform.sources.text_decoding import decode_text
 
 LABELS = "i94_labels"
 """The source that holds the code lists."""
@@ -26,7 +28,9 @@ def stage_code_lists(raw: Store, lake: Lake, run_id: str) -> Iterator[tuple[Tabl
     """
     delivery = list_deliveries(raw).require_reference(LABELS, raw.root)
     path, version = delivery.files[0].path, delivery.fingerprint(raw)
-    frames = parse_code_lists(raw.read(path).decode("latin-1"), path)
+    content = raw.read(path)
+    check_bytes(path, content[:HEAD_BYTES], content[-HEAD_BYTES:], "text")
+    frames = parse_code_lists(decode_text(content, path), path)
     for contract in LOOKUPS:
         dataset = Dataset(f"lookup/{contract.name}")
         with lake.write_lock(dataset):

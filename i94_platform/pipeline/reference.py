@@ -10,12 +10,17 @@ from i94_platform.pipeline.data_versions import combine_versions
 from i94_platform.sources.listing import list_deliveries
 from i94_platform.sources.source import Source
 
+ROW_STATS = ("delivered_rows", "rejected_rows", "rejected", "implausible")
+"""The attributes of a reader's frame that count its rows; see `sources.delimited` and `sources.row_issues`."""
+
 
 def stage_reference(source: Source, raw: Store, lake: Lake, run_id: str) -> tuple[Manifest, dict[str, str]]:
     """Stage the file of a source that pandas reads whole; return the manifest and the reader's notes.
 
+    The manifest's stats hold `delivered_rows`, `rejected_rows`, and the problems of `rejected` and `implausible` rows.
+
     Raises:
-        PermanentError: the file is missing or breaks its contract; the message names file, column and row.
+        PermanentError: the file is missing, can't be read, or has no row that can be used.
     """
     (contract,), read = source.contracts, source.read
     if read is None:
@@ -26,9 +31,11 @@ def stage_reference(source: Source, raw: Store, lake: Lake, run_id: str) -> tupl
     with lake.write_lock(dataset), raw.open(path) as content:
         frame = read(content, path)
         rows = to_arrow(frame, contract)
-        manifest = lake.write_table(dataset, run_id, contract, rows, fingerprint=version)
+        stats = {name: frame.attrs.get(name, []) for name in ROW_STATS}
+        manifest = lake.write_table(dataset, run_id, contract, rows, fingerprint=version, stats=stats)
     notes = {
         str(name): value if isinstance(value, str) else ", ".join(value) or "none"
         for name, value in frame.attrs.items()
+        if name not in ROW_STATS
     }
     return manifest, notes

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from typing import Any
+
 from i94_platform.contracts import world_temperature
 from i94_platform.engine.base import Engine
 from i94_platform.errors import PermanentError
@@ -15,38 +18,67 @@ from i94_platform.sources.temperatures import HEADERS
 from i94_platform.transforms.temperatures import queries
 
 
-def stage_temperatures(raw: Store, lake: Lake, engine: Engine, run_id: str) -> Manifest:
-    """Stage the temperature file and commit it.
+def stage_temperatures(raw: Store, lake: Lake, engine: Engine, run_id: str, today: dt.date | None = None) -> Manifest:
+    """Stage the temperature file and commit it. Rows that can't be read or are later than `today` are rejected.
 
-    The manifest's stats hold `delivered_rows`, `repeated_rows`, and the country names in `countries_without_iso3`.
+    The manifest's stats hold `delivered_rows`, which are the staged, the `rejected_rows` and the `repeated_rows`; the
+    problems in `rejected`; the `date_order`; and the country names in `countries_without_iso3`.
 
     Raises:
-        PermanentError: the file or a column is missing, or a date, place or number can't be read.
+        PermanentError: the file or a column is missing, it has no rows, or its order of day and month is unclear.
     """
     dataset = Dataset("staged/world_temperature")
     with lake.write_lock(dataset), lake.scratch_folder(dataset) as scratch, engine.session():
         delivery = list_deliveries(raw).require_reference("land_temperatures", raw.root)
-        headers = tuple(HEADERS.values())
+        path, headers = delivery.files[0].path, tuple(HEADERS.values())
         prepared = prepare_text_file(delivery, raw, lake.store, scratch, headers)
+        if not prepared.rows:
+            raise PermanentError(f"{path} has a header and no rows; deliver the whole file.")
         engine.register_delivery(prepared.groups)
-        _require_readable(engine, delivery.files[0].path)
         iso3 = _register_countries(engine)
-        engine.write(queries.render_accepted(), lake.run_folder(dataset, run_id))
+        reading = (_detect_date_order(engine, path), today or dt.datetime.now(dt.UTC).date())
+        engine.materialize("contradicting_rows", queries.render_contradicting_rows(*reading))
+        rejected = _fetch_rejected(engine, reading)
+        rejected_rows = sum(issue["rows"] for issue in rejected)
+        if rejected_rows == prepared.rows:
+            raise PermanentError(
+                f"{path} has no row that can be used: {rejected[0]['problem']} ({rejected[0]['sample']})."
+            )
+        engine.write(queries.render_accepted(*reading), lake.run_folder(dataset, run_id))
         entries = lake.collect_entries(dataset, run_id, world_temperature)
         stats = {
             "delivered_rows": prepared.rows,
-            "repeated_rows": prepared.rows - sum(entry.rows for entry in entries),
+            "rejected_rows": rejected_rows,
+            "rejected": rejected,
+            "repeated_rows": prepared.rows - rejected_rows - sum(entry.rows for entry in entries),
+            "date_order": reading[0],
             "countries_without_iso3": sorted(name for name, code in iso3.items() if code is None),
         }
         version = combine_versions(delivery.fingerprint(raw))
         return lake.commit(dataset, run_id, entries, fingerprint=version, stats=stats)
 
 
-def _require_readable(engine: Engine, path: str) -> None:
-    problems = engine.fetch(queries.render_unreadable()).to_pylist()
-    if problems:
-        rows = "; ".join(f"row {row['source_row'] + 1}: {row['problem']}" for row in problems)
-        raise PermanentError(f"{path} has values that can't be read: {rows}. Correct the file.")
+def _detect_date_order(engine: Engine, path: str) -> queries.DateOrder:
+    """Detect the order of the dates with slashes: every date is the first day of a month."""
+    counts = engine.fetch_row(queries.render_date_orders())
+    if counts["month_first"] == counts["day_first"] > counts["either"]:
+        raise PermanentError(
+            f"{path}, column 'dt': as many dates are the first day of a month as M/D/YYYY as are as D/M/YYYY "
+            f"({counts['month_first']:,} each); write them as YYYY-MM-DD."
+        )
+    return "day first" if counts["day_first"] > counts["month_first"] else "month first"
+
+
+def _fetch_rejected(engine: Engine, reading: tuple[queries.DateOrder, dt.date]) -> list[dict[str, Any]]:
+    """Fetch the problems of rejected rows in the form of `RowIssues.summarize`; the header is row 1 of the file."""
+    return [
+        {
+            "problem": issue["problem"],
+            "rows": issue["row_count"],
+            "sample": f"row {issue['first_row'] + 1}: {issue['first_text']!r}",
+        }
+        for issue in engine.fetch(queries.render_rejected(*reading)).to_pylist()
+    ]
 
 
 def _register_countries(engine: Engine) -> dict[str, str | None]:

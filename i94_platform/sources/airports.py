@@ -1,8 +1,9 @@
 """The airports of the world: airport-codes_csv.csv to the contract `airport_codes`.
 
 The vintages of the file write coordinates in two orders. The order is a property of the whole file, declared or
-detected, never guessed for one row: "40.07, -74.93" reads as well one way as the other. Airports are never joined to
-ports of entry, whose codes are CBP's and not IATA's.
+detected, never guessed for one row: "40.07, -74.93" reads as well one way as the other. Rows that stand far from the
+other airports of their country, but near them in the other order, are named. Airports are never joined to ports of
+entry, whose codes are CBP's and not IATA's.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from typing import TYPE_CHECKING, BinaryIO, Literal
 from i94_platform.contracts.model import column_names
 from i94_platform.contracts.reference import airport_codes
 from i94_platform.errors import PermanentError
-from i94_platform.sources.delimited import NUMBER, conform, raise_for_rows, read_delimited
+from i94_platform.sources.delimited import NUMBER, conform, drop_rejected, read_delimited
+from i94_platform.sources.row_issues import RowIssues
 from i94_platform.sources.source import Source
 
 if TYPE_CHECKING:
@@ -31,63 +33,92 @@ HEADERS = {name: name for name in column_names(airport_codes)} | dict.fromkeys((
 
 _PAIR = rf"(?P<first>{NUMBER})\s*,\s*(?P<second>{NUMBER})"
 _MAX_LATITUDE = 90
+_MAX_CONTRADICTING = 0.05
+"""The share of values that may prove another order than the others; their rows are rejected."""
+_MIN_AIRPORTS = 10
+"""How many airports show where a country is."""
+_FAR_DEGREES, _FAR = 10, 3
+"""A far row is this many degrees away, and this many times as far as the usual one and as the other order."""
 
 
 def read_airports(source: Path | BinaryIO, name: str, order: CoordinateOrder = "detect") -> DataFrame:
     """Read a delivery, called `name` in messages, as one row per airport with latitude and longitude in degrees.
 
-    The text NA is kept: North America and Namibia. Unknown columns are ignored and named in `attrs["extra_columns"]`;
-    `attrs["coordinate_order"]` is the order that was used.
+    The text NA is kept: North America and Namibia. A row that breaks the contract is rejected, and so is one whose
+    ident an earlier row has or whose coordinates are not two numbers. `attrs["coordinate_order"]` is the order that was
+    used; `attrs["implausible"]` describes rows that seem to be written in the other one.
 
     Raises:
-        PermanentError: a missing column, a value that breaks the contract, a duplicate ident, coordinates that are not
-            two numbers, an order that can't be detected.
+        PermanentError: what `read_delimited` and `drop_rejected` raise; an order that can't be detected.
     """
+    rejected, implausible = RowIssues(), RowIssues()
     text = read_delimited(source, name, HEADERS)
-    pairs = _split_coordinates(text["latitude"], name)
+    pairs = _split_coordinates(text["latitude"], rejected)
     file_order = detect_order(pairs, name) if order == "detect" else order
     latitude, longitude = ("first", "second") if file_order == "lat, lon" else ("second", "first")
-    frame = conform(text.assign(latitude=pairs[latitude], longitude=pairs[longitude]), airport_codes, HEADERS, name)
-    frame.attrs["coordinate_order"] = file_order
-    return frame
+    text = text.assign(latitude=pairs[latitude], longitude=pairs[longitude])
+    frame = conform(text, airport_codes, HEADERS, rejected)
+    is_swapped = _find_swapped(frame[~frame.index.isin(rejected.rows)]).reindex(frame.index, fill_value=False)
+    implausible.add(is_swapped, frame["ident"], "latitude and longitude seem swapped")
+    result = drop_rejected(frame, rejected, name)
+    result.attrs |= {"implausible": implausible.summarize(), "coordinate_order": file_order}
+    return result
 
 
 def detect_order(pairs: DataFrame, name: str) -> FileOrder:
     """Detect the order of a whole file: a value beyond ±90 must be a longitude.
 
-    `pairs` has the numbers, or their texts, in columns `first` and `second`.
+    `pairs` has the numbers, or their texts, in columns `first` and `second`. Where values prove both orders, the one
+    with nearly all of them counts.
 
     Raises:
         PermanentError: the file proves both orders or neither.
     """
     first_is_longitude = _is_beyond_latitude(pairs["first"])
     second_is_longitude = _is_beyond_latitude(pairs["second"])
-    if first_is_longitude.any() and second_is_longitude.any():
+    first, second = int(first_is_longitude.sum()), int(second_is_longitude.sum())
+    if min(first, second) > _MAX_CONTRADICTING * (first + second):
         raise PermanentError(
             f"{name}, column {_COORDINATES!r}: row {first_is_longitude.idxmax()} can only be 'lon, lat' and row "
             f"{second_is_longitude.idxmax()} only 'lat, lon'; deliver the file in one order."
         )
-    if not first_is_longitude.any() and not second_is_longitude.any():
+    if not first and not second:
         raise PermanentError(
             f"{name}, column {_COORDINATES!r}: no value lies beyond ±{_MAX_LATITUDE} degrees, so the file does not "
             f"show its order; declare it as 'lat, lon' or 'lon, lat'."
         )
-    return "lon, lat" if first_is_longitude.any() else "lat, lon"
+    return "lon, lat" if first > second else "lat, lon"
 
 
 def _is_beyond_latitude(degrees: Series[str]) -> Series[bool]:
-    return degrees.astype("Float64").abs() > _MAX_LATITUDE
+    return (degrees.astype("Float64").abs() > _MAX_LATITUDE).fillna(False)
 
 
-def _split_coordinates(coordinates: Series[str], name: str) -> DataFrame:
+def _find_swapped(frame: DataFrame) -> Series[bool]:
+    """Find the rows that are far from the middle of their country as they are, and near it in the other order."""
+    countries = frame.groupby("iso_country")
+    latitude, longitude = frame["latitude"], frame["longitude"]
+    middle_latitude, middle_longitude = (countries[name].transform("median") for name in ("latitude", "longitude"))
+    distance = (latitude - middle_latitude).abs() + (longitude - middle_longitude).abs()
+    other = (longitude - middle_latitude).abs() + (latitude - middle_longitude).abs()
+    usual = distance.groupby(frame["iso_country"]).transform("median")
+    has_country = countries["ident"].transform("size") >= _MIN_AIRPORTS
+    is_far = (distance > _FAR_DEGREES) & (distance > _FAR * usual) & (distance > _FAR * other)
+    return has_country & (longitude.abs() <= _MAX_LATITUDE) & is_far
+
+
+def _split_coordinates(coordinates: Series[str], rejected: RowIssues) -> DataFrame:
+    """Split the texts into columns `first` and `second`, null where they are not two numbers."""
     import pandas as pd
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    where = f"{name}, column {_COORDINATES!r}"
-    raise_for_rows(coordinates.isna(), coordinates, where, "is empty, but every row needs one")
-    raise_for_rows(~coordinates.str.fullmatch(_PAIR), coordinates, where, "is not two numbers separated by a comma")
-    pairs = pa.Table.from_struct_array(pc.extract_regex(pa.array(coordinates), f"^{_PAIR}$"))
+    where = f"column {_COORDINATES!r}"
+    rejected.add(coordinates.isna(), coordinates, f"{where} is empty, but every row needs a value")
+    is_pair = coordinates.str.fullmatch(_PAIR)
+    rejected.add(~is_pair, coordinates, f"{where} is not two numbers separated by a comma")
+    texts = pa.array(coordinates.where(is_pair.fillna(False)))
+    pairs = pa.Table.from_struct_array(pc.extract_regex(texts, f"^{_PAIR}$"))
     return pairs.to_pandas(types_mapper=lambda _: pd.StringDtype("pyarrow")).set_index(coordinates.index)
 
 

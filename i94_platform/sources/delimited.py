@@ -2,15 +2,19 @@
 
 What a file means beyond its contract is in the module of its source. An engine reads what is larger.
 
-Drift is the same for all these files. A column that no contract has is ignored and named in
-`frame.attrs["extra_columns"]`. A missing column, and a value that does not fit, is a `PermanentError`. Rows are counted
-as a spreadsheet counts them: the header is row 1.
+The rules are the same for all these files. Names are matched without case, outer blanks and the difference between
+blanks and underscores. A column that no contract has is ignored. A missing column and a broken structure are a
+`PermanentError`. A row with a value that does not fit is rejected. Rows are counted as a text editor counts lines: the
+header is row 1.
 """
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Mapping
+import csv
+import io
+import re
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -18,106 +22,186 @@ from sqlalchemy import Column, Double, Integer, Table
 
 from i94_platform.contracts.model import key_columns, text_limit
 from i94_platform.errors import PermanentError
+from i94_platform.sources.csv import INDEX_NAMES
+from i94_platform.sources.row_issues import RowIssues
+from i94_platform.sources.sniffing import HEAD_BYTES, check_bytes
+from i94_platform.sources.text_decoding import decode_text
 
 if TYPE_CHECKING:
     from pandas import DataFrame, Series
 
 NUMBER = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
-"""The pattern of a number: no NaN, no thousands separators, no Boolean words."""
+"""The pattern of a number: no thousands separators, no Boolean words."""
 
-_FIRST_ROW = 2
+_MISSING_NUMBER = r"(?i)na|n/a|nan|null|none|\."
 _INTEGER_LOW, _INTEGER_HIGH = -(2**31), 2**31 - 1
+_SEPARATORS = (",", ";", "\t", "|")
+_SEPARATOR_LINE = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)
 
 
 def read_table(
     source: Path | BinaryIO, name: str, contract: Table, headers: Mapping[str, str], separator: str = ","
 ) -> DataFrame:
-    """Read a file as rows of `contract`, with what `read_delimited` and `conform` do and raise."""
-    return conform(read_delimited(source, name, headers, separator), contract, headers, name)
+    """Read a file as rows of `contract`, with what `read_delimited`, `conform` and `drop_rejected` do and raise."""
+    rejected = RowIssues()
+    frame = conform(read_delimited(source, name, headers, separator), contract, headers, rejected)
+    return drop_rejected(frame, rejected, name)
 
 
 def read_delimited(source: Path | BinaryIO, name: str, headers: Mapping[str, str], separator: str = ",") -> DataFrame:
     """Read `source` as text: one pandas string column for each key of `headers`, indexed by the row in the file.
 
     `headers` maps the contract's names to the file's, which are matched in any order; two may share one. `name` is what
-    messages call the file. Outer blanks are removed. Only an empty value is null: the text NA stays NA. The names of
-    further columns are in `attrs["extra_columns"]`.
+    messages call the file. The header decides the separator; `separator` is the usual one. Outer blanks are removed.
+    Only an empty value is null: the text NA stays NA. `attrs` has the number of rows as `delivered_rows`, and the names
+    of further columns as `extra_columns`.
 
     Raises:
-        PermanentError: an unreadable file, a row with too many values, a missing column.
+        PermanentError: the file is no text table, has no rows, or is cut; a row has more or fewer cells than the
+            header; a column is missing or stands twice.
     """
-    text = _read_text(source, name, separator)
-    missing = [header for header in dict.fromkeys(headers.values()) if header not in text.columns]
-    if missing:
-        raise PermanentError(
-            f"{name} has no column {', '.join(map(repr, missing))}; its columns are "
-            f"{', '.join(map(repr, text.columns))}: deliver the file with the missing ones, under these names."
-        )
-    frame = text[list(headers.values())].set_axis(list(headers), axis="columns").dropna(how="all")
-    frame.attrs["extra_columns"] = [header for header in text.columns if header not in set(headers.values())]
+    import pandas as pd
+
+    data = source.read_bytes() if isinstance(source, Path) else source.read()
+    check_bytes(name, data[:HEAD_BYTES], data[-HEAD_BYTES:], "csv")
+    (_, header), *records = _parse_records(decode_text(data, name), name, headers, separator)
+    header = [text.strip() for text in header]
+    positions = _find_columns(header, headers, name)
+    columns = {ours: [cells[position] for _, cells in records] for ours, position in positions.items()}
+    frame = pd.DataFrame(columns, index=pd.Index([row for row, _ in records], dtype="int64"), dtype="string[pyarrow]")
+    for ours in headers:
+        frame[ours] = frame[ours].str.strip()
+    frame = frame.replace("", pd.NA).dropna(how="all")
+    if frame.empty:
+        raise PermanentError(f"{name} has a header and no rows; deliver the whole file.")
+    used = {*positions.values()}
+    extra = [text for i, text in enumerate(header) if i not in used and text not in INDEX_NAMES]
+    frame.attrs = {"extra_columns": extra, "delivered_rows": len(frame)}
     return frame
 
 
-def _read_text(source: Path | BinaryIO, name: str, separator: str) -> DataFrame:
-    import pandas as pd
-
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", pd.errors.ParserWarning)  # values that pandas would cut off
-            text = pd.read_csv(
-                source,
-                sep=separator,
-                dtype="string[pyarrow]",
-                keep_default_na=False,
-                na_values=[""],
-                encoding="utf-8-sig",
-                index_col=False,
-                skip_blank_lines=False,  # else the rows that messages name would be counted wrongly
-            )
-    except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.ParserWarning, pd.errors.EmptyDataError) as error:
+def _parse_records(text: str, name: str, headers: Mapping[str, str], separator: str) -> Iterator[tuple[int, list[str]]]:
+    """Yield the line number and the cells of the header and of each row that is not blank."""
+    if not text.endswith(("\n", "\r")):
         raise PermanentError(
-            f"{name} can't be read as UTF-8 text separated by {separator!r} ({str(error).strip()}): deliver it again."
+            f"{name} can't be read as CSV: its last line has no end, so it may be cut; deliver it whole."
+        )
+    stream = io.StringIO(text, newline="")
+    first = stream.readline()
+    declared = _SEPARATOR_LINE.fullmatch(first)
+    before = 1 if declared else 0
+    if not declared:
+        stream.seek(0)
+    separator = declared[1] if declared else _detect_separator(first, headers, separator)
+    reader = csv.reader(stream, delimiter=separator, strict=True)
+    width = line = 0
+    try:
+        for cells in reader:
+            if "".join(cells).strip():
+                width = width or len(cells)
+                if reader.line_num != line + 1:
+                    raise csv.Error("a quoted value does not end on its line")
+                if len(cells) != width:
+                    raise csv.Error(f"{len(cells)} cells found, {width} expected")
+                yield before + line + 1, cells
+            line = reader.line_num
+    except csv.Error as error:
+        raise PermanentError(
+            f"{name} can't be read as CSV, line {before + line + 1}: {error}; correct it and deliver the file again."
         ) from error
-    text.columns = text.columns.str.strip()
-    text.index = pd.RangeIndex(_FIRST_ROW, _FIRST_ROW + len(text))
-    cells: DataFrame = text.apply(lambda column: column.str.strip()).replace("", pd.NA)
-    return cells
+    if not width:
+        raise PermanentError(f"{name} is empty; deliver the whole file.")
 
 
-def conform(frame: DataFrame, contract: Table, headers: Mapping[str, str], name: str) -> DataFrame:
+def _detect_separator(line: str, headers: Mapping[str, str], usual: str) -> str:
+    """Return the separator under which the header holds most of the wanted names; the usual one if none does better."""
+    wanted = {_match_key(header) for header in headers.values()}
+
+    def count_columns(separator: str) -> int:
+        cells = next(csv.reader([line], delimiter=separator), [])
+        return len(wanted & set(map(_match_key, cells)))
+
+    return max((usual, *_SEPARATORS), key=count_columns)
+
+
+def _match_key(header: str) -> str:
+    return " ".join(header.replace("_", " ").casefold().split())
+
+
+def _find_columns(header: Sequence[str], headers: Mapping[str, str], name: str) -> dict[str, int]:
+    """Find the position of each column of the contract."""
+    keys = [_match_key(text) for text in header]
+    missing = [wanted for wanted in dict.fromkeys(headers.values()) if _match_key(wanted) not in keys]
+    if missing:
+        raise PermanentError(
+            f"{name} has no column {', '.join(map(repr, missing))}; its columns are "
+            f"{', '.join(map(repr, header))}: deliver the file with the missing ones, under these names."
+        )
+    twice = [wanted for wanted in dict.fromkeys(headers.values()) if keys.count(_match_key(wanted)) > 1]
+    if twice:
+        raise PermanentError(f"{name} has the column {', '.join(map(repr, twice))} more than once; keep one of them.")
+    return {ours: keys.index(_match_key(theirs)) for ours, theirs in headers.items()}
+
+
+def conform(frame: DataFrame, contract: Table, headers: Mapping[str, str], rejected: RowIssues) -> DataFrame:
     """Cast a text frame of `read_delimited` to `contract`: its columns in its order, its types, its rules.
 
-    Integer becomes Int64, Double Float64, text stays pandas string. The result has a plain index and keeps `attrs`.
-
-    Raises:
-        PermanentError: a value can't be cast, is missing where required, too long, outside the closed domain or the
-            range, or duplicates a key. The message names file, column (as the file calls it) and row.
+    Integer becomes Int64, Double Float64, text stays pandas string. The result keeps index and `attrs`. A row with a
+    value that can't be cast, is missing where required, too long, outside the closed domain or the range is added to
+    `rejected`, and so is a row whose key an earlier row has. Their values are null.
     """
     import pandas as pd
 
-    where = {column.name: f"{name}, column {headers[column.name]!r}" for column in contract.columns}
-    result = pd.DataFrame({c.name: _cast(frame[c.name], c, where[c.name]) for c in contract.columns})
-    _check_key(result, contract, headers, name)
-    result = result.reset_index(drop=True)
+    columns = {c.name: _cast(frame[c.name], c, f"column {headers[c.name]!r}", rejected) for c in contract.columns}
+    result = pd.DataFrame(columns)
+    key = key_columns(contract)
+    names = " / ".join(repr(headers[column]) for column in key)
+    candidates = result[~result.index.isin(rejected.rows)]
+    duplicates = candidates[candidates.duplicated(subset=key)]
+    values = pd.Series(
+        [" / ".join(map(str, row)) for row in duplicates[key].to_numpy()], duplicates.index, dtype="string"
+    )
+    rejected.add(values.notna(), values, f"{names} stands before")
     result.attrs = dict(frame.attrs)
     return result
 
 
-def _cast(text: Series[str], column: Column[Any], where: str) -> Series[Any]:
+def drop_rejected(frame: DataFrame, rejected: RowIssues, name: str) -> DataFrame:
+    """Drop the rejected rows, and describe them in `attrs`: `rejected_rows` and `rejected`. The index becomes plain.
+
+    Raises:
+        PermanentError: no row is left.
+    """
+    rows = frame[~frame.index.isin(rejected.rows)].reset_index(drop=True)
+    if rows.empty:
+        raise PermanentError(f"{name} has no row that can be used: {rejected.describe()}. Correct the file.")
+    rows.attrs = {**frame.attrs, "rejected_rows": len(rejected), "rejected": rejected.summarize()}
+    return rows
+
+
+def _cast(text: Series[str], column: Column[Any], where: str, rejected: RowIssues) -> Series[Any]:
+    is_text = not isinstance(column.type, Integer | Double)
+    if not is_text:
+        text = text.mask(text.str.fullmatch(_MISSING_NUMBER).fillna(False))
     if not column.nullable:
-        raise_for_rows(text.isna(), text, where, "is empty, but every row needs one")
-    if not isinstance(column.type, Integer | Double):
-        return _check_text(text, column, where)
-    raise_for_rows(~text.str.fullmatch(NUMBER).fillna(True), text, where, "is not a number")
-    numbers = text.astype("Float64")
+        rejected.add(text.isna(), text, f"{where} is empty, but every row needs a value")
+    if is_text:
+        _check_text(text, column, where, rejected)
+        return text
+    is_number = text.str.fullmatch(NUMBER).fillna(True)
+    rejected.add(~is_number, text, f"{where} is not a number")
+    numbers = text.where(is_number).astype("Float64")
+    low, high = column.info["low"], column.info["high"]
     if isinstance(column.type, Integer):
-        raise_for_rows((numbers % 1 != 0).fillna(False), text, where, "is not a whole number")
-        _check_range(numbers, text, _INTEGER_LOW, _INTEGER_HIGH, where)
-    _check_range(numbers, text, column.info["low"], column.info["high"], where)
-    return numbers.astype("Int64") if isinstance(column.type, Integer) else numbers
+        rejected.add(numbers % 1 != 0, text, f"{where} is not a whole number")
+        low, high = (_INTEGER_LOW if low is None else low), (_INTEGER_HIGH if high is None else high)
+    _check_range(numbers, text, low, high, where, rejected)
+    if not isinstance(column.type, Integer):
+        return numbers
+    return numbers.where((numbers % 1 == 0) & numbers.between(_INTEGER_LOW, _INTEGER_HIGH)).astype("Int64")
 
 
-def _check_text(text: Series[str], column: Column[Any], where: str) -> Series[Any]:
+def _check_text(text: Series[str], column: Column[Any], where: str, rejected: RowIssues) -> None:
     import pandas as pd
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -125,39 +209,16 @@ def _check_text(text: Series[str], column: Column[Any], where: str) -> Series[An
     limit, allowed = text_limit(column), column.info["allowed"]
     if limit is not None:
         size = pd.Series(pc.binary_length(pa.array(text)).to_pandas(), dtype="Float64").set_axis(text.index)
-        raise_for_rows(
-            (size > limit).fillna(False), text, where, f"is longer than the {limit} bytes that the contract allows"
-        )
+        rejected.add(size > limit, text, f"{where} is longer than the {limit} bytes that the contract allows")
     if allowed:
-        raise_for_rows(~text.isin(allowed) & text.notna(), text, where, f"is none of {', '.join(map(str, allowed))}")
-    return text
+        is_other = ~text.isin(allowed) & text.notna()
+        rejected.add(is_other, text, f"{where} is none of {', '.join(map(str, allowed))}")
 
 
-def _check_range(numbers: Series[float], text: Series[str], low: Any, high: Any, where: str) -> None:
+def _check_range(
+    numbers: Series[float], text: Series[str], low: Any, high: Any, where: str, rejected: RowIssues
+) -> None:
     if low is not None:
-        raise_for_rows((numbers < low).fillna(False), text, where, f"is below {low}")
-    if high is not None:
-        raise_for_rows((numbers > high).fillna(False), text, where, f"is above {high}")
-
-
-def _check_key(frame: DataFrame, contract: Table, headers: Mapping[str, str], name: str) -> None:
-    key = key_columns(contract)
-    duplicates = frame.duplicated(subset=key, keep=False)
-    if not duplicates.any():
-        return
-    keys = frame.loc[duplicates, key]
-    values = keys.iloc[0]
-    rows = keys.index[keys.eq(values).all(axis="columns")]
-    raise PermanentError(
-        f"{name} gives {' / '.join(map(repr, values))} (columns {', '.join(repr(headers[k]) for k in key)}) "
-        f"more than once, in rows {', '.join(map(str, rows))}: keep one of them and deliver the file again."
-    )
-
-
-def raise_for_rows(bad: Series[bool], text: Series[str], where: str, problem: str) -> None:
-    """Raise PermanentError for the first row of `bad`, quoting its `text`; `where` names file and column."""
-    if bad.any():
-        row = bad.index[bad][0]
-        value = "the value" if text.isna().loc[row] else repr(text.loc[row])
-        more = f" (and {int(bad.sum()) - 1} further rows)" if bad.sum() > 1 else ""
-        raise PermanentError(f"{where}, row {row}: {value} {problem}{more}; correct it and deliver the file again.")
+        rejected.add(numbers < low, text, f"{where} is below {low}")
+    highest = sys.float_info.max if high is None else high  # 1e999 would be infinite
+    rejected.add(numbers > highest, text, f"{where} is above {highest}")

@@ -1,6 +1,7 @@
 """The people of US cities: us-cities-demographics.csv to the contract `us_cities_demographics`.
 
-Beyond its contract one rule holds: a city's own figures agree on all its race rows.
+Beyond its contract two rules hold: a city's own figures agree on all its race rows, and a race is one of the known
+ones.
 """
 
 from __future__ import annotations
@@ -9,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from i94_platform.contracts.reference import us_cities_demographics
-from i94_platform.errors import PermanentError
-from i94_platform.sources.delimited import read_table
+from i94_platform.sources.delimited import conform, drop_rejected, read_delimited
+from i94_platform.sources.row_issues import RowIssues
 from i94_platform.sources.source import Source
-from i94_platform.transforms.state import CITY_KEY
+from i94_platform.transforms.state import CITY_KEY, RACES
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -40,28 +41,49 @@ _CITY_FIGURES = [name for name in HEADERS if name not in {*CITY_KEY, "race", "ra
 def read_demographics(source: Path | BinaryIO, name: str) -> DataFrame:
     """Read a delivery, called `name` in messages, as one row per city, state and race. Nulls stay null.
 
-    Unknown columns are ignored and named in `attrs["extra_columns"]`.
+    Races and state codes are matched in any case. A row is rejected if it breaks the contract, names an unknown race,
+    or gives other figures than most rows of its city. `attrs["implausible"]` describes rows with odd figures.
 
     Raises:
-        PermanentError: what `read_table` raises; a city whose figures differ between its race rows; a state code with
-            two names.
+        PermanentError: what `read_delimited` and `drop_rejected` raise.
     """
-    frame = read_table(source, name, us_cities_demographics, HEADERS, _SEPARATOR)
-    _require_one_value(frame, CITY_KEY, _CITY_FIGURES, name)
-    _require_one_value(frame, ["state_code"], ["state"], name)
-    return frame
+    rejected, implausible = RowIssues(), RowIssues()
+    text = read_delimited(source, name, HEADERS, _SEPARATOR)
+    races = text["race"].str.casefold().map({race.casefold(): race for race in RACES}).astype(text["race"].dtype)
+    rejected.add(races.isna() & text["race"].notna(), text["race"], f"column {HEADERS['race']!r} is no known race")
+    text = text.assign(race=races, state_code=text["state_code"].str.upper())
+    frame = conform(text, us_cities_demographics, HEADERS, rejected)
+    _reject_deviating_rows(frame, CITY_KEY, _CITY_FIGURES, rejected)
+    _reject_deviating_rows(frame, ["state_code"], ["state"], rejected)
+    _find_implausible_rows(frame, implausible)
+    result = drop_rejected(frame, rejected, name)
+    result.attrs["implausible"] = implausible.summarize()
+    return result
 
 
-def _require_one_value(frame: DataFrame, group: list[str], figures: list[str], name: str) -> None:
-    distinct = frame.groupby(group)[figures].nunique(dropna=False)
+def _reject_deviating_rows(frame: DataFrame, group: list[str], figures: list[str], rejected: RowIssues) -> None:
+    """Reject the rows that give another value than most rows of their group, or all of a group without a majority."""
+    rows = frame[~frame.index.isin(rejected.rows)]
+    name = " / ".join(HEADERS[column] for column in group)
+    distinct = rows.groupby(group)[figures].nunique(dropna=False)
     for figure in figures:
-        differs = distinct.index[distinct[figure] > 1]
-        if not differs.empty:
-            key = differs[0] if isinstance(differs[0], str) else " / ".join(differs[0])
-            raise PermanentError(
-                f"{name}, column {HEADERS[figure]!r}: the rows of {key} give different values where there must be one; "
-                f"correct them and deliver the file again."
-            )
+        differing = distinct.index[distinct[figure] > 1]
+        for _, values in rows[rows.set_index(group).index.isin(differing)].groupby(group)[figure]:
+            texts = values.astype("string").fillna("")
+            counts = texts.value_counts()
+            majority = counts.index[0] if counts.iloc[0] * 2 > len(texts) else None
+            is_deviating = texts.notna() if majority is None else texts != majority
+            rejected.add(is_deviating, values, f"column {HEADERS[figure]!r} differs between rows of the same {name}")
+
+
+def _find_implausible_rows(frame: DataFrame, implausible: RowIssues) -> None:
+    """Find the rows whose figures can't be true together."""
+    total, men, women = frame["total_population"], frame["male_population"], frame["female_population"]
+    place = frame["city"] + ", " + frame["state_code"]
+    implausible.add(men + women != total, place, "men and women are not all people of the city")
+    for figure in ("male_population", "female_population", "veterans", "foreign_born", "race_count"):
+        problem = f"column {HEADERS[figure]!r} is more than all people of the city"
+        implausible.add(frame[figure] > total, place, problem)
 
 
 SOURCE = Source(

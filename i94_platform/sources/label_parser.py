@@ -1,5 +1,8 @@
 """The parser of the label file, for the parts of SAS that it uses: `value` statements, comments and quoted texts.
 
+It also reads two ways in which people edit the file: a list without its semicolon before the next statement, and visa
+codes that stand below their comment.
+
 What a label says about its code is in `labels`.
 """
 
@@ -8,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 from sqlalchemy import Integer
 
@@ -34,6 +38,7 @@ _TOKEN = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _VISA_HEADING = re.compile(r"\s*i94visa\b", re.IGNORECASE)
+_BARE_ENTRIES = re.compile(r"(?:[ \t]*\n)+(?:[ \t]*[0-9]+[ \t]*=[ \t]*[^\s'\"=;/][^'\"=;\n/]*(?:\n|\Z))+")
 _ENTRY_ON_HEADING = re.compile(r"\d\s*=\s*\S")
 _STATEMENTS = {"value", "proc", "run"}
 
@@ -73,10 +78,10 @@ class _Parser:
         self._source = source
         self._block = ""
         self._blocks: dict[str, tuple[LabelEntry, ...]] = {}
-        self._tokens = self._scan()
+        self._tokens: Iterator[_Token] = self._scan()
 
     def parse(self) -> dict[str, tuple[LabelEntry, ...]]:
-        for token in self._tokens:
+        while token := next(self._tokens, None):
             if token.category == "word" and token.text.lower() == "value":
                 self._read_value_statement(token.line)
             elif not token.is_symbol(";"):
@@ -90,12 +95,13 @@ class _Parser:
 
     def _scan(self) -> Iterator[_Token]:
         """Yield the tokens of statements. Comments yield none, but the one with the visa list is read."""
-        line = 1
-        for match in _TOKEN.finditer(self._text):
+        line, position = 1, 0
+        while match := _TOKEN.match(self._text, position):
             token = _Token(str(match.lastgroup), match[0], line)
-            line += token.text.count("\n")
+            line, position = line + token.text.count("\n"), match.end()
             if token.category == "comment":
-                self._read_comment(token)
+                entries = self._read_comment(token, _BARE_ENTRIES.match(self._text, position))
+                line, position = line + entries.count("\n"), position + len(entries)
             elif token.category == "open_comment":
                 self._block = _VISA if _VISA_HEADING.match(self._text, match.end()) else self._block
                 raise self._error(token.line, "a comment is never closed", "close it with */")
@@ -126,7 +132,8 @@ class _Parser:
             if token.is_symbol(";"):
                 return
             if token.category == "word" and token.text.lower() in _STATEMENTS:
-                raise self._error(token.line, unclosed, "close it with ;")
+                self._tokens = chain([token], self._tokens)  # the next statement ends the list too
+                return
             equals, label = next(self._tokens, None), next(self._tokens, None)
             if token.is_symbol("="):
                 raise self._error(token.line, "a label has no code before its =", "give it one")
@@ -137,21 +144,28 @@ class _Parser:
             yield self._parse_entry(token.content, label.content, token.line)
         raise self._error(self._text.count("\n") + 1, unclosed, "close it with ;")
 
-    def _read_comment(self, token: _Token) -> None:
-        """Read the visa list, which is a comment headed I94VISA with one `code = label` a line; skip other comments."""
-        body = token.text[2:-2]
+    def _read_comment(self, token: _Token, bare_entries: re.Match[str] | None) -> str:
+        """Read the visa list, which is a comment headed I94VISA with one `code = label` a line; skip other comments.
+
+        If the comment has only the heading, `bare_entries` that follow it are the list. Return what was read of them.
+        """
+        body, used = token.text[2:-2], ""
         heading = _VISA_HEADING.match(body)
         if heading is None:
-            return
+            return used
+        if bare_entries and "=" not in body:
+            used = bare_entries[0]
+            body += used
         first, *lines = body[heading.end() :].split("\n")
         if not any("=" in line for line in lines):
-            return
+            return used
         enclosing_block, self._block = self._block, _VISA
         top = token.line + body.count("\n", 0, heading.end())
         if _ENTRY_ON_HEADING.search(first):
             raise self._error(top, "an entry stands on the heading's line", "give it a line of its own")
         self._add_block(self._read_comment_entries(lines, top + 1), top)
         self._block = enclosing_block
+        return used
 
     def _read_comment_entries(self, lines: list[str], top: int) -> Iterator[LabelEntry]:
         for number, line in enumerate(lines, top):

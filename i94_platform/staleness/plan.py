@@ -115,10 +115,10 @@ def find_stale_months(
     versions = ledger_versions(warehouse.read_ledger())
 
     def is_stale(month: Month) -> bool:
-        loaded = versions.get((immigration.name, month.key))
-        if loaded is None or not _is_staged(month, lake):
+        loaded_version = versions.get((immigration.name, month.key))
+        if loaded_version is None or not _is_staged(month, lake):
             return True
-        return loaded != compute_month_version(listing.months[month], raw, lake)
+        return loaded_version != compute_month_version(listing.months[month], raw, lake)
 
     return frozenset(filter(is_stale, months))
 

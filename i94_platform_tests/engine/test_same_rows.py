@@ -8,6 +8,7 @@ blank in a path.
 
 from __future__ import annotations
 
+import datetime as dt
 import shutil
 from collections import Counter
 from collections.abc import Mapping
@@ -215,8 +216,19 @@ def test_both_engines_read_and_reject_the_same_spellings_of_temperatures(duckdb:
     for engine in (duckdb, spark):
         with engine.session():
             engine.register_table("delivered", delivered_temperatures(*odd))
-            results.append(engine.fetch(climates.render_typed_rows()).sort_by("source_row"))
-    assert_equal_tables(*results)
+            engine.register_table("country_iso3", pa.table({"country": ["Chile"], "iso3": ["CHL"]}))
+            reading: tuple[climates.DateOrder, dt.date] = ("month first", dt.date(2016, 4, 30))
+            engine.materialize("contradicting_rows", climates.render_contradicting_rows(*reading))
+            accepted = engine.fetch(climates.render_accepted(*reading))
+            results.append(
+                (
+                    accepted.sort_by([("dt", "ascending"), ("latitude", "ascending"), ("longitude", "ascending")]),
+                    engine.fetch(climates.render_rejected(*reading)),
+                    engine.fetch(climates.render_date_orders()),
+                )
+            )
+    for by_duckdb, by_spark in zip(*results, strict=True):
+        assert_equal_tables(by_duckdb, by_spark)
 
 
 def _compare_temperatures(duckdb: Engine, spark: Engine, raw: Path, folder: Path) -> pa.Table:

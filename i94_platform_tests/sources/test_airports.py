@@ -75,30 +75,63 @@ def test_an_extra_column_is_ignored_and_reported() -> None:
 
 
 @pytest.mark.parametrize(
-    ("lines", "order", "message"),
+    ("lines", "message"),
     [
         (
             [line("-156.4, 20.9"), line("20.9, -156.4", ident="B")],
-            "detect",
             "airports.csv, column 'coordinates': row 2 can only be 'lon, lat' and row 3 only 'lat, lon'",
         ),
-        ([line("40.07, -74.93")], "detect", "does not show its order; declare it as 'lat, lon' or 'lon, lat'"),
-        ([line("-156.4, 20.9")], "lat, lon", "airports.csv, column 'coordinates', row 2: '-156.4' is below -90"),
-        ([line("20.9, 180.5")], "detect", "airports.csv, column 'coordinates', row 2: '180.5' is above 180"),
-        ([line("40.07; -74.93")], "detect", "row 2: '40.07; -74.93' is not two numbers separated by a comma"),
-        ([line("40.07, -74.93, 3")], "detect", "row 2: '40.07, -74.93, 3' is not two numbers"),
-        ([line("4.0.7, -74.93")], "lat, lon", "row 2: '4.0.7, -74.93' is not two numbers"),
-        ([line("")], "lat, lon", "airports.csv, column 'coordinates', row 2: the value is empty"),
-        ([line("1, 2", height="high")], "lat, lon", "column 'elevation_ft', row 2: 'high' is not a number"),
-        ([line("1, 2", continent="XX")], "lat, lon", "column 'continent', row 2: 'XX' is none of AF, AN"),
-        ([line("1, 2", country="")], "lat, lon", "column 'iso_country', row 2: the value is empty"),
-        ([line("1, 2"), line("3, 4")], "lat, lon", "airports.csv gives '00A' (columns 'ident') more than once"),
+        ([line("40.07, -74.93")], "does not show its order; declare it as 'lat, lon' or 'lon, lat'"),
     ],
 )
-def test_a_value_that_breaks_the_contract_is_rejected(lines: list[str], order: CoordinateOrder, message: str) -> None:
+def test_a_file_whose_order_is_unclear_is_refused(lines: list[str], message: str) -> None:
     with pytest.raises(PermanentError) as failure:
-        read(*lines, order=order)
+        read(*lines)
     assert message in str(failure.value)
+
+
+@pytest.mark.parametrize(
+    ("odd", "problem", "sample"),
+    [
+        (line("-156.4, 20.9", ident="B"), "column 'coordinates' is below -90", "row 3: '-156.4'"),
+        (line("20.9, 180.5", ident="B"), "column 'coordinates' is above 180", "row 3: '180.5'"),
+        (line("40.07; -74.93", ident="B"), "column 'coordinates' is not two numbers", "row 3: '40.07; -74.93'"),
+        (line("40.07, -74.93, 3", ident="B"), "column 'coordinates' is not two numbers", "row 3: '40.07, -74.93, 3'"),
+        (line("4.0.7, -74.93", ident="B"), "column 'coordinates' is not two numbers", "row 3: '4.0.7, -74.93'"),
+        (line("", ident="B"), "column 'coordinates' is empty", "row 3: the value"),
+        (line("1, 2", ident="B", height="high"), "column 'elevation_ft' is not a number", "row 3: 'high'"),
+        (line("1, 2", ident="B", height="12.5"), "column 'elevation_ft' is not a whole number", "row 3: '12.5'"),
+        (line("1, 2", ident="B", height="99999"), "column 'elevation_ft' is above 30000", "row 3: '99999'"),
+        (line("1, 2", ident="B", continent="XX"), "column 'continent' is none of AF, AN", "row 3: 'XX'"),
+        (line("1, 2", ident="B", country=""), "column 'iso_country' is empty", "row 3: the value"),
+        (line("1, 2", ident="B", country="USA"), "column 'iso_country' is longer than the 2 bytes", "row 3: 'USA'"),
+        (line("1, 2", ident="00A"), "'ident' stands before", "row 3: '00A'"),
+    ],
+)
+def test_one_odd_row_is_rejected_and_the_others_are_read(odd: str, problem: str, sample: str) -> None:
+    frame = read(line("20.9, -156.4"), odd, line("40.07, -74.93", ident="C"), order="lat, lon")
+    assert frame["ident"].tolist() == ["00A", "C"]
+    (issue,) = frame.attrs["rejected"]
+    assert problem in issue["problem"]
+    assert issue["sample"] == sample
+    assert (frame.attrs["delivered_rows"], frame.attrs["rejected_rows"]) == (3, 1)
+
+
+def test_one_row_in_the_other_order_does_not_decide_the_order_of_the_file() -> None:
+    rows = [line(f"{20 + i / 10}, -156.4", ident=f"HI{i}") for i in range(40)]
+    frame = read(*rows, line("-156.4, 20.9", ident="X"))
+    assert frame.attrs["coordinate_order"] == "lat, lon"
+    assert frame.attrs["rejected"][0]["sample"] == "row 42: '-156.4'"
+    assert len(frame) == 40
+
+
+def test_rows_with_latitude_and_longitude_swapped_are_loaded_and_named() -> None:
+    rows = [line(f"{48 + i / 10}, {2 + i / 10}", ident=f"FR{i}", continent="EU", country="FR") for i in range(20)]
+    frame = read(line("20.9, -156.4"), *rows, line("3.1, 49.2", ident="X", continent="EU", country="FR"))
+    assert frame.attrs["rejected"] == []
+    assert frame.attrs["implausible"] == [
+        {"problem": "latitude and longitude seem swapped", "rows": 1, "sample": "row 23: 'X'"}
+    ]
 
 
 def test_a_missing_column_is_named() -> None:
@@ -136,7 +169,40 @@ def test_both_real_vintages_are_read_whole(
 ) -> None:
     frame = read_airports(real_data / file, file)
     assert len(frame) == rows
-    assert frame.attrs == {"extra_columns": [], "coordinate_order": order}
+    assert frame.attrs == {
+        "extra_columns": [],
+        "coordinate_order": order,
+        "delivered_rows": rows,
+        "rejected_rows": 0,
+        "rejected": [],
+        "implausible": [],
+    }
     assert (frame[["continent", "iso_country"]] == "NA").sum().tolist() == texts_na
     bensalem = frame.set_index("ident").loc["00A"]
     assert list(bensalem[["latitude", "longitude"]]) == [40.07080078125, -74.93360137939453]
+
+
+@pytest.mark.real_data
+def test_most_real_airports_are_named_if_they_are_swapped(real_data: Path, tmp_path: Path) -> None:
+    lines = (real_data / "airport-codes_csv.csv").read_text("utf-8").splitlines()
+    swapped = [i for i, text in enumerate(lines) if ",EU,FR," in text and text.endswith('"')][:50]
+    for i in swapped:
+        start, _, pair = lines[i][:-1].rpartition(',"')
+        lines[i] = f'{start},"{", ".join(reversed(pair.split(", ")))}"'
+    file = tmp_path / "airports.csv"
+    file.write_text("\n".join(lines) + "\n", "utf-8")
+    (issue,) = read_airports(file, file.name).attrs["implausible"]
+    assert issue["rows"] >= 45
+
+
+@pytest.mark.real_data
+@pytest.mark.parametrize(("variant", "rows"), [("airports-100-rows.csv", 100), ("airports-truncated.csv", 0)])
+def test_public_variants_are_read_whole_or_refused(real_data: Path, variant: str, rows: int) -> None:
+    file = real_data.parent / "variants" / variant
+    if not file.exists():
+        pytest.skip(f"{file} is not there")
+    if rows:
+        assert len(read_airports(file, variant)) == rows
+    else:
+        with pytest.raises(PermanentError, match="its last line has no end"):
+            read_airports(file, variant)

@@ -130,8 +130,6 @@ def test_the_visa_list_is_read_under_a_heading_in_any_case_and_with_labels_of_an
         ("'ALCAN, AK   '", "'ALCAN, AK", "i94port", 9, "a text opened with ' has no end on its line"),
         ("'ALCAN, AK   '", '"ALCAN, AK', "i94port", 9, 'a text opened with " has no end on its line'),
         ("'ALCAN, AK   '", "'ALCAN''", "i94port", 9, "a text opened with ' has no end on its line"),
-        ("(996)' ;", "(996)'", "i94cit_res", 8, "the value statement opened on line 4 is not closed"),
-        ("Codes' ;", "Codes'", "i94addr", 23, "the value statement opened on line 15 is not closed"),
         ("value i94model", "value i94visal", "i94visal", 12, "this value block is not known"),
         ("value i94model", "value $I94PRTL", "i94port", 12, "this block stands twice"),
         ("/* COUNT", "/* I94VISA again:\n 1 = Business\n", "i94visa", 22, "this block stands twice"),
@@ -169,6 +167,25 @@ def test_a_comment_or_text_that_is_never_closed_is_rejected_where_it_opens(text:
     message = parse_error(text)
     assert message.startswith(f"labels.sas, {where}: ")
     assert problem in message
+
+
+@pytest.mark.parametrize(("ending", "block"), [("(996)' ;", "i94cit_res"), ("Codes' ;", "i94addr")])
+def test_the_next_statement_ends_a_list_without_its_semicolon(ending: str, block: str) -> None:
+    text = SMALL.replace(ending, ending.removesuffix(" ;")) + "run ;\n"
+    assert parse_labels(text, "labels.sas")[block] == parse_labels(SMALL, "labels.sas")[block]
+
+
+def test_the_end_of_the_file_does_not_end_a_list() -> None:
+    text = SMALL[: SMALL.index("Codes' ;")] + "Codes'"
+    assert "the value statement opened on line 15 is not closed" in parse_error(text)
+
+
+def test_visa_codes_below_their_comment_are_read() -> None:
+    start, end = SMALL.index("/* I94VISA"), SMALL.index("*/", SMALL.index("/* I94VISA"))
+    heading, _, entries = SMALL[start:end].partition("\n")
+    text = f"{SMALL[:start]}{heading} */\n\n{entries}\n{SMALL[end + 2 :]}"
+    visas = parse_labels(text, "labels.sas")["i94visa"]
+    assert visas == (LabelEntry("1", "Business", 20), LabelEntry("2", "Pleasure", 21))
 
 
 def test_an_empty_file_lacks_the_first_block() -> None:
@@ -286,3 +303,22 @@ def test_the_irregular_entries_of_the_real_file_are_read_as_meant(real_text: str
     assert {name: len(set(labels.values())) for name, labels in parsed.items()} == {
         "i94cit_res": 287, "i94port": 653, "i94mode": 4, "i94addr": 55, "i94visa": 3,
     }  # fmt: skip
+
+
+@pytest.mark.real_data
+@pytest.mark.parametrize("variant", ["labels-no-semicolon-after-99.SAS", "labels-visa-uncommented.SAS"])
+def test_public_variants_with_whole_lists_are_read(real_data: Path, real_text: str, variant: str) -> None:
+    file = real_data.parent / "variants" / variant
+    if not file.exists():
+        pytest.skip(f"{file} is not there")
+    parsed = parse_labels(file.read_text(encoding="ascii"), variant)
+    assert parsed == parse_labels(real_text, LABEL_FILE)
+
+
+@pytest.mark.real_data
+def test_a_file_with_one_list_is_refused(real_data: Path) -> None:
+    file = real_data.parent / "variants" / "labels-one-list-only.SAS"
+    if not file.exists():
+        pytest.skip(f"{file} is not there")
+    with pytest.raises(PermanentError, match="the file ends without this block"):
+        parse_labels(file.read_text(encoding="ascii"), file.name)

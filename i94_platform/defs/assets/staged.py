@@ -14,6 +14,7 @@ from i94_platform.defs.metadata import dataset_result, render_markdown_table
 from i94_platform.defs.partitions import monthly_partitions
 from i94_platform.engine.base import Engine
 from i94_platform.lake.datasets import Lake
+from i94_platform.lake.manifest import Manifest
 from i94_platform.lake.store import Store
 from i94_platform.partitions import Month
 from i94_platform.pipeline.data_versions import CODE_LIST_DATASETS
@@ -165,9 +166,12 @@ def airport_codes(
     metadata=code_references(
         "pipeline/temperatures.py",
         "transforms/temperatures/queries.py",
-        "transforms/temperatures/accepted.sql",
         "transforms/temperatures/typed.sql",
-        "transforms/temperatures/unreadable.sql",
+        "transforms/temperatures/validated.sql",
+        "transforms/temperatures/accepted.sql",
+        "transforms/temperatures/rejected.sql",
+        "transforms/temperatures/contradicting_rows.sql",
+        "transforms/temperatures/date_orders.sql",
         "transforms/temperatures/country_names.sql",
     ),
 )
@@ -182,8 +186,9 @@ def world_temperature(
         manifest = stage_temperatures(raw, lake, engine, run_folder(context))
         stats = manifest.stats
         metadata = {
-            "delivered_rows": stats["delivered_rows"],
+            **_row_metadata(manifest),
             "repeated_rows": stats["repeated_rows"],
+            "date_order": stats["date_order"],
             "countries_without_iso3": ", ".join(stats["countries_without_iso3"]) or "none",
             "engine": engine.name,
         }
@@ -195,4 +200,14 @@ def _stage_reference(
 ) -> dg.MaterializeResult[Any]:
     with raise_dagster_failures() as seconds:
         manifest, notes = stage_reference(source, raw, lake, run_folder(context))
-        return dataset_result(context.asset_key, source.contracts[0], manifest, lake, seconds(), notes)
+        metadata = {**notes, **_row_metadata(manifest)}
+        return dataset_result(context.asset_key, source.contracts[0], manifest, lake, seconds(), metadata)
+
+
+def _row_metadata(manifest: Manifest) -> dict[str, Any]:
+    """Return how many rows of a reference file were delivered and rejected, and why."""
+    return {
+        "delivered_rows": manifest.stats["delivered_rows"],
+        "rejected_rows": manifest.stats["rejected_rows"],
+        "rejected": dg.MetadataValue.md(render_markdown_table(manifest.stats["rejected"], 100)),
+    }

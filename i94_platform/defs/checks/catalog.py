@@ -18,5 +18,6 @@ CHECKS = [
     plausibility.share_of_delivered,
     plausibility.lookup_drift,
     references.newest_code_lists,
+    *references.reference_rows,
 ]
 CHECK_KEYS = [key for check in CHECKS for key in check.check_keys]

@@ -6,6 +6,7 @@ This takes seconds, so `i94 lineage --write` stores the result in a file, and no
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable
 from functools import cache
 
@@ -43,7 +44,7 @@ from i94_platform.transforms.immigration import queries as arrivals
 from i94_platform.transforms.immigration.values import OPTIONAL_COLUMNS
 from i94_platform.transforms.temperatures import queries as temperatures
 
-_ANY_MONTH = Month(2016, 4)
+_ANY_MONTH, _ANY_DAY = Month(2016, 4), dt.date(2016, 4, 30)
 """The lineage of a query does not depend on its month."""
 _FILE_NAME = "name of the delivered file"
 _ROW_NUMBER = "number of the row in the delivered file"
@@ -73,7 +74,9 @@ def _trace_staged() -> dict[str, Lineage]:
         ),
         "staged/immigration_unreadable": _trace_unreadable(),
         **{f"staged/{s.contracts[0].name}": _trace_headers(s) for s in SOURCES.values() if s.read},
-        "staged/world_temperature": trace_query(temperatures.render_accepted().text, world_temperature, cities),
+        "staged/world_temperature": trace_query(
+            temperatures.render_accepted("month first", _ANY_DAY).text, world_temperature, cities
+        ),
     }
 
 
@@ -103,6 +106,7 @@ def _relations_of_temperatures() -> dict[str, Lineage]:
     delivered: dict[str, Origin] = map_same_columns("raw/land_temperatures", headers.values())
     return {
         "delivered": {**delivered, "source_row": _ROW_NUMBER},
+        "contradicting_rows": {"source_row": _ROW_NUMBER},
         "country_iso3": dict.fromkeys(("country", "iso3"), delivered[headers["country"]]),
     }
 

@@ -4,12 +4,21 @@ They read the relations `delivered` (the file's columns, all text, empty ones nu
 `iso3`). Which name is which country, `transforms.country` finds.
 """
 
+import datetime as dt
+from typing import Literal
+
 from i94_platform.contracts import world_temperature
+from i94_platform.contracts.model import text_limit
 from i94_platform.sql.expressions import render_final_casts
 from i94_platform.sql.query import Query
 from i94_platform.sql.templates import load_template
 
+DateOrder = Literal["month first", "day first"]
+"""How a file writes its dates with slashes: M/D/YYYY or D/M/YYYY."""
+
 _NUMBER = "^[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]{1,2})?$"
+_MISSING = "'na', 'n/a', 'nan', 'null', 'none', '.'"
+_OPTIONAL = ("average_temperature", "average_temperature_uncertainty")
 
 
 def _render_number(text: str) -> str:
@@ -17,16 +26,40 @@ def _render_number(text: str) -> str:
     return f"CASE WHEN {text} RLIKE '{_NUMBER}' AND NOT contains({text}, chr(10)) THEN try_cast({text} AS DOUBLE) END"
 
 
-def render_typed_rows() -> Query:
+def _render_typed_rows(order: DateOrder) -> str:
     """Render every delivered row with its values typed, beside the texts as delivered."""
     degrees = {name: f"substr(`{name}`, 1, length(`{name}`) - 1)" for name in ("Latitude", "Longitude")}
-    text = load_template(__package__, "typed").substitute(
+    return load_template(__package__, "typed").substitute(
+        month_place=1 if order == "month first" else 2,
+        day_place=2 if order == "month first" else 1,
+        is_temperature_missing=f"lower(`AverageTemperature`) IN ({_MISSING})",
+        is_uncertainty_missing=f"lower(`AverageTemperatureUncertainty`) IN ({_MISSING})",
         latitude=_render_number(degrees["Latitude"]),
         longitude=_render_number(degrees["Longitude"]),
         average_temperature=_render_number("`AverageTemperature`"),
         average_temperature_uncertainty=_render_number("`AverageTemperatureUncertainty`"),
     )
-    return Query(text)
+
+
+def _render_validated_rows(order: DateOrder, today: dt.date) -> str:
+    """Render the typed rows with the problem for which each is rejected."""
+    conditions = {}
+    for name in ("latitude", "longitude", *_OPTIONAL):
+        low, high = (world_temperature.c[name].info[bound] for bound in ("low", "high"))
+        is_unreadable = f"{name} IS NULL" + (f" AND delivered_{name} IS NOT NULL" if name in _OPTIONAL else "")
+        conditions[f"bad_{name}"] = f"({is_unreadable} OR {name} < {low} OR {name} > {high})"
+    return load_template(__package__, "validated").substitute(
+        conditions,
+        typed_rows=_render_typed_rows(order),
+        today=today.isoformat(),
+        city_bytes=text_limit(world_temperature.c.city),
+        country_bytes=text_limit(world_temperature.c.country),
+    )
+
+
+def render_date_orders() -> Query:
+    """Render how many dates with slashes are firsts of a month in an order: `month_first`, `day_first`, `either`."""
+    return Query(load_template(__package__, "date_orders").substitute())
 
 
 def render_country_names() -> Query:
@@ -34,16 +67,28 @@ def render_country_names() -> Query:
     return Query(load_template(__package__, "country_names").template, is_portable=True)
 
 
-def render_accepted() -> Query:
-    """Render the rows of the contract `world_temperature`."""
-    columns = render_final_casts(world_temperature, {"iso3": "country_iso3.iso3"}, "typed")
+def render_contradicting_rows(order: DateOrder, today: dt.date) -> Query:
+    """Render the rows that contradict an earlier one of their key: `source_row`, `problem_text`."""
+    template = load_template(__package__, "contradicting_rows")
+    return Query(template.substitute(validated_rows=_render_validated_rows(order, today)))
+
+
+def render_accepted(order: DateOrder, today: dt.date) -> Query:
+    """Render the rows of the contract `world_temperature`; dates after `today` are rejected.
+
+    It also reads the relation `contradicting_rows`, which holds the rows of `render_contradicting_rows`.
+    """
+    columns = render_final_casts(world_temperature, {"iso3": "country_iso3.iso3"}, "validated")
     template = load_template(__package__, "accepted")
-    return Query(template.substitute(typed_rows=render_typed_rows().text, columns=columns))
+    return Query(template.substitute(validated_rows=_render_validated_rows(order, today), columns=columns))
 
 
-def render_unreadable() -> Query:
-    """Render up to three rows that the contract can't hold: columns `source_row`, `problem`; none for a good file."""
-    return Query(load_template(__package__, "unreadable").substitute(typed_rows=render_typed_rows().text))
+def render_rejected(order: DateOrder, today: dt.date) -> Query:
+    """Render the problems of rejected rows: `problem`, `row_count`, `first_row`, `first_text`.
+
+    It also reads `contradicting_rows`.
+    """
+    return Query(load_template(__package__, "rejected").substitute(validated_rows=_render_validated_rows(order, today)))
 
 
 def render_climate() -> Query:
