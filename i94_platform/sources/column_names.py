@@ -1,4 +1,4 @@
-"""The names of delivered columns, matched with a contract's without case and outer blanks."""
+"""The names of delivered columns, matched with a contract's: case, outer blanks, and `_` for a blank do not count."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Iterable, Sequence
 
 from i94_platform.errors import PermanentError
 
-INDEX_NAMES = frozenset({"", "unnamed: 0", "__index_level_0__"})
-"""What an index that was written as a column is called, in lower case."""
+INDEX_NAMES = frozenset({"", "unnamed: 0", "index level 0"})
+"""The normalized names of an index that was written as a column."""
 
 
 def normalize_name(name: str) -> str:
     """The form of a name in which names are compared."""
-    return name.strip().lower()
+    return " ".join(name.replace("_", " ").lower().split())
 
 
 def match_columns(path: str, names: Iterable[str], columns: Sequence[str]) -> dict[str, str]:

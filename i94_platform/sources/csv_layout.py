@@ -50,7 +50,7 @@ def detect_layout(path: str, lines: Sequence[str], columns: Sequence[str], is_pl
     Raises:
         PermanentError: there is no header, a column is missing, two have one name, or rows and header do not fit.
     """
-    delimiter, header_lines = _detect_delimiter(lines, columns)
+    delimiter, header_lines = detect_delimiter(lines, columns)
     if len(lines) < header_lines:
         raise PermanentError(f"{path} has no header: it holds no line; ask for it to be delivered again.")
     header = lines[header_lines - 1]
@@ -124,8 +124,11 @@ def _has_offset(
     return 2 * plausible > len(rows)
 
 
-def _detect_delimiter(lines: Sequence[str], columns: Sequence[str]) -> tuple[str, int]:
-    """Return the separator, and the number of lines from the first to the header."""
+def detect_delimiter(lines: Sequence[str], columns: Sequence[str], usual: str = ",") -> tuple[str, int]:
+    """Return the separator, and the number of lines from the first to the header.
+
+    It is the one under which the header names most of `columns`; `usual` if none names more.
+    """
     if lines and (match := _SEPARATOR_LINE.match(lines[0])):
         return match["delimiter"], 2
     wanted = {normalize_name(column) for column in columns}
@@ -134,7 +137,7 @@ def _detect_delimiter(lines: Sequence[str], columns: Sequence[str]) -> tuple[str
     def count_names(delimiter: str) -> int:
         return len(wanted & set(map(normalize_name, split_line(header, delimiter))))
 
-    return max(DELIMITERS, key=count_names), 1
+    return max((usual, *DELIMITERS), key=count_names), 1
 
 
 def split_line(line: str, delimiter: str) -> list[str]:

@@ -12,9 +12,8 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -22,9 +21,11 @@ from sqlalchemy import Column, Double, Integer, Table
 
 from i94_platform.contracts.model import key_columns, text_limit
 from i94_platform.errors import PermanentError
-from i94_platform.sources.csv import INDEX_NAMES
+from i94_platform.sources.column_names import list_extra_columns, match_columns
+from i94_platform.sources.csv_layout import detect_delimiter
 from i94_platform.sources.row_issues import RowIssues
 from i94_platform.sources.sniffing import HEAD_BYTES, check_bytes
+from i94_platform.sources.spellings import MISSING
 from i94_platform.sources.text_decoding import decode_text
 
 if TYPE_CHECKING:
@@ -33,10 +34,7 @@ if TYPE_CHECKING:
 NUMBER = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
 """The pattern of a number: no thousands separators, no Boolean words."""
 
-_MISSING_NUMBER = r"(?i)na|n/a|nan|null|none|\."
 _INTEGER_LOW, _INTEGER_HIGH = -(2**31), 2**31 - 1
-_SEPARATORS = (",", ";", "\t", "|")
-_SEPARATOR_LINE = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)
 
 
 def read_table(
@@ -65,8 +63,8 @@ def read_delimited(source: Path | BinaryIO, name: str, headers: Mapping[str, str
     data = source.read_bytes() if isinstance(source, Path) else source.read()
     check_bytes(name, data[:HEAD_BYTES], data[-HEAD_BYTES:], "csv")
     (_, header), *records = _parse_records(decode_text(data, name), name, headers, separator)
-    header = [text.strip() for text in header]
-    positions = _find_columns(header, headers, name)
+    names = match_columns(name, header, list(headers.values()))
+    positions = {ours: header.index(names[theirs]) for ours, theirs in headers.items()}
     columns = {ours: [cells[position] for _, cells in records] for ours, position in positions.items()}
     frame = pd.DataFrame(columns, index=pd.Index([row for row, _ in records], dtype="int64"), dtype="string[pyarrow]")
     for ours in headers:
@@ -74,8 +72,7 @@ def read_delimited(source: Path | BinaryIO, name: str, headers: Mapping[str, str
     frame = frame.replace("", pd.NA).dropna(how="all")
     if frame.empty:
         raise PermanentError(f"{name} has a header and no rows; deliver the whole file.")
-    used = {*positions.values()}
-    extra = [text for i, text in enumerate(header) if i not in used and text not in INDEX_NAMES]
+    extra = list_extra_columns(map(str.strip, header), headers.values())
     frame.attrs = {"extra_columns": extra, "delivered_rows": len(frame)}
     return frame
 
@@ -87,12 +84,11 @@ def _parse_records(text: str, name: str, headers: Mapping[str, str], separator: 
             f"{name} can't be read as CSV: its last line has no end, so it may be cut; deliver it whole."
         )
     stream = io.StringIO(text, newline="")
-    first = stream.readline()
-    declared = _SEPARATOR_LINE.fullmatch(first)
-    before = 1 if declared else 0
-    if not declared:
+    lines = [stream.readline().rstrip("\r\n")]
+    separator, header_line = detect_delimiter(lines, list(headers.values()), separator)
+    before = header_line - 1
+    if not before:
         stream.seek(0)
-    separator = declared[1] if declared else _detect_separator(first, headers, separator)
     reader = csv.reader(stream, delimiter=separator, strict=True)
     width = line = 0
     try:
@@ -111,36 +107,6 @@ def _parse_records(text: str, name: str, headers: Mapping[str, str], separator: 
         ) from error
     if not width:
         raise PermanentError(f"{name} is empty; deliver the whole file.")
-
-
-def _detect_separator(line: str, headers: Mapping[str, str], usual: str) -> str:
-    """Return the separator under which the header holds most of the wanted names; the usual one if none does better."""
-    wanted = {_match_key(header) for header in headers.values()}
-
-    def count_columns(separator: str) -> int:
-        cells = next(csv.reader([line], delimiter=separator), [])
-        return len(wanted & set(map(_match_key, cells)))
-
-    return max((usual, *_SEPARATORS), key=count_columns)
-
-
-def _match_key(header: str) -> str:
-    return " ".join(header.replace("_", " ").casefold().split())
-
-
-def _find_columns(header: Sequence[str], headers: Mapping[str, str], name: str) -> dict[str, int]:
-    """Find the position of each column of the contract."""
-    keys = [_match_key(text) for text in header]
-    missing = [wanted for wanted in dict.fromkeys(headers.values()) if _match_key(wanted) not in keys]
-    if missing:
-        raise PermanentError(
-            f"{name} has no column {', '.join(map(repr, missing))}; its columns are "
-            f"{', '.join(map(repr, header))}: deliver the file with the missing ones, under these names."
-        )
-    twice = [wanted for wanted in dict.fromkeys(headers.values()) if keys.count(_match_key(wanted)) > 1]
-    if twice:
-        raise PermanentError(f"{name} has the column {', '.join(map(repr, twice))} more than once; keep one of them.")
-    return {ours: keys.index(_match_key(theirs)) for ours, theirs in headers.items()}
 
 
 def conform(frame: DataFrame, contract: Table, headers: Mapping[str, str], rejected: RowIssues) -> DataFrame:
@@ -182,7 +148,7 @@ def drop_rejected(frame: DataFrame, rejected: RowIssues, name: str) -> DataFrame
 def _cast(text: Series[str], column: Column[Any], where: str, rejected: RowIssues) -> Series[Any]:
     is_text = not isinstance(column.type, Integer | Double)
     if not is_text:
-        text = text.mask(text.str.fullmatch(_MISSING_NUMBER).fillna(False))
+        text = text.mask(text.str.lower().isin(MISSING))
     if not column.nullable:
         rejected.add(text.isna(), text, f"{where} is empty, but every row needs a value")
     if is_text:

@@ -135,7 +135,7 @@ def test_rows_with_latitude_and_longitude_swapped_are_loaded_and_named() -> None
 
 
 def test_a_missing_column_is_named() -> None:
-    with pytest.raises(PermanentError, match=r"airports\.csv has no column 'coordinates'"):
+    with pytest.raises(PermanentError, match=r"airports\.csv lacks the column coordinates"):
         read(line("1, 2"), header=HEADER.replace("coordinates", "position"))
 
 

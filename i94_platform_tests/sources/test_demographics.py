@@ -117,7 +117,7 @@ def test_implausible_figures_are_loaded_and_named() -> None:
 
 
 def test_a_missing_column_is_named() -> None:
-    with pytest.raises(PermanentError, match=r"cities\.csv has no column 'Foreign-born'"):
+    with pytest.raises(PermanentError, match=r"cities\.csv lacks the column Foreign-born"):
         read(QUINCY_WHITE, header=HEADER.replace("Foreign-born", "Born abroad"))
 
 
