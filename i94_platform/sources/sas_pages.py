@@ -7,8 +7,9 @@ columns and values, which pyreadstat reads.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import BinaryIO, Literal
 
 from i94_platform.errors import PermanentError
@@ -32,8 +33,10 @@ _DATA, _MIX, _FULL_TYPE, _INDEX = 0x0100, 0x0200, 0x0F00, 0x9000
 _HAS_DELETED = 0x0080
 """The bit in a page's type that says that the page has a bit for each row, set where the row is deleted."""
 
-_PLAIN, _SKIPPED, _COMPRESSED, _COMPRESSED_DELETED = 0, 1, 4, 5
-"""How a block is stored."""
+_PLAIN, _SKIPPED, _MOVED, _COMPRESSED, _COMPRESSED_DELETED = 0, 1, 3, 4, 5
+"""How a block is stored. A moved row has no block here: its pointer has the numbers of another page and block."""
+
+_ROWS = (_MOVED, _COMPRESSED, _COMPRESSED_DELETED)
 
 
 @dataclass(frozen=True)
@@ -65,17 +68,18 @@ class SasHeader:
 
 @dataclass(frozen=True, slots=True)
 class SasPage:
-    """One page: where it starts, its rows, how many of them are marked as deleted, and whether it holds metadata."""
+    """One page: its rows, how many of them are marked as deleted, and whether it holds metadata."""
 
-    offset: int
     rows: int
     deleted_rows: int
     has_metadata: bool
+    moved_to: frozenset[int]
+    """The numbers, from 1, of the pages that hold rows of this page."""
 
 
 @dataclass(frozen=True)
 class SasPages:
-    """The pages of a SAS file that hold rows or metadata."""
+    """All pages of a SAS file in its order."""
 
     header: SasHeader
     pages: Sequence[SasPage]
@@ -97,9 +101,9 @@ class SasPages:
         part.
         """
         part, rows, is_first = set[int](), 0, True
-        for page in self.pages:
+        for index, page in enumerate(self.pages):
             if page.rows:
-                part.add(page.offset)
+                part.add(index)
                 rows += page.rows
             if rows >= part_rows:
                 yield self._render_part(file, part)
@@ -107,21 +111,28 @@ class SasPages:
         if part or is_first:
             yield self._render_part(file, part)
 
-    def _render_part(self, file: BinaryIO, offsets: set[int]) -> bytes:
-        """Render a file of all metadata and of the rows on the pages at `offsets`."""
-        pages = [page for page in self.pages if page.has_metadata or page.offset in offsets]
-        rows = sum(page.rows for page in pages if page.offset in offsets)
-        deleted_rows = sum(page.deleted_rows for page in pages if page.offset in offsets)
+    @cached_property
+    def _metadata(self) -> set[int]:
+        return {index for index, page in enumerate(self.pages) if page.has_metadata}
+
+    def _render_part(self, file: BinaryIO, part: set[int]) -> bytes:
+        """Render a file of all metadata and of the rows of the pages `part`."""
+        moved = {number - 1 for index in part for number in self.pages[index].moved_to}
+        included = sorted(part | moved | self._metadata)
+        numbers = {index + 1: number for number, index in enumerate(included, 1)}
+        rows = sum(self.pages[index].rows for index in part)
+        deleted_rows = sum(self.pages[index].deleted_rows for index in part)
         header = bytearray(self.header.content)
-        struct.pack_into(self.header.word, header, self.header.page_count_offset, len(pages))
+        struct.pack_into(self.header.word, header, self.header.page_count_offset, len(included))
         content = [bytes(header)]
-        for page in pages:
-            file.seek(page.offset)
+        for index in included:
+            file.seek(len(header) + index * self.header.page_size)
             data = file.read(self.header.page_size)
-            if page.has_metadata:
-                data = data if page.offset in offsets else _drop_rows(self.header, data)
-                data = _state_rows(self.header, data, rows, deleted_rows)
-            content.append(data)
+            if index not in part:
+                data = _drop_rows(self.header, data)
+            elif self.pages[index].moved_to:
+                data = _renumber_pages(self.header, data, numbers)
+            content.append(_state_rows(self.header, data, rows, deleted_rows) if index in self._metadata else data)
         return b"".join(content)
 
 
@@ -133,17 +144,16 @@ def read_sas_pages(file: BinaryIO, path: str, size: int) -> SasPages:
     """
     header = _read_header(file, path, size)
     pages, row_size = list[SasPage](), _RowSize(0, 0, 0)
-    for number in range(header.page_count):
-        offset = len(header.content) + number * header.page_size
-        file.seek(offset)
+    for number in range(1, header.page_count + 1):
         data = file.read(header.page_size)
         try:
             row_size = _find_row_size(header, data) or row_size
-            page = _describe_page(header, data, offset, row_size)
+            page = _describe_page(header, data, row_size.row_length)
         except (struct.error, IndexError) as error:
-            raise _refuse(path, f"page {number + 1} of {header.page_count} is damaged") from error
-        if page.rows or page.has_metadata:
-            pages.append(page)
+            raise _refuse(path, f"page {number} of {header.page_count} is damaged") from error
+        if page.moved_to and max(page.moved_to) > header.page_count:
+            raise _refuse(path, f"page {number} of {header.page_count} leads to pages that are not in the file")
+        pages.append(page)
     result = SasPages(header, pages)
     _check_stated(path, "deleted rows", row_size.deleted_rows, result.deleted_rows)
     _check_stated(path, "rows", row_size.rows, result.rows + result.deleted_rows)
@@ -259,19 +269,20 @@ def _find_row_size(header: SasHeader, page: bytes) -> _RowSize | None:
     return None
 
 
-def _describe_page(header: SasHeader, page: bytes, offset: int, row_size: _RowSize) -> SasPage:
+def _describe_page(header: SasHeader, page: bytes, row_length: int) -> SasPage:
     type_, items, count = _unpack_type(header, page)
     pointers = _unpack_pointers(header, page)
     storages = [storage for _, _, storage, _ in pointers]
     deleted_rows = storages.count(_COMPRESSED_DELETED)
-    rows = storages.count(_COMPRESSED) + deleted_rows
+    rows = sum(map(storages.count, _ROWS))
     blocks = _plain_blocks(header, page, pointers) if _PLAIN in storages else []
     rows += sum(block.is_row for block in blocks)
     if type_ & _FULL_TYPE in (_DATA, _MIX):
         rows += items - count
         if type_ & _HAS_DELETED:
-            deleted_rows += _count_deleted(header, page, count, items - count, row_size.row_length)
-    return SasPage(offset, rows, deleted_rows, any(not block.is_row for block in blocks))
+            deleted_rows += _count_deleted(header, page, count, items - count, row_length)
+    moved_to = (number for number, _, storage, _ in pointers if storage == _MOVED) if _MOVED in storages else ()
+    return SasPage(rows, deleted_rows, any(not block.is_row for block in blocks), frozenset(moved_to))
 
 
 def _count_deleted(header: SasHeader, page: bytes, pointers: int, rows: int, row_length: int) -> int:
@@ -290,10 +301,20 @@ def _drop_rows(header: SasHeader, page: bytes) -> bytes:
     plain_rows = {block.pointer for block in _plain_blocks(header, page, pointers) if block.is_row}
     for number, (_, _, storage, _) in enumerate(pointers):
         pointer = header.page_header_size + number * 3 * header.word_size
-        if storage in (_COMPRESSED, _COMPRESSED_DELETED) or pointer in plain_rows:
+        if storage in _ROWS or pointer in plain_rows:
             content[pointer + 2 * header.word_size] = _SKIPPED
     type_ = _unpack_type(header, page)[0] & ~_MIX
     struct.pack_into(header.byte_order + "HH", content, header.page_header_size - 8, type_, len(pointers))
+    return bytes(content)
+
+
+def _renumber_pages(header: SasHeader, page: bytes, numbers: Mapping[int, int]) -> bytes:
+    """Let the pointers of moved rows lead to pages by their numbers in a part."""
+    content = bytearray(page)
+    for index, (number, _, storage, _) in enumerate(_unpack_pointers(header, page)):
+        if storage == _MOVED:
+            pointer = header.page_header_size + index * 3 * header.word_size
+            struct.pack_into(header.word, content, pointer, numbers[number])
     return bytes(content)
 
 

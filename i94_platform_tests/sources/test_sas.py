@@ -24,7 +24,7 @@ from i94_platform.sources.sas import SasReport, count_sas_rows, read_sas_chunks
 from i94_platform_tests.sources.delivered_files import SAS, WIDTHS
 from i94_platform_tests.support.arrivals import APRIL, GOOD_ROW
 from i94_platform_tests.support.sas import load_readstat, write_sas
-from i94_platform_tests.support.sas_pages import SasImage
+from i94_platform_tests.support.sas_pages import PAGE_HEADER, SasImage
 
 ROWS = 60
 """Rows of a file: they take several pages."""
@@ -109,6 +109,35 @@ def test_rows_that_are_marked_as_deleted_are_left_out_and_counted(
     assert (report.rows, report.deleted_rows) == (ROWS - len(deleted), len(deleted))
     assert f"{SAS} marks {len(deleted)} rows as deleted" in report.list_remarks(SAS)[0]
     assert count(raw) == ROWS - len(deleted)
+
+
+@pytest.mark.parametrize("chunk_rows", [1, 17, 1_000])
+@pytest.mark.parametrize("moved", [{0}, {ROWS - 1}, {3, 4, 5, 21, 40}, set(range(ROWS))])
+def test_rows_that_were_moved_to_other_pages_are_read_in_their_places(
+    raw: Path, image: SasImage, chunk_rows: int, moved: set[int]
+) -> None:
+    image.write(raw / SAS, moved=moved, is_compressed=True)
+    frames, report = read(raw, chunk_rows)
+    assert numbers(frames) == list(range(ROWS))
+    assert report == SasReport(rows=ROWS)
+
+
+@pytest.mark.parametrize("chunk_rows", [1, 17, 1_000])
+def test_rows_that_a_compressed_file_does_not_compress_are_read(raw: Path, image: SasImage, chunk_rows: int) -> None:
+    image.write(raw / SAS, plain={0, 7, 30, ROWS - 1}, deleted={8}, is_compressed=True)
+    frames, report = read(raw, chunk_rows)
+    assert numbers(frames) == [number for number in range(ROWS) if number != 8]
+    assert report == SasReport(rows=ROWS - 1, deleted_rows=1)
+
+
+def test_a_row_that_was_moved_out_of_the_file_is_refused(raw: Path, image: SasImage) -> None:
+    image.write(raw / SAS, moved={0}, is_compressed=True)
+    data = bytearray((raw / SAS).read_bytes())
+    first_pointer = len(image.header) + len(image.metadata) + PAGE_HEADER
+    data[first_pointer] += 100
+    (raw / SAS).write_bytes(data)
+    with pytest.raises(PermanentError, match="not in the file"):
+        read(raw)
 
 
 def replace_texts(image: SasImage, texts: dict[int, bytes]) -> SasImage:

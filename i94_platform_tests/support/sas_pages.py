@@ -15,7 +15,7 @@ from typing import BinaryIO
 PAGE_HEADER, POINTER = 40, 24
 _ROW_SIZE_SIGNATURE = b"\xf7\xf7\xf7\xf7"
 _META, _DATA, _MIX, _HAS_DELETED = 0x0000, 0x0100, 0x0200, 0x0080
-_COMPRESSED, _COMPRESSED_DELETED = 4, 5
+_PLAIN, _MOVED_FROM, _COMPRESSED, _COMPRESSED_DELETED, _MOVED_TO = 0, 3, 4, 5, 6
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,8 @@ class SasImage:
         path: Path,
         *,
         deleted: Collection[int] = (),
+        moved: Collection[int] = (),
+        plain: Collection[int] = (),
         is_compressed: bool = False,
         encoding: int | None = None,
         repeat: int = 1,
@@ -63,12 +65,14 @@ class SasImage:
         Args:
             path: The file to write.
             deleted: The positions of the rows to mark as deleted.
+            moved: The positions of the compressed rows that stand on other pages, as after an update.
+            plain: The positions of the rows of a compressed file that are not compressed.
             is_compressed: Whether the rows are compressed by SAS's run-length encoding (`COMPRESS=CHAR`).
             encoding: The code of the declared encoding: 0 none, 20 UTF-8, 29 Latin-1, 62 Windows-1252.
             repeat: How many times the pages of rows are written.
             header_rows: The number of rows that the file states, if not the true one.
         """
-        pages = list((self._compressed_pages if is_compressed else self._plain_pages)(deleted))
+        pages = list(self._compressed_pages(deleted, moved, plain) if is_compressed else self._plain_pages(deleted))
         metadata_pages = len(self.metadata) // self.page_size
         header = bytearray(self.header)
         metadata = bytearray(self.metadata if is_compressed else self._mix_rows(deleted))
@@ -108,23 +112,45 @@ class SasImage:
             type_ = _DATA | (_HAS_DELETED if any(flags) else 0)
             yield _page_header(unused, type_, len(rows), 0) + b"".join(rows) + bytes(unused) + flags
 
-    def _compressed_pages(self, deleted: Collection[int]) -> Iterator[bytes]:
+    def _compressed_pages(
+        self, deleted: Collection[int], moved: Collection[int], plain: Collection[int]
+    ) -> Iterator[bytes]:
         """Lay compressed rows out from the page's end; the page starts with a pointer to each."""
-        pointers, content, end = bytearray(), bytearray(), self.page_size
-        for position, row in enumerate(self.rows):
-            packed = compress_row(row)
-            if PAGE_HEADER + len(pointers) + POINTER > end - len(packed):
-                yield self._compressed_page(pointers, content)
-                pointers, content, end = bytearray(), bytearray(), self.page_size
-            end -= len(packed)
-            kind = _COMPRESSED_DELETED if position in deleted else _COMPRESSED
-            pointers += struct.pack("<QQBB6x", end, len(packed), kind, 1)
-            content[:0] = packed
-        yield self._compressed_page(pointers, content)
+        packed = [compress_row(row) for row in self.rows]
+        blocks = [(_COMPRESSED_DELETED if n in deleted else _COMPRESSED, row) for n, row in enumerate(packed)]
+        for number in plain:
+            blocks[number] = (_PLAIN, self.rows[number])
+        for number in moved:
+            blocks[number] = (_MOVED_FROM, b"")
+        pages = self._split_into_pages(blocks + [(_MOVED_TO, packed[number]) for number in sorted(moved)])
+        first = len(self.metadata) // self.page_size + 1
+        places = [
+            (page_number, block_number)
+            for page_number, page in enumerate(pages, first)
+            for block_number, (kind, _) in enumerate(page, 1)
+            if kind == _MOVED_TO
+        ]
+        next_place = iter(places)
+        for page in pages:
+            pointers, content, end = bytearray(), bytearray(), self.page_size
+            for kind, data in page:
+                end -= len(data)
+                offset, length = next(next_place) if kind == _MOVED_FROM else (end, len(data))
+                pointers += struct.pack("<QQBB6x", offset, length, kind, 1)
+                content[:0] = data
+            unused = self.page_size - PAGE_HEADER - len(pointers) - len(content)
+            yield _page_header(unused, _META, len(page), len(page)) + pointers + bytes(unused) + content
 
-    def _compressed_page(self, pointers: bytes | bytearray, content: bytes | bytearray) -> bytes:
-        count, unused = len(pointers) // POINTER, self.page_size - PAGE_HEADER - len(pointers) - len(content)
-        return _page_header(unused, _META, count, count) + pointers + bytes(unused) + content
+    def _split_into_pages(self, blocks: list[tuple[int, bytes]]) -> list[list[tuple[int, bytes]]]:
+        pages: list[list[tuple[int, bytes]]] = [[]]
+        free = self.page_size - PAGE_HEADER
+        for kind, data in blocks:
+            if POINTER + len(data) > free:
+                pages.append([])
+                free = self.page_size - PAGE_HEADER
+            free -= POINTER + len(data)
+            pages[-1].append((kind, data))
+        return pages
 
 
 def compress_row(row: bytes) -> bytes:
