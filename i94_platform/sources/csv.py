@@ -22,8 +22,8 @@ from i94_platform.sources.text_stream import TextScan, open_utf8, scan_text
 if TYPE_CHECKING:
     import pyarrow as pa
 
-BLOCK_BYTES = 1 << 24
-"""How much of a file is parsed at a time: about 100,000 rows of a month."""
+BLOCK_BYTES = 1 << 22
+"""How much of a file is parsed at a time: about 30,000 rows of a month."""
 
 _SAMPLE_LINES = 1_000
 _AGAIN = "ask for it to be delivered again"
