@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
+import lzma
 import shutil
+import struct
 import tempfile
 import zipfile
 import zlib
@@ -22,6 +25,7 @@ COPY_BYTES = 1 << 20
 """How much of a file is decompressed at a time."""
 
 _MAGIC: dict[Compression, bytes] = {"gz": b"\x1f\x8b", "zip": b"PK"}
+_DAMAGE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, NotImplementedError, OverflowError)
 _ENCRYPTED = 1  # a bit of a member's flags
 
 
@@ -47,13 +51,24 @@ def open_decompressed(store: Store, path: str) -> Iterator[BinaryIO]:
         if not content.read(2).startswith(_MAGIC[compression]):
             raise PermanentError(f"{path} is no {compression} file; deliver it without the ending .{compression}.")
         content.seek(0)
-        try:
-            with _open_gzip(content) if compression == "gz" else _open_zip(content, path) as decompressed:
-                yield decompressed
-        except (gzip.BadGzipFile, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
-            raise PermanentError(
-                f"{path} can't be decompressed, because it is damaged or incomplete; ask for it to be delivered again."
-            ) from error
+        with (
+            _translate_damage(path),
+            _open_gzip(content) if compression == "gz" else _open_zip(content, path) as decompressed,
+        ):
+            yield decompressed
+
+
+@contextmanager
+def _translate_damage(path: str) -> Iterator[None]:
+    try:
+        yield
+    except (*_DAMAGE, OSError) as error:
+        # an offset in a damaged zip file may be one that no file has
+        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
+            raise
+        raise PermanentError(
+            f"{path} can't be decompressed, because it is damaged or incomplete; ask for it to be delivered again."
+        ) from error
 
 
 @contextmanager

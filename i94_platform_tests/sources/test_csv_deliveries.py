@@ -342,6 +342,8 @@ ENCRYPTED[ENCRYPTED.index(b"PK\x01\x02") + 8] |= 1
         ("a.csv.zip", zip_files({"a.csv": DATA, "b.csv": DATA}), "holds 2 files"),
         ("a.csv.zip", zip_files({}), "holds 0 files"),
         ("a.csv.zip", zip_files({"a.csv": DATA})[:-30], "can't be decompressed"),
+        ("a.csv.zip", zip_files({"a.csv": DATA})[10:], "is no zip file"),
+        ("a.csv.zip", b"PK" + zip_files({"a.csv": DATA})[200:], "can't be decompressed"),
         ("a.csv.zip", gzip.compress(DATA), "is no zip file"),
         ("a.csv.zip", bytes(ENCRYPTED), "encrypted"),
         ("a.csv.zip", zip_files({"[Content_Types].xml": b"<x/>", "xl/workbook.xml": b"<x/>"}), "holds 2 files"),
