@@ -55,7 +55,7 @@ def last_month_delivered(
     except run_inputs.ReferencesNotReady as reason:
         return _alert(f"{month.key} is delivered but not loaded. {reason}", notifier)
     delivery = listing.months[month]
-    if clock() - max(map(raw.modified_at, delivery.files)) < settings.settle_seconds:
+    if clock() - max(map(raw.arrived_at, delivery.files)) < settings.settle_seconds:
         return dg.SkipReason(f"{month.key} is still arriving; the sensor requests it when it is complete.")
     fingerprint = run_inputs.compute_month_fingerprint(delivery, raw, code_lists)
     previous = run_inputs.find_last_request(context.instance, MONTH_JOB, month.key)

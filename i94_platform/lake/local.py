@@ -93,6 +93,12 @@ class LocalStore(Store):
     def modified_at(self, file: StoredFile) -> float:
         return int(file.stamp) / 1e9
 
+    def arrived_at(self, file: StoredFile) -> float:
+        try:
+            return Path(self.root, file.path).lstat().st_ctime
+        except OSError:
+            return self.modified_at(file)  # deleted since it was listed
+
     @contextmanager
     def lock(self, name: str, waiting: str) -> Iterator[None]:
         from filelock import FileLock, Timeout

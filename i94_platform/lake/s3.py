@@ -119,6 +119,9 @@ class S3Store(Store):
     def modified_at(self, file: StoredFile) -> float:
         return dt.datetime.fromisoformat(file.stamp.partition(" ")[2]).timestamp()
 
+    def arrived_at(self, file: StoredFile) -> float:
+        return self.modified_at(file)
+
     @contextmanager
     def lock(self, name: str, waiting: str) -> Iterator[None]:
         key = self._key(f".locks/{name.replace('/', '.')}")

@@ -90,6 +90,10 @@ class Store(ABC):
         """When the file was last written, in seconds since 1970; a file that was moved keeps its time."""
 
     @abstractmethod
+    def arrived_at(self, file: StoredFile) -> float:
+        """When the file came to its place, in seconds since 1970 by the store's clock: a kept time does not count."""
+
+    @abstractmethod
     def lock(self, name: str, waiting: str) -> AbstractContextManager[None]:
         """Lock `name` against other processes. Log the message `waiting` once if the lock is not free.
 

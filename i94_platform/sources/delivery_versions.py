@@ -101,7 +101,7 @@ def _describe_table(version: _Version, tables: Mapping[str, str]) -> str:
         is_inside = any(file.path.startswith(f"{folder}/") for _, file in version.files) if folder else False
         if is_inside or f"{folder}/" == version.root:
             return (
-                f"{folder or 'the root'} is a {TABLE_FORMATS[log]} table, which may hold files that its log ({log}) "
+                f"{folder or 'I94_RAW'} is a {TABLE_FORMATS[log]} table, which may hold files that its log ({log}) "
                 "has removed. Export its current rows as plain Parquet into a new folder, and move the table out."
             )
     return ""
@@ -118,7 +118,7 @@ def _describe_formats(version: _Version, versions: Sequence[_Version]) -> str:
         return ""
     locations = sorted({file.path for other in neighbours for _, file in other.files[:2]} | {version.location})
     return (
-        f"{version.parent or 'the root'} holds the month as {' and as '.join(formats)} ({', '.join(locations[:4])}). "
+        f"{version.parent or 'I94_RAW'} holds the month as {' and as '.join(formats)} ({', '.join(locations[:4])}). "
         "Keep one of them, or put the newer one into a folder of its own."
     )
 

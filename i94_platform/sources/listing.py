@@ -43,7 +43,7 @@ class DeliveryListing:
             f"{delivery.name} is read from {delivery.folder or delivery.files[0].path}, its newest version; "
             f"older and not read: {', '.join(delivery.superseded)}"
             for delivery in self.months.values()
-            if delivery.superseded
+            if delivery.superseded and not delivery.problem
         ]
         return (*self.problems, *self.refusals, *superseded)
 

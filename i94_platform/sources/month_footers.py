@@ -64,7 +64,7 @@ def recognize_months(files: Iterable[StoredFile], raw: Store) -> FooterMonths:
             continue
         if problem := next((f"{file.path} {f.problem}" for file, f in footers.items() if f.problem), ""):
             months.problems.append(
-                f"{folder or 'The root'} holds arrivals that can't be used: {problem}. Deliver each month as a folder "
+                f"{folder or 'I94_RAW'} holds arrivals that can't be used: {problem}. Deliver each month as a folder "
                 "i94_<mon><yy>_sub.parquet, or keep in a folder nothing but Parquet files of one month each."
             )
             continue

@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import itertools
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -52,7 +53,7 @@ def ticks(tmp_path: Path) -> Iterator[DaemonSimulator]:
 
 def deliver_long_ago(ticks: DaemonSimulator, name: str = APRIL) -> None:
     ticks.deliver(name)
-    os.utime(Path(ticks.raw.root, name), (1, 1))
+    ticks.now = time.time() + 10 * SETTLE_SECONDS
 
 
 def skip_reason(tick: ScheduleExecutionData) -> str:
@@ -101,12 +102,14 @@ def test_a_month_with_a_failed_run_is_retried_once_with_an_alert(ticks: DaemonSi
 
 def test_a_month_that_is_still_arriving_is_not_requested(ticks: DaemonSimulator) -> None:
     ticks.deliver(APRIL)
-    modified_at = Path(ticks.raw.root, APRIL).stat().st_mtime
-    ticks.now = modified_at + SETTLE_SECONDS - 1
+    file = Path(ticks.raw.root, APRIL)
+    os.utime(file, (1_000, 1_000))  # `cp -a`, `rsync -a` and `tar` keep the old time
+    arrived_at = file.stat().st_ctime
+    ticks.now = arrived_at + SETTLE_SECONDS - 1
     assert skip_reason(ticks.tick_schedule(MAY_10)) == (
         "2016-04 is still arriving; the sensor requests it when it is complete."
     )
-    ticks.now = modified_at + SETTLE_SECONDS + 1
+    ticks.now = arrived_at + SETTLE_SECONDS + 1
     assert len(ticks.tick_schedule(MAY_10).run_requests or ()) == 1
 
 
