@@ -217,9 +217,9 @@ def test_a_month_that_can_not_be_read_is_reported_once_with_asset_month_reason_a
     (alert,) = ticks.tick()
     assert alert.splitlines()[:2] == [
         f"*Month {SAMPLE_MONTH} failed*",
-        "Asset: staged/immigration, staged/immigration_quarantine",
+        "Asset: staged/immigration, staged/immigration_quarantine, staged/immigration_unreadable",
     ]
-    assert "Reason: staged_immigration: i94_jan16_sub.parquet can't be read as Parquet" in alert
+    assert "Reason: staged_immigration: i94_jan16_sub.parquet" in alert
     assert alert.endswith(f"Run: {UI}/runs/{failed.run_id}\nAfter the fix: i94 run --month {SAMPLE_MONTH}")
     assert ticks.tick() == []
 

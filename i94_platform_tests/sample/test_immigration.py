@@ -20,7 +20,7 @@ from i94_platform.partitions import Month
 from i94_platform.sample import accepted_row_count
 from i94_platform.sample.immigration import JUNE_EXTRAS, ROW_GROUP, write_month
 
-from .conftest import ROWS, Query
+from .conftest import Query
 
 SHARES = {
     "i94mode = 1": 0.9671, "i94mode = 2": 0.0085, "i94mode = 3": 0.0215, "i94mode = 9": 0.0028,
@@ -99,7 +99,7 @@ def test_a_class_of_admission_implies_one_visa_code(query_april: Query) -> None:
 
 
 def test_record_numbers_rise_and_admission_numbers_repeat(query_april: Query) -> None:
-    assert query_april("SELECT count(DISTINCT cicid) FROM april") == ROWS
+    assert query_april("SELECT count(DISTINCT cicid) = count(*) FROM april")
     steps = "SELECT cicid - lag(cicid) OVER (ORDER BY position) AS step FROM april"
     assert query_april(f"SELECT min(step) FROM ({steps})") > 0
     assert 0.985 < query_april("SELECT count(DISTINCT admnum) / count(*) FROM april") < 0.998

@@ -30,7 +30,7 @@ class CorruptingEngine(DuckDBEngine):
     def write(self, query: Query, folder: str) -> None:
         """Write, then corrupt the first file."""
         super().write(query, folder)
-        if f"/{self._dataset}/" in folder:
+        if f"/{self._dataset}/" in folder and "/run=" in folder:
             path = min(Path(folder).glob("*.parquet"))
             table = pq.ParquetFile(path).read()
             pq.write_table(self._change(table).cast(table.schema), path)

@@ -1,1 +1,1 @@
-"""The arrivals: from delivered rows to the fact and the quarantine."""
+"""The arrivals: from delivered rows to the fact, the quarantine and the unreadable values."""
