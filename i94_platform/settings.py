@@ -128,6 +128,15 @@ class Settings(BaseSettings):
     delivery_day: int = Field(
         default=10, ge=1, le=28, description="day of the month by which last month must be delivered"
     )
+    max_rejected_share: float = Field(
+        default=0.05, ge=0, le=1, description="share of rejected rows above which a delivery is blocked"
+    )
+    max_row_loss: float = Field(
+        default=0.2, ge=0, le=1, description="share of rows lost, against what is loaded, above which it is blocked"
+    )
+    max_unreadable_share: float = Field(
+        default=0.5, ge=0, le=1, description="share of unreadable values of a column above which it is blocked"
+    )
     staging_concurrency: int = Field(
         default=2, gt=0, description="maximum months that are staged at a time, over all runs"
     )

@@ -12,6 +12,7 @@ from i94_platform.cli import console
 from i94_platform.cli.console import err, out
 from i94_platform.cli.platform import load_platform
 from i94_platform.errors import PermanentError
+from i94_platform.lake.acceptance import Acceptance
 from i94_platform.partitions import Month
 
 if TYPE_CHECKING:
@@ -29,7 +30,17 @@ Select = Annotated[
 ]
 
 
-def run(month: Months = None, from_: From = None, to: To = None, select: Select = None) -> None:
+Accept = Annotated[
+    str,
+    typer.Option(
+        "--accept",
+        metavar="REASON",
+        help="Load what the gate blocks: the named months, or without a month the reference files. The reason is kept.",
+    ),
+]
+
+
+def run(month: Months = None, from_: From = None, to: To = None, select: Select = None, accept: Accept = "") -> None:
     """Load months: first the reference files if stale, then each month with its marts, then the correlations.
 
     Without a month, loads every delivery that is not loaded yet, and renews every stale mart.
@@ -39,6 +50,7 @@ def run(month: Months = None, from_: From = None, to: To = None, select: Select 
       [bold]i94 run -m 2016-04[/bold]
       [bold]i94 run --from 2016-01 --to 2016-12[/bold]
       [bold]i94 run -m 2016-04 --select mart[/bold]
+      [bold]i94 run -m 2016-04 --accept "half of the airports were closed"[/bold]
     """
     from i94_platform.operations.dagster_instance import persistent_instance
 
@@ -46,7 +58,8 @@ def run(month: Months = None, from_: From = None, to: To = None, select: Select 
     months = _parse_months(month or [], from_, to)
     with persistent_instance(platform.settings.dagster_home) as instance, console.show_steps() as on_step:
         plan = _plan_runs(platform, instance, months)
-        results = list(_build_runner(platform, instance, on_step, select=select or ()).run(plan))
+        runner = _build_runner(platform, instance, on_step, select=select or (), acceptance=_accept(accept))
+        results = list(runner.run(plan))
     if results:
         console.print_results(results)
     elif not plan.problem:
@@ -102,7 +115,7 @@ def status() -> None:
     from i94_platform.lake.releases import read_current_release
     from i94_platform.operations.dagster_instance import persistent_instance
     from i94_platform.operations.platform import find_raw_problem
-    from i94_platform.operations.status import read_month_statuses
+    from i94_platform.operations.status import describe_gate, read_month_statuses
     from i94_platform.sources.listing import list_deliveries
     from i94_platform.staleness.completeness import FAILED, NOT_LOADED, find_month_issues
 
@@ -120,6 +133,8 @@ def status() -> None:
         out.print(f"No months yet. Deliveries are looked for under {escape(platform.settings.raw)}.")
         return
     console.print_statuses(statuses)
+    for line in describe_gate(platform.lake, platform.warehouse.read_ledger()):
+        out.print(escape(line), highlight=False, soft_wrap=True)
     for issue in issues:
         out.print(f"{issue.month}: {issue.state} ({issue.about})", highlight=False, soft_wrap=True)
     if any(issue.state in (FAILED, NOT_LOADED) for issue in issues):
@@ -157,6 +172,15 @@ def _build_runner(platform: Platform, instance: dg.DagsterInstance, on_step: Ste
     return Runner(
         platform.definitions, instance, platform.raw, platform.lake, platform.warehouse, on_step=on_step, **options
     )
+
+
+def _accept(reason: str) -> dict[str, str]:
+    """Return the fields of the gate by which the user accepts a delivery; empty without a reason."""
+    import getpass
+
+    if not reason:
+        return {}
+    return {"accept": Acceptance(reason, getpass.getuser()).reason, "accepted_by": getpass.getuser()}
 
 
 def _parse_months(months: Sequence[str], first: str | None, last: str | None) -> list[Month]:

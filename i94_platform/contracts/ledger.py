@@ -31,6 +31,13 @@ load_ledger: Table = table(
         low=0,
     ),
     column("loaded_at", String(32), "Time of the load in UTC, ISO 8601.", source="the loader", nullable=False),
+    column(
+        "acceptance",
+        String(1024),
+        "Who accepted a delivery that the gate would have blocked, when and why; empty for any other.",
+        source="the gate",
+        nullable=False,
+    ),
     domain="platform",
     grain="one row per table and partition (table_name, partition_key)",
 )

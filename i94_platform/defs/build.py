@@ -16,6 +16,7 @@ from i94_platform.defs.assets import lookup, mart, published, raw, staged, wareh
 from i94_platform.defs.attributes import with_common_attributes
 from i94_platform.defs.checks.catalog import CHECKS
 from i94_platform.defs.checks.completeness import completeness_of_months, every_month_loaded
+from i94_platform.defs.gate_resource import GateResource
 from i94_platform.defs.jobs import JOBS
 from i94_platform.defs.resources import (
     BuildableResource,
@@ -44,6 +45,7 @@ def build_definitions(settings: Settings, overrides: Mapping[str, Any] | None = 
     """Build the definitions of a deployment; `overrides` replaces resources by name."""
     assets = [asset for asset in dg.load_assets_from_modules(LAYERS) if isinstance(asset, dg.AssetsDefinition)]
     checks = [*CHECKS, every_month_loaded]
+    resources = {**build_resources(settings), **(overrides or {})}
     require_listed_contracts()
     require_assets(assets, checks)
     return dg.Definitions(
@@ -64,8 +66,13 @@ def build_definitions(settings: Settings, overrides: Mapping[str, Any] | None = 
             "settings": settings,
             "notifier": WebhookNotifier(settings.alert_webhook),
             "clock": time.time,
-            **build_resources(settings),
-            **(overrides or {}),
+            "gate": GateResource(
+                warehouse=resources["warehouse"],
+                max_rejected_share=settings.max_rejected_share,
+                max_row_loss=settings.max_row_loss,
+                max_unreadable_share=settings.max_unreadable_share,
+            ),
+            **resources,
         },
         executor=dg.in_process_executor,
     )

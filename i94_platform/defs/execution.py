@@ -10,7 +10,12 @@ import dagster as dg
 
 from i94_platform.errors import TransientError
 from i94_platform.foreign_errors import describe_fault, may_hold_values, translate_error
+from i94_platform.lake.acceptance import read_acceptance
+from i94_platform.lake.manifest import Manifest
 from i94_platform.staleness.run_inputs import PARTITION_TAG
+
+ACCEPTED_TAG = "i94/accepted"
+"""Who accepted a delivery that the gate would have blocked, when and why."""
 
 RETRIES = dg.RetryPolicy(max_retries=3, delay=15, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
 """Three retries, after about 15, 45 and 105 seconds. The jitter separates runs that failed together."""
@@ -48,6 +53,12 @@ def run_folder(context: dg.AssetExecutionContext) -> str:
     """Return the name of the run folder. Each retry has its own, so it never finds files of the attempt before."""
     retry = context.retry_number
     return f"{context.run.run_id}-{retry}" if retry else context.run.run_id
+
+
+def tag_acceptance(context: dg.AssetExecutionContext, manifest: Manifest) -> None:
+    """Tag the run with the acceptance by which a dataset passed the gate, if it needed one."""
+    if acceptance := read_acceptance(manifest):
+        context.instance.add_run_tags(context.run.run_id, {ACCEPTED_TAG: acceptance.describe()})
 
 
 def month_key(context: dg.AssetCheckExecutionContext) -> str:

@@ -12,6 +12,7 @@ from sqlalchemy import Table
 from i94_platform.defs.column_lineage.schema import column_lineage, column_schema
 from i94_platform.lake.datasets import Lake
 from i94_platform.lake.manifest import Manifest
+from i94_platform.pipeline.gate import Verdict, read_verdict
 from i94_platform.warehouse.base import Warehouse
 
 PREVIEW_ROWS = 10
@@ -32,6 +33,7 @@ def dataset_result(
         "files": len(manifest.entries),
         "manifest": dg.MetadataValue.path(manifest.address),
         "dagster/uri": manifest.address,
+        **_describe_verdict(read_verdict(manifest)),
         **(extra or {}),
     }
     if (preview := preview_rows(lake, manifest, contract)) is not None:
@@ -45,6 +47,14 @@ def dataset_result(
         partitioned=bool(manifest.partition),
         extra=metadata,
     )
+
+
+def _describe_verdict(verdict: Verdict) -> dict[str, str]:
+    """Return the metadata of a dataset that the gate blocked, or that a person accepted; else none."""
+    problems = " ".join(finding.description for finding in verdict.findings if finding.is_blocking)
+    if verdict.acceptance:
+        return {"accepted": f"{verdict.acceptance.describe()} ({problems})"}
+    return {"blocked": problems} if verdict.is_blocked else {}
 
 
 def loaded_table_result(

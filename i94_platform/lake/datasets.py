@@ -53,6 +53,11 @@ class Dataset:
         """The path of its manifest in the lake."""
         return f"{self.folder}/{MANIFEST_NAME}"
 
+    @property
+    def blocked_path(self) -> str:
+        """The path of the manifest of files that the gate keeps from replacing the dataset."""
+        return f"{self.folder}/blocked.json"
+
     def run_folder(self, run_id: str) -> str:
         """The folder in the lake that one run writes into."""
         return f"{self.folder}/run={run_id}"
@@ -83,8 +88,33 @@ class Lake:
 
     def read_manifest(self, dataset: Dataset) -> Manifest | None:
         """Read the committed manifest; None if nothing is committed, and after a warning if the manifest is damaged."""
+        return self._find_manifest(dataset, dataset.manifest_path)
+
+    def read_blocked(self, dataset: Dataset) -> Manifest | None:
+        """Read the manifest of the files that the gate blocked; None if content was committed since."""
+        blocked = self._find_manifest(dataset, dataset.blocked_path)
+        committed = self.read_manifest(dataset) if blocked else None
+        is_newest = blocked and (committed is None or committed.created_at <= blocked.created_at)
+        return blocked if is_newest else None
+
+    def read_newest(self, dataset: Dataset) -> Manifest | None:
+        """Read the manifest of what was staged last, blocked or not."""
+        return self.read_blocked(dataset) or self.read_manifest(dataset)
+
+    def list_blocked(self) -> list[Dataset]:
+        """List the datasets and months that the gate blocks now."""
+        paths = [file.path for layer in ("lookup", "staged") for file in self.store.list(layer)]
+        folders = [path.removesuffix("/blocked.json") for path in paths if path.endswith("/blocked.json")]
+        datasets = [Dataset(*folder.split("/month=")) for folder in folders]
+        return [dataset for dataset in datasets if self.read_blocked(dataset)]
+
+    def require_newest(self, dataset: Dataset) -> Manifest:
+        """Read the manifest of what was staged last, with what `require_manifest` checks and raises."""
+        return self.read_blocked(dataset) or self.require_manifest(dataset)
+
+    def _find_manifest(self, dataset: Dataset, path: str) -> Manifest | None:
         try:
-            return self._read_manifest(dataset)
+            return self._read_manifest(dataset, path)
         except FileNotFoundError:
             return None
         except DamagedManifestError as error:
@@ -93,9 +123,9 @@ class Lake:
                 logger.warning("%s", error)
             return None
 
-    def _read_manifest(self, dataset: Dataset) -> Manifest:
-        address = self.store.uri(dataset.manifest_path)
-        manifest = Manifest.from_json(self.store.read(dataset.manifest_path), address)
+    def _read_manifest(self, dataset: Dataset, path: str) -> Manifest:
+        address = self.store.uri(path)
+        manifest = Manifest.from_json(self.store.read(path), address)
         if (manifest.dataset, manifest.partition) != (dataset.name, dataset.partition):
             described = Dataset(manifest.dataset, manifest.partition)
             raise DamagedManifestError(f"{address} describes {described}; run 'i94 run', which writes it anew.")
@@ -118,9 +148,10 @@ class Lake:
 
     def _require_manifest(self, dataset: Dataset) -> Manifest:
         try:
-            return self._read_manifest(dataset)
+            return self._read_manifest(dataset, dataset.manifest_path)
         except FileNotFoundError as error:
-            message = f"{dataset} is not in the lake at {self.store.root}; materialize it first."
+            state = "was blocked when it was staged" if self.read_blocked(dataset) else "is not in the lake"
+            message = f"{dataset} {state} at {self.store.root}; materialize it first."
             raise PermanentError(message) from error
 
     def require_unaltered(self, manifest: Manifest) -> None:
@@ -202,30 +233,41 @@ class Lake:
         fingerprint: str,
         stats: dict[str, Any] | None = None,
         retain_run: str = "",
+        is_blocked: bool = False,
     ) -> Manifest:
         """Make the files of a run the dataset's content, and sweep what they replace. Hold the `write_lock`.
 
-        `retain_run` names a run whose files stay, since readers may still read them.
+        Args:
+            dataset: the dataset, or the month of it.
+            run_id: the run folder that holds the files.
+            entries: the files.
+            fingerprint: the data version of their inputs.
+            stats: figures of the writer.
+            retain_run: a run whose files stay, since readers may still read them.
+            is_blocked: put the files beside the content instead, for people to look at; no load reads them.
 
         Raises:
             TransientError: a file changed or vanished since it was collected.
         """
         now = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
-        address = self.store.uri(dataset.manifest_path)
+        path = dataset.blocked_path if is_blocked else dataset.manifest_path
+        address = self.store.uri(path)
         manifest = Manifest(dataset.name, dataset.partition, run_id, fingerprint, now, address, entries, stats or {})
         if problems := self.find_missing_files(manifest):
             raise TransientError(f"{dataset} changed while it was being committed: {'; '.join(problems)}. Run again.")
-        self.store.put(dataset.manifest_path, manifest.to_json())
+        self.store.put(path, manifest.to_json())
+        if not is_blocked:
+            self.store.delete([dataset.blocked_path])
         self.sweep(dataset, retain_run)
         return manifest
 
     def sweep(self, dataset: Dataset, retain_run: str = "") -> list[str]:
-        """Delete every run folder but the committed one and that of `retain_run`; return the deleted paths.
+        """Delete every run folder but the committed one, the blocked one and `retain_run`; return the deleted paths.
 
         Hold the `write_lock`.
         """
-        manifest = self.read_manifest(dataset)
-        runs = filter(None, (manifest.run_id if manifest else "", retain_run))
+        manifests = filter(None, (self.read_manifest(dataset), self.read_blocked(dataset)))
+        runs = [*(manifest.run_id for manifest in manifests), *filter(None, [retain_run])]
         retained = tuple(f"{dataset.run_folder(run)}/" for run in runs)
         garbage = [
             file.path
@@ -244,8 +286,18 @@ class Lake:
         *,
         fingerprint: str,
         stats: dict[str, Any] | None = None,
+        is_blocked: bool = False,
     ) -> Manifest:
-        """Write a small table as one Parquet file and commit it.
+        """Write a small table as one Parquet file and commit it; see `commit`.
+
+        Raises:
+            PermanentError: the rows break a rule of the contract.
+        """
+        entries = self.write_part(dataset, run_id, contract, rows)
+        return self.commit(dataset, run_id, entries, fingerprint=fingerprint, stats=stats, is_blocked=is_blocked)
+
+    def write_part(self, dataset: Dataset, run_id: str, contract: Table, rows: pa.Table) -> tuple[Entry, ...]:
+        """Write a small table as one Parquet file of a run folder, without committing it.
 
         Raises:
             PermanentError: the rows break a rule of the contract.
@@ -255,13 +307,20 @@ class Lake:
         require_valid_rows(rows, contract)
         with self.store.create(f"{dataset.run_folder(run_id)}/part-0.parquet") as file:
             pq.write_table(rows, file)
-        entries = self.collect_entries(dataset, run_id, contract)
-        return self.commit(dataset, run_id, entries, fingerprint=fingerprint, stats=stats)
+        return self.collect_entries(dataset, run_id, contract)
 
     def write_csv(
-        self, dataset: Dataset, run_id: str, contract: Table, rows: pa.Table, *, fingerprint: str
+        self,
+        dataset: Dataset,
+        run_id: str,
+        contract: Table,
+        rows: pa.Table,
+        *,
+        fingerprint: str,
+        stats: dict[str, Any] | None = None,
+        is_blocked: bool = False,
     ) -> Manifest:
-        """Write a code list as one CSV file with a header and commit it.
+        """Write a code list as one CSV file with a header and commit it; see `commit`.
 
         Raises:
             PermanentError: the rows break a rule of the contract.
@@ -272,7 +331,7 @@ class Lake:
         self.store.put(path, data)
         files = [file for file in self.store.list(dataset.run_folder(run_id)) if file.path == path]
         entries = self._build_entries(files, [rows.num_rows])
-        return self.commit(dataset, run_id, entries, fingerprint=fingerprint)
+        return self.commit(dataset, run_id, entries, fingerprint=fingerprint, stats=stats, is_blocked=is_blocked)
 
     def read_table(self, manifest: Manifest, contract: Table) -> pa.Table:
         """Read the rows of a small committed dataset in the contract's types.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import dagster as dg
 
@@ -23,11 +24,13 @@ def run_job(
     *,
     month: Month | None = None,
     tags: Mapping[str, str] | None = None,
+    resources: Mapping[str, Any] | None = None,
     on_step: Callable[[str, int, int], None] = lambda step, done, total: None,
 ) -> RunResult:
     """Run a job in this process and record it.
 
     Args:
+        resources: the run config of resources, by name; left out where no step of the job uses the resource.
         on_step: called as each step starts and ends with the step (empty at its end), the steps done, and all steps.
 
     Raises:
@@ -36,14 +39,16 @@ def run_job(
     from i94_platform.defs.dagster_internals import InMemoryJob, create_execution_plan, execute_run_iterator
 
     started = time.monotonic()
+    used = job.get_required_resource_defs()
+    config = {**_QUIET, "resources": {name: value for name, value in (resources or {}).items() if name in used}}
     run = instance.create_run_for_job(
         job,
-        run_config=_QUIET,
+        run_config=config,
         tags={**({PARTITION_TAG: month.key} if month else {}), **(tags or {}), PID_TAG: str(os.getpid())},
         asset_selection=job.asset_selection,
     )
     result = RunResult(job.name, month.key if month else "", run.run_id)
-    total, done = len(create_execution_plan(InMemoryJob(job), run_config=_QUIET).step_keys_to_execute), 0
+    total, done = len(create_execution_plan(InMemoryJob(job), run_config=config).step_keys_to_execute), 0
     for event in execute_run_iterator(InMemoryJob(job), run, instance):
         if event.event_type == dg.DagsterEventType.STEP_START:
             on_step(str(event.step_key), done, total)

@@ -44,6 +44,8 @@ class Runner:
     """Tags of every run."""
     label: Callable[[str], str] = str
     """Makes the label that `on_step` gets from a run's name."""
+    acceptance: Mapping[str, str] = field(default_factory=dict)
+    """The fields of the gate by which a person accepts what it would block."""
     _all_succeeded: bool = field(default=True, init=False)
 
     def run(self, plan: RunPlan) -> Iterator[RunResult]:
@@ -57,7 +59,7 @@ class Runner:
         """
         validate_selection(self.definitions, self.select)
         if plan.reference or self.select:
-            yield from self._run(REFERENCE_JOB, reads_deliveries=True)
+            yield from self._run(REFERENCE_JOB, reads_deliveries=True, is_accepted=not plan.requested)
             if not all(read_code_list_versions(self.lake)):
                 return
             plan = self._without_current_months(plan)
@@ -78,7 +80,7 @@ class Runner:
         """Run each month and its marts, then the stale marts of other months."""
         handled = set()
         for month in plan.months:
-            results = self._run(MONTH_JOB, month, reads_deliveries=True)
+            results = self._run(MONTH_JOB, month, reads_deliveries=True, is_accepted=month in plan.requested)
             yield from results
             succeeded = all(result.succeeded for result in results)
             if succeeded and (plan.requested or not self.select):
@@ -89,7 +91,9 @@ class Runner:
             if month not in handled and (not plan.requested or month in plan.requested):
                 yield from self._run(MARTS_JOB, month)
 
-    def _run(self, job_name: str, month: Month | None = None, *, reads_deliveries: bool = False) -> list[RunResult]:
+    def _run(
+        self, job_name: str, month: Month | None = None, *, reads_deliveries: bool = False, is_accepted: bool = False
+    ) -> list[RunResult]:
         """Run a job and return its result; no result where the selection names nothing of it."""
         job = self.definitions.resolve_job_def(job_name)
         selected = subset_job(job, self.select) if self.select else job
@@ -104,6 +108,7 @@ class Runner:
             self.instance,
             month=month,
             tags={**self.tags, **tags},
+            resources={"gate": {"config": self.acceptance}} if is_accepted and self.acceptance else {},
             on_step=lambda step, done, total: self.on_step(label, step, done, total),
         )
         if job_name != REFERENCE_JOB:  # what is made of months does not wait for a reference file

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import dagster as dg
@@ -9,11 +10,13 @@ import dagster as dg
 from i94_platform.contracts import MONTHLY_MARTS
 from i94_platform.lake.datasets import Dataset, Lake
 from i94_platform.lake.store import Store
+from i94_platform.pipeline.gate import read_verdict
 from i94_platform.sources.listing import list_deliveries
 from i94_platform.staleness.job_names import MONTH_JOB
 from i94_platform.staleness.plan import count_fresh_marts
 from i94_platform.staleness.run_inputs import find_last_run
 from i94_platform.warehouse.base import Warehouse
+from i94_platform.warehouse.ledger import LedgerEntry
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,19 @@ def read_month_statuses(
             )
         )
     return statuses
+
+
+def describe_gate(lake: Lake, ledger: Sequence[LedgerEntry]) -> Iterator[str]:
+    """Yield a line for each dataset that the gate blocks, and for each loaded one that a person accepted."""
+    for dataset in lake.list_blocked():
+        verdict = read_verdict(lake.require_newest(dataset))
+        problems = " ".join(finding.description for finding in verdict.findings if finding.is_blocking)
+        if problems:
+            option = f"--month {dataset.partition} " if dataset.partition else ""
+            yield f'{dataset}: blocked. {problems} To load it in spite of that: i94 run {option}--accept "reason"'
+    for entry in ledger:
+        if entry.acceptance:
+            yield f"{entry.table_name} {entry.partition_key}".strip() + f": {entry.acceptance}"
 
 
 def _read_last_run(month: str, instance: dg.DagsterInstance) -> tuple[str, str]:

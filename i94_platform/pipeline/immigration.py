@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Table
-
 from i94_platform.contracts import (
     i94cit_res,
     immigration,
@@ -25,6 +23,7 @@ from i94_platform.lake.manifest import Entry, Manifest
 from i94_platform.lake.store import Store
 from i94_platform.partitions import Month
 from i94_platform.pipeline.data_versions import compute_month_version
+from i94_platform.pipeline.gate import Gate
 from i94_platform.pipeline.unreadable import UnreadableValues, find_suspect_columns, write_unreadable
 from i94_platform.sources.delivery import Delivery
 from i94_platform.sources.listing import list_deliveries
@@ -43,9 +42,11 @@ class StagedMonth:
 
 
 def stage_month(
-    month: Month, raw: Store, lake: Lake, engine: Engine, run_id: str, report: Callable[[str], None]
+    month: Month, raw: Store, lake: Lake, engine: Engine, gate: Gate, run_id: str, report: Callable[[str], None]
 ) -> StagedMonth:
     """Stage one month and commit its quarantine, its unreadable values and its accepted rows, in that order.
+
+    The month keeps its content if the gate blocks the rows.
 
     One pass writes the accepted rows. A second one follows only if a key repeats, and leaves the duplicate rows out.
     The rejected rows are written only if rows are missing among the accepted ones, unreadable values only of columns
@@ -84,11 +85,13 @@ def stage_month(
             "unreadable": values.counts,
             "delivered_values": values.delivered_values,
         }
+        verdict = gate.judge(accepted, _count_rows(entries), {**stats, "rejected_rows": _count_rows(rejects)})
         accepted_stats = {
             "quarantined_rows": _count_rows(rejects),
             "unlisted_countries": _count_unlisted_countries(lake, engine, entries),
+            **verdict.stats,
         }
-        commit = partial(lake.commit, run_id=run_id, fingerprint=version)
+        commit = partial(lake.commit, run_id=run_id, fingerprint=version, is_blocked=verdict.is_blocked)
         # the accepted rows last: who finds them finds the others too
         quarantine = commit(rejected, entries=rejects, stats=stats | reject_stats)
         values_manifest = commit(unreadable, entries=values.entries, stats=stats)
@@ -156,7 +159,8 @@ def _write_rejected(
 ) -> tuple[tuple[Entry, ...], dict[str, Any]]:
     """Write the rejected rows with their reasons; return the files and the figures of the reasons."""
     if is_empty:
-        return _write_empty(lake, dataset, run_id, immigration_quarantine), {"reasons": {}, "sample": []}
+        rows = arrow_schema(immigration_quarantine).empty_table()
+        return lake.write_part(dataset, run_id, immigration_quarantine, rows), {"reasons": {}, "sample": []}
     engine.write(queries.render_rejected(month), lake.run_folder(dataset, run_id))
     entries = lake.collect_entries(dataset, run_id, immigration_quarantine)
     engine.register_files("rejected", [entry.url for entry in entries])
@@ -164,15 +168,6 @@ def _write_rejected(
     reasons = {row["reasons"]: row["rejected_rows"] for row in counts}
     sample = [_without_nan(row) for row in engine.fetch(queries.render_rejected_sample()).to_pylist()]
     return entries, {"reasons": reasons, "sample": sample}
-
-
-def _write_empty(lake: Lake, dataset: Dataset, run_id: str, contract: Table) -> tuple[Entry, ...]:
-    """Write one file without rows, so that the dataset has its columns."""
-    import pyarrow.parquet as pq
-
-    with lake.store.create(f"{dataset.run_folder(run_id)}/part-0.parquet") as file:
-        pq.write_table(arrow_schema(contract).empty_table(), file)
-    return lake.collect_entries(dataset, run_id, contract)
 
 
 def _without_nan(row: dict[str, Any]) -> dict[str, Any]:

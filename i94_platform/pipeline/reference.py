@@ -7,6 +7,7 @@ from i94_platform.lake.datasets import Dataset, Lake
 from i94_platform.lake.manifest import Manifest
 from i94_platform.lake.store import Store
 from i94_platform.pipeline.data_versions import combine_versions
+from i94_platform.pipeline.gate import Gate
 from i94_platform.sources.listing import list_deliveries
 from i94_platform.sources.source import Source
 
@@ -14,10 +15,11 @@ ROW_STATS = ("delivered_rows", "rejected_rows", "rejected", "implausible")
 """The attributes of a reader's frame that count its rows; see `sources.delimited` and `sources.row_issues`."""
 
 
-def stage_reference(source: Source, raw: Store, lake: Lake, run_id: str) -> tuple[Manifest, dict[str, str]]:
+def stage_reference(source: Source, raw: Store, lake: Lake, gate: Gate, run_id: str) -> tuple[Manifest, dict[str, str]]:
     """Stage the file of a source that pandas reads whole; return the manifest and the reader's notes.
 
     The manifest's stats hold `delivered_rows`, `rejected_rows`, and the problems of `rejected` and `implausible` rows.
+    The dataset keeps its content if the gate blocks the rows.
 
     Raises:
         PermanentError: the file is missing, can't be read, or has no row that can be used.
@@ -32,7 +34,16 @@ def stage_reference(source: Source, raw: Store, lake: Lake, run_id: str) -> tupl
         frame = read(content, path)
         rows = to_arrow(frame, contract)
         stats = {name: frame.attrs.get(name, []) for name in ROW_STATS}
-        manifest = lake.write_table(dataset, run_id, contract, rows, fingerprint=version, stats=stats)
+        verdict = gate.judge(dataset, rows.num_rows, stats)
+        manifest = lake.write_table(
+            dataset,
+            run_id,
+            contract,
+            rows,
+            fingerprint=version,
+            stats=stats | verdict.stats,
+            is_blocked=verdict.is_blocked,
+        )
     notes = {
         str(name): value if isinstance(value, str) else ", ".join(value) or "none"
         for name, value in frame.attrs.items()

@@ -12,14 +12,19 @@ from i94_platform.lake.datasets import Dataset, Lake
 from i94_platform.lake.manifest import Manifest
 from i94_platform.lake.store import Store
 from i94_platform.pipeline.data_versions import combine_versions
+from i94_platform.pipeline.gate import Gate
 from i94_platform.sources.listing import list_deliveries
 from i94_platform.sources.preparation import prepare_text_file
 from i94_platform.sources.temperatures import HEADERS
 from i94_platform.transforms.temperatures import queries
 
 
-def stage_temperatures(raw: Store, lake: Lake, engine: Engine, run_id: str, today: dt.date | None = None) -> Manifest:
+def stage_temperatures(
+    raw: Store, lake: Lake, engine: Engine, gate: Gate, run_id: str, today: dt.date | None = None
+) -> Manifest:
     """Stage the temperature file and commit it. Rows that can't be read or are later than `today` are rejected.
+
+    The dataset keeps its content if the gate blocks the rows.
 
     The manifest's stats hold `delivered_rows`, which are the staged, the `rejected_rows` and the `repeated_rows`; the
     problems in `rejected`; the `date_order`; and the country names in `countries_without_iso3`.
@@ -55,7 +60,15 @@ def stage_temperatures(raw: Store, lake: Lake, engine: Engine, run_id: str, toda
             "countries_without_iso3": sorted(name for name, code in iso3.items() if code is None),
         }
         version = combine_versions(delivery.fingerprint(raw))
-        return lake.commit(dataset, run_id, entries, fingerprint=version, stats=stats)
+        verdict = gate.judge(dataset, sum(entry.rows for entry in entries), stats)
+        return lake.commit(
+            dataset,
+            run_id,
+            entries,
+            fingerprint=version,
+            stats=stats | verdict.stats,
+            is_blocked=verdict.is_blocked,
+        )
 
 
 def _detect_date_order(engine: Engine, path: str) -> queries.DateOrder:

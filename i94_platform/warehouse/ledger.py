@@ -22,6 +22,7 @@ class LedgerEntry:
     run_id: str
     loaded_rows: int
     loaded_at: str
+    acceptance: str = ""
 
 
 def read_entries(transaction: Transaction) -> list[LedgerEntry]:
@@ -31,11 +32,19 @@ def read_entries(transaction: Transaction) -> list[LedgerEntry]:
 
 
 def record_load(
-    transaction: Transaction, table: str, partition_key: str, *, manifest: str, fingerprint: str, run_id: str, rows: int
+    transaction: Transaction,
+    table: str,
+    partition_key: str,
+    *,
+    manifest: str,
+    fingerprint: str,
+    run_id: str,
+    rows: int,
+    acceptance: str = "",
 ) -> None:
     """Replace the entry of a table, or of one month of it."""
     now = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
-    entry = LedgerEntry(table, partition_key, manifest, fingerprint, run_id, rows, now)
+    entry = LedgerEntry(table, partition_key, manifest, fingerprint, run_id, rows, now, acceptance)
     is_same = (load_ledger.c.table_name == table, load_ledger.c.partition_key == partition_key)
     transaction.execute(delete(load_ledger).where(*is_same))
     transaction.execute(insert(load_ledger).values(vars(entry)))

@@ -12,6 +12,7 @@ from sqlalchemy import BigInteger, ColumnElement, Table, cast, delete, func, sel
 
 from i94_platform.contracts import immigration
 from i94_platform.errors import PermanentError
+from i94_platform.lake.acceptance import read_acceptance
 from i94_platform.lake.footers import verify_footer
 from i94_platform.lake.manifest import Manifest
 from i94_platform.partitions import Month
@@ -60,8 +61,17 @@ def load_manifest(transaction: Transaction, contract: Table, manifest: Manifest,
             "nothing was loaded. Materialize the manifest again."
         )
     _reject_orphans(transaction, contract, month)
-    source = {"manifest": manifest.address, "fingerprint": manifest.fingerprint}
-    record_load(transaction, contract.name, manifest.partition or "", **source, run_id=run_id, rows=rows)
+    acceptance = read_acceptance(manifest)
+    record_load(
+        transaction,
+        contract.name,
+        manifest.partition,
+        manifest=manifest.address,
+        fingerprint=manifest.fingerprint,
+        run_id=run_id,
+        rows=rows,
+        acceptance=acceptance.describe() if acceptance else "",
+    )
     return rows
 
 

@@ -25,7 +25,7 @@ from i94_platform.lake.datasets import Dataset, Lake
 from i94_platform.lake.manifest import Manifest
 from i94_platform.lake.releases import RELEASE
 from i94_platform.lake.store import Store
-from i94_platform.operations.job_runs import run_job
+from i94_platform.operations.job_runs import run_job, subset_job
 from i94_platform.operations.platform import Platform
 from i94_platform.partitions import Month
 from i94_platform.settings import Settings
@@ -38,6 +38,9 @@ Fingerprint = tuple[int, int]
 
 RUN_COLUMNS = ("run_id", "loaded_at")
 """The columns of the ledger that a second run of the same delivery may change."""
+
+STATS_OF_A_RUN = ("data_as_of", "gate")
+"""The stats of a manifest that a second run may change: a time, and comparisons with what was loaded before."""
 
 SAMPLE_MONTH = "2016-01"
 """The month of the sample that the fixture `loaded_deployment` holds."""
@@ -87,13 +90,19 @@ class Deployment:
             self.run_correlations(),
         ]
 
-    def run_reference(self) -> RunResult:
-        """Run the reference job."""
-        return self._run(REFERENCE_JOB)
+    def run_reference(self, accept: str = "") -> RunResult:
+        """Run the reference job; `accept` is the reason to load what the gate would block."""
+        return self._run(REFERENCE_JOB, accept=accept)
 
-    def run_month(self, key: str) -> RunResult:
-        """Run the job of one month."""
-        return self._run(MONTH_JOB, Month.parse(key))
+    def run_month(self, key: str, accept: str = "") -> RunResult:
+        """Run the job of one month; `accept` is the reason to load what the gate would block."""
+        return self._run(MONTH_JOB, Month.parse(key), accept)
+
+    def run_step(self, asset: str, key: str) -> RunResult:
+        """Run one asset of the month job alone, such as `warehouse/immigration`."""
+        job = subset_job(self.definitions.resolve_job_def(MONTH_JOB), [asset])
+        assert job is not None
+        return run_job(job, self.instance, month=Month.parse(key))
 
     def run_marts(self, key: str) -> RunResult:
         """Run the job of one month's marts."""
@@ -107,8 +116,9 @@ class Deployment:
         """Run the job of the release."""
         return self._run(PUBLISH_JOB)
 
-    def _run(self, job: str, month: Month | None = None) -> RunResult:
-        return run_job(self.definitions.resolve_job_def(job), self.instance, month=month)
+    def _run(self, job: str, month: Month | None = None, accept: str = "") -> RunResult:
+        gate = {"gate": {"config": {"accept": accept, "accepted_by": "a test"}}} if accept else {}
+        return run_job(self.definitions.resolve_job_def(job), self.instance, month=month, resources=gate)
 
     @cached_property
     def platform(self) -> Platform:
@@ -194,7 +204,7 @@ class Deployment:
         for file in self.lake.store.list():
             if file.path.endswith("/manifest.json"):
                 manifest = Manifest.from_json(self.lake.store.read(file.path), file.path)
-                facts = {name: fact for name, fact in manifest.stats.items() if name != "data_as_of"}  # a time, too
+                facts = {name: fact for name, fact in manifest.stats.items() if name not in STATS_OF_A_RUN}
                 found[file.path.rpartition("/")[0]] = (manifest.fingerprint, manifest.rows, facts)
         return found
 

@@ -37,6 +37,7 @@ from i94_platform.lake.s3 import S3Store
 from i94_platform.lake.s3_client import create_s3_client
 from i94_platform.lake.store import Store
 from i94_platform.partitions import Month
+from i94_platform.pipeline.gate import Gate
 from i94_platform.pipeline.immigration import stage_month
 from i94_platform.pipeline.temperatures import stage_temperatures
 from i94_platform.settings import PROJECT, is_in_process, is_s3
@@ -127,7 +128,7 @@ def stage_into_lake(engine: Engine, raw: Location, place: Location, month: Month
     """Stage a month into the lake at `place`; create the lake if it does not exist."""
     lake = Lake(open_store(place)) if any(open_store(place).list("lookup")) else create_lake(place)
     messages: list[str] = []
-    staged = stage_month(month, open_store(raw), lake, engine, run_id, messages.append)
+    staged = stage_month(month, open_store(raw), lake, engine, Gate(), run_id, messages.append)
     return StagedMonth(staged.accepted, staged.quarantine, staged.unreadable, tuple(messages))
 
 
@@ -141,7 +142,8 @@ def read_staged_month(place: Location, month: Month) -> StagedMonth:
 
 def stage_sorted_temperatures(engine: Engine, raw: Path, folder: Path) -> pa.Table:
     """Stage the city temperatures and sort them by key."""
-    return read_sorted_temperatures(stage_temperatures(LocalStore(raw), Lake(LocalStore(folder)), engine, "run"))
+    staged = stage_temperatures(LocalStore(raw), Lake(LocalStore(folder)), engine, Gate(), "run")
+    return read_sorted_temperatures(staged)
 
 
 def read_sorted_temperatures(manifest: Manifest) -> pa.Table:
@@ -251,7 +253,7 @@ def main(address: str, raw: Location, lake: Location, what: Sequence[str]) -> No
     engine = build_spark_engine(address, SHORT_LIVED_OPTIONS)
     for name in what:
         if name == "temperatures":
-            stage_temperatures(open_store(raw), Lake(open_store(lake)), engine, "run")
+            stage_temperatures(open_store(raw), Lake(open_store(lake)), engine, Gate(), "run")
         else:
             stage_into_lake(engine, raw, lake, Month.parse(name))
 

@@ -7,12 +7,13 @@ import dagster as dg
 
 from i94_platform.contracts import LOOKUPS
 from i94_platform.defs.attributes import code_references
-from i94_platform.defs.execution import raise_dagster_failures, run_folder
+from i94_platform.defs.execution import raise_dagster_failures, run_folder, tag_acceptance
 from i94_platform.defs.keys import to_key
 from i94_platform.defs.metadata import dataset_result
 from i94_platform.lake.datasets import Lake
 from i94_platform.lake.store import Store
 from i94_platform.pipeline.code_lists import stage_code_lists
+from i94_platform.pipeline.gate import Gate
 
 
 @dg.multi_asset(
@@ -29,9 +30,13 @@ from i94_platform.pipeline.code_lists import stage_code_lists
     ],
 )
 def code_lists(
-    context: dg.AssetExecutionContext, raw: dg.ResourceParam[Store], lake: dg.ResourceParam[Lake]
+    context: dg.AssetExecutionContext,
+    raw: dg.ResourceParam[Store],
+    lake: dg.ResourceParam[Lake],
+    gate: dg.ResourceParam[Gate],
 ) -> Iterator[dg.MaterializeResult[Any]]:
     """Stage all code lists in one step, because they come from one file."""
     with raise_dagster_failures() as seconds:
-        for contract, manifest in stage_code_lists(raw, lake, run_folder(context)):
+        for contract, manifest in stage_code_lists(raw, lake, gate, run_folder(context)):
+            tag_acceptance(context, manifest)
             yield dataset_result(to_key(f"lookup/{contract.name}"), contract, manifest, lake, seconds())

@@ -8,7 +8,7 @@ import dagster as dg
 from i94_platform import contracts
 from i94_platform.contracts import reference
 from i94_platform.defs.attributes import code_references
-from i94_platform.defs.execution import STAGING_POOL, raise_dagster_failures, run_folder
+from i94_platform.defs.execution import STAGING_POOL, raise_dagster_failures, run_folder, tag_acceptance
 from i94_platform.defs.keys import to_key
 from i94_platform.defs.metadata import dataset_result, render_markdown_table
 from i94_platform.defs.partitions import monthly_partitions
@@ -18,6 +18,7 @@ from i94_platform.lake.manifest import Manifest
 from i94_platform.lake.store import Store
 from i94_platform.partitions import Month
 from i94_platform.pipeline.data_versions import CODE_LIST_DATASETS
+from i94_platform.pipeline.gate import Gate
 from i94_platform.pipeline.immigration import stage_month
 from i94_platform.pipeline.reference import stage_reference
 from i94_platform.pipeline.temperatures import stage_temperatures
@@ -82,11 +83,13 @@ def immigration(
     raw: dg.ResourceParam[Store],
     lake: dg.ResourceParam[Lake],
     engine: dg.ResourceParam[Engine],
+    gate: dg.ResourceParam[Gate],
 ) -> Iterator[dg.MaterializeResult[Any]]:
     """Stage a month of arrivals: accepted rows, rejected rows with their reasons, and values that can't be read."""
     with raise_dagster_failures() as seconds:
         month = Month.parse(context.partition_key)
-        manifests = stage_month(month, raw, lake, engine, run_folder(context), context.log.info)
+        manifests = stage_month(month, raw, lake, engine, gate, run_folder(context), context.log.info)
+        tag_acceptance(context, manifests.accepted)
     reasons = [{"reasons": text, "rows": rows} for text, rows in manifests.quarantine.stats["reasons"].items()]
     yield dataset_result(
         to_key("staged/immigration_quarantine"),
@@ -138,10 +141,13 @@ def _unreadable_figures(stats: Mapping[str, Any]) -> list[dict[str, Any]]:
     metadata=code_references("pipeline/reference.py", "sources/demographics.py"),
 )
 def us_cities_demographics(
-    context: dg.AssetExecutionContext, raw: dg.ResourceParam[Store], lake: dg.ResourceParam[Lake]
+    context: dg.AssetExecutionContext,
+    raw: dg.ResourceParam[Store],
+    lake: dg.ResourceParam[Lake],
+    gate: dg.ResourceParam[Gate],
 ) -> dg.MaterializeResult[Any]:
     """People of US cities by race."""
-    return _stage_reference(context, SOURCES["us_cities_demographics"], raw, lake)
+    return _stage_reference(context, SOURCES["us_cities_demographics"], raw, lake, gate)
 
 
 @dg.asset(
@@ -152,10 +158,13 @@ def us_cities_demographics(
     metadata=code_references("pipeline/reference.py", "sources/airports.py"),
 )
 def airport_codes(
-    context: dg.AssetExecutionContext, raw: dg.ResourceParam[Store], lake: dg.ResourceParam[Lake]
+    context: dg.AssetExecutionContext,
+    raw: dg.ResourceParam[Store],
+    lake: dg.ResourceParam[Lake],
+    gate: dg.ResourceParam[Gate],
 ) -> dg.MaterializeResult[Any]:
     """Airports of the world."""
-    return _stage_reference(context, SOURCES["airport_codes"], raw, lake)
+    return _stage_reference(context, SOURCES["airport_codes"], raw, lake, gate)
 
 
 @dg.asset(
@@ -180,10 +189,12 @@ def world_temperature(
     raw: dg.ResourceParam[Store],
     lake: dg.ResourceParam[Lake],
     engine: dg.ResourceParam[Engine],
+    gate: dg.ResourceParam[Gate],
 ) -> dg.MaterializeResult[Any]:
     """Stage the city temperatures with the ISO codes of their countries."""
     with raise_dagster_failures() as seconds:
-        manifest = stage_temperatures(raw, lake, engine, run_folder(context))
+        manifest = stage_temperatures(raw, lake, engine, gate, run_folder(context))
+        tag_acceptance(context, manifest)
         stats = manifest.stats
         metadata = {
             **_row_metadata(manifest),
@@ -196,10 +207,11 @@ def world_temperature(
 
 
 def _stage_reference(
-    context: dg.AssetExecutionContext, source: Source, raw: Store, lake: Lake
+    context: dg.AssetExecutionContext, source: Source, raw: Store, lake: Lake, gate: Gate
 ) -> dg.MaterializeResult[Any]:
     with raise_dagster_failures() as seconds:
-        manifest, notes = stage_reference(source, raw, lake, run_folder(context))
+        manifest, notes = stage_reference(source, raw, lake, gate, run_folder(context))
+        tag_acceptance(context, manifest)
         metadata = {**notes, **_row_metadata(manifest)}
         return dataset_result(context.asset_key, source.contracts[0], manifest, lake, seconds(), metadata)
 

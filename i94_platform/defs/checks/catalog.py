@@ -1,6 +1,6 @@
 """The list of every check but the completeness check, which belongs to no run of a month."""
 
-from i94_platform.defs.checks import contract, plausibility, reconciliation, references
+from i94_platform.defs.checks import contract, gate, plausibility, reconciliation, references
 
 CHECKS = [
     contract.lookup_contract,
@@ -10,6 +10,9 @@ CHECKS = [
     contract.warehouse_immigration_contract,
     contract.mart_contract,
     contract.mart_correlations_contract,
+    gate.staged_immigration_gate,
+    gate.lookup_gate,
+    *gate.reference_gates,
     reconciliation.staged_immigration_reconciliation,
     reconciliation.staged_equals_loaded,
     *reconciliation.warehouse_reconciliations,

@@ -121,7 +121,7 @@ def _check_in_lake(
 
 def _register_dataset(dataset: Dataset, contract: Table, lake: Lake, engine: Engine) -> Mapping[str, ColumnStats]:
     """Register a dataset under its contract's name; return the column statistics of its Parquet files."""
-    manifest = lake.require_manifest(dataset)
+    manifest = lake.require_newest(dataset)
     if manifest.urls and manifest.urls[0].endswith(".parquet"):
         engine.register_files(contract.name, manifest.urls)
         return lake.read_column_stats(manifest)

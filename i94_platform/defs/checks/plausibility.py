@@ -77,7 +77,7 @@ def staged_immigration_shares(
     dataset = Dataset("staged/immigration", month_key(context))
     # the lock prevents that another run sweeps the files
     with raise_dagster_failures(), lake.write_lock(dataset), engine.session():
-        engine.register_files("staged", lake.require_manifest(dataset).urls)
+        engine.register_files("staged", lake.require_newest(dataset).urls)
         codes = lake.require_manifest(Dataset("lookup/i94cit_res"))
         engine.register_table("i94cit_res", lake.read_table(codes, i94cit_res).select(["code"]))
         counts = ", ".join(f"count(CASE WHEN {share.condition} THEN 1 END) AS {share.name}" for share in SHARES)
@@ -118,7 +118,7 @@ def _build_share_result(share: Share, totals: dict[str, Any], engine: Engine) ->
 def share_of_delivered(context: dg.AssetCheckExecutionContext, lake: dg.ResourceParam[Lake]) -> dg.AssetCheckResult:
     """Compare the share of rejected rows with its bound."""
     with raise_dagster_failures():
-        manifest = lake.require_manifest(Dataset("staged/immigration_quarantine", month_key(context)))
+        manifest = lake.require_newest(Dataset("staged/immigration_quarantine", month_key(context)))
     delivered = int(manifest.stats["delivered_rows"])
     value = manifest.rows / delivered if delivered else 0.0
     return dg.AssetCheckResult(
@@ -155,7 +155,7 @@ def lookup_drift(context: dg.AssetCheckExecutionContext, lake: dg.ResourceParam[
         if asset_key not in selected:
             continue
         with raise_dagster_failures():
-            rows = lake.read_table(lake.require_manifest(Dataset(f"lookup/{contract.name}")), contract)
+            rows = lake.read_table(lake.require_newest(Dataset(f"lookup/{contract.name}")), contract)
             drift = detect_drift(contract.name, cast_to_contract(rows.to_pandas(), contract))
         codes = [*drift.added, *drift.removed, *drift.changed]
         yield dg.AssetCheckResult(

@@ -65,7 +65,7 @@ def staged_immigration_reconciliation(
 
 def _read_manifest(lake: Lake, dataset: Dataset) -> Manifest:
     """Read a manifest even if a file of it is missing, because the check reports that itself."""
-    return lake.read_manifest(dataset) or lake.require_manifest(dataset)
+    return lake.read_newest(dataset) or lake.require_manifest(dataset)
 
 
 def _build_balance_result(staged: Manifest, quarantine: Manifest) -> dg.AssetCheckResult:

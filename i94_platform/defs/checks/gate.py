@@ -1,0 +1,112 @@
+"""The blocking checks between staging and load: they report what the gate found when a delivery was staged.
+
+A person can accept what they block, in the launchpad or with `i94 run --accept`. An accepted finding is a warning.
+"""
+
+from collections.abc import Iterator
+
+import dagster as dg
+from sqlalchemy import Table
+
+from i94_platform.contracts import LOOKUPS, REFERENCES
+from i94_platform.defs.execution import month_key, raise_dagster_failures
+from i94_platform.defs.keys import to_key
+from i94_platform.defs.partitions import monthly_partitions
+from i94_platform.lake.datasets import Dataset, Lake
+from i94_platform.pipeline.gate import REJECTED, ROWS, SIZE, UNREADABLE, USED_CODES, Finding, Verdict, read_verdict
+
+_STAGED = to_key("staged/immigration")
+
+_DESCRIPTIONS = {
+    ROWS: "The delivery has rows that are accepted.",
+    REJECTED: "No more rows are rejected than I94_MAX_REJECTED_SHARE allows.",
+    SIZE: "No more rows are lost than I94_MAX_ROW_LOSS allows, against what is loaded; a first month only warns.",
+    UNREADABLE: "No column has more unreadable values than I94_MAX_UNREADABLE_SHARE allows.",
+    USED_CODES: "No code that arrivals have is missing, or has another meaning than before.",
+}
+_OF_MONTHS = (ROWS, REJECTED, SIZE, UNREADABLE)
+_OF_REFERENCES = (ROWS, REJECTED, SIZE)
+
+
+@dg.multi_asset_check(
+    name="staged_immigration_gate",
+    specs=[
+        dg.AssetCheckSpec(
+            name, asset=_STAGED, blocking=True, partitions_def=monthly_partitions, description=_DESCRIPTIONS[name]
+        )
+        for name in _OF_MONTHS
+    ],
+)
+def staged_immigration_gate(
+    context: dg.AssetCheckExecutionContext, lake: dg.ResourceParam[Lake]
+) -> Iterator[dg.AssetCheckResult]:
+    """Report what the gate found about a month."""
+    month = month_key(context)
+    with raise_dagster_failures():
+        verdict = read_verdict(lake.require_newest(Dataset("staged/immigration", month)))
+    yield from _report_findings(_STAGED, verdict, _OF_MONTHS, f'i94 run --month {month} --accept "reason"')
+
+
+@dg.multi_asset_check(
+    name="lookup_gate",
+    can_subset=True,
+    specs=[
+        dg.AssetCheckSpec(name, asset=to_key(f"lookup/{contract.name}"), blocking=True, description=_DESCRIPTIONS[name])
+        for contract in LOOKUPS
+        for name in (*_OF_REFERENCES, USED_CODES)
+    ],
+)
+def lookup_gate(context: dg.AssetCheckExecutionContext, lake: dg.ResourceParam[Lake]) -> Iterator[dg.AssetCheckResult]:
+    """Report what the gate found about the code lists, which come from one file."""
+    for key in sorted({check.asset_key for check in context.selected_asset_check_keys}):
+        yield from _report_reference(context, key, lake)
+
+
+def _build_reference_gate(contract: Table) -> dg.AssetChecksDefinition:
+    """Build the checks of one reference table; a file that fails must not hold back another one's table."""
+    key = to_key(f"staged/{contract.name}")
+
+    @dg.multi_asset_check(
+        name=f"staged_{contract.name}_gate",
+        can_subset=True,
+        specs=[
+            dg.AssetCheckSpec(name, asset=key, blocking=True, description=_DESCRIPTIONS[name])
+            for name in _OF_REFERENCES
+        ],
+    )
+    def gate(context: dg.AssetCheckExecutionContext, lake: dg.ResourceParam[Lake]) -> Iterator[dg.AssetCheckResult]:
+        yield from _report_reference(context, key, lake)
+
+    return gate
+
+
+reference_gates = [_build_reference_gate(contract) for contract in REFERENCES]
+"""The gate of each reference table."""
+
+
+def _report_reference(
+    context: dg.AssetCheckExecutionContext, key: dg.AssetKey, lake: Lake
+) -> Iterator[dg.AssetCheckResult]:
+    names = [check.name for check in context.selected_asset_check_keys if check.asset_key == key]
+    with raise_dagster_failures():
+        verdict = read_verdict(lake.require_newest(Dataset("/".join(key.path))))
+    yield from _report_findings(key, verdict, sorted(names), 'i94 run --accept "reason"')
+
+
+def _report_findings(
+    key: dg.AssetKey, verdict: Verdict, names: tuple[str, ...] | list[str], command: str
+) -> Iterator[dg.AssetCheckResult]:
+    """Yield the finding of each name; `command` is what accepts the delivery."""
+    findings = {finding.check: finding for finding in verdict.findings}
+    for name in names:
+        finding = findings.get(name) or Finding(name, True, "It was staged before the gate judged it.")
+        is_error = finding.is_blocking and verdict.is_blocked
+        advice = f" The old rows stay loaded. Correct the delivery, or accept it: {command}" if is_error else ""
+        acceptance = f" {verdict.acceptance.describe()}" if finding.is_blocking and verdict.acceptance else ""
+        yield dg.AssetCheckResult(
+            asset_key=key,
+            check_name=name,
+            passed=finding.passed,
+            severity=dg.AssetCheckSeverity.ERROR if is_error else dg.AssetCheckSeverity.WARN,
+            description=f"{finding.description}{acceptance}{advice}",
+        )

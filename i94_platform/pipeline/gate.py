@@ -1,0 +1,170 @@
+"""The gate: whether a staged delivery may replace what is loaded.
+
+It compares what was staged with bounds, with what the warehouse holds, and with what the fact refers to. A dataset that
+breaks a bound is set aside and no load sees it, unless a person accepts it with a reason.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any
+
+from i94_platform.lake.acceptance import Acceptance, read_acceptance
+from i94_platform.lake.datasets import Dataset
+from i94_platform.lake.manifest import Manifest
+from i94_platform.warehouse.base import Warehouse
+
+_STAT = "gate"
+"""The stat of a manifest that holds the findings."""
+
+ROWS, REJECTED, SIZE, UNREADABLE, USED_CODES = (
+    "rows_accepted",
+    "rejected_share_within_bound",
+    "size_plausible",
+    "unreadable_share_within_bound",
+    "used_codes_unchanged",
+)
+"""The names of the findings, which are the names of the blocking checks."""
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What a delivery may lose, as shares from 0 to 1."""
+
+    rejected_share: float = 0.05
+    """Rejected rows of the delivered ones."""
+    row_loss: float = 0.2
+    """Rows fewer than the table or month holds now."""
+    unreadable_share: float = 0.5
+    """Unreadable values of the delivered values of a column."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One comparison: what was found, and what it was compared with."""
+
+    check: str
+    passed: bool
+    description: str
+    is_warning: bool = False
+    """Whether it only warns."""
+
+    @property
+    def is_blocking(self) -> bool:
+        """Whether it keeps the dataset from being loaded."""
+        return not self.passed and not self.is_warning
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The findings about one staged dataset, and the acceptance that lets it pass in spite of them."""
+
+    findings: tuple[Finding, ...]
+    acceptance: Acceptance | None = None
+
+    @property
+    def is_blocked(self) -> bool:
+        """Whether the dataset must not replace what is loaded."""
+        return self.acceptance is None and any(finding.is_blocking for finding in self.findings)
+
+    @property
+    def stats(self) -> dict[str, Any]:
+        """What the manifest keeps of it, as JSON values."""
+        acceptance = self.acceptance.stats if self.acceptance else {}
+        return {_STAT: [asdict(finding) for finding in self.findings], **acceptance}
+
+
+def read_verdict(manifest: Manifest) -> Verdict:
+    """Read the verdict that a manifest keeps; without findings for a dataset that no gate judges."""
+    findings = tuple(Finding(**finding) for finding in manifest.stats.get(_STAT, ()))
+    return Verdict(findings, read_acceptance(manifest))
+
+
+@dataclass(frozen=True)
+class Gate:
+    """Judges staged datasets of one run.
+
+    Args:
+        warehouse: what the staged rows are compared with; None compares with nothing.
+        bounds: what a delivery may lose.
+        acceptance: a person's decision to load what the gate would block.
+    """
+
+    warehouse: Warehouse | None = None
+    bounds: Bounds = Bounds()
+    acceptance: Acceptance | None = None
+
+    def judge(self, dataset: Dataset, rows: int, stats: Mapping[str, Any], findings: Iterable[Finding] = ()) -> Verdict:
+        """Judge a dataset of `rows` accepted rows.
+
+        Args:
+            dataset: the dataset, or the month of it.
+            rows: its accepted rows.
+            stats: figures of the writer; `delivered_rows`, `rejected_rows`, `unreadable` and `delivered_values` count.
+            findings: further findings about it.
+        """
+        all_findings = (
+            _judge_rows(rows, stats),
+            _judge_rejected(rows, stats, self.bounds),
+            *([_judge_unreadable(stats, self.bounds)] if dataset.partition else []),
+            self._judge_size(dataset, rows),
+            *findings,
+        )
+        is_needed = any(finding.is_blocking for finding in all_findings)
+        return Verdict(all_findings, self.acceptance if is_needed else None)
+
+    def _judge_size(self, dataset: Dataset, rows: int) -> Finding:
+        """Compare the rows with what is loaded now; for a first month, with the median of the other months."""
+        table, bound = dataset.name.rpartition("/")[2], self.bounds.row_loss
+        before = self._loaded_rows.get((table, dataset.partition))
+        others = [count for (name, month), count in self._loaded_rows.items() if name == table and month]
+        if before is None and not (dataset.partition and others):
+            return Finding(SIZE, True, f"{rows:,} rows; nothing is loaded to compare them with.")
+        reference = statistics.median(others) if before is None else before
+        loss = 1 - rows / reference if reference else 0.0
+        source = f"the median of {len(others)} loaded months" if before is None else "what is loaded now"
+        return Finding(
+            SIZE,
+            loss <= bound,
+            f"{rows:,} rows, {reference:,.0f} in {source}: "
+            + (f"{loss:.1%} fewer" if loss > 0 else "no fewer")
+            + f", bound {bound:.0%}.",
+            is_warning=before is None,
+        )
+
+    @cached_property
+    def _loaded_rows(self) -> dict[tuple[str, str], int]:
+        ledger = self.warehouse.read_ledger() if self.warehouse else []
+        return {(entry.table_name, entry.partition_key): entry.loaded_rows for entry in ledger}
+
+
+def _judge_rows(rows: int, stats: Mapping[str, Any]) -> Finding:
+    delivered = stats.get("delivered_rows", rows)
+    return Finding(ROWS, rows > 0, f"{rows:,} of {delivered:,} delivered rows are accepted.")
+
+
+def _judge_rejected(rows: int, stats: Mapping[str, Any], bounds: Bounds) -> Finding:
+    rejected = stats.get("rejected_rows", 0)
+    delivered = stats.get("delivered_rows", rows + rejected)
+    if not delivered:
+        return Finding(REJECTED, False, "No row is delivered.")
+    share = rejected / delivered
+    return Finding(
+        REJECTED,
+        share <= bounds.rejected_share,
+        f"{rejected:,} of {delivered:,} delivered rows are rejected: {share:.1%}, bound {bounds.rejected_share:.0%}.",
+    )
+
+
+def _judge_unreadable(stats: Mapping[str, Any], bounds: Bounds) -> Finding:
+    delivered: Mapping[str, int] = stats.get("delivered_values", {})
+    shares = {name: count / (delivered.get(name) or count) for name, count in stats.get("unreadable", {}).items()}
+    excessive = {name: share for name, share in shares.items() if share > bounds.unreadable_share}
+    bound = f"bound {bounds.unreadable_share:.0%}"
+    if not excessive:
+        return Finding(UNREADABLE, True, f"No column is unreadable in more than its {bound}.")
+    columns = ", ".join(f"{name} {share:.1%}" for name, share in sorted(excessive.items()))
+    return Finding(UNREADABLE, False, f"Most values of a column can't be read: {columns}, {bound}.")

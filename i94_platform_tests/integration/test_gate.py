@@ -1,0 +1,191 @@
+"""A good month or reference table is not replaced by a bad delivery; a person can accept it with a reason."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+import pyarrow.parquet as pq
+import pytest
+
+from i94_platform.defs.execution import ACCEPTED_TAG
+from i94_platform.defs.run_results import RunResult
+from i94_platform.lake.acceptance import read_acceptance
+from i94_platform.lake.datasets import Dataset
+from i94_platform_tests.support.deployment import SAMPLE_MONTH, Deployment
+
+REASON = "the airports of the coast were closed"
+FACT = "SELECT * FROM i94.immigration"
+
+
+@pytest.fixture
+def deployment(loaded_deployment: Deployment, tmp_path: Path) -> Deployment:
+    """Copy a deployment that holds one month, its marts and a release."""
+    return loaded_deployment.copy(tmp_path)
+
+
+def read_delivery(deployment: Deployment) -> pa.Table:
+    """Read the delivered rows of the sample month, whatever its format."""
+    (file,) = [path for path in deployment.raw.rglob("i94_jan16_sub*") if path.suffix == ".parquet"]
+    return pq.read_table(file)
+
+
+def deliver_month(deployment: Deployment, rows: pa.Table, *, as_csv: bool = False) -> None:
+    """Replace the delivery of the sample month."""
+    for file in deployment.raw.rglob("i94_jan16_sub*"):
+        file.unlink()
+    if as_csv:
+        pyarrow.csv.write_csv(rows, deployment.raw / "i94_jan16_sub.csv")
+    else:
+        pq.write_table(rows, deployment.raw / "i94_jan16_sub.parquet")
+
+
+def drop_all(rows: pa.Table) -> pa.Table:
+    return rows.slice(0, 0)
+
+
+def keep_half(rows: pa.Table) -> pa.Table:
+    return rows.slice(0, rows.num_rows // 2)
+
+
+def set_month(number: float) -> Callable[[pa.Table], pa.Table]:
+    def change(rows: pa.Table) -> pa.Table:
+        index = rows.schema.get_field_index("i94mon")
+        return rows.set_column(index, "i94mon", pa.array([number] * rows.num_rows))
+
+    return change
+
+
+def misdate_some(rows: pa.Table) -> pa.Table:
+    """Give a tenth of the rows an arrival outside the month."""
+    index = rows.schema.get_field_index("arrdate")
+    is_tenth = pc.equal(pc.bit_wise_and(pa.array(range(rows.num_rows)), 15), 0)
+    return rows.set_column(index, "arrdate", pc.if_else(is_tenth, 0.0, rows.column("arrdate")))
+
+
+BAD_MONTHS: dict[str, tuple[Callable[[pa.Table], pa.Table], set[str]]] = {
+    "no rows": (drop_all, {"rows_accepted", "rejected_share_within_bound", "size_plausible"}),
+    "half of the rows": (keep_half, {"size_plausible"}),
+    "the rows of another month": (
+        set_month(2.0),
+        {"rows_accepted", "rejected_share_within_bound", "size_plausible"},
+    ),
+    "arrivals outside the month": (misdate_some, {"rejected_share_within_bound"}),
+}
+
+
+def failed_checks(result: RunResult) -> set[str]:
+    return {message.split(" ")[1].rstrip(":") for message in result.failed_checks}
+
+
+@pytest.mark.parametrize("as_csv", [False, True], ids=["parquet", "csv"])
+@pytest.mark.parametrize("case", BAD_MONTHS)
+def test_a_bad_delivery_leaves_the_loaded_month_its_marts_and_its_dataset(
+    deployment: Deployment, case: str, as_csv: bool
+) -> None:
+    damage, checks = BAD_MONTHS[case]
+    before = deployment.state()
+    deliver_month(deployment, damage(read_delivery(deployment)), as_csv=as_csv)
+    result = deployment.run_month(SAMPLE_MONTH)
+    assert not result.succeeded
+    assert failed_checks(result) == checks
+    assert deployment.state() == before
+    assert all(f'i94 run --month {SAMPLE_MONTH} --accept "reason"' in message for message in result.failed_checks)
+
+
+def test_a_load_does_not_see_what_is_blocked_and_the_next_good_delivery_removes_it(deployment: Deployment) -> None:
+    rows, dataset = read_delivery(deployment), Dataset("staged/immigration", SAMPLE_MONTH)
+    before = deployment.fingerprint("i94.immigration")
+    deliver_month(deployment, keep_half(rows))
+    deployment.run_month(SAMPLE_MONTH)
+    assert deployment.lake.read_blocked(dataset) is not None
+    assert deployment.run_step("warehouse/immigration", SAMPLE_MONTH).succeeded
+    assert deployment.fingerprint("i94.immigration") == before
+    deliver_month(deployment, rows)
+    assert deployment.run_month(SAMPLE_MONTH).succeeded
+    assert deployment.lake.read_blocked(dataset) is None
+    assert len(deployment.list_run_folders()[dataset.folder]) == 1
+
+
+def test_an_accepted_delivery_is_loaded_and_run_manifest_and_ledger_say_who_accepted_it(
+    deployment: Deployment,
+) -> None:
+    rows = keep_half(read_delivery(deployment))
+    deliver_month(deployment, rows)
+    result = deployment.run_month(SAMPLE_MONTH, accept=REASON)
+    assert result.succeeded
+    assert deployment.query_value("SELECT count(*) FROM i94.immigration") < rows.num_rows + 1
+    run = deployment.instance.get_run_by_id(result.run_id)
+    acceptance = read_acceptance(deployment.manifest("staged/immigration", SAMPLE_MONTH))
+    assert run is not None
+    assert acceptance is not None
+    ledger = {entry.table_name: entry.acceptance for entry in deployment.warehouse.read_ledger()}
+    for text in (run.tags[ACCEPTED_TAG], acceptance.describe(), ledger["immigration"]):
+        assert REASON in text
+        assert "a test" in text
+    assert any(REASON in warning for warning in result.warnings)
+
+
+def test_an_acceptance_that_was_not_needed_is_not_recorded(deployment: Deployment) -> None:
+    result = deployment.run_month(SAMPLE_MONTH, accept=REASON)
+    run = deployment.instance.get_run_by_id(result.run_id)
+    assert result.succeeded
+    assert run is not None
+    assert ACCEPTED_TAG not in run.tags
+    assert read_acceptance(deployment.manifest("staged/immigration", SAMPLE_MONTH)) is None
+
+
+def test_a_first_month_far_below_the_others_is_loaded_with_a_warning(deployment: Deployment, sample: Path) -> None:
+    february = pq.read_table(next(sample.rglob("i94_feb16_sub*.parquet")))
+    pq.write_table(keep_half(keep_half(february)), deployment.raw / "i94_feb16_sub.parquet")
+    result = deployment.run_month("2016-02")
+    assert result.succeeded
+    assert any("size_plausible" in warning and "median" in warning for warning in result.warnings)
+
+
+def edit_labels(deployment: Deployment, pattern: str, replacement: str) -> None:
+    """Replace a pattern of the label file, which must match."""
+    (file,) = deployment.raw.rglob("I94_SAS_Labels_Descriptions.SAS")
+    text = file.read_bytes().decode("latin-1")
+    edited, count = re.subn(pattern, replacement, text, flags=re.DOTALL)
+    assert count
+    file.write_bytes(edited.encode("latin-1"))
+
+
+BAD_LABELS = {
+    "a visa code is missing": (r"\n\s*2\s*=\s*Pleasure", ""),
+    "two visa labels are swapped": (
+        r"1\s*=\s*Business(\s*)2\s*=\s*Pleasure",
+        r"1 = Pleasure\g<1>2 = Business",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BAD_LABELS)
+def test_a_code_list_that_drops_or_changes_codes_in_use_leaves_all_code_lists(
+    deployment: Deployment, case: str
+) -> None:
+    before = deployment.state()
+    edit_labels(deployment, *BAD_LABELS[case])
+    result = deployment.run_reference()
+    assert failed_checks(result) == {"used_codes_unchanged"} | (
+        {"size_plausible"} if case == "a visa code is missing" else set()
+    )
+    assert deployment.state() == before
+    assert deployment.run_reference(accept=REASON).succeeded
+
+
+def test_a_reference_file_that_lost_most_rows_leaves_its_table(deployment: Deployment) -> None:
+    before = deployment.fingerprint("i94.us_cities_demographics")
+    (file,) = deployment.raw.rglob("us-cities-demographics.csv")
+    lines = file.read_text().splitlines(keepends=True)
+    file.write_text("".join(lines[: len(lines) // 3]))
+    result = deployment.run_reference()
+    assert failed_checks(result) == {"size_plausible"}
+    assert deployment.fingerprint("i94.us_cities_demographics") == before
+    assert deployment.run_reference(accept=REASON).succeeded
+    assert deployment.fingerprint("i94.us_cities_demographics") != before
