@@ -119,6 +119,20 @@ def convert_parquet(store: Store, path: str, delivered_path: str, layout: Parque
             writer.write_table(pa.table(arrays, schema=schema))
 
 
+def check_pages(store: Store, path: str, delivered_path: str) -> None:
+    """Read a file through.
+
+    Raises:
+        PermanentError: a page can't be read.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    with translate_read_errors(delivered_path, "Parquet", pa.ArrowException, OSError), store.open(path) as content:
+        for _ in pq.ParquetFile(content).iter_batches(BATCH_ROWS):
+            pass
+
+
 def converted_schema() -> pa.Schema:
     """The delivered contract's columns as converted files hold them."""
     import pyarrow as pa

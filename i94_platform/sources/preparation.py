@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import shutil
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from i94_platform.engine.base import FileGroup
-from i94_platform.errors import PermanentError
+from i94_platform.errors import PermanentError, PlatformError
 from i94_platform.lake.store import Store, StoredFile
 from i94_platform.sources import csv
 from i94_platform.sources.column_names import list_extra_columns, match_columns
@@ -21,7 +22,7 @@ from i94_platform.sources.compression import COPY_BYTES, check_delivered, detect
 from i94_platform.sources.csv_conversion import UNREADABLE_COLUMN, convert_arrivals
 from i94_platform.sources.delivery import Delivery
 from i94_platform.sources.immigration import DELIVERED_COLUMNS, NUMBER_COLUMNS, is_arrival
-from i94_platform.sources.parquet import convert_parquet, converted_schema, read_footer, read_layout
+from i94_platform.sources.parquet import check_pages, convert_parquet, converted_schema, read_footer, read_layout
 from i94_platform.sources.sas import SasReport, read_sas_chunks
 from i94_platform.sources.spellings import render_text_or_null
 
@@ -92,6 +93,24 @@ def prepare_arrivals(delivery: Delivery, raw: Store, lake: Store, folder: str) -
         tuple(remark for prepared in files.values() for remark in prepared.remarks),
         sum(prepared.deleted_rows for prepared in files.values()),
     )
+
+
+@contextmanager
+def name_damaged_files(prepared: PreparedDelivery, raw: Store) -> Iterator[None]:
+    """Name the damaged file where an engine fails to read Parquet that lies where it was delivered.
+
+    Raises:
+        PermanentError: the engine failed, and a page of a file can't be read.
+    """
+    try:
+        yield
+    except PlatformError:
+        raise
+    except Exception:
+        for url, path in ((url, path) for group in prepared.groups for url, path in group.files.items()):
+            if url == raw.uri(path):
+                check_pages(raw, path, path)
+        raise
 
 
 def prepare_text_file(

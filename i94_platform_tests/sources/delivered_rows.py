@@ -9,7 +9,7 @@ from typing import Any
 from i94_platform.engine.base import Engine
 from i94_platform.lake.local import LocalStore
 from i94_platform.sources.delivery import Delivery
-from i94_platform.sources.preparation import PreparedDelivery, prepare_arrivals
+from i94_platform.sources.preparation import PreparedDelivery, name_damaged_files, prepare_arrivals
 from i94_platform.sql.query import Query
 from i94_platform_tests.support.arrivals import APRIL, GOOD_ROW
 
@@ -33,7 +33,7 @@ def read_delivered(engine: Engine, raw: Path, lake: Path) -> DeliveredRows:
     store = LocalStore(raw)
     delivery = Delivery(APRIL.key, tuple(sorted(store.list())))
     prepared = prepare_arrivals(delivery, store, LocalStore(lake), "scratch")
-    with engine.session():
+    with engine.session(), name_damaged_files(prepared, store):
         engine.register_delivery(prepared.groups)
         query = Query(
             "SELECT delivered.*, source_file FROM delivered JOIN delivered_files ON path = source_path "

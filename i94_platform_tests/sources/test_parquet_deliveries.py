@@ -192,6 +192,20 @@ def test_a_damaged_footer_is_refused_in_our_words(duckdb: Engine, raw: Path, tmp
     )
 
 
+@ENGINES
+@pytest.mark.parametrize("kind", ["large strings", "bytes"])
+def test_a_file_with_damaged_pages_is_named(
+    engine_name: str, request: pytest.FixtureRequest, raw: Path, tmp_path: Path, kind: str
+) -> None:
+    engine: Engine = request.getfixturevalue(engine_name)
+    pq.write_table(delivered_table([{}] * 5), raw / "a.parquet")
+    pq.write_table(pa.concat_tables([ODD_TABLES[kind]] * 50), raw / "b.parquet")
+    content = (raw / "b.parquet").read_bytes()
+    (raw / "b.parquet").write_bytes(content[:4] + b"\xff" * 60 + content[64:])
+    with pytest.raises(PermanentError, match=r"^b.parquet can't be read as Parquet, because it is damaged"):
+        read_delivered(engine, raw, tmp_path / "lake")
+
+
 def test_a_conversion_that_loses_rows_is_noticed(
     duckdb: Engine, raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
