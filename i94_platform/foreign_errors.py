@@ -56,7 +56,11 @@ _DUCKDB_ERRORS: tuple[tuple[str, str, str], ...] = (
         "the disk has no space for what exceeds the memory limit; free space under I94_HOME",
     ),
     ("OutOfMemoryException", "", "the memory limit is too low; raise I94_MEMORY_LIMIT, such as I94_MEMORY_LIMIT=2GB"),
-    ("", "magic bytes|Parquet file|thrift", "this is no Parquet file, or a damaged one; deliver it or make it again"),
+    (
+        "",
+        "magic bytes|Parquet file|thrift|TProtocol|converted type|know what type",
+        "this is no Parquet file, or a damaged one; deliver it or make it again",
+    ),
     (
         "BinderException|CatalogException",
         "",

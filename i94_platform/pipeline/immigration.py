@@ -27,7 +27,7 @@ from i94_platform.pipeline.gate import Gate
 from i94_platform.pipeline.unreadable import UnreadableValues, find_suspect_columns, write_unreadable
 from i94_platform.sources.delivery import Delivery
 from i94_platform.sources.listing import list_deliveries
-from i94_platform.sources.preparation import PreparedDelivery, prepare_arrivals
+from i94_platform.sources.preparation import PreparedDelivery, name_damaged_files, prepare_arrivals
 from i94_platform.sql.query import Query
 from i94_platform.transforms.immigration import queries
 
@@ -72,6 +72,7 @@ def stage_month(
         _register_code_lists(lake, engine)
         prepared = prepare_arrivals(delivery, raw, lake.store, scratch)
         _report_delivery(delivery, prepared, report)
+        contexts.enter_context(name_damaged_files(prepared, raw))
         engine.register_delivery(prepared.groups)
         run_id, entries = _write_accepted(month, lake, engine, accepted, run_id)
         rejects, reject_stats = _write_rejected(

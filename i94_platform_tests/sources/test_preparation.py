@@ -122,6 +122,13 @@ def test_a_truncated_file_is_named(stage_here: StageHere, raw: Path, name: str, 
     assert fact in message
 
 
+def test_a_file_with_damaged_pages_fails_by_its_name(stage_here: StageHere, raw: Path) -> None:
+    pq.write_table(delivered_table([{}] * 100), raw / PARQUET)
+    content = (raw / PARQUET).read_bytes()
+    (raw / PARQUET).write_bytes(content[:4] + b"\xff" * 60 + content[64:])
+    assert staging_error(stage_here).startswith(f"{PARQUET} can't be read as Parquet")
+
+
 def test_nothing_is_committed_and_nothing_left_behind_when_a_delivery_is_rejected(
     stage_here: StageHere, raw: Path, tmp_path: Path
 ) -> None:
