@@ -14,8 +14,16 @@ from i94_platform.lake.store import StoredFile
 from i94_platform.partitions import DeliveryName, Month
 from i94_platform.sources.delivery import Delivery
 
-TABLE_FORMATS = {"_delta_log": "Delta", ".hoodie": "Hudi", "_spark_metadata": "Spark streaming", "metadata": "Iceberg"}
-"""The table formats by the folder of their log. Files that the log has removed still lie beside the others."""
+TABLE_FORMATS = {
+    "_delta_log": "a Delta",
+    ".hoodie": "a Hudi",
+    "_spark_metadata": "a Spark streaming",
+    "metadata": "an Iceberg",
+}
+"""The table formats, each with its article, by the folder of their log.
+
+Files that the log has removed still lie beside the others.
+"""
 
 _HUDI_MARKER = ".hoodie_partition_metadata"
 
@@ -101,7 +109,7 @@ def _describe_table(version: _Version, tables: Mapping[str, str]) -> str:
         is_inside = any(file.path.startswith(f"{folder}/") for _, file in version.files) if folder else False
         if is_inside or f"{folder}/" == version.root:
             return (
-                f"{folder or 'I94_RAW'} is a {TABLE_FORMATS[log]} table, which may hold files that its log ({log}) "
+                f"{folder or 'I94_RAW'} is {TABLE_FORMATS[log]} table, which may hold files that its log ({log}) "
                 "has removed. Export its current rows as plain Parquet into a new folder, and move the table out."
             )
     return ""
