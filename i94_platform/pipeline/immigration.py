@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -58,45 +58,77 @@ def stage_month(
     Raises:
         PermanentError: there is no delivery, a file can't be read, or a column is missing or has another type.
     """
-    accepted, rejected, unreadable = (
+    accepted, rejected, unreadable = datasets = [
         Dataset(f"staged/{contract.name}", month.key)
         for contract in (immigration, immigration_quarantine, immigration_unreadable)
-    )
-    with ExitStack() as contexts:
-        for dataset in (accepted, rejected, unreadable):
-            contexts.enter_context(lake.write_lock(dataset))
-        scratch = contexts.enter_context(lake.scratch_folder(accepted))
-        contexts.enter_context(engine.session())
+    ]
+    with _lock(lake, engine, datasets) as scratch:
         delivery = list_deliveries(raw).require_month(month, raw.root)
         version = compute_month_version(delivery, raw, lake)
         _register_code_lists(lake, engine)
         prepared = prepare_arrivals(delivery, raw, lake.store, scratch)
         _report_delivery(delivery, prepared, report)
-        contexts.enter_context(name_damaged_files(prepared, raw))
-        engine.register_delivery(prepared.groups)
-        run_id, entries = _write_accepted(month, lake, engine, accepted, run_id)
-        rejects, reject_stats = _write_rejected(
-            month, lake, engine, rejected, run_id, is_empty=prepared.rows == _count_rows(entries)
-        )
-        suspects = find_suspect_columns(prepared, raw, lake, engine, entries, rejects)
-        values = write_unreadable(month, lake, engine, unreadable, run_id, scratch, suspects)
-        _report_unreadable(values, report)
-        stats = {
-            **_delivery_stats(delivery, prepared),
-            "unreadable": values.counts,
-            "delivered_values": values.delivered_values,
-        }
-        verdict = gate.judge(accepted, _count_rows(entries), {**stats, "rejected_rows": _count_rows(rejects)})
+        with name_damaged_files(prepared, raw):
+            files = _write_month(month, prepared, raw, lake, engine, datasets, run_id, scratch)
+        _report_unreadable(files.unreadable, report)
+        stats = _delivery_stats(delivery, prepared) | files.unreadable.stats
+        accepted_rows, rejected_rows = _count_rows(files.accepted), _count_rows(files.rejected)
+        verdict = gate.judge(accepted, accepted_rows, {**stats, "rejected_rows": rejected_rows})
         accepted_stats = {
-            "quarantined_rows": _count_rows(rejects),
-            "unlisted_countries": _count_unlisted_countries(lake, engine, entries),
+            "quarantined_rows": rejected_rows,
+            "unlisted_countries": _count_unlisted_countries(lake, engine, files.accepted),
             **verdict.stats,
         }
-        commit = partial(lake.commit, run_id=run_id, fingerprint=version, is_blocked=verdict.is_blocked)
+        commit = partial(lake.commit, run_id=files.run_id, fingerprint=version, is_blocked=verdict.is_blocked)
         # the accepted rows last: who finds them finds the others too
-        quarantine = commit(rejected, entries=rejects, stats=stats | reject_stats)
-        values_manifest = commit(unreadable, entries=values.entries, stats=stats)
-        return StagedMonth(commit(accepted, entries=entries, stats=stats | accepted_stats), quarantine, values_manifest)
+        return StagedMonth(
+            quarantine=commit(rejected, entries=files.rejected, stats=stats | files.reject_stats),
+            unreadable=commit(unreadable, entries=files.unreadable.entries, stats=stats),
+            accepted=commit(accepted, entries=files.accepted, stats=stats | accepted_stats),
+        )
+
+
+@contextmanager
+def _lock(lake: Lake, engine: Engine, datasets: Sequence[Dataset]) -> Iterator[str]:
+    """Be the only writer of the datasets, in a session of the engine; give a scratch folder."""
+    with ExitStack() as contexts:
+        for dataset in datasets:
+            contexts.enter_context(lake.write_lock(dataset))
+        scratch = contexts.enter_context(lake.scratch_folder(datasets[0]))
+        contexts.enter_context(engine.session())
+        yield scratch
+
+
+@dataclass(frozen=True)
+class _WrittenMonth:
+    """The files of a month that is not committed yet."""
+
+    run_id: str
+    accepted: tuple[Entry, ...]
+    rejected: tuple[Entry, ...]
+    reject_stats: dict[str, Any]
+    unreadable: UnreadableValues
+
+
+def _write_month(
+    month: Month,
+    prepared: PreparedDelivery,
+    raw: Store,
+    lake: Lake,
+    engine: Engine,
+    datasets: Sequence[Dataset],
+    run_id: str,
+    scratch: str,
+) -> _WrittenMonth:
+    """Write the files of the three datasets."""
+    accepted, rejected, unreadable = datasets
+    engine.register_delivery(prepared.groups)
+    run_id, entries = _write_accepted(month, lake, engine, accepted, run_id)
+    has_rejects = prepared.rows > _count_rows(entries)
+    rejects, reject_stats = _write_rejected(month, lake, engine, rejected, run_id, has_rejects=has_rejects)
+    suspects = find_suspect_columns(prepared, raw, lake, engine, entries, rejects)
+    values = write_unreadable(month, lake, engine, unreadable, run_id, scratch, suspects)
+    return _WrittenMonth(run_id, entries, rejects, reject_stats, values)
 
 
 def _count_rows(entries: Sequence[Entry]) -> int:
@@ -156,10 +188,10 @@ def _write(query: Query, lake: Lake, engine: Engine, dataset: Dataset, run_id: s
 
 
 def _write_rejected(
-    month: Month, lake: Lake, engine: Engine, dataset: Dataset, run_id: str, *, is_empty: bool
+    month: Month, lake: Lake, engine: Engine, dataset: Dataset, run_id: str, *, has_rejects: bool
 ) -> tuple[tuple[Entry, ...], dict[str, Any]]:
     """Write the rejected rows with their reasons; return the files and the figures of the reasons."""
-    if is_empty:
+    if not has_rejects:
         rows = arrow_schema(immigration_quarantine).empty_table()
         return lake.write_part(dataset, run_id, immigration_quarantine, rows), {"reasons": {}, "sample": []}
     engine.write(queries.render_rejected(month), lake.run_folder(dataset, run_id))

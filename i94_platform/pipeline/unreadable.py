@@ -42,6 +42,11 @@ class UnreadableValues:
     delivered_values: Mapping[str, int] = field(default_factory=dict)
     """The values that accepted rows have in the column, readable or not."""
 
+    @property
+    def stats(self) -> dict[str, Any]:
+        """The figures of a manifest."""
+        return {"unreadable": dict(self.counts), "delivered_values": dict(self.delivered_values)}
+
 
 def find_suspect_columns(
     prepared: PreparedDelivery,
