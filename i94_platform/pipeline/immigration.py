@@ -151,9 +151,11 @@ def _report_unreadable(values: UnreadableValues, report: Callable[[str], None]) 
 def _delivery_stats(delivery: Delivery, prepared: PreparedDelivery) -> dict[str, Any]:
     return {
         "delivered_rows": sum(prepared.independent_rows.values()),
+        "deleted_rows": prepared.deleted_rows,
         "delivered_files": [file.path for file in delivery.files],
         "superseded": list(delivery.superseded),
         "extra_columns": list(prepared.extra_columns),
+        "remarks": list(prepared.remarks),
     }
 
 

@@ -156,6 +156,7 @@ def _parse(part: bytes, **options: Any) -> tuple[pd.DataFrame, Any]:
 
 
 def _parse_errors() -> tuple[type[Exception], ...]:
+    """What pyreadstat raises on damaged bytes and on texts that it can't decode, which is a ValueError."""
     import pyreadstat
 
-    return (pyreadstat.ReadstatError, UnicodeDecodeError)
+    return (pyreadstat.ReadstatError, ValueError, TypeError, LookupError, ArithmeticError)

@@ -149,7 +149,7 @@ def read_sas_pages(file: BinaryIO, path: str, size: int) -> SasPages:
         try:
             row_size = _find_row_size(header, data) or row_size
             page = _describe_page(header, data, row_size.row_length)
-        except (struct.error, IndexError) as error:
+        except (struct.error, IndexError, OverflowError) as error:
             raise _refuse(path, f"page {number} of {header.page_count} is damaged") from error
         if page.moved_to and max(page.moved_to) > header.page_count:
             raise _refuse(path, f"page {number} of {header.page_count} leads to pages that are not in the file")

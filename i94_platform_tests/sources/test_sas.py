@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import math
+import random
 import zipfile
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,16 +16,16 @@ import pandas as pd
 import pyreadstat
 import pytest
 
+from i94_platform.engine.base import Engine
 from i94_platform.errors import PermanentError
 from i94_platform.lake.local import LocalStore
 from i94_platform.sources.immigration import DELIVERED_COLUMNS
-from i94_platform.sources.listing import list_deliveries
-from i94_platform.sources.preparation import prepare_arrivals
 from i94_platform.sources.sas import SasReport, count_sas_rows, read_sas_chunks
 from i94_platform_tests.sources.delivered_files import SAS, WIDTHS
 from i94_platform_tests.support.arrivals import APRIL, GOOD_ROW
 from i94_platform_tests.support.sas import load_readstat, write_sas
 from i94_platform_tests.support.sas_pages import PAGE_HEADER, SasImage
+from i94_platform_tests.support.staging import stage_into_lake
 
 ROWS = 60
 """Rows of a file: they take several pages."""
@@ -222,6 +223,22 @@ def test_a_damaged_file_is_refused_in_a_sentence(
     assert "eadStat" not in str(caught.value)
 
 
+@pytest.mark.parametrize("seed", range(40))
+def test_random_damage_is_refused_or_leaves_every_row(raw: Path, image: SasImage, seed: int) -> None:
+    draw = random.Random(seed)
+    image.write(raw / SAS, is_compressed=seed % 2 == 1, deleted={3, 40})
+    data = bytearray((raw / SAS).read_bytes())
+    for _ in range(draw.choice((1, 3, 20))):
+        start = draw.randrange(draw.choice((400, len(data))))
+        data[start : start + draw.choice((1, 8, 200))] = draw.randbytes(draw.choice((1, 8, 200)))
+    (raw / SAS).write_bytes(data)
+    try:
+        frames, report = read(raw, 17)
+    except PermanentError:
+        return
+    assert sum(map(len, frames)) == report.rows == ROWS - 2
+
+
 @pytest.mark.parametrize("is_compressed", [False, True])
 @pytest.mark.parametrize("stated", [ROWS - 1, ROWS + 1])
 def test_a_header_that_states_other_rows_is_refused_with_both_numbers(
@@ -260,13 +277,13 @@ def test_a_compressed_delivery_is_read(raw: Path, image: SasImage, compress: Cal
     assert report.rows == ROWS
 
 
-def test_a_prepared_month_says_what_its_sas_file_leaves_out(raw: Path, image: SasImage, tmp_path: Path) -> None:
+def test_a_staged_month_says_what_its_sas_file_leaves_out(
+    raw: Path, image: SasImage, tmp_path: Path, duckdb: Engine
+) -> None:
     replace_texts(image, {7: b"M\xc9XICO"}).write(raw / SAS, deleted={3, 40})
-    store = LocalStore(raw)
-    delivery = list_deliveries(store).require_month(APRIL, store.root)
-    prepared = prepare_arrivals(delivery, store, LocalStore(tmp_path / "lake"), "scratch")
-    assert (prepared.rows, prepared.independent_rows, prepared.deleted_rows) == (ROWS - 2, {SAS: ROWS - 2}, 2)
-    assert [fact in remark for fact, remark in zip(("2 rows", "gender (1)"), prepared.remarks, strict=True)] == [
+    stats = stage_into_lake(duckdb, raw, tmp_path / "lake", APRIL).accepted.stats
+    assert (stats["delivered_rows"], stats["deleted_rows"]) == (ROWS - 2, 2)
+    assert [fact in remark for fact, remark in zip(("2 rows", "gender (1)"), stats["remarks"], strict=True)] == [
         True
     ] * 2
 

@@ -116,11 +116,13 @@ def immigration(
         seconds(),
         {
             "delivered_rows": stats["delivered_rows"],
+            "deleted_rows": stats["deleted_rows"],
             "engine": engine.name,
             "quarantined_rows": stats["quarantined_rows"],
             "unreadable": stats["unreadable"],
             "extra_columns": ", ".join(stats["extra_columns"]) or "none",
             "superseded": ", ".join(stats["superseded"]) or "none",
+            "remarks": dg.MetadataValue.md("\n".join(f"- {remark}" for remark in stats["remarks"]) or "none"),
             "unlisted_countries": stats["unlisted_countries"],
         },
     )
