@@ -1,6 +1,6 @@
 """The entry point of `i94`: which commands there are, its options, and its exit codes.
 
-0 is success, 1 a failed run or check, 2 a wrong call or setting, 130 Ctrl-C.
+0 is success, 1 a failed run or check, 2 a call, setting or machine to change first, 130 Ctrl-C.
 """
 
 from __future__ import annotations

@@ -9,7 +9,6 @@ from __future__ import annotations
 import datetime as dt
 import logging
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -18,6 +17,7 @@ from sqlalchemy import Table
 
 from i94_platform.contracts.rendering.arrow import arrow_schema
 from i94_platform.errors import PermanentError, TransientError
+from i94_platform.lake import integrity
 from i94_platform.lake.footers import read_column_stats, verify_footer
 from i94_platform.lake.manifest import DamagedManifestError, Entry, Manifest
 from i94_platform.lake.store import Store, StoredFile
@@ -31,9 +31,6 @@ logger = logging.getLogger(__name__)
 
 MANIFEST_NAME = "manifest.json"
 """The file in a dataset's folder that says what is committed."""
-
-HASHING_THREADS = 4
-"""Files that are hashed at a time; Python frees its lock meanwhile."""
 
 
 @dataclass(frozen=True)
@@ -115,20 +112,29 @@ class Lake:
     def _find_manifest(self, dataset: Dataset, path: str) -> Manifest | None:
         try:
             return self._read_manifest(dataset, path)
-        except FileNotFoundError:
-            return None
         except DamagedManifestError as error:
             if str(error) not in self._warnings:
                 self._warnings.add(str(error))
                 logger.warning("%s", error)
             return None
 
-    def _read_manifest(self, dataset: Dataset, path: str) -> Manifest:
+    def find_manifest(self, dataset: Dataset) -> Manifest | None:
+        """Read the committed manifest; None if nothing is committed.
+
+        Raises:
+            DamagedManifestError: the manifest can't be read, or describes another dataset.
+        """
+        return self._read_manifest(dataset, dataset.manifest_path)
+
+    def _read_manifest(self, dataset: Dataset, path: str) -> Manifest | None:
         address = self.store.uri(path)
-        manifest = Manifest.from_json(self.store.read(path), address)
+        try:
+            manifest = Manifest.from_json(self.store.read(path), address)
+        except FileNotFoundError:
+            return None
         if (manifest.dataset, manifest.partition) != (dataset.name, dataset.partition):
-            described = Dataset(manifest.dataset, manifest.partition)
-            raise DamagedManifestError(f"{address} describes {described}; run 'i94 run', which writes it anew.")
+            other = Dataset(manifest.dataset, manifest.partition)
+            raise DamagedManifestError(f"{address} describes {other}; run 'i94 run', which writes it anew.")
         return manifest
 
     def require_manifest(self, dataset: Dataset) -> Manifest:
@@ -147,12 +153,11 @@ class Lake:
         return manifest
 
     def _require_manifest(self, dataset: Dataset) -> Manifest:
-        try:
-            return self._read_manifest(dataset, dataset.manifest_path)
-        except FileNotFoundError as error:
+        manifest = self.find_manifest(dataset)
+        if manifest is None:
             state = "was blocked when it was staged" if self.read_blocked(dataset) else "is not in the lake"
-            message = f"{dataset} {state} at {self.store.root}; materialize it first."
-            raise PermanentError(message) from error
+            raise PermanentError(f"{dataset} {state} at {self.store.root}; materialize it first.")
+        return manifest
 
     def require_unaltered(self, manifest: Manifest) -> None:
         """Check that the files have the content that was committed; it reads them, unless the store knows their hashes.
@@ -165,43 +170,28 @@ class Lake:
             raise PermanentError(f"{dataset}: {'; '.join(problems)}; run: {dataset.repair_command}.")
 
     def read_manifests(self, name: str) -> list[Manifest]:
-        """Read the committed manifests of every month of a dataset, in month order."""
-        months = sorted(
+        """Read the committed manifests of every month of a dataset, in month order; damaged ones are left out."""
+        manifests = (self.read_manifest(Dataset(name, month)) for month in self.list_months(name))
+        return [manifest for manifest in manifests if manifest]
+
+    def list_months(self, name: str) -> list[str]:
+        """List the months of a dataset that have a manifest, in order."""
+        return sorted(
             file.path.split("month=")[1].split("/")[0]
             for file in self.store.list(name)
             if file.path.endswith(f"/{MANIFEST_NAME}")
         )
-        return [manifest for month in months if (manifest := self.read_manifest(Dataset(name, month)))]
 
     def find_missing_files(self, manifest: Manifest) -> list[str]:
         """Describe each file that is missing or differs in length from the manifest."""
-        sizes = {url: file.size for url, file in self._list_files(manifest).items()}
-        return [
-            f"{entry.url} has {sizes[entry.url]:,} bytes, the manifest says {entry.bytes:,}"
-            if entry.url in sizes
-            else f"{entry.url} is missing"
-            for entry in manifest.entries
-            if sizes.get(entry.url) != entry.bytes
-        ]
+        return integrity.find_missing_files(self.store, manifest, self._list_files(manifest))
 
     def find_altered_files(self, manifest: Manifest) -> list[str]:
         """Describe each file whose content differs from what was committed; missing files are left out."""
-        files = self._list_files(manifest)
-        entries = [entry for entry in manifest.entries if entry.url in files]
-        versions = self._compute_content_versions([files[entry.url] for entry in entries])
-        return [
-            f"{entry.url} has other content than was committed"
-            for entry, version in zip(entries, versions, strict=True)
-            if version != entry.content_version
-        ]
+        return integrity.find_altered_files(self.store, manifest, self._list_files(manifest))
 
-    def _list_files(self, manifest: Manifest) -> dict[str, StoredFile]:
-        folder = Dataset(manifest.dataset, manifest.partition).run_folder(manifest.run_id)
-        return {self.store.uri(file.path): file for file in self.store.list(folder)}
-
-    def _compute_content_versions(self, files: Sequence[StoredFile]) -> list[str]:
-        with ThreadPoolExecutor(HASHING_THREADS) as pool:
-            return list(pool.map(self.store.content_version, files))
+    def _list_files(self, manifest: Manifest) -> Iterator[StoredFile]:
+        return self.store.list(Dataset(manifest.dataset, manifest.partition).run_folder(manifest.run_id))
 
     def collect_entries(self, dataset: Dataset, run_id: str, contract: Table) -> tuple[Entry, ...]:
         """Collect the Parquet files of a run folder and verify their footers.
@@ -221,7 +211,7 @@ class Lake:
             return verify_footer(content, file.path, contract)
 
     def _build_entries(self, files: Sequence[StoredFile], rows: Sequence[int]) -> tuple[Entry, ...]:
-        values = zip(files, rows, self._compute_content_versions(files), strict=True)
+        values = zip(files, rows, integrity.compute_content_versions(self.store, files), strict=True)
         return tuple(Entry(self.store.uri(file.path), file.size, count, version) for file, count, version in values)
 
     def commit(

@@ -26,7 +26,7 @@ def verify_footer(content: BinaryIO, name: str, contract: Table) -> int:
     try:
         footer = pq.ParquetFile(content)
     except pa.ArrowInvalid as error:
-        raise PermanentError(f"{name} can't be read as Parquet ({error}); materialize it again.") from error
+        raise PermanentError(f"{name} can't be read as Parquet; materialize it again.") from error
     schema = footer.schema_arrow
     differences = [
         f"column {number} is {field.name} {field.type}, expected {wanted.name} {wanted.type}"

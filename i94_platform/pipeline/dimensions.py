@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Table
 
-from i94_platform.contracts import i94addr, i94cit_res, us_cities_demographics, world_temperature
+from i94_platform.contracts import country, i94addr, i94cit_res, us_cities_demographics, world_temperature
 from i94_platform.contracts.rendering.arrow import arrow_schema
 from i94_platform.engine.base import Engine
 from i94_platform.lake.datasets import Dataset, Lake
@@ -52,14 +52,15 @@ def build_country_rows(lake: Lake, engine: Engine) -> tuple[pd.DataFrame, list[s
     from i94_platform.transforms.country import build_country
 
     codes, version = _read_frame(lake, "lookup", i94cit_res)
-    months = lake.read_manifests("staged/immigration")
-    unlisted_codes = sorted({int(code) for month in months for code in month.stats["unlisted_countries"]})
-    temperature = lake.read_manifest(Dataset("staged/world_temperature"))
+    unlisted_codes = sorted(_read_unlisted_codes(lake))
+    temperature = lake.find_manifest(Dataset("staged/world_temperature"))
     with engine.session():
         if temperature is None:
             engine.register_table("world_temperature", arrow_schema(world_temperature).empty_table())
         else:
-            engine.register_files("world_temperature", lake.require_manifest(Dataset("staged/world_temperature")).urls)
+            temperature = lake.require_manifest(Dataset("staged/world_temperature"))
+            lake.require_unaltered(temperature)
+            engine.register_files("world_temperature", temperature.urls)
         climate = engine.fetch(temperatures.render_climate()).to_pandas()
     return build_country(codes, unlisted_codes, climate), [
         version,
@@ -73,6 +74,21 @@ def build_calendar_rows(lake: Lake, engine: Engine) -> tuple[pd.DataFrame, list[
     from i94_platform.transforms.calendar import build_calendar
 
     return build_calendar(*CALENDAR_DAYS), []
+
+
+def _read_unlisted_codes(lake: Lake) -> set[int]:
+    """Read the country codes that the staged months carry and the code list lacks.
+
+    A month whose manifest is damaged may be loaded all the same, so the codes of the last table stay until it is staged
+    again.
+    """
+    months = lake.read_manifests("staged/immigration")
+    codes = {int(code) for month in months for code in month.stats["unlisted_countries"]}
+    last = lake.read_manifest(Dataset("warehouse/country"))
+    if last is not None and len(months) < len(lake.list_months("staged/immigration")):
+        rows = lake.read_table(last, country).select(["code", "status"]).to_pylist()
+        codes |= {row["code"] for row in rows if row["status"] == "unlisted"}
+    return codes
 
 
 def _read_frame(lake: Lake, layer: str, contract: Table) -> tuple[pd.DataFrame, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from typing import Any
 
 from i94_platform.contracts import world_temperature
@@ -16,6 +17,8 @@ from i94_platform.pipeline.gate import Gate
 from i94_platform.sources.listing import list_deliveries
 from i94_platform.sources.preparation import prepare_text_file
 from i94_platform.sources.temperatures import HEADERS
+from i94_platform.sql.query import Query
+from i94_platform.sql.rules import contract_rules, render_row_counts
 from i94_platform.transforms.temperatures import queries
 
 
@@ -51,6 +54,7 @@ def stage_temperatures(
             )
         engine.write(queries.render_accepted(*reading), lake.run_folder(dataset, run_id))
         entries = lake.collect_entries(dataset, run_id, world_temperature)
+        _require_valid_rows(engine, [entry.url for entry in entries])
         stats = {
             "delivered_rows": prepared.rows,
             "rejected_rows": rejected_rows,
@@ -69,6 +73,22 @@ def stage_temperatures(
             stats=stats | verdict.stats,
             is_blocked=verdict.is_blocked,
         )
+
+
+def _require_valid_rows(engine: Engine, urls: Sequence[str]) -> None:
+    """Check that no required column has a null and no key repeats, before the files are committed."""
+    engine.register_files("accepted", urls)
+    row_rules = contract_rules(world_temperature, "accepted", ["not_null"])
+    sql, rules = render_row_counts(row_rules, "accepted")
+    (key_rule,) = contract_rules(world_temperature, "accepted", ["key_unique"])
+    counts = [*engine.fetch_row(Query(sql, is_portable=True)).values()][1:]
+    counts += engine.fetch_row(Query(key_rule.count, is_portable=True)).values()
+    if problems := [
+        f"{rule.column} breaks its rule ({rule.bound}) {count:,} times"
+        for rule, count in zip([*rules, key_rule], counts, strict=True)
+        if count
+    ]:
+        raise PermanentError(f"The rows for {world_temperature.name} break its contract: {'; '.join(problems)}.")
 
 
 def _detect_date_order(engine: Engine, path: str) -> queries.DateOrder:

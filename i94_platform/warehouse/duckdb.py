@@ -59,9 +59,9 @@ class _Transaction(Transaction):
             self._connection.execute(f"INSERT INTO {contract.fullname} ({names}) {select}", {"files": paths})
         except duckdb.ConstraintException as error:
             raise PermanentError(
-                f"{contract.fullname} can't hold the rows of {manifest.address} ({error}); nothing was loaded, "
-                "correct the rows and stage them again."
-            ) from error
+                f"{contract.fullname} can't hold the rows of {manifest.address} ({_describe_constraint(error)}); "
+                "nothing was loaded, correct the rows and stage them again."
+            ) from None
         finally:
             self._store.drop_local_copies()
 
@@ -80,9 +80,18 @@ class _Transaction(Transaction):
             super().insert(contract, query, values)
         except duckdb.ConstraintException as error:
             raise PermanentError(
-                f"{contract.fullname} can't hold the rows that were computed for it ({error}); it is left as it was. "
-                "Load the dimensions that it joins, or correct its SQL."
-            ) from error
+                f"{contract.fullname} can't hold the rows that were computed for it ({_describe_constraint(error)}); "
+                "it is left as it was. Load the dimensions that it joins, or correct its SQL."
+            ) from None
+
+
+def _describe_constraint(error: duckdb.ConstraintException) -> str:
+    """Describe the broken rule without DuckDB's message, which may quote the key of a traveller."""
+    if match := re.search(r"NOT NULL constraint failed: [^.]+\.(\w+)", str(error)):
+        return f"{match[1]} is null in some of them"
+    if match := re.search(r"CHECK\W+(?:\w+\W+)?\b(\w+)\W+<=", str(error)):
+        return f"{match[1]} is too long in some of them"
+    return "a key repeats"
 
 
 class DuckDBWarehouse(Warehouse):
