@@ -54,7 +54,7 @@ def stage_temperatures(
             )
         engine.write(queries.render_accepted(*reading), lake.run_folder(dataset, run_id))
         entries = lake.collect_entries(dataset, run_id, world_temperature)
-        _require_valid_rows(engine, [entry.url for entry in entries])
+        require_valid_rows(engine, [entry.url for entry in entries])
         stats = {
             "delivered_rows": prepared.rows,
             "rejected_rows": rejected_rows,
@@ -75,7 +75,7 @@ def stage_temperatures(
         )
 
 
-def _require_valid_rows(engine: Engine, urls: Sequence[str]) -> None:
+def require_valid_rows(engine: Engine, urls: Sequence[str]) -> None:
     """Check that no required column has a null and no key repeats, before the files are committed."""
     engine.register_files("accepted", urls)
     row_rules = contract_rules(world_temperature, "accepted", ["not_null"])

@@ -4,11 +4,13 @@ Incidents: a wrong file was tried four times, which took minutes; ten runs that 
 same moment; a failed run could not continue, because Dagster's IO manager had nothing on disk.
 """
 
+import errno
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import duckdb
 import pytest
 
 from i94_platform.defs import execution
@@ -89,6 +91,25 @@ def test_a_permanent_error_and_a_bug_are_not_retried(failure: Exception) -> None
     failures = [failure] * 3
     assert run_with_retries(build_asset(failures)) == (False, [])
     assert len(failures) == 2
+
+
+def test_an_error_of_a_library_is_a_failure_in_one_sentence_and_a_fault_is_said_to_be_one() -> None:
+    with pytest.raises(dg.Failure, match="/data/lake: the disk is full") as failure:
+        raise_next([OSError(errno.ENOSPC, "no space", "/data/lake")])
+    assert failure.value.allow_retries is False
+    with pytest.raises(dg.Failure, match=r"KeyError at .*fault of i94") as failure:
+        raise_next([KeyError("55455455033")])
+    assert "55455455033" not in str(failure.value.description)
+    assert isinstance(failure.value.__cause__, KeyError), "the log has the traceback"
+
+
+def test_no_log_quotes_a_delivered_value_from_the_message_of_a_library() -> None:
+    error = duckdb.ConversionException("Could not convert string '55455455033x' to INT32")
+    with pytest.raises(dg.Failure) as failure:
+        raise_next([error])
+    assert "type of its column" in str(failure.value.description)
+    assert failure.value.__cause__ is None
+    assert failure.value.__suppress_context__
 
 
 def month_job() -> dg.JobDefinition:
