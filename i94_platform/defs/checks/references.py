@@ -63,7 +63,7 @@ def _check_rows(contract: Table) -> dg.AssetChecksDefinition:
     def check(context: dg.AssetCheckExecutionContext, lake: dg.ResourceParam[Lake]) -> Iterator[dg.AssetCheckResult]:
         """Name the rows that staging rejected, and those that it found implausible."""
         with raise_dagster_failures():
-            stats = lake.require_manifest(Dataset("/".join(asset_key.path))).stats
+            stats = lake.require_newest(Dataset("/".join(asset_key.path))).stats
         for name, (statistic, _) in _ROW_CHECKS.items():
             yield _build_row_result(asset_key, name, statistic, stats.get(statistic, []))
 
