@@ -1,4 +1,4 @@
-"""Test that a reference file that fails holds back only what is made from it."""
+"""Test that a reference file that fails holds back only what is made from it, and odd rows hold back nothing."""
 
 from __future__ import annotations
 
@@ -39,3 +39,32 @@ def test_a_reference_file_that_fails_holds_back_only_what_is_made_from_it(
     assert month.succeeded
     is_warned = any("newest_code_lists" in warning for warning in month.warnings)
     assert is_warned == (source == "i94_labels")
+
+
+def test_odd_rows_are_left_out_and_odd_figures_are_loaded_with_a_warning(
+    loaded_deployment: Deployment, tmp_path: Path
+) -> None:
+    deployment = loaded_deployment.copy(tmp_path)
+    airports, cities = (deployment.raw / REFERENCE_FILES[name] for name in ("airport_codes", "us_cities_demographics"))
+    lines = airports.read_text("utf-8").splitlines(keepends=True)
+    airports.write_text("".join([*lines, lines[1]]), "utf-8", newline="")
+    people = cities.read_text("utf-8").splitlines()
+    row = people[1].split(";")
+    place = row[0], row[9]
+    changed = [line.split(";") for line in people]
+    for cells in changed:
+        if (cells[0], cells[9]) == place:
+            cells[3] = "99999999"
+    cities.write_text("".join(f"{';'.join(cells)}\n" for cells in changed), "utf-8")
+
+    result = deployment.run_reference()
+    assert result.succeeded, result.errors
+    assert deployment.query_value("SELECT count(*) FROM i94.airport_codes") == len(lines) - 1
+    men = deployment.query_value("SELECT max(male_population) FROM i94.us_cities_demographics")
+    assert men == 99_999_999
+    rejected, implausible = (
+        next(text for text in result.warnings if text.startswith(start))
+        for start in ("staged/airport_codes no_rejected_rows", "staged/us_cities_demographics plausible_rows")
+    )
+    assert f"row {len(lines) + 1}: " in rejected
+    assert ", ".join(place) in implausible

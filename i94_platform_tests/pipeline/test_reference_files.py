@@ -1,7 +1,7 @@
 """Test the staging of reference files from the delivered bytes to manifest and rows.
 
-Wrong here before: temperatures as D/M/YYYY became January 1 to 12, one odd airport stopped every month, and a label file
-in UTF-8 gave `MÃ‰XICO`.
+Wrong here before: temperatures as D/M/YYYY became January 1 to 12, one odd airport stopped every month, and a label
+file in UTF-8 gave `MÃ‰XICO`.
 """
 
 from __future__ import annotations
