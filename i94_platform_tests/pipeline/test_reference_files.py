@@ -23,6 +23,7 @@ from i94_platform.lake.datasets import Dataset, Lake
 from i94_platform.lake.local import LocalStore
 from i94_platform.lake.manifest import Manifest
 from i94_platform.pipeline.code_lists import stage_code_lists
+from i94_platform.pipeline.gate import Bounds, Gate
 from i94_platform.pipeline.reference import stage_reference
 from i94_platform.pipeline.temperatures import stage_temperatures
 from i94_platform.sources.registry import REFERENCE_FILES, SOURCES
@@ -30,6 +31,8 @@ from i94_platform_tests.sources.label_files import SMALL
 
 CONTRACTS = {contract.name: contract for contract in REFERENCES}
 TODAY = dt.date(2016, 4, 30)
+GATE = Gate(bounds=Bounds(rejected_share=1.0))
+"""A gate that lets every share of rejected rows pass: the files of these tests are small."""
 HEADER = "dt,AverageTemperature,AverageTemperatureUncertainty,City,Country,Latitude,Longitude"
 MONTHS = [dt.date(2012, month, 1) for month in range(1, 13)]
 
@@ -52,11 +55,11 @@ class Staging:
 
     def stage_temperatures(self, text: str, encoding: str = "utf-8") -> Manifest:
         self.deliver("land_temperatures", text.encode(encoding))
-        return stage_temperatures(self.raw, self.lake, self.engine, f"run{next(self.runs)}", TODAY)
+        return stage_temperatures(self.raw, self.lake, self.engine, GATE, f"run{next(self.runs)}", TODAY)
 
     def stage(self, source: str, content: bytes) -> Manifest:
         self.deliver(source, content)
-        return stage_reference(SOURCES[source], self.raw, self.lake, "run")[0]
+        return stage_reference(SOURCES[source], self.raw, self.lake, GATE, "run")[0]
 
     def read(self, manifest: Manifest) -> pa.Table:
         return self.lake.read_table(manifest, CONTRACTS[manifest.dataset.partition("/")[2]])
@@ -174,7 +177,9 @@ def test_odd_airports_are_rejected_and_counted_in_the_manifest(staging: Staging)
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "latin-1"])
 def test_the_label_file_is_decoded_by_its_bytes(staging: Staging, encoding: str) -> None:
     staging.deliver("i94_labels", SMALL.replace("MEXICO", "MÉXICO").encode(encoding))
-    manifests = {contract.name: manifest for contract, manifest in stage_code_lists(staging.raw, staging.lake, "run")}
+    manifests = {
+        contract.name: manifest for contract, manifest in stage_code_lists(staging.raw, staging.lake, GATE, "run")
+    }
     assert "MÉXICO Air Sea" in staging.lake.read_table(manifests["i94cit_res"], i94cit_res)["label"].to_pylist()
 
 
