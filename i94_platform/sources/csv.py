@@ -6,16 +6,17 @@ made is noticed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, BinaryIO
 
 from i94_platform.errors import PermanentError
 from i94_platform.lake.store import Store, StoredFile
-from i94_platform.sources.column_names import list_extra_columns
+from i94_platform.sources.column_names import list_extra_columns, normalize_name
 from i94_platform.sources.compression import check_delivered
-from i94_platform.sources.csv_layout import CsvLayout, IsPlausible, detect_layout, is_quote_open, split_line
+from i94_platform.sources.csv_layout import CsvLayout, IsPlausible, detect_layout, is_quote_open, list_names, split_line
+from i94_platform.sources.hive_partitions import parse_partition_values
 from i94_platform.sources.spellings import null_empty, trim_texts
 from i94_platform.sources.text_stream import TextScan, open_utf8, scan_text
 
@@ -37,6 +38,8 @@ class CsvFile:
     path: str
     scan: TextScan
     layout: CsvLayout
+    partition_values: Mapping[str, str | None]
+    """The values that the path gives to columns that the file does not hold."""
 
     @property
     def rows(self) -> int:
@@ -68,7 +71,7 @@ class CsvFile:
             for batch in self._parse():
                 self._check_blank_cells(batch)
                 rows += batch.num_rows
-                yield batch.select(list(self.layout.places))
+                yield self._add_partition_values(batch.select(list(self.layout.places)))
         except pa.ArrowInvalid as error:
             raise self._describe_fault(rows) from error
         if rows != self.rows:
@@ -98,6 +101,13 @@ class CsvFile:
                     include_columns=wanted, column_types=dict.fromkeys(wanted, pa.string()), strings_can_be_null=False
                 ),
             )
+
+    def _add_partition_values(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        import pyarrow as pa
+
+        for column, value in self.partition_values.items():
+            batch = batch.append_column(column, pa.array([value or ""] * batch.num_rows, pa.string()))
+        return batch
 
     def _check_blank_cells(self, batch: pa.RecordBatch) -> None:
         import pyarrow as pa
@@ -157,7 +167,14 @@ def open_csv(
     scan = scan_text(store, file.path)
     with open_utf8(store, file.path, scan) as content:
         lines = [line.decode("utf-8", "replace").rstrip("\r\n") for line in islice(content, _SAMPLE_LINES)]
-    return CsvFile(store, file.path, scan, detect_layout(file.path, lines, columns, is_plausible))
+    values = parse_partition_values(file.path, columns)
+    names = set(map(normalize_name, list_names(lines, columns)))
+    values = {column: value for column, value in values.items() if normalize_name(column) not in names}
+    held = [column for column in columns if column not in values]
+    layout = detect_layout(
+        file.path, lines, held, lambda row: is_plausible({**row, **{c: v or "" for c, v in values.items()}})
+    )
+    return CsvFile(store, file.path, scan, layout, values)
 
 
 def count_csv_rows(store: Store, file: StoredFile) -> int:

@@ -68,7 +68,11 @@ def detect_layout(path: str, lines: Sequence[str], columns: Sequence[str], is_pl
     rows = [row for row in rows if len(row) == cells]
     named = _count_named(names)
     if cells < named:
-        line = next(n for n, text in enumerate(lines, 1) if n > header_lines and text)
+        line = next(
+            number
+            for number, text in enumerate(lines, 1)
+            if number > header_lines and text and len(split_line(text, delimiter)) == cells
+        )
         raise PermanentError(
             f"{path} can't be read as CSV: line {line} has {cells} cells, expected the {named} of the header; "
             "ask for it to be delivered again."
@@ -82,6 +86,12 @@ def detect_layout(path: str, lines: Sequence[str], columns: Sequence[str], is_pl
         {column: place + offset for column, place in places.items()},
         tuple(range(len(names) + offset, cells)),
     )
+
+
+def list_names(lines: Sequence[str], columns: Sequence[str]) -> list[str]:
+    """List the names of the header, if there is one."""
+    delimiter, header_lines = detect_delimiter(lines, columns)
+    return split_line(lines[header_lines - 1], delimiter) if len(lines) >= header_lines else []
 
 
 def _count_named(names: Sequence[str]) -> int:

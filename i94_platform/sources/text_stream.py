@@ -15,6 +15,8 @@ from i94_platform.sources.compression import open_decompressed
 from i94_platform.sources.sniffing import UTF_16_MARKS
 
 CHUNK_BYTES = 1 << 20
+MAX_LINE_BYTES = 1 << 20
+"""A longer line is no row, and would have to be in memory as a whole."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,8 @@ def _scan(store: Store, path: str, encoding: str, has_bare_returns: bool) -> Tex
                 line = lines + chunk[: chunk.index(b"\0")].count(b"\n") + 1
                 raise PermanentError(f"{path}, line {line} has a NUL byte; ask for it to be delivered again.")
             whole, newline, rest = (rest + chunk).rpartition(b"\n")
+            if len(rest) > MAX_LINE_BYTES:
+                raise PermanentError(f"{path}, line {lines + 1} is longer than any row; deliver a table of lines.")
             whole += newline
             lines += whole.count(b"\n")
             empty_lines += _count_empty_lines(whole)

@@ -138,6 +138,7 @@ def test_rows_that_fit_no_header_are_refused(read: Read) -> None:
         (TEXT.replace("cicid", '"cicid'), "line 1: a quote opens"),
         (TEXT.replace("BRN", "B\0N", 1), "NUL byte"),
         ("\n\n", "has no header"),
+        (TEXT + "x" * 2_500_000, "line 4 is longer"),
         (TEXT.encode("utf-16")[:-1], "UTF-16"),
     ],
 )
@@ -295,6 +296,21 @@ def test_spellings_are_decided_by_file(duckdb: Engine, raw: Path, tmp_path: Path
     (raw / "a.csv").write_text(render_csv([{"airline": "NA", "i94bir": "NA"}]))
     (raw / "b.csv").write_text(render_csv([{"airline": "NA"}]))
     assert read_delivered(duckdb, raw, tmp_path / "lake").values("airline") == [None, "NA"]
+
+
+def test_the_columns_of_a_hive_partitioned_file_are_taken_from_its_path(
+    duckdb: Engine, raw: Path, tmp_path: Path
+) -> None:
+    for port in ("LOS", "__HIVE_DEFAULT_PARTITION__"):
+        folder = raw / f"i94port={port}" / "i94mon=4"
+        folder.mkdir(parents=True)
+        lines = [line.split(",") for line in LINES]
+        places = [place for place, name in enumerate(COLUMNS) if name not in ("i94port", "i94mon")]
+        (folder / CSV).write_text("".join(",".join(line[place] for place in places) + ",\n" for line in lines))
+    delivered = read_delivered(duckdb, raw, tmp_path / "lake")
+    assert delivered.values("i94port") == ["LOS", "LOS", None, None]
+    assert delivered.values("i94mon") == [4.0] * 4
+    assert delivered.values("visatype") == ["WT"] * 4
 
 
 def zip_files(files: dict[str, bytes]) -> bytes:
