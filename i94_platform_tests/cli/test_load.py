@@ -244,3 +244,26 @@ def test_the_status_without_months_names_the_folder_of_deliveries(i94: I94, tmp_
     output = i94("status", I94_HOME=str(tmp_path), I94_RAW=str(tmp_path / "raw"))
     assert output.exit_code == 0
     assert f"No months yet. Deliveries are looked for under {tmp_path / 'raw'}." in output.out.replace("\n", " ")
+
+
+def test_a_blocked_month_is_named_by_the_status_and_loaded_if_it_is_accepted(i94: I94, deployment: Deployment) -> None:
+    rewrite_delivery(deployment.raw / "i94_feb16_sub.parquet", lambda rows: rows.slice(0, 800))
+    blocked = i94("run", "--month", "2016-02", **deployment.environment)
+    assert blocked.exit_code == 1
+    assert "800 rows, 1,600 in what is loaded now: 50.0% fewer, bound 20%." in blocked.err
+    status = i94("status", **deployment.environment).out
+    assert "staged/immigration 2016-02: blocked." in status
+    assert 'i94 run --month 2016-02 --accept "reason"' in status
+
+    accepted = i94("run", "--month", "2016-02", "--accept", "two airports were closed", **deployment.environment)
+    assert accepted.exit_code == 0
+    status = i94("status", **deployment.environment).out
+    assert "blocked" not in status
+    assert "two airports were closed" in status
+
+
+def test_a_reason_that_is_blank_or_too_long_is_a_wrong_call(i94: I94, deployment: Deployment) -> None:
+    for reason in (" ", "x" * 501):
+        output = i94("run", "--month", "2016-02", "--accept", reason, **deployment.environment)
+        assert output.exit_code == 2
+        assert "1 to 500 characters" in output.err

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import dagster as dg
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
@@ -14,12 +15,12 @@ import pytest
 
 from i94_platform.defs.execution import ACCEPTED_TAG
 from i94_platform.defs.run_results import RunResult
+from i94_platform.defs.sensors.failed_runs import describe_failed_run
 from i94_platform.lake.acceptance import read_acceptance
 from i94_platform.lake.datasets import Dataset
 from i94_platform_tests.support.deployment import SAMPLE_MONTH, Deployment
 
 REASON = "the airports of the coast were closed"
-FACT = "SELECT * FROM i94.immigration"
 
 
 @pytest.fixture
@@ -67,6 +68,13 @@ def misdate_some(rows: pa.Table) -> pa.Table:
     return rows.set_column(index, "arrdate", pc.if_else(is_tenth, 0.0, rows.column("arrdate")))
 
 
+def damage_most_ages(rows: pa.Table) -> pa.Table:
+    """Put a fraction, which is no age, in place of most ages."""
+    index = rows.schema.get_field_index("i94bir")
+    ages = pa.array([number % 3 + 0.5 if number % 3 else 40.0 for number in range(rows.num_rows)])
+    return rows.set_column(index, "i94bir", ages)
+
+
 BAD_MONTHS: dict[str, tuple[Callable[[pa.Table], pa.Table], set[str]]] = {
     "no rows": (drop_all, {"rows_accepted", "rejected_share_within_bound", "size_plausible"}),
     "half of the rows": (keep_half, {"size_plausible"}),
@@ -75,6 +83,7 @@ BAD_MONTHS: dict[str, tuple[Callable[[pa.Table], pa.Table], set[str]]] = {
         {"rows_accepted", "rejected_share_within_bound", "size_plausible"},
     ),
     "arrivals outside the month": (misdate_some, {"rejected_share_within_bound"}),
+    "a column that is unreadable in most rows": (damage_most_ages, {"unreadable_share_within_bound"}),
 }
 
 
@@ -189,3 +198,14 @@ def test_a_reference_file_that_lost_most_rows_leaves_its_table(deployment: Deplo
     assert deployment.fingerprint("i94.us_cities_demographics") == before
     assert deployment.run_reference(accept=REASON).succeeded
     assert deployment.fingerprint("i94.us_cities_demographics") != before
+
+
+def test_the_alert_says_what_was_found_what_it_was_compared_with_and_how_to_accept_it(deployment: Deployment) -> None:
+    deliver_month(deployment, keep_half(read_delivery(deployment)))
+    result = deployment.run_month(SAMPLE_MONTH)
+    run = deployment.instance.get_run_by_id(result.run_id)
+    assert run is not None
+    (failure,) = deployment.instance.all_logs(result.run_id, of_type=dg.DagsterEventType.RUN_FAILURE)
+    alert = describe_failed_run(run, failure.get_dagster_event(), deployment.instance, "http://ui.example")
+    for fact in ("rows", "in what is loaded now", "bound 20%", f'i94 run --month {SAMPLE_MONTH} --accept "reason"'):
+        assert fact in alert
