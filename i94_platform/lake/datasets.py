@@ -7,73 +7,31 @@ follow the manifest. A crash before the commit leaves garbage, which the next co
 from __future__ import annotations
 
 import datetime as dt
-import logging
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from sqlalchemy import Table
 
 from i94_platform.contracts.rendering.arrow import arrow_schema
-from i94_platform.errors import PermanentError, TransientError
+from i94_platform.errors import TransientError
 from i94_platform.lake import integrity
+from i94_platform.lake.dataset import Dataset
 from i94_platform.lake.footers import read_column_stats, verify_footer
-from i94_platform.lake.manifest import DamagedManifestError, Entry, Manifest
-from i94_platform.lake.store import Store, StoredFile
+from i94_platform.lake.manifest import Entry, Manifest
+from i94_platform.lake.manifest_reader import ManifestReader
+from i94_platform.lake.store import StoredFile
 from i94_platform.lake.validation import require_valid_rows
 from i94_platform.sql.rules import ColumnStats
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-logger = logging.getLogger(__name__)
-
-MANIFEST_NAME = "manifest.json"
-"""The file in a dataset's folder that says what is committed."""
+__all__ = ["Dataset", "Lake"]
 
 
-@dataclass(frozen=True)
-class Dataset:
-    """The name of a dataset, `layer/name`, and its month if it is partitioned."""
-
-    name: str
-    partition: str = ""
-
-    @property
-    def folder(self) -> str:
-        """Its folder in the lake, such as `staged/immigration/month=2016-04`."""
-        return f"{self.name}/month={self.partition}" if self.partition else self.name
-
-    @property
-    def manifest_path(self) -> str:
-        """The path of its manifest in the lake."""
-        return f"{self.folder}/{MANIFEST_NAME}"
-
-    @property
-    def blocked_path(self) -> str:
-        """The path of the manifest of files that the gate keeps from replacing the dataset."""
-        return f"{self.folder}/blocked.json"
-
-    def run_folder(self, run_id: str) -> str:
-        """The folder in the lake that one run writes into."""
-        return f"{self.folder}/run={run_id}"
-
-    @property
-    def repair_command(self) -> str:
-        """The command that writes the dataset anew."""
-        return f"i94 run --month {self.partition}" if self.partition else f"i94 run --select {self.name}"
-
-    def __str__(self) -> str:
-        return f"{self.name} {self.partition}".strip()
-
-
-class Lake:
+class Lake(ManifestReader):
     """Datasets in a store."""
-
-    def __init__(self, store: Store) -> None:
-        self.store = store
-        self._warnings: set[str] = set()
 
     def run_folder(self, dataset: Dataset, run_id: str) -> str:
         """The full address of the folder that one run writes into; no other run writes there."""
@@ -82,116 +40,6 @@ class Lake:
     def write_lock(self, dataset: Dataset) -> AbstractContextManager[None]:
         """Be the only writer of a dataset, so that two runs of one month take turns."""
         return self.store.lock(dataset.folder, f"Waiting for another process that is writing {dataset} …")
-
-    def read_manifest(self, dataset: Dataset) -> Manifest | None:
-        """Read the committed manifest; None if nothing is committed, and after a warning if the manifest is damaged."""
-        return self._find_manifest(dataset, dataset.manifest_path)
-
-    def read_blocked(self, dataset: Dataset) -> Manifest | None:
-        """Read the manifest of the files that the gate blocked; None if content was committed since."""
-        blocked = self._find_manifest(dataset, dataset.blocked_path)
-        committed = self.read_manifest(dataset) if blocked else None
-        is_newest = blocked and (committed is None or committed.created_at <= blocked.created_at)
-        return blocked if is_newest else None
-
-    def read_newest(self, dataset: Dataset) -> Manifest | None:
-        """Read the manifest of what was staged last, blocked or not."""
-        return self.read_blocked(dataset) or self.read_manifest(dataset)
-
-    def list_blocked(self) -> list[Dataset]:
-        """List the datasets and months that the gate blocks now."""
-        paths = [file.path for layer in ("lookup", "staged") for file in self.store.list(layer)]
-        folders = [path.removesuffix("/blocked.json") for path in paths if path.endswith("/blocked.json")]
-        datasets = [Dataset(*folder.split("/month=")) for folder in folders]
-        return [dataset for dataset in datasets if self.read_blocked(dataset)]
-
-    def require_newest(self, dataset: Dataset) -> Manifest:
-        """Read the manifest of what was staged last, with what `require_manifest` checks and raises."""
-        return self.read_blocked(dataset) or self.require_manifest(dataset)
-
-    def _find_manifest(self, dataset: Dataset, path: str) -> Manifest | None:
-        try:
-            return self._read_manifest(dataset, path)
-        except DamagedManifestError as error:
-            if str(error) not in self._warnings:
-                self._warnings.add(str(error))
-                logger.warning("%s", error)
-            return None
-
-    def find_manifest(self, dataset: Dataset) -> Manifest | None:
-        """Read the committed manifest; None if nothing is committed.
-
-        Raises:
-            DamagedManifestError: the manifest can't be read, or describes another dataset.
-        """
-        return self._read_manifest(dataset, dataset.manifest_path)
-
-    def _read_manifest(self, dataset: Dataset, path: str) -> Manifest | None:
-        address = self.store.uri(path)
-        try:
-            manifest = Manifest.from_json(self.store.read(path), address)
-        except FileNotFoundError:
-            return None
-        if (manifest.dataset, manifest.partition) != (dataset.name, dataset.partition):
-            other = Dataset(manifest.dataset, manifest.partition)
-            raise DamagedManifestError(f"{address} describes {other}; run 'i94 run', which writes it anew.")
-        return manifest
-
-    def require_manifest(self, dataset: Dataset) -> Manifest:
-        """Read the committed manifest and check that every file is there.
-
-        Raises:
-            PermanentError: nothing is committed, the manifest is damaged, or a committed file is missing or has
-                another length.
-        """
-        manifest = self._require_manifest(dataset)
-        while problems := self.find_missing_files(manifest):
-            newer = self._require_manifest(dataset)
-            if newer == manifest:
-                raise PermanentError(f"{dataset}: {'; '.join(problems)}; run: {dataset.repair_command}.")
-            manifest = newer  # another process committed in between and swept the files that we looked for
-        return manifest
-
-    def _require_manifest(self, dataset: Dataset) -> Manifest:
-        manifest = self.find_manifest(dataset)
-        if manifest is None:
-            state = "was blocked when it was staged" if self.read_blocked(dataset) else "is not in the lake"
-            raise PermanentError(f"{dataset} {state} at {self.store.root}; materialize it first.")
-        return manifest
-
-    def require_unaltered(self, manifest: Manifest) -> None:
-        """Check that the files have the content that was committed; it reads them, unless the store knows their hashes.
-
-        Raises:
-            PermanentError: a file has other content, although it has the same length.
-        """
-        if problems := self.find_altered_files(manifest):
-            dataset = Dataset(manifest.dataset, manifest.partition)
-            raise PermanentError(f"{dataset}: {'; '.join(problems)}; run: {dataset.repair_command}.")
-
-    def read_manifests(self, name: str) -> list[Manifest]:
-        """Read the committed manifests of every month of a dataset, in month order; damaged ones are left out."""
-        manifests = (self.read_manifest(Dataset(name, month)) for month in self.list_months(name))
-        return [manifest for manifest in manifests if manifest]
-
-    def list_months(self, name: str) -> list[str]:
-        """List the months of a dataset that have a manifest, in order."""
-        return sorted(
-            file.path.split("month=")[1].split("/")[0]
-            for file in self.store.list(name)
-            if file.path.endswith(f"/{MANIFEST_NAME}")
-        )
-
-    def find_missing_files(self, manifest: Manifest) -> list[str]:
-        """Describe each file that is missing or differs in length from the manifest."""
-        return integrity.find_missing_files(self.store, manifest, self._list_files(manifest))
-
-    def find_altered_files(self, manifest: Manifest) -> list[str]:
-        """Describe each file whose content differs from what was committed; missing files are left out."""
-        return integrity.find_altered_files(self.store, manifest, self._list_files(manifest))
-
-    def _list_files(self, manifest: Manifest) -> Iterator[StoredFile]:
-        return self.store.list(Dataset(manifest.dataset, manifest.partition).run_folder(manifest.run_id))
 
     def collect_entries(self, dataset: Dataset, run_id: str, contract: Table) -> tuple[Entry, ...]:
         """Collect the Parquet files of a run folder and verify their footers.

@@ -21,7 +21,8 @@ from i94_platform.engine import connect
 from i94_platform.engine.emr import Application
 from i94_platform.engine.spark import list_jars
 from i94_platform.foreign_errors import translate_error
-from i94_platform.lake.datasets import MANIFEST_NAME, Lake
+from i94_platform.lake.dataset import MANIFEST_NAME
+from i94_platform.lake.datasets import Lake
 from i94_platform.lake.manifest import DamagedManifestError, Manifest
 from i94_platform.lake.s3_client import aws_region
 from i94_platform.lake.store import Store
