@@ -18,7 +18,7 @@ NEEDS_JAVA := local% spark://% yarn sc://localhost% sc://127.0.0.1%
 ENGINE_ENV := $(if $(filter $(NEEDS_JAVA),$(ENGINE)),$(WITH_JAVA))
 
 # The demo has its own home and hears of no other address: it can touch neither your data nor your warehouse.
-DEMO_I94 := $(ENGINE_ENV) env -u I94_LAKE -u I94_WAREHOUSE -u I94_FIRST_MONTH -u DAGSTER_HOME \
+DEMO_I94 := $(ENGINE_ENV) env -u I94_LAKE -u I94_WAREHOUSE -u DAGSTER_HOME I94_FIRST_MONTH=2016-01 I94_LAST_MONTH=2016-03 \
 	I94_HOME="$(DEMO)" I94_RAW="$(DEMO)/raw" $(BIN)/i94
 
 help: ## list the targets
@@ -31,12 +31,14 @@ demo: $(RUNTIME) ## three synthetic months through the whole graph, then a summa
 	@printf '\n%s\n' 'That was the whole graph, kept in .i94/demo. Next:'
 	@printf '  %s\n' \
 		'I94_HOME=.i94/demo $(BIN)/i94 query "SELECT i94yr, i94mon, count(*) FROM i94.immigration GROUP BY 1, 2 ORDER BY 1, 2"' \
-		'I94_HOME=.i94/demo I94_RAW=.i94/demo/raw make dev      the lineage UI on these months' \
+		'make dev                                               the lineage UI on these months' \
 		'make serve                                             the API and the dashboard on these months' \
 		'$(BIN)/i94 --help                                      every command'
 
-dev: $(RUNTIME) ## the lineage UI and the daemon (schedules, sensors, backfills)
-	@$(ENGINE_ENV) $(BIN)/i94 dev
+dev: $(RUNTIME) ## lineage UI and daemon (schedules, sensors, backfills), of the demo where it was run, else of I94_HOME
+	@if [ -d "$(DEMO)" ] && [ -z "$$I94_HOME$$I94_LAKE" ]; then \
+		echo 'Showing the demo, .i94/demo; I94_HOME or I94_LAKE name another.'; $(DEMO_I94) dev; \
+	else $(ENGINE_ENV) $(BIN)/i94 dev; fi
 
 serve: .venv/.serve ## dashboard and API on http://127.0.0.1:8094, of the demo where it was run, else of I94_HOME
 	@if [ -d "$(DEMO)" ] && [ -z "$$I94_HOME$$I94_LAKE" ]; then \

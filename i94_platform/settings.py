@@ -112,6 +112,7 @@ class Settings(BaseSettings):
         "directory), or Maven coordinates",
     )
     first_month: str = Field(default="2016-01", description="first month that can be loaded")
+    last_month: str = Field(default="", description="last month that can be loaded; default the last completed month")
     memory_limit: str = Field(
         default="2GB", pattern=r"^\d+(MB|GB)$", description="maximum memory of the embedded engine and warehouse"
     )
@@ -257,6 +258,11 @@ class Settings(BaseSettings):
     def _first_month(cls, value: str) -> str:
         return Month.parse(value).key
 
+    @field_validator("last_month")
+    @classmethod
+    def _last_month(cls, value: str) -> str:
+        return Month.parse(value).key if value else ""
+
     @model_validator(mode="after")
     def _require_valid_combination(self) -> Self:
         if messages := [message for is_invalid, message in INVALID_COMBINATIONS if is_invalid(self)]:
@@ -329,8 +335,12 @@ INVALID_COMBINATIONS: tuple[tuple[Callable[[Settings], bool], str], ...] = (
         "I94_RAW: the machines of I94_ENGINE don't see a folder of this one; set I94_RAW to s3://bucket/prefix",
     ),
     (
+        lambda s: bool(s.last_month) and s.last_month < s.first_month,
+        "I94_LAST_MONTH: it is before I94_FIRST_MONTH; set a later month, or unset it",
+    ),
+    (
         lambda s: s.engine.startswith("emr-serverless://") and bool(s.s3_endpoint),
         "I94_S3_ENDPOINT: EMR Serverless reads and writes AWS's own S3; unset it, or choose another I94_ENGINE",
     ),
 )
-"""Combinations of valid addresses that do not work, with their messages; all others work."""
+"""Combinations of valid settings that do not work, with their messages; all others work."""

@@ -252,11 +252,11 @@ def test_every_monthly_asset_has_the_same_months_and_no_other_asset_has_any(
     assert partitions["staged/immigration"] is monthly_partitions
 
 
-def test_the_first_month_comes_from_the_environment() -> None:
-    code = "from i94_platform.defs.partitions import monthly_partitions as m; print(m.get_first_partition_key())"
-    environment = {**os.environ, "I94_FIRST_MONTH": "2016-03"}
+def test_the_first_and_the_last_month_come_from_the_environment() -> None:
+    code = "from i94_platform.defs.partitions import monthly_partitions as m; print(*m.get_partition_keys())"
+    environment = {**os.environ, "I94_FIRST_MONTH": "2016-11", "I94_LAST_MONTH": "2017-01"}
     process = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
-    assert process.stdout == "2016-03\n"
+    assert process.stdout == "2016-11 2016-12 2017-01\n"
 
 
 def test_a_backfill_has_one_run_per_month(repository: dg.RepositoryDefinition) -> None:

@@ -214,6 +214,7 @@ def test_spark_jars_are_a_folder_or_maven_coordinates(monkeypatch: pytest.Monkey
         ("ENGINE", "emr-serverless://00f1", "yarn, emr-serverless://application?role=arn&region=name"),
         ("SPARK_JARS", "s3://bucket/jars", "valid are: a folder, file:///folder, group:artifact:version,…"),
         ("WAREHOUSE", "sqlite:///w.db", "valid are: duckdb:///path"),
+        ("LAST_MONTH", "2015-12", "I94_LAST_MONTH: it is before I94_FIRST_MONTH"),
         ("FIRST_MONTH", "2016-13", "'2016-13' is not a month; write it as YYYY-MM, such as 2016-04"),
         ("MEMORY_LIMIT", "lots", "should match"),
         ("LOCK_TIMEOUT", "0", "greater than 0"),

@@ -46,7 +46,7 @@ def last_month_delivered(
     """Request last month's run if the sensors did not, and alert if that is impossible."""
     month = previous_month(context.scheduled_execution_time.date())
     if not monthly_partitions.has_partition_key(month.key):
-        return dg.SkipReason(f"{month.key} is before {SETTINGS.first_month}, the first month.")
+        return dg.SkipReason(f"{month.key} is not between I94_FIRST_MONTH and I94_LAST_MONTH.")
     listing = list_deliveries(raw)
     if month not in listing.months:
         return _alert(f"No delivery for {month.key} under {raw.root}; {month.file_stem} is overdue.", notifier)

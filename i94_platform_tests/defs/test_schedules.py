@@ -125,7 +125,7 @@ def test_a_month_that_waits_for_the_reference_files_is_an_alert(ticks: DaemonSim
 
 def test_a_month_before_the_first_one_is_not_requested(ticks: DaemonSimulator) -> None:
     january = dt.datetime(2016, 1, 10, 6, tzinfo=NEW_YORK)
-    assert skip_reason(ticks.tick_schedule(january)) == "2015-12 is before 2016-01, the first month."
+    assert skip_reason(ticks.tick_schedule(january)) == "2015-12 is not between I94_FIRST_MONTH and I94_LAST_MONTH."
     assert ticks.alerts == []
 
 
