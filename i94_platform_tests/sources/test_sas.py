@@ -24,6 +24,7 @@ from i94_platform.sources.sas import SasReport, count_sas_rows, read_sas_chunks
 from i94_platform_tests.sources.delivered_files import SAS, WIDTHS
 from i94_platform_tests.support.arrivals import APRIL, GOOD_ROW
 from i94_platform_tests.support.sas import load_readstat, write_sas
+from i94_platform_tests.support.sas_byte_order import to_big_endian
 from i94_platform_tests.support.sas_pages import PAGE_HEADER, SasImage
 from i94_platform_tests.support.staging import stage_into_lake
 
@@ -88,6 +89,17 @@ def test_a_32_bit_file_is_read(raw: Path, image: SasImage) -> None:
     frames, _ = read(raw, 17)
     assert numbers(frames) == list(range(ROWS))
     assert len(frames) > 1
+
+
+@pytest.mark.parametrize("deleted", [set[int](), {0, 3, 40}])
+def test_a_big_endian_file_is_read(raw: Path, image: SasImage, deleted: set[int]) -> None:
+    image.write(raw / SAS, deleted=deleted)
+    little, _ = read(raw, 17)
+    (raw / SAS).write_bytes(to_big_endian((raw / SAS).read_bytes()))
+    big, report = read(raw, 17)
+    assert len(big) == len(little) > 1
+    pd.testing.assert_frame_equal(pd.concat(big), pd.concat(little))
+    assert (report.rows, report.deleted_rows) == (ROWS - len(deleted), len(deleted))
 
 
 def test_a_file_without_rows_has_its_columns(raw: Path, image: SasImage) -> None:
