@@ -6,7 +6,7 @@ Footers say in which columns such values may be, so that a clean month is not re
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
@@ -124,14 +124,13 @@ def _read_batches(lake: Lake, folder: str) -> Iterator[pa.Table]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    for path in _list_parquet(lake, folder):
-        with lake.store.open(path) as content:
-            for batch in pq.ParquetFile(content).iter_batches():
-                yield pa.Table.from_batches([batch])
-
-
-def _list_parquet(lake: Lake, folder: str) -> Iterable[str]:
-    return [file.path for file in lake.store.list(folder) if file.path.endswith(".parquet")]
+    # not from subfolders, where Spark's task attempts work
+    paths = [file.path for file in lake.store.list(folder) if file.path.rpartition("/")[0] == folder]
+    for path in paths:
+        if path.endswith(".parquet"):
+            with lake.store.open(path) as content:
+                for batch in pq.ParquetFile(content).iter_batches():
+                    yield pa.Table.from_batches([batch])
 
 
 def _to_contract(rows: pa.Table, month: Month) -> pa.Table:

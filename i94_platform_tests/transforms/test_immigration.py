@@ -288,6 +288,7 @@ def test_the_real_month_has_its_known_figures(duckdb: Engine, real_data: Path, t
 # The rules, written a second time.
 
 EPOCH = dt.date(1960, 1, 1)
+KEYS = ("cicid", "i94yr", "i94mon")
 LISTED: dict[str, set[Any]] = {
     name: set(read_reviewed_list(name)["code"]) for name in ("i94port", "i94addr", "i94mode", "i94visa")
 }
@@ -337,7 +338,7 @@ def type_value(name: str, value: Any) -> Any:
         last = (dt.date.max - EPOCH).days
         return EPOCH + dt.timedelta(days=int(value)) if 0 <= value <= last else None
     bits = 63 if isinstance(column.type, BigInteger) else 31
-    low, high = (None, None) if name == "cicid" else (column.info["low"], column.info["high"])
+    low, high = (None, None) if name in KEYS else (column.info["low"], column.info["high"])
     is_valid = (low is None or low <= value) and (high is None or value <= high)
     return int(value) if is_valid and -(2**bits) <= int(value) < 2**bits else None
 
@@ -354,15 +355,11 @@ def parse_date(text: str, format_: str) -> dt.date | None:
 
 def find_reasons(row: Row) -> list[str]:
     """The reasons to reject a delivered row, but `duplicate_key`."""
-    keys = ("cicid", "i94yr", "i94mon")
-    whole = {name: not is_missing(row[name]) and math.isfinite(row[name]) and row[name] % 1 == 0 for name in keys}
-    whole["cicid"] = whole["cicid"] and type_value("cicid", row["cicid"]) is not None
-    readable = {name: whole[name] and abs(row[name]) < 2**31 for name in keys}
-    reasons = ["null_key"] if any(is_missing(row[name]) for name in keys) else []
-    reasons += [f"unreadable:{name}" for name in keys if not readable[name] and not is_missing(row[name])]
-    reasons += (
-        ["other_month"] if any(readable[n] and row[n] != own for n, own in (("i94yr", 2016), ("i94mon", 4))) else []
-    )
+    values = {name: type_value(name, row[name]) for name in KEYS}
+    reasons = ["null_key"] if any(is_missing(row[name]) for name in KEYS) else []
+    reasons += [f"unreadable:{name}" for name in KEYS if values[name] is None and not is_missing(row[name])]
+    others = [name for name, own in (("i94yr", 2016), ("i94mon", 4)) if values[name] not in (own, None)]
+    reasons += ["other_month"] if others else []
     day = type_value("arrdate", row["arrdate"])
     is_april = day is not None and (day.year, day.month) == (2016, 4)
     if (row["i94yr"], row["i94mon"]) == (2016, 4) and not is_april:
