@@ -61,7 +61,7 @@ def _expected_type(column: str, kind: ColumnKind) -> str:
 def is_arrival(row: Mapping[str, str]) -> bool:
     """Whether a row of texts has a year and a month where the contract expects them."""
     try:
-        year, month = float(row["i94yr"]), float(row["i94mon"])
+        year, month = (float(row[name].replace(",", ".")) for name in ("i94yr", "i94mon"))
     except ValueError:
         return False
     return 2000 <= year <= 2099 and 1 <= month <= 12

@@ -271,6 +271,7 @@ def test_exact_scientific_notation_is_read_as_spark_writes_it(read: Read) -> Non
 def test_a_decimal_comma_is_read_where_it_separates_no_columns(read: Read) -> None:
     text = render_csv([GOOD, GOOD], ";").replace(".0;", ",0;")
     assert_good(read(text))
+    assert_good(read(text.replace("WT\n", "WT;\n")))
     thousands = read(text.replace("41,0", "1,000"))
     assert thousands.values("unreadable") == ["i94bir='1,000'"] * 2
 
