@@ -20,6 +20,7 @@ from i94_platform.contracts import world_temperature
 from i94_platform.contracts.rendering.arrow import arrow_schema
 from i94_platform.engine.base import Engine
 from i94_platform.engine.duckdb import DuckDBEngine
+from i94_platform.sources.spellings import MISSING
 from i94_platform.transforms.temperatures import queries as temperatures
 from i94_platform_tests.support.temperatures import (
     DEGREES,
@@ -110,7 +111,7 @@ def test_no_other_degrees_are_read(engine: Engine, column: str, text: str) -> No
     assert find_problems(engine, {}, {column: text}) == [(f"column {column} is no {column.lower()}", 1, 2, text)]
 
 
-@pytest.mark.parametrize("word", [None, "NaN", "NA", "null", "None", "."])
+@pytest.mark.parametrize("word", [None, *sorted(MISSING), "NaN", "None", "\\N"])
 def test_a_missing_temperature_is_null(engine: Engine, word: str | None) -> None:
     (row,) = stage(engine, {"AverageTemperature": word, "AverageTemperatureUncertainty": word}).to_pylist()
     assert row["average_temperature"] is row["average_temperature_uncertainty"] is None

@@ -17,7 +17,7 @@ DateOrder = Literal["month first", "day first"]
 """How a file writes its dates with slashes: M/D/YYYY or D/M/YYYY."""
 
 _NUMBER = "^[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]{1,2})?$"
-_MISSING = "'na', 'n/a', 'nan', 'null', 'none', '.'"
+_MISSING = ("na", "n/a", "#n/a", "#na", "<na>", "null", "(null)", "none", "nan", ".")
 _OPTIONAL = ("average_temperature", "average_temperature_uncertainty")
 
 
@@ -26,14 +26,20 @@ def _render_number(text: str) -> str:
     return f"CASE WHEN {text} RLIKE '{_NUMBER}' AND NOT contains({text}, chr(10)) THEN try_cast({text} AS DOUBLE) END"
 
 
+def _render_is_missing(text: str) -> str:
+    """Render whether a text is a spelling of a missing value; `chr`, since engines escape a backslash differently."""
+    literals = ", ".join(f"'{spelling}'" for spelling in _MISSING)
+    return f"lower({text}) IN ({literals}, concat(chr(92), 'n'))"
+
+
 def _render_typed_rows(order: DateOrder) -> str:
     """Render every delivered row with its values typed, beside the texts as delivered."""
     degrees = {name: f"substr(`{name}`, 1, length(`{name}`) - 1)" for name in ("Latitude", "Longitude")}
     return load_template(__package__, "typed").substitute(
         month_place=1 if order == "month first" else 2,
         day_place=2 if order == "month first" else 1,
-        is_temperature_missing=f"lower(`AverageTemperature`) IN ({_MISSING})",
-        is_uncertainty_missing=f"lower(`AverageTemperatureUncertainty`) IN ({_MISSING})",
+        is_temperature_missing=_render_is_missing("`AverageTemperature`"),
+        is_uncertainty_missing=_render_is_missing("`AverageTemperatureUncertainty`"),
         latitude=_render_number(degrees["Latitude"]),
         longitude=_render_number(degrees["Longitude"]),
         average_temperature=_render_number("`AverageTemperature`"),
