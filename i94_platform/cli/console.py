@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -23,6 +24,15 @@ if TYPE_CHECKING:
 
 out = Console(soft_wrap=True, emoji=False)
 err = Console(stderr=True, soft_wrap=True, emoji=False)
+
+
+class ConsoleHandler(logging.Handler):
+    """Prints log records on standard error, each on one line, above a progress bar."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print a record."""
+        style = "red" if record.levelno >= logging.ERROR else "yellow"
+        err.print(f"[{style}]{record.levelname}[/{style}] {escape(self.format(record))}", highlight=False)
 
 
 _COUNTED_ASSETS = ("staged/immigration", "staged/immigration_quarantine", "warehouse/immigration")

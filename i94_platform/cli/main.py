@@ -14,11 +14,10 @@ from collections.abc import Callable
 from typing import Annotated, NoReturn
 
 import typer
-from rich.logging import RichHandler
 from rich.markup import escape
 
 from i94_platform.cli import dev, load, render, sample, serve, warehouse
-from i94_platform.cli.console import err, out
+from i94_platform.cli.console import ConsoleHandler, err, out
 from i94_platform.cli.keys import keys
 from i94_platform.errors import PermanentError
 from i94_platform.foreign_errors import describe_fault, translate_error
@@ -49,7 +48,7 @@ def main() -> None:
     logging.basicConfig(
         level=logging.WARNING,
         format="%(message)s",
-        handlers=[RichHandler(console=err, show_path=False, show_time=False)],
+        handlers=[ConsoleHandler()],
     )
     try:
         app()

@@ -51,9 +51,7 @@ class ManifestReader:
         try:
             return self._read_manifest(dataset, path)
         except DamagedManifestError as error:
-            if str(error) not in self._warnings:
-                self._warnings.add(str(error))
-                logger.warning("%s", error)
+            self._warn_once(str(error))
             return None
 
     def find_manifest(self, dataset: Dataset) -> Manifest | None:
@@ -74,6 +72,19 @@ class ManifestReader:
             other = Dataset(manifest.dataset, manifest.partition)
             raise DamagedManifestError(f"{address} describes {other}; run 'i94 run', which writes it anew.")
         return manifest
+
+    def is_intact(self, dataset: Dataset) -> bool:
+        """Whether a dataset is committed and its files are there; warns of a damaged manifest and of missing files."""
+        manifest = self.read_manifest(dataset)
+        problems = self.find_missing_files(manifest) if manifest else []
+        if problems:
+            self._warn_once(f"{dataset}: {'; '.join(problems)}; run: {dataset.repair_command}.")
+        return manifest is not None and not problems
+
+    def _warn_once(self, message: str) -> None:
+        if message not in self._warnings:
+            self._warnings.add(message)
+            logger.warning("%s", message)
 
     def require_manifest(self, dataset: Dataset) -> Manifest:
         """Read the committed manifest and check that every file is there.

@@ -111,17 +111,18 @@ def _check_folder(subject: str, folder: Path) -> Finding:
 
 
 def _check_manifests(lake: Lake) -> Iterator[Finding]:
-    """Read every manifest of the lake."""
+    """Read every manifest of the lake, and look for the files that it lists."""
     paths = [file.path for file in lake.store.list() if file.path.endswith(f"/{MANIFEST_NAME}")]
     damaged = False
     for path in paths:
         try:
-            Manifest.from_json(lake.store.read(path), lake.store.uri(path))
+            problems = lake.find_missing_files(Manifest.from_json(lake.store.read(path), lake.store.uri(path)))
         except DamagedManifestError as error:
-            damaged = True
-            yield Finding("manifests", False, str(error))
+            problems = [str(error)]
+        damaged = damaged or bool(problems)
+        yield from (Finding("manifests", False, problem) for problem in problems)
     if paths and not damaged:
-        yield Finding("manifests", True, f"{len(paths)} in the lake, all can be read")
+        yield Finding("manifests", True, f"{len(paths)} in the lake, and every file that they list is there")
 
 
 def _check_sqlite_databases(home: Path) -> Iterator[Finding]:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from sqlalchemy import Table
 
 from i94_platform.contracts import immigration
+from i94_platform.errors import PermanentError
 from i94_platform.lake.datasets import Dataset, Lake
 from i94_platform.lake.store import Store
 from i94_platform.marts import correlations, rendering
@@ -36,8 +37,10 @@ def combine_versions(*versions: str) -> str:
 
 def compute_month_version(delivery: Delivery, raw: Store, lake: Lake) -> str:
     """Compute the version of a staged month: its delivery's content and the code lists."""
-    lists = (lake.require_manifest(dataset).fingerprint for dataset in CODE_LIST_DATASETS)
-    return combine_versions(delivery.fingerprint(raw), *lists)
+    lists = [lake.find_manifest(dataset) for dataset in CODE_LIST_DATASETS]
+    if missing := [str(dataset) for dataset, list_ in zip(CODE_LIST_DATASETS, lists, strict=True) if list_ is None]:
+        raise PermanentError(f"{', '.join(missing)} is not in the lake at {lake.store.root}; run: i94 run.")
+    return combine_versions(delivery.fingerprint(raw), *(list_.fingerprint for list_ in lists if list_))
 
 
 def ledger_versions(ledger: Iterable[LedgerEntry]) -> LedgerVersions:

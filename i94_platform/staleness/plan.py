@@ -124,9 +124,9 @@ def find_stale_months(
 
 
 def _is_staged(month: Month, lake: Lake) -> bool:
-    """Whether the lake has both datasets of a month, with manifests that can be read."""
+    """Whether the lake has both datasets of a month, and they are intact."""
     names = ("staged/immigration", "staged/immigration_quarantine")
-    return all(lake.read_manifest(Dataset(name, month.key)) is not None for name in names)
+    return all(lake.is_intact(Dataset(name, month.key)) for name in names)
 
 
 def _require_in_range(requested: Sequence[Month], first: Month, last: Month) -> tuple[Month, ...]:
@@ -179,7 +179,7 @@ def find_stale_references(
     versions = compute_reference_versions(listing, raw)
     tables = {c.name for c in (*LOOKUPS, *REFERENCES, *DIMENSIONS)}
     datasets = [*(f"lookup/{c.name}" for c in LOOKUPS), *(f"staged/{c.name}" for c in REFERENCES)]
-    if tables - loaded_tables or any(lake.read_manifest(Dataset(name)) is None for name in datasets):
+    if tables - loaded_tables or not all(lake.is_intact(Dataset(name)) for name in datasets):
         return frozenset(versions) | {LABELS}
     filter_ = dg.RunsFilter(job_name=REFERENCE_JOB, statuses=[dg.DagsterRunStatus.SUCCESS])
     runs = instance.get_runs(filter_, limit=20)

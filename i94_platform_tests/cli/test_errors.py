@@ -69,6 +69,36 @@ def test_damaged_manifests_are_named_and_healed_by_the_next_run(
     assert i94("doctor", **deployment.environment).exit_code == 0
 
 
+def test_missing_files_are_named_and_made_again_by_the_next_run(
+    i94: I94, deployment: Deployment, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert i94("run", **deployment.environment).exit_code == 0
+    before = content_of(deployment)
+    files = [Path(deployment.manifest(*names).urls[0]) for names in (("lookup/i94port",), (STAGED.name, SAMPLE_MONTH))]
+    for file in files:
+        file.unlink()
+    doctor = i94("doctor", **deployment.environment)
+    assert doctor.exit_code == 1
+    assert all(f"✗ manifests      {file} is missing" in doctor.out for file in files)
+    assert i94("run", **deployment.environment).exit_code == 0
+    assert all(str(file) in caplog.text for file in files)
+    assert content_of(deployment) == before
+
+
+def test_an_altered_code_list_stops_a_month_until_the_command_of_the_message_is_called(
+    i94: I94, deployment: Deployment
+) -> None:
+    assert i94("run", **deployment.environment).exit_code == 0
+    before, file = content_of(deployment), Path(deployment.manifest("lookup/i94mode").urls[0])
+    file.write_bytes(file.read_bytes().replace(b"Air", b"Sea"))
+    message = message_of(i94("run", "-m", SAMPLE_MONTH, **deployment.environment), 1)
+    assert str(file) in message
+    assert "i94 run --select lookup/i94mode" in message
+    assert i94("run", "--select", "lookup/i94mode", **deployment.environment).exit_code == 0
+    assert i94("run", "-m", SAMPLE_MONTH, **deployment.environment).exit_code == 0
+    assert content_of(deployment) == before
+
+
 def test_a_staged_file_that_was_altered_at_the_same_length_is_not_loaded(i94: I94, deployment: Deployment) -> None:
     file = Path(deployment.manifest(STAGED.name, SAMPLE_MONTH).urls[0])
     content = bytearray(file.read_bytes())
