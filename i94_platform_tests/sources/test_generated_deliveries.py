@@ -39,8 +39,12 @@ def write_dialect(draw: random.Random) -> bytes:
     newline = draw.choice(("\n", "\r\n", "\r"))
     if draw.random() < 0.2:
         target.write(f"sep={separator}{newline}")
-    quoting = csv.QUOTE_ALL if draw.random() < 0.5 else csv.QUOTE_MINIMAL
-    writer = csv.writer(target, delimiter=separator, lineterminator=newline, quoting=quoting)
+    writer = csv.writer(
+        target,
+        delimiter=separator,
+        lineterminator=newline,
+        quoting=csv.QUOTE_ALL if draw.random() < 0.5 else csv.QUOTE_MINIMAL,
+    )
     has_name = index not in (None, "no name")
     trailing = [""] if has_trailing_cell else []
     writer.writerow([*([index] if has_name else []), *map(render_name, columns), *trailing])
