@@ -40,18 +40,12 @@ def stage_temperatures(
         delivery = list_deliveries(raw).require_reference("land_temperatures", raw.root)
         path, headers = delivery.files[0].path, tuple(HEADERS.values())
         prepared = prepare_text_file(delivery, raw, lake.store, scratch, headers)
-        if not prepared.rows:
-            raise PermanentError(f"{path} has a header and no rows; deliver the whole file.")
         engine.register_delivery(prepared.groups)
         iso3 = _register_countries(engine)
         reading = (_detect_date_order(engine, path), today or dt.datetime.now(dt.UTC).date())
-        engine.materialize("contradicting_rows", queries.render_contradicting_rows(*reading))
         rejected = _fetch_rejected(engine, reading)
         rejected_rows = sum(issue["rows"] for issue in rejected)
-        if rejected_rows == prepared.rows:
-            raise PermanentError(
-                f"{path} has no row that can be used: {rejected[0]['problem']} ({rejected[0]['sample']})."
-            )
+        _require_rows(prepared.rows, rejected_rows, rejected, path)
         engine.write(queries.render_accepted(*reading), lake.run_folder(dataset, run_id))
         entries = lake.collect_entries(dataset, run_id, world_temperature)
         require_valid_rows(engine, [entry.url for entry in entries])
@@ -65,14 +59,8 @@ def stage_temperatures(
         }
         version = combine_versions(delivery.fingerprint(raw))
         verdict = gate.judge(dataset, sum(entry.rows for entry in entries), stats)
-        return lake.commit(
-            dataset,
-            run_id,
-            entries,
-            fingerprint=version,
-            stats=stats | verdict.stats,
-            is_blocked=verdict.is_blocked,
-        )
+        stats |= verdict.stats
+        return lake.commit(dataset, run_id, entries, fingerprint=version, stats=stats, is_blocked=verdict.is_blocked)
 
 
 def require_valid_rows(engine: Engine, urls: Sequence[str]) -> None:
@@ -102,8 +90,19 @@ def _detect_date_order(engine: Engine, path: str) -> queries.DateOrder:
     return "day first" if counts["day_first"] > counts["month_first"] else "month first"
 
 
+def _require_rows(delivered_rows: int, rejected_rows: int, rejected: list[dict[str, Any]], path: str) -> None:
+    if not delivered_rows:
+        raise PermanentError(f"{path} has a header and no rows; deliver the whole file.")
+    if rejected_rows == delivered_rows:
+        raise PermanentError(f"{path} has no row that can be used: {rejected[0]['problem']} ({rejected[0]['sample']}).")
+
+
 def _fetch_rejected(engine: Engine, reading: tuple[queries.DateOrder, dt.date]) -> list[dict[str, Any]]:
-    """Fetch the problems of rejected rows in the form of `RowIssues.summarize`; the header is row 1 of the file."""
+    """Fetch the problems of rejected rows in the form of `RowIssues.summarize`; the header is row 1 of the file.
+
+    It registers `contradicting_rows`, which the query of the accepted rows reads too.
+    """
+    engine.materialize("contradicting_rows", queries.render_contradicting_rows(*reading))
     return [
         {
             "problem": issue["problem"],
