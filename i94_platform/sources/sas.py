@@ -118,7 +118,7 @@ def _read_latin_1(path: str, part: bytes, columns: list[str], encoding: int, rep
     """Read a part as Latin-1, which can decode anything, and decode each text as declared, if that can be done."""
     frame, _ = _read(path, declare_latin_1(part), usecols=columns)
     codec = _CODECS.get(encoding)
-    for name in map(str, frame.select_dtypes("object")):
+    for name in map(str, frame.select_dtypes(exclude="number")):
         texts = frame[name].tolist()
         for position, text in enumerate(texts):
             if text and not text.isascii():
