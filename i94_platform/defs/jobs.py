@@ -11,22 +11,16 @@ from i94_platform.defs.checks.completeness import CHECK_KEY
 from i94_platform.sources.registry import REFERENCE_FILES
 from i94_platform.staleness import job_names
 
-_COUNTRY = dg.AssetSelection.assets("warehouse/country")
 _RAW_REFERENCES = dg.AssetSelection.assets(*(f"raw/{source}" for source in REFERENCE_FILES))
 
-MONTH = (
-    dg.AssetSelection.assets(
-        "raw/immigration",
-        "staged/immigration",
-        "staged/immigration_quarantine",
-        "staged/immigration_unreadable",
-        "warehouse/immigration",
-    )
-    | _COUNTRY
+MONTH = dg.AssetSelection.assets(
+    "raw/immigration",
+    "staged/immigration",
+    "staged/immigration_quarantine",
+    "staged/immigration_unreadable",
+    "warehouse/immigration",
 )
-"""`warehouse/country` is in both jobs, because it also holds the unlisted codes of the staged months."""
-
-REFERENCE = _RAW_REFERENCES | (dg.AssetSelection.key_prefixes("lookup", "staged", "warehouse") - (MONTH - _COUNTRY))
+REFERENCE = _RAW_REFERENCES | (dg.AssetSelection.key_prefixes("lookup", "staged", "warehouse") - MONTH)
 CORRELATIONS = dg.AssetSelection.assets("mart/correlations")
 MARTS = dg.AssetSelection.key_prefixes("mart") - CORRELATIONS
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Table
 
-from i94_platform.contracts import country, i94addr, i94cit_res, us_cities_demographics, world_temperature
+from i94_platform.contracts import i94addr, i94cit_res, us_cities_demographics, world_temperature
 from i94_platform.contracts.rendering.arrow import arrow_schema
 from i94_platform.engine.base import Engine
 from i94_platform.lake.datasets import Dataset, Lake
@@ -45,14 +45,13 @@ def build_state_rows(lake: Lake, engine: Engine) -> tuple[pd.DataFrame, list[str
 
 
 def build_country_rows(lake: Lake, engine: Engine) -> tuple[pd.DataFrame, list[str]]:
-    """Build one row per country code: the listed ones, and the unlisted ones of the staged months.
+    """Build one row per listed country code; the warehouse adds the unlisted codes that arrivals carry.
 
     Before the first temperatures are loaded no country has a climate.
     """
     from i94_platform.transforms.country import build_country
 
     codes, version = _read_frame(lake, "lookup", i94cit_res)
-    unlisted_codes = sorted(_read_unlisted_codes(lake))
     temperature = lake.find_manifest(Dataset("staged/world_temperature"))
     with engine.session():
         if temperature is None:
@@ -62,11 +61,7 @@ def build_country_rows(lake: Lake, engine: Engine) -> tuple[pd.DataFrame, list[s
             lake.require_unaltered(temperature)
             engine.register_files("world_temperature", temperature.urls)
         climate = engine.fetch(temperatures.render_climate()).to_pandas()
-    return build_country(codes, unlisted_codes, climate), [
-        version,
-        temperature.fingerprint if temperature else "",
-        *map(str, unlisted_codes),
-    ]
+    return build_country(codes, climate), [version, temperature.fingerprint if temperature else ""]
 
 
 def build_calendar_rows(lake: Lake, engine: Engine) -> tuple[pd.DataFrame, list[str]]:
@@ -74,21 +69,6 @@ def build_calendar_rows(lake: Lake, engine: Engine) -> tuple[pd.DataFrame, list[
     from i94_platform.transforms.calendar import build_calendar
 
     return build_calendar(*CALENDAR_DAYS), []
-
-
-def _read_unlisted_codes(lake: Lake) -> set[int]:
-    """Read the country codes that the staged months carry and the code list lacks.
-
-    A month whose manifest is damaged may be loaded all the same, so the codes of the last table stay until it is staged
-    again.
-    """
-    months = lake.read_manifests("staged/immigration")
-    codes = {int(code) for month in months for code in month.stats["unlisted_countries"]}
-    last = lake.read_manifest(Dataset("warehouse/country"))
-    if last is not None and len(months) < len(lake.list_months("staged/immigration")):
-        rows = lake.read_table(last, country).select(["code", "status"]).to_pylist()
-        codes |= {row["code"] for row in rows if row["status"] == "unlisted"}
-    return codes
 
 
 def _read_frame(lake: Lake, layer: str, contract: Table) -> tuple[pd.DataFrame, str]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Literal
 
@@ -28,11 +28,10 @@ NameList = Literal["i94", "temperature"]
 _LISTS: tuple[NameList, ...] = ("i94", "temperature")
 _CLIMATE = ["iso3", "mean_temperature", "latitude", "longitude", "temperature_cities"]
 
-_UNLISTED = ("immigration.i94cit", "immigration.i94res")
 SOURCES = {
-    "code": ("i94cit_res.code", *_UNLISTED),
-    "label": ("i94cit_res.label", *_UNLISTED),
-    "status": ("i94cit_res.status", "i94cit_res.code", *_UNLISTED),
+    "code": ("i94cit_res.code",),
+    "label": ("i94cit_res.label",),
+    "status": ("i94cit_res.status",),
     **dict.fromkeys(("name", "iso3", "continent", "region"), ("i94cit_res.label",)),
     **{name: ("i94cit_res.label", "climate.iso3", f"climate.{name}") for name in _CLIMATE[1:]},
 }
@@ -58,25 +57,18 @@ def match_names(names: Sequence[str]) -> dict[str, str | None]:
     return _match(names, "temperature")
 
 
-def build_country(i94cit_res: DataFrame, unlisted: Collection[int], climate: DataFrame) -> DataFrame:
-    """Build the contract `country` from the codes of `i94cit_res` (code, label, status) and the unlisted ones, by code.
+def build_country(i94cit_res: DataFrame, climate: DataFrame) -> DataFrame:
+    """Build the contract `country` from the codes of `i94cit_res` (code, label, status), by code.
 
     `climate` has one row per iso3: iso3, mean_temperature (°C), latitude, longitude (degrees), temperature_cities.
-    Several codes may share a country and its climate. An unlisted code that is in the list after all is ignored.
-    `attrs["unmatched_labels"]` is that of `match_labels`.
+    Several codes may share a country and its climate. `attrs["unmatched_labels"]` is that of `match_labels`.
 
     Raises:
         PermanentError: `climate` has two rows for a country.
     """
-    import pandas as pd
-
     iso3 = match_labels(i94cit_res)
-    listed = i94cit_res[["code", "label", "status"]].assign(iso3=iso3)
-    codes = pd.Series(sorted(set(unlisted) - set(listed["code"].astype("Int64"))), dtype="Int64")
-    others = pd.DataFrame({"code": codes, "label": "unlisted code " + codes.astype("string")})
-    others = others.assign(status="unlisted", iso3=None)
     types = {"code": "Int64", "label": "string", "status": "string", "iso3": "string"}
-    rows = pd.concat([listed.astype(types), others.astype(types)])
+    rows = i94cit_res[["code", "label", "status"]].assign(iso3=iso3).astype(types)
     rows = rows.merge(_iso_countries(), how="left", on="iso3", validate="many_to_one")
     rows = rows.merge(_climate_by_country(climate), how="left", on="iso3", validate="many_to_one")
     dimension = rows.sort_values("code", ignore_index=True)[column_names(country)]

@@ -18,6 +18,7 @@ from i94_platform.lake.manifest import Manifest
 from i94_platform.partitions import Month
 from i94_platform.sql.dialects import requote
 from i94_platform.sql.rules import contract_rules, render_counts
+from i94_platform.warehouse.inferred_members import add_inferred_members
 from i94_platform.warehouse.ledger import record_load
 from i94_platform.warehouse.transaction import Transaction
 
@@ -60,6 +61,7 @@ def load_manifest(transaction: Transaction, contract: Table, manifest: Manifest,
             f"{load_label(contract, month)} would hold {rows:,} rows where the manifest counts {manifest.rows:,}; "
             "nothing was loaded. Materialize the manifest again."
         )
+    add_inferred_members(transaction, contract, _in_month(contract, month))
     _reject_orphans(transaction, contract, month)
     acceptance = read_acceptance(manifest)
     record_load(

@@ -54,5 +54,6 @@ def assert_counts_match_manifests(deployment: Deployment) -> None:
         layer = "staged" if line.manifest.split("/lake/")[1].startswith("staged") else "warehouse"
         manifest = deployment.lake.require_manifest(Dataset(f"{layer}/{line.table_name}", line.partition_key))
         assert (line.loaded_rows, line.manifest) == (manifest.rows, manifest.address)
-        where = f" WHERE i94mon = {int(line.partition_key[-2:])}" if line.partition_key else ""
+        inferred = " WHERE status <> 'unlisted'" if line.table_name == "country" else ""
+        where = f" WHERE i94mon = {int(line.partition_key[-2:])}" if line.partition_key else inferred
         assert deployment.query_value(f"SELECT count(*) FROM i94.{line.table_name}{where}") == manifest.rows

@@ -17,23 +17,12 @@ from i94_platform.lake.datasets import Dataset
 from i94_platform.lake.manifest import DamagedManifestError
 from i94_platform.pipeline.dimensions import build_country_rows
 from i94_platform.pipeline.temperatures import require_valid_rows
-from i94_platform_tests.support.deployment import SAMPLE_MONTH, Deployment
+from i94_platform_tests.support.deployment import Deployment
 
 
 @pytest.fixture
 def engine(tmp_path: Path) -> DuckDBEngine:
     return DuckDBEngine(tmp_path / "scratch")
-
-
-def test_a_month_with_a_damaged_manifest_keeps_its_country_codes(
-    loaded_deployment: Deployment, tmp_path: Path, engine: DuckDBEngine
-) -> None:
-    deployment = loaded_deployment.copy(tmp_path / "copy")
-    before, _ = build_country_rows(deployment.lake, engine)
-    assert 148 in set(before[before["status"] == "unlisted"]["code"])
-    deployment.lake.store.put(Dataset("staged/immigration", SAMPLE_MONTH).manifest_path, b"{")
-    after, _ = build_country_rows(deployment.lake, engine)
-    assert after.equals(before)
 
 
 def test_countries_lose_no_climate_where_the_manifest_of_the_temperatures_is_damaged(

@@ -143,37 +143,36 @@ def test_spellings_of_one_name_share_their_key() -> None:
     assert match_key("Guinea-Bissau") != match_key("Guinea")
 
 
-def test_the_dimension_holds_listed_and_unlisted_codes_with_their_country_and_climate() -> None:
+def test_the_dimension_holds_listed_codes_with_their_country_and_climate() -> None:
     mexico = "MEXICO Air Sea, and Not Reported (I-94, no land arrivals)"
     labels = code_list((582, mexico, "valid"), (0, "INVALID: STATELESS", "invalid"))
-    frame = build_country(labels, [254, 148, 582], climate(("MEX", 20.5, 19.4, -99.1, 7)))
+    frame = build_country(labels, climate(("MEX", 20.5, 19.4, -99.1, 7)))
     assert frame.columns.tolist() == column_names(country)
-    assert frame["code"].tolist() == [0, 148, 254, 582]
-    assert frame["label"].tolist()[1:3] == ["unlisted code 148", "unlisted code 254"]
-    assert frame["status"].tolist() == ["invalid", "unlisted", "unlisted", "valid"]
-    assert list(frame.loc[3, "name":]) == ["Mexico", "MEX", "America", "Central America", 20.5, 19.4, -99.1, 7]
-    assert frame.loc[:2, "name":].isna().to_numpy().all()
+    assert frame["code"].tolist() == [0, 582]
+    assert frame["status"].tolist() == ["invalid", "valid"]
+    assert list(frame.loc[1, "name":]) == ["Mexico", "MEX", "America", "Central America", 20.5, 19.4, -99.1, 7]
+    assert frame.loc[:0, "name":].isna().to_numpy().all()
     assert frame.dtypes.astype(str).tolist() == ["Int64"] + ["string"] * 6 + ["Float64"] * 3 + ["Int64"]
 
 
 def test_codes_of_one_country_share_its_climate() -> None:
     labels = code_list((407, "INVALID: UNITED STATES", "invalid"), (583, "INVALID: UNITED STATES", "invalid"))
-    frame = build_country(labels, [], climate(("USA", 14.5, 38, -97, 257)))
+    frame = build_country(labels, climate(("USA", 14.5, 38, -97, 257)))
     assert frame["mean_temperature"].tolist() == [14.5, 14.5]
 
 
 def test_a_climate_of_no_country_does_not_reach_the_unknown_codes() -> None:
-    frame = build_country(code_list((0, "INVALID: STATELESS", "invalid")), [148], climate((None, 9.9, 1, 1, 3)))
+    frame = build_country(code_list((0, "INVALID: STATELESS", "invalid")), climate((None, 9.9, 1, 1, 3)))
     assert frame["mean_temperature"].isna().all()
 
 
 def test_two_climates_for_a_country_are_an_error() -> None:
     with pytest.raises(PermanentError, match="more than one row for COG"):
-        build_country(code_list((385, "CONGO", "valid")), [], climate(("COG", 24, 1, 1, 3), ("COG", 25, 1, 1, 4)))
+        build_country(code_list((385, "CONGO", "valid")), climate(("COG", 24, 1, 1, 3), ("COG", 25, 1, 1, 4)))
 
 
 def test_every_country_has_a_continent_and_a_region(listed: pd.DataFrame) -> None:
-    frame = build_country(listed, [], climate())
+    frame = build_country(listed, climate())
     known = frame[frame["iso3"].notna()]
     assert known[["name", "continent", "region"]].notna().to_numpy().all()
     assert len(known) == 251

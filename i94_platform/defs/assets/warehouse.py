@@ -132,7 +132,7 @@ def state(
 
 @dg.asset(
     key=to_key("warehouse/country"),
-    deps=_deps(contracts.country, "lookup/i94cit_res", "staged/world_temperature", "staged/immigration"),
+    deps=_deps(contracts.country, "lookup/i94cit_res", "staged/world_temperature"),
     description=contracts.country.comment,
     kinds={"table"},
     metadata=code_references(
@@ -146,7 +146,7 @@ def country(
     engine: dg.ResourceParam[Engine],
     warehouse: dg.ResourceParam[Warehouse],
 ) -> dg.MaterializeResult[Any]:
-    """Load one row per country code: listed ones, and unlisted ones of the arrivals."""
+    """Load one row per listed country code; codes that only arrivals carry stay."""
     return _load_built(context, context.asset_key, contracts.country, build_country_rows, lake, engine, warehouse)
 
 
