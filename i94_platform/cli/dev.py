@@ -13,8 +13,12 @@ from i94_platform.cli.platform import load_platform
 from i94_platform.settings import Settings
 
 
-def dev(port: Annotated[int, typer.Option(help="Port of the lineage UI on 127.0.0.1.")] = 3000) -> None:
-    """Serve the lineage UI with the daemon, over the runs that the command line records. Ctrl-C stops all.
+def dev(
+    port: Annotated[
+        int, typer.Option(help="Port of the lineage UI on 127.0.0.1; 0 for a free one.", min=0, max=65535)
+    ] = 3000,
+) -> None:
+    """Serve the lineage UI with the daemon, over the runs that the command line records. Ctrl-C or SIGTERM stops all.
 
     Also starts a Spark Connect server if I94_ENGINE is a sc:// address on this machine where nothing listens.
 

@@ -5,7 +5,6 @@ An instance of production has a `dagster.yaml` of its own, which this module lea
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,9 +16,10 @@ from dagster_shared.yaml_utils import load_yaml_from_path
 from i94_platform.defs.dagster_internals import InstanceRef
 from i94_platform.lake.local import LocalStore
 from i94_platform.operations.dagster_storage import PooledSqliteStorage
+from i94_platform.operations.processes import ProcessIdentity, is_running
 
-PID_TAG = "i94/pid"
-"""The process that executes a run of the command line. A run whose process is gone was killed."""
+PROCESS_TAG = ".dagster/i94_process"
+"""The process that executes a run of the command line. A run whose process is gone was killed. The UI hides the tag."""
 
 _STORAGE = {"module": PooledSqliteStorage.__module__, "class": PooledSqliteStorage.__name__}
 
@@ -91,7 +91,7 @@ def persistent_instance(home: Path) -> Iterator[dg.DagsterInstance]:
         create_home(home)
         instance = open_instance(home)
         if _is_embedded(home):
-            _fail_orphaned_runs(instance)
+            fail_orphaned_runs(instance)
     with instance:
         yield instance
 
@@ -107,18 +107,15 @@ def set_pool_limit(instance: dg.DagsterInstance, pool: str, limit: int) -> None:
     instance.event_log_storage.set_concurrency_slots(pool, limit)
 
 
-def take_over_launches(instance: dg.DagsterInstance, home: Path) -> None:
-    """Let this process launch runs from now on, and fail the runs that an ended one launched and never began.
+def fail_unstarted_runs(instance: dg.DagsterInstance, home: Path) -> None:
+    """Fail the runs that an ended UI launched and that never began: no process of theirs can be looked for.
 
-    Such a run has no process to look for. If the process that launched runs before is alive, nothing is changed.
+    Only for the one process that launches runs of the instance.
     """
-    note = home / "launches.pid"
-    previous = int(note.read_text()) if note.exists() else None
-    if not _is_embedded(home) or (previous is not None and previous != os.getpid() and _is_alive(previous)):
+    if not _is_embedded(home):
         return
     for run in instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTING])):
         instance.report_run_failed(run, message="The process that was to start this run was ended from outside.")
-    LocalStore(home).put(note.name, str(os.getpid()).encode())
 
 
 def _is_embedded(home: Path) -> bool:
@@ -128,41 +125,42 @@ def _is_embedded(home: Path) -> bool:
     return not {"storage", "event_log_storage"} & set(config) or custom.get("class") == _STORAGE["class"]
 
 
-def _fail_orphaned_runs(instance: dg.DagsterInstance) -> None:
-    """Fail the runs whose process was killed: they would look started, and hold slots of a pool, for hours."""
+def fail_orphaned_runs(instance: dg.DagsterInstance) -> None:
+    """Fail the runs whose process was killed, and free the slots of pools that ended runs hold.
+
+    Such a run would look started, and hold its slots, for hours.
+    """
     unfinished = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.NOT_STARTED]
     for run in instance.get_runs(dg.RunsFilter(statuses=unfinished)):
-        pid = _find_pid(instance, run)
-        if pid and not _is_alive(pid):
+        if _is_orphaned(instance, run):
             instance.report_run_failed(run, message="The process that ran this was ended from outside.")
-            instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
+    for run_id in {
+        holder for pool in instance.event_log_storage.get_pool_limits() for holder in _slots(instance, pool.name)
+    }:
+        holder = instance.get_run_by_id(run_id)
+        if holder is None or holder.is_finished:
+            instance.event_log_storage.free_concurrency_slots_for_run(run_id)
 
 
-def _find_pid(instance: dg.DagsterInstance, run: dg.DagsterRun) -> int | None:
-    """The process of a run: runs of the command line carry it as a tag, others record it as they start."""
-    if PID_TAG in run.tags:
-        return int(run.tags[PID_TAG])
-    events = instance.all_logs(run.run_id, of_type=dg.DagsterEventType.RUN_START)
-    return events[0].get_dagster_event().pid if events else None
+def find_pool_holders(instance: dg.DagsterInstance, pool: str) -> list[dg.DagsterRun]:
+    """Find the runs that hold the slots of a pool."""
+    return [run for run_id in sorted(_slots(instance, pool)) if (run := instance.get_run_by_id(run_id))]
 
 
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return not _is_zombie(pid)
+def _slots(instance: dg.DagsterInstance, pool: str) -> set[str]:
+    """Return the ids of the runs that hold or are assigned slots of a pool."""
+    info = instance.event_log_storage.get_concurrency_info(pool)
+    return info.active_run_ids | info.assigned_run_ids
 
 
-def _is_zombie(pid: int) -> bool:
-    """Whether a process has ended without its parent taking the exit code. In a container no one may ever take it.
+def _is_orphaned(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
+    """Whether the process of a run is gone: the one that the run records as it starts, before that the one of its tag.
 
-    Only Linux can say. The state follows the command's name, which stands in brackets and may hold any character.
+    A re-execution copies the tag of its first run, whose process it does not have.
     """
-    try:
-        status = Path(f"/proc/{pid}/stat").read_text("utf-8", errors="replace")
-    except OSError:
-        return False
-    return status.rpartition(")")[2].split()[0] in ("Z", "X")
+    process = ProcessIdentity.parse(run.tags[PROCESS_TAG]) if PROCESS_TAG in run.tags else None
+    for record in instance.all_logs(run.run_id, of_type=dg.DagsterEventType.RUN_START):
+        pid = record.get_dagster_event().pid
+        if pid is not None and (process is None or process.pid != pid):
+            return not is_running(pid, since=record.timestamp)
+    return process is not None and run.parent_run_id is None and not process.is_alive()

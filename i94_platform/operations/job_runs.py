@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -11,7 +10,8 @@ import dagster as dg
 
 from i94_platform.defs.run_results import RunResult
 from i94_platform.errors import PermanentError
-from i94_platform.operations.dagster_instance import PID_TAG
+from i94_platform.operations.dagster_instance import PROCESS_TAG
+from i94_platform.operations.processes import ProcessIdentity
 from i94_platform.partitions import Month
 from i94_platform.staleness.run_inputs import PARTITION_TAG
 
@@ -44,7 +44,11 @@ def run_job(
     run = instance.create_run_for_job(
         job,
         run_config=config,
-        tags={**({PARTITION_TAG: month.key} if month else {}), **(tags or {}), PID_TAG: str(os.getpid())},
+        tags={
+            **({PARTITION_TAG: month.key} if month else {}),
+            **(tags or {}),
+            PROCESS_TAG: str(ProcessIdentity.of_this_process()),
+        },
         asset_selection=job.asset_selection,
     )
     result = RunResult(job.name, month.key if month else "", run.run_id)

@@ -36,6 +36,15 @@ def exit_at_once(code: int) -> NoReturn:
 def freeze_definitions() -> None:
     """Keep what is loaded now out of every later garbage collection.
 
-    A run that a code server launches takes 5.4 s instead of 6.4 s: each ends with a collection of all objects.
+    A run that a code server launches takes 5.4 s instead of 6.4 s: each ends with a collection of all objects. What
+    frozen objects refer to is never freed, which DuckDB reports object by object when the process has ended.
     """
     gc.freeze()
+    atexit.register(_close_stderr)
+
+
+def _close_stderr() -> None:
+    """Let nothing more be printed: Python is about to tear down its objects."""
+    sys.stderr.flush()
+    with open(os.devnull, "w") as nowhere:
+        os.dup2(nowhere.fileno(), 2)

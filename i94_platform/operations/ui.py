@@ -3,62 +3,104 @@
 from __future__ import annotations
 
 import os
-import signal
-import subprocess
+import socket
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
 from i94_platform.defs.execution import STAGING_POOL
 from i94_platform.engine import connect
 from i94_platform.engine.spark import LOCAL_CONFIG, s3_config
+from i94_platform.errors import PermanentError
 from i94_platform.lake.s3_client import aws_region
-from i94_platform.operations.dagster_instance import persistent_instance, set_pool_limit, take_over_launches
+from i94_platform.operations.dagster_instance import fail_unstarted_runs, persistent_instance, set_pool_limit
+from i94_platform.operations.supervisor import run_with_children
 from i94_platform.settings import Settings
+
+_HOST = "127.0.0.1"
 
 
 def serve_ui(settings: Settings, port: int, notify: Callable[[str], None]) -> int:
     """Serve the UI until Ctrl-C or SIGTERM, and return the exit code.
 
-    Without a Connect server to start, this process becomes Dagster's and does not return.
+    Args:
+        port: 0 for a free one.
 
     Raises:
-        PermanentError: the Spark Connect server did not start.
+        PermanentError: the port is in use, another process serves the UI of this home, or the Spark Connect server did
+            not start.
     """
-    with persistent_instance(settings.dagster_home) as instance:
-        set_pool_limit(instance, STAGING_POOL, settings.staging_concurrency)
-        take_over_launches(instance, settings.dagster_home)  # Dagster's program keeps the id of this process
-    os.environ.update(
-        DAGSTER_HOME=str(settings.dagster_home),
-        I94_FREEZE_DEFINITIONS="1",
-        I94_HOME=settings.home,
-        I94_LAKE=settings.lake,
-        I94_RAW=settings.raw,
-        I94_SPARK_JARS=settings.spark_jars,
-        I94_WAREHOUSE=settings.warehouse,
-    )
-    os.environ.setdefault("I94_UI_URL", f"http://127.0.0.1:{port}")
-    # "dagster dev" warns that "dg dev" supersedes it, which the base installation lacks
-    os.environ.setdefault("PYTHONWARNINGS", "ignore:Function")
-    program = str(Path(sys.executable).parent / "dagster")
-    command = [program, "dev", "-m", "i94_platform.definitions", "-h", "127.0.0.1", "-p", str(port)]
+    port = _find_port(port)
+    with _lock_home(settings.dagster_home, port):
+        with persistent_instance(settings.dagster_home) as instance:
+            set_pool_limit(instance, STAGING_POOL, settings.staging_concurrency)
+            fail_unstarted_runs(instance, settings.dagster_home)
+        os.environ.update(
+            DAGSTER_HOME=str(settings.dagster_home),
+            I94_FREEZE_DEFINITIONS="1",
+            I94_HOME=settings.home,
+            I94_LAKE=settings.lake,
+            I94_RAW=settings.raw,
+            I94_SPARK_JARS=settings.spark_jars,
+            I94_WAREHOUSE=settings.warehouse,
+        )
+        os.environ.setdefault("I94_UI_URL", f"http://{_HOST}:{port}")
+        # "dagster dev" warns that "dg dev" supersedes it, which the base installation lacks
+        os.environ.setdefault("PYTHONWARNINGS", "ignore:Function")
+        arguments = ["dev", "-m", "i94_platform.definitions", "-h", _HOST, "-p", str(port)]
+        command = [sys.executable, "-m", "i94_platform.operations.dagster_dev", *arguments]
+        return run_with_children(command, _connect_server(settings, notify))
+
+
+def _find_port(port: int) -> int:
+    """Return a port that this process can listen on; a free one for 0.
+
+    Raises:
+        PermanentError: the port is in use, or this user may not listen on it.
+    """
+    try:
+        with socket.create_server((_HOST, port)) as probe:
+            return int(probe.getsockname()[1])
+    except OSError as error:
+        raise PermanentError(
+            f"Nothing can listen on port {port} of {_HOST}: {error.strerror}; choose another one with --port, or 0 for "
+            "a free one."
+        ) from None
+
+
+@contextmanager
+def _lock_home(home: Path, port: int) -> Iterator[None]:
+    """Be the only process that serves the UI of a home: two daemons would each start every run.
+
+    Raises:
+        PermanentError: another process is it; the message names it.
+    """
+    from filelock import FileLock, Timeout
+
+    note = home / "dev.txt"
+    (home / ".locks").mkdir(parents=True, exist_ok=True)
+    lock = FileLock(home / ".locks" / "dev", blocking=False)
+    try:
+        lock.acquire()
+    except Timeout:
+        pid, url = note.read_text().split() if note.exists() else ("unknown", "an unknown URL")
+        raise PermanentError(
+            f"The process {pid} already serves the UI of {home} at {url}; use it, or stop it first: kill {pid}"
+        ) from None
+    try:
+        note.write_text(f"{os.getpid()} http://{_HOST}:{port}\n")
+        yield
+    finally:
+        note.unlink(missing_ok=True)
+        lock.release()
+
+
+def _connect_server(settings: Settings, notify: Callable[[str], None]) -> AbstractContextManager[None]:
+    """Return the context of a Spark Connect server on this machine, or an empty one where none has to be started."""
     if not connect.is_local(settings.engine) or connect.is_listening(settings.engine):
-        os.execv(program, command)
+        return nullcontext()
     s3_options = s3_config(settings.spark_jars, settings.s3_endpoint, aws_region()) if settings.uses_s3 else {}
     log = Path(settings.home) / "spark" / "connect.log"
     notify(f"Starting a Spark Connect server at {settings.engine}; its log is {log}")
-    return run_beside(connect.connect_server(settings.engine, log, LOCAL_CONFIG | s3_options), command)
-
-
-def run_beside(server: AbstractContextManager[None], command: Sequence[str]) -> int:
-    """Run a command while a server runs, and return its exit code. Ctrl-C and SIGTERM stop both."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    with server, subprocess.Popen(command) as process:
-        try:
-            return process.wait()
-        except KeyboardInterrupt:  # the command received it, too
-            return process.wait()
-        finally:
-            if process.poll() is None:
-                process.terminate()
+    return connect.connect_server(settings.engine, log, LOCAL_CONFIG | s3_options)

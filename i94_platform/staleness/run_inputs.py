@@ -22,10 +22,10 @@ from i94_platform.sources.delivery import Delivery
 from i94_platform.sources.listing import DeliveryListing
 from i94_platform.staleness.job_names import REFERENCE_JOB
 
-INPUTS_TAG = "i94/inputs"
-"""The data version of each file that a reference run reads, as JSON."""
+INPUTS_TAG = ".dagster/i94_inputs"
+"""The data version of each file that a reference run reads, as JSON. The UI hides tags with the prefix `.dagster/`."""
 
-DELIVERED_TAG = "i94/delivered"
+DELIVERED_TAG = ".dagster/i94_delivered"
 """The listing fingerprint of the content that a run reads: of a month, or of each reference file as JSON."""
 
 PARTITION_TAG = "dagster/partition"

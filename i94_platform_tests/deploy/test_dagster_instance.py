@@ -15,7 +15,7 @@ from dagster._core.definitions.run_request import InstigatorType
 from dagster._core.storage.compute_log_manager import ComputeIOType
 
 from i94_platform.defs.execution import WAREHOUSE_POOL
-from i94_platform.operations.dagster_instance import PID_TAG, persistent_instance
+from i94_platform.operations.dagster_instance import PROCESS_TAG, persistent_instance
 from i94_platform_tests.deploy.conftest import PASSWORD
 from i94_platform_tests.support.command import run_command_in_process
 
@@ -55,7 +55,7 @@ def test_a_run_of_another_machine_stays_started(production_home: Path, productio
     """The number of its process means nothing on this machine, and to close the run would fail a run that works."""
     process = subprocess.Popen([sys.executable, "-c", ""])
     process.wait()
-    run = dg.DagsterRun(job_name="month", status=dg.DagsterRunStatus.STARTED, tags={PID_TAG: str(process.pid)})
+    run = dg.DagsterRun(job_name="month", status=dg.DagsterRunStatus.STARTED, tags={PROCESS_TAG: str(process.pid)})
     production_instance.add_run(run)
     with persistent_instance(production_home) as instance:
         stored_run = instance.get_run_by_id(run.run_id)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import dagster as dg
@@ -14,7 +15,13 @@ from dagster._core.instance.config import PoolGranularity
 from dagster._core.storage.tags import WILL_RETRY_TAG
 
 from i94_platform.defs.execution import STAGING_POOL
-from i94_platform.operations.dagster_instance import PID_TAG, persistent_instance, set_pool_limit, take_over_launches
+from i94_platform.operations.dagster_instance import (
+    PROCESS_TAG,
+    fail_unstarted_runs,
+    persistent_instance,
+    set_pool_limit,
+)
+from i94_platform.operations.processes import ProcessIdentity
 
 GONE, HERE = "the process is gone", "the process runs"
 
@@ -29,8 +36,8 @@ def start_and_end_process() -> int:
 @pytest.mark.parametrize(
     ("tags", "status"),
     [
-        ({PID_TAG: GONE}, dg.DagsterRunStatus.FAILURE),
-        ({PID_TAG: HERE}, dg.DagsterRunStatus.STARTED),
+        ({PROCESS_TAG: GONE}, dg.DagsterRunStatus.FAILURE),
+        ({PROCESS_TAG: HERE}, dg.DagsterRunStatus.STARTED),
         ({}, dg.DagsterRunStatus.STARTED),
     ],
 )
@@ -53,7 +60,7 @@ def test_only_a_run_whose_process_is_gone_is_failed(
 def test_a_run_whose_process_is_a_zombie_is_failed(tmp_path: Path) -> None:
     process = subprocess.Popen([sys.executable, "-c", ""])
     os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # and nobody takes its exit code
-    run = dg.DagsterRun(job_name="month", status=dg.DagsterRunStatus.STARTED, tags={PID_TAG: str(process.pid)})
+    run = dg.DagsterRun(job_name="month", status=dg.DagsterRunStatus.STARTED, tags={PROCESS_TAG: str(process.pid)})
     with persistent_instance(tmp_path) as instance:
         instance.add_run(run)
     with persistent_instance(tmp_path) as instance:
@@ -86,23 +93,71 @@ def test_a_run_of_the_ui_whose_process_was_killed_is_failed_frees_its_slot_and_i
         assert recorded.tags.get(WILL_RETRY_TAG) == ("true" if process == GONE else None)
 
 
-@pytest.mark.parametrize(
-    ("process", "status"), [(GONE, dg.DagsterRunStatus.FAILURE), (HERE, dg.DagsterRunStatus.STARTING)]
-)
-def test_a_run_that_was_launched_and_never_began_is_failed_and_retried_when_its_ui_is_gone(
-    tmp_path: Path, process: str, status: dg.DagsterRunStatus
-) -> None:
-    other = os.getppid() if process == HERE else start_and_end_process()
+def test_a_run_that_was_launched_and_never_began_is_failed_and_retried_by_the_next_ui(tmp_path: Path) -> None:
     run = dg.DagsterRun(job_name="month", status=dg.DagsterRunStatus.STARTING)
     with persistent_instance(tmp_path) as instance:
-        (tmp_path / "launches.pid").write_text(str(other))
         instance.add_run(run)
-        take_over_launches(instance, tmp_path)
+        fail_unstarted_runs(instance, tmp_path)
         recorded = instance.get_run_by_id(run.run_id)
     assert recorded is not None
-    assert recorded.status == status
-    assert (recorded.tags.get(WILL_RETRY_TAG) == "true") == (status == dg.DagsterRunStatus.FAILURE)
-    assert (tmp_path / "launches.pid").read_text() == str(other if process == HERE else os.getpid())
+    assert recorded.status == dg.DagsterRunStatus.FAILURE
+    assert recorded.tags.get(WILL_RETRY_TAG) == "true"
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="only Linux tells when a process began")
+@pytest.mark.parametrize("change", ["another start", "another boot", "started after the run"])
+def test_a_process_that_has_the_id_of_the_dead_one_does_not_keep_its_run(tmp_path: Path, change: str) -> None:
+    this = ProcessIdentity.of_this_process()
+    others = {"another start": replace(this, start="1"), "another boot": replace(this, boot="another")}
+    run = dg.DagsterRun(
+        job_name="month",
+        status=dg.DagsterRunStatus.STARTED,
+        tags={PROCESS_TAG: str(others[change])} if change in others else {},
+    )
+    with persistent_instance(tmp_path) as instance:
+        set_pool_limit(instance, STAGING_POOL, 1)
+        instance.add_run(run)
+        if not run.tags:
+            event = dg.DagsterEvent(dg.DagsterEventType.RUN_START.value, "month", message="started", pid=os.getpid())
+            entry = dg.EventLogEntry(None, 20, "", run.run_id, 1e9, dagster_event=event)  # type: ignore[no-untyped-call]
+            instance.handle_new_event(entry)
+        assert instance.event_log_storage.claim_concurrency_slot(STAGING_POOL, run.run_id, "stage").is_claimed
+    with persistent_instance(tmp_path) as instance:
+        recorded = instance.get_run_by_id(run.run_id)
+        assert recorded is not None
+        assert recorded.status == dg.DagsterRunStatus.FAILURE
+        assert instance.event_log_storage.claim_concurrency_slot(STAGING_POOL, "another", "stage").is_claimed
+
+
+def test_a_re_execution_is_not_judged_by_the_process_of_its_first_run(tmp_path: Path) -> None:
+    """The daemon retries a run of a command that was killed, and Dagster copies the tags."""
+    run = dg.DagsterRun(
+        job_name="month",
+        status=dg.DagsterRunStatus.STARTED,
+        tags={PROCESS_TAG: str(start_and_end_process())},
+        root_run_id="first",
+        parent_run_id="first",
+    )
+    event = dg.DagsterEvent(dg.DagsterEventType.RUN_START.value, "month", message="started", pid=os.getpid())
+    statuses = []
+    with persistent_instance(tmp_path) as instance:
+        instance.add_run(run)
+    for events in ([event], []):
+        with persistent_instance(tmp_path) as instance:
+            statuses += [recorded.status for recorded in instance.get_runs()]
+            for event in events:
+                instance.report_dagster_event(event, run.run_id)
+    assert statuses == [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTED]
+
+
+def test_a_slot_that_an_ended_run_holds_is_freed(tmp_path: Path) -> None:
+    run = dg.DagsterRun(job_name="month", status=dg.DagsterRunStatus.CANCELED)
+    with persistent_instance(tmp_path) as instance:
+        set_pool_limit(instance, STAGING_POOL, 1)
+        instance.add_run(run)
+        assert instance.event_log_storage.claim_concurrency_slot(STAGING_POOL, run.run_id, "stage").is_claimed
+    with persistent_instance(tmp_path) as instance:
+        assert instance.event_log_storage.claim_concurrency_slot(STAGING_POOL, "another", "stage").is_claimed
 
 
 def test_the_embedded_instance_limits_concurrency_and_ends_runs_that_hang(tmp_path: Path) -> None:

@@ -1,0 +1,30 @@
+"""The process that runs `dagster dev` for `i94 dev`: it ends, with all its children, when that command is gone.
+
+Its standard input is a pipe from that command. It gets to its end however the command ends, also by SIGKILL.
+"""
+
+from __future__ import annotations
+
+import os
+import runpy
+import signal
+import sys
+import threading
+
+
+def main() -> None:
+    """Run Dagster's command line with the arguments of this process."""
+    threading.Thread(target=_interrupt_at_end_of_input, daemon=True).start()
+    sys.argv[0] = "dagster"
+    runpy.run_module("dagster", run_name="__main__", alter_sys=True)
+
+
+def _interrupt_at_end_of_input() -> None:
+    """Wait for the end of standard input, then interrupt the whole process group, as Ctrl-C does."""
+    while os.read(0, 1024):
+        pass
+    os.killpg(os.getpgrp(), signal.SIGINT)
+
+
+if __name__ == "__main__":
+    main()
