@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -127,6 +128,45 @@ def test_a_process_that_has_the_id_of_the_dead_one_does_not_keep_its_run(tmp_pat
         assert recorded is not None
         assert recorded.status == dg.DagsterRunStatus.FAILURE
         assert instance.event_log_storage.claim_concurrency_slot(STAGING_POOL, "another", "stage").is_claimed
+
+
+CLAIM_SLOT = """
+import os, signal, sys
+from pathlib import Path
+import dagster as dg
+from i94_platform.operations.dagster_instance import PROCESS_TAG, persistent_instance
+from i94_platform.operations.processes import ProcessIdentity
+
+assert os.getpid() == 1
+with persistent_instance(Path(sys.argv[1])) as instance:
+    tags = {PROCESS_TAG: str(ProcessIdentity.of_this_process())}
+    run = instance.add_run(dg.DagsterRun(job_name="month", status=dg.DagsterRunStatus.STARTED, tags=tags))
+    print(instance.event_log_storage.claim_concurrency_slot("warehouse", run.run_id, "load").is_claimed, flush=True)
+    signal.pause()
+"""
+IN_OWN_NAMESPACE = ("unshare", "--pid", "--fork", "--kill-child", "--mount-proc", sys.executable, "-c", CLAIM_SLOT)
+
+
+def can_create_namespaces() -> bool:
+    """Whether this user may start a process as the first one of its own PID namespace, as a container does."""
+    command = shutil.which("unshare")
+    return (
+        command is not None
+        and subprocess.run([command, "-p", "-f", "--mount-proc", "true"], check=False).returncode == 0
+    )
+
+
+@pytest.mark.skipif(not can_create_namespaces(), reason="PID namespaces need rights that this user lacks")
+def test_the_first_process_of_a_container_frees_the_slot_of_the_one_before(tmp_path: Path) -> None:
+    with persistent_instance(tmp_path) as instance:
+        set_pool_limit(instance, "warehouse", 1)
+    claims = []
+    for _ in range(2):
+        with subprocess.Popen([*IN_OWN_NAMESPACE, str(tmp_path)], stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            claims.append(process.stdout.readline().strip())
+            process.kill()
+    assert claims == ["True", "True"]
 
 
 def test_a_re_execution_is_not_judged_by_the_process_of_its_first_run(tmp_path: Path) -> None:
