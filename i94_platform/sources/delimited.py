@@ -12,8 +12,11 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -33,6 +36,9 @@ if TYPE_CHECKING:
 
 NUMBER = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
 """The pattern of a number: no thousands separators, no Boolean words."""
+
+_MAX_COLUMNS = 100
+"""Columns of a file that is parsed at once."""
 
 _INTEGER_LOW, _INTEGER_HIGH = -(2**31), 2**31 - 1
 
@@ -62,34 +68,77 @@ def read_delimited(source: Path | BinaryIO, name: str, headers: Mapping[str, str
 
     data = source.read_bytes() if isinstance(source, Path) else source.read()
     check_bytes(name, data[:HEAD_BYTES], data[-HEAD_BYTES:], "csv")
-    (_, header), *records = _parse_records(decode_text(data, name), name, headers, separator)
-    names = match_columns(name, header, list(headers.values()))
-    positions = {ours: header.index(names[theirs]) for ours, theirs in headers.items()}
-    columns = {ours: [cells[position] for _, cells in records] for ours, position in positions.items()}
-    frame = pd.DataFrame(columns, index=pd.Index([row for row, _ in records], dtype="int64"), dtype="string[pyarrow]")
+    table = _parse_table(decode_text(data, name), name, headers, separator)
+    names = match_columns(name, table.header, list(headers.values()))
+    columns = {ours: table.columns[table.header.index(names[theirs])] for ours, theirs in headers.items()}
+    frame = pd.DataFrame(columns, index=pd.Index(table.lines, dtype="int64"), dtype="string[pyarrow]")
     for ours in headers:
         frame[ours] = frame[ours].str.strip()
     frame = frame.replace("", pd.NA).dropna(how="all")
     if frame.empty:
         raise PermanentError(f"{name} has a header and no rows; deliver the whole file.")
-    extra = list_extra_columns(map(str.strip, header), headers.values())
+    extra = list_extra_columns(map(str.strip, table.header), headers.values())
     frame.attrs = {"extra_columns": extra, "delivered_rows": len(frame)}
     return frame
 
 
-def _parse_records(text: str, name: str, headers: Mapping[str, str], separator: str) -> Iterator[tuple[int, list[str]]]:
-    """Yield the line number and the cells of the header and of each row that is not blank."""
+@dataclass(frozen=True)
+class _TextTable:
+    """The cells of a file as text: its header, its columns, and the line of each row."""
+
+    header: list[str]
+    columns: Sequence[Any]
+    lines: list[int]
+
+
+def _parse_table(text: str, name: str, headers: Mapping[str, str], separator: str) -> _TextTable:
+    """Parse a file: at once where every line is a row, else line by line, which finds out what is wrong."""
     if not text.endswith(("\n", "\r")):
         raise PermanentError(
             f"{name} can't be read as CSV: its last line has no end, so it may be cut; deliver it whole."
         )
-    stream = io.StringIO(text, newline="")
-    lines = [stream.readline().rstrip("\r\n")]
-    separator, header_line = detect_delimiter(lines, list(headers.values()), separator)
-    before = header_line - 1
-    if not before:
-        stream.seek(0)
-    reader = csv.reader(stream, delimiter=separator, strict=True)
+    head = [line.rstrip("\r\n") for line in islice(io.StringIO(text), 2)]
+    delimiter, header_line = detect_delimiter(head[:1], list(headers.values()), separator)
+    if table := _parse_at_once(text, delimiter, header_line):
+        return table
+    (_, header), *records = _parse_records(text, name, delimiter, header_line)
+    columns = list(zip(*(cells for _, cells in records), strict=True)) or [()] * len(header)
+    return _TextTable(header, columns, [line for line, _ in records])
+
+
+def _parse_at_once(text: str, delimiter: str, header_line: int) -> _TextTable | None:
+    """Parse a file with as many rows as lines; None for any other, and where a quote stands inside a cell."""
+    import pyarrow as pa
+    import pyarrow.csv as pc
+
+    edge = re.escape(delimiter) + r'"\r\n'
+    is_odd = text.count('"') % 2 or not text.strip() or "\r" in text.replace("\r\n", "")
+    if is_odd or re.search(rf'[^{edge}]"[^{edge}]', text):
+        return None
+    content = text.encode()
+    try:
+        rows = pc.read_csv(
+            io.BytesIO(content),
+            pc.ReadOptions(autogenerate_column_names=True, skip_rows=header_line - 1, block_size=len(content) + 1),
+            pc.ParseOptions(delimiter=delimiter, ignore_empty_lines=False),
+            pc.ConvertOptions(column_types=dict.fromkeys(map("f{}".format, range(_MAX_COLUMNS)), pa.string())),
+        )
+    except pa.ArrowInvalid:
+        return None
+    if rows.num_rows + header_line - 1 != text.count("\n") or rows.num_columns > _MAX_COLUMNS:
+        return None
+    header = [str(column[0]) for column in rows.columns]
+    return _TextTable(
+        header, [column[1:] for column in rows.columns], list(range(header_line + 1, text.count("\n") + 1))
+    )
+
+
+def _parse_records(text: str, name: str, delimiter: str, header_line: int) -> Iterator[tuple[int, list[str]]]:
+    """Yield the line number and the cells of the header and of each row that is not blank."""
+    stream, before = io.StringIO(text, newline=""), header_line - 1
+    for _ in range(before):
+        stream.readline()
+    reader = csv.reader(stream, delimiter=delimiter, strict=True)
     width = line = 0
     try:
         for cells in reader:
