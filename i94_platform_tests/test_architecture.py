@@ -21,7 +21,7 @@ PACKAGE = Path(i94_platform.__file__).parent
 NAME = PACKAGE.name
 
 LAYERS = (
-    {"redshift_address", "settings", "partitions", "errors", "foreign_errors", "contracts"},
+    {"redshift_address", "settings", "partitions", "errors", "foreign_errors", "progress", "contracts"},
     {"sql"},
     {"transforms"},
     {"lake"},

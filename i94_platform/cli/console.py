@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 from enum import StrEnum
@@ -14,6 +14,8 @@ from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+
+from i94_platform.progress import logger as progress_logger
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -50,7 +52,8 @@ class RowFormat(StrEnum):
 def show_steps() -> Iterator[StepCallback]:
     """Show the steps of runs: as a progress bar on a terminal, as one line a step elsewhere."""
     if not err.is_terminal:
-        yield _print_step
+        with _listen_to_progress(lambda message: err.print(message, highlight=False, markup=False)):
+            yield _print_step
         return
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
@@ -58,14 +61,38 @@ def show_steps() -> Iterator[StepCallback]:
     columns = (SpinnerColumn(), description, BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=err) as progress:
         tasks: dict[str, Any] = {}
+        message_task = progress.add_task("", total=None, visible=False)
 
         def update_bar(run: str, step: str, done: int, total: int) -> None:
             if run not in tasks:
                 tasks[run] = progress.add_task(run, total=total)
             text = f"{run} {step.replace('__', '/')}".ljust(48)
             progress.update(tasks[run], completed=done, description=text)
+            progress.update(message_task, visible=False)
 
-        yield update_bar
+        def show_message(message: str) -> None:
+            progress.update(message_task, visible=True, description=message)
+
+        with _listen_to_progress(show_message):
+            yield update_bar
+
+
+@contextmanager
+def _listen_to_progress(show: Callable[[str], None]) -> Iterator[None]:
+    """Show what long steps and waits report."""
+
+    class ShowingHandler(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            show(record.getMessage())
+
+    handler = ShowingHandler()
+    progress_logger.setLevel(logging.INFO)
+    progress_logger.propagate = False
+    progress_logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        progress_logger.removeHandler(handler)
 
 
 def _print_step(run: str, step: str, done: int, total: int) -> None:

@@ -69,6 +69,13 @@ class Engine(ABC):
     def fetch(self, query: Query) -> pa.Table:
         """Fetch the rows of a query with a small result."""
 
+    def read_share(self) -> float | None:
+        """Read how much of the query in progress is done, from 0 to 1; None if that is unknown.
+
+        Another thread than that of the query may call it.
+        """
+        return None
+
     def fetch_row(self, query: Query) -> dict[str, Any]:
         """Fetch the one row of a query, such as a set of totals."""
         rows: list[dict[str, Any]] = self.fetch(query).to_pylist()

@@ -63,6 +63,11 @@ class DuckDBEngine(Engine):
         rows: pa.Table = self._connection.sql(to_duckdb(query), params=dict(query.values)).to_arrow_table()
         return rows
 
+    def read_share(self) -> float | None:
+        connection = vars(self).get("_connection")  # this thread opens none
+        percent = connection.query_progress() if connection else -1
+        return None if percent < 0 else percent / 100
+
     def has_duplicates(self, relation: str, column: str) -> bool:
         # a bitmap takes a tenth of the time of a count of distinct values
         sql = f"SELECT min(`{column}`) AS low, max(`{column}`) AS high FROM `{relation}`"
@@ -99,7 +104,9 @@ def connect(scratch: Path, memory_limit: str) -> duckdb.DuckDBPyConnection:
         "autoload_known_extensions": "false",
         "preserve_insertion_order": "false",
     }
-    return duckdb.connect(":memory:", config=settings)
+    connection = duckdb.connect(":memory:", config=settings)
+    connection.execute("SET enable_progress_bar = true; SET enable_progress_bar_print = false")  # only to be read
+    return connection
 
 
 def _select_delivered(group: FileGroup, paths: Mapping[str, str]) -> str:

@@ -118,6 +118,12 @@ def fail_unstarted_runs(instance: dg.DagsterInstance, home: Path) -> None:
         instance.report_run_failed(run, message="The process that was to start this run was ended from outside.")
 
 
+def is_embedded(instance: dg.DagsterInstance) -> bool:
+    """Whether an instance keeps runs and events in its own folder, so that all their processes are on this machine."""
+    home = Path(instance.root_directory)
+    return (home / "dagster.yaml").exists() and _is_embedded(home)
+
+
 def _is_embedded(home: Path) -> bool:
     """Whether runs and events are kept in the instance's own folder."""
     config: Any = load_yaml_from_path(str(home / "dagster.yaml")) or {}

@@ -11,6 +11,7 @@ import dagster as dg
 from i94_platform.defs.run_results import RunResult
 from i94_platform.errors import PermanentError
 from i94_platform.operations.dagster_instance import PROCESS_TAG
+from i94_platform.operations.pool_waits import watch_pool_waits
 from i94_platform.operations.processes import ProcessIdentity
 from i94_platform.partitions import Month
 from i94_platform.staleness.run_inputs import PARTITION_TAG
@@ -53,13 +54,15 @@ def run_job(
     )
     result = RunResult(job.name, month.key if month else "", run.run_id)
     total, done = len(create_execution_plan(InMemoryJob(job), run_config=config).step_keys_to_execute), 0
-    for event in execute_run_iterator(InMemoryJob(job), run, instance):
-        if event.event_type == dg.DagsterEventType.STEP_START:
-            on_step(str(event.step_key), done, total)
-        elif event.is_step_success or event.is_step_failure or event.is_step_skipped:
-            done += 1
-            on_step("", done, total)
-        result.record(event)
+    with watch_pool_waits(instance, result.name) as wait:
+        for event in execute_run_iterator(InMemoryJob(job), run, instance):
+            wait.update(event)
+            if event.event_type == dg.DagsterEventType.STEP_START:
+                on_step(str(event.step_key), done, total)
+            elif event.is_step_success or event.is_step_failure or event.is_step_skipped:
+                done += 1
+                on_step("", done, total)
+            result.record(event)
     result.seconds = time.monotonic() - started
     if result.interrupted:
         raise KeyboardInterrupt

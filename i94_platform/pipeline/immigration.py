@@ -25,6 +25,7 @@ from i94_platform.partitions import Month
 from i94_platform.pipeline.data_versions import compute_month_version
 from i94_platform.pipeline.gate import Gate
 from i94_platform.pipeline.unreadable import UnreadableValues, find_suspect_columns, write_unreadable
+from i94_platform.progress import report_progress
 from i94_platform.sources.delivery import Delivery
 from i94_platform.sources.listing import list_deliveries
 from i94_platform.sources.preparation import PreparedDelivery, name_damaged_files, prepare_arrivals
@@ -62,12 +63,13 @@ def stage_month(
         Dataset(f"staged/{contract.name}", month.key)
         for contract in (immigration, immigration_quarantine, immigration_unreadable)
     ]
-    with _lock(lake, engine, datasets) as scratch:
+    with _lock(lake, engine, datasets) as scratch, report_progress(month.key, report) as progress:
         delivery = list_deliveries(raw).require_month(month, raw.root)
         version = compute_month_version(delivery, raw, lake)
         _register_code_lists(lake, engine)
         prepared = prepare_arrivals(delivery, raw, lake.store, scratch)
         _report_delivery(delivery, prepared, report)
+        progress.start("staging", prepared.rows, engine.read_share)
         with name_damaged_files(prepared, raw):
             files = _write_month(month, prepared, raw, lake, engine, datasets, run_id, scratch)
         _report_unreadable(files.unreadable, report)

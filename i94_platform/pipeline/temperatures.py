@@ -14,6 +14,7 @@ from i94_platform.lake.manifest import Manifest
 from i94_platform.lake.store import Store
 from i94_platform.pipeline.data_versions import combine_versions
 from i94_platform.pipeline.gate import Gate
+from i94_platform.progress import report_progress
 from i94_platform.sources.listing import list_deliveries
 from i94_platform.sources.preparation import prepare_text_file
 from i94_platform.sources.temperatures import HEADERS
@@ -36,10 +37,16 @@ def stage_temperatures(
         PermanentError: the file or a column is missing, it has no rows, or its order of day and month is unclear.
     """
     dataset = Dataset("staged/world_temperature")
-    with lake.write_lock(dataset), lake.scratch_folder(dataset) as scratch, engine.session():
+    with (
+        lake.write_lock(dataset),
+        lake.scratch_folder(dataset) as scratch,
+        engine.session(),
+        report_progress(dataset.name) as progress,
+    ):
         delivery = list_deliveries(raw).require_reference("land_temperatures", raw.root)
         path, headers = delivery.files[0].path, tuple(HEADERS.values())
         prepared = prepare_text_file(delivery, raw, lake.store, scratch, headers)
+        progress.start("staging", prepared.rows, engine.read_share)
         engine.register_delivery(prepared.groups)
         iso3 = _register_countries(engine)
         reading = (_detect_date_order(engine, path), today or dt.datetime.now(dt.UTC).date())

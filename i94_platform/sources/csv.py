@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from i94_platform.errors import PermanentError
 from i94_platform.lake.store import Store, StoredFile
+from i94_platform.progress import advance_progress
 from i94_platform.sources.column_names import list_extra_columns, normalize_name
 from i94_platform.sources.compression import check_delivered
 from i94_platform.sources.csv_layout import CsvLayout, IsPlausible, detect_layout, is_quote_open, list_names, split_line
@@ -207,4 +208,5 @@ def convert_csv(
         for batch in content.read_batches():
             arrays = [null_empty(batch[name]) for name in columns]
             writer.write_table(pa.table(arrays, schema=schema))
+            advance_progress(batch.num_rows)
     return content.rows, tuple(content.extra_columns)

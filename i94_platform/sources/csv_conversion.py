@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from i94_platform.progress import advance_progress
 from i94_platform.sources.csv import CsvFile
 from i94_platform.sources.csv_layout import CsvLayout
 from i94_platform.sources.immigration import DELIVERED_COLUMNS, NUMBER_COLUMNS
@@ -39,6 +40,7 @@ def convert_arrivals(content: CsvFile, target: BinaryIO) -> frozenset[str]:
             columns, batch_spellings = _convert_batch(batch, content.layout)
             spellings |= batch_spellings
             writer.write_table(pa.table([columns[name] for name in schema.names], schema=schema))
+            advance_progress(batch.num_rows)
     return spellings
 
 

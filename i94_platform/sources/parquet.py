@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from i94_platform.errors import PermanentError
 from i94_platform.lake.store import Store
+from i94_platform.progress import advance_progress
 from i94_platform.sources.column_names import list_extra_columns, match_columns, normalize_name
 from i94_platform.sources.hive_partitions import parse_partition_values
 from i94_platform.sources.immigration import DELIVERED_COLUMNS, NUMBER_COLUMNS, ColumnKind, check_columns
@@ -117,6 +118,7 @@ def convert_parquet(store: Store, path: str, delivered_path: str, layout: Parque
                 for field in schema
             ]
             writer.write_table(pa.table(arrays, schema=schema))
+            advance_progress(batch.num_rows)
 
 
 def check_pages(store: Store, path: str, delivered_path: str) -> None:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from i94_platform.engine.base import FileGroup
 from i94_platform.errors import PermanentError, PlatformError
 from i94_platform.lake.store import Store, StoredFile
+from i94_platform.progress import advance_progress
 from i94_platform.sources import csv
 from i94_platform.sources.column_names import list_extra_columns, match_columns
 from i94_platform.sources.compression import COPY_BYTES, check_delivered, detect_compression, open_decompressed
@@ -178,6 +179,7 @@ def _prepare_sas(raw: Store, file: StoredFile, lake: Store, target: str) -> _Pre
         for frame in read_sas_chunks(raw, file, CHUNK_ROWS, report):
             names = list(frame.columns)
             writer.write_table(_convert_frame(file.path, frame, schema))
+            advance_progress(len(frame))
     return _PreparedFile(
         lake.uri(path),
         _SCHEMA_OF_CONVERTED,
