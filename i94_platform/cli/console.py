@@ -107,7 +107,7 @@ def print_results(results: Sequence[RunResult]) -> None:
         state = "[green]loaded[/green]" if result.succeeded else "[red]failed[/red]"
         counts = (_format_count(result.rows.get(asset)) for asset in _COUNTED_ASSETS)
         table.add_row(result.name, state, *counts, f"{result.seconds:.1f}")
-    out.print(table)
+    print_table(table)
     for result in results:
         for message in (*result.errors, *result.failed_checks):
             err.print(f"[red]{result.name}[/red] {escape(message)}", highlight=False)
@@ -120,14 +120,34 @@ def print_results(results: Sequence[RunResult]) -> None:
 
 def print_statuses(statuses: Sequence[MonthStatus]) -> None:
     """Print a table of months that fits into 80 columns."""
+    from i94_platform.contracts import MONTHLY_MARTS
+
     headers = ("month", "MB", "staged", "quarantined", "loaded", "marts", "checks", "last run", "at (UTC)")
-    table = Table(*headers, box=box.SIMPLE_HEAD, padding=0, pad_edge=False)
+    table = Table(*headers, box=box.SIMPLE_HEAD, padding=0, show_edge=False)
+    for column in table.columns[1:5]:
+        column.justify = "right"
     for status in statuses:
-        size = "" if status.delivered_bytes is None else f"{status.delivered_bytes / 1e6:,.1f}"
-        counts = map(_format_count, (status.staged, status.quarantined, status.loaded_rows))
-        loaded_at = status.loaded_at[5:16].replace("T", " ")
-        table.add_row(status.month, size, *counts, status.marts, status.checks, status.last_run, loaded_at)
-    out.print(table)
+        megabytes = (status.delivered_bytes or 0) / 1e6
+        size = "" if status.delivered_bytes is None else f"{megabytes:,.{0 if megabytes >= 100 else 1}f}"
+        counts = map(_format_count, (status.staged_rows, status.quarantined_rows, status.loaded_rows))
+        marts = _format_share(status.fresh_marts, len(MONTHLY_MARTS))
+        checks = _format_share(status.passed_checks, status.checks)
+        loaded_at = (status.loaded_at or "")[5:16].replace("T", " ")
+        table.add_row(status.month, size, *counts, marts, checks, status.last_run, loaded_at)
+    print_table(table)
+
+
+def _format_share(count: int | None, total: int | None) -> str:
+    return "" if count is None else f"{count}/{total}"
+
+
+def print_table(table: Table) -> None:
+    """Print a table: on a terminal within its width, elsewhere as wide as its content, so that nothing is cut."""
+    if out.is_terminal:
+        out.print(table)
+    else:
+        width = out.measure(table, options=out.options.update(max_width=sys.maxsize)).maximum
+        Console(width=width, emoji=False).print(table)
 
 
 def _format_count(count: int | None) -> str:
@@ -144,10 +164,12 @@ def print_rows(rows: pa.Table, format_: RowFormat) -> None:
         json.dump(rows.to_pylist(), sys.stdout, default=_to_json)
         sys.stdout.write("\n")
     else:
-        table = Table(*map(escape, rows.column_names))
+        table = Table()
+        for name in rows.column_names:
+            table.add_column(escape(name), overflow="fold")
         for row in zip(*(column.to_pylist() for column in rows.slice(0, 1000).columns), strict=True):
             table.add_row(*("" if value is None else escape(str(value)) for value in row))
-        out.print(table)
+        print_table(table)
         if rows.num_rows > 1000:
             err.print(f"The first 1,000 of {rows.num_rows:,} rows; --format csv prints all.")
 

@@ -8,7 +8,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from i94_platform.cli.console import out
+from i94_platform.cli.console import out, print_table
 from i94_platform.serving.auth.api_keys import SCOPES, ApiKey, KeyStore
 from i94_platform.settings import Settings
 
@@ -42,7 +42,7 @@ def list_keys() -> None:
     table = Table("id", "name", "scopes", "created", "last used", "revoked")
     for key in all_keys:
         table.add_row(*map(escape, _format_key(key)))
-    out.print(table)
+    print_table(table)
 
 
 @keys.command()

@@ -1,4 +1,4 @@
-"""The commands that load months and show what is loaded: `run`, `backfill`, `status`."""
+"""The commands that load months: `run`, `backfill`."""
 
 from __future__ import annotations
 
@@ -108,37 +108,6 @@ def backfill(
         err.print(f"[red]not run[/red] {escape(reason)}", highlight=False)
     if not progress.succeeded:
         raise typer.Exit(1)
-
-
-def status() -> None:
-    """Show each month and what every layer holds of it, and why a month is not loaded in its newest content."""
-    from i94_platform.lake.releases import read_current_release
-    from i94_platform.operations.dagster_instance import persistent_instance
-    from i94_platform.operations.platform import find_raw_problem
-    from i94_platform.operations.status import describe_gate, read_month_statuses
-    from i94_platform.sources.listing import list_deliveries
-    from i94_platform.staleness.completeness import FAILED, NOT_LOADED, find_month_issues
-
-    platform = load_platform()
-    with persistent_instance(platform.settings.dagster_home) as instance:
-        statuses = read_month_statuses(platform.raw, platform.lake, platform.warehouse, instance)
-        listing = list_deliveries(platform.raw)
-        issues = [*find_month_issues(listing, platform.raw, platform.lake, instance)]
-    read_current_release(platform.lake)  # warns of a damaged release
-    if problem := find_raw_problem(platform.settings):
-        err.print(f"I94_RAW: {escape(problem)}.", style="yellow")
-    for note in listing.notes:
-        err.print(escape(note), style="yellow", highlight=False, soft_wrap=True)
-    if not statuses:
-        out.print(f"No months yet. Deliveries are looked for under {escape(platform.settings.raw)}.")
-        return
-    console.print_statuses(statuses)
-    for line in describe_gate(platform.lake, platform.warehouse.read_ledger()):
-        out.print(escape(line), highlight=False, soft_wrap=True)
-    for issue in issues:
-        out.print(f"{issue.month}: {issue.state} ({issue.about})", highlight=False, soft_wrap=True)
-    if any(issue.state in (FAILED, NOT_LOADED) for issue in issues):
-        out.print("To load what is stale: i94 run", highlight=False)
 
 
 def _plan_runs(

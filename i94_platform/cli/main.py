@@ -16,7 +16,7 @@ from typing import Annotated, NoReturn
 import typer
 from rich.markup import escape
 
-from i94_platform.cli import dev, load, render, sample, serve, warehouse
+from i94_platform.cli import dev, load, render, sample, serve, status, warehouse
 from i94_platform.cli.console import ConsoleHandler, err, out
 from i94_platform.cli.keys import keys
 from i94_platform.errors import PermanentError
@@ -24,10 +24,10 @@ from i94_platform.foreign_errors import describe_fault, translate_error
 
 logger = logging.getLogger(__name__)
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode="rich", pretty_exceptions_enable=False)
+app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich", pretty_exceptions_enable=False)
 
 _COMMANDS: dict[str, list[Callable[..., None]]] = {
-    "Load": [sample.sample, load.run, load.backfill, load.status],
+    "Load": [sample.sample, load.run, load.backfill, status.status],
     "Warehouse": [warehouse.query, warehouse.ddl, warehouse.create_tables],
     "Serve": [serve.serve],
     "Operate": [dev.dev, dev.doctor],

@@ -54,7 +54,7 @@ def run_job(
     )
     result = RunResult(job.name, month.key if month else "", run.run_id)
     total, done = len(create_execution_plan(InMemoryJob(job), run_config=config).step_keys_to_execute), 0
-    with watch_pool_waits(instance, result.name) as wait:
+    with watch_pool_waits(instance, run) as wait:
         for event in execute_run_iterator(InMemoryJob(job), run, instance):
             wait.update(event)
             if event.event_type == dg.DagsterEventType.STEP_START:

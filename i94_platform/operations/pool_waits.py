@@ -19,7 +19,7 @@ CHECK_SECONDS = 5.0
 class PoolWait:
     """The wait of one run for a slot."""
 
-    def __init__(self, instance: dg.DagsterInstance, run: str) -> None:
+    def __init__(self, instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:
         self._instance, self._run = instance, run
         self._ended = threading.Event()
         self._watcher: threading.Thread | None = None
@@ -43,17 +43,18 @@ class PoolWait:
     def _watch(self, pool: str, ended: threading.Event) -> None:
         message = ""
         while not ended.is_set():
-            holders = ", ".join(map(_describe, find_pool_holders(self._instance, pool)))
+            runs = [run for run in find_pool_holders(self._instance, pool) if run.run_id != self._run.run_id]
+            holders = ", ".join(f"run {run.run_id[:8]} ({_run_name(run)})" for run in runs)
             if holders and holders != message:
                 message = holders
-                logger.info("%s waits for pool %s, held by %s", self._run, pool, holders)
+                logger.info("%s waits for pool %s, held by %s", _run_name(self._run), pool, holders)
             ended.wait(CHECK_SECONDS)
             if is_embedded(self._instance):
                 fail_orphaned_runs(self._instance)
 
 
 @contextmanager
-def watch_pool_waits(instance: dg.DagsterInstance, run: str) -> Iterator[PoolWait]:
+def watch_pool_waits(instance: dg.DagsterInstance, run: dg.DagsterRun) -> Iterator[PoolWait]:
     """Give the wait of a run, and end it with the context."""
     wait = PoolWait(instance, run)
     try:
@@ -62,5 +63,5 @@ def watch_pool_waits(instance: dg.DagsterInstance, run: str) -> Iterator[PoolWai
         wait.end()
 
 
-def _describe(run: dg.DagsterRun) -> str:
-    return f"run {run.run_id[:8]} ({run_name(run.job_name, run.tags.get(PARTITION_TAG, ''))})"
+def _run_name(run: dg.DagsterRun) -> str:
+    return run_name(run.job_name, run.tags.get(PARTITION_TAG, ""))

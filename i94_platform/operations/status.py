@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import dagster as dg
 
@@ -12,6 +13,7 @@ from i94_platform.lake.datasets import Dataset, Lake
 from i94_platform.lake.store import Store
 from i94_platform.pipeline.gate import read_verdict
 from i94_platform.sources.listing import list_deliveries
+from i94_platform.staleness.completeness import FAILED, NOT_LOADED, MonthIssue, find_month_issues
 from i94_platform.staleness.job_names import MONTH_JOB
 from i94_platform.staleness.plan import count_fresh_marts
 from i94_platform.staleness.run_inputs import find_last_run
@@ -25,15 +27,61 @@ class MonthStatus:
 
     month: str
     delivered_bytes: int | None
-    staged: int | None
-    quarantined: int | None
+    staged_rows: int | None
+    quarantined_rows: int | None
     loaded_rows: int | None
-    marts: str
-    """Fresh marts of all, such as `6/7`; empty where nothing is loaded."""
-    loaded_at: str
-    checks: str
-    """Passed checks of all checks of the last run, such as `12/12`; empty without a run."""
-    last_run: str
+    fresh_marts: int | None
+    loaded_at: str | None
+    """UTC, such as `2016-05-02T07:00:00`."""
+    passed_checks: int | None
+    """Of the last run."""
+    checks: int | None
+    """Of the last run."""
+    last_run: str | None
+    """The status of the last run."""
+
+
+@dataclass(frozen=True)
+class Status:
+    """The status of a deployment."""
+
+    months: Sequence[MonthStatus]
+    """The months that were delivered, staged or loaded, in order."""
+    issues: Sequence[MonthIssue]
+    """Why months are not loaded in their newest content."""
+    gate: Sequence[str]
+    """What the gate blocks, and what a person accepted."""
+    notes: Sequence[str]
+    """What is wrong with the deliveries."""
+
+    @property
+    def has_loadable_months(self) -> bool:
+        """Whether `i94 run` has a month to load."""
+        return any(issue.state in (FAILED, NOT_LOADED) for issue in self.issues)
+
+    def to_document(self) -> dict[str, Any]:
+        """Return the document of `i94 status --json`. Its fields are documented; scripts rely on them."""
+        issues = {issue.month: {"state": issue.state, "about": issue.about} for issue in self.issues}
+        months = {status.month: {**asdict(status), "marts": len(MONTHLY_MARTS)} for status in self.months}
+        return {
+            "months": [
+                {"month": month, **months.get(month, {}), "issue": issues.get(month)}
+                for month in sorted({*months, *issues})
+            ],
+            "gate": list(self.gate),
+            "notes": list(self.notes),
+        }
+
+
+def read_status(raw: Store, lake: Lake, warehouse: Warehouse, instance: dg.DagsterInstance) -> Status:
+    """Read the status of a deployment."""
+    listing = list_deliveries(raw)
+    return Status(
+        read_month_statuses(raw, lake, warehouse, instance),
+        [*find_month_issues(listing, raw, lake, instance)],
+        [*describe_gate(lake, warehouse.read_ledger())],
+        listing.notes,
+    )
 
 
 def read_month_statuses(
@@ -49,16 +97,17 @@ def read_month_statuses(
     for month in sorted({*delivered, *entries, *staged}):
         entry, manifest = entries.get(month), staged.get(month)
         quarantine = lake.read_manifest(Dataset("staged/immigration_quarantine", month))
-        checks, last_status = _read_last_run(month, instance)
+        passed_checks, checks, last_status = _read_last_run(month, instance)
         statuses.append(
             MonthStatus(
                 month,
                 delivered_bytes=delivered[month].size if month in delivered else None,
-                staged=manifest.rows if manifest else None,
-                quarantined=quarantine.rows if quarantine else None,
+                staged_rows=manifest.rows if manifest else None,
+                quarantined_rows=quarantine.rows if quarantine else None,
                 loaded_rows=entry.loaded_rows if entry else None,
-                marts=f"{fresh_marts[month]}/{len(MONTHLY_MARTS)}" if entry else "",
-                loaded_at=entry.loaded_at if entry else "",
+                fresh_marts=fresh_marts[month] if entry else None,
+                loaded_at=entry.loaded_at if entry else None,
+                passed_checks=passed_checks,
                 checks=checks,
                 last_run=last_status,
             )
@@ -79,11 +128,11 @@ def describe_gate(lake: Lake, ledger: Sequence[LedgerEntry]) -> Iterator[str]:
             yield f"{entry.table_name} {entry.partition_key}".strip() + f": {entry.acceptance}"
 
 
-def _read_last_run(month: str, instance: dg.DagsterInstance) -> tuple[str, str]:
-    """The passed checks and the status of a month's last run."""
+def _read_last_run(month: str, instance: dg.DagsterInstance) -> tuple[int | None, int | None, str | None]:
+    """Read the passed checks, all checks and the status of a month's last run."""
     run = find_last_run(instance, MONTH_JOB, month)
     if run is None:
-        return "", ""
+        return None, None, None
     events = instance.all_logs(run.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
     passed = [event.get_dagster_event().asset_check_evaluation_data.passed for event in events]
-    return f"{sum(passed)}/{len(passed)}", run.status.value.lower()
+    return sum(passed), len(passed), run.status.value.lower()

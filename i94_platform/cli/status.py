@@ -1,0 +1,52 @@
+"""The command `status`, which shows what is loaded and what is not."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from i94_platform.cli import console
+from i94_platform.cli.console import err, out
+from i94_platform.cli.platform import load_platform
+
+
+def status(
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON document; docs/operations.md has its fields.")
+    ] = False,
+) -> None:
+    """Show each month and what every layer holds of it, and why a month is not loaded in its newest content.
+
+    Examples:
+      [bold]i94 status[/bold]
+      [bold]i94 status --json | jq '.months[] | select(.issue)'[/bold]
+    """
+    from i94_platform.lake.releases import read_current_release
+    from i94_platform.operations.dagster_instance import persistent_instance
+    from i94_platform.operations.platform import find_raw_problem
+    from i94_platform.operations.status import read_status
+
+    platform = load_platform()
+    with persistent_instance(platform.settings.dagster_home) as instance:
+        current = read_status(platform.raw, platform.lake, platform.warehouse, instance)
+    read_current_release(platform.lake)  # warns of a damaged release
+    if problem := find_raw_problem(platform.settings):
+        err.print(f"I94_RAW: {escape(problem)}.", style="yellow")
+    if as_json:
+        typer.echo(json.dumps(current.to_document(), indent=2))
+        return
+    for note in current.notes:
+        err.print(escape(note), style="yellow", highlight=False, soft_wrap=True)
+    if not current.months:
+        out.print(f"No months yet. Deliveries are looked for under {escape(platform.settings.raw)}.")
+        return
+    console.print_statuses(current.months)
+    for line in current.gate:
+        out.print(escape(line), highlight=False, soft_wrap=True)
+    for issue in current.issues:
+        out.print(f"{issue.month}: {issue.state} ({issue.about})", highlight=False, soft_wrap=True)
+    if current.has_loadable_months:
+        out.print("To load what is stale: i94 run", highlight=False)
