@@ -53,7 +53,7 @@ def stage_temperatures(
         rejected = _fetch_rejected(engine, reading)
         rejected_rows = sum(issue["rows"] for issue in rejected)
         _require_rows(prepared.rows, rejected_rows, rejected, path)
-        engine.write(queries.render_accepted(*reading), lake.run_folder(dataset, run_id))
+        engine.write(queries.render_accepted(), lake.run_folder(dataset, run_id))
         entries = lake.collect_entries(dataset, run_id, world_temperature)
         require_valid_rows(engine, [entry.url for entry in entries])
         stats = {
@@ -107,16 +107,17 @@ def _require_rows(delivered_rows: int, rejected_rows: int, rejected: list[dict[s
 def _fetch_rejected(engine: Engine, reading: tuple[queries.DateOrder, dt.date]) -> list[dict[str, Any]]:
     """Fetch the problems of rejected rows in the form of `RowIssues.summarize`; the header is row 1 of the file.
 
-    It registers `contradicting_rows`, which the query of the accepted rows reads too.
+    It registers `validated` and `contradicting_rows`, which the query of the accepted rows reads too.
     """
-    engine.materialize("contradicting_rows", queries.render_contradicting_rows(*reading))
+    engine.materialize("validated", queries.render_validated(*reading))
+    engine.materialize("contradicting_rows", queries.render_contradicting_rows())
     return [
         {
             "problem": issue["problem"],
             "rows": issue["row_count"],
             "sample": f"row {issue['first_row'] + 1}: {issue['first_text']!r}",
         }
-        for issue in engine.fetch(queries.render_rejected(*reading)).to_pylist()
+        for issue in engine.fetch(queries.render_rejected()).to_pylist()
     ]
 
 

@@ -48,14 +48,15 @@ TODAY = dt.date(2016, 4, 30)
 def stage(engine: Engine, *rows: Mapping[str, str | None], order: temperatures.DateOrder = "month first") -> pa.Table:
     """Register delivered rows and return those that are accepted."""
     engine.register_table("delivered", delivered_table(*rows))
-    engine.materialize("contradicting_rows", temperatures.render_contradicting_rows(order, TODAY))
-    return engine.fetch(temperatures.render_accepted(order, TODAY))
+    engine.materialize("validated", temperatures.render_validated(order, TODAY))
+    engine.materialize("contradicting_rows", temperatures.render_contradicting_rows())
+    return engine.fetch(temperatures.render_accepted())
 
 
 def find_problems(engine: Engine, *rows: Mapping[str, str | None]) -> list[tuple[str, int, int, str]]:
     """Stage rows; return the problems of those that are rejected, with the number of rows and the first one."""
     accepted = stage(engine, *rows)
-    problems = engine.fetch(temperatures.render_rejected("month first", TODAY)).to_pylist()
+    problems = engine.fetch(temperatures.render_rejected()).to_pylist()
     assert accepted.num_rows + sum(problem["row_count"] for problem in problems) == len(rows)
     return [(p["problem"], p["row_count"], p["first_row"], p["first_text"]) for p in problems]
 

@@ -74,9 +74,7 @@ def _trace_staged() -> dict[str, Lineage]:
         ),
         "staged/immigration_unreadable": _trace_unreadable(),
         **{f"staged/{s.contracts[0].name}": _trace_headers(s) for s in SOURCES.values() if s.read},
-        "staged/world_temperature": trace_query(
-            temperatures.render_accepted("month first", _ANY_DAY).text, world_temperature, cities
-        ),
+        "staged/world_temperature": trace_query(temperatures.render_accepted().text, world_temperature, cities),
     }
 
 
@@ -104,8 +102,10 @@ def _relations_of_temperatures() -> dict[str, Lineage]:
     """Return the relations that the query of the temperatures reads."""
     headers = SOURCES["land_temperatures"].headers
     delivered: dict[str, Origin] = map_same_columns("raw/land_temperatures", headers.values())
+    rows = {"delivered": {**delivered, "source_row": _ROW_NUMBER}}
+    validated = temperatures.render_validated("month first", _ANY_DAY).text
     return {
-        "delivered": {**delivered, "source_row": _ROW_NUMBER},
+        "validated": trace_query(validated, None, rows, reasons={"problem": "the rules of the contract"}),
         "contradicting_rows": {"source_row": _ROW_NUMBER},
         "country_iso3": dict.fromkeys(("country", "iso3"), delivered[headers["country"]]),
     }

@@ -1,8 +1,5 @@
 -- City temperatures in the contract's types, each with its country's ISO code. DISTINCT, because the source repeats
 -- some records with the date in its other spelling.
-WITH validated AS (
-  ${validated_rows}
-)
 SELECT DISTINCT
   ${columns}
 FROM validated

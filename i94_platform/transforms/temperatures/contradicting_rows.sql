@@ -1,8 +1,5 @@
 -- The city temperatures that have the key of an earlier record and other values.
-WITH validated AS (
-  ${validated_rows}
-),
-keys AS (
+WITH keys AS (
   SELECT
     dt, city, country, latitude, longitude,
     min(source_row) AS first_row

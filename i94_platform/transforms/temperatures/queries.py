@@ -47,22 +47,6 @@ def _render_typed_rows(order: DateOrder) -> str:
     )
 
 
-def _render_validated_rows(order: DateOrder, today: dt.date) -> str:
-    """Render the typed rows with the problem for which each is rejected."""
-    conditions = {}
-    for name in ("latitude", "longitude", *_OPTIONAL):
-        low, high = (world_temperature.c[name].info[bound] for bound in ("low", "high"))
-        is_unreadable = f"{name} IS NULL" + (f" AND delivered_{name} IS NOT NULL" if name in _OPTIONAL else "")
-        conditions[f"bad_{name}"] = f"({is_unreadable} OR {name} < {low} OR {name} > {high})"
-    return load_template(__package__, "validated").substitute(
-        conditions,
-        typed_rows=_render_typed_rows(order),
-        today=today.isoformat(),
-        city_bytes=text_limit(world_temperature.c.city),
-        country_bytes=text_limit(world_temperature.c.country),
-    )
-
-
 def render_date_orders() -> Query:
     """Render how many dates with slashes are firsts of a month in an order: `month_first`, `day_first`, `either`."""
     return Query(load_template(__package__, "date_orders").substitute())
@@ -73,28 +57,46 @@ def render_country_names() -> Query:
     return Query(load_template(__package__, "country_names").template, is_portable=True)
 
 
-def render_contradicting_rows(order: DateOrder, today: dt.date) -> Query:
+def render_validated(order: DateOrder, today: dt.date) -> Query:
+    """Render the relation `validated`: the typed rows, each with the problem for which it is rejected.
+
+    Dates after `today` are rejected. The three queries that follow read the relation.
+    """
+    conditions = {}
+    for name in ("latitude", "longitude", *_OPTIONAL):
+        low, high = (world_temperature.c[name].info[bound] for bound in ("low", "high"))
+        is_unreadable = f"{name} IS NULL" + (f" AND delivered_{name} IS NOT NULL" if name in _OPTIONAL else "")
+        conditions[f"bad_{name}"] = f"({is_unreadable} OR {name} < {low} OR {name} > {high})"
+    text = load_template(__package__, "validated").substitute(
+        conditions,
+        typed_rows=_render_typed_rows(order),
+        today=today.isoformat(),
+        city_bytes=text_limit(world_temperature.c.city),
+        country_bytes=text_limit(world_temperature.c.country),
+    )
+    return Query(text)
+
+
+def render_contradicting_rows() -> Query:
     """Render the rows that contradict an earlier one of their key: `source_row`, `problem_text`."""
-    template = load_template(__package__, "contradicting_rows")
-    return Query(template.substitute(validated_rows=_render_validated_rows(order, today)))
+    return Query(load_template(__package__, "contradicting_rows").template)
 
 
-def render_accepted(order: DateOrder, today: dt.date) -> Query:
-    """Render the rows of the contract `world_temperature`; dates after `today` are rejected.
+def render_accepted() -> Query:
+    """Render the rows of the contract `world_temperature`.
 
     It also reads the relation `contradicting_rows`, which holds the rows of `render_contradicting_rows`.
     """
     columns = render_final_casts(world_temperature, {"iso3": "country_iso3.iso3"}, "validated")
-    template = load_template(__package__, "accepted")
-    return Query(template.substitute(validated_rows=_render_validated_rows(order, today), columns=columns))
+    return Query(load_template(__package__, "accepted").substitute(columns=columns))
 
 
-def render_rejected(order: DateOrder, today: dt.date) -> Query:
+def render_rejected() -> Query:
     """Render the problems of rejected rows: `problem`, `row_count`, `first_row`, `first_text`.
 
     It also reads `contradicting_rows`.
     """
-    return Query(load_template(__package__, "rejected").substitute(validated_rows=_render_validated_rows(order, today)))
+    return Query(load_template(__package__, "rejected").template)
 
 
 def render_climate() -> Query:

@@ -1,10 +1,8 @@
 -- The problems for which city temperatures are rejected, each with its rows and the first of them.
 WITH rejected AS (
-  SELECT validated.source_row, validated.problem, validated.problem_text
-  FROM (
-    ${validated_rows}
-  ) AS validated
-  WHERE validated.problem IS NOT NULL
+  SELECT source_row, problem, problem_text
+  FROM validated
+  WHERE problem IS NOT NULL
   UNION ALL
   SELECT source_row, 'contradicts an earlier row of its month and city' AS problem, problem_text
   FROM contradicting_rows
