@@ -139,7 +139,7 @@ def test_an_override_replaces_a_resource_and_no_other(settings: Settings) -> Non
     assert default is not None
     assert overridden["lake"] is lake
     assert overridden.keys() == default.keys()
-    assert overridden["warehouse"] == default["warehouse"]
+    assert repr(overridden["warehouse"]) == repr(default["warehouse"])
 
 
 def test_only_resources_differ_between_deployments(settings: Settings) -> None:

@@ -29,6 +29,7 @@ from i94_platform.defs.resources import (
     S3LakeResource,
     S3StoreResource,
     SparkEngineResource,
+    configure,
 )
 from i94_platform.defs.schedules import SCHEDULES
 from i94_platform.defs.sensors.delivery_sensors import delivered_months, delivered_references
@@ -66,8 +67,9 @@ def build_definitions(settings: Settings, overrides: Mapping[str, Any] | None = 
             "settings": settings,
             "notifier": WebhookNotifier(settings.alert_webhook),
             "clock": time.time,
-            "gate": GateResource(
-                warehouse=resources["warehouse"],
+            "gate": configure(
+                GateResource,
+                {"warehouse": resources["warehouse"]},
                 max_rejected_share=settings.max_rejected_share,
                 max_row_loss=settings.max_row_loss,
                 max_unreadable_share=settings.max_unreadable_share,
@@ -85,17 +87,23 @@ def build_resources(settings: Settings) -> dict[str, BuildableResource[Any]]:
     duckdb: dict[str, Any] = {**s3, "memory_limit": settings.memory_limit}
     raw, lake = settings.raw, settings.lake
     return {
-        "raw": S3StoreResource(root=raw, **s3, **lock) if is_s3(raw) else LocalStoreResource(root=raw, **lock),
-        "lake": S3LakeResource(root=lake, **s3, **lock) if is_s3(lake) else LocalLakeResource(root=lake, **lock),
-        "engine": DuckDBEngineResource(**duckdb)
+        "raw": configure(S3StoreResource, root=raw, **s3, **lock)
+        if is_s3(raw)
+        else configure(LocalStoreResource, root=raw, **lock),
+        "lake": configure(S3LakeResource, root=lake, **s3, **lock)
+        if is_s3(lake)
+        else configure(LocalLakeResource, root=lake, **lock),
+        "engine": configure(DuckDBEngineResource, **duckdb)
         if settings.engine == "duckdb"
-        else SparkEngineResource(
+        else configure(
+            SparkEngineResource,
             address=settings.engine,
             on_s3=settings.uses_s3,
             s3_endpoint=settings.s3_endpoint,
             jars=settings.spark_jars,
         ),
-        "warehouse": RedshiftWarehouseResource(
+        "warehouse": configure(
+            RedshiftWarehouseResource,
             address=settings.warehouse,
             fact_diststyle=settings.fact_diststyle,
             statement_timeout=settings.statement_timeout,
@@ -103,5 +111,5 @@ def build_resources(settings: Settings) -> dict[str, BuildableResource[Any]]:
             **lock,
         )
         if settings.redshift_address
-        else DuckDBWarehouseResource(path=str(settings.warehouse_path), **duckdb, **lock),
+        else configure(DuckDBWarehouseResource, path=str(settings.warehouse_path), **duckdb, **lock),
     }

@@ -6,9 +6,11 @@ No resource opens a connection or a file before it is used. `build` chooses amon
 from __future__ import annotations
 
 import atexit
+from collections.abc import Mapping
 from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from types import new_class
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import dagster as dg
 from pydantic import Field
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 T = TypeVar("T")
+ResourceT = TypeVar("ResourceT", bound=dg.ConfigurableResource[Any])
 
 
 class NoIOManager(dg.IOManager):
@@ -61,6 +64,20 @@ class BuildableResource(dg.ConfigurableResource[T]):
     def create_resource(self, context: dg.InitResourceContext) -> T:
         """Build the object for a run."""
         return self.build()
+
+
+def configure(
+    resource: type[ResourceT], dependencies: Mapping[str, dg.ConfigurableResource[Any]] | None = None, **values: Any
+) -> ResourceT:
+    """Build a resource whose fields have these values as defaults.
+
+    In the launchpad, run config then names only the fields that it overrides. A resource that gets its values as
+    arguments would need all of them again.
+    """
+    annotations = {name: resource.model_fields[name].annotation for name in values}
+    namespace = {"__module__": resource.__module__, "__doc__": resource.__doc__, "__annotations__": annotations}
+    with_defaults = new_class(resource.__name__, (resource,), exec_body=lambda body: body.update(namespace | values))
+    return cast("ResourceT", with_defaults(**(dependencies or {})))
 
 
 class LocalStoreResource(BuildableResource[Store]):

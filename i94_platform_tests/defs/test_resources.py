@@ -6,9 +6,10 @@ import subprocess
 import sys
 from typing import Any
 
+import dagster as dg
 import pytest
 
-from i94_platform.defs.build import build_resources
+from i94_platform.defs.build import build_definitions, build_resources
 from i94_platform.errors import PermanentError
 from i94_platform.lake.datasets import Lake
 from i94_platform.lake.local import LocalStore
@@ -57,3 +58,36 @@ def test_without_the_aws_extra_the_error_says_how_to_install_it(
         next(build_resource(on_s3, "raw").list())
     with pytest.raises(PermanentError, match="pip install"):
         build_resource(on_s3, "engine").register_files("x", ["s3://bucket/x.parquet"])
+
+
+ON_S3: dict[str, Any] = {
+    "lake": "s3://bucket/lake",
+    "engine": "local[2]",
+    "warehouse": "redshift://loader@host:5439/db?iam_role=arn:aws:iam::123456789012:role/load",
+}
+
+
+@pytest.mark.parametrize("addresses", [{}, ON_S3], ids=["embedded", "production"])
+def test_run_config_may_override_each_field_of_a_resource_alone(settings: Settings, addresses: dict[str, Any]) -> None:
+    deployment = Settings(home=settings.home, max_rejected_share=0.25, lock_timeout=7, **addresses)
+    definitions = build_definitions(deployment)
+    resources: dict[str, Any] = dict(definitions.resources or {})
+    jobs = [definitions.resolve_job_def(name) for name in ("month", "reference", "publish")]
+    overrides = [
+        (job, name, field, getattr(resources[name], field))
+        for job in jobs
+        for name in ("raw", "lake", "engine", "warehouse", "gate")
+        if name in job.get_required_resource_defs()
+        for field in type(resources[name]).model_fields
+        if field not in ("warehouse", "options")
+    ]
+    assert len(overrides) > 20
+    for job, name, field, value in overrides:
+        result = dg.validate_run_config(job, {"resources": {name: {"config": {field: value}}}})
+        config = result["resources"][name]["config"]
+        expected = {
+            other: getattr(resources[name], other)
+            for other in type(resources[name]).model_fields
+            if other not in ("warehouse", "options")
+        }
+        assert config | {"options": {}} == expected | {"options": {}}, (name, field)

@@ -13,7 +13,7 @@ import dagster as dg
 import pytest
 from dagster._core.events import JobFailureData, RunFailureReason
 from dagster._core.instance.config import PoolGranularity
-from dagster._core.storage.tags import WILL_RETRY_TAG
+from dagster._core.storage.tags import WILL_RETRY_TAG, TagType, get_tag_type
 
 from i94_platform.defs.execution import STAGING_POOL
 from i94_platform.operations.dagster_instance import (
@@ -23,6 +23,7 @@ from i94_platform.operations.dagster_instance import (
     set_pool_limit,
 )
 from i94_platform.operations.processes import ProcessIdentity
+from i94_platform.staleness.run_inputs import DELIVERED_TAG, INPUTS_TAG
 
 GONE, HERE = "the process is gone", "the process runs"
 
@@ -136,6 +137,7 @@ from pathlib import Path
 import dagster as dg
 from i94_platform.operations.dagster_instance import PROCESS_TAG, persistent_instance
 from i94_platform.operations.processes import ProcessIdentity
+from i94_platform.staleness.run_inputs import DELIVERED_TAG, INPUTS_TAG
 
 assert os.getpid() == 1
 with persistent_instance(Path(sys.argv[1])) as instance:
@@ -246,3 +248,12 @@ def test_an_existing_home_keeps_its_configuration(tmp_path: Path) -> None:
     with persistent_instance(tmp_path) as instance:
         assert not instance.telemetry_enabled
     assert "# mine" in (tmp_path / "dagster.yaml").read_text()
+
+
+@pytest.mark.parametrize("tag", [PROCESS_TAG, INPUTS_TAG, DELIVERED_TAG])
+def test_the_ui_hides_a_tag_that_only_the_platform_reads(tmp_path: Path, tag: str) -> None:
+    assert get_tag_type(tag) == TagType.HIDDEN
+    run = dg.DagsterRun(job_name="month", status=dg.DagsterRunStatus.FAILURE, tags={tag: "1"})
+    with persistent_instance(tmp_path) as instance:
+        instance.add_run(run)
+        assert [stored.run_id for stored in instance.get_runs(dg.RunsFilter(tags={tag: "1"}))] == [run.run_id]

@@ -74,7 +74,7 @@ def build_check_result(issues: Sequence[MonthIssue], delivered: int) -> dg.Asset
         description=f"{summary or f'All {delivered} delivered month(s) are loaded in their newest content'}.",
         metadata={
             **{state: len(months) for state, months in by_state.items()},
-            "bound": 0,
+            "bound": "0",
             "months": dg.MetadataValue.md(render_markdown_table(table, limit=1_000)),
         },
     )

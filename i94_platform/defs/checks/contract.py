@@ -213,7 +213,7 @@ def _build_result(
         description=reasons or f"All {rows:,} rows satisfy the rule.",
         metadata={
             "broken": sum(count for _, count in rule_counts),
-            "bound": 0,
+            "bound": "0",
             "rows": rows,
             "figures": dg.MetadataValue.md(render_markdown_table(figures, 100)),
             "sample": dg.MetadataValue.md(samples or "No rows."),

@@ -103,7 +103,7 @@ def _build_share_result(share: Share, totals: dict[str, Any], engine: Engine) ->
         metadata={
             "rows": matching,
             "share": value,
-            "bound": share.bound,
+            "bound": f"{share.bound:.1%}",
             "sample": dg.MetadataValue.md(render_markdown_table(sample)),
         },
     )
@@ -129,7 +129,7 @@ def share_of_delivered(context: dg.AssetCheckExecutionContext, lake: dg.Resource
         metadata={
             "rows": manifest.rows,
             "share": value,
-            "bound": QUARANTINE_BOUND,
+            "bound": f"{QUARANTINE_BOUND:.0%}",
             "sample": dg.MetadataValue.md(render_markdown_table(manifest.stats["sample"])),
         },
     )
@@ -166,7 +166,7 @@ def lookup_drift(context: dg.AssetCheckExecutionContext, lake: dg.ResourceParam[
             description=drift.describe(),
             metadata={
                 "differences": len(codes),
-                "bound": 0,
+                "bound": "0",
                 "sample": ", ".join(map(str, codes[:20])) or "none",
             },
         )

@@ -60,7 +60,7 @@ def staged_immigration_reconciliation(
         check_name="files_complete",
         passed=not problems,
         description="; ".join(problems) or f"All {files} files exist.",
-        metadata={"files": files, "bytes": staged.size, "problems": len(problems), "bound": 0},
+        metadata={"files": files, "bytes": staged.size, "problems": len(problems), "bound": "0"},
     )
 
 
@@ -85,7 +85,7 @@ def _build_balance_result(staged: Manifest, quarantine: Manifest) -> dg.AssetChe
             "staged": staged.rows,
             "quarantined": quarantine.rows,
             "difference": difference,
-            "bound": 0,
+            "bound": "0",
         },
     )
 
@@ -174,7 +174,7 @@ def mart_reconciliation(
                     "visitors": visitors,
                     "arrivals": arrivals,
                     "difference": visitors - arrivals,
-                    "bound": 0,
+                    "bound": "0",
                 },
             )
 
@@ -185,7 +185,7 @@ def _build_equality_result(asset_key: dg.AssetKey, staged: int, in_warehouse: in
         check_name="staged_equals_loaded",
         passed=staged == in_warehouse,
         description=f"{staged:,} rows staged, {in_warehouse:,} loaded.",
-        metadata={"staged": staged, "loaded": in_warehouse, "difference": staged - in_warehouse, "bound": 0},
+        metadata={"staged": staged, "loaded": in_warehouse, "difference": staged - in_warehouse, "bound": "0"},
     )
 
 

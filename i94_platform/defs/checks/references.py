@@ -42,7 +42,7 @@ def newest_code_lists(
         passed=not older,
         severity=dg.AssetCheckSeverity.WARN,
         description=message if older else "The code lists are those of the delivered label file.",
-        metadata={"older_code_lists": len(older), "bound": 0},
+        metadata={"older_code_lists": len(older), "bound": "0"},
     )
 
 
@@ -81,7 +81,7 @@ def _build_row_result(
         passed=not issues,
         severity=dg.AssetCheckSeverity.WARN,
         description=f"{rows:,} {statistic} rows. {problems}." if issues else f"No row is {statistic}.",
-        metadata={"rows": rows, "bound": 0, "sample": dg.MetadataValue.md(render_markdown_table(issues, 100))},
+        metadata={"rows": rows, "bound": "0", "sample": dg.MetadataValue.md(render_markdown_table(issues, 100))},
     )
 
 

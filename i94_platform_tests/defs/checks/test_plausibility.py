@@ -60,7 +60,7 @@ def test_a_share_warns_above_its_bound_and_not_at_it(loaded_deployment: Deployme
     assert not above.blocking
     assert above.metadata["rows"].value == at_most + 1
     assert above.metadata["share"].value == pytest.approx((at_most + 1) / rows.num_rows)
-    assert above.metadata["bound"].value == BOUNDS[name]
+    assert above.metadata["bound"].value == f"{BOUNDS[name]:.1%}"
     assert f"{at_most + 1:,} of {rows.num_rows:,} rows " in above.description
     lines = above.metadata["sample"].value.splitlines()
     assert lines[0] == "| i94cit | i94res | i94addr | arrdate | depdate | stay_days |"
@@ -91,7 +91,7 @@ def test_many_rejected_rows_warn_and_are_shown(loaded_deployment: Deployment, tm
     assert above.severity == dg.AssetCheckSeverity.WARN
     assert not above.blocking
     assert above.metadata["share"].value == pytest.approx(rejected.num_rows / delivered)
-    assert above.metadata["bound"].value == QUARANTINE_BOUND
+    assert above.metadata["bound"].value == f"{QUARANTINE_BOUND:.0%}"
     assert f"{rejected.num_rows} of {delivered:,} delivered rows rejected" in above.description
     reasons = rejected.column("reasons").to_pylist()
     assert all(reason in reasons for reason in markdown_column(above.metadata["sample"].value, "reasons"))
@@ -123,7 +123,7 @@ def test_a_code_list_with_drift_warns_and_names_the_codes(loaded_deployment: Dep
     assert result.severity == dg.AssetCheckSeverity.WARN
     assert not result.blocking
     assert result.metadata["differences"].value == 3
-    assert result.metadata["bound"].value == 0
+    assert result.metadata["bound"].value == "0"
     assert set(result.metadata["sample"].value.split(", ")) == {"ZZ", "AK", "AL"}
     assert "1 added (ZZ), 1 removed (AK), 1 changed (AL)" in result.description
     assert deployment.run_check("lookup/i94visa", "equals_reviewed").passed

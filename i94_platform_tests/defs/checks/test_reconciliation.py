@@ -26,7 +26,7 @@ def test_a_lost_row_fails_with_all_counts(loaded_deployment: Deployment, tmp_pat
         "staged": rows.num_rows - 1,
         "quarantined": quarantined,
         "difference": 1,
-        "bound": 0,
+        "bound": "0",
     }
     assert f"{rows.num_rows - 1:,} staged, {quarantined} quarantined, difference 1" in result.description
 
@@ -96,7 +96,7 @@ def test_a_row_that_a_load_loses_or_doubles_is_counted(load_results: Any, name: 
         "staged": staged,
         "loaded": loaded_rows,
         "difference": staged - loaded_rows,
-        "bound": 0,
+        "bound": "0",
     }
     assert result.description == f"{staged:,} rows staged, {loaded_rows:,} loaded."
 
@@ -130,6 +130,6 @@ def test_visitors_that_do_not_add_up_to_the_arrivals_fail(mart_results: Any, nam
         "visitors": arrivals + 2,
         "arrivals": arrivals,
         "difference": 2,
-        "bound": 0,
+        "bound": "0",
     }
     assert result.description == f"{arrivals + 2:,} visitors in the mart, {arrivals:,} arrivals in the fact."
