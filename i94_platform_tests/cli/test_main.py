@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from importlib.metadata import version
 from pathlib import Path
 
@@ -75,3 +78,11 @@ def test_a_wrong_call_exits_with_2_and_says_what_is_wrong(
 
 def test_the_version_is_that_of_the_installed_distribution(i94: I94) -> None:
     assert i94("--version").out == f"i94 {version('i94-platform')}\n"
+
+
+def test_a_shell_completes_commands_and_options() -> None:
+    for words, expected in (("i94 ru", "run"), ("i94 run --mon", "--month"), ("i94 keys rev", "revoke")):
+        environment = {"_I94_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
+        program = str(Path(sys.executable).with_name("i94"))
+        completed = subprocess.run([program], env={**os.environ, **environment}, stdout=subprocess.PIPE, check=False)
+        assert expected in completed.stdout.decode().split()

@@ -1,10 +1,12 @@
-"""Test a backfill of the UI: its request, the steps of the daemon, and one process per run.
+"""Test a backfill of the UI: its request, the steps of the daemon, and one process per run; and the launchpad.
 
 There is one run for each selected month, and a month that fails stops no other.
 """
 
 from __future__ import annotations
 
+import asyncio
+import json
 import logging
 from collections.abc import Iterator
 from pathlib import Path
@@ -70,6 +72,34 @@ def launch(daemon: WorkspaceProcessContext) -> str:
     backfill = response.data["launchPartitionBackfill"]
     assert backfill["__typename"] == "LaunchBackfillSuccess", backfill
     return str(backfill["backfillId"])
+
+
+VALIDATE = """
+query Validate($job: PipelineSelector!, $config: RunConfigData!) {
+  isPipelineConfigValid(pipeline: $job, runConfigData: $config, mode: "default") {
+    __typename
+    ... on RunConfigValidationInvalid { errors { message } }
+  }
+}
+"""
+
+
+def test_the_launchpad_asks_for_no_other_field_than_the_overridden_one(daemon: WorkspaceProcessContext) -> None:
+    job = {"repositoryLocationName": LOCATION, "repositoryName": "__repository__", "pipelineName": "month"}
+    context = daemon.create_request_context()
+    for name, field, value in (
+        ("warehouse", "memory_limit", "4GB"),
+        ("engine", "memory_limit", "4GB"),
+        ("lake", "lock_timeout", 5.0),
+        ("gate", "accept", "half of the airports were closed"),
+    ):
+        config = json.dumps({"resources": {name: {"config": {field: value}}}})
+        variables = {"job": job, "config": config}
+        response = asyncio.run(
+            create_schema().execute_async(VALIDATE, context_value=context, variable_values=variables)
+        )
+        assert not response.errors
+        assert response.data["isPipelineConfigValid"]["__typename"] == "PipelineConfigValidationValid", response.data
 
 
 def run_daemon_once(daemon: WorkspaceProcessContext) -> None:

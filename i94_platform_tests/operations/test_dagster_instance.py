@@ -252,7 +252,7 @@ def test_an_existing_home_keeps_its_configuration(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("tag", [PROCESS_TAG, INPUTS_TAG, DELIVERED_TAG])
 def test_the_ui_hides_a_tag_that_only_the_platform_reads(tmp_path: Path, tag: str) -> None:
-    assert get_tag_type(tag) == TagType.HIDDEN
+    assert get_tag_type(tag) == TagType.HIDDEN  # type: ignore[no-untyped-call]
     run = dg.DagsterRun(job_name="month", status=dg.DagsterRunStatus.FAILURE, tags={tag: "1"})
     with persistent_instance(tmp_path) as instance:
         instance.add_run(run)
