@@ -209,7 +209,7 @@ SQLITE_ERRORS: dict[str, tuple[Callable[[Path], Any], type[PlatformError], str]]
         "can't be written",
     ),
     "through SQLAlchemy": (
-        lambda folder: sa.inspect(sa.create_engine(f"sqlite:///{write_garbage(folder / 'x.db')}")),
+        lambda folder: sa.inspect(sa.create_engine(f"sqlite:///{write_garbage(folder / 'x.db')}")).get_table_names(),
         PermanentError,
         "is damaged",
     ),

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import dagster as dg
 
+from i94_platform.contracts import country, i94cit_res
 from i94_platform.defs.run_results import RunResult, run_name
 from i94_platform.lake.datasets import Lake
 from i94_platform.lake.store import Store
@@ -62,12 +63,20 @@ class Runner:
             yield from self._run(REFERENCE_JOB, reads_deliveries=True, is_accepted=not plan.requested)
             if not all(read_code_list_versions(self.lake)):
                 return
+            yield from self._load_absent_countries()
             plan = self._without_current_months(plan)
         yield from self._run_months(plan)
         if self._all_succeeded and has_stale_correlations(self.warehouse.read_ledger()):
             yield from self._run(CORRELATIONS_JOB)
         if self.select or is_release_stale(self.warehouse, self.lake):
             yield from self._run(PUBLISH_JOB)
+
+    def _load_absent_countries(self) -> list[RunResult]:
+        """Load the dimension without climates if the first temperatures failed, because every month refers to it."""
+        tables = {entry.table_name for entry in self.warehouse.read_ledger()}
+        if self.select or country.name in tables or i94cit_res.name not in tables:
+            return []
+        return self._run(REFERENCE_JOB, select=[f"warehouse/{country.name}"])
 
     def _without_current_months(self, plan: RunPlan) -> RunPlan:
         """Leave out the months whose code lists the reference run has not changed."""
@@ -92,15 +101,21 @@ class Runner:
                 yield from self._run(MARTS_JOB, month)
 
     def _run(
-        self, job_name: str, month: Month | None = None, *, reads_deliveries: bool = False, is_accepted: bool = False
+        self,
+        job_name: str,
+        month: Month | None = None,
+        *,
+        select: Sequence[str] = (),
+        reads_deliveries: bool = False,
+        is_accepted: bool = False,
     ) -> list[RunResult]:
-        """Run a job and return its result; no result where the selection names nothing of it."""
-        job = self.definitions.resolve_job_def(job_name)
-        selected = subset_job(job, self.select) if self.select else job
+        """Run a job, or of it `select`, and return its result; no result where the selection names nothing of it."""
+        job, select = self.definitions.resolve_job_def(job_name), select or self.select
+        selected = subset_job(job, select) if select else job
         if selected is None:
             return []
         # a subset does not read all inputs, so that its run must not say it did
-        inputs = reads_deliveries and not self.select
+        inputs = reads_deliveries and not select
         tags = input_tags(month, list_deliveries(self.raw), self.raw, self.lake) if inputs else {}
         label = self.label(run_name(job_name, month.key if month else ""))
         result = run_job(

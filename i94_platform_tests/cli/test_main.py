@@ -70,7 +70,7 @@ def test_a_wrong_setting_exits_with_2_and_names_the_valid_values(
 def test_a_wrong_call_exits_with_2_and_says_what_is_wrong(
     i94: I94, tmp_path: Path, arguments: tuple[str, ...], expected: str
 ) -> None:
-    output = i94(*arguments, I94_HOME=str(tmp_path / "home"))
+    output = i94(*arguments, I94_HOME=str(tmp_path / "home"), I94_RAW=str(tmp_path))
     assert output.exit_code == 2
     assert expected in output.err
     assert "Traceback" not in output.err
