@@ -39,7 +39,7 @@ class Bounds:
     row_loss: float = 0.2
     """Rows fewer than the table or month holds now."""
     unreadable_share: float = 0.5
-    """Unreadable values of the delivered values of a column."""
+    """Unreadable or implausible values of the delivered values of a column."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,8 @@ class Gate:
         Args:
             dataset: the dataset, or the month of it.
             rows: its accepted rows.
-            stats: figures of the writer; `delivered_rows`, `rejected_rows`, `unreadable` and `delivered_values` count.
+            stats: figures of the writer; `delivered_rows`, `rejected_rows`, `unreadable`, `delivered_values` and
+                `implausible_shares` count.
             findings: further findings about it.
         """
         all_findings = (
@@ -161,10 +162,18 @@ def _judge_rejected(rows: int, stats: Mapping[str, Any], bounds: Bounds) -> Find
 
 def _judge_unreadable(stats: Mapping[str, Any], bounds: Bounds) -> Finding:
     delivered: Mapping[str, int] = stats.get("delivered_values", {})
-    shares = {name: count / (delivered.get(name) or count) for name, count in stats.get("unreadable", {}).items()}
-    excessive = {name: share for name, share in shares.items() if share > bounds.unreadable_share}
+    shares = {
+        "can't be read": {n: count / (delivered.get(n) or count) for n, count in stats.get("unreadable", {}).items()},
+        "are implausible": stats.get("implausible_shares", {}),
+    }
     bound = f"bound {bounds.unreadable_share:.0%}"
+    excessive = [
+        f"most values of {name} {fault}: {share:.1%}"
+        for fault, columns in shares.items()
+        for name, share in sorted(columns.items())
+        if share > bounds.unreadable_share
+    ]
     if not excessive:
-        return Finding(UNREADABLE, True, f"No column is unreadable in more than its {bound}.")
-    columns = ", ".join(f"{name} {share:.1%}" for name, share in sorted(excessive.items()))
-    return Finding(UNREADABLE, False, f"Most values of a column can't be read: {columns}, {bound}.")
+        return Finding(UNREADABLE, True, f"No column is unreadable or implausible in more than its {bound}.")
+    sentence = ", ".join(excessive)
+    return Finding(UNREADABLE, False, f"{sentence[0].upper()}{sentence[1:]}, {bound}.")

@@ -72,8 +72,10 @@ def stage_month(
         progress.start("staging", prepared.rows, engine.read_share)
         with name_damaged_files(prepared, raw):
             files = _write_month(month, prepared, raw, lake, engine, datasets, run_id, scratch)
+            implausible_shares = engine.fetch_row(queries.render_implausible_shares()) if files.accepted else {}
         _report_unreadable(files.unreadable, report)
         stats = _delivery_stats(delivery, prepared) | files.unreadable.stats
+        stats["implausible_shares"] = {name: share for name, share in implausible_shares.items() if share}
         accepted_rows, rejected_rows = _count_rows(files.accepted), _count_rows(files.rejected)
         verdict = gate.judge(accepted, accepted_rows, {**stats, "rejected_rows": rejected_rows})
         accepted_stats = {

@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     import pyarrow as pa
 
-MISSING = frozenset({"na", "n/a", "#n/a", "#na", "<na>", "null", "(null)", "none", "nan", "\\n", "."})
-"""Spellings of a missing value, in lower case."""
+_WORDS = {"na", "n/a", "#n/a", "#na", "<na>", "none", "nan", "nat", "nil", "\\n", "-", "--", "?"}
+_NULLS = {"null", "(null)", "[null]", "<null>", "#null!"}
+_OF_SAS = {".", "._", *(f".{letter}" for letter in "abcdefghijklmnopqrstuvwxyz")}
+MISSING = frozenset(_WORDS | _NULLS | _OF_SAS)
+"""Spellings of a missing value, in lower case. Texts count only in a file whose numbers use the spelling too."""
 
 _DIGITS = r"[0-9]+(?:\.[0-9]*)?|\.[0-9]+"
 _NUMBER = rf"^[+-]?(?:{_DIGITS})$"

@@ -84,21 +84,22 @@ def plan_runs(
     loaded_tables = {name for name, _ in ledger_versions(warehouse.read_ledger())}
     stale_references = find_stale_references(listing, raw, lake, instance, loaded_tables)
     if requested and not only_stale:
-        return RunPlan(bool(stale_references), requested, _ignored_files(listing), requested)
-    notes, undelivered = _ignored_files(listing), [month for month in requested if month not in listing.months]
+        return RunPlan(bool(stale_references), requested, _list_notes(listing, requested), requested)
+    undelivered = [month for month in requested if month not in listing.months]
     if requested:
         delivered = [month for month in requested if month in listing.months]
     else:
         delivered = [month for month in listing.months if first_month <= month <= last_month]
-        notes += _ignored_months(listing, first_month, last_month)
     stale = find_stale_months(delivered, listing, raw, lake, warehouse)
     stale |= {month for month in requested if month in delivered and _has_failed(month, instance)}
     # the label file has the code lists, which encode every month
     on_labels = frozenset(delivered) - stale if LABELS in stale_references else frozenset()
+    months = tuple(month for month in delivered if month in stale | on_labels)
+    outside = () if requested else _ignored_months(listing, first_month, last_month)
     return RunPlan(
         bool(stale_references),
-        tuple(month for month in delivered if month in stale | on_labels),
-        notes,
+        months,
+        (*_list_notes(listing, months), *outside),
         requested,
         tuple((month, listing.missing_month_message(month, raw.root)) for month in undelivered),
         on_labels,
@@ -137,9 +138,12 @@ def _require_in_range(requested: Sequence[Month], first: Month, last: Month) -> 
     return tuple(dict.fromkeys(requested))
 
 
-def _ignored_files(listing: DeliveryListing) -> tuple[str, ...]:
+def _list_notes(listing: DeliveryListing, months: Sequence[Month]) -> tuple[str, ...]:
+    """List what is ignored; why one of `months` is refused is what its run fails with, and is not said twice."""
     names = ", ".join(listing.unknown)
-    return (*((f"Ignored, because the names are no deliveries: {names}",) if names else ()), *listing.notes)
+    own = {listing.months[month].problem for month in months if month in listing.months}
+    notes = (note for note in listing.notes if note not in own)
+    return (*((f"Ignored, because the names are no deliveries: {names}",) if names else ()), *notes)
 
 
 def _describe_unusable(listing: DeliveryListing, raw: Store) -> str:

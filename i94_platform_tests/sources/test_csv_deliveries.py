@@ -233,6 +233,7 @@ def test_characters_and_lines_are_whole_whatever_the_chunks(
         ("", None),
         ("  ", None),
         *((spelling, None) for spelling in ("NA", "NULL", "None", "NaN", "nan", ".", "N/A", "#N/A", "\\N", "null")),
+        *((spelling, None) for spelling in ("-", "--", "?", "NaT", "[NULL]", "<null>", ".A", "._")),
     ],
 )
 def test_a_number_or_a_missing_one_is_read_in_every_spelling(read: Read, text: str, value: float | None) -> None:
@@ -242,7 +243,7 @@ def test_a_number_or_a_missing_one_is_read_in_every_spelling(read: Read, text: s
 
 @pytest.mark.parametrize(
     "text",
-    ["forty", "2016-04-05", "1.2.3", "inf", "-", "0x29", "41,0", "1 000", "\uff14\uff11", "4E1", "TRUE", "41 years"],
+    ["forty", "2016-04-05", "1.2.3", "inf", "+", "0x29", "41,0", "1 000", "\uff14\uff11", "4E1", "TRUE", "41 years"],
 )
 def test_a_text_in_the_place_of_a_number_is_null_and_stands_in_unreadable(read: Read, text: str) -> None:
     cell = f'"{text}"' if "," in text else text
@@ -281,7 +282,7 @@ def test_a_spelling_of_a_missing_number_is_missing_in_text_columns_too(
     engine_name: str, request: pytest.FixtureRequest, raw: Path, tmp_path: Path
 ) -> None:
     engine: Engine = request.getfixturevalue(engine_name)
-    for spelling in ("NA", "NULL", "None", ".", "\\N", "#N/A"):
+    for spelling in ("NA", "NULL", "None", ".", "\\N", "#N/A", "-"):
         row = {"i94bir": spelling, "occup": spelling, "airline": f" {spelling} "}
         (raw / CSV).write_text(render_csv([row, GOOD]))
         delivered = read_delivered(engine, raw, tmp_path / "lake")

@@ -91,13 +91,15 @@ def test_the_plan_says_what_it_ignores(loaded_deployment: Deployment, tmp_path: 
     assert "2016-01" in months
 
 
-def test_a_refused_month_is_stale_and_the_plan_says_why(loaded_deployment: Deployment, tmp_path: Path) -> None:
+def test_a_refused_month_is_stale_and_only_its_run_says_why(loaded_deployment: Deployment, tmp_path: Path) -> None:
     deployment = loaded_deployment.copy(tmp_path)
     record_reference_run(deployment.instance, deployment)
     (deployment.raw / "i94_jan16_sub.csv").touch()
     result = plan(deployment, deployment.instance)
     assert result.months == (JANUARY, FEBRUARY)
-    assert any("2016-01 is refused" in note for note in result.notes)
+    assert not any("2016-01 is refused" in note for note in result.notes)
+    others = plan(deployment, deployment.instance, first_month=FEBRUARY)
+    assert any("2016-01 is refused" in note for note in others.notes)
     assert result.problem == ""
 
 

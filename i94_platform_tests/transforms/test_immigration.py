@@ -30,6 +30,7 @@ from i94_platform.contracts.rendering.arrow import arrow_schema
 from i94_platform.engine.base import Engine
 from i94_platform.engine.duckdb import DuckDBEngine
 from i94_platform.partitions import Month
+from i94_platform.pipeline.gate import UNREADABLE, read_verdict
 from i94_platform.sample import accepted_row_count, expected_rejects, expected_unreadable, write_sample
 from i94_platform.sql.query import Query
 from i94_platform.transforms.immigration import queries
@@ -142,6 +143,30 @@ def test_a_column_that_is_unreadable_in_every_row_is_null_and_rejects_nothing(st
     assert (staged.rejected.rows, staged.accepted.rows) == (50, 50)  # the second part repeats the keys
     assert staged.accepted.stats["unreadable"] == staged.accepted.stats["delivered_values"] == {"dtadfile": 50}
     assert staged.arrivals["dtadfile"].null_count == 50
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("depdate", 16_900.0),
+        ("dtaddto", "7202016.0"),
+        ("dtaddto", "22102016"),
+        ("i94port", "los"),
+        ("i94addr", "California"),
+        ("i94mode", 7.0),
+    ],
+)
+def test_a_column_that_is_implausible_in_most_rows_is_found_by_the_gate(
+    stage_tables: StageTables, column: str, value: float | str
+) -> None:
+    change = {column: value}
+    half, most = stage_tables(delivered_table([change, {}])), stage_tables(delivered_table([change, change, {}]))
+    assert half.accepted.rows == 2
+    assert read_verdict(half.accepted).is_blocked is False
+    (finding,) = [finding for finding in read_verdict(most.accepted).findings if not finding.passed]
+    assert finding.check == UNREADABLE
+    assert column in finding.description
+    assert read_verdict(most.accepted).is_blocked
 
 
 def test_only_columns_with_fewer_values_than_were_delivered_are_read_a_second_time(

@@ -54,10 +54,13 @@ _IS_ACCEPTED = (
 """True where a row breaks no rule: one cheap test for all of them."""
 
 
+def _render_unknown(encoder: Encoder) -> str:
+    return f"'{encoder.unknown}'" if isinstance(encoder.unknown, str) else str(encoder.unknown)
+
+
 def _render_encoded(encoder: Encoder) -> str:
     """Render the code itself where its list holds it, else the list's code for unknown ones."""
-    unknown = f"'{encoder.unknown}'" if isinstance(encoder.unknown, str) else str(encoder.unknown)
-    code = f"coalesce({encoder.list_name}.code, {unknown})"
+    code = f"coalesce({encoder.list_name}.code, {_render_unknown(encoder)})"
     return code if encoder.fills_missing else f"CASE WHEN typed.`{encoder.column}` IS NOT NULL THEN {code} END"
 
 
@@ -68,6 +71,12 @@ _DERIVED = {
     "admitted_until": render_date(_MMDDYYYY, year=5, month=1, day=3),
     "duration_of_status": "coalesce(typed.dtaddto = 'D/S', false)",
     "stay_days": "datediff(typed.depdate, typed.arrdate)",
+}
+# by column: when a staged value is implausible, and which values it is a share of
+_IMPLAUSIBLE = {
+    "depdate": ("stay_days < 0", "depdate"),
+    "dtaddto": ("dtaddto IS NOT NULL AND admitted_until IS NULL AND NOT duration_of_status", "dtaddto"),
+    **{column: (f"{column} = {_render_unknown(ENCODERS[column])}", "*") for column in _ENCODED},
 }
 _QUARANTINED = {
     "month": ":first_day",
@@ -168,6 +177,18 @@ def render_delivered_values(month: Month, columns: Sequence[str]) -> Query:
     """Render how many accepted rows have a value in each of these columns, readable or not: one row."""
     counts = (f"count(CASE WHEN {values.render_has_value(name)} THEN 1 END) AS `{name}`" for name in columns)
     return _render("delivered_values", month, distinct=True, counts=",\n  ".join(counts))
+
+
+def render_implausible_shares() -> Query:
+    """Render the share of `staged` that is typed but can't be meant, of each column that has such values: one row.
+
+    It is the share of departures before the arrival, of admissions that are no date, and of rows without a listed code.
+    """
+    shares = (
+        f"count(CASE WHEN {condition} THEN 1 END) / nullif(count({counted}), 0) AS `{name}`"
+        for name, (condition, counted) in _IMPLAUSIBLE.items()
+    )
+    return Query(f"SELECT {', '.join(shares)} FROM staged")
 
 
 def render_country_codes() -> Query:
