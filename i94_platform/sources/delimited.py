@@ -22,13 +22,13 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from sqlalchemy import Column, Double, Integer, Table
 
+from i94_platform.contracts.missing_values import MISSING
 from i94_platform.contracts.model import key_columns, text_limit
 from i94_platform.errors import PermanentError
 from i94_platform.sources.column_names import list_extra_columns, match_columns
 from i94_platform.sources.csv_layout import detect_delimiter
 from i94_platform.sources.row_issues import RowIssues
 from i94_platform.sources.sniffing import HEAD_BYTES, check_bytes
-from i94_platform.sources.spellings import MISSING
 from i94_platform.sources.text_decoding import decode_text
 
 if TYPE_CHECKING:

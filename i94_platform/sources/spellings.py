@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from i94_platform.contracts.missing_values import MISSING
+
 if TYPE_CHECKING:
     import pyarrow as pa
-
-_WORDS = {"na", "n/a", "#n/a", "#na", "<na>", "none", "nan", "nat", "nil", "\\n", "-", "--", "?"}
-_NULLS = {"null", "(null)", "[null]", "<null>", "#null!"}
-_OF_SAS = {".", "._", *(f".{letter}" for letter in "abcdefghijklmnopqrstuvwxyz")}
-MISSING = frozenset(_WORDS | _NULLS | _OF_SAS)
-"""Spellings of a missing value, in lower case. Texts count only in a file whose numbers use the spelling too."""
 
 _DIGITS = r"[0-9]+(?:\.[0-9]*)?|\.[0-9]+"
 _NUMBER = rf"^[+-]?(?:{_DIGITS})$"

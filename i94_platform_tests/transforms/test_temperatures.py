@@ -17,10 +17,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from i94_platform.contracts import world_temperature
+from i94_platform.contracts.missing_values import MISSING
 from i94_platform.contracts.rendering.arrow import arrow_schema
 from i94_platform.engine.base import Engine
 from i94_platform.engine.duckdb import DuckDBEngine
-from i94_platform.sources.spellings import MISSING
 from i94_platform.transforms.temperatures import queries as temperatures
 from i94_platform_tests.support.temperatures import (
     DEGREES,

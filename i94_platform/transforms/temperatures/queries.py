@@ -8,6 +8,7 @@ import datetime as dt
 from typing import Literal
 
 from i94_platform.contracts import world_temperature
+from i94_platform.contracts.missing_values import MISSING
 from i94_platform.contracts.model import text_limit
 from i94_platform.sql.expressions import render_final_casts
 from i94_platform.sql.query import Query
@@ -17,7 +18,6 @@ DateOrder = Literal["month first", "day first"]
 """How a file writes its dates with slashes: M/D/YYYY or D/M/YYYY."""
 
 _NUMBER = "^[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]{1,2})?$"
-_MISSING = ("na", "n/a", "#n/a", "#na", "<na>", "null", "(null)", "none", "nan", ".")
 _OPTIONAL = ("average_temperature", "average_temperature_uncertainty")
 
 
@@ -28,8 +28,8 @@ def _render_number(text: str) -> str:
 
 def _render_is_missing(text: str) -> str:
     """Render whether a text is a spelling of a missing value; `chr`, since engines escape a backslash differently."""
-    literals = ", ".join(f"'{spelling}'" for spelling in _MISSING)
-    return f"lower({text}) IN ({literals}, concat(chr(92), 'n'))"
+    literals = ["'" + spelling.replace("\\", "' || chr(92) || '") + "'" for spelling in sorted(MISSING)]
+    return f"lower({text}) IN ({', '.join(literals)})"
 
 
 def _render_typed_rows(order: DateOrder) -> str:
