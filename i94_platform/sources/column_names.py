@@ -27,7 +27,9 @@ def match_columns(path: str, names: Iterable[str], columns: Sequence[str]) -> di
         by_name[normalize_name(name)].append(name)
     candidates = {column: by_name.get(normalize_name(column), []) for column in columns}
     if missing := [column for column, found in candidates.items() if not found]:
-        raise PermanentError(f"{path} lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)}.")
+        raise PermanentError(
+            f"{path} lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)}; deliver it with every column."
+        )
     if duplicates := {column: same for column, same in candidates.items() if len(same) > 1}:
         listed = "; ".join(f"{column} ({', '.join(map(repr, same))})" for column, same in duplicates.items())
         raise PermanentError(f"{path} has more than one column of the name {listed}; deliver one of them.")

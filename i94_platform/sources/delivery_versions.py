@@ -136,7 +136,7 @@ def _describe_unknown_endings(version: _Version) -> str:
     if not unknown:
         return ""
     return (
-        f"{version.location} holds {len(unknown)} file(s) that may be parts but do not end like the format: "
+        f"{version.location} holds files that may be parts but do not end like the format ({len(unknown)} of them): "
         f"{', '.join(unknown[:4])}. Rename parts so that they end in .parquet, .csv or .sas7bdat, and move other files "
         "out."
     )

@@ -42,7 +42,7 @@ def check_columns(path: str, columns: Mapping[str, tuple[ColumnKind, str]]) -> d
         if kind not in ("null", *_allowed_kinds(column)):
             retyped.append(f"{column} is {type_}, expected {_expected_type(column, kind)}")
     if retyped:
-        raise PermanentError(f"{path} has columns of another type: {'; '.join(retyped)}.")
+        raise PermanentError(f"{path} has columns of another type: {'; '.join(retyped)}; deliver them in that type.")
     return names
 
 

@@ -168,7 +168,7 @@ def test_a_missing_column_is_named_and_the_old_month_stays(i94: I94, deployment:
     assert "2016-01: delivered, not loaded (i94_jan16_sub.parquet" in i94("status", **deployment.environment).out
     output = i94("run", **deployment.environment)
     assert output.exit_code == 1
-    assert "i94_jan16_sub.parquet lacks the column depdate." in output.err
+    assert "i94_jan16_sub.parquet lacks the column depdate;" in output.err
     assert "what was loaded before is unchanged" in output.err
     assert deployment.fingerprint("i94.immigration") == before
     status = i94("status", **deployment.environment).out

@@ -106,11 +106,15 @@ def test_a_month_delivered_again_replaces_itself_and_no_other(loaded_deployment:
 @pytest.mark.parametrize(
     ("name", "change", "message"),
     [
-        ("truncated", lambda rows: rows.drop_columns(["i94addr"]), f"{FILE} lacks the column i94addr."),
+        (
+            "truncated",
+            lambda rows: rows.drop_columns(["i94addr"]),
+            f"{FILE} lacks the column i94addr; deliver it with every column.",
+        ),
         (
             "retyped",
             lambda rows: rows.set_column(0, "cicid", rows.column("cicid").cast(pa.string())),
-            f"{FILE} has columns of another type: cicid is string, expected a number.",
+            f"{FILE} has columns of another type: cicid is string, expected a number; deliver them in that type.",
         ),
     ],
 )

@@ -51,14 +51,17 @@ def staging_error(stage_here: StageHere) -> str:
 @pytest.mark.parametrize("name", [PARQUET, CSV, SAS])
 def test_a_missing_column_is_named(stage_here: StageHere, raw: Path, name: str) -> None:
     write_delivery(raw / name, delivered_table([{}]).drop_columns(["gender"]))
-    assert staging_error(stage_here) == f"{name} lacks the column gender."
+    assert staging_error(stage_here) == f"{name} lacks the column gender; deliver it with every column."
 
 
 def test_all_missing_columns_are_named_and_the_part_that_lacks_them(stage_here: StageHere, raw: Path) -> None:
     (raw / PARQUET).mkdir()
     pq.write_table(delivered_table([{}]), raw / PARQUET / "0.parquet")
     pq.write_table(delivered_table([{}]).drop_columns(["visatype", "cicid"]), raw / PARQUET / "1.parquet")
-    assert staging_error(stage_here) == f"{PARQUET}/1.parquet lacks the columns cicid, visatype."
+    assert (
+        staging_error(stage_here)
+        == f"{PARQUET}/1.parquet lacks the columns cicid, visatype; deliver it with every column."
+    )
 
 
 @pytest.mark.parametrize(
@@ -79,7 +82,7 @@ def test_a_retyped_column_of_a_parquet_file_is_named_with_both_types(
 ) -> None:
     table = delivered_table([{}])
     pq.write_table(table.set_column(table.column_names.index(column), column, values), raw / PARQUET)
-    assert staging_error(stage_here) == f"{PARQUET} has columns of another type: {mismatch}."
+    assert staging_error(stage_here) == f"{PARQUET} has columns of another type: {mismatch}; deliver them in that type."
 
 
 def test_retyped_columns_of_a_sas_file_are_named(stage_here: StageHere, raw: Path) -> None:
