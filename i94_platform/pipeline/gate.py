@@ -7,7 +7,7 @@ breaks a bound is set aside and no load sees it, unless a person accepts it with
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
@@ -20,11 +20,12 @@ from i94_platform.warehouse.base import Warehouse
 _STAT = "gate"
 """The stat of a manifest that holds the findings."""
 
-ROWS, REJECTED, SIZE, UNREADABLE, USED_CODES = (
+ROWS, REJECTED, SIZE, UNREADABLE, PLAUSIBLE, USED_CODES = (
     "rows_accepted",
     "rejected_share_within_bound",
     "size_plausible",
     "unreadable_share_within_bound",
+    "plausible_rows",
     "used_codes_unchanged",
 )
 """The names of the findings, which are the names of the blocking checks."""
@@ -39,7 +40,7 @@ class Bounds:
     row_loss: float = 0.2
     """Rows fewer than the table or month holds now."""
     unreadable_share: float = 0.5
-    """Unreadable or implausible values of the delivered values of a column."""
+    """Unreadable or implausible values of a month's column; implausible rows of a reference table."""
 
 
 @dataclass(frozen=True)
@@ -103,14 +104,15 @@ class Gate:
         Args:
             dataset: the dataset, or the month of it.
             rows: its accepted rows.
-            stats: figures of the writer; `delivered_rows`, `rejected_rows`, `unreadable`, `delivered_values` and
-                `implausible_shares` count.
+            stats: figures of the writer; `delivered_rows`, `rejected_rows`, `unreadable`, `delivered_values`,
+                `implausible_shares` and `implausible` count.
             findings: further findings about it.
         """
         all_findings = (
             _judge_rows(rows, stats),
             _judge_rejected(rows, stats, self.bounds),
             *([_judge_unreadable(stats, self.bounds)] if dataset.partition else []),
+            *([_judge_plausible(rows, stats["implausible"], self.bounds)] if "implausible" in stats else []),
             self._judge_size(dataset, rows),
             *findings,
         )
@@ -177,3 +179,15 @@ def _judge_unreadable(stats: Mapping[str, Any], bounds: Bounds) -> Finding:
         return Finding(UNREADABLE, True, f"No column is unreadable or implausible in more than its {bound}.")
     sentence = ", ".join(excessive)
     return Finding(UNREADABLE, False, f"{sentence[0].upper()}{sentence[1:]}, {bound}.")
+
+
+def _judge_plausible(rows: int, issues: Sequence[Mapping[str, Any]], bounds: Bounds) -> Finding:
+    """Judge the implausible rows of a reference table: a few warn, because they may be true after all."""
+    count = sum(issue["rows"] for issue in issues)
+    problems = "; ".join(f"{issue['problem']}: {issue['rows']:,} ({issue['sample']})" for issue in issues)
+    return Finding(
+        PLAUSIBLE,
+        not issues,
+        f"{count:,} of {rows:,} rows are implausible{': ' if issues else ''}{problems}.",
+        is_warning=count <= bounds.unreadable_share * rows,
+    )

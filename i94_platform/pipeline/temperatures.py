@@ -60,6 +60,7 @@ def stage_temperatures(
             "delivered_rows": prepared.rows,
             "rejected_rows": rejected_rows,
             "rejected": rejected,
+            "implausible": [],
             "repeated_rows": prepared.rows - rejected_rows - sum(entry.rows for entry in entries),
             "date_order": reading[0],
             "countries_without_iso3": sorted(name for name, code in iso3.items() if code is None),

@@ -200,6 +200,19 @@ def test_a_reference_file_that_lost_most_rows_leaves_its_table(deployment: Deplo
     assert deployment.fingerprint("i94.us_cities_demographics") != before
 
 
+def test_a_reference_file_of_which_most_rows_are_implausible_leaves_its_table(deployment: Deployment) -> None:
+    before = deployment.fingerprint("i94.us_cities_demographics")
+    (file,) = deployment.raw.rglob("us-cities-demographics.csv")
+    header, *lines = file.read_text().splitlines()
+    place = header.split(";").index("Total Population")
+    rows = [line.split(";") for line in lines]
+    in_thousands = [";".join([*row[:place], f"{row[place]}000", *row[place + 1 :]]) for row in rows]
+    file.write_text("\n".join([header, *in_thousands, ""]))
+    result = deployment.run_reference()
+    assert failed_checks(result) >= {"plausible_rows"}
+    assert deployment.fingerprint("i94.us_cities_demographics") == before
+
+
 def test_the_alert_says_what_was_found_what_it_was_compared_with_and_how_to_accept_it(deployment: Deployment) -> None:
     deliver_month(deployment, keep_half(read_delivery(deployment)))
     result = deployment.run_month(SAMPLE_MONTH)

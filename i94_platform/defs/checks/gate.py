@@ -13,7 +13,17 @@ from i94_platform.defs.execution import month_key, raise_dagster_failures
 from i94_platform.defs.keys import to_key
 from i94_platform.defs.partitions import monthly_partitions
 from i94_platform.lake.datasets import Dataset, Lake
-from i94_platform.pipeline.gate import REJECTED, ROWS, SIZE, UNREADABLE, USED_CODES, Finding, Verdict, read_verdict
+from i94_platform.pipeline.gate import (
+    PLAUSIBLE,
+    REJECTED,
+    ROWS,
+    SIZE,
+    UNREADABLE,
+    USED_CODES,
+    Finding,
+    Verdict,
+    read_verdict,
+)
 
 _STAGED = to_key("staged/immigration")
 
@@ -22,10 +32,12 @@ _DESCRIPTIONS = {
     REJECTED: "No more rows are rejected than I94_MAX_REJECTED_SHARE allows.",
     SIZE: "No more rows are lost than I94_MAX_ROW_LOSS allows, against what is loaded; a first month only warns.",
     UNREADABLE: "No column has more unreadable values than I94_MAX_UNREADABLE_SHARE allows.",
+    PLAUSIBLE: "Warns of rows whose values can hardly be true; most rows of a table must not be so.",
     USED_CODES: "No code that arrivals have is missing, or has another meaning than before.",
 }
 _OF_MONTHS = (ROWS, REJECTED, SIZE, UNREADABLE)
-_OF_REFERENCES = (ROWS, REJECTED, SIZE)
+_OF_LOOKUPS = (ROWS, REJECTED, SIZE, USED_CODES)
+_OF_REFERENCES = (ROWS, REJECTED, SIZE, PLAUSIBLE)
 
 
 @dg.multi_asset_check(
@@ -53,7 +65,7 @@ def staged_immigration_gate(
     specs=[
         dg.AssetCheckSpec(name, asset=to_key(f"lookup/{contract.name}"), blocking=True, description=_DESCRIPTIONS[name])
         for contract in LOOKUPS
-        for name in (*_OF_REFERENCES, USED_CODES)
+        for name in _OF_LOOKUPS
     ],
 )
 def lookup_gate(context: dg.AssetCheckExecutionContext, lake: dg.ResourceParam[Lake]) -> Iterator[dg.AssetCheckResult]:

@@ -1,7 +1,4 @@
-"""The checks of reference files that warn: months with older code lists, rejected rows, implausible rows."""
-
-from collections.abc import Iterator
-from typing import Any
+"""The checks of reference files that warn: months with older code lists, rejected rows."""
 
 import dagster as dg
 from sqlalchemy import Table
@@ -46,43 +43,28 @@ def newest_code_lists(
     )
 
 
-_ROW_CHECKS = {
-    "no_rejected_rows": ("rejected", "Warns if rows of the file were rejected, because the contract can't hold them."),
-    "plausible_rows": ("implausible", "Warns if rows were loaded whose values can hardly be true."),
-}
-"""The checks of the rows of a reference file: the statistic of the manifest that each reads, and its description."""
-
-
-def _check_rows(contract: Table) -> dg.AssetChecksDefinition:
+def _check_rejected_rows(contract: Table) -> dg.AssetChecksDefinition:
     asset_key = to_key(f"staged/{contract.name}")
 
-    @dg.multi_asset_check(
-        name=f"staged_{contract.name}_rows",
-        specs=[dg.AssetCheckSpec(name, asset=asset_key, description=text) for name, (_, text) in _ROW_CHECKS.items()],
+    @dg.asset_check(
+        asset=asset_key,
+        name="no_rejected_rows",
+        description="Warns if rows of the file were rejected, because the contract can't hold them.",
     )
-    def check(context: dg.AssetCheckExecutionContext, lake: dg.ResourceParam[Lake]) -> Iterator[dg.AssetCheckResult]:
-        """Name the rows that staging rejected, and those that it found implausible."""
+    def check(context: dg.AssetCheckExecutionContext, lake: dg.ResourceParam[Lake]) -> dg.AssetCheckResult:
+        """Name the rows that staging rejected."""
         with raise_dagster_failures():
-            stats = lake.require_newest(Dataset("/".join(asset_key.path))).stats
-        for name, (statistic, _) in _ROW_CHECKS.items():
-            yield _build_row_result(asset_key, name, statistic, stats.get(statistic, []))
+            issues = lake.require_newest(Dataset("/".join(asset_key.path))).stats.get("rejected", [])
+        rows = sum(issue["rows"] for issue in issues)
+        problems = "; ".join(f"{issue['problem']}: {issue['rows']:,} ({issue['sample']})" for issue in issues)
+        return dg.AssetCheckResult(
+            passed=not issues,
+            severity=dg.AssetCheckSeverity.WARN,
+            description=f"Rows rejected: {rows:,}. {problems}." if issues else "No row is rejected.",
+            metadata={"rows": rows, "bound": "0", "sample": dg.MetadataValue.md(render_markdown_table(issues, 100))},
+        )
 
     return check
 
 
-def _build_row_result(
-    asset_key: dg.AssetKey, name: str, statistic: str, issues: list[dict[str, Any]]
-) -> dg.AssetCheckResult:
-    rows = sum(issue["rows"] for issue in issues)
-    problems = "; ".join(f"{issue['problem']}: {issue['rows']:,} rows ({issue['sample']})" for issue in issues)
-    return dg.AssetCheckResult(
-        asset_key=asset_key,
-        check_name=name,
-        passed=not issues,
-        severity=dg.AssetCheckSeverity.WARN,
-        description=f"{rows:,} {statistic} rows. {problems}." if issues else f"No row is {statistic}.",
-        metadata={"rows": rows, "bound": "0", "sample": dg.MetadataValue.md(render_markdown_table(issues, 100))},
-    )
-
-
-reference_rows = [_check_rows(contract) for contract in REFERENCES]
+reference_rows = [_check_rejected_rows(contract) for contract in REFERENCES]
