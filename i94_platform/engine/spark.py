@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from urllib.parse import unquote
 
 from i94_platform.engine.base import DELIVERED, DELIVERED_FILES, Engine, FileGroup, build_file_table
 from i94_platform.errors import PermanentError
+from i94_platform.settings import is_in_process
 from i94_platform.sql.query import Query
 
 if TYPE_CHECKING:
@@ -116,12 +118,16 @@ class SparkEngine(Engine):
         self._open_session = session
         self._views: list[str] = []
         self._cached: list[DataFrame] = []
+        self._tasks = (0, 0)
+        """The tasks that are done, and all, of a query on a Connect server."""
 
     @property
     def _session(self) -> SparkSession:
         return self._open_session()
 
     def register_delivery(self, groups: Sequence[FileGroup]) -> None:
+        if not is_in_process(self.name):
+            self._session.registerProgressHandler(self._record_tasks)
         frames = [self._read(group.files) for group in groups]
         relations = [_select_delivered(frame, group) for frame, group in zip(frames, groups, strict=True)]
         self._create_view(DELIVERED, reduce(lambda left, right: left.unionByName(right), relations))
@@ -160,7 +166,24 @@ class SparkEngine(Engine):
     def fetch(self, query: Query) -> pa.Table:
         return self._run(query).toArrow()
 
+    def read_share(self) -> float | None:
+        if is_in_process(self.name):
+            tracker = self._session.sparkContext.statusTracker()
+            stages = [stage for id_ in tracker.getActiveStageIds() if (stage := tracker.getStageInfo(id_))]
+            done, total = (sum(stage.numCompletedTasks for stage in stages), sum(stage.numTasks for stage in stages))
+        else:
+            done, total = self._tasks
+        return done / total if total else None
+
+    def _record_tasks(self, stages: Iterable[Any] | None, done: bool, **_others: Any) -> None:
+        """Record the progress of a query; Spark calls this by the names of its parameters."""
+        counts = [(stage.num_completed_tasks, stage.num_tasks) for stage in stages or () if not done]
+        self._tasks = (sum(completed for completed, _ in counts), sum(total for _, total in counts))
+
     def drop_views(self) -> None:
+        if self._views and not is_in_process(self.name):
+            with suppress(ValueError):  # no delivery was registered
+                self._session.removeProgressHandler(self._record_tasks)
         for frame in self._cached:
             frame.unpersist()
         for name in self._views:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pyarrow as pa
@@ -9,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from i94_platform.engine.base import Engine
+from i94_platform.sql.query import Query
 from i94_platform_tests.engine.conftest import StageOnBoth
 from i94_platform_tests.support.arrivals import ACCEPTED_ROWS, REJECTED_ROWS, delivered_table
 
@@ -45,6 +47,33 @@ def test_an_engine_finds_duplicates_in_a_column(engine_name: str, request: pytes
         with engine.session():
             engine.register_table("numbers", pa.table({"number": pa.array(values, pa.int32())}))
             assert engine.has_duplicates("numbers", "number") is expected, case
+
+
+@pytest.mark.parametrize("engine_name", ["duckdb", pytest.param("spark", marks=pytest.mark.spark)])
+def test_the_share_of_a_query_that_is_done_can_be_read_while_it_runs(
+    engine_name: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    engine: Engine = request.getfixturevalue(engine_name)
+    for part in range(8):
+        pq.write_table(pa.table({"n": range(part * 250_000, (part + 1) * 250_000)}), tmp_path / f"{part}.parquet")
+    shares: list[float | None] = []
+    ended = threading.Event()
+
+    def read_shares() -> None:
+        while not ended.wait(0.01):
+            shares.append(engine.read_share())
+
+    reader = threading.Thread(target=read_shares)
+    with engine.session():
+        engine.register_files("numbers", [str(path) for path in sorted(tmp_path.iterdir())])
+        reader.start()
+        engine.write(Query("SELECT sha2(CAST(n AS STRING), 512) AS hash FROM numbers"), str(tmp_path / "hashes"))
+        ended.set()
+        reader.join()
+        assert engine.read_share() in (None, 1.0), "no query runs"
+    known = [share for share in shares if share is not None]
+    assert known
+    assert all(0 <= share <= 1 for share in known)
 
 
 def test_duckdb_finds_one_duplicate_among_a_million_values(duckdb: Engine) -> None:

@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from i94_platform import progress
 from i94_platform.contracts import delivered_immigration
 from i94_platform.engine.base import Engine
 from i94_platform.errors import PermanentError
@@ -200,6 +201,21 @@ def test_a_converted_file_is_staged_as_parquet_is_whatever_the_chunks(
     staged, expected = stage_here(), as_parquet(odd_rows())
     assert staged.reasons == {}
     assert_equal_tables(staged.arrivals, expected.arrivals)
+
+
+@pytest.mark.parametrize("name", [CSV, SAS, PARQUET])
+def test_every_converted_row_counts_as_progress(
+    stage_here: StageHere, raw: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    converted_rows: list[int] = []
+    monkeypatch.setattr(progress.Progress, "advance", lambda _self, rows: converted_rows.append(rows))
+    rows = odd_rows()
+    if name == PARQUET:  # usual Parquet is not converted
+        gender = rows["gender"].cast(pa.binary())
+        rows = rows.set_column(rows.column_names.index("gender"), "gender", gender)
+    write_delivery(raw / name, rows)
+    stage_here()
+    assert sum(converted_rows) == rows.num_rows
 
 
 def test_a_byte_order_mark_and_an_index_column_of_a_csv_file_are_left_out(stage_here: StageHere, raw: Path) -> None:
