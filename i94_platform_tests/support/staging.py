@@ -136,7 +136,7 @@ def read_staged_month(place: Location, month: Month) -> StagedMonth:
     """Read a month that was staged into the lake at `place`."""
     lake = Lake(open_store(place))
     names = ("staged/immigration", "staged/immigration_quarantine", "staged/immigration_unreadable")
-    accepted, rejected, unreadable = (lake.require_manifest(Dataset(name, month.key)) for name in names)
+    accepted, rejected, unreadable = (lake.require_newest(Dataset(name, month.key)) for name in names)
     return StagedMonth(accepted, rejected, unreadable)
 
 
