@@ -34,7 +34,7 @@ from i94_platform.defs.resources import (
 from i94_platform.defs.schedules import SCHEDULES
 from i94_platform.defs.sensors.delivery_sensors import delivered_months, delivered_references
 from i94_platform.defs.sensors.failed_runs import failed_runs
-from i94_platform.defs.sensors.mart_sensors import stale_correlations, stale_marts
+from i94_platform.defs.sensors.mart_sensors import stale_correlations, stale_marts, stale_release
 from i94_platform.defs.validation import require_assets, require_listed_contracts
 from i94_platform.settings import Settings, is_s3
 
@@ -58,6 +58,7 @@ def build_definitions(settings: Settings, overrides: Mapping[str, Any] | None = 
             delivered_references,
             stale_marts,
             stale_correlations,
+            stale_release,
             failed_runs,
             completeness_of_months,
         ],

@@ -1,18 +1,23 @@
-"""What all steps share: the translation of errors, pools, the name of the run folder, and the month of a check."""
+"""What all steps share: the translation of errors, pools, the name of the run folder, the month, partial results."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import contextmanager
+from typing import Any, cast
 
 import dagster as dg
 
-from i94_platform.errors import TransientError
+from i94_platform.defs.keys import to_key
+from i94_platform.errors import PermanentError, TransientError
 from i94_platform.foreign_errors import describe_fault, may_hold_values, translate_error
 from i94_platform.lake.acceptance import read_acceptance
 from i94_platform.lake.manifest import Manifest
+from i94_platform.partitions import Month
 from i94_platform.staleness.run_inputs import PARTITION_TAG
+
+DATA_VERSION_TAG = "dagster/data_version"
 
 ACCEPTED_TAG = "i94/accepted"
 """Who accepted a delivery that the gate would have blocked, when and why."""
@@ -61,6 +66,57 @@ def tag_acceptance(context: dg.AssetExecutionContext, manifest: Manifest) -> Non
         context.instance.add_run_tags(context.run.run_id, {ACCEPTED_TAG: acceptance.describe()})
 
 
+def require_month(context: dg.AssetExecutionContext) -> Month:
+    """Return the month that a run materializes.
+
+    Raises:
+        PermanentError: the run has no month, or several.
+    """
+    if not context.has_partition_key:
+        raise PermanentError(
+            f"A run of {context.job_name} materializes one month, and this run names none; choose a partition in the "
+            "launchpad, or run: i94 run --month 2016-04."
+        )
+    return Month.parse(context.partition_key)
+
+
 def month_key(context: dg.AssetCheckExecutionContext) -> str:
-    """Return the month that a check is executed for, such as `2016-04`."""
+    """Return the month that a check is executed for, such as `2016-04`.
+
+    The button "Execute all" names no month. The run then becomes one of the newest loaded month.
+
+    Raises:
+        Failure: the run names no month, and no month is loaded.
+    """
+    if PARTITION_TAG not in context.run.tags:
+        months = context.instance.get_materialized_partitions(to_key("warehouse/immigration"))
+        if not months:
+            raise dg.Failure(
+                "The check is about one month, and no month is loaded; load one first: i94 run --month 2016-04.",
+                allow_retries=False,
+            )
+        month = {PARTITION_TAG: max(months)}
+        context.instance.add_run_tags(context.run.run_id, month)
+        # Dagster takes the partition of a result from the run that this process holds
+        cast(MutableMapping[str, str], context.run.tags).update(month)
     return context.run.tags[PARTITION_TAG]
+
+
+def record_result(
+    context: dg.AssetExecutionContext, result: dg.MaterializeResult[Any]
+) -> dg.MaterializeResult[Any] | dg.AssetMaterialization:
+    """Return what a step yields for an asset, also where the run does not select it.
+
+    A step that writes several assets together writes all of them. Dagster takes results of selected assets only; the
+    others are recorded as materializations.
+    """
+    if result.asset_key in context.selected_asset_keys:
+        return result
+    assert result.asset_key is not None
+    assert result.data_version is not None
+    return dg.AssetMaterialization(
+        result.asset_key,
+        metadata=result.metadata,
+        partition=context.partition_key if context.has_partition_key else None,
+        tags={DATA_VERSION_TAG: result.data_version.value},
+    )

@@ -7,12 +7,11 @@ from collections.abc import Callable
 
 import dagster as dg
 
-from i94_platform.contracts import MARTS
 from i94_platform.defs.alerts import Notify
 from i94_platform.defs.assets.published import TIMEZONE
 from i94_platform.defs.deployment import SETTINGS
-from i94_platform.defs.keys import source_key
 from i94_platform.defs.partitions import monthly_partitions
+from i94_platform.defs.sensors.mart_sensors import find_missing_marts
 from i94_platform.lake.datasets import Lake
 from i94_platform.lake.store import Store
 from i94_platform.partitions import Month
@@ -20,6 +19,8 @@ from i94_platform.settings import Settings
 from i94_platform.sources.listing import list_deliveries
 from i94_platform.staleness import run_inputs
 from i94_platform.staleness.job_names import MONTH_JOB, PUBLISH_JOB
+from i94_platform.staleness.loaded_content import is_month_loaded
+from i94_platform.warehouse.base import Warehouse
 
 HOUR = 6
 """The hour of both schedules. Every day has it exactly once: clocks change at two."""
@@ -39,6 +40,7 @@ def last_month_delivered(
     context: dg.ScheduleEvaluationContext,
     raw: dg.ResourceParam[Store],
     lake: dg.ResourceParam[Lake],
+    warehouse: dg.ResourceParam[Warehouse],
     settings: dg.ResourceParam[Settings],
     notifier: dg.ResourceParam[Notify],
     clock: dg.ResourceParam[Callable[[], float]],
@@ -59,6 +61,8 @@ def last_month_delivered(
         return dg.SkipReason(f"{month.key} is still arriving; the sensor requests it when it is complete.")
     fingerprint = run_inputs.compute_month_fingerprint(delivery, raw, code_lists)
     previous = run_inputs.find_last_request(context.instance, MONTH_JOB, month.key)
+    if previous is None and is_month_loaded(month.key, delivery, raw, lake, warehouse, context.instance):
+        return dg.SkipReason(f"{month.key} is loaded in its newest content.")
     return _request_unless_done(month, fingerprint, previous, notifier)
 
 
@@ -71,9 +75,7 @@ def last_month_delivered(
 )
 def release_of_the_day(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
     """Request a release if every mart exists."""
-    marts = [source_key(mart) for mart in MARTS]
-    events = context.instance.get_latest_materialization_events(marts)
-    if missing := [key.to_user_string() for key in marts if events.get(key) is None]:
+    if missing := find_missing_marts(context.instance):
         return dg.SkipReason(f"Nothing is published before every mart exists; missing: {', '.join(missing)}.")
     return dg.RunRequest()
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 from weakref import WeakKeyDictionary, WeakSet
 
+import dagster as dg
 from sqlalchemy import create_engine, event
 from sqlalchemy.engine import Connection, Engine
 
@@ -176,6 +177,18 @@ class PooledSqliteStorage(DagsterSqliteStorage):
         self._schedule_storage = PooledScheduleStorage.from_local(os.path.join(base_dir, "schedules"))
 
     @classmethod
+    def config_type(cls) -> Any:
+        """Declare the configuration; without a folder it is the one of the platform."""
+        return {"base_dir": dg.Field(dg.StringSource, is_required=False)}
+
+    @classmethod
     def from_config_value(cls, inst_data: Any, config_value: Any) -> PooledSqliteStorage:
-        """Open the storage that a dagster.yaml configures."""
-        return cls.from_local(inst_data=inst_data, **config_value)
+        """Open the storage that a dagster.yaml configures.
+
+        The `dagster.yaml` of the checkout names no folder, so that `dagster dev` without DAGSTER_HOME shows the runs of
+        the platform. Dagster's own default begins a history that ends with the command.
+        """
+        from i94_platform.settings import Settings
+
+        base_dir = config_value.get("base_dir") or str(Settings.from_env().dagster_home)
+        return cls.from_local(inst_data=inst_data, base_dir=base_dir)

@@ -16,6 +16,7 @@ from i94_platform.lake.store import Store
 from i94_platform.sources.delivery import Delivery
 from i94_platform.sources.listing import DeliveryListing
 from i94_platform.staleness.job_names import MONTH_JOB
+from i94_platform.staleness.loaded_content import is_recorded
 from i94_platform.staleness.run_inputs import (
     RequestedContent,
     compute_month_fingerprint,
@@ -53,6 +54,13 @@ def find_month_issues(
         elif month in listing.months:
             fingerprint = compute_month_fingerprint(listing.months[month], raw, code_lists)
             request = find_last_request(instance, MONTH_JOB, month.key)
+            is_requested = request is not None and request.fingerprint == fingerprint
+            if (
+                not is_requested
+                and all(code_lists)
+                and is_recorded(month.key, listing.months[month], raw, lake, instance)
+            ):
+                continue  # loaded by hand
             yield from _compare_request(listing.months[month], fingerprint, request)
         elif run is None:
             yield MonthIssue(month.key, MISSING, f"ask for {month.file_stem}")

@@ -20,7 +20,8 @@ from i94_platform.pipeline.code_lists import LABELS
 from i94_platform.pipeline.data_versions import CODE_LIST_DATASETS, combine_versions
 from i94_platform.sources.delivery import Delivery
 from i94_platform.sources.listing import DeliveryListing
-from i94_platform.staleness.job_names import REFERENCE_JOB
+from i94_platform.staleness.job_names import MARTS_JOB, REFERENCE_JOB
+from i94_platform.staleness.loaded_content import has_current_code_lists
 
 INPUTS_TAG = ".dagster/i94_inputs"
 """The data version of each file that a reference run reads, as JSON. The UI hides tags with the prefix `.dagster/`."""
@@ -128,6 +129,13 @@ def find_last_run(instance: dg.DagsterInstance, job: str, month: str) -> dg.Dags
     return next(_iterate_runs(instance, job, month), None)
 
 
+def find_manual_run(instance: dg.DagsterInstance, month: str) -> dg.DagsterRun | None:
+    """Find an unfinished run of a month that no sensor, schedule or command requested; runs of marts do not count."""
+    filter_ = dg.RunsFilter(statuses=UNFINISHED, tags={PARTITION_TAG: month})
+    runs = (run for run in instance.get_runs(filter_) if DELIVERED_TAG not in run.tags and run.job_name != MARTS_JOB)
+    return next(runs, None)
+
+
 def find_unfinished_runs(instance: dg.DagsterInstance, jobs: Iterable[str]) -> list[dg.DagsterRun]:
     """Find the runs of jobs that have not ended."""
     filters = [dg.RunsFilter(job_name=job, statuses=UNFINISHED) for job in jobs]
@@ -187,6 +195,10 @@ def _why_months_wait(listing: DeliveryListing, raw: Store, lake: Lake, instance:
     if running := find_unfinished_runs(instance, [REFERENCE_JOB]):
         return f"the reference run {running[0].run_id[:8]} is in progress"
     request = find_last_request(instance, REFERENCE_JOB)
+    if (request is None or LABELS in find_changed_references(listing, raw, request)) and has_current_code_lists(
+        listing, raw, lake
+    ):
+        return ""  # no request loaded them, but a person or another Dagster instance
     if request is None:
         return "the reference files were never loaded"
     if LABELS in find_changed_references(listing, raw, request):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass, field
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -25,6 +26,8 @@ from i94_platform.pipeline.data_versions import CODE_LIST_DATASETS
 from i94_platform.settings import Settings
 from i94_platform.sources.registry import REFERENCE_FILES
 from i94_platform.staleness.job_names import REFERENCE_JOB
+from i94_platform.warehouse.base import Warehouse
+from i94_platform.warehouse.duckdb import DuckDBWarehouse
 from i94_platform_tests.support.commits import commit_files
 
 MONTHS_SENSOR, REFERENCES_SENSOR = delivered_months.name, delivered_references.name
@@ -46,6 +49,8 @@ class DaemonSimulator:
 
     raw: Store
     lake: Lake
+    warehouse: Warehouse = field(default_factory=lambda: DuckDBWarehouse(Path("nowhere.duckdb"), Path("nowhere")))
+    """Without a database; the ledger is empty."""
     max_requests: int = 12
     now: float = 1_000_000.0
     instance: dg.DagsterInstance = field(default_factory=dg.DagsterInstance.ephemeral)
@@ -58,6 +63,7 @@ class DaemonSimulator:
         return {
             "raw": self.raw,
             "lake": self.lake,
+            "warehouse": self.warehouse,
             "settings": Settings(settle_seconds=SETTLE_SECONDS, sensor_max_requests=self.max_requests),
             "notifier": self.alerts.append,
             "clock": lambda: self.now,

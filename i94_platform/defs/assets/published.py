@@ -10,7 +10,7 @@ from i94_platform.contracts import PUBLISHED
 from i94_platform.defs.attributes import code_references
 from i94_platform.defs.check_states import collect_check_state
 from i94_platform.defs.checks.catalog import CHECK_KEYS
-from i94_platform.defs.execution import raise_dagster_failures, run_folder
+from i94_platform.defs.execution import raise_dagster_failures, record_result, run_folder
 from i94_platform.defs.keys import source_key, to_key
 from i94_platform.defs.metadata import table_result
 from i94_platform.lake.datasets import Lake
@@ -28,6 +28,7 @@ FRESHNESS = dg.FreshnessPolicy.cron(
 
 @dg.multi_asset(
     name="published",
+    can_subset=True,
     specs=[
         dg.AssetSpec(
             to_key(f"published/{contract.name}"),
@@ -42,14 +43,14 @@ FRESHNESS = dg.FreshnessPolicy.cron(
 )
 def release(
     context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], warehouse: dg.ResourceParam[Warehouse]
-) -> Iterator[dg.MaterializeResult[Any]]:
+) -> Iterator[dg.MaterializeResult[Any] | dg.AssetMaterialization]:
     """Publish all tables in one step, as of one moment, with the state of their checks."""
     states = {c.name: collect_check_state(context.instance, CHECK_KEYS, source_key(c)) for c in PUBLISHED}
     with raise_dagster_failures() as seconds:
         release = publish_release(lake, warehouse, run_folder(context), states)
     for contract in PUBLISHED:
         table = release.tables[contract.name]
-        yield table_result(
+        result = table_result(
             to_key(f"published/{contract.name}"),
             contract,
             release.version,
@@ -63,3 +64,4 @@ def release(
                 "checks": table.checks.state,
             },
         )
+        yield record_result(context, result)

@@ -11,7 +11,7 @@ import dagster as dg
 from i94_platform.contracts import delivered_immigration
 from i94_platform.contracts.rendering.dagster_schema import dagster_schema
 from i94_platform.defs.attributes import code_references
-from i94_platform.defs.execution import raise_dagster_failures
+from i94_platform.defs.execution import DATA_VERSION_TAG, raise_dagster_failures
 from i94_platform.defs.keys import to_key
 from i94_platform.defs.metadata import join_names
 from i94_platform.defs.partitions import monthly_partitions
@@ -24,7 +24,7 @@ from i94_platform.sources.registry import REFERENCES, SOURCES
 from i94_platform.sources.row_counts import count_rows
 from i94_platform.sources.source import Source
 
-DATA_VERSION_TAG = "dagster/data_version"
+_MONTH_ROW_COUNT = "dagster/partition_row_count"
 
 _Decorator = Callable[[Callable[..., Any]], dg.AssetsDefinition]
 _observable = cast(Callable[..., _Decorator], dg.multi_observable_source_asset)
@@ -69,27 +69,33 @@ reference_files = [_reference_asset(source) for source in REFERENCES.values()]
 )
 def immigration(
     context: dg.AssetExecutionContext, raw: dg.ResourceParam[Store]
-) -> Iterator[dg.ObserveResult | dg.AssetObservation]:
+) -> Iterator[dg.ObserveResult | dg.AssetObservation | dg.AssetMaterialization]:
     """Observe the run's month, or every delivered month where the run has none."""
     with raise_dagster_failures():
         listing = list_deliveries(raw)
         _warn_ignored(context, listing)
         if context.has_partition_key:
             delivery = listing.require_month(Month.parse(context.partition_key), raw.root)
-            version = dg.DataVersion(delivery.fingerprint(raw))
-            metadata = _delivery_metadata(context, delivery, raw, "dagster/partition_row_count")
-            yield dg.ObserveResult(to_key("raw/immigration"), data_version=version, metadata=metadata)
+            version, metadata = delivery.fingerprint(raw), _delivery_metadata(context, delivery, raw, _MONTH_ROW_COUNT)
+            yield _record_arrival(context.partition_key, version, metadata)
+            yield dg.ObserveResult(to_key("raw/immigration"), data_version=dg.DataVersion(version), metadata=metadata)
             return
         for month, delivery in listing.months.items():
             if delivery.problem:
                 continue  # its sentence is among the warnings
+            version, metadata = delivery.fingerprint(raw), _delivery_metadata(context, delivery, raw, _MONTH_ROW_COUNT)
+            yield _record_arrival(month.key, version, metadata)
             yield dg.AssetObservation(
-                to_key("raw/immigration"),
-                partition=month.key,
-                tags={DATA_VERSION_TAG: delivery.fingerprint(raw)},
-                metadata=_delivery_metadata(context, delivery, raw, "dagster/partition_row_count"),
+                to_key("raw/immigration"), partition=month.key, tags={DATA_VERSION_TAG: version}, metadata=metadata
             )
         yield dg.ObserveResult(to_key("raw/immigration"), metadata={"months": len(listing.months)})
+
+
+def _record_arrival(month: str, version: str, metadata: dict[str, Any]) -> dg.AssetMaterialization:
+    """Record that a month has arrived: the UI counts materializations of a partition, and no observations."""
+    return dg.AssetMaterialization(
+        to_key("raw/immigration"), partition=month, tags={DATA_VERSION_TAG: version}, metadata=metadata
+    )
 
 
 def _delivery_metadata(

@@ -8,7 +8,14 @@ import dagster as dg
 from i94_platform import contracts
 from i94_platform.contracts import reference
 from i94_platform.defs.attributes import code_references
-from i94_platform.defs.execution import STAGING_POOL, raise_dagster_failures, run_folder, tag_acceptance
+from i94_platform.defs.execution import (
+    STAGING_POOL,
+    raise_dagster_failures,
+    record_result,
+    require_month,
+    run_folder,
+    tag_acceptance,
+)
 from i94_platform.defs.keys import to_key
 from i94_platform.defs.metadata import dataset_result, render_markdown_table
 from i94_platform.defs.partitions import monthly_partitions
@@ -16,10 +23,9 @@ from i94_platform.engine.base import Engine
 from i94_platform.lake.datasets import Lake
 from i94_platform.lake.manifest import Manifest
 from i94_platform.lake.store import Store
-from i94_platform.partitions import Month
 from i94_platform.pipeline.data_versions import CODE_LIST_DATASETS
 from i94_platform.pipeline.gate import Gate
-from i94_platform.pipeline.immigration import stage_month
+from i94_platform.pipeline.immigration import StagedMonth, stage_month
 from i94_platform.pipeline.reference import stage_reference
 from i94_platform.pipeline.temperatures import stage_temperatures
 from i94_platform.sources.registry import SOURCES
@@ -36,6 +42,7 @@ _MONTH_CODE = (
 
 @dg.multi_asset(
     name="staged_immigration",
+    can_subset=True,
     partitions_def=monthly_partitions,
     pool=STAGING_POOL,
     specs=[
@@ -84,19 +91,29 @@ def immigration(
     lake: dg.ResourceParam[Lake],
     engine: dg.ResourceParam[Engine],
     gate: dg.ResourceParam[Gate],
-) -> Iterator[dg.MaterializeResult[Any]]:
-    """Stage a month of arrivals: accepted rows, rejected rows with their reasons, and values that can't be read."""
+) -> Iterator[dg.MaterializeResult[Any] | dg.AssetMaterialization]:
+    """Stage a month of arrivals: accepted rows, rejected rows with their reasons, and values that can't be read.
+
+    They are committed together, whatever the run selects.
+    """
     with raise_dagster_failures() as seconds:
-        month = Month.parse(context.partition_key)
+        month = require_month(context)
         manifests = stage_month(month, raw, lake, engine, gate, run_folder(context), context.log.info)
         tag_acceptance(context, manifests.accepted)
+    for result in _build_month_results(manifests, lake, engine.name, seconds()):
+        yield record_result(context, result)
+
+
+def _build_month_results(
+    manifests: StagedMonth, lake: Lake, engine_name: str, seconds: float
+) -> Iterator[dg.MaterializeResult[Any]]:
     reasons = [{"reasons": text, "rows": rows} for text, rows in manifests.quarantine.stats["reasons"].items()]
     yield dataset_result(
         to_key("staged/immigration_quarantine"),
         contracts.immigration_quarantine,
         manifests.quarantine,
         lake,
-        seconds(),
+        seconds,
         {"reasons": dg.MetadataValue.md(render_markdown_table(reasons, 100))},
     )
     stats = manifests.accepted.stats
@@ -105,7 +122,7 @@ def immigration(
         contracts.immigration_unreadable,
         manifests.unreadable,
         lake,
-        seconds(),
+        seconds,
         {"unreadable": dg.MetadataValue.md(render_markdown_table(_unreadable_figures(stats), 100))},
     )
     yield dataset_result(
@@ -113,11 +130,11 @@ def immigration(
         contracts.immigration,
         manifests.accepted,
         lake,
-        seconds(),
+        seconds,
         {
             "delivered_rows": stats["delivered_rows"],
             "deleted_rows": stats["deleted_rows"],
-            "engine": engine.name,
+            "engine": engine_name,
             "quarantined_rows": stats["quarantined_rows"],
             "unreadable": stats["unreadable"],
             "extra_columns": ", ".join(stats["extra_columns"]) or "none",

@@ -12,7 +12,7 @@ from sqlalchemy import Table
 from i94_platform import contracts
 from i94_platform.contracts import LOOKUPS, reference
 from i94_platform.defs.attributes import code_references
-from i94_platform.defs.execution import WAREHOUSE_POOL, raise_dagster_failures, run_folder
+from i94_platform.defs.execution import WAREHOUSE_POOL, raise_dagster_failures, require_month, run_folder
 from i94_platform.defs.keys import to_key
 from i94_platform.defs.metadata import loaded_table_result
 from i94_platform.defs.partitions import monthly_partitions
@@ -188,7 +188,7 @@ def _load_staged(
     context: dg.AssetExecutionContext, contract: Table, lake: Lake, warehouse: Warehouse
 ) -> dg.MaterializeResult[Any]:
     with raise_dagster_failures() as seconds:
-        month = context.partition_key if context.has_partition_key else ""
+        month = require_month(context).key if contract is contracts.immigration else ""
         manifest = load_staged(contract, month, lake, warehouse, context.run.run_id)
         return loaded_table_result(context.asset_key, contract, manifest, lake, warehouse, seconds())
 

@@ -30,8 +30,9 @@ def newest_code_lists(
         version = delivery.fingerprint(raw) if delivery else ""
         manifests = [lake.require_manifest(dataset) for dataset in CODE_LIST_DATASETS]
     older = [manifest for manifest in manifests if delivery and manifest.fingerprint != version]
+    month = month_key(context)
     message = (
-        f"The delivered label file is not loaded: {month_key(context)} is encoded with "
+        f"The delivered label file is not loaded: {month} is encoded with "
         f"{', '.join(f'{manifest.dataset} of {manifest.created_at}' for manifest in older)}. "
         f"See the last reference run, then run: i94 run."
     )

@@ -27,6 +27,8 @@ from i94_platform.sources.listing import DeliveryListing, list_deliveries
 from i94_platform.sources.registry import REFERENCE_FILES
 from i94_platform.staleness import run_inputs
 from i94_platform.staleness.job_names import MONTH_JOB, REFERENCE_JOB
+from i94_platform.staleness.loaded_content import are_references_loaded, is_month_loaded
+from i94_platform.warehouse.base import Warehouse
 
 MAX_REPORTED = 1_000
 """How many reported names the cursor holds one by one. Of more names it holds one hash."""
@@ -35,6 +37,7 @@ MAX_SHOWN = 20
 """How many names one message lists."""
 
 _REFERENCES = "references"
+_REFERENCES_LOADED = "The reference files are loaded in their newest content."
 
 Clock = Callable[[], float]
 """Returns the time in seconds since 1970."""
@@ -48,7 +51,7 @@ class SeenDelivery(BaseModel):
     since: float
     """When the sensor first saw this fingerprint, by its own clock: files may arrive with an old time."""
     requested: str = ""
-    """The fingerprint that was last requested."""
+    """The fingerprint that was last requested, or that was already loaded."""
 
 
 class Cursor(BaseModel):
@@ -136,10 +139,11 @@ def delivered_months(
     context: dg.SensorEvaluationContext,
     raw: dg.ResourceParam[Store],
     lake: dg.ResourceParam[Lake],
+    warehouse: dg.ResourceParam[Warehouse],
     settings: dg.ResourceParam[Settings],
     clock: dg.ResourceParam[Clock],
 ) -> dg.SensorResult:
-    """Request the months that are complete and changed, and report ignored files once.
+    """Request the months that are complete and not loaded, and report ignored files once.
 
     Months out of range are ignored too: a request for an unknown partition would fail the whole tick.
     """
@@ -153,7 +157,7 @@ def delivered_months(
         context.log.warning(warning)
     arrivals = {key: delivery.arrival_fingerprint(raw, tick.listing.hidden) for key, delivery in months.items()}
     tick.cursor.record(arrivals, tick.now)
-    requests, reason = _request_months(tick, lake, months)
+    requests, reason = _request_months(tick, lake, warehouse, months)
     return tick.result(requests, f"{reason} {warning}".rstrip())
 
 
@@ -164,7 +168,9 @@ def _describe_ignored(reported: Sequence[str], notes: Sequence[str]) -> str:
     return " ".join([ignored, *(name for name in reported if name in notes)][:MAX_SHOWN]).strip()
 
 
-def _request_months(tick: Tick, lake: Lake, months: Mapping[str, Delivery]) -> tuple[list[dg.RunRequest], str]:
+def _request_months(
+    tick: Tick, lake: Lake, warehouse: Warehouse, months: Mapping[str, Delivery]
+) -> tuple[list[dg.RunRequest], str]:
     """Return the requests of this tick, and the reason if there is none."""
     if not months:
         return [], f"No month is delivered under {tick.raw.root}; expected names such as i94_apr16_sub.sas7bdat."
@@ -178,7 +184,11 @@ def _request_months(tick: Tick, lake: Lake, months: Mapping[str, Delivery]) -> t
         for key, delivery in months.items()
         if key not in arriving
     }
-    requests = _request_new(tick, fingerprints)
+
+    def is_loaded(key: str) -> bool:
+        return is_month_loaded(key, months[key], tick.raw, lake, warehouse, tick.context.instance)
+
+    requests = _request_new(tick, fingerprints, is_loaded)
     if arriving:
         return requests, (
             f"Still arriving: {', '.join(arriving)}. A month is complete when it has not changed "
@@ -187,8 +197,8 @@ def _request_months(tick: Tick, lake: Lake, months: Mapping[str, Delivery]) -> t
     return requests, f"All {len(months)} delivered month(s) have been requested in their newest content."
 
 
-def _request_new(tick: Tick, fingerprints: Mapping[str, str]) -> list[dg.RunRequest]:
-    """Request the contents that no run has requested, up to a limit; the rest follows at the next tick."""
+def _request_new(tick: Tick, fingerprints: Mapping[str, str], is_loaded: Callable[[str], bool]) -> list[dg.RunRequest]:
+    """Request the contents that no run has requested or loaded, up to a limit; the rest follows at the next tick."""
     requests: list[dg.RunRequest] = []
     instance, limit = tick.context.instance, tick.settings.sensor_max_requests
     runs = instance.get_runs(dg.RunsFilter(job_name=MONTH_JOB), limit=1)
@@ -198,7 +208,10 @@ def _request_new(tick: Tick, fingerprints: Mapping[str, str]) -> list[dg.RunRequ
         if seen.requested == fingerprint and tick.cursor.newest_run == newest_run:
             continue
         previous = run_inputs.find_last_request(instance, MONTH_JOB, key)
-        if fingerprint != (previous.fingerprint if previous else seen.requested):
+        if not _is_requested(seen, fingerprint, previous) and not is_loaded(key):
+            if manual := run_inputs.find_manual_run(instance, key):
+                tick.context.log.info(f"{key} waits for the run {manual.run_id[:8]}, which a person started.")
+                continue
             if len(requests) == limit:
                 tick.context.log.info(f"Requested {limit} month(s); the others follow at the next tick.")
                 return requests
@@ -206,6 +219,14 @@ def _request_new(tick: Tick, fingerprints: Mapping[str, str]) -> list[dg.RunRequ
         seen.requested = fingerprint
     tick.cursor.newest_run = newest_run
     return requests
+
+
+def _is_requested(seen: SeenDelivery, fingerprint: str, previous: run_inputs.RequestedContent | None) -> bool:
+    """Whether a content was requested last. Content that returns may have been replaced by a run without a request."""
+    if previous is None:
+        return seen.requested == fingerprint
+    has_returned = previous.has_succeeded and seen.requested not in ("", fingerprint)
+    return previous.fingerprint == fingerprint and not has_returned
 
 
 @dg.sensor(
@@ -217,6 +238,8 @@ def _request_new(tick: Tick, fingerprints: Mapping[str, str]) -> list[dg.RunRequ
 def delivered_references(
     context: dg.SensorEvaluationContext,
     raw: dg.ResourceParam[Store],
+    lake: dg.ResourceParam[Lake],
+    warehouse: dg.ResourceParam[Warehouse],
     settings: dg.ResourceParam[Settings],
     clock: dg.ResourceParam[Clock],
 ) -> dg.SensorResult:
@@ -227,17 +250,26 @@ def delivered_references(
     delivered = Delivery(_REFERENCES, files)
     tick.cursor.record({_REFERENCES: delivered.arrival_fingerprint(raw, tick.listing.hidden)}, tick.now)
     previous = run_inputs.find_last_request(context.instance, REFERENCE_JOB)
-    if reason := _why_references_wait(tick, delivered, previous):
+    content, seen = _digest(fingerprints), tick.cursor.seen[_REFERENCES]
+    has_returned = seen.requested not in ("", content)
+    if reason := _why_references_wait(tick, delivered, previous, has_returned=has_returned):
         return tick.result([], reason)
+    if seen.requested == content or are_references_loaded(tick.listing, raw, lake, warehouse):
+        seen.requested = content
+        return tick.result([], _REFERENCES_LOADED)
+    seen.requested = ""
     after = previous.runs[0].run_id if previous else "nothing"
     tags = run_inputs.reference_tags(tick.listing, raw)
-    return tick.result([dg.RunRequest(run_key=f"{_digest(fingerprints)} after {after}", tags=tags)], "")
+    return tick.result([dg.RunRequest(run_key=f"{content} after {after}", tags=tags)], "")
 
 
-def _why_references_wait(tick: Tick, delivered: Delivery, previous: run_inputs.RequestedContent | None) -> str:
-    """Say why no reference run is requested; empty if one is.
+def _why_references_wait(
+    tick: Tick, delivered: Delivery, previous: run_inputs.RequestedContent | None, *, has_returned: bool
+) -> str:
+    """Say why no reference run is requested; empty if nothing speaks against one.
 
-    The first run waits for every file. Later a missing or ambiguous file fails only what is made from it.
+    The first run waits for every file. Later a missing or ambiguous file fails only what is made from it. Content that
+    returns after a load by hand is compared with what is loaded, although it was the last to be requested.
     """
     root, listing = tick.raw.root, tick.listing
     if previous is None:
@@ -251,8 +283,12 @@ def _why_references_wait(tick: Tick, delivered: Delivery, previous: run_inputs.R
                 listing.require_reference(name, root)
         except PermanentError as error:
             return str(error)
-    if previous is not None and not run_inputs.find_changed_references(listing, tick.raw, previous):
+    is_changed = previous is None or run_inputs.find_changed_references(listing, tick.raw, previous)
+    if previous is not None and not is_changed and not (previous.has_succeeded and has_returned):
         return _describe_last_run(previous)
+    for run in run_inputs.find_unfinished_runs(tick.context.instance, [REFERENCE_JOB]):
+        if run_inputs.DELIVERED_TAG not in run.tags:
+            return f"The reference run {run.run_id[:8]} is in progress, which a person started."
     if tick.is_arriving(_REFERENCES, delivered):
         seconds = tick.settings.settle_seconds
         return (
@@ -266,5 +302,5 @@ def _describe_last_run(previous: run_inputs.RequestedContent) -> str:
     if previous.is_running:
         return f"The reference run {previous.newest_run} is in progress."
     if previous.has_succeeded:
-        return "The reference files are loaded in their newest content."
+        return _REFERENCES_LOADED
     return f"{previous.failure_message[0].upper()}{previous.failure_message[1:]}."

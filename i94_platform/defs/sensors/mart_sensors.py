@@ -1,4 +1,4 @@
-"""The sensors that request stale marts: the marts of a loaded month, and the correlations over all months.
+"""The sensors on what is made from loaded months: their marts, the correlations over all months, the release.
 
 They compare Dagster's records of materializations, of all kinds of runs. They do not query the warehouse, which may be
 paused or locked.
@@ -10,15 +10,23 @@ from collections.abc import Mapping
 
 import dagster as dg
 
-from i94_platform.contracts import MONTHLY_MARTS, immigration
+from i94_platform.contracts import MARTS, MONTHLY_MARTS, PUBLISHED, immigration
 from i94_platform.defs.deployment import SETTINGS
-from i94_platform.defs.keys import to_key
+from i94_platform.defs.keys import source_key, to_key
 from i94_platform.defs.partitions import monthly_partitions
 from i94_platform.marts.correlations import SOURCES
 from i94_platform.marts.rendering import upstream_tables
 from i94_platform.settings import Settings
-from i94_platform.staleness.job_names import CORRELATIONS_JOB, MARTS_JOB, MONTH_JOB, REFERENCE_JOB
+from i94_platform.staleness.job_names import (
+    CORRELATIONS_JOB,
+    MARTS_JOB,
+    MONTH_JOB,
+    PUBLISH_JOB,
+    REFERENCE_JOB,
+)
 from i94_platform.staleness.run_inputs import PARTITION_TAG, find_unfinished_runs
+
+_CORRELATIONS = to_key("mart/correlations")
 
 
 @dg.sensor(
@@ -57,11 +65,47 @@ def stale_correlations(context: dg.SensorEvaluationContext) -> dg.RunRequest | d
     """Request the correlations once after the marts of many months."""
     if find_unfinished_runs(context.instance, [MARTS_JOB, CORRELATIONS_JOB]):
         return dg.SkipReason("Runs of marts or correlations are in progress.")
-    marts = [to_key(f"mart/{mart.name}") for mart in SOURCES.values()]
-    newest = max((id_ for mart in marts for id_ in _newest_ids_by_month(context.instance, mart).values()), default=0)
-    if newest <= _newest_id(context.instance, to_key("mart/correlations")):
+    newest = _newest_source_of_correlations(context.instance)
+    if newest <= _newest_id(context.instance, _CORRELATIONS):
         return dg.SkipReason("No mart has changed since the correlations were computed.")
     return dg.RunRequest(run_key=f"correlations {newest}")
+
+
+@dg.sensor(
+    job_name=PUBLISH_JOB,
+    minimum_interval_seconds=SETTINGS.sensor_interval_seconds,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Requests a release when tables have changed and nothing that changes them is stale or in progress.",
+)
+def stale_release(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+    """Request one release after all that was loaded together; the daily schedule publishes whatever is left."""
+    instance = context.instance
+    if find_unfinished_runs(instance, [REFERENCE_JOB, MONTH_JOB, MARTS_JOB, CORRELATIONS_JOB, PUBLISH_JOB]):
+        return dg.SkipReason("Runs that change the release are in progress.")
+    if missing := find_missing_marts(instance):
+        return dg.SkipReason(f"Nothing is published before every mart exists; missing: {', '.join(missing)}.")
+    keys = set(monthly_partitions.get_partition_keys())
+    if stale := sorted(keys & set(_find_stale_months(instance))):
+        return dg.SkipReason(f"The release waits for the marts of {', '.join(stale)}.")
+    if _newest_source_of_correlations(instance) > _newest_id(instance, _CORRELATIONS):
+        return dg.SkipReason("The release waits for the correlations.")
+    newest = max(_newest_id(instance, source_key(contract)) for contract in PUBLISHED)
+    if newest <= min(_newest_id(instance, to_key(f"published/{contract.name}")) for contract in PUBLISHED):
+        return dg.SkipReason("No table has changed since the release.")
+    return dg.RunRequest(run_key=f"release {newest}")
+
+
+def find_missing_marts(instance: dg.DagsterInstance) -> list[str]:
+    """Find the marts that were never materialized."""
+    marts = [source_key(mart) for mart in MARTS]
+    events = instance.get_latest_materialization_events(marts)
+    return [key.to_user_string() for key in marts if events.get(key) is None]
+
+
+def _newest_source_of_correlations(instance: dg.DagsterInstance) -> int:
+    """Return the id of the newest materialization of a mart that the correlations read, or 0."""
+    marts = [to_key(f"mart/{mart.name}") for mart in SOURCES.values()]
+    return max((id_ for mart in marts for id_ in _newest_ids_by_month(instance, mart).values()), default=0)
 
 
 def _find_stale_months(instance: dg.DagsterInstance) -> dict[str, int]:
