@@ -24,12 +24,12 @@ from i94_platform.defs.resources import (
     DuckDBWarehouseResource,
     LocalLakeResource,
     LocalStoreResource,
-    NoIOManager,
     RedshiftWarehouseResource,
     S3LakeResource,
     S3StoreResource,
     SparkEngineResource,
     configure,
+    no_io_manager,
 )
 from i94_platform.defs.schedules import SCHEDULES
 from i94_platform.defs.sensors.delivery_sensors import delivered_months, delivered_references
@@ -64,7 +64,7 @@ def build_definitions(settings: Settings, overrides: Mapping[str, Any] | None = 
         ],
         schedules=SCHEDULES,
         resources={
-            "io_manager": NoIOManager(),
+            "io_manager": no_io_manager,
             "settings": settings,
             "notifier": WebhookNotifier(settings.alert_webhook),
             "clock": time.time,

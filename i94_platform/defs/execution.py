@@ -9,12 +9,11 @@ from typing import Any, cast
 
 import dagster as dg
 
-from i94_platform.defs.keys import to_key
-from i94_platform.errors import PermanentError, TransientError
+from i94_platform.errors import TransientError
 from i94_platform.foreign_errors import describe_fault, may_hold_values, translate_error
 from i94_platform.lake.acceptance import read_acceptance
 from i94_platform.lake.manifest import Manifest
-from i94_platform.partitions import Month
+from i94_platform.staleness.job_names import MARTS_JOB, MONTH_JOB
 from i94_platform.staleness.run_inputs import PARTITION_TAG
 
 DATA_VERSION_TAG = "dagster/data_version"
@@ -66,33 +65,37 @@ def tag_acceptance(context: dg.AssetExecutionContext, manifest: Manifest) -> Non
         context.instance.add_run_tags(context.run.run_id, {ACCEPTED_TAG: acceptance.describe()})
 
 
-def require_month(context: dg.AssetExecutionContext) -> Month:
-    """Return the month that a run materializes.
+def require_month(run: dg.DagsterRun) -> None:
+    """Require that a run of a monthly job has a month, or executes checks only.
 
     Raises:
-        PermanentError: the run has no month, or several.
+        Failure: the run names no month.
     """
-    if not context.has_partition_key:
-        raise PermanentError(
-            f"A run of {context.job_name} materializes one month, and this run names none; choose a partition in the "
-            "launchpad, or run: i94 run --month 2016-04."
+    is_monthly = run.job_name in (MONTH_JOB, MARTS_JOB)
+    has_only_checks = bool(run.asset_check_selection) and not run.asset_selection
+    if is_monthly and not has_only_checks and PARTITION_TAG not in run.tags:
+        raise dg.Failure(
+            f"The job {run.job_name} is about one month, and this run names none; choose a partition in the launchpad, "
+            "or run: i94 run --month 2016-04.",
+            allow_retries=False,
         )
-    return Month.parse(context.partition_key)
 
 
 def month_key(context: dg.AssetCheckExecutionContext) -> str:
     """Return the month that a check is executed for, such as `2016-04`.
 
-    The button "Execute all" names no month. The run then becomes one of the newest loaded month.
+    The button "Execute all" names no month. The run then becomes one of the asset's newest month.
 
     Raises:
-        Failure: the run names no month, and no month is loaded.
+        Failure: the run names no month, and the asset has none.
     """
     if PARTITION_TAG not in context.run.tags:
-        months = context.instance.get_materialized_partitions(to_key("warehouse/immigration"))
+        asset_key = min(context.selected_asset_check_keys).asset_key
+        months = context.instance.get_materialized_partitions(asset_key)
         if not months:
             raise dg.Failure(
-                "The check is about one month, and no month is loaded; load one first: i94 run --month 2016-04.",
+                f"The check is about one month, and {asset_key.to_user_string()} has none; load one first: "
+                "i94 run --month 2016-04.",
                 allow_retries=False,
             )
         month = {PARTITION_TAG: max(months)}

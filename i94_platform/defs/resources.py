@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import dagster as dg
 from pydantic import Field
 
+from i94_platform.defs.execution import require_month
 from i94_platform.engine.base import Engine
 from i94_platform.engine.duckdb import DuckDBEngine
 from i94_platform.engine.emr import Application, EmrSession
@@ -52,6 +53,14 @@ class NoIOManager(dg.IOManager):
     def load_input(self, context: dg.InputContext) -> Any:
         """Raise NotImplementedError: a step must read its inputs from the lake or the warehouse."""
         raise NotImplementedError("steps read the lake and the warehouse; declare deps instead of an argument")
+
+
+@dg.io_manager
+def no_io_manager(context: dg.InitResourceContext) -> NoIOManager:
+    """Build the manager that every step needs, so that a run without its month ends before the first step."""
+    if context.run is not None:
+        require_month(context.run)
+    return NoIOManager()
 
 
 class BuildableResource(dg.ConfigurableResource[T]):

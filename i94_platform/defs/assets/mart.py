@@ -10,7 +10,7 @@ from i94_platform.contracts import MONTHLY_MARTS
 from i94_platform.contracts import correlations as correlations_contract
 from i94_platform.contracts.model import column_names
 from i94_platform.defs.attributes import code_references
-from i94_platform.defs.execution import WAREHOUSE_POOL, raise_dagster_failures, require_month, run_folder
+from i94_platform.defs.execution import WAREHOUSE_POOL, raise_dagster_failures, run_folder
 from i94_platform.defs.keys import to_key
 from i94_platform.defs.metadata import (
     PREVIEW_ROWS,
@@ -50,8 +50,8 @@ def monthly_marts(
     context: dg.AssetExecutionContext, warehouse: dg.ResourceParam[Warehouse]
 ) -> Iterator[dg.MaterializeResult[Any]]:
     """Refresh the selected marts of one month in one step, because they read the same fact."""
+    month = Month.parse(context.partition_key)
     with raise_dagster_failures():
-        month = require_month(context)
         versions = ledger_versions(warehouse.read_ledger())
     for mart in MONTHLY_MARTS:
         asset_key = to_key(f"mart/{mart.name}")

@@ -12,7 +12,6 @@ from i94_platform.defs.execution import (
     STAGING_POOL,
     raise_dagster_failures,
     record_result,
-    require_month,
     run_folder,
     tag_acceptance,
 )
@@ -23,6 +22,7 @@ from i94_platform.engine.base import Engine
 from i94_platform.lake.datasets import Lake
 from i94_platform.lake.manifest import Manifest
 from i94_platform.lake.store import Store
+from i94_platform.partitions import Month
 from i94_platform.pipeline.data_versions import CODE_LIST_DATASETS
 from i94_platform.pipeline.gate import Gate
 from i94_platform.pipeline.immigration import StagedMonth, stage_month
@@ -97,16 +97,17 @@ def immigration(
     They are committed together, whatever the run selects.
     """
     with raise_dagster_failures() as seconds:
-        month = require_month(context)
+        month = Month.parse(context.partition_key)
         manifests = stage_month(month, raw, lake, engine, gate, run_folder(context), context.log.info)
         tag_acceptance(context, manifests.accepted)
-    for result in _build_month_results(manifests, lake, engine.name, seconds()):
+    for result in build_month_results(manifests, lake, engine.name, seconds()):
         yield record_result(context, result)
 
 
-def _build_month_results(
+def build_month_results(
     manifests: StagedMonth, lake: Lake, engine_name: str, seconds: float
 ) -> Iterator[dg.MaterializeResult[Any]]:
+    """Build the results of the three datasets of a staged month; `seconds` is the time that they took."""
     reasons = [{"reasons": text, "rows": rows} for text, rows in manifests.quarantine.stats["reasons"].items()]
     yield dataset_result(
         to_key("staged/immigration_quarantine"),

@@ -11,19 +11,32 @@ from sqlalchemy import Table
 
 from i94_platform import contracts
 from i94_platform.contracts import LOOKUPS, reference
+from i94_platform.defs.assets.staged import build_month_results
 from i94_platform.defs.attributes import code_references
-from i94_platform.defs.execution import WAREHOUSE_POOL, raise_dagster_failures, require_month, run_folder
+from i94_platform.defs.checks.contract import require_contract
+from i94_platform.defs.checks.gate import require_passed
+from i94_platform.defs.execution import (
+    WAREHOUSE_POOL,
+    raise_dagster_failures,
+    record_result,
+    run_folder,
+    tag_acceptance,
+)
 from i94_platform.defs.keys import to_key
 from i94_platform.defs.metadata import loaded_table_result
 from i94_platform.defs.partitions import monthly_partitions
 from i94_platform.engine.base import Engine
-from i94_platform.lake.datasets import Lake
+from i94_platform.lake.datasets import Dataset, Lake
+from i94_platform.lake.store import Store
+from i94_platform.partitions import Month
 from i94_platform.pipeline.dimensions import (
     build_calendar_rows,
     build_country_rows,
     build_state_rows,
     code_list_builder,
 )
+from i94_platform.pipeline.gate import Gate
+from i94_platform.pipeline.immigration import stage_month
 from i94_platform.pipeline.loading import BuildRows, load_built, load_staged
 from i94_platform.warehouse.base import Warehouse
 
@@ -178,17 +191,41 @@ def calendar(
     pool=WAREHOUSE_POOL,
 )
 def immigration(
-    context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], warehouse: dg.ResourceParam[Warehouse]
-) -> dg.MaterializeResult[Any]:
-    """Load the fact: replace one month of arrivals in one transaction."""
-    return _load_staged(context, contracts.immigration, lake, warehouse)
+    context: dg.AssetExecutionContext,
+    raw: dg.ResourceParam[Store],
+    lake: dg.ResourceParam[Lake],
+    engine: dg.ResourceParam[Engine],
+    warehouse: dg.ResourceParam[Warehouse],
+    gate: dg.ResourceParam[Gate],
+) -> Iterator[dg.MaterializeResult[Any] | dg.AssetMaterialization]:
+    """Load the fact: replace one month of arrivals in one transaction. A month that was never staged is staged first.
+
+    A backfill of this asset alone selects months that no run has staged.
+    """
+    month = Month.parse(context.partition_key)
+    if lake.read_newest(Dataset("staged/immigration", month.key)) is None:
+        for result in _stage_month(context, month, raw, lake, engine, gate):
+            yield record_result(context, result)
+    yield _load_staged(context, contracts.immigration, lake, warehouse)
+
+
+def _stage_month(
+    context: dg.AssetExecutionContext, month: Month, raw: Store, lake: Lake, engine: Engine, gate: Gate
+) -> list[dg.MaterializeResult[Any]]:
+    """Stage a month within its load, and require what the blocking checks would require of it."""
+    with raise_dagster_failures() as seconds:
+        manifests = stage_month(month, raw, lake, engine, gate, run_folder(context), context.log.info)
+        tag_acceptance(context, manifests.accepted)
+        require_passed(manifests.accepted)
+        require_contract(Dataset("staged/immigration", month.key), contracts.immigration, lake, engine)
+        return list(build_month_results(manifests, lake, engine.name, seconds()))
 
 
 def _load_staged(
     context: dg.AssetExecutionContext, contract: Table, lake: Lake, warehouse: Warehouse
 ) -> dg.MaterializeResult[Any]:
     with raise_dagster_failures() as seconds:
-        month = require_month(context).key if contract is contracts.immigration else ""
+        month = context.partition_key if context.has_partition_key else ""
         manifest = load_staged(contract, month, lake, warehouse, context.run.run_id)
         return loaded_table_result(context.asset_key, contract, manifest, lake, warehouse, seconds())
 

@@ -27,6 +27,7 @@ from i94_platform.defs.keys import to_key
 from i94_platform.defs.metadata import render_markdown_table
 from i94_platform.defs.partitions import monthly_partitions
 from i94_platform.engine.base import Engine
+from i94_platform.errors import PermanentError
 from i94_platform.lake.datasets import Dataset, Lake
 from i94_platform.partitions import Month
 from i94_platform.sql.dialects import requote
@@ -104,19 +105,34 @@ def _check_in_lake(
         month = month_key(context) if partitions_def else ""
         for subject in _select_subjects(context, subjects):
             dataset = Dataset("/".join(subject.asset_key.path), month)
-            # the lock prevents that another run sweeps the files
-            with raise_dagster_failures(), lake.write_lock(dataset), engine.session():
-                stats = _register_dataset(dataset, subject.contract, lake, engine)
-                yield from _evaluate_rules(
-                    subject,
-                    f"`{subject.contract.name}`",
-                    "",
-                    lambda sql: engine.fetch(Query(sql, is_portable=True)).to_pylist(),
-                    engine.has_duplicates,
-                    stats,
-                )
+            with raise_dagster_failures():
+                yield from _evaluate_dataset(subject, dataset, lake, engine)
 
     return check
+
+
+def require_contract(dataset: Dataset, contract: Table, lake: Lake, engine: Engine) -> None:
+    """Raise PermanentError if the rows of a staged dataset break a blocking rule of their contract."""
+    blocking = tuple(name for name in rule_types(contract, _ROW_RULES) if name in BLOCKING_RULE_TYPES)
+    subject = Subject(to_key(dataset.name), contract, blocking)
+    broken = [result for result in _evaluate_dataset(subject, dataset, lake, engine) if not result.passed]
+    if broken:
+        raise PermanentError(f"{dataset} breaks its contract: {' '.join(str(r.description) for r in broken)}")
+
+
+def _evaluate_dataset(subject: Subject, dataset: Dataset, lake: Lake, engine: Engine) -> Iterator[dg.AssetCheckResult]:
+    """Yield one result per rule type of a dataset in the lake."""
+    # the lock prevents that another run sweeps the files
+    with lake.write_lock(dataset), engine.session():
+        stats = _register_dataset(dataset, subject.contract, lake, engine)
+        yield from _evaluate_rules(
+            subject,
+            f"`{subject.contract.name}`",
+            "",
+            lambda sql: engine.fetch(Query(sql, is_portable=True)).to_pylist(),
+            engine.has_duplicates,
+            stats,
+        )
 
 
 def _register_dataset(dataset: Dataset, contract: Table, lake: Lake, engine: Engine) -> Mapping[str, ColumnStats]:

@@ -12,7 +12,9 @@ from i94_platform.contracts import LOOKUPS, REFERENCES
 from i94_platform.defs.execution import month_key, raise_dagster_failures
 from i94_platform.defs.keys import to_key
 from i94_platform.defs.partitions import monthly_partitions
+from i94_platform.errors import PermanentError
 from i94_platform.lake.datasets import Dataset, Lake
+from i94_platform.lake.manifest import Manifest
 from i94_platform.pipeline.gate import (
     PLAUSIBLE,
     REJECTED,
@@ -96,6 +98,14 @@ def _build_reference_gate(contract: Table) -> dg.AssetChecksDefinition:
 
 reference_gates = [_build_reference_gate(contract) for contract in REFERENCES]
 """The gate of each reference table."""
+
+
+def require_passed(manifest: Manifest) -> None:
+    """Raise PermanentError if the gate blocked what was staged, and no person accepted it."""
+    verdict = read_verdict(manifest)
+    if verdict.is_blocked:
+        problems = " ".join(finding.description for finding in verdict.findings if finding.is_blocking)
+        raise PermanentError(f"The gate blocks {manifest.dataset}: {problems} The old rows stay loaded.")
 
 
 def _report_reference(
