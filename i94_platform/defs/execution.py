@@ -105,6 +105,14 @@ def month_key(context: dg.AssetCheckExecutionContext) -> str:
     return context.run.tags[PARTITION_TAG]
 
 
+def refresh_input_version(context: dg.AssetExecutionContext, asset_key: dg.AssetKey) -> None:
+    """Let the results of a step refer to a record of an input that the step itself has made.
+
+    Dagster reads the records of the inputs as the step starts, and would show its results as unsynced.
+    """
+    context.get_step_execution_context().wipe_input_asset_version_info(asset_key)
+
+
 def record_result(
     context: dg.AssetExecutionContext, result: dg.MaterializeResult[Any]
 ) -> dg.MaterializeResult[Any] | dg.AssetMaterialization:

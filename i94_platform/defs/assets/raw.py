@@ -11,7 +11,7 @@ import dagster as dg
 from i94_platform.contracts import delivered_immigration
 from i94_platform.contracts.rendering.dagster_schema import dagster_schema
 from i94_platform.defs.attributes import code_references
-from i94_platform.defs.execution import DATA_VERSION_TAG, raise_dagster_failures
+from i94_platform.defs.execution import DATA_VERSION_TAG, raise_dagster_failures, refresh_input_version
 from i94_platform.defs.keys import to_key
 from i94_platform.defs.metadata import join_names
 from i94_platform.defs.partitions import monthly_partitions
@@ -23,8 +23,6 @@ from i94_platform.sources.listing import DeliveryListing, list_deliveries
 from i94_platform.sources.registry import REFERENCES, SOURCES
 from i94_platform.sources.row_counts import count_rows
 from i94_platform.sources.source import Source
-
-_MONTH_ROW_COUNT = "dagster/partition_row_count"
 
 _Decorator = Callable[[Callable[..., Any]], dg.AssetsDefinition]
 _observable = cast(Callable[..., _Decorator], dg.multi_observable_source_asset)
@@ -75,27 +73,42 @@ def immigration(
         listing = list_deliveries(raw)
         _warn_ignored(context, listing)
         if context.has_partition_key:
-            delivery = listing.require_month(Month.parse(context.partition_key), raw.root)
-            version, metadata = delivery.fingerprint(raw), _delivery_metadata(context, delivery, raw, _MONTH_ROW_COUNT)
-            yield _record_arrival(context.partition_key, version, metadata)
-            yield dg.ObserveResult(to_key("raw/immigration"), data_version=dg.DataVersion(version), metadata=metadata)
+            observation, arrival = _observe_delivery(context, context.partition_key, listing, raw)
+            version = dg.DataVersion((observation.tags or {})[DATA_VERSION_TAG])
+            yield dg.ObserveResult(to_key("raw/immigration"), data_version=version, metadata=observation.metadata)
+            yield arrival
             return
         for month, delivery in listing.months.items():
-            if delivery.problem:
-                continue  # its sentence is among the warnings
-            version, metadata = delivery.fingerprint(raw), _delivery_metadata(context, delivery, raw, _MONTH_ROW_COUNT)
-            yield _record_arrival(month.key, version, metadata)
-            yield dg.AssetObservation(
-                to_key("raw/immigration"), partition=month.key, tags={DATA_VERSION_TAG: version}, metadata=metadata
-            )
+            if not delivery.problem:  # its sentence is among the warnings
+                yield from _observe_delivery(context, month.key, listing, raw)
         yield dg.ObserveResult(to_key("raw/immigration"), metadata={"months": len(listing.months)})
 
 
-def _record_arrival(month: str, version: str, metadata: dict[str, Any]) -> dg.AssetMaterialization:
-    """Record that a month has arrived: the UI counts materializations of a partition, and no observations."""
-    return dg.AssetMaterialization(
-        to_key("raw/immigration"), partition=month, tags={DATA_VERSION_TAG: version}, metadata=metadata
-    )
+def observe_month(
+    context: dg.AssetExecutionContext, raw: Store
+) -> Iterator[dg.AssetObservation | dg.AssetMaterialization]:
+    """Observe the month of a run that has no step for it, such as a backfill of later assets."""
+    if to_key("raw/immigration") not in context.job_def.asset_layer.selected_asset_keys:
+        yield from _observe_delivery(context, context.partition_key, list_deliveries(raw), raw)
+        refresh_input_version(context, to_key("raw/immigration"))
+
+
+def _observe_delivery(
+    context: dg.AssetExecutionContext, month: str, listing: DeliveryListing, raw: Store
+) -> tuple[dg.AssetObservation, dg.AssetMaterialization]:
+    """Return the observation of a delivered month, and the record of its arrival.
+
+    The UI counts materializations of a partition, and no observations. The record comes second: what reads the month
+    refers to the newest record, and would be stale if the observation came after it.
+    """
+    delivery = listing.require_month(Month.parse(month), raw.root)
+    attributes: dict[str, Any] = {
+        "partition": month,
+        "tags": {DATA_VERSION_TAG: delivery.fingerprint(raw)},
+        "metadata": _delivery_metadata(context, delivery, raw, "dagster/partition_row_count"),
+    }
+    key = to_key("raw/immigration")
+    return dg.AssetObservation(key, **attributes), dg.AssetMaterialization(key, **attributes)
 
 
 def _delivery_metadata(

@@ -7,6 +7,7 @@ import dagster as dg
 
 from i94_platform import contracts
 from i94_platform.contracts import reference
+from i94_platform.defs.assets.raw import observe_month
 from i94_platform.defs.attributes import code_references
 from i94_platform.defs.execution import (
     STAGING_POOL,
@@ -91,12 +92,13 @@ def immigration(
     lake: dg.ResourceParam[Lake],
     engine: dg.ResourceParam[Engine],
     gate: dg.ResourceParam[Gate],
-) -> Iterator[dg.MaterializeResult[Any] | dg.AssetMaterialization]:
+) -> Iterator[dg.MaterializeResult[Any] | dg.AssetMaterialization | dg.AssetObservation]:
     """Stage a month of arrivals: accepted rows, rejected rows with their reasons, and values that can't be read.
 
     They are committed together, whatever the run selects.
     """
     with raise_dagster_failures() as seconds:
+        yield from observe_month(context, raw)
         month = Month.parse(context.partition_key)
         manifests = stage_month(month, raw, lake, engine, gate, run_folder(context), context.log.info)
         tag_acceptance(context, manifests.accepted)

@@ -11,6 +11,7 @@ from sqlalchemy import Table
 
 from i94_platform import contracts
 from i94_platform.contracts import LOOKUPS, reference
+from i94_platform.defs.assets.raw import observe_month
 from i94_platform.defs.assets.staged import build_month_results
 from i94_platform.defs.attributes import code_references
 from i94_platform.defs.checks.contract import require_contract
@@ -19,6 +20,7 @@ from i94_platform.defs.execution import (
     WAREHOUSE_POOL,
     raise_dagster_failures,
     record_result,
+    refresh_input_version,
     run_folder,
     tag_acceptance,
 )
@@ -197,15 +199,18 @@ def immigration(
     engine: dg.ResourceParam[Engine],
     warehouse: dg.ResourceParam[Warehouse],
     gate: dg.ResourceParam[Gate],
-) -> Iterator[dg.MaterializeResult[Any] | dg.AssetMaterialization]:
+) -> Iterator[dg.MaterializeResult[Any] | dg.AssetMaterialization | dg.AssetObservation]:
     """Load the fact: replace one month of arrivals in one transaction. A month that was never staged is staged first.
 
     A backfill of this asset alone selects months that no run has staged.
     """
     month = Month.parse(context.partition_key)
     if lake.read_newest(Dataset("staged/immigration", month.key)) is None:
+        with raise_dagster_failures():
+            yield from observe_month(context, raw)
         for result in _stage_month(context, month, raw, lake, engine, gate):
             yield record_result(context, result)
+        refresh_input_version(context, to_key("staged/immigration"))
     yield _load_staged(context, contracts.immigration, lake, warehouse)
 
 

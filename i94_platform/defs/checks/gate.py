@@ -105,7 +105,10 @@ def require_passed(manifest: Manifest) -> None:
     verdict = read_verdict(manifest)
     if verdict.is_blocked:
         problems = " ".join(finding.description for finding in verdict.findings if finding.is_blocking)
-        raise PermanentError(f"The gate blocks {manifest.dataset}: {problems} The old rows stay loaded.")
+        raise PermanentError(
+            f"The gate blocks {manifest.dataset} {manifest.partition}: {problems} The old rows stay loaded. Correct the "
+            f'delivery, or accept it: i94 run --month {manifest.partition} --accept "reason"'
+        )
 
 
 def _report_reference(
