@@ -106,8 +106,8 @@ def require_passed(manifest: Manifest) -> None:
     if verdict.is_blocked:
         problems = " ".join(finding.description for finding in verdict.findings if finding.is_blocking)
         raise PermanentError(
-            f"The gate blocks {manifest.dataset} {manifest.partition}: {problems} The old rows stay loaded. Correct the "
-            f'delivery, or accept it: i94 run --month {manifest.partition} --accept "reason"'
+            f"The gate blocks {manifest.dataset} {manifest.partition}: {problems} The old rows stay loaded. "
+            f'Correct the delivery, or accept it: i94 run --month {manifest.partition} --accept "reason"'
         )
 
 
