@@ -1,0 +1,1 @@
+"""Damaged deliveries, drawn by number: the same number is always the same damage."""
