@@ -1,8 +1,8 @@
 """Test that no damaged delivery replaces anything good: 500 drawn ones, of every source and format.
 
 For each of them one of two things holds. Either every value that is still readable is there as before, and every other
-one is accounted for; or the delivery is refused or blocked in plain words, and everything is as it was. What is readable
-is decided by `support.damage`, in which no code of the platform takes part.
+one is accounted for; or the delivery is refused or blocked in plain words, and everything is as it was. The package
+`support.damage` knows what is readable; no reader and no SQL of the platform takes part in that.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from i94_platform_tests.support.sas import load_readstat
 CASES, FAST_CASES = 500, 40
 
 FOREIGN = re.compile(
-    r"Traceback|pyarrow|Arrow[A-Z]|duckdb\.|Binder|psycopg|ReadStat|pyreadstat|pandas|Exception|File \"|<class|0x[0-9a-f]{6}"
+    r"Traceback|pyarrow|Arrow[A-Z]|duckdb\.|Binder|psycopg|ReadStat|pyreadstat|pandas|Exception|<class|0x[0-9a-f]{6}"
 )
 """What only a program would say."""
 
@@ -78,18 +78,26 @@ def test_a_damaged_delivery_replaces_nothing_good(base: PlatformBase, case: Case
 def stage(base: PlatformBase, reading: Reading, names: set[str], run: Callable[[], object]) -> bool:
     """Stage a delivery; say whether it was read. A refusal must be in plain words and leave everything as it was."""
     before = base.read_state()
+    error = catch_error(run)
+    if error is None:
+        assert reading != Reading.UNUSABLE, "read although it is not clear what it says"
+        return True
+    message = translate_error(error)
+    assert message is not None, f"a fault in the code: {error!r}"
+    check_sentence(str(message))
+    assert any(name in str(message) for name in names), f"names no file: {message}"
+    assert reading != Reading.READABLE, f"refused although it is readable: {message}"
+    assert base.read_state() == before, "a refused delivery changed something"
+    return False
+
+
+def catch_error(run: Callable[[], object]) -> Exception | None:
+    """Return what a step raises, as the command line and the runs catch it."""
     try:
         run()
     except Exception as error:
-        translated = translate_error(error)
-        assert translated is not None, f"a fault in the code: {error!r}"
-        check_sentence(str(translated))
-        assert any(name in str(translated) for name in names), f"names no file: {translated}"
-        assert reading != Reading.READ, f"refused although it is readable: {translated}"
-        assert base.read_state() == before, "a refused delivery changed something"
-        return False
-    assert reading != Reading.REFUSED, "read although it is not clear what it says"
-    return True
+        return error
+    return None
 
 
 def check_sentence(message: str) -> None:
@@ -218,8 +226,8 @@ def check_reference(base: PlatformBase, case: Case) -> None:
         (manifest,) = manifests
         stats = manifest.stats
         assert stats["delivered_rows"] == len(delivery.rows)
-        rejected, repeated = stats["rejected_rows"], stats.get("repeated_rows", 0)
-        assert manifest.rows + rejected + repeated == len(delivery.rows)
+        rejected = stats["rejected_rows"]
+        assert manifest.rows + rejected + stats.get("repeated_rows", 0) == len(delivery.rows)
         blocking = check_verdict(manifest)
         assert blocking == {
             *(["rejected_share_within_bound"] if rejected > oracle.REJECTED * len(delivery.rows) else []),

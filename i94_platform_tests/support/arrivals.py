@@ -49,6 +49,7 @@ REJECTED_ROWS: tuple[tuple[Row, str], ...] = (
     ({"i94visa": NAN}, "unlisted:i94visa"),
     # NaN is missing
     ({"cicid": NAN}, "null_key"),
+    ({"cicid": -NAN}, "null_key"),
     ({"i94yr": NAN}, "null_key"),
     ({"arrdate": NAN}, "arrival_outside_month"),
     # numbers that the type can't hold: the engines disagree on each of them, if one lets them
@@ -140,7 +141,7 @@ ACCEPTED_ROWS: tuple[tuple[Row, Row], ...] = (
     ({"i94bir": 125.0, "biryear": 1880.0}, {"i94bir": 125, "biryear": 1880}),
     # NaN is missing
     ({"i94bir": NAN, "depdate": NAN}, {"i94bir": None, "depdate": None, "stay_days": None}),
-    ({"i94mode": NAN, "admnum": NAN}, {"i94mode": None, "admnum": None}),
+    ({"i94mode": -NAN, "admnum": NAN}, {"i94mode": None, "admnum": None}),
     ({"admnum": 99_915_565_930.0}, {"admnum": 99_915_565_930}),
     ({"admnum": -0.0}, {"admnum": 0}),
     ({"admnum": 2.0**63 - 1024}, {"admnum": 2**63 - 1024}),

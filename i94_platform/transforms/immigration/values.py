@@ -61,8 +61,9 @@ def render_has_value(name: str) -> str:
     """Render the test whether a value was delivered at all; NaN and blanks are missing."""
     delivered = f"typed.`delivered_{name}`"
     if name in NUMBER_COLUMNS:
-        # not isnan(…): DuckDB answers it by the statistics of a Parquet file, which leave NaN out
-        return f"(coalesce(lower(CAST({delivered} AS STRING)) <> 'nan', false) OR {render_is_text(name)})"
+        # not isnan(…): DuckDB answers it by the statistics of a Parquet file, which leave NaN out; it prints NaN's sign
+        is_number = f"coalesce(lower(CAST({delivered} AS STRING)) NOT IN ('nan', '-nan'), false)"
+        return f"({is_number} OR {render_is_text(name)})"
     return f"coalesce(rtrim({delivered}) <> '', false)"
 
 

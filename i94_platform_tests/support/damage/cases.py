@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from random import Random
 
-from i94_platform_tests.support.damage.csv_files import DIALECTS, FILE_DAMAGES
+from i94_platform_tests.support.damage.csv_dialects import DIALECTS
+from i94_platform_tests.support.damage.csv_files import FILE_DAMAGES
 from i94_platform_tests.support.damage.label_files import LABEL_DAMAGES
 from i94_platform_tests.support.damage.model import Case
-from i94_platform_tests.support.damage.parquet_files import COLUMN_DAMAGES, LAYOUT_DAMAGES, TYPE_DAMAGES
+from i94_platform_tests.support.damage.parquet_columns import COLUMN_DAMAGES, TYPE_DAMAGES
+from i94_platform_tests.support.damage.parquet_files import LAYOUT_DAMAGES
 from i94_platform_tests.support.damage.reference_files import TABLE_DAMAGES
 from i94_platform_tests.support.damage.row_damages import CSV_ROW_DAMAGES, ROW_DAMAGES
 from i94_platform_tests.support.damage.sas_files import SAS_DAMAGES
@@ -25,11 +27,10 @@ def draw_case(number: int) -> Case:
     family = FAMILIES[number % len(FAMILIES)]
     match family:
         case "csv":
-            rows, dialects, files = tuple(CSV_ROW_DAMAGES), tuple(DIALECTS), tuple(FILE_DAMAGES)
             damages = [
-                *_draw(random, rows, (0, 1, 1, 2)),
-                *_draw(random, dialects, (0, 1, 2)),
-                *_draw(random, files, (0, 1, 1)),
+                *_draw(random, tuple(CSV_ROW_DAMAGES), (0, 1, 1, 2)),
+                *_draw(random, tuple(DIALECTS), (0, 1, 2)),
+                *_draw(random, tuple(FILE_DAMAGES), (0, 1, 1)),
             ]
         case "parquet":
             damages = [

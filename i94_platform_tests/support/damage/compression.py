@@ -31,15 +31,15 @@ def damage_compressed(name: str, content: bytes, random: Random) -> tuple[str, b
     compressed_name, compressed = compress(name, content, random)
     match random.choice(("cut", "overwritten", "not compressed", "two members", "empty")):
         case "cut":
-            return compressed_name, compressed[: random.randrange(3, len(compressed))], Reading.REFUSED
+            return compressed_name, compressed[: random.randrange(3, len(compressed))], Reading.UNUSABLE
         case "overwritten":
             # a checksum finds what the decompression does not
             place = random.randrange(60, len(compressed) // 2)
             damaged = compressed[:place] + bytes(byte ^ 0x55 for byte in compressed[place : place + 8])
-            return compressed_name, damaged + compressed[place + 8 :], Reading.REFUSED
+            return compressed_name, damaged + compressed[place + 8 :], Reading.UNUSABLE
         case "not compressed":
-            return compressed_name, content, Reading.REFUSED
+            return compressed_name, content, Reading.UNUSABLE
         case "two members":
-            return f"{name}.zip", zip_files({name: content, f"copy of {name}": content}), Reading.REFUSED
+            return f"{name}.zip", zip_files({name: content, f"copy of {name}": content}), Reading.UNUSABLE
         case _:
-            return compressed_name, b"", Reading.REFUSED
+            return compressed_name, b"", Reading.UNUSABLE

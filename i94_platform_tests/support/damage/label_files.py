@@ -45,7 +45,7 @@ class LabelDraft:
     random: Random
     newline: str = "\r\n"
     encoding: str = "utf-8"
-    reading: Reading = Reading.READ
+    reading: Reading = Reading.READABLE
     last: list[Callable[[bytes], bytes]] = field(default_factory=list)
 
     def list_entries(self, list_name: str = "") -> list[int]:
@@ -56,7 +56,7 @@ class LabelDraft:
         """Choose a list."""
         return self.random.choice(tuple(_BLOCKS.values()))
 
-    def refuse(self, reading: Reading = Reading.REFUSED) -> None:
+    def refuse(self, reading: Reading = Reading.UNUSABLE) -> None:
         """Say that the file is refused, if nothing before said so."""
         self.reading = max(self.reading, reading)
 
@@ -111,7 +111,7 @@ def empty_label(draft: LabelDraft) -> None:
 
 
 def _edit_entry(draft: LabelDraft, old: str, new: str, list_name: str) -> None:
-    place = draft.random.choice(draft.list_entries(list_name)[:-1])
+    place = draft.random.choice(draft.list_entries(list_name)[:-1] or draft.list_entries())
     line = draft.lines[place]
     draft.lines[place] = Line(line.text.replace(old, new, 1), line.list_name, line.code, line.label)
     draft.refuse()
@@ -127,7 +127,7 @@ def lose_quote(draft: LabelDraft) -> None:
 
 def spell_code(draft: LabelDraft) -> None:
     name = draft.random.choice(_NUMERIC)
-    place = draft.random.choice(draft.list_entries(name)[:-1])
+    place = draft.random.choice(draft.list_entries(name))
     line = draft.lines[place]
     draft.lines[place] = Line(line.text.replace(line.code, "x1", 1), name, line.code, line.label)
     draft.refuse()
@@ -152,11 +152,18 @@ def rename_block(draft: LabelDraft) -> None:
 
 
 def open_comment(draft: LabelDraft) -> None:
+    """Open a comment, which ends where the next one does; what stands between is lost."""
     place = draft.random.randrange(len(draft.lines))
+    ends = [n for n, line in enumerate(draft.lines) if n >= place and "*/" in line.text]
+    lost = draft.lines[place : ends[0] + 1] if ends else []
+    is_in_visas = bool(lost) and any(line.list_name == "i94visa" for line in draft.lines[place - 1 : ends[0] + 1])
+    if not ends or is_in_visas or any(_HEADING.match(line.text) for line in lost):
+        draft.refuse()
+    else:
+        draft.refuse(Reading.UNCERTAIN)
+    for line in lost:
+        line.code = ""
     draft.lines.insert(place, Line("/* a note"))
-    draft.refuse(
-        Reading.REFUSED if any("/*" not in line.text and line.code for line in draft.lines[place:]) else Reading.EITHER
-    )
 
 
 def insert_comments(draft: LabelDraft) -> None:
@@ -178,7 +185,7 @@ def cut(draft: LabelDraft) -> None:
         return content[: draft.random.randrange(len(content))]
 
     draft.last.append(damage)
-    draft.refuse(Reading.EITHER)
+    draft.refuse(Reading.UNCERTAIN)
 
 
 def insert_nul(draft: LabelDraft) -> None:
@@ -241,12 +248,12 @@ def build_labels(case: Case, content: bytes) -> LabelDelivery:
     draft = LabelDraft(parse_lines(content), case.random)
     for name in case.damages:
         LABEL_DAMAGES[name](draft)
-    rendered = draft.newline.join(line.text for line in draft.lines).encode(draft.encoding)
+    delivered = draft.newline.join(line.text for line in draft.lines).encode(draft.encoding)
     for damage in draft.last:
-        rendered = damage(rendered)
+        delivered = damage(delivered)
     lists: dict[str, dict[str | int, str]] = {name: {} for name in _BLOCKS.values()}
     for line in draft.lines:
         if line.code:
             code: str | int = int(line.code) if line.list_name in _NUMERIC else line.code.strip()
             lists[line.list_name][code] = line.label.strip()
-    return LabelDelivery(rendered, lists, draft.reading)
+    return LabelDelivery(delivered, lists, draft.reading)

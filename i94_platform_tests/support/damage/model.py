@@ -13,11 +13,11 @@ from typing import Any
 class Reading(IntEnum):
     """Whether a delivery is read; of several damages the highest counts."""
 
-    READ = 0
+    READABLE = 0
     """It must be read: every value is there."""
-    EITHER = 1
+    UNCERTAIN = 1
     """It may be read or refused."""
-    REFUSED = 2
+    UNUSABLE = 2
     """It must be refused: what it says is not clear."""
 
 
@@ -43,7 +43,7 @@ class Delivery:
 
     files: dict[str, bytes]
     rows: list[DeliveredRow]
-    reading: Reading = Reading.READ
+    reading: Reading = Reading.READABLE
 
 
 @dataclass
@@ -57,7 +57,7 @@ class ReferenceDelivery:
 
     content: bytes
     rows: list[int]
-    reading: Reading = Reading.READ
+    reading: Reading = Reading.READABLE
     touched: dict[int, dict[str, str]] = field(default_factory=dict)
 
 
@@ -67,7 +67,7 @@ class LabelDelivery:
 
     content: bytes
     lists: dict[str, dict[str | int, str]]
-    reading: Reading = Reading.READ
+    reading: Reading = Reading.READABLE
 
 
 @dataclass(frozen=True)

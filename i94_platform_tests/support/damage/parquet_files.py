@@ -1,173 +1,22 @@
-"""Damaged Parquet files of a month: types and layouts that say the same, and damages of columns and bytes."""
+"""Damaged Parquet deliveries of a month: parts, partitions and compressed files, and what goes wrong with them."""
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
-from typing import Any
 from urllib.parse import quote
 
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from i94_platform.contracts import delivered_immigration
 from i94_platform.contracts.rendering.arrow import arrow_schema
 from i94_platform_tests.support.damage.compression import compress, damage_compressed
 from i94_platform_tests.support.damage.model import Case, DeliveredRow, Delivery, Reading, Rows
-from i94_platform_tests.support.damage.oracle import NUMBERS, TEXTS
+from i94_platform_tests.support.damage.parquet_columns import COLUMN_DAMAGES, TYPE_DAMAGES, DamageDraft, ParquetDraft
 from i94_platform_tests.support.damage.row_damages import ROW_DAMAGES
 
 NAME = "i94_jan16_sub.parquet"
-
-
-@dataclass
-class ParquetDraft:
-    """A month's Parquet before it is written. `table` has the columns of `rows`, changed or not."""
-
-    rows: Rows
-    table: pa.Table
-    random: Random
-    options: dict[str, Any] = field(default_factory=dict)
-    layout: str = "file"
-    damage_bytes: Callable[[bytes, Random], bytes] | None = None
-    reading: Reading = Reading.READ
-
-    def refuse(self, reading: Reading = Reading.REFUSED) -> None:
-        """Say that the file is refused, if nothing before said so."""
-        self.reading = max(self.reading, reading)
-
-    def replace(self, column: str, values: Any) -> None:
-        """Replace a column, if nothing renamed it."""
-        if column in self.table.column_names:
-            self.table = self.table.set_column(self.table.column_names.index(column), column, values)
-
-    def write(self, table: pa.Table) -> bytes:
-        """Write rows with the options of the draft."""
-        target = io.BytesIO()
-        pq.write_table(table, target, **self.options)
-        return target.getvalue()
-
-
-DamageDraft = Callable[[ParquetDraft], None]
-
-
-def _list_whole(draft: ParquetDraft) -> list[str]:
-    """List the number columns that have only whole numbers of up to 15 digits, and their original type."""
-    names = []
-    for name in NUMBERS:
-        values = [row[name] for row in draft.rows if row[name] is not None]
-        is_original = name in draft.table.column_names and pa.types.is_float64(draft.table[name].type)
-        if is_original and all(value == value // 1 and abs(value) < 1e15 for value in values):
-            names.append(name)
-    return names
-
-
-def use_integers(draft: ParquetDraft) -> None:
-    for name in _list_whole(draft):
-        draft.replace(name, draft.table[name].cast(pa.int64()))
-        largest = max((abs(row[name]) for row in draft.rows if row[name] is not None), default=0)
-        if largest < 2**15 and draft.random.random() < 0.5:
-            draft.replace(name, draft.table[name].cast(draft.random.choice((pa.int16(), pa.int32()))))
-
-
-def use_decimals(draft: ParquetDraft) -> None:
-    type_ = draft.random.choice((pa.decimal128(18, 0), pa.decimal128(20, 2)))
-    for name in _list_whole(draft):
-        draft.replace(name, draft.table[name].cast(pa.int64()).cast(pa.decimal128(38, type_.scale)).cast(type_))
-
-
-def shorten_floats(draft: ParquetDraft) -> None:
-    """Use 32 bits, which keep seven digits."""
-    column = draft.random.choice(_list_whole(draft) or ["admnum"])
-    if column in draft.table.column_names:
-        draft.replace(column, draft.table[column].cast(pa.float32(), safe=False))
-        is_exact = all(abs(row[column] or 0) < 2**24 for row in draft.rows)
-        is_long = column in ("cicid", "admnum")
-        draft.refuse(Reading.REFUSED if is_long else Reading.READ if is_exact else Reading.EITHER)
-
-
-def use_text_types(draft: ParquetDraft) -> None:
-    types = (pa.dictionary(pa.int32(), pa.string()), pa.large_string(), pa.string_view(), pa.binary())
-    for name in TEXTS:
-        if name in draft.table.column_names and pa.types.is_string(draft.table[name].type):
-            draft.replace(name, draft.table[name].cast(draft.random.choice(types)))
-
-
-def use_nan(draft: ParquetDraft) -> None:
-    for name in NUMBERS:
-        if name in draft.table.column_names and pa.types.is_float64(draft.table[name].type):
-            draft.replace(name, pc.fill_null(draft.table[name], float("nan")))
-
-
-def drop_types(draft: ParquetDraft) -> None:
-    """Store columns without any value as type null."""
-    for name in TEXTS + NUMBERS:
-        if all(row[name] is None for row in draft.rows):
-            draft.replace(name, pa.nulls(draft.table.num_rows))
-
-
-def retype_number_as_text(draft: ParquetDraft) -> None:
-    column = draft.random.choice(NUMBERS)
-    draft.replace(
-        column, pa.array([None if row[column] is None else str(row[column]) for row in draft.rows], pa.string())
-    )
-    draft.refuse(Reading.EITHER if all(row[column] is None for row in draft.rows) else Reading.REFUSED)
-
-
-def retype_text_as_number(draft: ParquetDraft) -> None:
-    column = draft.random.choice(("fltno", "insnum", "dtaddto"))
-    draft.replace(column, pa.array([1.0] * draft.table.num_rows))
-    draft.refuse()
-
-
-def retype_as_date(draft: ParquetDraft) -> None:
-    column = draft.random.choice(("arrdate", "depdate"))
-    type_ = draft.random.choice((pa.date32(), pa.timestamp("us"), pa.timestamp("ns")))
-    draft.replace(column, pa.array([None] * draft.table.num_rows, type_))
-    draft.refuse()
-
-
-def change_case(draft: ParquetDraft) -> None:
-    change = draft.random.choice((str.upper, str.title, lambda name: f" {name} "))
-    draft.table = draft.table.rename_columns([change(name) for name in draft.table.column_names])
-
-
-def lose_column(draft: ParquetDraft) -> None:
-    draft.table = draft.table.remove_column(draft.random.randrange(draft.table.num_columns))
-    draft.refuse()
-
-
-def repeat_column(draft: ParquetDraft) -> None:
-    name = draft.random.choice(draft.table.column_names)
-    draft.table = draft.table.append_column(draft.random.choice((name, name.swapcase())), draft.table[name])
-    draft.refuse()
-
-
-def move_columns(draft: ParquetDraft) -> None:
-    order = list(range(draft.table.num_columns))
-    draft.random.shuffle(order)
-    draft.table = draft.table.select(order)
-
-
-def add_columns(draft: ParquetDraft) -> None:
-    rows = draft.table.num_rows
-    draft.table = draft.table.append_column("validres", pa.array([1] * rows, pa.int64()))
-    nested: Any = draft.random.choice(([[1]], [{"a": 1}], [b"x"], [None], [True]))
-    draft.table = draft.table.append_column("unreadable", pa.array(nested * rows))
-
-
-def store_otherwise(draft: ParquetDraft) -> None:
-    draft.options |= {
-        "compression": draft.random.choice(("none", "snappy", "gzip", "zstd", "brotli", "lz4")),
-        "row_group_size": draft.random.choice((7, 50, 1000)),
-        "use_dictionary": draft.random.random() < 0.5,
-        "data_page_version": draft.random.choice(("1.0", "2.0")),
-        "version": draft.random.choice(("1.0", "2.4", "2.6")),
-    }
 
 
 def split_into_parts(draft: ParquetDraft) -> None:
@@ -185,7 +34,7 @@ def damage_part(draft: ParquetDraft) -> None:
 
 def repeat_part(draft: ParquetDraft) -> None:
     draft.layout = "part repeated"
-    draft.refuse(Reading.EITHER)
+    draft.refuse(Reading.UNCERTAIN)
 
 
 def partition_by_column(draft: ParquetDraft) -> None:
@@ -194,7 +43,7 @@ def partition_by_column(draft: ParquetDraft) -> None:
 
 def rename_file(draft: ParquetDraft) -> None:
     draft.layout = "other name"
-    draft.refuse(Reading.EITHER)
+    draft.refuse(Reading.UNCERTAIN)
 
 
 def compress_file(draft: ParquetDraft) -> None:
@@ -242,30 +91,12 @@ BYTE_DAMAGES = {
 def _damage_bytes(name: str) -> DamageDraft:
     def damage(draft: ParquetDraft) -> None:
         draft.damage_bytes = BYTE_DAMAGES[name]
-        draft.refuse()
+        # without rows there are no pages to remove
+        draft.refuse(Reading.UNUSABLE if draft.rows or name != "pages removed" else Reading.UNCERTAIN)
 
     return damage
 
 
-TYPE_DAMAGES: dict[str, DamageDraft] = {
-    "integers": use_integers,
-    "decimals": use_decimals,
-    "short floats": shorten_floats,
-    "text types": use_text_types,
-    "NaN": use_nan,
-    "no types": drop_types,
-    "number as text": retype_number_as_text,
-    "text as number": retype_text_as_number,
-    "days as dates": retype_as_date,
-}
-COLUMN_DAMAGES: dict[str, DamageDraft] = {
-    "upper case": change_case,
-    "column lost": lose_column,
-    "column repeated": repeat_column,
-    "columns moved": move_columns,
-    "further columns": add_columns,
-    "stored otherwise": store_otherwise,
-}
 LAYOUT_DAMAGES: dict[str, DamageDraft] = {
     "parts": split_into_parts,
     "part lost": lose_part,
@@ -344,6 +175,9 @@ def _write_partitions(draft: ParquetDraft) -> Layout:
     if column not in draft.table.column_names or any(row[column] != row[column] for row in draft.rows):
         return _write_file(draft)
     files, delivered = dict[str, bytes](), list[DeliveredRow]()
+    for name in draft.table.column_names:
+        if pa.types.is_string_view(draft.table[name].type):  # which can't be taken from
+            draft.replace(name, draft.table[name].cast(pa.string()))
     for value in dict.fromkeys(row[column] for row in draft.rows):
         places = [place for place, row in enumerate(draft.rows) if row[column] == value]
         text = "__HIVE_DEFAULT_PARTITION__" if value is None else quote(str(value), safe=" ")

@@ -162,7 +162,8 @@ class PlatformBase:
 
     def read_month(self) -> StagedMonth:
         """Read the committed month."""
-        return StagedMonth(*(self.lake.require_manifest(Dataset(f"staged/{c.name}", MONTH.key)) for c in MONTHLY))
+        manifests = [self.lake.require_manifest(Dataset(f"staged/{c.name}", MONTH.key)) for c in MONTHLY]
+        return StagedMonth(manifests[0], manifests[1], manifests[2])
 
     @cached_property
     def used_codes(self) -> dict[str, set[Any]]:

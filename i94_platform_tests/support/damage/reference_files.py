@@ -31,20 +31,19 @@ class TableDraft:
     newline: str = "\n"
     encoding: str = "utf-8"
     quotes_all: bool = False
-    reading: Reading = Reading.READ
+    reading: Reading = Reading.READABLE
     touched: dict[int, dict[str, str]] = field(default_factory=dict)
     last: list[Callable[[bytes], bytes]] = field(default_factory=list)
 
-    def refuse(self, reading: Reading = Reading.REFUSED) -> None:
+    def refuse(self, reading: Reading = Reading.UNUSABLE) -> None:
         """Say that the file is refused, if nothing before said so."""
         self.reading = max(self.reading, reading)
 
     def choose_lines(self) -> list[int]:
         """Choose one line, some lines or all."""
         lines = len(self.lines)
-        return sorted(
-            self.random.sample(range(lines), min(lines, self.random.choice((1, 3, lines // 30, lines // 5, lines))))
-        )
+        count = self.random.choice((1, 3, lines // 30, lines // 5, lines))
+        return sorted(self.random.sample(range(lines), min(lines, count)))
 
     def set_cell(self, line: int, place: int, text: str) -> None:
         """Change a cell, and remember it."""
@@ -55,8 +54,9 @@ class TableDraft:
     def render(self) -> bytes:
         """Render the file."""
         text = io.StringIO(newline="")
-        quoting = csv.QUOTE_ALL if self.quotes_all else csv.QUOTE_MINIMAL
-        writer = csv.writer(text, delimiter=self.delimiter, lineterminator=self.newline, quoting=quoting)
+        writer = csv.writer(text, delimiter=self.delimiter, lineterminator=self.newline)
+        if self.quotes_all:
+            writer = csv.writer(text, delimiter=self.delimiter, lineterminator=self.newline, quoting=csv.QUOTE_ALL)
         writer.writerows([self.header, *(cells for _, cells in self.lines)])
         content = text.getvalue().encode(self.encoding, "replace")
         for damage in self.last:
@@ -89,7 +89,7 @@ def blank_cells(draft: TableDraft) -> None:
     for line in lines:
         draft.set_cell(line, place, "")
     if len(lines) == len(draft.lines):
-        draft.refuse(Reading.EITHER)
+        draft.refuse(Reading.UNCERTAIN)
 
 
 def corrupt_cells(draft: TableDraft) -> None:
@@ -98,7 +98,7 @@ def corrupt_cells(draft: TableDraft) -> None:
     for line in lines:
         draft.set_cell(line, place, draft.random.choice(ODD_CELLS))
     if 2 * len(lines) > len(draft.lines):
-        draft.refuse(Reading.EITHER)
+        draft.refuse(Reading.UNCERTAIN)
 
 
 def swap_cells(draft: TableDraft) -> None:
@@ -110,7 +110,7 @@ def swap_cells(draft: TableDraft) -> None:
         draft.set_cell(line, first, right)
         draft.set_cell(line, second, left)
     if 2 * len(lines) > len(draft.lines):
-        draft.refuse(Reading.EITHER)
+        draft.refuse(Reading.UNCERTAIN)
 
 
 def shift_column(draft: TableDraft) -> None:
@@ -118,7 +118,7 @@ def shift_column(draft: TableDraft) -> None:
     texts = [cells[place] for _, cells in draft.lines]
     for line, text in enumerate(texts[1:] + texts[:1]):
         draft.set_cell(line, place, text)
-    draft.refuse(Reading.EITHER)
+    draft.refuse(Reading.UNCERTAIN)
 
 
 def swap_coordinates(draft: TableDraft) -> None:
@@ -141,7 +141,7 @@ def swap_coordinates(draft: TableDraft) -> None:
         else:
             draft.set_cell(line, place, text)
     if len(lines) < len(draft.lines):
-        draft.refuse(Reading.EITHER)
+        draft.refuse(Reading.UNCERTAIN)
 
 
 def lose_cell(draft: TableDraft) -> None:
@@ -234,9 +234,8 @@ def insert_nul(draft: TableDraft) -> None:
 
 
 def replace_content(draft: TableDraft) -> None:
-    other = draft.random.choice(
-        (b"", b"\n", b"<html><body>404</body></html>\n", b"PAR1" + bytes(9) + b"PAR1", bytes(50))
-    )
+    html, parquet = b"<html><body>404</body></html>\n", b"PAR1" + bytes(9) + b"PAR1"
+    other = draft.random.choice((b"", b"\n", html, parquet, bytes(50)))
     draft.last.append(lambda content: other)
     draft.refuse()
 
@@ -274,5 +273,4 @@ def build_table(case: Case, content: bytes, delimiter: str) -> ReferenceDelivery
     draft = TableDraft(case.family, header, list(enumerate(lines)), case.random, delimiter)
     for name in case.damages:
         TABLE_DAMAGES[name](draft)
-    rendered = draft.render()
-    return ReferenceDelivery(rendered, [row for row, _ in draft.lines], draft.reading, draft.touched)
+    return ReferenceDelivery(draft.render(), [row for row, _ in draft.lines], draft.reading, draft.touched)

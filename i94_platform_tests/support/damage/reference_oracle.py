@@ -99,8 +99,7 @@ def _equals(text: str, value: float) -> bool:
 def _list_related(name: str, delivery: ReferenceDelivery, lines: Sequence[Mapping[str, str]]) -> set[int]:
     """List the rows that may be rejected since touched ones contradict them: of a city's state, of a month and city."""
     if name != "us_cities_demographics":
-        repeated = {number for number in delivery.rows if delivery.rows.count(number) > 1}
-        return repeated & set(delivery.touched)
+        return {number for number in delivery.touched if delivery.rows.count(number) > 1}
     states = {lines[number]["state code"] for number in delivery.touched} | {
         text.upper() for cells in delivery.touched.values() for text in cells.values()
     }

@@ -39,7 +39,7 @@ SAS_DAMAGES = (
 
 def build_sas(case: Case, rows: Rows, folder: Path) -> Delivery:
     """Build the delivery of a case."""
-    random, damages, reading = case.random, set(case.damages), Reading.READ
+    random, damages, reading = case.random, set(case.damages), Reading.READABLE
     for name in case.damages:
         if name in ROW_DAMAGES:
             rows = ROW_DAMAGES[name](rows, random)
@@ -47,12 +47,12 @@ def build_sas(case: Case, rows: Rows, folder: Path) -> Delivery:
     path, written = folder / NAME, [dict(row) for row in rows]
     if "column lost" in damages:
         columns.pop(random.choice(NUMBERS + TEXTS))
-        reading = Reading.REFUSED
+        reading = Reading.UNUSABLE
     if "number as text" in damages:
         column = random.choice([name for name in columns if name in NUMBERS])
         columns[column] = 20
         written = [row | {column: str(row[column])} for row in written]
-        reading = Reading.REFUSED
+        reading = Reading.UNUSABLE
     if "upper case" in damages:
         columns = {name.upper(): width for name, width in columns.items()}
         written = [{name.upper(): value for name, value in row.items()} for row in written]
@@ -67,7 +67,7 @@ def build_sas(case: Case, rows: Rows, folder: Path) -> Delivery:
 
 
 def _choose_image(case: Case, rows: Rows) -> tuple[dict[str, Any], Rows, Reading]:
-    random, damages, reading = case.random, set(case.damages), Reading.READ
+    random, damages, reading = case.random, set(case.damages), Reading.READABLE
     options: dict[str, Any] = {"is_compressed": "rows compressed" in damages or "rows moved" in damages}
     places = sorted(random.sample(range(len(rows)), random.choice((0, 1, len(rows) // 8, len(rows) // 2))))
     if "rows moved" in damages:
@@ -83,7 +83,7 @@ def _choose_image(case: Case, rows: Rows) -> tuple[dict[str, Any], Rows, Reading
         options["encoding"] = 0
     if "other count stated" in damages:
         options["header_rows"] = len(rows) + random.choice((-1, 1, 1000))
-        reading = Reading.REFUSED
+        reading = Reading.UNUSABLE
     return options, rows, reading
 
 
@@ -93,22 +93,22 @@ def _misread(value: Any, codec: str) -> Any:
 
 
 def _damage_content(case: Case, content: bytes) -> tuple[str, bytes, Reading]:
-    random, damages, reading = case.random, set(case.damages), Reading.READ
+    random, damages, reading = case.random, set(case.damages), Reading.READABLE
     header, page = struct.unpack_from("<II", content, 200 if content[35] == ord("3") else 196)
     if "cut" in damages:
-        content, reading = content[: random.randrange(len(content))], Reading.REFUSED
+        content, reading = content[: random.randrange(len(content))], Reading.UNUSABLE
     elif "pages removed" in damages:
         place = header + page * random.randrange((len(content) - header) // page)
-        content, reading = content[:place] + content[place + page :], Reading.REFUSED
+        content, reading = content[:place] + content[place + page :], Reading.UNUSABLE
     elif "bytes appended" in damages:
-        content, reading = content + bytes(random.choice((1, page))), Reading.EITHER
+        content, reading = content + bytes(random.choice((1, page))), Reading.UNCERTAIN
     elif "page overwritten" in damages:
         place = header + page * random.randrange((len(content) - header) // page)
         content = content[:place] + bytes(page) + content[place + page :]
-        reading = Reading.REFUSED
+        reading = Reading.UNUSABLE
     elif "other content" in damages:
         content = random.choice((b"", b"cicid,i94yr\n1,2016\n", bytes(70_000), b"<html></html>"))
-        reading = Reading.REFUSED
+        reading = Reading.UNUSABLE
     if "compressed" in damages:
         return *compress(NAME, content, random), reading
     if "compression broken" in damages:
