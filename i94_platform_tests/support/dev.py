@@ -19,7 +19,7 @@ import dagster as dg
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 
 from i94_platform.defs.checks.completeness import CHECK_KEY
-from i94_platform_tests.support.command import kill_process_group, start_command
+from i94_platform_tests.support.command import start_command
 from i94_platform_tests.support.processes import wait_for
 
 START_SECONDS = 60.0
@@ -84,8 +84,15 @@ class DevServer:
         return self.process.wait(STOP_SECONDS)
 
     def kill(self) -> None:
-        """Send SIGKILL to the whole group: UI, daemon, code server, and the runs in progress."""
-        kill_process_group(self.process)
+        """Send SIGKILL to all processes: UI, daemon, code server, and the runs in progress."""
+        import psutil
+
+        command = psutil.Process(self.process.pid)
+        processes = [command, *command.children(recursive=True)]
+        for process in processes:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs(processes, START_SECONDS)
         self.process.wait(START_SECONDS)
 
 
