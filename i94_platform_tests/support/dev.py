@@ -92,8 +92,8 @@ class DevServer:
         for process in processes:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
-        psutil.wait_procs(processes, START_SECONDS)
         self.process.wait(START_SECONDS)
+        psutil.wait_procs(processes[1:], START_SECONDS)
 
 
 @contextlib.contextmanager
