@@ -48,8 +48,11 @@ def _to_path(address: str) -> Path:
 def _get_engine(address: str) -> Engine:
     """Return the engine that this process keeps for a file; a file that was replaced gets another one."""
     path = _to_path(address)
-    path.touch()
-    status = os.stat(path)
+    try:
+        status = os.stat(path)
+    except FileNotFoundError:
+        path.touch()
+        status = os.stat(path)
     return _create_engine(address, status.st_dev, status.st_ino)
 
 

@@ -217,13 +217,13 @@ def test_both_engines_read_and_reject_the_same_spellings_of_temperatures(duckdb:
         with engine.session():
             engine.register_table("delivered", delivered_temperatures(*odd))
             engine.register_table("country_iso3", pa.table({"country": ["Chile"], "iso3": ["CHL"]}))
-            reading: tuple[climates.DateOrder, dt.date] = ("month first", dt.date(2016, 4, 30))
-            engine.materialize("contradicting_rows", climates.render_contradicting_rows(*reading))
-            accepted = engine.fetch(climates.render_accepted(*reading))
+            engine.materialize("validated", climates.render_validated("month first", dt.date(2016, 4, 30)))
+            engine.materialize("contradicting_rows", climates.render_contradicting_rows())
+            accepted = engine.fetch(climates.render_accepted())
             results.append(
                 (
                     accepted.sort_by([("dt", "ascending"), ("latitude", "ascending"), ("longitude", "ascending")]),
-                    engine.fetch(climates.render_rejected(*reading)),
+                    engine.fetch(climates.render_rejected()),
                     engine.fetch(climates.render_date_orders()),
                 )
             )

@@ -1,26 +1,25 @@
 """The list of every check but the completeness check, which belongs to no run of a month."""
 
 from i94_platform.defs.checks import contract, gate, plausibility, reconciliation, references
+from i94_platform.defs.checks.warehouse_tables import warehouse_tables
 
 CHECKS = [
     contract.lookup_contract,
     *contract.staged_contracts,
     contract.staged_immigration_contract,
-    *contract.warehouse_contracts,
+    *warehouse_tables,
     contract.warehouse_immigration_contract,
     contract.mart_contract,
     contract.mart_correlations_contract,
     gate.staged_immigration_gate,
     gate.lookup_gate,
-    *gate.reference_gates,
     reconciliation.staged_immigration_reconciliation,
     reconciliation.staged_equals_loaded,
-    *reconciliation.warehouse_reconciliations,
     reconciliation.mart_reconciliation,
     plausibility.staged_immigration_shares,
     plausibility.share_of_delivered,
     plausibility.lookup_drift,
     references.newest_code_lists,
-    *references.reference_rows,
+    *references.reference_deliveries,
 ]
 CHECK_KEYS = [key for check in CHECKS for key in check.check_keys]

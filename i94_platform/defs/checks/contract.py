@@ -34,7 +34,6 @@ from i94_platform.sql.dialects import requote
 from i94_platform.sql.query import Query
 from i94_platform.sql.rules import (
     BLOCKING_RULE_TYPES,
-    RULE_TYPES,
     ColumnStats,
     ContractRule,
     contract_rules,
@@ -44,6 +43,7 @@ from i94_platform.sql.rules import (
 )
 from i94_platform.warehouse.base import Warehouse
 from i94_platform.warehouse.loading import month_condition
+from i94_platform.warehouse.transaction import Transaction
 
 _DESCRIPTIONS = {
     "not_null": "Required columns hold a value in every row.",
@@ -75,13 +75,15 @@ class Subject:
     rule_types: tuple[str, ...]
 
 
-def _build_subjects(layer: str, contracts: Iterable[Table], types: tuple[str, ...]) -> list[Subject]:
+def build_subjects(layer: str, contracts: Iterable[Table], types: tuple[str, ...]) -> list[Subject]:
+    """Build the subjects of some tables of a layer."""
     return [Subject(to_key(f"{layer}/{contract.name}"), contract, types) for contract in contracts]
 
 
-def _build_specs(
+def build_specs(
     subjects: Iterable[Subject], partitions_def: dg.PartitionsDefinition[str] | None
 ) -> list[dg.AssetCheckSpec]:
+    """Build the specs of all rules of the subjects."""
     return [
         dg.AssetCheckSpec(
             rule_type,
@@ -98,7 +100,7 @@ def _build_specs(
 def _check_in_lake(
     name: str, subjects: Sequence[Subject], partitions_def: dg.PartitionsDefinition[str] | None = None
 ) -> dg.AssetChecksDefinition:
-    @dg.multi_asset_check(name=name, specs=_build_specs(subjects, partitions_def), can_subset=True)
+    @dg.multi_asset_check(name=name, specs=build_specs(subjects, partitions_def), can_subset=True)
     def check(
         context: dg.AssetCheckExecutionContext, lake: dg.ResourceParam[Lake], engine: dg.ResourceParam[Engine]
     ) -> Iterator[dg.AssetCheckResult]:
@@ -148,21 +150,32 @@ def _register_dataset(dataset: Dataset, contract: Table, lake: Lake, engine: Eng
 def _check_in_warehouse(
     name: str, subjects: Sequence[Subject], partitions_def: dg.PartitionsDefinition[str] | None = None
 ) -> dg.AssetChecksDefinition:
-    @dg.multi_asset_check(name=name, specs=_build_specs(subjects, partitions_def), can_subset=True)
+    @dg.multi_asset_check(name=name, specs=build_specs(subjects, partitions_def), can_subset=True)
     def check(
         context: dg.AssetCheckExecutionContext, warehouse: dg.ResourceParam[Warehouse]
     ) -> Iterator[dg.AssetCheckResult]:
-        where, values = month_condition(Month.parse(month_key(context)) if partitions_def else None)
+        month = Month.parse(month_key(context)) if partitions_def else None
         with raise_dagster_failures(), warehouse.transaction(purpose="check", read_only=True) as transaction:
-            for subject in _select_subjects(context, subjects):
-                yield from _evaluate_rules(
-                    subject,
-                    subject.contract.fullname,
-                    where,
-                    lambda sql: transaction.execute(requote(sql), values).to_pylist(),
-                )
+            yield from check_in_warehouse(context, subjects, transaction, month)
 
     return check
+
+
+def check_in_warehouse(
+    context: dg.AssetCheckExecutionContext,
+    subjects: Sequence[Subject],
+    transaction: Transaction,
+    month: Month | None = None,
+) -> Iterator[dg.AssetCheckResult]:
+    """Check the selected rules of tables of the warehouse, or of a month of them."""
+    where, values = month_condition(month)
+    for subject in _select_subjects(context, subjects):
+        yield from _evaluate_rules(
+            subject,
+            subject.contract.fullname,
+            where,
+            lambda sql: transaction.execute(requote(sql), values).to_pylist(),
+        )
 
 
 def _select_subjects(context: dg.AssetCheckExecutionContext, subjects: Iterable[Subject]) -> Iterator[Subject]:
@@ -237,29 +250,22 @@ def _build_result(
     )
 
 
-lookup_contract = _check_in_lake("lookup_contract", _build_subjects("lookup", LOOKUPS, _ROW_RULES))
+lookup_contract = _check_in_lake("lookup_contract", build_subjects("lookup", LOOKUPS, _ROW_RULES))
 staged_contracts = [
-    _check_in_lake(f"staged_{contract.name}_contract", _build_subjects("staged", [contract], _ROW_RULES))
+    _check_in_lake(f"staged_{contract.name}_contract", build_subjects("staged", [contract], _ROW_RULES))
     for contract in REFERENCES
 ]
 staged_immigration_contract = _check_in_lake(
     "staged_immigration_contract",
-    _build_subjects("staged", (immigration, immigration_quarantine, immigration_unreadable), _ROW_RULES),
+    build_subjects("staged", (immigration, immigration_quarantine, immigration_unreadable), _ROW_RULES),
     monthly_partitions,
 )
-warehouse_contracts = [
-    _check_in_warehouse(
-        f"warehouse_{name}_contract",
-        _build_subjects("warehouse", group, RULE_TYPES if group[0] in DIMENSIONS else ("foreign_keys",)),
-    )
-    for name, group in INDEPENDENT_TABLES.items()
-]
 warehouse_immigration_contract = _check_in_warehouse(
-    "warehouse_immigration_contract", _build_subjects("warehouse", [immigration], ("foreign_keys",)), monthly_partitions
+    "warehouse_immigration_contract", build_subjects("warehouse", [immigration], ("foreign_keys",)), monthly_partitions
 )
 mart_contract = _check_in_warehouse(
-    "mart_contract", _build_subjects("mart", MONTHLY_MARTS, _ROW_RULES), monthly_partitions
+    "mart_contract", build_subjects("mart", MONTHLY_MARTS, _ROW_RULES), monthly_partitions
 )
 mart_correlations_contract = _check_in_warehouse(
-    "mart_correlations_contract", _build_subjects("mart", [correlations], _ROW_RULES)
+    "mart_correlations_contract", build_subjects("mart", [correlations], _ROW_RULES)
 )

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import dagster as dg
 from sqlalchemy import Table
 
-from i94_platform.contracts import LOOKUPS, REFERENCES
+from i94_platform.contracts import LOOKUPS
 from i94_platform.defs.execution import month_key, raise_dagster_failures
 from i94_platform.defs.keys import to_key
 from i94_platform.defs.partitions import monthly_partitions
@@ -75,29 +75,15 @@ def staged_immigration_gate(
 def lookup_gate(context: dg.AssetCheckExecutionContext, lake: dg.ResourceParam[Lake]) -> Iterator[dg.AssetCheckResult]:
     """Report what the gate found about the code lists, which come from one file."""
     for key in sorted({check.asset_key for check in context.selected_asset_check_keys}):
-        yield from _report_reference(context, key, lake)
+        yield from report_gate(context, key, lake)
 
 
-def _build_reference_gate(contract: Table) -> dg.AssetChecksDefinition:
-    """Build the checks of one reference table; a file that fails must not hold back another one's table."""
+def build_gate_specs(contract: Table) -> list[dg.AssetCheckSpec]:
+    """Build the specs of the gate of a reference table."""
     key = to_key(f"staged/{contract.name}")
-
-    @dg.multi_asset_check(
-        name=f"staged_{contract.name}_gate",
-        can_subset=True,
-        specs=[
-            dg.AssetCheckSpec(name, asset=key, blocking=True, description=_DESCRIPTIONS[name])
-            for name in _OF_REFERENCES
-        ],
-    )
-    def gate(context: dg.AssetCheckExecutionContext, lake: dg.ResourceParam[Lake]) -> Iterator[dg.AssetCheckResult]:
-        yield from _report_reference(context, key, lake)
-
-    return gate
-
-
-reference_gates = [_build_reference_gate(contract) for contract in REFERENCES]
-"""The gate of each reference table."""
+    return [
+        dg.AssetCheckSpec(name, asset=key, blocking=True, description=_DESCRIPTIONS[name]) for name in _OF_REFERENCES
+    ]
 
 
 def require_passed(manifest: Manifest) -> None:
@@ -111,13 +97,13 @@ def require_passed(manifest: Manifest) -> None:
         )
 
 
-def _report_reference(
-    context: dg.AssetCheckExecutionContext, key: dg.AssetKey, lake: Lake
-) -> Iterator[dg.AssetCheckResult]:
-    names = [check.name for check in context.selected_asset_check_keys if check.asset_key == key]
+def report_gate(context: dg.AssetCheckExecutionContext, key: dg.AssetKey, lake: Lake) -> Iterator[dg.AssetCheckResult]:
+    """Report what the gate found about a code list or reference table, for the selected checks."""
+    selected = {check.name for check in context.selected_asset_check_keys if check.asset_key == key}
+    names = sorted(selected & set(_DESCRIPTIONS))
     with raise_dagster_failures():
         verdict = read_verdict(lake.require_newest(Dataset("/".join(key.path))))
-    yield from _report_findings(key, verdict, sorted(names), 'i94 run --accept "reason"')
+    yield from _report_findings(key, verdict, names, 'i94 run --accept "reason"')
 
 
 def _report_findings(

@@ -6,7 +6,6 @@ import dagster as dg
 from sqlalchemy import Table
 
 from i94_platform.contracts import DIMENSIONS, LOOKUPS, MONTHLY_MARTS, REFERENCES
-from i94_platform.defs.checks.contract import INDEPENDENT_TABLES
 from i94_platform.defs.execution import month_key, raise_dagster_failures
 from i94_platform.defs.keys import to_key
 from i94_platform.defs.partitions import monthly_partitions
@@ -16,6 +15,7 @@ from i94_platform.partitions import Month
 from i94_platform.warehouse.base import Warehouse
 from i94_platform.warehouse.inferred_members import count_delivered_rows
 from i94_platform.warehouse.loading import count_visitors_and_arrivals, month_condition
+from i94_platform.warehouse.transaction import Transaction
 
 _STAGED = to_key("staged/immigration")
 _FACT = to_key("warehouse/immigration")
@@ -112,34 +112,30 @@ def staged_equals_loaded(
     return _build_equality_result(_FACT, staged, count.column("n")[0].as_py())
 
 
-def _reconcile_with_lake(name: str, contracts: Sequence[Table]) -> dg.AssetChecksDefinition:
-    @dg.multi_asset_check(
-        name=name,
-        can_subset=True,
-        specs=[
-            dg.AssetCheckSpec(
-                "staged_equals_loaded",
-                asset=to_key(f"warehouse/{contract.name}"),
-                blocking=True,
-                description="The table has as many rows as its dataset, not counting inferred members.",
-            )
-            for contract in contracts
-        ],
-    )
-    def check(
-        context: dg.AssetCheckExecutionContext, lake: dg.ResourceParam[Lake], warehouse: dg.ResourceParam[Warehouse]
-    ) -> Iterator[dg.AssetCheckResult]:
-        """Compare the rows of each selected table with those of its dataset."""
-        with raise_dagster_failures(), warehouse.transaction(purpose="check", read_only=True) as transaction:
-            for contract in contracts:
-                name = contract.name
-                key = dg.AssetCheckKey(to_key(f"warehouse/{name}"), "staged_equals_loaded")
-                if key in context.selected_asset_check_keys:
-                    staged = lake.require_manifest(Dataset(f"{_DATASET_LAYERS[name]}/{name}")).rows
-                    loaded = transaction.fetch_int(count_delivered_rows(contract))
-                    yield _build_equality_result(key.asset_key, staged, loaded)
+def build_row_count_specs(contracts: Sequence[Table]) -> list[dg.AssetCheckSpec]:
+    """Build the specs of the row counts of tables without months."""
+    return [
+        dg.AssetCheckSpec(
+            "staged_equals_loaded",
+            asset=to_key(f"warehouse/{contract.name}"),
+            blocking=True,
+            description="The table has as many rows as its dataset, not counting inferred members.",
+        )
+        for contract in contracts
+    ]
 
-    return check
+
+def compare_row_counts(
+    context: dg.AssetCheckExecutionContext, contracts: Sequence[Table], lake: Lake, transaction: Transaction
+) -> Iterator[dg.AssetCheckResult]:
+    """Compare the rows of each selected table with those of its dataset."""
+    for contract in contracts:
+        name = contract.name
+        key = dg.AssetCheckKey(to_key(f"warehouse/{name}"), "staged_equals_loaded")
+        if key in context.selected_asset_check_keys:
+            staged = lake.require_manifest(Dataset(f"{_DATASET_LAYERS[name]}/{name}")).rows
+            loaded = transaction.fetch_int(count_delivered_rows(contract))
+            yield _build_equality_result(key.asset_key, staged, loaded)
 
 
 @dg.multi_asset_check(
@@ -190,8 +186,3 @@ def _build_equality_result(asset_key: dg.AssetKey, staged: int, in_warehouse: in
         description=f"{staged:,} rows staged, {in_warehouse:,} loaded.",
         metadata={"staged": staged, "loaded": in_warehouse, "difference": staged - in_warehouse, "bound": "0"},
     )
-
-
-warehouse_reconciliations = [
-    _reconcile_with_lake(f"warehouse_{name}_reconciliation", group) for name, group in INDEPENDENT_TABLES.items()
-]

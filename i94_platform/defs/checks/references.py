@@ -1,9 +1,12 @@
-"""The checks of reference files that warn: months with older code lists, rejected rows."""
+"""The checks of delivered reference files: the gate, rejected rows, months with older code lists."""
+
+from collections.abc import Iterator
 
 import dagster as dg
 from sqlalchemy import Table
 
 from i94_platform.contracts import REFERENCES
+from i94_platform.defs.checks.gate import build_gate_specs, report_gate
 from i94_platform.defs.execution import month_key, raise_dagster_failures
 from i94_platform.defs.keys import to_key
 from i94_platform.defs.metadata import render_markdown_table
@@ -44,21 +47,30 @@ def newest_code_lists(
     )
 
 
-def _check_rejected_rows(contract: Table) -> dg.AssetChecksDefinition:
+def _build_checks(contract: Table) -> dg.AssetChecksDefinition:
+    """Build the checks of one table, in one step: a file that fails must not hold back another one's table."""
     asset_key = to_key(f"staged/{contract.name}")
-
-    @dg.asset_check(
+    row_spec = dg.AssetCheckSpec(
+        "no_rejected_rows",
         asset=asset_key,
-        name="no_rejected_rows",
         description="Warns if rows of the file were rejected, because the contract can't hold them.",
     )
-    def check(context: dg.AssetCheckExecutionContext, lake: dg.ResourceParam[Lake]) -> dg.AssetCheckResult:
-        """Name the rows that staging rejected."""
+
+    @dg.multi_asset_check(
+        name=f"staged_{contract.name}_delivery", specs=[*build_gate_specs(contract), row_spec], can_subset=True
+    )
+    def check(context: dg.AssetCheckExecutionContext, lake: dg.ResourceParam[Lake]) -> Iterator[dg.AssetCheckResult]:
+        """Report what the gate found, and name the rows that staging rejected."""
+        yield from report_gate(context, asset_key, lake)
+        if row_spec.key not in context.selected_asset_check_keys:
+            return
         with raise_dagster_failures():
             issues = lake.require_newest(Dataset("/".join(asset_key.path))).stats.get("rejected", [])
         rows = sum(issue["rows"] for issue in issues)
         problems = "; ".join(f"{issue['problem']}: {issue['rows']:,} ({issue['sample']})" for issue in issues)
-        return dg.AssetCheckResult(
+        yield dg.AssetCheckResult(
+            asset_key=asset_key,
+            check_name=row_spec.name,
             passed=not issues,
             severity=dg.AssetCheckSeverity.WARN,
             description=f"Rows rejected: {rows:,}. {problems}." if issues else "No row is rejected.",
@@ -68,4 +80,4 @@ def _check_rejected_rows(contract: Table) -> dg.AssetChecksDefinition:
     return check
 
 
-reference_rows = [_check_rejected_rows(contract) for contract in REFERENCES]
+reference_deliveries = [_build_checks(contract) for contract in REFERENCES]
