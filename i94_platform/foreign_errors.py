@@ -46,9 +46,14 @@ _TRANSIENT_SYSTEM_ERRORS = {
 }
 _PATH = re.compile(r"""["']([^"'\n]*/[^"'\n]*)["']""")
 
+_REMOVE_YAML = "correct it, or move it away, so that i94 writes its own"
 _RELOAD = "move it away and run 'i94 run', which loads everything anew"
 _DUCKDB_ERRORS: tuple[tuple[str, str, str], ...] = (
-    ("", "not a valid DuckDB database|corrupt|checksum", f"this is no DuckDB database, or a damaged one; {_RELOAD}"),
+    (
+        "",
+        "not a valid DuckDB database|corrupt|checksum|read enough bytes",
+        f"this is no DuckDB database, or a damaged one; {_RELOAD}",
+    ),
     ("", "different version|version number|older version", f"another version of DuckDB wrote this database; {_RELOAD}"),
     (
         "",
@@ -193,6 +198,8 @@ def _translate_library_error(error: BaseException) -> PlatformError | None:
         return PermanentError(f"A request to AWS failed ({code}); look at credentials, permissions and network.")
     if type(error).__module__.startswith(("pyspark.", "py4j.", "grpc")):
         return PermanentError(f"Spark could not do a step ({type(error).__name__}); its log says why. Run again then.")
+    if _is_from(error, "yaml", "YAMLError"):
+        return PermanentError(f"dagster.yaml under I94_HOME is no YAML; {_REMOVE_YAML}.")
     return None
 
 

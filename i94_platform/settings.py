@@ -175,7 +175,7 @@ class Settings(BaseSettings):
             message = "; ".join(
                 # an error of several settings names them itself
                 (f"I94_{'_'.join(map(str, e['loc'])).upper()}: " if e["loc"] else "")
-                + e["msg"].removeprefix("Value error, ")
+                + _describe_invalid_value(e["type"], e["msg"])
                 for e in error.errors(include_url=False, include_input=False)
             )
             raise PermanentError(f"The settings in the environment are not valid. {message}") from None
@@ -293,6 +293,12 @@ class Settings(BaseSettings):
     def scratch(self) -> Path:
         """The folder for what engines spill and for converted deliveries."""
         return Path(self.home) / "scratch"
+
+
+def _describe_invalid_value(type_: str, message: str) -> str:
+    """Say what is wrong with a value; the only pattern among the settings is that of a size."""
+    is_size = type_ == "string_pattern_mismatch"
+    return "this is no size; valid are: 512MB, 2GB" if is_size else message.removeprefix("Value error, ")
 
 
 OTHER_VARIABLES = frozenset(

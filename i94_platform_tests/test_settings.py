@@ -216,7 +216,7 @@ def test_spark_jars_are_a_folder_or_maven_coordinates(monkeypatch: pytest.Monkey
         ("WAREHOUSE", "sqlite:///w.db", "valid are: duckdb:///path"),
         ("LAST_MONTH", "2015-12", "I94_LAST_MONTH: it is before I94_FIRST_MONTH"),
         ("FIRST_MONTH", "2016-13", "'2016-13' is not a month; write it as YYYY-MM, such as 2016-04"),
-        ("MEMORY_LIMIT", "lots", "should match"),
+        ("MEMORY_LIMIT", "lots", "valid are: 512MB, 2GB"),
         ("LOCK_TIMEOUT", "0", "greater than 0"),
         ("SETTLE_SECONDS", "-1", "greater than or equal to 0"),
         ("SENSOR_MAX_REQUESTS", "0", "greater than 0"),

@@ -29,12 +29,19 @@ err = Console(stderr=True, soft_wrap=True, emoji=False)
 
 
 class ConsoleHandler(logging.Handler):
-    """Prints log records on standard error, each on one line, above a progress bar."""
+    """Prints log records on standard error, each on one line and once, above a progress bar."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._printed: set[str] = set()
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Print a record."""
+        """Print a record, unless the same text was printed before: several steps meet the same fault."""
         style = "red" if record.levelno >= logging.ERROR else "yellow"
-        err.print(f"[{style}]{record.levelname}[/{style}] {escape(self.format(record))}", highlight=False)
+        text = f"[{style}]{record.levelname}[/{style}] {escape(self.format(record))}"
+        if text not in self._printed:
+            self._printed.add(text)
+            err.print(text, highlight=False)
 
 
 _COUNTED_ASSETS = ("staged/immigration", "staged/immigration_quarantine", "warehouse/immigration")

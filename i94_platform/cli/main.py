@@ -64,7 +64,7 @@ def _print_error(error: Exception) -> None:
         err.print("".join(traceback.format_exception(error)), markup=False, highlight=False)
     translated = translate_error(error)
     message = str(translated) if translated else f"{describe_fault(error)}; call 'i94 --debug …' to see the traceback."
-    err.print(f"[red]{type(translated or error).__name__}[/red]: {escape(message)}", highlight=False, soft_wrap=True)
+    err.print(f"[red]Error[/red]: {escape(message)}", highlight=False, soft_wrap=True)
 
 
 def _exit(code: str | int | None) -> NoReturn:

@@ -83,7 +83,7 @@ class Manifest:
             manifest = cls(entries=entries, **values)
             if not (_has_types(manifest) and all(map(_has_types, entries)) and rows == manifest.rows):
                 raise TypeError("a value has another type")
-        except (ValueError, LookupError, TypeError, AttributeError) as error:
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
             raise DamagedManifestError(
                 f"{address} is damaged, or of another version of the platform; run 'i94 run', which writes it anew."
             ) from error

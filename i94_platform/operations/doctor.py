@@ -20,6 +20,7 @@ from pathlib import Path
 from i94_platform.engine import connect
 from i94_platform.engine.emr import Application
 from i94_platform.engine.spark import list_jars
+from i94_platform.errors import PermanentError
 from i94_platform.foreign_errors import translate_error
 from i94_platform.lake.dataset import MANIFEST_NAME
 from i94_platform.lake.datasets import Lake
@@ -28,7 +29,7 @@ from i94_platform.lake.s3_client import aws_region
 from i94_platform.lake.store import Store
 from i94_platform.operations.platform import find_raw_problem
 from i94_platform.settings import Settings, find_unknown_variables, is_in_process, is_s3
-from i94_platform.sources.listing import list_deliveries
+from i94_platform.sources.listing import DeliveryListing, list_deliveries
 from i94_platform.sources.registry import REFERENCE_FILES
 from i94_platform.warehouse.base import Warehouse
 
@@ -59,10 +60,11 @@ def diagnose(settings: Settings, raw: Store, lake: Lake, warehouse: Warehouse) -
     if is_s3(settings.lake):
         yield from _catch_errors("I94_LAKE", lambda: _check_bucket("I94_LAKE", lake.store))
     else:
-        yield _check_folder("I94_LAKE", Path(settings.lake))
+        yield from _catch_errors("I94_LAKE", lambda: _check_folder("I94_LAKE", Path(settings.lake)))
     yield from _catch_errors("manifests", lambda: _check_manifests(lake))
-    yield _check_folder("I94_HOME", Path(settings.home))
-    yield from _check_sqlite_databases(Path(settings.home))
+    yield from _catch_errors("I94_HOME", lambda: _check_folder("I94_HOME", Path(settings.home)))
+    yield from _catch_errors("I94_HOME", lambda: _check_instance_config(settings.dagster_home))
+    yield from _catch_errors("I94_HOME", lambda: _check_sqlite_databases(Path(settings.home)))
     yield _check_memory_limit(settings)
     yield from _check_engine(settings)
     yield from _catch_errors("I94_WAREHOUSE", lambda: _check_warehouse(warehouse))
@@ -86,11 +88,20 @@ def _check_raw(settings: Settings, raw: Store) -> Iterator[Finding]:
     listing = list_deliveries(raw)
     counts = f"{len(listing.months)} month(s) delivered, {len(listing.unknown)} other file(s)"
     yield Finding("I94_RAW", bool(listing.months), f"{settings.raw}: {counts}")
-    for problem in (*listing.problems, *listing.refusals):
+    for problem in (*listing.problems, *listing.refusals, *_find_reference_problems(listing, raw)):
         yield Finding("delivery", False, problem)
     missing = ", ".join(listing.missing_references)
     complete = f"all {len(REFERENCE_FILES)} are there"
     yield Finding("references", not missing, f"missing: {missing}; put them under I94_RAW" if missing else complete)
+
+
+def _find_reference_problems(listing: DeliveryListing, raw: Store) -> Iterator[str]:
+    """Find the references that are there but can't be opened, or that are there twice."""
+    for name in listing.references:
+        try:
+            listing.require_reference(name, raw.root)
+        except PermanentError as error:
+            yield str(error)
 
 
 def _check_bucket(subject: str, store: Store) -> Iterator[Finding]:
@@ -98,16 +109,16 @@ def _check_bucket(subject: str, store: Store) -> Iterator[Finding]:
     yield Finding(subject, True, f"{store.root}, the bucket answers; whether it can be written shows in a run")
 
 
-def _check_folder(subject: str, folder: Path) -> Finding:
+def _check_folder(subject: str, folder: Path) -> Iterator[Finding]:
     existing = next(path for path in (folder, *folder.parents) if path.exists())
     if not existing.is_dir():
-        return Finding(subject, False, f"{existing} is a file; remove it, or choose another folder")
-    if not os.access(existing, os.W_OK | os.X_OK):
-        return Finding(subject, False, f"{existing} can't be written; choose another folder")
-    free = shutil.disk_usage(existing).free
-    if free < LEAST_FREE_BYTES:
-        return Finding(subject, False, f"{folder}, only {free / 1e6:,.0f} MB free; free space, or choose another disk")
-    return Finding(subject, True, f"{folder}, {free / 1e9:,.0f} GB free")
+        yield Finding(subject, False, f"{existing} is a file; remove it, or choose another folder")
+    elif not os.access(existing, os.W_OK | os.X_OK):
+        yield Finding(subject, False, f"{existing} can't be written; choose another folder")
+    elif (free := shutil.disk_usage(existing).free) < LEAST_FREE_BYTES:
+        yield Finding(subject, False, f"{folder}, only {free / 1e6:,.0f} MB free; free space, or choose another disk")
+    else:
+        yield Finding(subject, True, f"{folder}, {free / 1e9:,.0f} GB free")
 
 
 def _check_manifests(lake: Lake) -> Iterator[Finding]:
@@ -123,6 +134,15 @@ def _check_manifests(lake: Lake) -> Iterator[Finding]:
         yield from (Finding("manifests", False, problem) for problem in problems)
     if paths and not damaged:
         yield Finding("manifests", True, f"{len(paths)} in the lake, and every file that they list is there")
+
+
+def _check_instance_config(dagster_home: Path) -> Iterator[Finding]:
+    """Read the configuration of the Dagster instance, if it is there; the error of a damaged one is the finding."""
+    from dagster_shared.yaml_utils import load_yaml_from_path
+
+    if (dagster_home / "dagster.yaml").exists():
+        load_yaml_from_path(str(dagster_home / "dagster.yaml"))
+    yield from ()
 
 
 def _check_sqlite_databases(home: Path) -> Iterator[Finding]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -35,6 +36,22 @@ def test_the_doctor_names_missing_reference_files(i94: I94, loaded_deployment: D
     (line,) = [line for line in output.out.splitlines() if "references" in line]
     assert "✗" in line
     assert all(file in line for file in REFERENCE_FILES.values())
+
+
+def test_the_doctor_names_a_reference_file_that_can_not_be_opened_or_is_there_twice(
+    i94: I94, loaded_deployment: Deployment, tmp_path: Path
+) -> None:
+    deployment = loaded_deployment.copy(tmp_path)
+    cities, airports = deployment.raw / "us-cities-demographics.csv", deployment.raw / "airport-codes_csv.csv"
+    cities.unlink()
+    os.mkfifo(cities)
+    (deployment.raw / "copy").mkdir()
+    shutil.copy(airports, deployment.raw / "copy")
+    output = i94("doctor", **deployment.environment)
+    assert output.exit_code == 1
+    odd, twice = sorted(line for line in output.out.splitlines() if "✗" in line)[::-1]
+    assert (cities.name in odd, "FIFO" in odd) == (True, True)
+    assert f"copy/{airports.name}" in twice
 
 
 def test_the_doctor_checks_java_if_spark_runs_in_this_process(

@@ -151,6 +151,19 @@ def test_a_file_that_is_no_warehouse_is_named(i94: I94, deployment: Deployment, 
     assert f"✗ I94_WAREHOUSE  {file}: this is no DuckDB database" in i94("doctor", **environment).out
 
 
+def test_a_damaged_configuration_of_dagster_is_named(i94: I94, deployment: Deployment) -> None:
+    assert i94("status", **deployment.environment).exit_code == 0
+    (deployment.settings.dagster_home / "dagster.yaml").write_text("{: x")
+    assert "dagster.yaml" in message_of(i94("run", **deployment.environment), 2)
+    assert "dagster.yaml" in i94("doctor", **deployment.environment).out
+
+
+def test_the_doctor_names_a_home_whose_name_is_too_long(i94: I94, deployment: Deployment) -> None:
+    output = i94("doctor", **{**deployment.environment, "I94_HOME": f"/tmp/{'x' * 300}"})
+    assert output.exit_code == 1
+    assert "✗ I94_HOME" in output.out
+
+
 def test_a_damaged_run_history_is_named(i94: I94, deployment: Deployment) -> None:
     assert i94("status", **deployment.environment).exit_code == 0
     files = [*deployment.settings.dagster_home.rglob("*.db")]

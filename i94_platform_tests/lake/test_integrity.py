@@ -75,6 +75,7 @@ DAMAGES: dict[str, Callable[[dict[str, Any]], bytes]] = {
     "stats of another form": lambda fields: json.dumps(fields | {"stats": []}).encode(),
     "another sum of rows": lambda fields: json.dumps(fields | {"rows": 3}).encode(),
     "of another dataset": lambda fields: json.dumps(fields | {"dataset": "lookup/i94visa"}).encode(),
+    "nested too deeply": lambda _: b"[" * 100_000,
     "of a month": lambda fields: json.dumps(fields | {"partition": "2016-04"}).encode(),
 }
 
