@@ -177,8 +177,8 @@ def _judge_unreadable(stats: Mapping[str, Any], bounds: Bounds) -> Finding:
     ]
     if not excessive:
         return Finding(UNREADABLE, True, f"No column is unreadable or implausible in more than its {bound}.")
-    sentence = ", ".join(excessive)
-    return Finding(UNREADABLE, False, f"{sentence[0].upper()}{sentence[1:]}, {bound}.")
+    problems = ", ".join(excessive)
+    return Finding(UNREADABLE, False, f"{problems[0].upper()}{problems[1:]}, {bound}.")
 
 
 def _judge_plausible(rows: int, issues: Sequence[Mapping[str, Any]], bounds: Bounds) -> Finding:

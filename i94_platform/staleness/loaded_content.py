@@ -60,11 +60,11 @@ def are_references_loaded(listing: DeliveryListing, raw: Store, lake: Lake, ware
     """Whether lake and warehouse hold every delivered reference file, and every table that is made from them."""
     if not has_current_code_lists(listing, raw, lake):
         return False
-    loaded = _read_ledger_versions(warehouse)
-    if any((contract.name, "") not in loaded for contract in (*LOOKUPS, *REFERENCES, *DIMENSIONS)):
+    versions = _read_ledger_versions(warehouse)
+    if any((contract.name, "") not in versions for contract in (*LOOKUPS, *REFERENCES, *DIMENSIONS)):
         return False
     return all(
-        loaded[contract.name, ""] == combine_versions(delivery.fingerprint(raw))
+        versions[contract.name, ""] == combine_versions(delivery.fingerprint(raw))
         for name, delivery in listing.references.items()
         if name != LABELS
         for contract in SOURCES[name].contracts

@@ -61,8 +61,8 @@ def test_one_code_list_and_one_published_table_come_with_their_siblings(deployme
 def test_the_fact_alone_loads_a_month_that_was_never_staged(deployment: Deployment) -> None:
     result = materialize(deployment, "warehouse/immigration", month=NEXT_MONTH)
     assert result.success
-    loaded = {("warehouse/immigration", NEXT_MONTH), *((name, NEXT_MONTH) for name in MONTHLY)}
-    assert set(list_materializations(result)) == loaded
+    expected = {("warehouse/immigration", NEXT_MONTH), *((name, NEXT_MONTH) for name in MONTHLY)}
+    assert set(list_materializations(result)) == expected
     rows = deployment.query_value("SELECT count(*) FROM i94.immigration WHERE i94mon = 2")
     assert rows == deployment.manifest("staged/immigration", NEXT_MONTH).rows > 0
     observed = deployment.instance.get_latest_storage_id_by_partition(

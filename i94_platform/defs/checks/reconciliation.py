@@ -134,8 +134,8 @@ def compare_row_counts(
         key = dg.AssetCheckKey(to_key(f"warehouse/{name}"), "staged_equals_loaded")
         if key in context.selected_asset_check_keys:
             staged = lake.require_manifest(Dataset(f"{_DATASET_LAYERS[name]}/{name}")).rows
-            loaded = transaction.fetch_int(count_delivered_rows(contract))
-            yield _build_equality_result(key.asset_key, staged, loaded)
+            in_warehouse = transaction.fetch_int(count_delivered_rows(contract))
+            yield _build_equality_result(key.asset_key, staged, in_warehouse)
 
 
 @dg.multi_asset_check(
