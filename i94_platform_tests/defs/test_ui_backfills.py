@@ -22,9 +22,10 @@ from dagster._daemon.run_coordinator.queued_run_coordinator_daemon import Queued
 from dagster_graphql.schema import create_schema
 
 from i94_platform.defs.execution import STAGING_POOL
+from i94_platform.defs.run_results import collect_result
 from i94_platform.operations.dagster_instance import create_home, set_pool_limit
 from i94_platform.settings import PROJECT
-from i94_platform_tests.support.deployment import Deployment
+from i94_platform_tests.support.deployment import MONTHLY, Deployment
 from i94_platform_tests.support.processes import wait_for
 
 LOCATION = "i94"
@@ -37,7 +38,17 @@ mutation Launch($backfill: LaunchBackfillParams!) {
   }
 }
 """
-MONTHS = ["2016-01", "2016-02"]
+ASSETS_OF_JOB = """
+query Assets($job: PipelineSelector!) {
+  assetNodes(pipeline: $job) {
+    assetKey { path }
+    partitionStats { numMaterialized }
+    staleStatusByPartition(partitions: ["2016-01"])
+  }
+}
+"""
+MONTHS, UNDELIVERED = ["2016-01", "2016-02"], "2016-03"
+REPOSITORY = {"repositoryLocationName": LOCATION, "repositoryName": "__repository__"}
 PARTITION, BACKFILL = "dagster/partition", "dagster/backfill"
 
 
@@ -58,20 +69,37 @@ def daemon(
         yield context
 
 
-def launch(daemon: WorkspaceProcessContext) -> str:
-    """Send the request of the UI for Jobs, month, Partitions, Launch backfill; return the id of the backfill."""
-    selector = {"repositoryLocationName": LOCATION, "repositoryName": "__repository__"}
-    parameters: dict[str, Any] = {
-        "selector": {"partitionSetName": "month_partition_set", "repositorySelector": selector},
-        "partitionNames": MONTHS,
-    }
-    response = create_schema().execute(
-        LAUNCH, context_value=daemon.create_request_context(), variable_values={"backfill": parameters}
+def query(daemon: WorkspaceProcessContext, text: str, **variables: Any) -> dict[str, Any]:
+    """Ask the GraphQL of the UI."""
+    response = asyncio.run(
+        create_schema().execute_async(text, context_value=daemon.create_request_context(), variable_values=variables)
     )
-    assert not response.errors
-    backfill = response.data["launchPartitionBackfill"]
+    assert not response.errors, response.errors
+    data: dict[str, Any] = response.data
+    return data
+
+
+def launch(daemon: WorkspaceProcessContext, **parameters: Any) -> str:
+    """Launch a backfill as the UI does, and return its id."""
+    backfill = query(daemon, LAUNCH, backfill=parameters)["launchPartitionBackfill"]
     assert backfill["__typename"] == "LaunchBackfillSuccess", backfill
     return str(backfill["backfillId"])
+
+
+def run_backfill(daemon: WorkspaceProcessContext, backfill_id: str) -> dict[str, dg.DagsterRun]:
+    """Run the daemon until a backfill ends, and return its runs by month."""
+
+    def has_ended() -> bool:
+        run_daemon_once(daemon)
+        runs = daemon.instance.get_runs()
+        backfill = daemon.instance.get_backfill(backfill_id)
+        # the backfill ends one iteration after its last run
+        is_closed = backfill is not None and backfill.status != BulkActionStatus.REQUESTED
+        return is_closed and bool(runs) and all(run.is_finished for run in runs)
+
+    wait_for(has_ended, "the backfill to end", timeout=300)
+    filter_ = dg.RunsFilter(tags={BACKFILL: backfill_id})
+    return {run.tags[PARTITION]: run for run in daemon.instance.get_runs(filter_)}
 
 
 VALIDATE = """
@@ -113,20 +141,40 @@ def run_daemon_once(daemon: WorkspaceProcessContext) -> None:
 def test_a_backfill_of_the_ui_runs_each_month_once_and_a_failed_month_stops_no_other(
     daemon: WorkspaceProcessContext,
 ) -> None:
-    backfill_id = launch(daemon)
-
-    def has_ended() -> bool:
-        run_daemon_once(daemon)
-        runs = daemon.instance.get_runs()
-        backfill = daemon.instance.get_backfill(backfill_id)
-        # the backfill ends one iteration after its last run
-        is_closed = backfill is not None and backfill.status != BulkActionStatus.REQUESTED
-        return is_closed and len(runs) == len(MONTHS) and all(run.is_finished for run in runs)
-
-    wait_for(has_ended, "both months to end", timeout=300)
-    runs = {run.tags[PARTITION]: run for run in daemon.instance.get_runs()}
-    assert {month: (run.job_name, run.tags[BACKFILL], run.is_success) for month, run in runs.items()} == {
-        "2016-01": ("month", backfill_id, True),
-        "2016-02": ("month", backfill_id, False),
+    backfill_id = launch(
+        daemon,
+        selector={"partitionSetName": "month_partition_set", "repositorySelector": REPOSITORY},
+        partitionNames=MONTHS,
+    )
+    runs = run_backfill(daemon, backfill_id)
+    assert {month: (run.job_name, run.is_success) for month, run in runs.items()} == {
+        "2016-01": ("month", True),
+        "2016-02": ("month", False),
     }
     assert runs["2016-02"].tags["dagster/will_retry"] == "false", "a wrong file is a permanent error"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("assets", [["warehouse/immigration"], ["staged/immigration", "warehouse/immigration"]])
+def test_a_backfill_of_assets_loads_what_is_delivered_and_leaves_it_green(
+    daemon: WorkspaceProcessContext, assets: list[str]
+) -> None:
+    keys = [{"path": asset.split("/")} for asset in assets]
+    runs = run_backfill(daemon, launch(daemon, assetSelection=keys, partitionNames=[*MONTHS, UNDELIVERED]))
+    assert {month: run.is_success for month, run in runs.items()} == {
+        "2016-01": True,
+        "2016-02": False,
+        UNDELIVERED: False,
+    }
+    (error,) = collect_result(runs[UNDELIVERED], daemon.instance).errors
+    assert "i94_mar16_sub" in error
+    # what the page Partitions of the job adds up
+    nodes = query(daemon, ASSETS_OF_JOB, job={**REPOSITORY, "pipelineName": "month"})["assetNodes"]
+    assert {"/".join(node["assetKey"]["path"]) for node in nodes} == {
+        "raw/immigration",
+        *MONTHLY,
+        "warehouse/immigration",
+    }
+    assert {node["partitionStats"]["numMaterialized"] for node in nodes} == {1}
+    staged = [node for node in nodes if node["assetKey"]["path"][0] != "warehouse"]
+    assert {status for node in staged for status in node["staleStatusByPartition"]} == {"FRESH"}

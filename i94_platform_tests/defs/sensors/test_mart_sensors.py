@@ -1,4 +1,4 @@
-"""Test the mart sensors: a loaded month's marts are requested once, and the correlations after the last marts.
+"""Test the mart sensors: a loaded month's marts are requested once, then the correlations, then the release.
 
 Incidents that these tests prevent: a failing run that is requested again and again, marts that are refreshed while
 their month is being loaded, and twelve runs of the correlations for twelve months.
@@ -13,14 +13,15 @@ import dagster as dg
 import pytest
 from dagster._core.definitions.sensor_definition import SensorExecutionData
 
-from i94_platform.contracts import MONTHLY_MARTS
-from i94_platform.defs.sensors.mart_sensors import stale_correlations, stale_marts
+from i94_platform.contracts import MONTHLY_MARTS, PUBLISHED
+from i94_platform.defs.sensors.mart_sensors import stale_correlations, stale_marts, stale_release
 from i94_platform.settings import Settings
-from i94_platform.staleness.job_names import CORRELATIONS_JOB, MARTS_JOB, MONTH_JOB, REFERENCE_JOB
+from i94_platform.staleness.job_names import CORRELATIONS_JOB, MARTS_JOB, MONTH_JOB, PUBLISH_JOB, REFERENCE_JOB
 from i94_platform_tests.support.daemon_simulator import FAILURE, STARTED, SUCCESS, build_repository
 from i94_platform_tests.support.deployment import SAMPLE_MONTH, Deployment
 
-MARTS, CORRELATIONS = stale_marts.name, stale_correlations.name
+MARTS, CORRELATIONS, RELEASE = stale_marts.name, stale_correlations.name, stale_release.name
+SENSORS = {sensor.name: sensor for sensor in (stale_marts, stale_correlations, stale_release)}
 REFERENCE_TABLES = ("i94cit_res", "world_temperature", "i94addr", "us_cities_demographics", "i94visa")
 
 
@@ -49,12 +50,11 @@ def record_run(instance: dg.DagsterInstance, job: str, month: str = "", status: 
 
 
 def tick(instance: dg.DagsterInstance, name: str = MARTS, max_requests: int = 12) -> SensorExecutionData:
-    sensor = stale_marts if name == MARTS else stale_correlations
     resources = {"settings": Settings(sensor_max_requests=max_requests)}
     with dg.build_sensor_context(
         instance, repository_def=build_repository(), sensor_name=name, resources=resources
     ) as context:
-        return sensor.evaluate_tick(context)
+        return SENSORS[name].evaluate_tick(context)
 
 
 def requested_months(instance: dg.DagsterInstance, **options: Any) -> list[str]:
@@ -158,3 +158,40 @@ def test_marts_of_the_command_line_are_not_requested(loaded_deployment: Deployme
     assert loaded_deployment.instance.get_materialized_partitions(dg.AssetKey(["mart", "origin_climate"])) == {
         SAMPLE_MONTH
     }
+
+
+def complete_marts(instance: dg.DagsterInstance, month: str) -> None:
+    """Record a loaded month with its marts, and the correlations after them."""
+    materialize(instance, "warehouse/immigration", month)
+    materialize_marts(instance, month)
+    materialize(instance, "mart/correlations")
+
+
+def test_the_release_follows_the_first_marts_once(instance: dg.DagsterInstance) -> None:
+    assert "mart/correlations" in (tick(instance, RELEASE).skip_message or "")
+    complete_marts(instance, "2016-04")
+    (request,) = tick(instance, RELEASE).run_requests or ()
+    (repeated_request,) = tick(instance, RELEASE).run_requests or ()
+    assert repeated_request.run_key == request.run_key, "a failed release is not requested again and again"
+    for contract in PUBLISHED:
+        materialize(instance, f"published/{contract.name}")
+    assert not tick(instance, RELEASE).run_requests
+    materialize(instance, "warehouse/world_temperature")
+    assert "2016-04" in (tick(instance, RELEASE).skip_message or ""), "the marts that read the table come first"
+    complete_marts(instance, "2016-04")
+    assert tick(instance, RELEASE).run_requests
+
+
+@pytest.mark.parametrize("job", [REFERENCE_JOB, MONTH_JOB, MARTS_JOB, CORRELATIONS_JOB, PUBLISH_JOB])
+def test_the_release_waits_for_runs_in_progress(instance: dg.DagsterInstance, job: str) -> None:
+    complete_marts(instance, "2016-04")
+    record_run(instance, job)
+    assert "in progress" in (tick(instance, RELEASE).skip_message or "")
+
+
+def test_the_release_waits_for_stale_marts_and_correlations(instance: dg.DagsterInstance) -> None:
+    complete_marts(instance, "2016-04")
+    materialize(instance, "warehouse/immigration", "2016-05")
+    assert "2016-05" in (tick(instance, RELEASE).skip_message or "")
+    materialize_marts(instance, "2016-05")
+    assert "correlations" in (tick(instance, RELEASE).skip_message or "")
