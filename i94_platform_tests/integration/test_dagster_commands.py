@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +16,12 @@ import yaml
 from i94_platform.operations.dagster_instance import create_home, open_instance
 from i94_platform.settings import PROJECT
 from i94_platform_tests.support.deployment import SAMPLE_MONTH, Deployment
+from i94_platform_tests.support.dev import STOP_SECONDS, DevServer, find_free_port
+from i94_platform_tests.support.processes import wait_for
 
+FIRST_LOCATION = "{ repositoriesOrError { ... on RepositoryConnection { nodes { name location { name } } } } }"
+TICKS = """query Ticks($where: RepositorySelector!) { sensorsOrError(repositorySelector: $where) {
+    ... on Sensors { results { name sensorState { ticks(limit: 3) { status skipReason } } } } } }"""
 BIN = Path(sys.executable).parent
 NEXT_MONTH = "2016-02"
 
@@ -27,17 +34,25 @@ def deployment(loaded_deployment: Deployment, tmp_path: Path) -> Deployment:
 
 def run_dagster(deployment: Deployment, *arguments: str) -> str:
     """Run a command in the checkout, require its success, and return its output."""
-    environment = {name: value for name, value in os.environ.items() if name != "DAGSTER_HOME"}
     result = subprocess.run(
         [str(BIN / arguments[0]), *arguments[1:]],
         cwd=PROJECT,
-        env={**environment, **deployment.environment},
-        capture_output=True,
+        env=build_environment(deployment),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         text=True,
         timeout=300,
+        check=False,
     )
-    assert result.returncode == 0, result.stdout + result.stderr
-    return result.stdout + result.stderr
+    assert result.returncode == 0, result.stdout
+    return result.stdout
+
+
+def build_environment(deployment: Deployment) -> dict[str, str]:
+    """Return the environment of a person who has set nothing but the addresses of the deployment."""
+    environment = {name: value for name, value in os.environ.items() if name != "DAGSTER_HOME"}
+    # the sensors look often, and find every file settled
+    return {**environment, **deployment.environment, "I94_SENSOR_INTERVAL_SECONDS": "5", "I94_SETTLE_SECONDS": "1"}
 
 
 def list_runs(deployment: Deployment) -> list[tuple[str, bool]]:
@@ -83,3 +98,43 @@ def test_dagster_asset_materialize_stages_and_loads_a_month(deployment: Deployme
 def test_dg_launch_stages_a_month(deployment: Deployment) -> None:
     run_dagster(deployment, "dg", "launch", "--assets", "staged/immigration", "--partition", SAMPLE_MONTH)
     assert list_runs(deployment) == [(SAMPLE_MONTH, True)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("program", ["dagster", "dg"])
+def test_dev_in_a_checkout_loads_nothing_again(deployment: Deployment, program: str, tmp_path: Path) -> None:
+    (deployment.raw / "i94_feb16_sub.parquet").unlink()
+    port, log = find_free_port(), tmp_path / "dev.log"
+    with (
+        log.open("w") as output,
+        subprocess.Popen(
+            [str(BIN / program), "dev", "--port", str(port)],
+            cwd=PROJECT,
+            env=build_environment(deployment),
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        ) as process,
+    ):
+        server = DevServer(process, f"http://127.0.0.1:{port}", log, 0.0, 0.0)
+        try:
+            wait_for(lambda: has_ticked(server), "the sensors to look twice", timeout=120, interval=1)
+        finally:
+            os.killpg(process.pid, signal.SIGINT)
+            process.wait(STOP_SECONDS)
+    assert list_runs(deployment) == []
+    assert (deployment.settings.dagster_home / "schedules" / "schedules.db").exists(), "its history is that of i94"
+
+
+def has_ticked(server: DevServer) -> bool:
+    """Whether the sensors on deliveries have looked twice, so that what they found has settled."""
+    with contextlib.suppress(OSError):
+        location = server.query_graphql(FIRST_LOCATION)["repositoriesOrError"].get("nodes")
+        if not location:
+            return False
+        where = {"repositoryName": location[0]["name"], "repositoryLocationName": location[0]["location"]["name"]}
+        sensors = server.query_graphql(TICKS, where=where)["sensorsOrError"]["results"]
+        ticks = {sensor["name"]: sensor["sensorState"]["ticks"] for sensor in sensors}
+        return all(len(ticks[name]) >= 2 for name in ("delivered_months", "delivered_references"))
+    return False
