@@ -66,7 +66,7 @@ class Runner:
             yield from self._load_absent_countries()
             plan = self._without_current_months(plan)
         yield from self._run_months(plan)
-        if self._all_succeeded and has_stale_correlations(self.warehouse.read_ledger()):
+        if self._all_succeeded and has_stale_correlations(self.warehouse.read_ledger(), self.lake):
             yield from self._run(CORRELATIONS_JOB)
         if self.select or is_release_stale(self.warehouse, self.lake):
             yield from self._run(PUBLISH_JOB)

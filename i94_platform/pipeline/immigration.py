@@ -164,8 +164,8 @@ def _delivery_stats(delivery: Delivery, prepared: PreparedDelivery) -> dict[str,
 
 
 def _register_code_lists(lake: Lake, engine: Engine) -> None:
-    """Register the code lists that the queries join, each under its name."""
-    for name in queries.JOINED_CODE_LISTS:
+    """Register the code lists that the queries read, each under its name."""
+    for name in (*queries.JOINED_CODE_LISTS, i94cit_res.name):
         manifest = lake.require_manifest(Dataset(f"lookup/{name}"))
         rows = lake.read_table(manifest, warehouse_metadata.tables[f"i94.{name}"])
         engine.register_table(name, rows.select(["code"]))

@@ -183,6 +183,7 @@ def find_stale_references(
     versions = compute_reference_versions(listing, raw)
     tables = {c.name for c in (*LOOKUPS, *REFERENCES, *DIMENSIONS)}
     datasets = [*(f"lookup/{c.name}" for c in LOOKUPS), *(f"staged/{c.name}" for c in REFERENCES)]
+    datasets += [f"warehouse/{c.name}" for c in (*LOOKUPS, *DIMENSIONS)]
     if tables - loaded_tables or not all(lake.is_intact(Dataset(name)) for name in datasets):
         return frozenset(versions) | {LABELS}
     filter_ = dg.RunsFilter(job_name=REFERENCE_JOB, statuses=[dg.DagsterRunStatus.SUCCESS])
@@ -209,7 +210,9 @@ def find_stale_marts(ledger: Sequence[LedgerEntry]) -> tuple[Month, ...]:
     return tuple(Month.parse(month) for month in sorted(fresh) if fresh[month] < len(MONTHLY_MARTS))
 
 
-def has_stale_correlations(ledger: Sequence[LedgerEntry]) -> bool:
-    """Whether the marts have changed since the correlations were computed."""
+def has_stale_correlations(ledger: Sequence[LedgerEntry], lake: Lake) -> bool:
+    """Whether the marts have changed since the correlations were computed, or their dataset is damaged."""
     versions = ledger_versions(ledger)
+    if (correlations.name, "") in versions and not lake.is_intact(Dataset(f"mart/{correlations.name}")):
+        return True
     return versions.get((correlations.name, ""), "") != compute_correlations_version(versions)

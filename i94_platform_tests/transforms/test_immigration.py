@@ -154,13 +154,19 @@ def test_a_column_that_is_unreadable_in_every_row_is_null_and_rejects_nothing(st
         ("i94port", "los"),
         ("i94addr", "California"),
         ("i94mode", 7.0),
+        ("i94cit", 9_999.0),
+        ("i94res", 41.0),
+        ("gender", "m"),
+        ("matflag", "F"),
+        ("count", 2.0),
     ],
 )
 def test_a_column_that_is_implausible_in_most_rows_is_found_by_the_gate(
     stage_tables: StageTables, column: str, value: float | str
 ) -> None:
-    change = {column: value}
-    half, most = stage_tables(delivered_table([change, {}])), stage_tables(delivered_table([change, change, {}]))
+    good = {"i94cit": GOOD_ROW["i94res"]}  # the good row's citizenship is in no list
+    odd = {**good, column: value}
+    half, most = stage_tables(delivered_table([odd, good])), stage_tables(delivered_table([odd, odd, good]))
     assert half.accepted.rows == 2
     assert read_verdict(half.accepted).is_blocked is False
     (finding,) = [finding for finding in read_verdict(most.accepted).findings if not finding.passed]

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 JOINED_CODE_LISTS = ("i94port", "i94addr", "i94mode", "i94visa")
-"""The code lists that the queries join, by the name of their relation."""
+"""The code lists that the queries join, by the name of their relation; `i94cit_res` counts unlisted countries only."""
 
 
 @dataclass(frozen=True)
@@ -54,13 +54,13 @@ _IS_ACCEPTED = (
 """True where a row breaks no rule: one cheap test for all of them."""
 
 
-def _render_unknown(encoder: Encoder) -> str:
-    return f"'{encoder.unknown}'" if isinstance(encoder.unknown, str) else str(encoder.unknown)
+def _render_literal(value: str | int | None) -> str:
+    return f"'{value}'" if isinstance(value, str) else str(value)
 
 
 def _render_encoded(encoder: Encoder) -> str:
     """Render the code itself where its list holds it, else the list's code for unknown ones."""
-    code = f"coalesce({encoder.list_name}.code, {_render_unknown(encoder)})"
+    code = f"coalesce({encoder.list_name}.code, {_render_literal(encoder.unknown)})"
     return code if encoder.fills_missing else f"CASE WHEN typed.`{encoder.column}` IS NOT NULL THEN {code} END"
 
 
@@ -76,7 +76,17 @@ _DERIVED = {
 _IMPLAUSIBLE = {
     "depdate": ("stay_days < 0", "depdate"),
     "dtaddto": ("dtaddto IS NOT NULL AND admitted_until IS NULL AND NOT duration_of_status", "dtaddto"),
-    **{column: (f"{column} = {_render_unknown(ENCODERS[column])}", "*") for column in _ENCODED},
+    **{column: (f"{column} = {_render_literal(ENCODERS[column].unknown)}", "*") for column in _ENCODED},
+    **{
+        e.column: (f"{e.column} NOT IN (SELECT code FROM {e.list_name})", e.column)
+        for e in ENCODERS.values()
+        if e.policy == "keep"
+    },
+    **{
+        c.name: (f"`{c.name}` NOT IN ({', '.join(map(_render_literal, c.info['allowed']))})", f"`{c.name}`")
+        for c in immigration.columns
+        if c.info["allowed"]
+    },
 }
 _QUARANTINED = {
     "month": ":first_day",
@@ -182,7 +192,8 @@ def render_delivered_values(month: Month, columns: Sequence[str]) -> Query:
 def render_implausible_shares() -> Query:
     """Render the share of `staged` that is typed but can't be meant, of each column that has such values: one row.
 
-    It is the share of departures before the arrival, of admissions that are no date, and of rows without a listed code.
+    It is the share of departures before the arrival, of admissions that are no date, of codes outside their list or
+    the contract's values, and of rows that have none.
     """
     shares = (
         f"count(CASE WHEN {condition} THEN 1 END) / nullif(count({counted}), 0) AS `{name}`"
