@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,8 +20,11 @@ from i94_platform.warehouse.base import Warehouse
 
 def find_raw_problem(settings: Settings) -> str:
     """Say why no delivery can be looked for, and what to do; empty if it can. A bucket answers for itself."""
-    if is_s3(settings.raw) or Path(settings.raw).is_dir():
+    if is_s3(settings.raw):
         return ""
+    if Path(settings.raw).is_dir():
+        is_readable = os.access(settings.raw, os.R_OK | os.X_OK)
+        return "" if is_readable else f"{settings.raw} can't be read; give this user the right to read it"
     if Path(settings.raw).exists():
         return f"{settings.raw} is a file; set I94_RAW to the folder where deliveries land"
     return f"{settings.raw} does not exist; set I94_RAW, or write samples: i94 sample --out {settings.raw}"

@@ -6,6 +6,7 @@ and a damaged database ended in tracebacks; a mistyped variable sent the data el
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -158,6 +159,14 @@ def test_a_file_that_is_no_warehouse_is_named(i94: I94, deployment: Deployment, 
         message = message_of(i94(*command, **environment), 2)
         assert f"{file}: this is no DuckDB database" in message
     assert f"✗ I94_WAREHOUSE  {file}: this is no DuckDB database" in i94("doctor", **environment).out
+
+
+def test_a_folder_of_deliveries_that_can_not_be_read_is_named(
+    i94: I94, deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "access", lambda path, _: Path(path) != deployment.raw)  # root may read everything
+    message = f"I94_RAW: {deployment.raw} can't be read"
+    assert message in message_of(i94("run", "--month", SAMPLE_MONTH, **deployment.environment), 2)
 
 
 def test_a_damaged_configuration_of_dagster_is_named(i94: I94, deployment: Deployment) -> None:
