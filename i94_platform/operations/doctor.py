@@ -67,7 +67,7 @@ def diagnose(settings: Settings, raw: Store, lake: Lake, warehouse: Warehouse) -
     yield from _catch_errors("I94_HOME", lambda: _check_sqlite_databases(Path(settings.home)))
     yield _check_memory_limit(settings)
     yield from _check_engine(settings)
-    yield from _catch_errors("I94_WAREHOUSE", lambda: _check_warehouse(warehouse))
+    yield from _catch_errors("I94_WAREHOUSE", lambda: _check_warehouse(settings, warehouse))
 
 
 def find_java_version() -> int | None:
@@ -153,7 +153,9 @@ def _check_sqlite_databases(home: Path) -> Iterator[Finding]:
                 (result,) = connection.execute("PRAGMA quick_check(1)").fetchone()
         except sqlite3.DatabaseError as error:
             result = str(error)
-        if result != "ok":
+        if result == "ok" and not os.access(path, os.W_OK):
+            yield Finding("I94_HOME", False, f"{path} can't be written; give this user access")
+        elif result != "ok":
             message = f"{path} is damaged; move it away: it holds records of runs or keys, loaded data is elsewhere"
             yield Finding("I94_HOME", False, message)
 
@@ -228,9 +230,12 @@ def _check_application(application: Application) -> Iterator[Finding]:
     yield Finding("application", True, f"{application} takes sessions and is {state}")
 
 
-def _check_warehouse(warehouse: Warehouse) -> Iterator[Finding]:
+def _check_warehouse(settings: Settings, warehouse: Warehouse) -> Iterator[Finding]:
     if not warehouse.exists():
         yield Finding("I94_WAREHOUSE", True, f"{warehouse.address}, not created yet; the first run does")
+        return
+    if settings.redshift_address is None and not os.access(settings.warehouse_path, os.W_OK):
+        yield Finding("I94_WAREHOUSE", False, f"{settings.warehouse_path} can't be written; give this user access")
         return
     months = sum(entry.table_name == "immigration" for entry in warehouse.read_ledger())
     yield Finding("I94_WAREHOUSE", True, f"{warehouse.address}, {months} month(s) loaded")

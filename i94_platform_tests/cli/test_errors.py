@@ -169,6 +169,18 @@ def test_a_folder_of_deliveries_that_can_not_be_read_is_named(
     assert message in message_of(i94("run", "--month", SAMPLE_MONTH, **deployment.environment), 2)
 
 
+def test_the_doctor_names_databases_that_can_not_be_written(
+    i94: I94, deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert i94("status", **deployment.environment).exit_code == 0
+    monkeypatch.setattr(os, "access", lambda path, _: not Path(path).is_file())
+    output = i94("doctor", **deployment.environment)
+    assert output.exit_code == 1
+    (history,) = deployment.settings.dagster_home.rglob("runs.db")
+    for file in (deployment.settings.warehouse_path, history):
+        assert f"{file} can't be written" in output.out
+
+
 def test_a_damaged_configuration_of_dagster_is_named(i94: I94, deployment: Deployment) -> None:
     assert i94("status", **deployment.environment).exit_code == 0
     (deployment.settings.dagster_home / "dagster.yaml").write_text("{: x")
