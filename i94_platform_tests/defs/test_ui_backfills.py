@@ -10,6 +10,7 @@ import json
 import logging
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from i94_platform.operations.dagster_instance import create_home, set_pool_limit
 from i94_platform.operations.job_runs import run_job
 from i94_platform.settings import PROJECT
 from i94_platform.staleness.job_names import REFERENCE_JOB
+from i94_platform_tests.support.command import run_command
 from i94_platform_tests.support.deployment import MONTHLY, Deployment
 from i94_platform_tests.support.processes import wait_for
 
@@ -51,6 +53,17 @@ query Assets($job: PipelineSelector!) {
   }
 }
 """
+ALL_ASSETS = "{ assetNodes { assetKey { path } isPartitioned staleCauses { reason key { path } } } }"
+MONTHLY_ASSETS = """
+query Monthly($keys: [AssetKeyInput!]!, $months: [String!]!) {
+  assetNodes(assetKeys: $keys) {
+    assetKey { path }
+    partitionStats { numMaterialized }
+    staleStatusByPartition(partitions: $months)
+    staleCausesByPartition(partitions: $months) { reason key { path } }
+  }
+}
+"""
 MONTHS, UNDELIVERED = ["2016-01", "2016-02"], "2016-03"
 REPOSITORY = {"repositoryLocationName": LOCATION, "repositoryName": "__repository__"}
 PARTITION, BACKFILL = "dagster/partition", "dagster/backfill"
@@ -63,6 +76,13 @@ def daemon(
     """A loaded deployment with its instance and the code location, as UI and daemon use them."""
     deployment = loaded_deployment.copy(tmp_path)
     (deployment.raw / "i94_feb16_sub.parquet").write_bytes(b"half a file")
+    with open_daemon(deployment, monkeypatch) as context:
+        yield context
+
+
+@contextmanager
+def open_daemon(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> Iterator[WorkspaceProcessContext]:
+    """Open the instance and the code location of a deployment, as UI and daemon do."""
     create_home(deployment.settings.dagster_home)
     for name, value in deployment.environment.items():
         monkeypatch.setenv(name, value)
@@ -182,3 +202,20 @@ def test_a_backfill_of_assets_loads_what_is_delivered_and_leaves_it_green(
     causes = [cause for node in nodes for causes in node["staleCausesByPartition"] or () for cause in causes]
     assert causes == []
     assert {status for node in nodes for status in node["staleStatusByPartition"]} == {"FRESH"}
+
+
+@pytest.mark.slow
+def test_a_first_load_of_several_months_leaves_the_whole_graph_green(
+    sample: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deployment = Deployment(tmp_path)
+    deployment.deliver(*sample.iterdir())
+    result = run_command(deployment.environment, "run")
+    assert result.exit_code == 0, result.output
+    with open_daemon(deployment, monkeypatch) as daemon:
+        nodes = query(daemon, ALL_ASSETS)["assetNodes"]
+        keys = [node["assetKey"] for node in nodes if node["isPartitioned"]]
+        monthly = query(daemon, MONTHLY_ASSETS, keys=keys, months=MONTHS)["assetNodes"]
+    assert [node for node in nodes if node["staleCauses"]] == []
+    assert [node for node in monthly if node["staleStatusByPartition"] != ["FRESH", "FRESH"]] == []
+    assert {node["partitionStats"]["numMaterialized"] for node in monthly} == {len(MONTHS)}
