@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import dagster as dg
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from i94_platform.contracts import LOOKUPS, PUBLISHED
+from i94_platform.contracts import LOOKUPS, PUBLISHED, immigration
 from i94_platform.defs.dagster_internals import InMemoryJob, create_execution_plan, execute_run_iterator
 from i94_platform.defs.keys import to_key
 from i94_platform.defs.run_results import collect_result
@@ -134,3 +135,12 @@ def test_a_monthly_job_without_a_month_ends_with_a_sentence(deployment: Deployme
     assert not [event for event in events if event.is_step_start], "no step was started"
     errors = [str(event.event_specific_data) for event in events if event.is_failure]
     assert any(f"The job {name}" in error and "partition" in error for error in errors), errors
+
+
+def test_the_fact_alone_does_not_load_rows_that_break_their_contract(deployment: Deployment) -> None:
+    rows = deployment.read_rows(immigration, "staged/immigration", SAMPLE_MONTH)
+    deployment.rewrite_dataset(immigration, "staged/immigration", pa.concat_tables([rows, rows]), SAMPLE_MONTH)
+    result = materialize(deployment, "warehouse/immigration", month=SAMPLE_MONTH)
+    (error,) = collect_result(result.dagster_run, deployment.instance).errors
+    assert f"staged/immigration {SAMPLE_MONTH}" in error
+    assert deployment.query_value("SELECT count(*) FROM i94.immigration") == rows.num_rows
