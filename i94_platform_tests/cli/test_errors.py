@@ -176,8 +176,8 @@ def test_the_doctor_names_databases_that_can_not_be_written(
     monkeypatch.setattr(os, "access", lambda path, _: not Path(path).is_file())
     output = i94("doctor", **deployment.environment)
     assert output.exit_code == 1
-    (history,) = deployment.settings.dagster_home.rglob("runs.db")
-    for file in (deployment.settings.warehouse_path, history):
+    (runs,) = deployment.settings.dagster_home.rglob("runs.db")
+    for file in (deployment.settings.warehouse_path, runs):
         assert f"{file} can't be written" in output.out
 
 
