@@ -51,7 +51,7 @@ FOREIGN: list[tuple[bytes, str]] = [
     (b'[{"cicid": 1}]', "JSON document"),
     (b"version https://git-lfs.github.com/spec/v1\noid sha256:6c\nsize 1\n", "Git LFS pointer"),
     (b"\x00\x05\x16\x07\x00\x02\x00\x00Mac OS X        ", "AppleDouble"),
-    (gzip.compress(CSV_BYTES), "gzip"),
+    (gzip.compress(CSV_BYTES, mtime=0), "gzip"),
     (zip_bytes("a.csv"), "zip"),
     (ENCRYPTED_ZIP, "encrypted zip"),
     (zip_bytes("[Content_Types].xml"), "spreadsheet"),
