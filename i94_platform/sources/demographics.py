@@ -55,7 +55,7 @@ def read_demographics(source: Path | BinaryIO, name: str) -> DataFrame:
     frame = conform(text, us_cities_demographics, HEADERS, rejected)
     _reject_deviating_rows(frame, CITY_KEY, _CITY_FIGURES, rejected)
     _reject_deviating_rows(frame, ["state_code"], ["state"], rejected)
-    _find_implausible_rows(frame, implausible)
+    _find_implausible_rows(frame[~frame.index.isin(rejected.rows)], implausible)
     result = drop_rejected(frame, rejected, name)
     result.attrs["implausible"] = implausible.summarize()
     return result

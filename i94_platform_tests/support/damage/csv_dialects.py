@@ -10,7 +10,7 @@ from typing import Any
 from i94_platform_tests.support.damage.model import Reading, Rows, Unreadable
 from i94_platform_tests.support.damage.oracle import NUMBERS
 
-MISSING = ("NA", "NULL", "None", ".", "   ", "NaN", "\\N", "n/a", "#N/A")
+MISSING = ("NA", "NULL", "None", ".", "   ", "NaN", "\\N", "n/a", "#N/A", "--")
 
 
 @dataclass

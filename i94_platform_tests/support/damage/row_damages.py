@@ -14,7 +14,7 @@ DamageRows = Callable[[Rows, Random], Rows]
 ODD_NUMBERS = (0.5, -7.0, 200.0, 1e10, -(2.0**31) - 1, 2.0**63, 1e300, 45_427.0, -1.0)
 ODD_TEXTS = ("NYCX", "Ä", "longer than any code may be", "99", "x", "D/S", "0", '5" x 7"', "a,b;c\td", "20160231")
 UNREADABLE_TEXTS = (
-    *("forty one", "2016-01-05", "1/5/2016", "12,345,678", "0x1F", "1e5x", "--", "5.65827E+10", "it's = 'x'"),
+    *("forty one", "2016-01-05", "1/5/2016", "12,345,678", "0x1F", "1e5x", "-1-", "5.65827E+10", "it's = 'x'"),
 )
 
 
