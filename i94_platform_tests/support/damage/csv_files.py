@@ -112,7 +112,10 @@ def _cut_inside(content: bytes, draft: CsvDraft) -> bytes:
     newline = draft.newline.encode()
     lines = content.split(newline)
     last = draft.random.choice([place for place, line in enumerate(lines) if len(line) > 10])
-    part = lines[last][: draft.random.randrange(1, len(lines[last]) - 3)]
+    # a cut in the last cell leaves as many cells as there should be
+    is_last_read = draft.header[-1] in column_names(delivered_immigration)
+    end = len(lines[last]) - (1 if is_last_read else 4)
+    part = lines[last][: end if is_last_read and draft.random.random() < 0.5 else draft.random.randrange(1, end)]
     return b"".join(line + newline for line in lines[:last]) + part
 
 

@@ -39,12 +39,21 @@ class ExpectedMonth:
             "rows_accepted": not self.accepted,
             "rejected_share_within_bound": not self.delivered or len(self.rejected) > REJECTED * self.delivered,
             "size_plausible": loaded_rows - len(self.accepted) > LOSS * loaded_rows,
-            "unreadable_share_within_bound": any(
-                count > UNREADABLE * self.values[column]
-                for column, count in Counter(column for _, _, column in self.unreadable).items()
-            ),
+            "unreadable_share_within_bound": self._has_useless_column(),
         }
         return {name for name, is_blocking in checks.items() if is_blocking}
+
+    def _has_useless_column(self) -> bool:
+        """Whether most values of a column are unreadable, or typed but can't be meant."""
+        rows = self.accepted.values()
+        until = [row for row in rows if row["dtaddto"] is not None]
+        counts = [
+            *((count, self.values[name]) for name, count in Counter(name for *_, name in self.unreadable).items()),
+            *((sum(row[name] == code for row in rows), len(rows)) for name, code in UNKNOWN_CODES.items()),
+            (sum((row["stay_days"] or 0) < 0 for row in rows), sum(row["depdate"] is not None for row in rows)),
+            (sum(not row["admitted_until"] and not row["duration_of_status"] for row in until), len(until)),
+        ]
+        return any(count > UNREADABLE * values for count, values in counts)
 
 
 def expect_month(rows: Sequence[DeliveredRow], month: Month, codes: Mapping[str, set[Any]]) -> ExpectedMonth:

@@ -10,7 +10,10 @@ from random import Random
 
 from i94_platform_tests.support.damage.model import Case, Reading, ReferenceDelivery
 
-ODD_CELLS = ("NA", "12.5", "-1", "abc", "99999999999", "x" * 300, "1e400", "٣", "n/a", "31.1, 65.7, 3", "200, 300", "")
+ODD_CELLS = (
+    *("2101-01-01", "1/1/2013", "2013-02-01", "2013-02-15", "90.5N", "18.48", "white"),
+    *("NA", "12.5", "-1", "abc", "99999999999", "x" * 300, "1e400", "٣", "n/a", "31.1, 65.7, 3", "200, 300", ""),
+)
 TEMPERATURE_DATE, COORDINATES = "dt", "coordinates"
 
 

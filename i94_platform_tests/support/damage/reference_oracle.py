@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -83,8 +84,11 @@ def _is_delivered(name: str, value: Any, text: str) -> bool:
     if isinstance(value, str):
         return value.casefold() == text.strip().casefold()
     if isinstance(value, dt.date):
-        digits = {int(part) for part in text.replace("/", "-").split("-")}
-        return digits == {value.year, value.month, value.day}
+        return {part.lstrip("0") for part in re.split("[/-]", text)} == {
+            str(value.year),
+            str(value.month),
+            str(value.day),
+        }
     parts = [part.strip(" NSEW") for part in text.split(",")]
     return any(_equals(part, value) for part in parts)
 

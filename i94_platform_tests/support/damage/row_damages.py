@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable
 from random import Random
 from typing import Any
@@ -122,6 +123,25 @@ def put_texts_in_numbers(rows: Rows, random: Random) -> Rows:
     return _set(rows, places, column, lambda: Unreadable(random.choice(UNREADABLE_TEXTS)))
 
 
+def mangle_texts(rows: Rows, random: Random) -> Rows:
+    """Save texts of digits as numbers, as spreadsheets do: without their leading zeros, and some with a point."""
+    column, ending = random.choice((("fltno", ""), ("dtaddto", ""), ("dtadfile", ".0"), ("dtaddto", ".0")))
+    for place, row in enumerate(rows):
+        if row[column] and row[column].isdecimal():
+            rows[place] = row | {column: f"{int(row[column])}{ending}"}
+    return rows
+
+
+def write_iso_dates(rows: Rows, random: Random) -> Rows:
+    """Write days as dates, in every row."""
+    column = random.choice(("arrdate", "depdate"))
+    for place, row in enumerate(rows):
+        if isinstance(row[column], float):
+            date = dt.date(1960, 1, 1) + dt.timedelta(row[column] % 100_000)
+            rows[place] = row | {column: Unreadable(date.isoformat())}
+    return rows
+
+
 ROW_DAMAGES: dict[str, DamageRows] = {
     "tail dropped": drop_tail,
     "rows dropped": drop_some,
@@ -137,7 +157,8 @@ ROW_DAMAGES: dict[str, DamageRows] = {
     "codes unlisted": unlist_codes,
     "numbers corrupted": corrupt_numbers,
     "texts corrupted": corrupt_texts,
+    "texts mangled": mangle_texts,
 }
 """By name; each takes a list that it may change."""
 
-CSV_ROW_DAMAGES = ROW_DAMAGES | {"texts in numbers": put_texts_in_numbers}
+CSV_ROW_DAMAGES = ROW_DAMAGES | {"texts in numbers": put_texts_in_numbers, "days as dates": write_iso_dates}
