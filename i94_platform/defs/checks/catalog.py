@@ -4,22 +4,19 @@ from i94_platform.defs.checks import contract, gate, plausibility, reconciliatio
 from i94_platform.defs.checks.warehouse_tables import warehouse_tables
 
 CHECKS = [
-    contract.lookup_contract,
-    *contract.staged_contracts,
     contract.staged_immigration_contract,
     *warehouse_tables,
     contract.warehouse_immigration_contract,
     contract.mart_contract,
     contract.mart_correlations_contract,
     gate.staged_immigration_gate,
-    gate.lookup_gate,
     reconciliation.staged_immigration_reconciliation,
     reconciliation.staged_equals_loaded,
     reconciliation.mart_reconciliation,
     plausibility.staged_immigration_shares,
     plausibility.share_of_delivered,
-    plausibility.lookup_drift,
     references.newest_code_lists,
-    *references.reference_deliveries,
+    references.lookup_checks,
+    *references.reference_tables,
 ]
 CHECK_KEYS = [key for check in CHECKS for key in check.check_keys]

@@ -60,7 +60,7 @@ INDEPENDENT_TABLES: Mapping[str, Sequence[Table]] = {
 
 Each group has steps of its own, because Dagster skips a whole step if one of its inputs has failed.
 """
-_ROW_RULES = ("not_null", "key_unique", "allowed_values", "ranges")
+ROW_RULES = ("not_null", "key_unique", "allowed_values", "ranges")
 
 FetchRows = Callable[[str], list[dict[str, Any]]]
 """Runs Spark SQL in the engine or in the warehouse, and returns the rows."""
@@ -104,18 +104,23 @@ def _check_in_lake(
     def check(
         context: dg.AssetCheckExecutionContext, lake: dg.ResourceParam[Lake], engine: dg.ResourceParam[Engine]
     ) -> Iterator[dg.AssetCheckResult]:
-        month = month_key(context) if partitions_def else ""
-        for subject in _select_subjects(context, subjects):
-            dataset = Dataset("/".join(subject.asset_key.path), month)
-            with raise_dagster_failures():
-                yield from _evaluate_dataset(subject, dataset, lake, engine)
+        yield from check_in_lake(context, subjects, lake, engine, month_key(context) if partitions_def else "")
 
     return check
 
 
+def check_in_lake(
+    context: dg.AssetCheckExecutionContext, subjects: Sequence[Subject], lake: Lake, engine: Engine, month: str = ""
+) -> Iterator[dg.AssetCheckResult]:
+    """Check the selected rules of datasets in the lake, or of a month of them."""
+    for subject in _select_subjects(context, subjects):
+        with raise_dagster_failures():
+            yield from _evaluate_dataset(subject, Dataset("/".join(subject.asset_key.path), month), lake, engine)
+
+
 def require_contract(dataset: Dataset, contract: Table, lake: Lake, engine: Engine) -> None:
     """Raise PermanentError if the rows of a staged dataset break a blocking rule of their contract."""
-    blocking = tuple(name for name in rule_types(contract, _ROW_RULES) if name in BLOCKING_RULE_TYPES)
+    blocking = tuple(name for name in rule_types(contract, ROW_RULES) if name in BLOCKING_RULE_TYPES)
     subject = Subject(to_key(dataset.name), contract, blocking)
     broken = [result for result in _evaluate_dataset(subject, dataset, lake, engine) if not result.passed]
     if broken:
@@ -250,22 +255,17 @@ def _build_result(
     )
 
 
-lookup_contract = _check_in_lake("lookup_contract", build_subjects("lookup", LOOKUPS, _ROW_RULES))
-staged_contracts = [
-    _check_in_lake(f"staged_{contract.name}_contract", build_subjects("staged", [contract], _ROW_RULES))
-    for contract in REFERENCES
-]
 staged_immigration_contract = _check_in_lake(
     "staged_immigration_contract",
-    build_subjects("staged", (immigration, immigration_quarantine, immigration_unreadable), _ROW_RULES),
+    build_subjects("staged", (immigration, immigration_quarantine, immigration_unreadable), ROW_RULES),
     monthly_partitions,
 )
 warehouse_immigration_contract = _check_in_warehouse(
     "warehouse_immigration_contract", build_subjects("warehouse", [immigration], ("foreign_keys",)), monthly_partitions
 )
 mart_contract = _check_in_warehouse(
-    "mart_contract", build_subjects("mart", MONTHLY_MARTS, _ROW_RULES), monthly_partitions
+    "mart_contract", build_subjects("mart", MONTHLY_MARTS, ROW_RULES), monthly_partitions
 )
 mart_correlations_contract = _check_in_warehouse(
-    "mart_correlations_contract", build_subjects("mart", [correlations], _ROW_RULES)
+    "mart_correlations_contract", build_subjects("mart", [correlations], ROW_RULES)
 )

@@ -138,32 +138,28 @@ def share_of_delivered(context: dg.AssetCheckExecutionContext, lake: dg.Resource
     )
 
 
-@dg.multi_asset_check(
-    name="lookup_drift",
-    can_subset=True,
-    specs=[
-        dg.AssetCheckSpec(
-            "equals_reviewed",
-            asset=to_key(f"lookup/{contract.name}"),
-            description=f"The delivered list equals the reviewed copy lookup/{contract.name}.csv.",
-        )
-        for contract in LOOKUPS
-    ],
-)
-def lookup_drift(context: dg.AssetCheckExecutionContext, lake: dg.ResourceParam[Lake]) -> Iterator[dg.AssetCheckResult]:
+DRIFT_SPECS = [
+    dg.AssetCheckSpec(
+        "equals_reviewed",
+        asset=to_key(f"lookup/{contract.name}"),
+        description=f"The delivered list equals the reviewed copy lookup/{contract.name}.csv.",
+    )
+    for contract in LOOKUPS
+]
+
+
+def compare_with_reviewed(context: dg.AssetCheckExecutionContext, lake: Lake) -> Iterator[dg.AssetCheckResult]:
     """Compare each delivered code list with the reviewed copy."""
-    selected = {check.asset_key for check in context.selected_asset_check_keys}
-    for contract in LOOKUPS:
-        asset_key = to_key(f"lookup/{contract.name}")
-        if asset_key not in selected:
+    for spec, contract in zip(DRIFT_SPECS, LOOKUPS, strict=True):
+        if spec.key not in context.selected_asset_check_keys:
             continue
         with raise_dagster_failures():
             rows = lake.read_table(lake.require_newest(Dataset(f"lookup/{contract.name}")), contract)
             drift = detect_drift(contract.name, cast_to_contract(rows.to_pandas(), contract))
         codes = [*drift.added, *drift.removed, *drift.changed]
         yield dg.AssetCheckResult(
-            asset_key=asset_key,
-            check_name="equals_reviewed",
+            asset_key=spec.asset_key,
+            check_name=spec.name,
             passed=not drift.has_differences,
             severity=dg.AssetCheckSeverity.WARN,
             description=drift.describe(),

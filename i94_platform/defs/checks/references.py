@@ -1,16 +1,19 @@
-"""The checks of delivered reference files: the gate, rejected rows, months with older code lists."""
+"""The checks of code lists and reference tables in the lake: contract, gate, drift, rejected rows, older code lists."""
 
 from collections.abc import Iterator
 
 import dagster as dg
 from sqlalchemy import Table
 
-from i94_platform.contracts import REFERENCES
+from i94_platform.contracts import LOOKUPS, REFERENCES
+from i94_platform.defs.checks.contract import ROW_RULES, build_specs, build_subjects, check_in_lake
 from i94_platform.defs.checks.gate import build_gate_specs, report_gate
+from i94_platform.defs.checks.plausibility import DRIFT_SPECS, compare_with_reviewed
 from i94_platform.defs.execution import month_key, raise_dagster_failures
 from i94_platform.defs.keys import to_key
 from i94_platform.defs.metadata import render_markdown_table
 from i94_platform.defs.partitions import monthly_partitions
+from i94_platform.engine.base import Engine
 from i94_platform.lake.datasets import Dataset, Lake
 from i94_platform.lake.store import Store
 from i94_platform.pipeline.code_lists import LABELS
@@ -47,9 +50,31 @@ def newest_code_lists(
     )
 
 
+_LISTS = build_subjects("lookup", LOOKUPS, ROW_RULES)
+
+
+@dg.multi_asset_check(
+    name="lookup_checks",
+    specs=[
+        *build_specs(_LISTS, None),
+        *(spec for contract in LOOKUPS for spec in build_gate_specs("lookup", contract)),
+        *DRIFT_SPECS,
+    ],
+    can_subset=True,
+)
+def lookup_checks(
+    context: dg.AssetCheckExecutionContext, lake: dg.ResourceParam[Lake], engine: dg.ResourceParam[Engine]
+) -> Iterator[dg.AssetCheckResult]:
+    """Check the code lists in one step, because they come from one file."""
+    yield from check_in_lake(context, _LISTS, lake, engine)
+    for subject in _LISTS:
+        yield from report_gate(context, subject.asset_key, lake)
+    yield from compare_with_reviewed(context, lake)
+
+
 def _build_checks(contract: Table) -> dg.AssetChecksDefinition:
     """Build the checks of one table, in one step: a file that fails must not hold back another one's table."""
-    asset_key = to_key(f"staged/{contract.name}")
+    asset_key, subjects = to_key(f"staged/{contract.name}"), build_subjects("staged", [contract], ROW_RULES)
     row_spec = dg.AssetCheckSpec(
         "no_rejected_rows",
         asset=asset_key,
@@ -57,10 +82,15 @@ def _build_checks(contract: Table) -> dg.AssetChecksDefinition:
     )
 
     @dg.multi_asset_check(
-        name=f"staged_{contract.name}_delivery", specs=[*build_gate_specs(contract), row_spec], can_subset=True
+        name=f"staged_{contract.name}_checks",
+        specs=[*build_specs(subjects, None), *build_gate_specs("staged", contract), row_spec],
+        can_subset=True,
     )
-    def check(context: dg.AssetCheckExecutionContext, lake: dg.ResourceParam[Lake]) -> Iterator[dg.AssetCheckResult]:
-        """Report what the gate found, and name the rows that staging rejected."""
+    def check(
+        context: dg.AssetCheckExecutionContext, lake: dg.ResourceParam[Lake], engine: dg.ResourceParam[Engine]
+    ) -> Iterator[dg.AssetCheckResult]:
+        """Check the contract, report what the gate found, and name the rows that staging rejected."""
+        yield from check_in_lake(context, subjects, lake, engine)
         yield from report_gate(context, asset_key, lake)
         if row_spec.key not in context.selected_asset_check_keys:
             return
@@ -80,4 +110,4 @@ def _build_checks(contract: Table) -> dg.AssetChecksDefinition:
     return check
 
 
-reference_deliveries = [_build_checks(contract) for contract in REFERENCES]
+reference_tables = [_build_checks(contract) for contract in REFERENCES]
