@@ -97,7 +97,7 @@ def _parse_table(text: str, name: str, headers: Mapping[str, str], separator: st
         raise PermanentError(
             f"{name} can't be read as CSV: its last line has no end, so it may be cut; deliver it whole."
         )
-    head = [line.rstrip("\r\n") for line in islice(io.StringIO(text), 2)]
+    head = [line.rstrip("\r\n") for line in islice(io.StringIO(text, newline=""), 2)]
     delimiter, header_line = detect_delimiter(head[:1], list(headers.values()), separator)
     if table := _parse_at_once(text, delimiter, header_line):
         return table

@@ -31,7 +31,7 @@ from i94_platform_tests.support.damage.model import BuildDelivery, Case, Deliver
 from i94_platform_tests.support.damage.parquet_files import build_parquet
 from i94_platform_tests.support.damage.platform_base import MONTH, ROWS, PlatformBase
 from i94_platform_tests.support.damage.reference_files import build_table
-from i94_platform_tests.support.damage.reference_oracle import check_table
+from i94_platform_tests.support.damage.reference_oracle import check_table, count_explained
 from i94_platform_tests.support.damage.sas_files import build_sas
 from i94_platform_tests.support.sas import load_readstat
 
@@ -228,6 +228,8 @@ def check_reference(base: PlatformBase, case: Case) -> None:
         assert stats["delivered_rows"] == len(delivery.rows)
         rejected = stats["rejected_rows"]
         assert manifest.rows + rejected + stats.get("repeated_rows", 0) == len(delivery.rows)
+        lines = base.parse_reference(name)
+        assert rejected <= count_explained(name, delivery, lines), f"good rows are rejected: {stats['rejected']}"
         blocking = check_verdict(manifest)
         assert blocking - {"plausible_rows"} == {
             *(["rejected_share_within_bound"] if rejected > oracle.REJECTED * len(delivery.rows) else []),
@@ -237,4 +239,4 @@ def check_reference(base: PlatformBase, case: Case) -> None:
             assert base.read_state() == before, "a blocked delivery changed something"
             assert delivery.touched or "plausible_rows" not in blocking, "good rows are called implausible"
             return
-        check_table(name, delivery, base.parse_reference(name), rows, base.read_table(dataset.name))
+        check_table(name, delivery, lines, rows, base.read_table(dataset.name))

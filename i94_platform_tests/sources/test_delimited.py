@@ -163,9 +163,11 @@ def test_a_file_that_is_cut_in_its_last_line_is_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
-@pytest.mark.parametrize("first_line", ["", "sep={}\n", '"SEP={}"\r\n'])
-def test_the_header_decides_the_separator(separator: str, first_line: str) -> None:
+@pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("first_line", ["", "sep={}\n", '"SEP={}"\n'])
+def test_the_header_decides_the_separator(separator: str, first_line: str, newline: str) -> None:
     text = first_line.format(separator) + "Code,People,Share\nA,3,0.5\n".replace(",", separator)
+    text = text.replace("\n", newline)
     assert read_sample(text).to_dict("records") == [{"code": "A", "people": 3, "share": 0.5}]
 
 

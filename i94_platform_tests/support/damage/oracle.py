@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,6 +32,7 @@ class ExpectedMonth:
     unreadable: dict[tuple[str, int, str], Any] = field(default_factory=dict)
     delivered: int = 0
     values: Counter[str] = field(default_factory=Counter)
+    codes: Mapping[str, set[Any]] = field(default_factory=dict)
 
     def list_blocking(self, loaded_rows: int) -> set[str]:
         """List the checks that must block it, where `loaded_rows` are loaded."""
@@ -52,13 +53,19 @@ class ExpectedMonth:
             *((sum(row[name] == code for row in rows), len(rows)) for name, code in UNKNOWN_CODES.items()),
             (sum((row["stay_days"] or 0) < 0 for row in rows), sum(row["depdate"] is not None for row in rows)),
             (sum(not row["admitted_until"] and not row["duration_of_status"] for row in until), len(until)),
+            *(self._count_unlisted(name, self.codes[name]) for name in ("i94cit", "i94res")),
+            *(self._count_unlisted(c.name, c.info["allowed"]) for c in immigration.columns if c.info["allowed"]),
         ]
         return any(count > UNREADABLE * values for count, values in counts)
+
+    def _count_unlisted(self, name: str, listed: Collection[Any]) -> tuple[int, int]:
+        values = [row[name] for row in self.accepted.values() if row[name] is not None]
+        return sum(value not in listed for value in values), len(values)
 
 
 def expect_month(rows: Sequence[DeliveredRow], month: Month, codes: Mapping[str, set[Any]]) -> ExpectedMonth:
     """Derive what a month becomes; `codes` has the listed codes by column."""
-    expected = ExpectedMonth(delivered=len(rows))
+    expected = ExpectedMonth(delivered=len(rows), codes=codes)
     for row in sorted(rows, key=lambda row: (row.file, row.number)):
         place = (row.file, row.number)
         typed = {name: read_value(name, row.values[name]) for name in row.values}

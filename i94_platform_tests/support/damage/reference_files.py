@@ -126,7 +126,7 @@ def shift_column(draft: TableDraft) -> None:
 
 def swap_coordinates(draft: TableDraft) -> None:
     """Write latitude and longitude, or day and month, in the other order: in one line, in some, or in all."""
-    lines = draft.choose_lines()
+    lines = draft.choose_lines() if draft.random.random() < 0.5 else list(range(len(draft.lines)))
     column, mark = (COORDINATES, ", ") if draft.source == "airport_codes" else (TEMPERATURE_DATE, "-")
     names = [name.strip().casefold() for name in draft.header]
     if column not in names:

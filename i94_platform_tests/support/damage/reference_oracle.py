@@ -48,6 +48,13 @@ def check_table(
     assert not lost or moved, f"{len(lost)} good rows are lost, such as {dict(expected[lost[0]])}"
 
 
+def count_explained(name: str, delivery: ReferenceDelivery, lines: Sequence[Mapping[str, str]]) -> int:
+    """Count the delivered rows that may be rejected: changed ones, those that they contradict, and copies."""
+    rows = set(delivery.rows)
+    odd = rows & (set(delivery.touched) | _list_related(name, delivery, lines))
+    return len(delivery.rows) - len(rows) + len(odd)
+
+
 _KEYS = {
     "us_cities_demographics": ("city", "state_code", "race"),
     "airport_codes": ("ident",),
