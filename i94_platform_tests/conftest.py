@@ -141,6 +141,15 @@ def real_data() -> Path:
 
 
 @pytest.fixture(scope="session")
+def variants(real_data: Path) -> Path:
+    """Return the folder of public variants of the delivered files. Tests that use it carry the mark `real_data`."""
+    folder = real_data.parent / "variants"
+    if not folder.is_dir():
+        pytest.skip(f"the public variants are not at {folder}")
+    return folder
+
+
+@pytest.fixture(scope="session")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Write the reference files and two small months, 2016-01 and 2016-02, to a folder. Tests only read it."""
     from i94_platform.sample import write_sample

@@ -18,13 +18,11 @@ import pytest
 
 from i94_platform.engine.base import Engine
 from i94_platform.errors import PermanentError
-from i94_platform.settings import PROJECT
 from i94_platform.sources import csv
 from i94_platform_tests.sources.delivered_files import CSV
 from i94_platform_tests.sources.delivered_rows import COLUMNS, DeliveredRows, read_delivered, render_csv
 from i94_platform_tests.support.arrivals import GOOD_ROW
 
-VARIANTS = PROJECT.parent / "shared" / "variants"
 Read = Callable[[str | bytes], DeliveredRows]
 GOOD: dict[str, Any] = {}
 
@@ -392,9 +390,9 @@ def test_a_reader_that_loses_a_row_is_noticed(read: Read, monkeypatch: pytest.Mo
     [("sample-spreadsheet", ("id",)), ("sample-header-one-short", ()), ("sample-name-error-column", ())],
 )
 def test_a_public_variant_of_the_sample_is_read(
-    duckdb: Engine, raw: Path, tmp_path: Path, name: str, extra: tuple[str, ...]
+    duckdb: Engine, raw: Path, tmp_path: Path, variants: Path, name: str, extra: tuple[str, ...]
 ) -> None:
-    shutil.copy(VARIANTS / f"{name}.csv", raw / CSV)
+    shutil.copy(variants / f"{name}.csv", raw / CSV)
     delivered = read_delivered(duckdb, raw, tmp_path / "lake")
     assert (len(delivered.rows), delivered.prepared.extra_columns) == (1_000, extra)
     assert set(delivered.values("i94yr")) == {2016.0}
@@ -407,5 +405,7 @@ def test_a_public_variant_of_the_sample_is_read(
 @pytest.mark.parametrize(
     ("name", "kind"), [("sample-lfs-pointer", "a Git LFS pointer"), ("sample-appledouble", "an AppleDouble file")]
 )
-def test_a_public_variant_that_is_no_table_is_refused_with_what_it_is(read: Read, name: str, kind: str) -> None:
-    assert f"is {kind}" in error_of(read, (VARIANTS / f"{name}.csv").read_bytes())
+def test_a_public_variant_that_is_no_table_is_refused_with_what_it_is(
+    read: Read, variants: Path, name: str, kind: str
+) -> None:
+    assert f"is {kind}" in error_of(read, (variants / f"{name}.csv").read_bytes())

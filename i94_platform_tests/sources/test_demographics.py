@@ -148,10 +148,8 @@ def test_the_real_file_is_read_whole(real_data: Path) -> None:
     ("variant", "rows"),
     [("cities-commas.csv", 2891), ("cities-reordered.csv", 2891), ("cities-snake-case.csv", 2875)],
 )
-def test_public_variants_are_read_whole(real_data: Path, variant: str, rows: int) -> None:
-    file = real_data.parent / "variants" / variant
-    if not file.exists():
-        pytest.skip(f"{file} is not there")
+def test_public_variants_are_read_whole(variants: Path, variant: str, rows: int) -> None:
+    file = variants / variant
     frame = read_demographics(file, variant)
     assert len(frame) == rows
     assert (frame.attrs["extra_columns"], frame.attrs["rejected"], frame.attrs["implausible"]) == ([], [], [])

@@ -307,18 +307,14 @@ def test_the_irregular_entries_of_the_real_file_are_read_as_meant(real_text: str
 
 @pytest.mark.real_data
 @pytest.mark.parametrize("variant", ["labels-no-semicolon-after-99.SAS", "labels-visa-uncommented.SAS"])
-def test_public_variants_with_whole_lists_are_read(real_data: Path, real_text: str, variant: str) -> None:
-    file = real_data.parent / "variants" / variant
-    if not file.exists():
-        pytest.skip(f"{file} is not there")
+def test_public_variants_with_whole_lists_are_read(variants: Path, real_text: str, variant: str) -> None:
+    file = variants / variant
     parsed = parse_labels(file.read_text(encoding="ascii"), variant)
     assert parsed == parse_labels(real_text, LABEL_FILE)
 
 
 @pytest.mark.real_data
-def test_a_file_with_one_list_is_refused(real_data: Path) -> None:
-    file = real_data.parent / "variants" / "labels-one-list-only.SAS"
-    if not file.exists():
-        pytest.skip(f"{file} is not there")
+def test_a_file_with_one_list_is_refused(variants: Path) -> None:
+    file = variants / "labels-one-list-only.SAS"
     with pytest.raises(PermanentError, match="the file ends without this block"):
         parse_labels(file.read_text(encoding="ascii"), file.name)
