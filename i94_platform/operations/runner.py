@@ -61,7 +61,7 @@ class Runner:
         validate_selection(self.definitions, self.select)
         if plan.reference or self.select:
             yield from self._run(REFERENCE_JOB, reads_deliveries=True, is_accepted=not plan.requested)
-            if not all(read_code_list_versions(self.lake)):
+            if not self.select and not all(read_code_list_versions(self.lake)):
                 return
             yield from self._load_absent_countries()
             plan = self._without_current_months(plan)

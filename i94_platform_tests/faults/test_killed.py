@@ -119,7 +119,6 @@ POINTS: dict[str, tuple[Callable[[Deployment], Condition], float]] = {
     "at the first rejected row, before the commit": (lambda d: watch_for_file(d, QUARANTINE), 0.0),
     QUICK: (lambda d: watch_for_commit(d, QUARANTINE), 0.0),
     "after the commit": (lambda d: watch_for_commit(d, STAGED), 0.0),
-    "after the dimension's commit, before the load": (lambda d: watch_for_commit(d, "warehouse/country"), 0.0),
     "in the load": (watch_for_load, 0.0),
     "at the end of the load": (watch_for_load, 0.05),
     "after the load": (lambda d: watch_for_step(d, "warehouse_immigration_contract"), 0.0),
