@@ -39,7 +39,7 @@ def test_countries_are_not_made_from_altered_temperatures(
     loaded_deployment: Deployment, tmp_path: Path, engine: DuckDBEngine
 ) -> None:
     deployment = loaded_deployment.copy(tmp_path / "copy")
-    (url,) = deployment.manifest("staged/world_temperature").urls
+    url = deployment.manifest("staged/world_temperature").urls[0]
     content = Path(url).read_bytes()
     Path(url).write_bytes(content[:100] + bytes([content[100] ^ 1]) + content[101:])
     with pytest.raises(PermanentError, match=url):
