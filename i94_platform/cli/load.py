@@ -58,7 +58,7 @@ def run(month: Months = None, from_: From = None, to: To = None, select: Select 
     months = _parse_months(month or [], from_, to)
     with persistent_instance(platform.settings.dagster_home) as instance, console.show_steps() as on_step:
         plan = _plan_runs(platform, instance, months)
-        runner = _build_runner(platform, instance, on_step, select=select or (), acceptance=_accept(accept))
+        runner = _build_runner(platform, instance, on_step, select=select or (), gate_config=_build_gate_config(accept))
         results = list(runner.run(plan))
     if results:
         console.print_results(results)
@@ -106,7 +106,7 @@ def backfill(
                 console.print_results(progress.results)
     for reason in progress.skipped_months():
         err.print(f"[red]not run[/red] {escape(reason)}", highlight=False)
-    if not progress.succeeded:
+    if not progress.has_succeeded:
         raise typer.Exit(1)
 
 
@@ -143,13 +143,14 @@ def _build_runner(platform: Platform, instance: dg.DagsterInstance, on_step: Ste
     )
 
 
-def _accept(reason: str) -> dict[str, str]:
+def _build_gate_config(reason: str) -> dict[str, str]:
     """Return the fields of the gate by which the user accepts a delivery; empty without a reason."""
     import getpass
 
     if not reason:
         return {}
-    return {"accept": Acceptance(reason, getpass.getuser()).reason, "accepted_by": getpass.getuser()}
+    acceptance = Acceptance(reason, by=getpass.getuser())
+    return {"accept": acceptance.reason, "accepted_by": acceptance.by}
 
 
 def _parse_months(months: Sequence[str], first: str | None, last: str | None) -> list[Month]:

@@ -49,7 +49,7 @@ class BackfillProgress:
         return sum(result.job in (MONTH_JOB, REFERENCE_JOB) for result in self.results)
 
     @property
-    def succeeded(self) -> bool:
+    def has_succeeded(self) -> bool:
         """Whether every month of the range is loaded."""
         all_ran = self.done == self.total and not self.plan.undelivered
         return all_ran and all(result.succeeded for result in self.results)

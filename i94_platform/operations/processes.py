@@ -52,7 +52,7 @@ def is_running(pid: int, since: float = 0.0) -> bool:
     except ProcessLookupError:
         return False
     except PermissionError:
-        pass
+        pass  # it runs, for another user
     status = _read_status(pid)
     return not status or (status[0] not in ("Z", "X") and (not since or _start_time(status) <= since))
 

@@ -45,7 +45,7 @@ class Runner:
     """Tags of every run."""
     label: Callable[[str], str] = str
     """Makes the label that `on_step` gets from a run's name."""
-    acceptance: Mapping[str, str] = field(default_factory=dict)
+    gate_config: Mapping[str, str] = field(default_factory=dict)
     """The fields of the gate by which a person accepts what it would block."""
     _all_succeeded: bool = field(default=True, init=False)
 
@@ -123,7 +123,7 @@ class Runner:
             self.instance,
             month=month,
             tags={**self.tags, **tags},
-            resources={"gate": {"config": self.acceptance}} if is_accepted and self.acceptance else {},
+            resources={"gate": {"config": self.gate_config}} if is_accepted and self.gate_config else {},
             on_step=lambda step, done, total: self.on_step(label, step, done, total),
         )
         if job_name != REFERENCE_JOB:  # what is made of months does not wait for a reference file

@@ -139,7 +139,7 @@ def _read(path: str, part: bytes, **options: Any) -> tuple[pd.DataFrame, Any]:
     try:
         return _parse(part, **options)
     except _parse_errors():
-        pass
+        pass  # tried once more as Latin-1, which reads any bytes
     try:
         return _parse(declare_latin_1(part), **options)
     except _parse_errors() as error:

@@ -24,8 +24,9 @@ from i94_platform.sources.listing import DeliveryListing
 from i94_platform.sources.registry import REFERENCES as SOURCES
 from i94_platform.warehouse.base import Warehouse
 
+DATA_VERSION_TAG = "dagster/data_version"
+
 _FACT = dg.AssetKey(["warehouse", immigration.name])
-_VERSION_TAG = "dagster/data_version"
 
 
 def is_month_loaded(
@@ -52,7 +53,7 @@ def _read_recorded_version(month: str, instance: dg.DagsterInstance) -> str | No
     filter_ = dg.AssetRecordsFilter(_FACT, asset_partitions=[month])
     for record in instance.fetch_materializations(filter_, limit=1).records:
         materialization = record.asset_materialization
-        return (materialization.tags or {}).get(_VERSION_TAG) if materialization else None
+        return (materialization.tags or {}).get(DATA_VERSION_TAG) if materialization else None
     return None
 
 

@@ -11,7 +11,7 @@ import dagster as dg
 from i94_platform.contracts import delivered_immigration
 from i94_platform.contracts.rendering.dagster_schema import dagster_schema
 from i94_platform.defs.attributes import code_references
-from i94_platform.defs.execution import DATA_VERSION_TAG, raise_dagster_failures, refresh_input_version
+from i94_platform.defs.execution import raise_dagster_failures, refresh_input_version
 from i94_platform.defs.keys import to_key
 from i94_platform.defs.metadata import join_names
 from i94_platform.defs.partitions import monthly_partitions
@@ -23,6 +23,7 @@ from i94_platform.sources.listing import DeliveryListing, list_deliveries
 from i94_platform.sources.registry import REFERENCES, SOURCES
 from i94_platform.sources.row_counts import count_rows
 from i94_platform.sources.source import Source
+from i94_platform.staleness.loaded_content import DATA_VERSION_TAG
 
 _Decorator = Callable[[Callable[..., Any]], dg.AssetsDefinition]
 _observable = cast(Callable[..., _Decorator], dg.multi_observable_source_asset)
