@@ -29,6 +29,7 @@ from i94_platform.defs.partitions import monthly_partitions
 from i94_platform.engine.base import Engine
 from i94_platform.errors import PermanentError
 from i94_platform.lake.datasets import Dataset, Lake
+from i94_platform.lake.manifest import Manifest
 from i94_platform.partitions import Month
 from i94_platform.sql.dialects import requote
 from i94_platform.sql.query import Query
@@ -115,23 +116,26 @@ def check_in_lake(
     """Check the selected rules of datasets in the lake, or of a month of them."""
     for subject in _select_subjects(context, subjects):
         with raise_dagster_failures():
-            yield from _evaluate_dataset(subject, Dataset("/".join(subject.asset_key.path), month), lake, engine)
+            dataset = Dataset("/".join(subject.asset_key.path), month)
+            yield from _evaluate_dataset(subject, dataset, lake.require_newest, lake, engine)
 
 
 def require_contract(dataset: Dataset, contract: Table, lake: Lake, engine: Engine) -> None:
-    """Raise PermanentError if the rows of a staged dataset break a blocking rule of their contract."""
+    """Raise PermanentError if the committed rows of a dataset, which a load reads, break a blocking rule."""
     blocking = tuple(name for name in rule_types(contract, ROW_RULES) if name in BLOCKING_RULE_TYPES)
     subject = Subject(to_key(dataset.name), contract, blocking)
-    broken = [result for result in _evaluate_dataset(subject, dataset, lake, engine) if not result.passed]
-    if broken:
+    results = _evaluate_dataset(subject, dataset, lake.require_manifest, lake, engine)
+    if broken := [result for result in results if not result.passed]:
         raise PermanentError(f"{dataset} breaks its contract: {' '.join(str(r.description) for r in broken)}")
 
 
-def _evaluate_dataset(subject: Subject, dataset: Dataset, lake: Lake, engine: Engine) -> Iterator[dg.AssetCheckResult]:
-    """Yield one result per rule type of a dataset in the lake."""
+def _evaluate_dataset(
+    subject: Subject, dataset: Dataset, read_manifest: Callable[[Dataset], Manifest], lake: Lake, engine: Engine
+) -> Iterator[dg.AssetCheckResult]:
+    """Yield one result per rule type of a dataset in the lake; `read_manifest` says which content of it."""
     # the lock prevents that another run sweeps the files
     with lake.write_lock(dataset), engine.session():
-        stats = _register_dataset(dataset, subject.contract, lake, engine)
+        stats = _register_dataset(read_manifest(dataset), subject.contract, lake, engine)
         yield from _evaluate_rules(
             subject,
             f"`{subject.contract.name}`",
@@ -142,9 +146,8 @@ def _evaluate_dataset(subject: Subject, dataset: Dataset, lake: Lake, engine: En
         )
 
 
-def _register_dataset(dataset: Dataset, contract: Table, lake: Lake, engine: Engine) -> Mapping[str, ColumnStats]:
+def _register_dataset(manifest: Manifest, contract: Table, lake: Lake, engine: Engine) -> Mapping[str, ColumnStats]:
     """Register a dataset under its contract's name; return the column statistics of its Parquet files."""
-    manifest = lake.require_newest(dataset)
     if manifest.urls and manifest.urls[0].endswith(".parquet"):
         engine.register_files(contract.name, manifest.urls)
         return lake.read_column_stats(manifest)
