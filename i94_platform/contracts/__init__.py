@@ -7,6 +7,7 @@ contract into the terms of each tool; `codes` reads the reviewed code lists; `ac
 from sqlalchemy import Table
 
 from i94_platform.contracts.immigration import (
+    STAGED_MONTH,
     delivered_immigration,
     immigration,
     immigration_quarantine,
@@ -48,7 +49,7 @@ MARTS: tuple[Table, ...] = (*MONTHLY_MARTS, correlations)
 PUBLISHED: tuple[Table, ...] = (*MARTS, state, country, *LOOKUPS)
 """The tables of a release, which dashboard and API show; no two have one name."""
 
-ALL: tuple[Table, ...] = (*WAREHOUSE, *MARTS, immigration_quarantine, immigration_unreadable, load_ledger)
+ALL: tuple[Table, ...] = (*WAREHOUSE, *MARTS, *STAGED_MONTH[1:], load_ledger)
 
 __all__ = [
     "ALL",
@@ -58,6 +59,7 @@ __all__ = [
     "MONTHLY_MARTS",
     "PUBLISHED",
     "REFERENCES",
+    "STAGED_MONTH",
     "WAREHOUSE",
     "airport_codes",
     "calendar",

@@ -186,3 +186,6 @@ immigration_unreadable: Table = table(
     grain="one row per unreadable value (source_file, source_row, column_name)",
     distribution="EVEN",
 )
+
+STAGED_MONTH: tuple[Table, ...] = (immigration, immigration_quarantine, immigration_unreadable)
+"""The datasets of a staged month, the accepted rows first. They are committed together."""

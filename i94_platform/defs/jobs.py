@@ -6,7 +6,7 @@ have a job of their own, so that they do not delay the load of the next month.
 
 import dagster as dg
 
-from i94_platform.contracts import MONTHLY_MARTS
+from i94_platform.contracts import MONTHLY_MARTS, STAGED_MONTH
 from i94_platform.defs.checks.completeness import CHECK_KEY
 from i94_platform.sources.registry import REFERENCE_FILES
 from i94_platform.staleness import job_names
@@ -14,11 +14,7 @@ from i94_platform.staleness import job_names
 _RAW_REFERENCES = dg.AssetSelection.assets(*(f"raw/{source}" for source in REFERENCE_FILES))
 
 MONTH = dg.AssetSelection.assets(
-    "raw/immigration",
-    "staged/immigration",
-    "staged/immigration_quarantine",
-    "staged/immigration_unreadable",
-    "warehouse/immigration",
+    "raw/immigration", *(f"staged/{contract.name}" for contract in STAGED_MONTH), "warehouse/immigration"
 )
 REFERENCE = _RAW_REFERENCES | (dg.AssetSelection.key_prefixes("lookup", "staged", "warehouse") - MONTH)
 CORRELATIONS = dg.AssetSelection.assets("mart/correlations")

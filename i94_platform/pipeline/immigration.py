@@ -10,10 +10,10 @@ from functools import partial
 from typing import Any
 
 from i94_platform.contracts import (
+    STAGED_MONTH,
     i94cit_res,
     immigration,
     immigration_quarantine,
-    immigration_unreadable,
     warehouse_metadata,
 )
 from i94_platform.contracts.rendering.arrow import arrow_schema
@@ -60,8 +60,7 @@ def stage_month(
         PermanentError: there is no delivery, a file can't be read, or a column is missing or has another type.
     """
     accepted, rejected, unreadable = datasets = [
-        Dataset(f"staged/{contract.name}", month.key)
-        for contract in (immigration, immigration_quarantine, immigration_unreadable)
+        Dataset(f"staged/{contract.name}", month.key) for contract in STAGED_MONTH
     ]
     with _lock(lake, engine, datasets) as scratch, report_progress(month.key, report) as progress:
         delivery = list_deliveries(raw).require_month(month, raw.root)

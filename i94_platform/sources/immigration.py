@@ -7,7 +7,7 @@ from typing import Literal
 
 from sqlalchemy import Double
 
-from i94_platform.contracts import delivered_immigration, immigration, immigration_quarantine, immigration_unreadable
+from i94_platform.contracts import STAGED_MONTH, delivered_immigration
 from i94_platform.contracts.model import column_names
 from i94_platform.errors import PermanentError
 from i94_platform.sources.column_names import match_columns
@@ -73,7 +73,7 @@ SOURCE = Source(
     file_name="i94_<mon><yy>_sub",
     formats=("sas", "parquet", "csv"),
     notes={c.name: c.comment or "" for c in delivered_immigration.columns},
-    contracts=(immigration, immigration_quarantine, immigration_unreadable),
+    contracts=STAGED_MONTH,
     is_monthly=True,
     module=__name__,
 )

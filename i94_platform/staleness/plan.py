@@ -11,7 +11,15 @@ from dataclasses import dataclass
 
 import dagster as dg
 
-from i94_platform.contracts import DIMENSIONS, LOOKUPS, MONTHLY_MARTS, REFERENCES, correlations, immigration
+from i94_platform.contracts import (
+    DIMENSIONS,
+    LOOKUPS,
+    MONTHLY_MARTS,
+    REFERENCES,
+    STAGED_MONTH,
+    correlations,
+    immigration,
+)
 from i94_platform.errors import PermanentError
 from i94_platform.lake.datasets import Dataset, Lake
 from i94_platform.lake.releases import read_current_release
@@ -125,9 +133,8 @@ def find_stale_months(
 
 
 def _is_staged(month: Month, lake: Lake) -> bool:
-    """Whether the lake has both datasets of a month, and they are intact."""
-    names = ("staged/immigration", "staged/immigration_quarantine")
-    return all(lake.is_intact(Dataset(name, month.key)) for name in names)
+    """Whether the lake has every dataset of a month, and they are intact."""
+    return all(lake.is_intact(Dataset(f"staged/{contract.name}", month.key)) for contract in STAGED_MONTH)
 
 
 def _require_in_range(requested: Sequence[Month], first: Month, last: Month) -> tuple[Month, ...]:

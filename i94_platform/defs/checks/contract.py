@@ -17,10 +17,9 @@ from i94_platform.contracts import (
     LOOKUPS,
     MONTHLY_MARTS,
     REFERENCES,
+    STAGED_MONTH,
     correlations,
     immigration,
-    immigration_quarantine,
-    immigration_unreadable,
 )
 from i94_platform.defs.execution import month_key, raise_dagster_failures
 from i94_platform.defs.keys import to_key
@@ -260,7 +259,7 @@ def _build_result(
 
 staged_immigration_contract = _check_in_lake(
     "staged_immigration_contract",
-    build_subjects("staged", (immigration, immigration_quarantine, immigration_unreadable), ROW_RULES),
+    build_subjects("staged", STAGED_MONTH, ROW_RULES),
     monthly_partitions,
 )
 warehouse_immigration_contract = _check_in_warehouse(

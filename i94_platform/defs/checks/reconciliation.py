@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 import dagster as dg
 from sqlalchemy import Table
 
-from i94_platform.contracts import DIMENSIONS, LOOKUPS, MONTHLY_MARTS, REFERENCES
+from i94_platform.contracts import DIMENSIONS, LOOKUPS, MONTHLY_MARTS, REFERENCES, STAGED_MONTH
 from i94_platform.defs.execution import month_key, raise_dagster_failures
 from i94_platform.defs.keys import to_key
 from i94_platform.defs.partitions import monthly_partitions
@@ -20,7 +20,6 @@ from i94_platform.warehouse.transaction import Transaction
 _STAGED = to_key("staged/immigration")
 _FACT = to_key("warehouse/immigration")
 
-_MONTHLY_DATASETS = ("immigration", "immigration_quarantine", "immigration_unreadable")
 _DATASET_LAYERS = {c.name: ("staged" if c in REFERENCES else "warehouse") for c in (*LOOKUPS, *REFERENCES, *DIMENSIONS)}
 """The layer of the dataset that each table without months is loaded from."""
 
@@ -51,7 +50,7 @@ def staged_immigration_reconciliation(
     """Compare the counts of a staged month, and look for its files."""
     month = month_key(context)
     with raise_dagster_failures():
-        manifests = [_read_manifest(lake, Dataset(f"staged/{name}", month)) for name in _MONTHLY_DATASETS]
+        manifests = [_read_manifest(lake, Dataset(f"staged/{c.name}", month)) for c in STAGED_MONTH]
         problems = [problem for manifest in manifests for problem in lake.find_missing_files(manifest)]
     staged, quarantine, _ = manifests
     files = sum(len(manifest.entries) for manifest in manifests)
