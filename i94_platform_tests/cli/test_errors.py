@@ -53,6 +53,7 @@ def test_damaged_manifests_are_named_and_healed_by_the_next_run(
         Dataset("staged/airport_codes"),
         STAGED,
         Dataset("staged/immigration_quarantine", SAMPLE_MONTH),
+        Dataset("staged/immigration_unreadable", SAMPLE_MONTH),
         Dataset("warehouse/country"),
         RELEASE,
     )
