@@ -51,10 +51,9 @@ def dataset_result(
 
 def _describe_verdict(verdict: Verdict) -> dict[str, str]:
     """Return the metadata of a dataset that the gate blocked, or that a person accepted; else none."""
-    problems = " ".join(finding.description for finding in verdict.findings if finding.is_blocking)
     if verdict.acceptance:
-        return {"accepted": f"{verdict.acceptance.describe()} ({problems})"}
-    return {"blocked": problems} if verdict.is_blocked else {}
+        return {"accepted": f"{verdict.acceptance.describe()} ({verdict.problems})"}
+    return {"blocked": verdict.problems} if verdict.is_blocked else {}
 
 
 def loaded_table_result(

@@ -13,6 +13,7 @@ from i94_platform.lake.datasets import Lake
 from i94_platform.lake.store import Store
 from i94_platform.operations.job_runs import run_job, subset_job, validate_selection
 from i94_platform.partitions import Month
+from i94_platform.pipeline.data_versions import ledger_versions
 from i94_platform.sources.listing import list_deliveries
 from i94_platform.staleness.job_names import CORRELATIONS_JOB, MARTS_JOB, MONTH_JOB, PUBLISH_JOB, REFERENCE_JOB
 from i94_platform.staleness.plan import (
@@ -82,7 +83,8 @@ class Runner:
         """Leave out the months whose code lists the reference run has not changed."""
         listing = list_deliveries(self.raw)
         candidates = plan.depends_on_labels & set(listing.months)
-        current = candidates - find_stale_months(candidates, listing, self.raw, self.lake, self.warehouse)
+        versions = ledger_versions(self.warehouse.read_ledger())
+        current = candidates - find_stale_months(candidates, listing, self.raw, self.lake, versions)
         return replace(plan, months=tuple(month for month in plan.months if month not in current))
 
     def _run_months(self, plan: RunPlan) -> Iterator[RunResult]:

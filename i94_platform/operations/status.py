@@ -11,8 +11,8 @@ import dagster as dg
 from i94_platform.contracts import MONTHLY_MARTS
 from i94_platform.lake.datasets import Dataset, Lake
 from i94_platform.lake.store import Store
-from i94_platform.pipeline.gate import read_verdict
-from i94_platform.sources.listing import list_deliveries
+from i94_platform.pipeline.gate import read_verdict, render_accept_command
+from i94_platform.sources.listing import DeliveryListing, list_deliveries
 from i94_platform.staleness.completeness import FAILED, NOT_LOADED, MonthIssue, find_month_issues
 from i94_platform.staleness.job_names import MONTH_JOB
 from i94_platform.staleness.plan import count_fresh_marts
@@ -75,21 +75,20 @@ class Status:
 
 def read_status(raw: Store, lake: Lake, warehouse: Warehouse, instance: dg.DagsterInstance) -> Status:
     """Read the status of a deployment."""
-    listing = list_deliveries(raw)
+    listing, ledger = list_deliveries(raw), warehouse.read_ledger()
     return Status(
-        read_month_statuses(raw, lake, warehouse, instance),
+        _read_month_statuses(listing, ledger, lake, instance),
         [*find_month_issues(listing, raw, lake, instance)],
-        [*describe_gate(lake, warehouse.read_ledger())],
+        [*_describe_gate(lake, ledger)],
         listing.notes,
     )
 
 
-def read_month_statuses(
-    raw: Store, lake: Lake, warehouse: Warehouse, instance: dg.DagsterInstance
+def _read_month_statuses(
+    listing: DeliveryListing, ledger: Sequence[LedgerEntry], lake: Lake, instance: dg.DagsterInstance
 ) -> list[MonthStatus]:
     """Read the status of every month that was delivered, staged or loaded, in order."""
-    delivered = {month.key: delivery for month, delivery in list_deliveries(raw).months.items()}
-    ledger = warehouse.read_ledger()
+    delivered = {month.key: delivery for month, delivery in listing.months.items()}
     entries = {entry.partition_key: entry for entry in ledger if entry.table_name == "immigration"}
     fresh_marts = count_fresh_marts(ledger)
     staged = {manifest.partition: manifest for manifest in lake.read_manifests("staged/immigration")}
@@ -115,14 +114,13 @@ def read_month_statuses(
     return statuses
 
 
-def describe_gate(lake: Lake, ledger: Sequence[LedgerEntry]) -> Iterator[str]:
+def _describe_gate(lake: Lake, ledger: Sequence[LedgerEntry]) -> Iterator[str]:
     """Yield a line for each dataset that the gate blocks, and for each loaded one that a person accepted."""
     for dataset in lake.list_blocked():
         verdict = read_verdict(lake.require_newest(dataset))
-        problems = " ".join(finding.description for finding in verdict.findings if finding.is_blocking)
-        if problems:
-            option = f"--month {dataset.partition} " if dataset.partition else ""
-            yield f'{dataset}: blocked. {problems} To load it in spite of that: i94 run {option}--accept "reason"'
+        if verdict.problems:
+            command = render_accept_command(dataset.partition)
+            yield f"{dataset}: blocked. {verdict.problems} To load it in spite of that: {command}"
     for entry in ledger:
         if entry.acceptance:
             yield f"{entry.table_name} {entry.partition_key}".strip() + f": {entry.acceptance}"

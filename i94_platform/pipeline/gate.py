@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -72,10 +72,20 @@ class Verdict:
         return self.acceptance is None and any(finding.is_blocking for finding in self.findings)
 
     @property
+    def problems(self) -> str:
+        """What it was found to lose, for people; empty where nothing blocks."""
+        return " ".join(finding.description for finding in self.findings if finding.is_blocking)
+
+    @property
     def stats(self) -> dict[str, Any]:
         """What the manifest keeps of it, as JSON values."""
         acceptance = self.acceptance.stats if self.acceptance else {}
         return {_STAT: [asdict(finding) for finding in self.findings], **acceptance}
+
+
+def render_accept_command(month: str = "") -> str:
+    """Render the command by which a person accepts a month, or without a month the reference files."""
+    return f'i94 run {f"--month {month} " if month else ""}--accept "reason"'
 
 
 def read_verdict(manifest: Manifest) -> Verdict:
@@ -116,8 +126,8 @@ class Gate:
             self._judge_size(dataset, rows),
             *findings,
         )
-        is_needed = any(finding.is_blocking for finding in all_findings)
-        return Verdict(all_findings, self.acceptance if is_needed else None)
+        verdict = Verdict(all_findings)
+        return replace(verdict, acceptance=self.acceptance) if verdict.is_blocked else verdict
 
     def _judge_size(self, dataset: Dataset, rows: int) -> Finding:
         """Compare the rows with what is loaded now; for a first month, with the median of the other months."""

@@ -27,6 +27,7 @@ from i94_platform.lake.store import Store
 from i94_platform.partitions import Month
 from i94_platform.pipeline.code_lists import LABELS
 from i94_platform.pipeline.data_versions import (
+    LedgerVersions,
     compute_correlations_version,
     compute_mart_version,
     compute_month_version,
@@ -89,8 +90,8 @@ def plan_runs(
     """
     requested = _require_in_range(requested, first_month, last_month)
     listing = list_deliveries(raw)
-    loaded_tables = {name for name, _ in ledger_versions(warehouse.read_ledger())}
-    stale_references = find_stale_references(listing, raw, lake, instance, loaded_tables)
+    versions = ledger_versions(warehouse.read_ledger())
+    stale_references = find_stale_references(listing, raw, lake, instance, {name for name, _ in versions})
     if requested and not only_stale:
         return RunPlan(bool(stale_references), requested, _list_notes(listing, requested), requested)
     undelivered = [month for month in requested if month not in listing.months]
@@ -98,7 +99,7 @@ def plan_runs(
         delivered = [month for month in requested if month in listing.months]
     else:
         delivered = [month for month in listing.months if first_month <= month <= last_month]
-    stale = find_stale_months(delivered, listing, raw, lake, warehouse)
+    stale = find_stale_months(delivered, listing, raw, lake, versions)
     stale |= {month for month in requested if month in delivered and _has_failed(month, instance)}
     # the label file has the code lists, which encode every month
     on_labels = frozenset(delivered) - stale if LABELS in stale_references else frozenset()
@@ -116,12 +117,11 @@ def plan_runs(
 
 
 def find_stale_months(
-    months: Iterable[Month], listing: DeliveryListing, raw: Store, lake: Lake, warehouse: Warehouse
+    months: Iterable[Month], listing: DeliveryListing, raw: Store, lake: Lake, versions: LedgerVersions
 ) -> frozenset[Month]:
     """Find the delivered months that are not loaded in their newest content, encoded with the lake's code lists."""
     if not all(read_code_list_versions(lake)):
         return frozenset(months)
-    versions = ledger_versions(warehouse.read_ledger())
 
     def is_stale(month: Month) -> bool:
         loaded_version = versions.get((immigration.name, month.key))

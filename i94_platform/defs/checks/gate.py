@@ -24,6 +24,7 @@ from i94_platform.pipeline.gate import (
     Finding,
     Verdict,
     read_verdict,
+    render_accept_command,
 )
 
 _STAGED = to_key("staged/immigration")
@@ -59,7 +60,7 @@ def staged_immigration_gate(
     with raise_dagster_failures():
         verdict = read_verdict(lake.require_newest(Dataset("staged/immigration", month)))
     names = [name for name in _OF_MONTHS if dg.AssetCheckKey(_STAGED, name) in context.selected_asset_check_keys]
-    yield from _report_findings(_STAGED, verdict, names, f'i94 run --month {month} --accept "reason"')
+    yield from _report_findings(_STAGED, verdict, names, month)
 
 
 def build_gate_specs(layer: str, contract: Table) -> list[dg.AssetCheckSpec]:
@@ -72,10 +73,9 @@ def require_passed(manifest: Manifest) -> None:
     """Raise PermanentError if the gate blocked what was staged, and no person accepted it."""
     verdict = read_verdict(manifest)
     if verdict.is_blocked:
-        problems = " ".join(finding.description for finding in verdict.findings if finding.is_blocking)
         raise PermanentError(
-            f"The gate blocks {manifest.dataset} {manifest.partition}: {problems} The old rows stay loaded. "
-            f'Correct the delivery, or accept it: i94 run --month {manifest.partition} --accept "reason"'
+            f"The gate blocks {manifest.dataset} {manifest.partition}: {verdict.problems} The old rows stay loaded. "
+            f"Correct the delivery, or accept it: {render_accept_command(manifest.partition)}"
         )
 
 
@@ -87,13 +87,14 @@ def report_gate(context: dg.AssetCheckExecutionContext, key: dg.AssetKey, lake: 
         return
     with raise_dagster_failures():
         verdict = read_verdict(lake.require_newest(Dataset("/".join(key.path))))
-    yield from _report_findings(key, verdict, names, 'i94 run --accept "reason"')
+    yield from _report_findings(key, verdict, names)
 
 
 def _report_findings(
-    key: dg.AssetKey, verdict: Verdict, names: list[str], command: str
+    key: dg.AssetKey, verdict: Verdict, names: list[str], month: str = ""
 ) -> Iterator[dg.AssetCheckResult]:
-    """Yield the finding of each name; `command` is what accepts the delivery."""
+    """Yield the finding of each name; a blocking one says how to accept the delivery."""
+    command = render_accept_command(month)
     findings = {finding.check: finding for finding in verdict.findings}
     for name in names:
         finding = findings.get(name) or Finding(name, True, "It was staged before the gate judged it.")
