@@ -26,7 +26,7 @@ from i94_platform.contracts.missing_values import MISSING
 from i94_platform.contracts.model import key_columns, text_limit
 from i94_platform.errors import PermanentError
 from i94_platform.sources.column_names import list_extra_columns, match_columns
-from i94_platform.sources.csv_layout import detect_delimiter
+from i94_platform.sources.csv_layout import detect_delimiter, split_line
 from i94_platform.sources.row_issues import RowIssues
 from i94_platform.sources.sniffing import HEAD_BYTES, check_bytes
 from i94_platform.sources.text_decoding import decode_text
@@ -36,9 +36,6 @@ if TYPE_CHECKING:
 
 NUMBER = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
 """The pattern of a number: no thousands separators, no Boolean words."""
-
-_MAX_COLUMNS = 100
-"""Columns of a file that is parsed at once."""
 
 _INTEGER_LOW, _INTEGER_HIGH = -(2**31), 2**31 - 1
 
@@ -99,15 +96,16 @@ def _parse_table(text: str, name: str, headers: Mapping[str, str], separator: st
         )
     head = [line.rstrip("\r\n") for line in islice(io.StringIO(text, newline=""), 2)]
     delimiter, header_line = detect_delimiter(head[:1], list(headers.values()), separator)
-    if table := _parse_at_once(text, delimiter, header_line):
+    width = len(split_line(head[header_line - 1], delimiter)) if len(head) >= header_line else 0
+    if table := _parse_at_once(text, delimiter, header_line, width):
         return table
     (_, header), *records = _parse_records(text, name, delimiter, header_line)
     columns = list(zip(*(cells for _, cells in records), strict=True)) or [()] * len(header)
     return _TextTable(header, columns, [line for line, _ in records])
 
 
-def _parse_at_once(text: str, delimiter: str, header_line: int) -> _TextTable | None:
-    """Parse a file with as many rows as lines; None for any other, and where a quote stands inside a cell."""
+def _parse_at_once(text: str, delimiter: str, header_line: int, width: int) -> _TextTable | None:
+    """Parse a file with as many rows as lines, of `width` cells; None for any other, and with a quote inside a cell."""
     import pyarrow as pa
     import pyarrow.csv as pc
 
@@ -115,22 +113,21 @@ def _parse_at_once(text: str, delimiter: str, header_line: int) -> _TextTable | 
     is_odd = text.count('"') % 2 or not text.strip() or "\r" in text.replace("\r\n", "")
     if is_odd or re.search(rf'[^{edge}]"[^{edge}]', text):
         return None
-    content = text.encode()
+    content, names = text.encode(), [str(place) for place in range(width)]
     try:
         rows = pc.read_csv(
             io.BytesIO(content),
-            pc.ReadOptions(autogenerate_column_names=True, skip_rows=header_line - 1, block_size=len(content) + 1),
+            pc.ReadOptions(column_names=names, skip_rows=header_line - 1, block_size=len(content) + 1),
             pc.ParseOptions(delimiter=delimiter, ignore_empty_lines=False),
-            pc.ConvertOptions(column_types=dict.fromkeys(map("f{}".format, range(_MAX_COLUMNS)), pa.string())),
+            pc.ConvertOptions(column_types=dict.fromkeys(names, pa.string())),
         )
     except pa.ArrowInvalid:
         return None
-    if rows.num_rows + header_line - 1 != text.count("\n") or rows.num_columns > _MAX_COLUMNS:
+    lines = text.count("\n")
+    if rows.num_rows + header_line - 1 != lines:
         return None
     header = [str(column[0]) for column in rows.columns]
-    return _TextTable(
-        header, [column[1:] for column in rows.columns], list(range(header_line + 1, text.count("\n") + 1))
-    )
+    return _TextTable(header, [column[1:] for column in rows.columns], list(range(header_line + 1, lines + 1)))
 
 
 def _parse_records(text: str, name: str, delimiter: str, header_line: int) -> Iterator[tuple[int, list[str]]]:
