@@ -64,9 +64,10 @@ def clear_environment() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def restore_sigint() -> None:
-    """Let SIGINT interrupt again: a shell makes background processes ignore it, and their children inherit this."""
+def restore_signals() -> None:
+    """Let SIGINT and SIGHUP end processes again: a shell in the background and nohup ignore them, children too."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(autouse=True)
