@@ -20,15 +20,16 @@ from i94_platform.warehouse.base import Warehouse
 _STAT = "gate"
 """The stat of a manifest that holds the findings."""
 
-ROWS, REJECTED, SIZE, UNREADABLE, PLAUSIBLE, USED_CODES = (
+ROWS, REJECTED, NO_REJECTED, SIZE, UNREADABLE, PLAUSIBLE, USED_CODES = (
     "rows_accepted",
     "rejected_share_within_bound",
+    "no_rejected_rows",
     "size_plausible",
     "unreadable_share_within_bound",
     "plausible_rows",
     "used_codes_unchanged",
 )
-"""The names of the findings, which are the names of the blocking checks."""
+"""The names of the findings."""
 
 
 @dataclass(frozen=True)
@@ -114,14 +115,15 @@ class Gate:
         Args:
             dataset: the dataset, or the month of it.
             rows: its accepted rows.
-            stats: figures of the writer; `delivered_rows`, `rejected_rows`, `unreadable`, `delivered_values`,
-                `implausible_shares` and `implausible` count.
+            stats: figures of the writer; `delivered_rows`, `rejected_rows`, `rejected`, `unreadable`,
+                `delivered_values`, `implausible_shares` and `implausible` count.
             findings: further findings about it.
         """
         all_findings = (
             _judge_rows(rows, stats),
             _judge_rejected(rows, stats, self.bounds),
             *([_judge_unreadable(stats, self.bounds)] if dataset.partition else []),
+            *([_judge_rejected_rows(stats["rejected"])] if "rejected" in stats else []),
             *([_judge_plausible(rows, stats["implausible"], self.bounds)] if "implausible" in stats else []),
             self._judge_size(dataset, rows),
             *findings,
@@ -191,13 +193,23 @@ def _judge_unreadable(stats: Mapping[str, Any], bounds: Bounds) -> Finding:
     return Finding(UNREADABLE, False, f"{problems[0].upper()}{problems[1:]}, {bound}.")
 
 
+def _judge_rejected_rows(issues: Sequence[Mapping[str, Any]]) -> Finding:
+    """Judge the rejected rows of a reference table: the source should have none, so each is a warning."""
+    count = sum(issue["rows"] for issue in issues)
+    return Finding(NO_REJECTED, not issues, f"{count:,} rows are rejected{_describe_issues(issues)}.", is_warning=True)
+
+
 def _judge_plausible(rows: int, issues: Sequence[Mapping[str, Any]], bounds: Bounds) -> Finding:
     """Judge the implausible rows of a reference table: a few warn, because they may be true after all."""
     count = sum(issue["rows"] for issue in issues)
-    problems = "; ".join(f"{issue['problem']}: {issue['rows']:,} ({issue['sample']})" for issue in issues)
     return Finding(
         PLAUSIBLE,
         not issues,
-        f"{count:,} of {rows:,} rows are implausible{': ' if issues else ''}{problems}.",
+        f"{count:,} of {rows:,} rows are implausible{_describe_issues(issues)}.",
         is_warning=count <= bounds.unreadable_share * rows,
     )
+
+
+def _describe_issues(issues: Sequence[Mapping[str, Any]]) -> str:
+    problems = "; ".join(f"{issue['problem']}: {issue['rows']:,} ({issue['sample']})" for issue in issues)
+    return f": {problems}" if problems else ""

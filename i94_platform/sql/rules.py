@@ -6,7 +6,7 @@ tables are checks in `defs`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -49,20 +49,24 @@ class ContractRule:
     satisfied_by: Callable[[ColumnStats], bool] = lambda stats: False
     """Whether the stats of the column prove the rule; if they don't, the rows may still hold to it."""
 
+    @property
+    def name(self) -> str:
+        """The type and the columns."""
+        return f"{self.rule_type} {self.column}"
+
+    @property
+    def is_blocking(self) -> bool:
+        """Whether a row that breaks it stops what follows."""
+        return self.rule_type in BLOCKING_RULE_TYPES
+
 
 def contract_rules(
-    contract: Table, relation: str, types: Sequence[str] = RULE_TYPES, where: str = ""
+    contract: Table, relation: str, types: Collection[str] = RULE_TYPES, where: str = ""
 ) -> list[ContractRule]:
     """The rules of these types over a relation, limited to the rows for which the condition `where` is true."""
     rows = _select_rows(relation, where)
     rules = [*_row_rules(contract, rows), _key_rule(contract, rows), *_foreign_keys(contract, rows)]
     return [rule for rule in rules if rule.rule_type in types]
-
-
-def rule_types(contract: Table, types: Sequence[str] = RULE_TYPES) -> list[str]:
-    """Those of the types that a contract has rules of, in the order of `RULE_TYPES`."""
-    present = {rule.rule_type for rule in contract_rules(contract, "t")}
-    return [type_ for type_ in types if type_ in present]
 
 
 def render_counts(rules: Sequence[ContractRule]) -> str:

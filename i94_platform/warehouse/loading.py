@@ -61,7 +61,7 @@ def load_manifest(transaction: Transaction, contract: Table, manifest: Manifest,
             f"{load_label(contract, month)} would hold {rows:,} rows where the manifest counts {manifest.rows:,}; "
             "nothing was loaded. Materialize the manifest again."
         )
-    add_inferred_members(transaction, contract, _in_month(contract, month))
+    add_inferred_members(transaction, contract, in_month(contract, month))
     _reject_orphans(transaction, contract, month)
     acceptance = read_acceptance(manifest)
     record_load(
@@ -111,21 +111,22 @@ def month_condition(month: Month | None) -> tuple[str, dict[str, int]]:
 
 def count_rows(transaction: Transaction, contract: Table, month: Month | None = None) -> int:
     """Count the rows of a table, or of one month of it."""
-    return transaction.fetch_int(select(func.count()).select_from(contract).where(*_in_month(contract, month)))
+    return transaction.fetch_int(select(func.count()).select_from(contract).where(*in_month(contract, month)))
 
 
 def count_visitors_and_arrivals(transaction: Transaction, mart: Table, month: Month) -> tuple[int, int]:
     """Count the visitors of a month of a mart, and the arrivals of the fact that they must add up to."""
     visitors = cast(func.coalesce(func.sum(mart.c.visitors), 0), BigInteger)
-    found = transaction.fetch_int(select(visitors).where(*_in_month(mart, month)))
+    found = transaction.fetch_int(select(visitors).where(*in_month(mart, month)))
     return found, count_rows(transaction, immigration, month)
 
 
 def _delete_rows(transaction: Transaction, contract: Table, month: Month | None) -> None:
-    transaction.execute(delete(contract).where(*_in_month(contract, month)))
+    transaction.execute(delete(contract).where(*in_month(contract, month)))
 
 
-def _in_month(contract: Table, month: Month | None) -> tuple[ColumnElement[bool], ...]:
+def in_month(contract: Table, month: Month | None) -> tuple[ColumnElement[bool], ...]:
+    """The conditions for the rows of a month; none for no month."""
     return (contract.c.i94yr == month.year, contract.c.i94mon == month.month) if month else ()
 
 

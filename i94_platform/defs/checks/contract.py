@@ -1,10 +1,10 @@
-"""The checks that follow from the contracts: required values, unique keys, allowed values, ranges, foreign keys.
+"""The check `contract` of a table: required values, unique keys, allowed values, ranges, foreign keys.
 
 The engine checks code lists and staged datasets in the lake, before the load. The warehouse checks what is computed
 there, and foreign keys, because it has the parent tables. `sql.rules` renders the queries.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -12,19 +12,8 @@ from typing import Any
 import dagster as dg
 from sqlalchemy import Table
 
-from i94_platform.contracts import (
-    DIMENSIONS,
-    LOOKUPS,
-    MONTHLY_MARTS,
-    REFERENCES,
-    STAGED_MONTH,
-    correlations,
-    immigration,
-)
-from i94_platform.defs.execution import month_key, raise_dagster_failures
 from i94_platform.defs.keys import to_key
 from i94_platform.defs.metadata import render_markdown_table
-from i94_platform.defs.partitions import monthly_partitions
 from i94_platform.engine.base import Engine
 from i94_platform.errors import PermanentError
 from i94_platform.lake.datasets import Dataset, Lake
@@ -34,33 +23,18 @@ from i94_platform.sql.dialects import requote
 from i94_platform.sql.query import Query
 from i94_platform.sql.rules import (
     BLOCKING_RULE_TYPES,
+    RULE_TYPES,
     ColumnStats,
     ContractRule,
     contract_rules,
     render_counts,
     render_row_counts,
-    rule_types,
 )
-from i94_platform.warehouse.base import Warehouse
 from i94_platform.warehouse.loading import month_condition
 from i94_platform.warehouse.transaction import Transaction
 
-_DESCRIPTIONS = {
-    "not_null": "Required columns hold a value in every row.",
-    "key_unique": "No two rows share a key.",
-    "allowed_values": "Closed domains hold listed values only.",
-    "ranges": "Figures and dates lie within the contract's range.",
-    "foreign_keys": "Every code and date has its row in the dimension.",
-}
-INDEPENDENT_TABLES: Mapping[str, Sequence[Table]] = {
-    "lookup": LOOKUPS,
-    **{contract.name: (contract,) for contract in (*REFERENCES, *DIMENSIONS)},
-}
-"""The tables that fail together, by a name of the group.
-
-Each group has steps of its own, because Dagster skips a whole step if one of its inputs has failed.
-"""
-ROW_RULES = ("not_null", "key_unique", "allowed_values", "ranges")
+CHECK_NAME = "contract"
+ROW_RULES = frozenset(RULE_TYPES) - {"foreign_keys"}
 
 FetchRows = Callable[[str], list[dict[str, Any]]]
 """Runs Spark SQL in the engine or in the warehouse, and returns the rows."""
@@ -72,70 +46,65 @@ class Subject:
 
     asset_key: dg.AssetKey
     contract: Table
-    rule_types: tuple[str, ...]
+    rule_types: Collection[str]
 
 
-def build_subjects(layer: str, contracts: Iterable[Table], types: tuple[str, ...]) -> list[Subject]:
-    """Build the subjects of some tables of a layer."""
-    return [Subject(to_key(f"{layer}/{contract.name}"), contract, types) for contract in contracts]
-
-
-def build_specs(
-    subjects: Iterable[Subject], partitions_def: dg.PartitionsDefinition[str] | None
-) -> list[dg.AssetCheckSpec]:
-    """Build the specs of all rules of the subjects."""
+def build_subjects(layer: str, contracts: Iterable[Table], types: Collection[str]) -> list[Subject]:
+    """Build the subjects of those tables of a layer that have rules of these types."""
     return [
-        dg.AssetCheckSpec(
-            rule_type,
-            asset=subject.asset_key,
-            blocking=rule_type in BLOCKING_RULE_TYPES,
-            description=_DESCRIPTIONS[rule_type],
-            partitions_def=partitions_def,
-        )
-        for subject in subjects
-        for rule_type in rule_types(subject.contract, subject.rule_types)
+        Subject(to_key(f"{layer}/{contract.name}"), contract, types)
+        for contract in contracts
+        if contract_rules(contract, "t", types)
     ]
 
 
-def _check_in_lake(
-    name: str, subjects: Sequence[Subject], partitions_def: dg.PartitionsDefinition[str] | None = None
-) -> dg.AssetChecksDefinition:
-    @dg.multi_asset_check(name=name, specs=build_specs(subjects, partitions_def), can_subset=True)
-    def check(
-        context: dg.AssetCheckExecutionContext, lake: dg.ResourceParam[Lake], engine: dg.ResourceParam[Engine]
-    ) -> Iterator[dg.AssetCheckResult]:
-        yield from check_in_lake(context, subjects, lake, engine, month_key(context) if partitions_def else "")
+def build_contract_specs(
+    subjects: Iterable[Subject], partitions_def: dg.PartitionsDefinition[str] | None = None
+) -> list[dg.AssetCheckSpec]:
+    """Build the spec of the check of each subject."""
+    return [
+        dg.AssetCheckSpec(
+            CHECK_NAME,
+            asset=subject.asset_key,
+            blocking=True,
+            description=_describe_rules(subject),
+            partitions_def=partitions_def,
+        )
+        for subject in subjects
+    ]
 
-    return check
+
+def _describe_rules(subject: Subject) -> str:
+    rules = {rule.rule_type: rule for rule in contract_rules(subject.contract, "t", subject.rule_types)}
+    effects = [f"{name} {'blocks' if rule.is_blocking else 'warns'}" for name, rule in rules.items()]
+    return f"The rows hold to the rules of the contract: {', '.join(effects)}."
 
 
 def check_in_lake(
     context: dg.AssetCheckExecutionContext, subjects: Sequence[Subject], lake: Lake, engine: Engine, month: str = ""
 ) -> Iterator[dg.AssetCheckResult]:
-    """Check the selected rules of datasets in the lake, or of a month of them."""
+    """Check the selected datasets in the lake, or a month of them."""
     for subject in _select_subjects(context, subjects):
-        with raise_dagster_failures():
-            dataset = Dataset("/".join(subject.asset_key.path), month)
-            yield from _evaluate_dataset(subject, dataset, lake.require_newest, lake, engine)
+        dataset = Dataset("/".join(subject.asset_key.path), month)
+        yield _evaluate_dataset(subject, dataset, lake.require_newest, lake, engine)
 
 
 def require_contract(dataset: Dataset, contract: Table, lake: Lake, engine: Engine) -> None:
     """Raise PermanentError if the committed rows of a dataset, which a load reads, break a blocking rule."""
-    blocking = tuple(name for name in rule_types(contract, ROW_RULES) if name in BLOCKING_RULE_TYPES)
-    subject = Subject(to_key(dataset.name), contract, blocking)
-    results = _evaluate_dataset(subject, dataset, lake.require_manifest, lake, engine)
-    if broken := [result for result in results if not result.passed]:
-        raise PermanentError(f"{dataset} breaks its contract: {' '.join(str(r.description) for r in broken)}")
+    subject = Subject(to_key(dataset.name), contract, ROW_RULES & BLOCKING_RULE_TYPES)
+    result = _evaluate_dataset(subject, dataset, lake.require_manifest, lake, engine)
+    if not result.passed:
+        raise PermanentError(f"{dataset} breaks its contract: {result.description}")
 
 
 def _evaluate_dataset(
     subject: Subject, dataset: Dataset, read_manifest: Callable[[Dataset], Manifest], lake: Lake, engine: Engine
-) -> Iterator[dg.AssetCheckResult]:
-    """Yield one result per rule type of a dataset in the lake; `read_manifest` says which content of it."""
+) -> dg.AssetCheckResult:
+    """Check a dataset in the lake; `read_manifest` says which content of it."""
     # the lock prevents that another run sweeps the files
     with lake.write_lock(dataset), engine.session():
         stats = _register_dataset(read_manifest(dataset), subject.contract, lake, engine)
-        yield from _evaluate_rules(
+        return _evaluate_rules(
             subject,
             f"`{subject.contract.name}`",
             "",
@@ -154,30 +123,16 @@ def _register_dataset(manifest: Manifest, contract: Table, lake: Lake, engine: E
     return {}
 
 
-def _check_in_warehouse(
-    name: str, subjects: Sequence[Subject], partitions_def: dg.PartitionsDefinition[str] | None = None
-) -> dg.AssetChecksDefinition:
-    @dg.multi_asset_check(name=name, specs=build_specs(subjects, partitions_def), can_subset=True)
-    def check(
-        context: dg.AssetCheckExecutionContext, warehouse: dg.ResourceParam[Warehouse]
-    ) -> Iterator[dg.AssetCheckResult]:
-        month = Month.parse(month_key(context)) if partitions_def else None
-        with raise_dagster_failures(), warehouse.transaction(purpose="check", read_only=True) as transaction:
-            yield from check_in_warehouse(context, subjects, transaction, month)
-
-    return check
-
-
 def check_in_warehouse(
     context: dg.AssetCheckExecutionContext,
     subjects: Sequence[Subject],
     transaction: Transaction,
     month: Month | None = None,
 ) -> Iterator[dg.AssetCheckResult]:
-    """Check the selected rules of tables of the warehouse, or of a month of them."""
+    """Check the selected tables of the warehouse, or a month of them."""
     where, values = month_condition(month)
     for subject in _select_subjects(context, subjects):
-        yield from _evaluate_rules(
+        yield _evaluate_rules(
             subject,
             subject.contract.fullname,
             where,
@@ -186,11 +141,8 @@ def check_in_warehouse(
 
 
 def _select_subjects(context: dg.AssetCheckExecutionContext, subjects: Iterable[Subject]) -> Iterator[Subject]:
-    """Yield the selected subjects, with the selected rule types only."""
-    selected = {(check.asset_key, check.name) for check in context.selected_asset_check_keys}
-    for subject in subjects:
-        if types := tuple(name for name in subject.rule_types if (subject.asset_key, name) in selected):
-            yield Subject(subject.asset_key, subject.contract, types)
+    selected = context.selected_asset_check_keys
+    return (subject for subject in subjects if dg.AssetCheckKey(subject.asset_key, CHECK_NAME) in selected)
 
 
 def _evaluate_rules(
@@ -200,16 +152,16 @@ def _evaluate_rules(
     fetch: FetchRows,
     has_duplicates: Callable[[str, str], bool] | None = None,
     stats: Mapping[str, ColumnStats] = MappingProxyType({}),
-) -> Iterator[dg.AssetCheckResult]:
-    """Yield one result per rule type: how many rows break each rule, of how many, with a sample.
+) -> dg.AssetCheckResult:
+    """Return how many rows break each rule, of how many, with a sample.
 
     Two shortcuts avoid scans: `stats` can prove that a rule holds, and `has_duplicates` tests one column quickly.
     """
     rules = contract_rules(subject.contract, relation, subject.rule_types, where)
     rows, broken_rows = _count_broken_rows(rules, subject.contract.name, relation, where, fetch, has_duplicates, stats)
-    for rule_type in subject.rule_types:
-        rule_counts = [(rule, broken_rows[id(rule)]) for rule in rules if rule.rule_type == rule_type]
-        yield _build_result(subject.asset_key, rule_type, rule_counts, rows, fetch)
+    # the rules that block come first
+    rule_counts = sorted(((r, broken_rows[id(r)]) for r in rules), key=lambda count: not count[0].is_blocking)
+    return _build_result(subject.asset_key, rule_counts, rows, fetch)
 
 
 def _count_broken_rows(
@@ -235,39 +187,28 @@ def _count_broken_rows(
 
 
 def _build_result(
-    asset_key: dg.AssetKey, rule_type: str, rule_counts: Sequence[tuple[ContractRule, int]], rows: int, fetch: FetchRows
+    asset_key: dg.AssetKey, rule_counts: Sequence[tuple[ContractRule, int]], rows: int, fetch: FetchRows
 ) -> dg.AssetCheckResult:
     broken = [(rule, count) for rule, count in rule_counts if count]
-    figures = [{"column": rule.column, "bound": rule.bound, "broken": count} for rule, count in rule_counts]
-    samples = "\n\n".join(f"**{rule.column}**\n\n{render_markdown_table(fetch(rule.sample))}" for rule, _ in broken)
-    reasons = "; ".join(f"{rule.column}: {count:,} of {rows:,} rows, must be {rule.bound}" for rule, count in broken)
+    is_blocked = any(rule.is_blocking for rule, _ in broken)
+    figures = [
+        {"rule": rule.rule_type, "column": rule.column, "bound": rule.bound, "broken": count}
+        for rule, count in rule_counts
+    ]
+    samples = "\n\n".join(f"**{rule.name}**\n\n{render_markdown_table(fetch(rule.sample))}" for rule, _ in broken)
+    reasons = "; ".join(f"{rule.name}: {count:,} of {rows:,} rows, must be {rule.bound}" for rule, count in broken)
     return dg.AssetCheckResult(
         asset_key=asset_key,
-        check_name=rule_type,
+        check_name=CHECK_NAME,
         passed=not broken,
-        severity=dg.AssetCheckSeverity.ERROR if rule_type in BLOCKING_RULE_TYPES else dg.AssetCheckSeverity.WARN,
-        description=reasons or f"All {rows:,} rows satisfy the rule.",
+        severity=dg.AssetCheckSeverity.ERROR if is_blocked else dg.AssetCheckSeverity.WARN,
+        description=reasons or f"All {rows:,} rows hold to the {len(rule_counts)} rules.",
         metadata={
-            "broken": sum(count for _, count in rule_counts),
+            "broken": sum(count for _, count in broken),
             "bound": "0",
             "rows": rows,
+            "rules": len(rule_counts),
             "figures": dg.MetadataValue.md(render_markdown_table(figures, 100)),
             "sample": dg.MetadataValue.md(samples or "No rows."),
         },
     )
-
-
-staged_immigration_contract = _check_in_lake(
-    "staged_immigration_contract",
-    build_subjects("staged", STAGED_MONTH, ROW_RULES),
-    monthly_partitions,
-)
-warehouse_immigration_contract = _check_in_warehouse(
-    "warehouse_immigration_contract", build_subjects("warehouse", [immigration], ("foreign_keys",)), monthly_partitions
-)
-mart_contract = _check_in_warehouse(
-    "mart_contract", build_subjects("mart", MONTHLY_MARTS, ROW_RULES), monthly_partitions
-)
-mart_correlations_contract = _check_in_warehouse(
-    "mart_correlations_contract", build_subjects("mart", [correlations], ROW_RULES)
-)

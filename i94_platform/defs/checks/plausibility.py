@@ -1,4 +1,4 @@
-"""The checks that warn of unusual data: high shares of odd rows, and code lists that differ from the reviewed ones.
+"""The checks that warn of unusual data: high shares of odd rows, older code lists, and those that were not reviewed.
 
 The bounds are about twice the shares of April 2016.
 """
@@ -11,16 +11,18 @@ import dagster as dg
 
 from i94_platform.contracts import LOOKUPS, i94cit_res
 from i94_platform.contracts.codes import cast_to_contract, detect_drift
-from i94_platform.defs.execution import month_key, raise_dagster_failures
 from i94_platform.defs.keys import to_key
 from i94_platform.defs.metadata import render_markdown_table
 from i94_platform.defs.partitions import monthly_partitions
 from i94_platform.engine.base import Engine
 from i94_platform.lake.datasets import Dataset, Lake
+from i94_platform.lake.store import Store
+from i94_platform.pipeline.code_lists import LABELS
+from i94_platform.pipeline.data_versions import CODE_LIST_DATASETS
+from i94_platform.sources.listing import list_deliveries
 from i94_platform.sql.query import Query
 
 _STAGED = to_key("staged/immigration")
-_QUARANTINE = to_key("staged/immigration_quarantine")
 _SAMPLE_COLUMNS = "i94cit, i94res, i94addr, arrdate, depdate, stay_days"
 
 QUARANTINE_BOUND = 0.01
@@ -58,35 +60,34 @@ SHARES = (
 )
 
 
-@dg.multi_asset_check(
-    name="staged_immigration_shares",
-    can_subset=True,
-    specs=[
-        dg.AssetCheckSpec(
-            share.name,
-            asset=_STAGED,
-            description=f"Warns above {share.bound:.1%}: {share.meaning}.",
-            partitions_def=monthly_partitions,
-        )
-        for share in SHARES
-    ],
-)
-def staged_immigration_shares(
-    context: dg.AssetCheckExecutionContext, lake: dg.ResourceParam[Lake], engine: dg.ResourceParam[Engine]
+SHARE_SPECS = [
+    dg.AssetCheckSpec(
+        share.name,
+        asset=_STAGED,
+        description=f"Warns above {share.bound:.1%}: {share.meaning}.",
+        partitions_def=monthly_partitions,
+    )
+    for share in SHARES
+]
+
+
+def compare_shares(
+    context: dg.AssetCheckExecutionContext, lake: Lake, engine: Engine, month: str
 ) -> Iterator[dg.AssetCheckResult]:
-    """Count all shares in one scan of the staged month."""
-    dataset = Dataset("staged/immigration", month_key(context))
+    """Count all shares in one scan of the staged month, and compare the selected ones with their bounds."""
+    selected = [s for s, spec in zip(SHARES, SHARE_SPECS, strict=True) if spec.key in context.selected_asset_check_keys]
+    if not selected:
+        return
+    dataset = Dataset("staged/immigration", month)
     # the lock prevents that another run sweeps the files
-    with raise_dagster_failures(), lake.write_lock(dataset), engine.session():
+    with lake.write_lock(dataset), engine.session():
         engine.register_files("staged", lake.require_newest(dataset).urls)
         codes = lake.require_manifest(Dataset("lookup/i94cit_res"))
         engine.register_table("i94cit_res", lake.read_table(codes, i94cit_res).select(["code"]))
-        counts = ", ".join(f"count(CASE WHEN {share.condition} THEN 1 END) AS {share.name}" for share in SHARES)
+        counts = ", ".join(f"count(CASE WHEN {share.condition} THEN 1 END) AS {share.name}" for share in selected)
         totals = engine.fetch_row(Query(f"SELECT count(*) AS row_count, {counts} FROM staged"))
-        selected = {check.name for check in context.selected_asset_check_keys}
-        for share in SHARES:
-            if share.name in selected:
-                yield _build_share_result(share, totals, engine)
+        for share in selected:
+            yield _build_share_result(share, totals, engine)
 
 
 def _build_share_result(share: Share, totals: dict[str, Any], engine: Engine) -> dg.AssetCheckResult:
@@ -112,19 +113,26 @@ def _build_share_result(share: Share, totals: dict[str, Any], engine: Engine) ->
     )
 
 
-@dg.asset_check(
-    asset=_QUARANTINE,
-    name="share_of_delivered",
+QUARANTINE_SPEC = dg.AssetCheckSpec(
+    "share_of_delivered",
+    asset=to_key("staged/immigration_quarantine"),
     partitions_def=monthly_partitions,
     description=f"Warns if more than {QUARANTINE_BOUND:.0%} of the delivered rows are rejected.",
 )
-def share_of_delivered(context: dg.AssetCheckExecutionContext, lake: dg.ResourceParam[Lake]) -> dg.AssetCheckResult:
-    """Compare the share of rejected rows with its bound."""
-    with raise_dagster_failures():
-        manifest = lake.require_newest(Dataset("staged/immigration_quarantine", month_key(context)))
+
+
+def compare_rejected_rows(
+    context: dg.AssetCheckExecutionContext, lake: Lake, month: str
+) -> Iterator[dg.AssetCheckResult]:
+    """Compare the share of rejected rows with its bound, if the check is selected."""
+    if QUARANTINE_SPEC.key not in context.selected_asset_check_keys:
+        return
+    manifest = lake.require_newest(Dataset("staged/immigration_quarantine", month))
     delivered = int(manifest.stats["delivered_rows"])
     value = manifest.rows / delivered if delivered else 1.0  # a delivery without rows has nothing that is right
-    return dg.AssetCheckResult(
+    yield dg.AssetCheckResult(
+        asset_key=QUARANTINE_SPEC.asset_key,
+        check_name=QUARANTINE_SPEC.name,
         passed=value <= QUARANTINE_BOUND,
         severity=dg.AssetCheckSeverity.WARN,
         description=f"{manifest.rows:,} of {delivered:,} delivered rows rejected: "
@@ -153,9 +161,8 @@ def compare_with_reviewed(context: dg.AssetCheckExecutionContext, lake: Lake) ->
     for spec, contract in zip(DRIFT_SPECS, LOOKUPS, strict=True):
         if spec.key not in context.selected_asset_check_keys:
             continue
-        with raise_dagster_failures():
-            rows = lake.read_table(lake.require_newest(Dataset(f"lookup/{contract.name}")), contract)
-            drift = detect_drift(contract.name, cast_to_contract(rows.to_pandas(), contract))
+        rows = lake.read_table(lake.require_newest(Dataset(f"lookup/{contract.name}")), contract)
+        drift = detect_drift(contract.name, cast_to_contract(rows.to_pandas(), contract))
         codes = [*drift.added, *drift.removed, *drift.changed]
         yield dg.AssetCheckResult(
             asset_key=spec.asset_key,
@@ -169,3 +176,36 @@ def compare_with_reviewed(context: dg.AssetCheckExecutionContext, lake: Lake) ->
                 "sample": ", ".join(map(str, codes[:20])) or "none",
             },
         )
+
+
+CODE_LISTS_SPEC = dg.AssetCheckSpec(
+    "newest_code_lists",
+    asset=_STAGED,
+    partitions_def=monthly_partitions,
+    description="Warns if the delivered label file is not the one that the code lists were loaded from.",
+)
+
+
+def compare_code_lists(
+    context: dg.AssetCheckExecutionContext, raw: Store, lake: Lake, month: str
+) -> Iterator[dg.AssetCheckResult]:
+    """Compare the delivered label file with that of the code lists that encode the month, if the check is selected."""
+    if CODE_LISTS_SPEC.key not in context.selected_asset_check_keys:
+        return
+    delivery = list_deliveries(raw).references.get(LABELS)
+    version = delivery.fingerprint(raw) if delivery else ""
+    manifests = [lake.require_manifest(dataset) for dataset in CODE_LIST_DATASETS]
+    older = [manifest for manifest in manifests if delivery and manifest.fingerprint != version]
+    message = (
+        f"The delivered label file is not loaded: {month} is encoded with "
+        f"{', '.join(f'{manifest.dataset} of {manifest.created_at}' for manifest in older)}. "
+        f"See the last reference run, then run: i94 run."
+    )
+    yield dg.AssetCheckResult(
+        asset_key=CODE_LISTS_SPEC.asset_key,
+        check_name=CODE_LISTS_SPEC.name,
+        passed=not older,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=message if older else "The code lists are those of the delivered label file.",
+        metadata={"older_code_lists": len(older), "bound": "0"},
+    )
