@@ -225,13 +225,13 @@ def test_a_month_that_can_not_be_read_is_reported_once_with_asset_month_reason_a
 
 
 def test_a_failed_blocking_check_is_reported_by_name(copies: Copies) -> None:
-    change, reason = FAULTS["not_null"]
+    change, check, reason = FAULTS["a missing value"]
     deployment = copies(lambda settings: CorruptingEngine(settings, "staged/immigration", change))
     ticks = start_ticks(deployment.instance)
     assert not deployment.run_month(SAMPLE_MONTH).succeeded
     (alert,) = ticks.tick()
     assert "Asset: staged/immigration\n" in alert
-    assert f"Reason: staged/immigration not_null: {reason}" in alert
+    assert f"Reason: staged/immigration {check}: {reason}" in alert
 
 
 def test_a_warning_is_no_alert(copies: Copies) -> None:

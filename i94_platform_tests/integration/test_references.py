@@ -64,7 +64,10 @@ def test_odd_rows_are_left_out_and_odd_figures_are_loaded_with_a_warning(
     assert men == 99_999_999
     rejected, implausible = (
         next(text for text in result.warnings if text.startswith(start))
-        for start in ("staged/airport_codes no_rejected_rows", "staged/us_cities_demographics plausible_rows")
+        for start in (
+            "staged/airport_codes gate: no_rejected_rows",
+            "staged/us_cities_demographics gate: plausible_rows",
+        )
     )
     assert f"row {len(lines) + 1}: " in rejected
     assert ", ".join(place) in implausible

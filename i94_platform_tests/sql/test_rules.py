@@ -10,13 +10,11 @@ from i94_platform.contracts import immigration, world_temperature
 from i94_platform.contracts.model import column, table
 from i94_platform.sql.dialects import requote
 from i94_platform.sql.rules import (
-    RULE_TYPES,
     ColumnStats,
     ContractRule,
     contract_rules,
     render_counts,
     render_row_counts,
-    rule_types,
 )
 
 METADATA = MetaData(schema="i94")
@@ -82,11 +80,6 @@ def test_a_key_is_unique_and_a_foreign_key_has_a_parent(connection: duckdb.DuckD
     assert connection.sql(requote(key.sample)).fetchall() == [(1, 2)]
     assert sorted(connection.sql(requote(foreign.sample)).fetchall()) == [("B", 1), ("C", 1)]
     assert (foreign.column, foreign.bound) == ("code", "in i94.parent.code")
-
-
-def test_the_types_of_a_contracts_rules_are_in_order() -> None:
-    assert rule_types(CONTRACT) == list(RULE_TYPES)
-    assert rule_types(PARENT) == ["not_null", "key_unique"]
 
 
 def find_rule(rule_type: str, name: str, contract: Table = immigration) -> ContractRule:

@@ -31,22 +31,24 @@ def broken_copy(loaded_deployment: Deployment, folder: Path, make: Any) -> Deplo
     return loaded_deployment.copy(folder, overrides)
 
 
-FAULTS: dict[str, tuple[Change, str]] = {
+FAULTS: dict[str, tuple[Change, str, str]] = {
     # the overwritten row may be one of a duplicate pair of the delivery, so one or two keys are broken
-    "key_unique": (repeat_first_row, "cicid, i94yr, i94mon: "),
-    "not_null": (lambda rows: replace_value(rows, "i94port", None), "i94port: 1 of"),
-    "delivered_equals_staged_plus_quarantined": (
+    "a repeated key": (repeat_first_row, "contract", "key_unique cicid, i94yr, i94mon: "),
+    "a missing value": (lambda rows: replace_value(rows, "i94port", None), "contract", "not_null i94port: 1 of"),
+    "a row too many": (
         lambda rows: pa.concat_tables([rows, rows.slice(0, 1)]),
+        "delivered_equals_staged_plus_quarantined",
         "difference -1",
     ),
 }
+"""Of each fault: the change of the rows, the check that fails, and what it says."""
 
 
-@pytest.mark.parametrize("check", FAULTS)
+@pytest.mark.parametrize("fault", FAULTS)
 def test_a_blocking_check_stops_the_month_and_the_warehouse_is_unchanged(
-    loaded_deployment: Deployment, tmp_path: Path, check: str
+    loaded_deployment: Deployment, tmp_path: Path, fault: str
 ) -> None:
-    change, reason = FAULTS[check]
+    change, check, reason = FAULTS[fault]
     deployment = broken_copy(
         loaded_deployment,
         tmp_path,
@@ -74,10 +76,10 @@ def test_a_warning_is_reported_and_the_month_is_loaded(loaded_deployment: Deploy
     result = deployment.run_month(SAMPLE_MONTH)
     assert result.succeeded
     assert not result.failed_checks
-    assert [warning.partition(" of ")[0] for warning in result.warnings] == [
-        "staged/immigration allowed_values: gender: 2",
-        "staged/immigration ranges: i94bir: 1",
-    ]
+    (warning,) = result.warnings
+    assert warning.startswith("staged/immigration contract: ")
+    assert "allowed_values gender: 2 of" in warning
+    assert "ranges i94bir: 1 of" in warning
     assert deployment.query_value("SELECT count(*) FROM i94.immigration WHERE i94bir = 200") == 1
 
 
@@ -101,7 +103,7 @@ def test_a_reference_table_that_breaks_its_contract_stays(loaded_deployment: Dep
 @pytest.mark.parametrize(
     ("statement", "check"),
     [
-        ("INSERT INTO i94.country SELECT * FROM i94.country LIMIT 1", "warehouse/country key_unique"),
+        ("INSERT INTO i94.country SELECT * FROM i94.country LIMIT 1", "warehouse/country contract"),
         ("DELETE FROM i94.country WHERE code = 582", "warehouse/country staged_equals_loaded"),
     ],
 )

@@ -7,8 +7,7 @@ have the number of broken rows, the bound and the row.
 from __future__ import annotations
 
 import datetime as dt
-import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -18,8 +17,16 @@ import dagster as dg
 import pytest
 from sqlalchemy import Column, Double, Integer, Table
 
-import i94_platform_tests
-from i94_platform.contracts import ALL, MONTHLY_MARTS, immigration, immigration_quarantine, immigration_unreadable
+from i94_platform.contracts import (
+    ALL,
+    DIMENSIONS,
+    LOOKUPS,
+    MARTS,
+    MONTHLY_MARTS,
+    REFERENCES,
+    STAGED_MONTH,
+    immigration,
+)
 from i94_platform.contracts.model import key_columns
 from i94_platform.defs.checks.completeness import CHECK_KEY
 from i94_platform_tests.support.deployment import MONTHLY, SAMPLE_MONTH, Deployment
@@ -30,18 +37,51 @@ BLOCKING = {"not_null", "key_unique", "foreign_keys"}
 RULE_TYPES = ("not_null", "key_unique", "allowed_values", "ranges", "foreign_keys")
 
 
-def read_rule_types(*layers: str) -> dict[str, tuple[str, ...]]:
-    """Read the checked rule types of each table of some layers from the reviewed snapshot of the graph."""
-    snapshot = Path(i94_platform_tests.__file__).parent / "snapshots" / "graph.json"
-    assets = json.loads(snapshot.read_text("utf-8"))["assets"]
-    in_layers = {name: asset for name, asset in assets.items() if asset["group"] in layers}
-    types = {name: tuple(t for t in RULE_TYPES if t in asset["checks"]) for name, asset in in_layers.items()}
-    return {name: rule_types for name, rule_types in types.items() if rule_types}
+def list_rule_types(assets: Iterable[str], types: Collection[str] = RULE_TYPES) -> dict[str, tuple[str, ...]]:
+    """List the types of the rules that the contract of each asset has, of those that are checked there."""
+    rule_types = {}
+    for asset in assets:
+        present = {"key_unique", *columns_to_break(CONTRACTS[asset.split("/")[1]])}
+        rule_types[asset] = tuple(name for name in RULE_TYPES if name in types and name in present)
+    return {asset: names for asset, names in rule_types.items() if names}
 
 
-IN_LAKE = read_rule_types("lookup", "staged")
+def columns_to_break(contract: Table) -> dict[str, tuple[Column[Any], Any]]:
+    """Return the last column that has a rule of each type, and a value that breaks it."""
+    last: dict[str, tuple[Column[Any], Any]] = {}
+    for col in contract.columns:
+        if not col.nullable:
+            last["not_null"] = col, None
+        if col.info["allowed"]:
+            last["allowed_values"] = col, 7 if col.name == "count" else "?"
+        low, high = col.info["low"], col.info["high"]
+        if high is not None or low is not None:
+            value = value_beyond(high, 1) if high is not None else value_beyond(low, -1)
+            last["ranges"] = col, float(value) if isinstance(col.type, Double) else value
+        if col.foreign_keys:
+            last["foreign_keys"] = col, 9999 if isinstance(col.type, Integer) else "??"
+    return last
+
+
+def value_beyond(bound: Any, direction: int) -> Any:
+    step = dt.timedelta(days=direction) if isinstance(bound, dt.date) else direction
+    return bound + step
+
+
+ROW_RULES = RULE_TYPES[:-1]
+IN_LAKE = list_rule_types(
+    [
+        *(f"lookup/{contract.name}" for contract in LOOKUPS),
+        *(f"staged/{contract.name}" for contract in (*REFERENCES, *STAGED_MONTH)),
+    ],
+    ROW_RULES,
+)
 """Rules about rows, checked before the load."""
-IN_WAREHOUSE = read_rule_types("warehouse", "mart")
+IN_WAREHOUSE = {
+    **list_rule_types((f"warehouse/{c.name}" for c in (*LOOKUPS, *REFERENCES, immigration)), ("foreign_keys",)),
+    **list_rule_types(f"warehouse/{contract.name}" for contract in DIMENSIONS),
+    **list_rule_types((f"mart/{contract.name}" for contract in MARTS), ROW_RULES),
+}
 """Rules between tables, and rules of the tables that the warehouse computes."""
 
 
@@ -58,35 +98,10 @@ def month_of(asset: str) -> str | None:
     return SAMPLE_MONTH if asset in monthly else None
 
 
-def column_to_break(contract: Table, rule_type: str) -> tuple[Column[Any], Any]:
-    """Return the last column that has a rule of this type, and a value that breaks it."""
-    last: dict[str, tuple[Column[Any], Any]] = {}
-    for col in contract.columns:
-        if not col.nullable:
-            last["not_null"] = col, None
-        if col.info["allowed"]:
-            last["allowed_values"] = col, 7 if col.name == "count" else "?"
-        low, high = col.info["low"], col.info["high"]
-        if high is not None or low is not None:
-            value = value_beyond(high, 1) if high is not None else value_beyond(low, -1)
-            last["ranges"] = col, float(value) if isinstance(col.type, Double) else value
-        if col.foreign_keys:
-            last["foreign_keys"] = col, 9999 if isinstance(col.type, Integer) else "??"
-    return last[rule_type]
-
-
-def value_beyond(bound: Any, direction: int) -> Any:
-    step = dt.timedelta(days=direction) if isinstance(bound, dt.date) else direction
-    return bound + step
-
-
-def test_the_graph_has_exactly_these_checks_with_these_effects(
-    loaded_deployment: Deployment,
-) -> None:
-    types = {type_ for _, type_ in (p.values for p in table_rules(IN_LAKE | IN_WAREHOUSE))}
-    specs = [spec for check in loaded_deployment.checks for spec in check.check_specs]
-    generated = {("/".join(spec.asset_key.path), spec.name): spec.blocking for spec in specs if spec.name in types}
-    assert generated == {p.values: p.values[1] in BLOCKING for p in table_rules(IN_LAKE | IN_WAREHOUSE)}
+def test_the_graph_has_exactly_these_checks_and_each_can_block(loaded_deployment: Deployment) -> None:
+    specs = [spec for check in loaded_deployment.checks for spec in check.check_specs if spec.name == "contract"]
+    assert {"/".join(spec.asset_key.path) for spec in specs} == {*IN_LAKE, *IN_WAREHOUSE}
+    assert all(spec.blocking for spec in specs)
 
 
 def test_every_check_is_evaluated_and_passes_on_the_sample(loaded_deployment: Deployment) -> None:
@@ -99,7 +114,7 @@ def test_every_check_is_evaluated_and_passes_on_the_sample(loaded_deployment: De
     assert set(results) >= {f"{'/'.join(spec.asset_key.path)} {spec.name}" for spec in specs}
     assert {name for name, result in results.items() if not result.passed} == set()
     assert (
-        results["staged/immigration not_null"].metadata["rows"].value
+        results["staged/immigration contract"].metadata["rows"].value
         == loaded_deployment.manifest("staged/immigration", SAMPLE_MONTH).rows
     )
 
@@ -132,8 +147,8 @@ def break_and_check(
         deployment = loaded_deployment.copy(folder / rule_type)
         assets = [asset for asset, rule_types in tables.items() if rule_type in rule_types]
         broken = {asset: break_rule(deployment, asset, rule_type) for asset in assets}
-        results = deployment.run_checks([(asset, rule_type) for asset in assets], SAMPLE_MONTH)
-        return {asset: BrokenTable(*broken[asset], results[asset, rule_type]) for asset in assets}
+        results = deployment.run_checks([(asset, "contract") for asset in assets], SAMPLE_MONTH)
+        return {asset: BrokenTable(*broken[asset], results[asset, "contract"]) for asset in assets}
 
     return by_rule_type
 
@@ -157,7 +172,7 @@ def break_in_lake(deployment: Deployment, asset: str, rule_type: str) -> tuple[s
         value_shown, columns = "2", ", ".join(key_columns(contract))
         rows = repeat_first_row(rows)
     else:
-        col, value = column_to_break(contract, rule_type)
+        col, value = columns_to_break(contract)[rule_type]
         value_shown, columns = "" if value is None else str(value), col.name
         rows = replace_value(rows, col.name, value)
     deployment.rewrite_dataset(contract, asset, rows, month or "")
@@ -171,7 +186,7 @@ def break_in_warehouse(deployment: Deployment, asset: str, rule_type: str) -> tu
         value_shown, columns = "2", ", ".join(key_columns(contract))
         deployment.execute(f"INSERT INTO {table} SELECT * FROM {table} LIMIT 1")
     else:
-        col, value = column_to_break(contract, rule_type)
+        col, value = columns_to_break(contract)[rule_type]
         value_shown, columns = "" if value is None else str(value), col.name
         if rule_type == "not_null":
             deployment.execute(f"ALTER TABLE {table} ALTER COLUMN {col.name} DROP NOT NULL")
@@ -185,7 +200,7 @@ def test_a_broken_row_in_the_lake_is_counted_and_shown(in_lake: Any, asset: str,
     broken: BrokenTable = in_lake(rule_type)[asset]
     assert_one_broken_row(broken, rule_type)
     sample = broken.result.metadata["sample"].value
-    assert sample.startswith(f"**{broken.columns}**")
+    assert sample.startswith(f"**{rule_type} {broken.columns}**")
     header, *_, row = (cells(line) for line in sample.splitlines() if line.startswith("|"))
     shown = "times" if rule_type == "key_unique" else broken.columns
     assert row[header.index(shown)] == broken.value
@@ -211,10 +226,11 @@ def assert_one_broken_row(broken: BrokenTable, rule_type: str) -> None:
     figures = {name: result.metadata[name].value for name in ("broken", "bound", "rows")}
     assert figures == {"broken": 1, "bound": "0", "rows": broken.rows}
     assert result.severity == (dg.AssetCheckSeverity.ERROR if rule_type in BLOCKING else dg.AssetCheckSeverity.WARN)
-    assert result.blocking == (rule_type in BLOCKING)
-    assert f"{broken.columns}: 1 of {broken.rows:,} rows, must be " in result.description
+    assert f"{rule_type} {broken.columns}: 1 of {broken.rows:,} rows, must be " in result.description
     of_rule = [
-        line for line in result.metadata["figures"].value.splitlines() if line.startswith(f"| {broken.columns} |")
+        line
+        for line in result.metadata["figures"].value.splitlines()
+        if line.startswith(f"| {rule_type} | {broken.columns} |")
     ]
     assert len(of_rule) == 1
     assert of_rule[0].endswith("| 1 |")
@@ -224,19 +240,30 @@ def test_many_broken_rows_are_all_counted_and_five_are_shown(loaded_deployment: 
     deployment = loaded_deployment.copy(tmp_path)
     rows = replace_value(deployment.read_rows(immigration, "staged/immigration", SAMPLE_MONTH), "i94bir", 200, rows=7)
     deployment.rewrite_dataset(immigration, "staged/immigration", rows, SAMPLE_MONTH)
-    result = deployment.run_check("staged/immigration", "ranges", SAMPLE_MONTH)
+    result = deployment.run_check("staged/immigration", "contract", SAMPLE_MONTH)
     assert result.metadata["broken"].value == 7
     assert [line for line in result.metadata["sample"].value.splitlines() if line.endswith("| 200 |")] == [
         f"| {row['cicid']} | {row['i94yr']} | {row['i94mon']} | 200 |" for row in rows.slice(0, 5).to_pylist()
     ]
-    assert result.description == f"i94bir: 7 of {rows.num_rows:,} rows, must be -5 to 125"
+    assert result.description == f"ranges i94bir: 7 of {rows.num_rows:,} rows, must be -5 to 125"
+
+
+def test_a_rule_that_blocks_is_named_before_one_that_warns(loaded_deployment: Deployment, tmp_path: Path) -> None:
+    deployment = loaded_deployment.copy(tmp_path)
+    rows = replace_value(deployment.read_rows(immigration, "staged/immigration", SAMPLE_MONTH), "i94bir", 200)
+    deployment.rewrite_dataset(immigration, "staged/immigration", replace_value(rows, "i94port", None), SAMPLE_MONTH)
+    result = deployment.run_check("staged/immigration", "contract", SAMPLE_MONTH)
+    assert result.severity == dg.AssetCheckSeverity.ERROR
+    blocks, warns = result.description.split("; ")
+    assert blocks.startswith("not_null i94port: 1 of ")
+    assert warns.startswith("ranges i94bir: 1 of ")
 
 
 def test_orphans_are_counted_by_row_and_shown_by_code(loaded_deployment: Deployment, tmp_path: Path) -> None:
     deployment = loaded_deployment.copy(tmp_path)
     arrivals = deployment.query_value("SELECT count(*) FROM i94.immigration WHERE i94port = 'NYC'")
     deployment.execute("DELETE FROM i94.i94port WHERE code = 'NYC'")
-    result = deployment.run_check("warehouse/immigration", "foreign_keys", SAMPLE_MONTH)
+    result = deployment.run_check("warehouse/immigration", "contract", SAMPLE_MONTH)
     assert result.metadata["broken"].value == arrivals > 1
     assert f"| NYC | {arrivals} |" in result.metadata["sample"].value
 
@@ -245,20 +272,17 @@ def test_a_check_reads_only_the_month_of_its_run(loaded_deployment: Deployment, 
     deployment = loaded_deployment.copy(tmp_path)
     february = "SELECT * REPLACE (2 AS i94mon, '??' AS i94port) FROM i94.immigration LIMIT 3"
     deployment.execute(f"INSERT INTO i94.immigration {february}")
-    result = deployment.run_check("warehouse/immigration", "foreign_keys", SAMPLE_MONTH)
+    result = deployment.run_check("warehouse/immigration", "contract", SAMPLE_MONTH)
     assert result.passed
     assert result.metadata["rows"].value == deployment.manifest("staged/immigration", SAMPLE_MONTH).rows
 
 
-@pytest.mark.parametrize(
-    "contract", [immigration, immigration_quarantine, immigration_unreadable], ids=lambda contract: contract.name
-)
+@pytest.mark.parametrize("contract", STAGED_MONTH, ids=lambda contract: contract.name)
 def test_an_empty_month_satisfies_every_rule(loaded_deployment: Deployment, tmp_path: Path, contract: Table) -> None:
     deployment = loaded_deployment.copy(tmp_path)
     dataset = f"staged/{contract.name}"
     empty = deployment.read_rows(contract, dataset, SAMPLE_MONTH).slice(0, 0)
     deployment.rewrite_dataset(contract, dataset, empty, SAMPLE_MONTH)
-    for rule_type in IN_LAKE[dataset]:
-        result = deployment.run_check(dataset, rule_type, SAMPLE_MONTH)
-        assert result.passed
-        assert result.metadata["rows"].value == 0
+    result = deployment.run_check(dataset, "contract", SAMPLE_MONTH)
+    assert result.passed
+    assert result.metadata["rows"].value == 0
