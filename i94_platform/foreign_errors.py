@@ -11,6 +11,8 @@ import os
 import re
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
 
 from i94_platform.errors import PermanentError, PlatformError, TransientError
 
@@ -164,12 +166,39 @@ def _translate_text_of_system(error: BaseException) -> PlatformError | None:
     return None
 
 
+@dataclass(frozen=True)
+class LockHolder:
+    """A process that has a DuckDB file open while another one needs it."""
+
+    process: str
+    """Its program and id, such as `python3.11 (PID 4711)`."""
+    access: str
+    """`reads` or `writes`; `uses` where DuckDB does not say."""
+
+    def __str__(self) -> str:
+        return f"{self.process}, which {self.access} it"
+
+
+def parse_lock_holder(error: BaseException) -> LockHolder | None:
+    """Parse who holds a file from DuckDB's error; None if it is another error."""
+    text = str(error)
+    if "file handle conflict" in text:
+        return LockHolder("another thread of this process", "uses")
+    if "Could not set lock" not in text:
+        return None
+    match = re.search(r"held in (?:(.+) \()?PID (\d+)", text)
+    program, pid = (Path(match[1] or "a program").name, int(match[2])) if match else ("", 0)
+    # the process of another container has no id here
+    process = f"{program} (PID {pid})" if pid else "a process that this machine does not show"
+    return LockHolder(process, "reads" if "open this database in read-only mode" in text else "writes")
+
+
 def _translate_duckdb_error(error: BaseException) -> PlatformError | None:
     if not _is_from(error, "duckdb"):
         return None
     text = str(error)
-    if re.search("could not set lock|conflict", text, re.IGNORECASE):
-        message = "another process is writing it; let it finish or stop it, then run again"
+    if holder := parse_lock_holder(error):
+        message = f"it is held by {holder}; let it finish or stop it, then run again"
         return TransientError(_to_sentence(_find_path(text), message))
     for class_names, words, message in _DUCKDB_ERRORS:
         is_class = not class_names or type(error).__name__ in class_names.split("|")

@@ -285,6 +285,11 @@ class Settings(BaseSettings):
         return Path(self.warehouse.removeprefix("duckdb:///")).expanduser().resolve()
 
     @property
+    def release_path(self) -> Path:
+        """The DuckDB file that holds the newest release, if the warehouse is the embedded one."""
+        return Path(self.home) / "i94.duckdb"
+
+    @property
     def dagster_home(self) -> Path:
         """The folder of the persistent Dagster instance."""
         return Path(self.home) / "dagster"
@@ -339,6 +344,10 @@ INVALID_COMBINATIONS: tuple[tuple[Callable[[Settings], bool], str], ...] = (
     (
         lambda s: _runs_on_other_machines(s) and is_s3(s.lake) and not is_s3(s.raw),
         "I94_RAW: the machines of I94_ENGINE don't see a folder of this one; set I94_RAW to s3://bucket/prefix",
+    ),
+    (
+        lambda s: s.redshift_address is None and s.warehouse_path == s.release_path,
+        "I94_WAREHOUSE: i94.duckdb in I94_HOME is the file of the release; choose another name",
     ),
     (
         lambda s: bool(s.last_month) and s.last_month < s.first_month,

@@ -112,5 +112,11 @@ def build_resources(settings: Settings) -> dict[str, BuildableResource[Any]]:
             **lock,
         )
         if settings.redshift_address
-        else configure(DuckDBWarehouseResource, path=str(settings.warehouse_path), **duckdb, **lock),
+        else configure(
+            DuckDBWarehouseResource,
+            path=str(settings.warehouse_path),
+            release_path=str(settings.release_path),
+            **duckdb,
+            **lock,
+        ),
     }

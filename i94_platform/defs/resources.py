@@ -215,11 +215,15 @@ class DuckDBWarehouseResource(BuildableResource[Warehouse]):
     memory_limit: str = "2GB"
     lock_timeout: float = 600.0
     s3_endpoint: str = ""
+    release_path: str = ""
 
     def build(self) -> Warehouse:
         """Build the warehouse."""
         store = _unrooted_store(self.s3_endpoint, self.scratch)
-        return DuckDBWarehouse(Path(self.path), Path(self.scratch), self.memory_limit, self.lock_timeout, store)
+        release_path = Path(self.release_path) if self.release_path else None
+        return DuckDBWarehouse(
+            Path(self.path), Path(self.scratch), self.memory_limit, self.lock_timeout, store, release_path
+        )
 
 
 class RedshiftWarehouseResource(BuildableResource[Warehouse]):

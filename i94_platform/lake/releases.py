@@ -73,6 +73,7 @@ class Release:
     version: str
     """The version of the content, which is equal for equal tables."""
     published_at: str
+    """Empty before it is committed."""
     data_as_of: str
     """When the newest data was loaded."""
     months: tuple[str, ...]
@@ -86,14 +87,14 @@ class Release:
         return [url for url in self.manifest.urls if folder in url]
 
 
-def commit_release(
+def prepare_release(
     lake: Lake,
     run_id: str,
     contracts: Sequence[Table],
     tables: Mapping[str, ReleasedTable],
     data_as_of: str,
 ) -> Release:
-    """Make what a run has exported the current release. Hold the `write_lock`.
+    """Verify what a run has exported, and return it as the release that it will be.
 
     Raises:
         PermanentError: a file differs from its contract, or a table's files hold other rows than the table.
@@ -108,21 +109,30 @@ def commit_release(
                 f"{exported:,}; nothing was published, run 'i94 run --select published'."
             )
         entries += table_entries
-    previous = lake.read_manifest(RELEASE)
     stats = {
         "data_as_of": data_as_of,
         "months": _common_months(tables),
         "tables": {name: asdict(table) for name, table in tables.items()},
     }
+    version, address = (
+        _compute_version(entries, lake.run_folder(RELEASE, run_id)),
+        lake.store.uri(RELEASE.manifest_path),
+    )
+    return parse_release(Manifest(RELEASE.name, "", run_id, version, "", address, tuple(entries), stats))
+
+
+def commit_release(lake: Lake, release: Release) -> Release:
+    """Make a prepared release the current one, and return it as its readers get it. Hold the `write_lock`."""
+    previous, prepared = lake.read_manifest(RELEASE), release.manifest
     manifest = lake.commit(
         RELEASE,
-        run_id,
-        tuple(entries),
-        fingerprint=_compute_version(entries, lake.run_folder(RELEASE, run_id)),
-        stats=stats,
+        prepared.run_id,
+        prepared.entries,
+        fingerprint=prepared.fingerprint,
+        stats=prepared.stats,
         retain_run=previous.run_id if previous else "",
     )
-    return parse_release(Manifest.from_json(manifest.to_json(), manifest.address))  # as every reader gets it
+    return parse_release(Manifest.from_json(manifest.to_json(), manifest.address))
 
 
 def read_current_release(lake: Lake) -> Release | None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from i94_platform.contracts import PUBLISHED
 from i94_platform.lake.datasets import Lake
-from i94_platform.lake.releases import RELEASE, CheckState, Release, ReleasedTable, commit_release
+from i94_platform.lake.releases import RELEASE, CheckState, Release, ReleasedTable, commit_release, prepare_release
 from i94_platform.warehouse.base import Warehouse
 
 
@@ -15,6 +15,9 @@ def publish_release(lake: Lake, warehouse: Warehouse, run_id: str, states: Mappi
 
     Args:
         states: the state of the checks, by table name.
+
+    The embedded warehouse also puts the release into one DuckDB file. That comes before the commit: if a run is killed
+    between both, the release is stale, and the next run publishes again.
 
     Raises:
         PermanentError: a table is not loaded, or the files hold another number of rows than the table.
@@ -27,4 +30,6 @@ def publish_release(lake: Lake, warehouse: Warehouse, run_id: str, states: Mappi
             for name, table in exports.items()
         }
         data_as_of = max((entry.loaded_at for entry in ledger), default="")
-        return commit_release(lake, run_id, PUBLISHED, tables, data_as_of)
+        release = prepare_release(lake, run_id, PUBLISHED, tables, data_as_of)
+        warehouse.replace_release_database(release, lake)
+        return commit_release(lake, release)

@@ -18,8 +18,9 @@ from i94_platform.errors import PermanentError, PlatformError
 from i94_platform.foreign_errors import describe_fault, translate_error
 from i94_platform.lake.datasets import Lake
 from i94_platform.lake.manifest import Manifest
+from i94_platform.lake.release_database import build_database
 from i94_platform.lake.releases import RELEASE, Release, parse_release
-from i94_platform.serving.release_database import Snapshot, build_database
+from i94_platform.serving.snapshot import Snapshot
 
 logger = logging.getLogger(__name__)
 

@@ -21,9 +21,9 @@ from i94_platform.serving.http_caching import is_current, not_modified, send
 from i94_platform.serving.metrics import Metrics
 from i94_platform.serving.problems import Problem
 from i94_platform.serving.queries import Query
-from i94_platform.serving.release_database import Snapshot
 from i94_platform.serving.release_store import NOTHING_PUBLISHED, ReleaseStore
 from i94_platform.serving.response_cache import CachedResponse, ResponseCache
+from i94_platform.serving.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from i94_platform.serving.auth.authenticator import Authenticator

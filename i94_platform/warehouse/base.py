@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 from sqlalchemy import Table
@@ -12,7 +13,9 @@ from sqlalchemy import Table
 from i94_platform.contracts import MARTS, WAREHOUSE, load_ledger
 from i94_platform.contracts.rendering.ddl import render_create_schema, render_ddl
 from i94_platform.errors import PermanentError
+from i94_platform.lake.datasets import Lake
 from i94_platform.lake.manifest import Manifest
+from i94_platform.lake.releases import Release
 from i94_platform.partitions import Month
 from i94_platform.warehouse.export import ExportedTable, export_table
 from i94_platform.warehouse.ledger import LedgerEntry, read_entries
@@ -32,6 +35,8 @@ class Warehouse(ABC):
 
     address: str
     """Where it is, for people; holds no secret."""
+    release_path: Path | None = None
+    """The DuckDB file with the newest release; None where readers hold up no load."""
     dialect: str
     """`duckdb` or `redshift`: the SQL of its contracts and marts."""
 
@@ -72,6 +77,13 @@ class Warehouse(ABC):
 
     def after_load(self, contract: Table) -> None:  # noqa: B027
         """Do what a table needs after its rows have changed, outside the transaction; nothing by default."""
+
+    def replace_release_database(self, release: Release, lake: Lake) -> None:  # noqa: B027
+        """Put a release into the file `release_path`, if there is such a path. Hold the `write_lock` of the release.
+
+        Raises:
+            PermanentError: a file of the release is not what it or the contract says.
+        """
 
     def ddl_statements(self) -> Iterator[str]:
         """The DDL of all tables, in order."""

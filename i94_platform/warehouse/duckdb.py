@@ -1,7 +1,7 @@
 """The embedded warehouse: one DuckDB file.
 
-One process at a time can write a file. So each transaction opens it, and waits with a message while another process
-holds it.
+One process at a time can write a file, and none can while others read it. So each transaction opens the file, and waits
+while another process holds it; a message names that process. Readers that stay open use the file of the release.
 """
 
 from __future__ import annotations
@@ -20,8 +20,12 @@ from sqlalchemy import Executable, Table
 from i94_platform.contracts.model import column_names
 from i94_platform.engine.duckdb import connect, quote_literal
 from i94_platform.errors import PermanentError, TransientError
+from i94_platform.foreign_errors import LockHolder, parse_lock_holder
+from i94_platform.lake.datasets import Lake
 from i94_platform.lake.local import LocalStore
 from i94_platform.lake.manifest import Manifest
+from i94_platform.lake.release_database import replace_database
+from i94_platform.lake.releases import Release
 from i94_platform.lake.store import Store
 from i94_platform.sql.statements import compile_statement
 from i94_platform.warehouse.base import Warehouse
@@ -33,9 +37,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 logger = logging.getLogger(__name__)
-
-_IN_USE = re.compile("could not set lock|unique file handle conflict", re.IGNORECASE)
-"""DuckDB's words where another process, or another thread of this one, holds the file."""
 
 
 class _Transaction(Transaction):
@@ -106,9 +107,11 @@ class DuckDBWarehouse(Warehouse):
         memory_limit: str = "2GB",
         lock_timeout: float = 600.0,
         store: Store | None = None,
+        release_path: Path | None = None,
     ) -> None:
         self.path, self.address, self._store = path, f"duckdb:///{path}", store or LocalStore("/")
         self._scratch, self._memory_limit, self._lock_timeout = scratch, memory_limit, lock_timeout
+        self.release_path = release_path
 
     def exists(self) -> bool:
         return self.path.exists()
@@ -126,6 +129,10 @@ class DuckDBWarehouse(Warehouse):
             raise PermanentError(f"The warehouse refused the query: {error}") from None
         if types != [duckdb.StatementType.SELECT]:
             raise PermanentError("A query is one SELECT statement (or SHOW, DESCRIBE, SUMMARIZE); nothing was run.")
+
+    def replace_release_database(self, release: Release, lake: Lake) -> None:
+        if self.release_path:
+            replace_database(release, lake, self.release_path, self._memory_limit)
 
     @contextmanager
     def transaction(self, *, purpose: str, read_only: bool = False, run_id: str = "") -> Iterator[Transaction]:
@@ -151,20 +158,29 @@ class DuckDBWarehouse(Warehouse):
             raise PermanentError(f"There is no warehouse at {self.path}; run 'i94 run' or 'i94 create-tables' first.")
         self.path.parent.mkdir(parents=True, exist_ok=True)
         options = " (READ_ONLY)" if read_only else ""
-        deadline, has_warned = time.monotonic() + self._lock_timeout, False
+        deadline, last_holder = time.monotonic() + self._lock_timeout, None
         while True:
             try:
                 self._instance.execute(f"ATTACH {quote_literal(str(self.path))} AS warehouse{options}")
                 return self._instance.cursor()
             except duckdb.Error as error:
-                if not _IN_USE.search(str(error)):
+                holder = parse_lock_holder(error)
+                if holder is None:
                     raise
                 if time.monotonic() > deadline:
                     raise TransientError(
-                        f"Another process has held {self.path} for {self._lock_timeout:.0f} s, waited to {purpose}; "
-                        "let it finish or stop it, then run again."
+                        f"Waited {self._lock_timeout:.0f} s to {purpose}: {self.path} is held by {holder}; "
+                        f"{self._advise(holder)}, then run again."
                     ) from None
-                if not has_warned:
-                    logger.warning("Waiting for another process that is writing %s, to %s …", self.path, purpose)
-                    has_warned = True
+                if holder != last_holder:
+                    logger.warning(
+                        "Waiting to %s: %s is held by %s; %s", purpose, self.path, holder, self._advise(holder)
+                    )
+                    last_holder = holder
                 time.sleep(0.1)
+
+    def _advise(self, holder: LockHolder) -> str:
+        if holder.access != "reads":
+            return "let it finish or stop it"
+        can_move = self.release_path and self.release_path.exists()
+        return f"close it there, and open {self.release_path} instead" if can_move else "close it there"

@@ -18,7 +18,7 @@ from i94_platform.contracts.model import column_names, is_monthly, key_columns, 
 from i94_platform.contracts.rendering.arrow import arrow_schema
 from i94_platform.contracts.rendering.ddl import render_create_schema, render_ddl
 from i94_platform.lake.datasets import Lake
-from i94_platform.lake.releases import RELEASE, CheckState, Release, ReleasedTable, commit_release
+from i94_platform.lake.releases import RELEASE, CheckState, Release, ReleasedTable, commit_release, prepare_release
 from i94_platform.warehouse.base import Warehouse
 
 MONTHS = ("2016-01", "2016-02", "2016-03")
@@ -92,4 +92,4 @@ def publish_release(
                 pq.write_table(rows, file)
             state = (checks or {}).get(contract.name, CheckState())
             tables[contract.name] = ReleasedTable(rows.num_rows, MONTHS if is_monthly(contract) else (), state)
-        return commit_release(lake, run, PUBLISHED, tables, "2016-04-10T06:00:00+00:00")
+        return commit_release(lake, prepare_release(lake, run, PUBLISHED, tables, "2016-04-10T06:00:00+00:00"))

@@ -1,4 +1,4 @@
-"""Test what is DuckDB's own: only a lock is waited for, and a file that is no database is told at once.
+"""Test what is DuckDB's own: waits for who holds the file, errors of files, and the one file of a release.
 
 A path that merely contained the word lock was once taken for a held lock, and waited for until the timeout.
 """
@@ -6,17 +6,29 @@ A path that merely contained the word lock was once taken for a held lock, and w
 from __future__ import annotations
 
 import logging
+import os
+import signal
+import sys
 import time
 import warnings
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
 
+from i94_platform.contracts import PUBLISHED, state
 from i94_platform.errors import TransientError
+from i94_platform.foreign_errors import parse_lock_holder
+from i94_platform.lake import release_database
+from i94_platform.lake.datasets import Lake
+from i94_platform.lake.local import LocalStore
+from i94_platform.lake.releases import Release, read_current_release
+from i94_platform.pipeline.release import publish_release
 from i94_platform.warehouse.duckdb import DuckDBWarehouse
-from i94_platform_tests.support.processes import start_process, wait_for
+from i94_platform_tests.serving.synthetic_release import fill_warehouse, make_rows
+from i94_platform_tests.support.processes import join_process, start_process, wait_for
 from i94_platform_tests.support.warehouses import hold_transaction, reach_duckdb
 
 
@@ -64,11 +76,130 @@ def test_a_reader_gives_up_after_the_timeout_with_a_failure_worth_a_retry(
     """A file that is written can't be read; on Redshift readers go on."""
     reach = partial(reach_duckdb, tmp_path)
     reach().create_tables()
-    with start_process(hold_transaction, reach, tmp_path / "held", False):
+    with start_process(hold_transaction, reach, tmp_path / "held", False) as writer:
         wait_for((tmp_path / "held").exists, "the writer")
-        message = r"Another process has held .*, waited to query; let it finish or stop it"
-        with caplog.at_level(logging.WARNING), pytest.raises(TransientError, match=message):
+        with caplog.at_level(logging.WARNING), pytest.raises(TransientError, match="let it finish or stop it") as error:
             reach().query("SELECT 1")
-    assert len(caplog.messages) == 1
-    assert "to query" in caplog.messages[0]
+    (warning,) = caplog.messages
+    for message in (warning, str(error.value)):
+        assert "to query" in message
+        assert f"python3.{sys.version_info.minor} (PID {writer.pid}), which writes it" in message
+        assert str(tmp_path / "warehouse.duckdb") in message
     assert reach().query("SELECT count(*) AS n FROM i94.i94mode").to_pylist() == [{"n": 0}], "free once it is gone"
+
+
+def open_read_only(path: Path, opened: Path) -> None:
+    """Hold a database open as a notebook does, until killed; the file `opened` then has its first answer."""
+    connection = duckdb.connect(str(path), read_only=True)
+    opened.write_text(str(connection.execute("SELECT count(*) FROM i94.i94mode").fetchone()))
+    signal.pause()
+
+
+def test_a_load_names_the_reader_that_holds_it_up_and_where_it_may_read_instead(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    warehouse = reach_release(tmp_path)
+    warehouse.create_tables()
+    assert warehouse.release_path is not None
+    warehouse.release_path.write_text("a release")
+    with start_process(open_read_only, tmp_path / "warehouse.duckdb", tmp_path / "opened") as reader:
+        wait_for((tmp_path / "opened").exists, "the reader")
+        with caplog.at_level(logging.WARNING), pytest.raises(TransientError) as error:
+            warehouse.create_tables()
+    (warning,) = caplog.messages
+    for message in (warning, str(error.value)):
+        assert f"(PID {reader.pid}), which reads it" in message
+        assert str(warehouse.release_path) in message
+
+
+def test_a_holder_that_another_container_hides_is_not_invented() -> None:
+    error = duckdb.IOException('Could not set lock on file "/w": Conflicting lock is held in PID 0. See also https://')
+    holder = parse_lock_holder(error)
+    assert holder is not None
+    assert "PID" not in str(holder)
+    assert parse_lock_holder(duckdb.IOException('Cannot open "/clocks/lock.duckdb"')) is None
+
+
+def reach_release(folder: Path, lock_timeout: float = 0.3) -> DuckDBWarehouse:
+    """The embedded warehouse in a folder, which publishes beside itself."""
+    release_path = folder / "i94.duckdb"
+    return DuckDBWarehouse(
+        folder / "warehouse.duckdb", folder / "scratch", "500MB", lock_timeout, release_path=release_path
+    )
+
+
+def publish(folder: Path, run: str, seed: int = 94) -> Release:
+    """Fill a warehouse and publish it."""
+    warehouse = reach_release(folder)
+    warehouse.create_tables()
+    fill_warehouse(warehouse, seed)
+    return publish_release(Lake(LocalStore(folder / "lake")), warehouse, run, {})
+
+
+def read_release(path: Path) -> tuple[str, dict[str, list[tuple[Any, ...]]]]:
+    """Read the version and every table of a release's file."""
+    with duckdb.connect(str(path), read_only=True) as connection:
+        (version,) = connection.execute("SELECT version FROM release").fetchall()[0]
+        return version, {c.name: connection.execute(f"FROM {c.fullname}").fetchall() for c in PUBLISHED}
+
+
+def test_a_release_is_one_read_only_file_with_its_tables_and_their_descriptions(tmp_path: Path) -> None:
+    release, path = publish(tmp_path, "r1"), tmp_path / "i94.duckdb"
+    expected = {c.name: [tuple(row.values()) for row in make_rows(c, per_month=6).to_pylist()] for c in PUBLISHED}
+    assert read_release(path) == (release.version, expected)
+    assert path.stat().st_mode & 0o777 == 0o444
+    assert not (tmp_path / ".i94.duckdb").exists(), "nothing is left of writing it"
+    with duckdb.connect(str(path), read_only=True) as connection:
+        comments = connection.execute("SELECT comment FROM duckdb_tables() WHERE table_name = 'state'").fetchall()
+        assert comments == [(state.comment,)]
+        columns = "SELECT column_name, comment FROM duckdb_columns() WHERE table_name = 'state' ORDER BY column_index"
+        assert connection.execute(columns).fetchall() == [(c.name, c.comment) for c in state.columns]
+        versions = connection.execute("SELECT tags['storage_version'] FROM duckdb_databases() WHERE NOT internal")
+        assert versions.fetchall() == [("v1.0.0+",)], "tools that bring an older DuckDB can open it"
+
+
+def test_loads_and_releases_go_on_while_a_reader_holds_the_file_of_a_release(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    first, path = publish(tmp_path, "r1"), tmp_path / "i94.duckdb"
+    with (
+        duckdb.connect(str(path), read_only=True) as own,
+        start_process(open_read_only, path, tmp_path / "opened"),
+        caplog.at_level(logging.WARNING),
+    ):
+        wait_for((tmp_path / "opened").exists, "the reader")
+        second = publish(tmp_path, "r2", seed=1)
+        assert own.execute("SELECT version FROM release").fetchall() == [(first.version,)], "it reads on"
+    assert not caplog.messages, "nobody has waited"
+    assert read_release(path)[0] == second.version != first.version
+
+
+def publish_and_die(folder: Path, at: str) -> None:
+    """Publish other rows, and kill this process while it builds the file, before it switches, or before the commit."""
+
+    def die(*_: object, **__: object) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    target: tuple[object, str] = {
+        "building": (release_database, "_load_table"),
+        "switching": (Path, "replace"),
+        "committing": (Lake, "commit"),
+    }[at]
+    setattr(*target, die)
+    publish(folder, "r2", seed=1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("at", ["building", "switching", "committing"])
+def test_a_kill_leaves_a_whole_file_and_the_next_run_publishes_again(tmp_path: Path, at: str) -> None:
+    first, path = publish(tmp_path, "r1"), tmp_path / "i94.duckdb"
+    with start_process(publish_and_die, tmp_path, at) as process:
+        assert join_process(process) == -signal.SIGKILL
+    version, tables = read_release(path)
+    assert (version == first.version) == (at != "committing")
+    assert all(tables.values())
+    lake = Lake(LocalStore(tmp_path / "lake"))
+    assert read_current_release(lake) == first
+    second = publish(tmp_path, "r3", seed=1)
+    assert read_release(path)[0] == second.version != first.version
+    assert not (tmp_path / ".i94.duckdb").exists()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import CheckConstraint, Column, MetaData, Table, func
-from sqlalchemy.schema import CreateSchema, CreateTable
+from sqlalchemy.schema import CreateSchema, CreateTable, SetColumnComment, SetTableComment
 
 from i94_platform.contracts.model import text_limit
 from i94_platform.contracts.rendering.types import type_names
@@ -50,6 +51,13 @@ def render_ddl(contract: Table, dialect: str, diststyle: str = "key") -> str:
 def render_create_schema(name: str, dialect: str) -> str:
     """Render `CREATE SCHEMA IF NOT EXISTS` in the dialect."""
     return str(CreateSchema(name, if_not_exists=True).compile(dialect=load_dialect(dialect)))
+
+
+def render_comments(contract: Table) -> Iterator[str]:
+    """Render the descriptions of a table and its columns as `COMMENT ON` of DuckDB."""
+    dialect = load_dialect("duckdb")
+    yield str(SetTableComment(contract).compile(dialect=dialect))
+    yield from (str(SetColumnComment(col).compile(dialect=dialect)) for col in contract.columns)
 
 
 def _physical_table(contract: Table, dialect: str, diststyle: str) -> Table:

@@ -17,9 +17,9 @@ from i94_platform.serving.api.openapi import NOT_MODIFIED, document_etag, refer_
 from i94_platform.serving.api.parameters import build_query, create_parameters_model, require_single
 from i94_platform.serving.auth.dependencies import authorize
 from i94_platform.serving.http_caching import with_gzip
-from i94_platform.serving.release_database import Snapshot
 from i94_platform.serving.response_cache import CachedResponse
 from i94_platform.serving.service import Service, get_service
+from i94_platform.serving.snapshot import Snapshot
 
 _OTHER_FORMATS = {
     "text/csv": {"schema": {"type": "string"}},

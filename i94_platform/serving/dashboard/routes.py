@@ -22,9 +22,9 @@ from i94_platform.serving.dashboard.page import render_page
 from i94_platform.serving.dashboard.summaries import DashboardFilters, View, summarize
 from i94_platform.serving.dashboard.vega_bundle import VegaBundle
 from i94_platform.serving.http_caching import IMMUTABLE, compute_digest, is_current, not_modified, send, with_gzip
-from i94_platform.serving.release_database import Snapshot
 from i94_platform.serving.response_cache import CachedResponse
 from i94_platform.serving.service import get_service
+from i94_platform.serving.snapshot import Snapshot
 
 _STATIC = Path(__file__).parent / "static"
 

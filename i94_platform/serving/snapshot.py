@@ -1,4 +1,4 @@
-"""A release as a read-only DuckDB database: loaded from its Parquet files, queried by bound statements.
+"""An open release: its DuckDB database, read-only, queried by bound statements.
 
 The database has no access to files or the network once it is open.
 """
@@ -9,18 +9,12 @@ import math
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Executable, Table
+from sqlalchemy import Executable
 
-from i94_platform.contracts import PUBLISHED
-from i94_platform.contracts.model import column_names, key_columns
-from i94_platform.contracts.rendering.ddl import render_create_schema, render_ddl
-from i94_platform.errors import PermanentError
-from i94_platform.lake.datasets import Lake
-from i94_platform.lake.footers import verify_footer
 from i94_platform.lake.releases import Release
 from i94_platform.sql.statements import compile_statement
 
@@ -106,46 +100,3 @@ def _interrupt_when_late(cursor: duckdb.DuckDBPyConnection, seconds: float, done
     while not done.wait(seconds):
         cursor.interrupt()
         seconds = 0.1  # again, because an interrupt before the query starts has no effect
-
-
-def build_database(release: Release, lake: Lake, path: Path, memory_limit: str) -> None:
-    """Load a release into a new database, each table in the order of its key.
-
-    Raises:
-        PermanentError: a file is not what the contract or the manifest says.
-    """
-    import duckdb
-
-    with duckdb.connect(str(path), config={"memory_limit": memory_limit, "threads": THREADS_PER_QUERY}) as connection:
-        for schema in sorted({str(contract.schema) for contract in PUBLISHED}):
-            connection.execute(render_create_schema(schema, "duckdb"))
-        for contract in PUBLISHED:
-            if contract.name not in release.tables:
-                raise PermanentError(f"The release has no {contract.name}; publish again: i94 run --select published.")
-            connection.execute(render_ddl(contract, "duckdb"))
-            rows, expected = _load_table(connection, release, lake, contract), release.tables[contract.name].rows
-            if rows != expected:
-                raise PermanentError(
-                    f"{contract.name} has {rows:,} rows where the release says {expected:,}; publish again."
-                )
-
-
-def _load_table(connection: duckdb.DuckDBPyConnection, release: Release, lake: Lake, contract: Table) -> int:
-    names = ", ".join(f'"{name}"' for name in column_names(contract))
-    order = ", ".join(f'"{name}"' for name in key_columns(contract))
-    with ExitStack() as local_files:
-        paths = [
-            local_files.enter_context(lake.store.local_copy(lake.store.path(url)))
-            for url in release.urls(contract.name)
-        ]
-        for path in paths:
-            with path.open("rb") as content:
-                verify_footer(content, str(path), contract)
-        if paths:
-            connection.execute(
-                f"INSERT INTO {contract.fullname} ({names}) SELECT {names} "
-                f"FROM read_parquet($files, hive_partitioning = false) ORDER BY {order}",
-                {"files": [str(path) for path in paths]},
-            )
-    ((count,),) = connection.execute(f"SELECT count(*) FROM {contract.fullname}").fetchall()
-    return int(count)
