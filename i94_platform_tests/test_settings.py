@@ -254,3 +254,9 @@ def test_a_misspelt_field_is_rejected() -> None:
 def test_reading_settings_creates_no_file(settings: Settings, home: Path) -> None:
     assert (settings.home, settings.warehouse_path.parent) == (str(home), home)
     assert not home.exists()
+
+
+def test_the_warehouse_is_not_the_file_of_the_release(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("I94_WAREHOUSE", f"duckdb:///{home}/x/../i94.duckdb")
+    with pytest.raises(PermanentError, match="I94_WAREHOUSE: i94.duckdb"):
+        Settings.from_env()

@@ -48,5 +48,8 @@ def status(
         out.print(escape(line), highlight=False, soft_wrap=True)
     for issue in current.issues:
         out.print(f"{issue.month}: {issue.state} ({issue.about})", highlight=False, soft_wrap=True)
+    path = platform.warehouse.release_path
+    if path and path.exists():
+        out.print(f"The release for BI tools and notebooks: {escape(str(path))}", highlight=False, soft_wrap=True)
     if current.has_loadable_months:
         out.print("To load what is stale: i94 run", highlight=False)

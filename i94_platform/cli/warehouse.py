@@ -28,6 +28,8 @@ def query(
 ) -> None:
     """Run a read-only query on the warehouse.
 
+    BI tools and notebooks, which stay open, read the file of the release instead; [bold]i94 status[/bold] names it.
+
     Examples:
       [bold]i94 query "SELECT i94mode, count(*) FROM i94.immigration GROUP BY 1 ORDER BY 2 DESC"[/bold]
       [bold]i94 query "SELECT * FROM mart.visitors_by_origin" --format csv > visitors.csv[/bold]

@@ -39,10 +39,11 @@ def replace_database(release: Release, lake: Lake, path: Path, memory_limit: str
     folder = path.with_name(f".{path.name}")
     shutil.rmtree(folder, ignore_errors=True)  # left by a process that was killed
     folder.mkdir(parents=True)
+    new = folder / path.name
     try:
-        build_database(release, lake, folder / path.name, memory_limit)
-        (folder / path.name).chmod(0o444)
-        (folder / path.name).replace(path)
+        build_database(release, lake, new, memory_limit)
+        new.chmod(new.stat().st_mode & 0o444)
+        new.replace(path)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

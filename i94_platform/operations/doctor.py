@@ -25,6 +25,7 @@ from i94_platform.foreign_errors import translate_error
 from i94_platform.lake.dataset import MANIFEST_NAME
 from i94_platform.lake.datasets import Lake
 from i94_platform.lake.manifest import DamagedManifestError, Manifest
+from i94_platform.lake.releases import read_current_release
 from i94_platform.lake.s3_client import aws_region
 from i94_platform.lake.store import Store
 from i94_platform.operations.platform import find_raw_problem
@@ -68,6 +69,7 @@ def diagnose(settings: Settings, raw: Store, lake: Lake, warehouse: Warehouse) -
     yield _check_memory_limit(settings)
     yield from _check_engine(settings)
     yield from _catch_errors("I94_WAREHOUSE", lambda: _check_warehouse(settings, warehouse))
+    yield from _catch_errors("release", lambda: _check_release(lake, warehouse))
 
 
 def find_java_version() -> int | None:
@@ -239,6 +241,14 @@ def _check_warehouse(settings: Settings, warehouse: Warehouse) -> Iterator[Findi
         return
     months = sum(entry.table_name == "immigration" for entry in warehouse.read_ledger())
     yield Finding("I94_WAREHOUSE", True, f"{warehouse.address}, {months} month(s) loaded")
+
+
+def _check_release(lake: Lake, warehouse: Warehouse) -> Iterator[Finding]:
+    """Look for the file of the release, for which only the embedded warehouse has a path."""
+    path = warehouse.release_path
+    if path and read_current_release(lake):
+        todo = " does not exist; run 'i94 run --select published'"
+        yield Finding("release", path.exists(), f"{path}{', for BI tools and notebooks' if path.exists() else todo}")
 
 
 def _catch_errors(subject: str, check: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:

@@ -19,6 +19,22 @@ def test_the_doctor_finds_no_problem_in_a_loaded_deployment(i94: I94, loaded_dep
     assert "✗" not in output.out
 
 
+def test_status_and_doctor_name_the_file_of_the_release(
+    i94: I94, loaded_deployment: Deployment, tmp_path: Path
+) -> None:
+    deployment = loaded_deployment.copy(tmp_path)
+    path = tmp_path / "home" / "i94.duckdb"
+    assert not path.exists()
+    assert str(path) not in i94("status", **deployment.environment).out + i94("doctor", **deployment.environment).out
+    assert deployment.run_publish().succeeded
+    assert f"notebooks: {path}\n" in i94("status", **deployment.environment).out
+    assert f"✓ release        {path}" in i94("doctor", **deployment.environment).out
+    path.unlink()
+    assert (
+        f"✗ release        {path} does not exist; run 'i94 run --select" in i94("doctor", **deployment.environment).out
+    )
+
+
 def test_the_doctor_says_what_to_do_if_nothing_was_delivered(i94: I94, tmp_path: Path) -> None:
     output = i94("doctor", I94_HOME=str(tmp_path / "home"), I94_RAW=str(tmp_path / "raw"))
     assert output.exit_code == 1
