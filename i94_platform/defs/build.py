@@ -14,6 +14,7 @@ import dagster as dg
 from i94_platform.defs.alerts import WebhookNotifier
 from i94_platform.defs.assets import lookup, mart, published, raw, staged, warehouse
 from i94_platform.defs.attributes import with_common_attributes
+from i94_platform.defs.automation import marts_and_release
 from i94_platform.defs.checks.catalog import CHECKS
 from i94_platform.defs.checks.completeness import completeness_of_months, every_month_loaded
 from i94_platform.defs.gate_resource import GateResource
@@ -34,7 +35,6 @@ from i94_platform.defs.resources import (
 from i94_platform.defs.schedules import SCHEDULES
 from i94_platform.defs.sensors.delivery_sensors import delivered_months, delivered_references
 from i94_platform.defs.sensors.failed_runs import failed_runs
-from i94_platform.defs.sensors.mart_sensors import stale_correlations, stale_marts, stale_release
 from i94_platform.defs.validation import require_assets, require_listed_contracts
 from i94_platform.settings import Settings, is_s3
 
@@ -56,9 +56,7 @@ def build_definitions(settings: Settings, overrides: Mapping[str, Any] | None = 
         sensors=[
             delivered_months,
             delivered_references,
-            stale_marts,
-            stale_correlations,
-            stale_release,
+            marts_and_release,
             failed_runs,
             completeness_of_months,
         ],

@@ -77,6 +77,7 @@ class RunResult:
 
 def run_name(job: str, month: str) -> str:
     """Return the name of a run in messages: its month, its job, or both."""
+    job = "assets" if job.startswith("__") else job  # Dagster's job of runs that name assets
     return month if job == MONTH_JOB else f"{month} {job}".strip()
 
 

@@ -7,11 +7,12 @@ from collections.abc import Callable
 
 import dagster as dg
 
+from i94_platform.contracts import MARTS
 from i94_platform.defs.alerts import Notify
 from i94_platform.defs.assets.published import TIMEZONE
 from i94_platform.defs.deployment import SETTINGS
+from i94_platform.defs.keys import source_key
 from i94_platform.defs.partitions import monthly_partitions
-from i94_platform.defs.sensors.mart_sensors import find_missing_marts
 from i94_platform.lake.datasets import Lake
 from i94_platform.lake.store import Store
 from i94_platform.partitions import Month
@@ -75,7 +76,9 @@ def last_month_delivered(
 )
 def release_of_the_day(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
     """Request a release if every mart exists."""
-    if missing := find_missing_marts(context.instance):
+    marts = [source_key(mart) for mart in MARTS]
+    events = context.instance.get_latest_materialization_events(marts)
+    if missing := [key.to_user_string() for key in marts if events.get(key) is None]:
         return dg.SkipReason(f"Nothing is published before every mart exists; missing: {', '.join(missing)}.")
     return dg.RunRequest()
 

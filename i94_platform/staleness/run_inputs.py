@@ -132,8 +132,12 @@ def find_last_run(instance: dg.DagsterInstance, job: str, month: str) -> dg.Dags
 def find_manual_run(instance: dg.DagsterInstance, month: str) -> dg.DagsterRun | None:
     """Find an unfinished run of a month that no sensor, schedule or command requested; runs of marts do not count."""
     filter_ = dg.RunsFilter(statuses=UNFINISHED, tags={PARTITION_TAG: month})
-    runs = (run for run in instance.get_runs(filter_) if DELIVERED_TAG not in run.tags and run.job_name != MARTS_JOB)
+    runs = (run for run in instance.get_runs(filter_) if DELIVERED_TAG not in run.tags and not _has_only_marts(run))
     return next(runs, None)
+
+
+def _has_only_marts(run: dg.DagsterRun) -> bool:
+    return run.job_name == MARTS_JOB or {key.path[0] for key in run.asset_selection or ()} == {"mart"}
 
 
 def find_unfinished_runs(instance: dg.DagsterInstance, jobs: Iterable[str]) -> list[dg.DagsterRun]:

@@ -12,6 +12,7 @@ import dagster as dg
 from playwright.sync_api import Page
 
 from i94_platform.contracts import immigration
+from i94_platform.defs.automation import marts_and_release
 from i94_platform.operations.dagster_instance import open_instance
 from i94_platform.partitions import Month
 from i94_platform.settings import PROJECT
@@ -61,9 +62,9 @@ class LineageUi:
 
 @contextlib.contextmanager
 def start_lineage_ui(deployment: Deployment, outbox: Path, log: Path) -> Iterator[LineageUi]:
-    """Run `i94 dev` on a deployment, without the sensors on marts, whose runs would double the time."""
+    """Run `i94 dev` on a deployment, without the automation of marts, whose runs would double the time."""
     with start_dev_server({**deployment.environment, **SHORT_INTERVALS}, log) as server:
-        server.stop_sensors("stale_marts", "stale_correlations")
+        server.stop_sensors(marts_and_release.name)
         with open_instance(deployment.settings.dagster_home) as instance:
             yield LineageUi(deployment, instance, server, outbox)
 

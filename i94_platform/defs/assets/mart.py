@@ -10,6 +10,7 @@ from i94_platform.contracts import MONTHLY_MARTS
 from i94_platform.contracts import correlations as correlations_contract
 from i94_platform.contracts.model import column_names
 from i94_platform.defs.attributes import code_references
+from i94_platform.defs.automation import CORRELATIONS, MONTHLY_MART
 from i94_platform.defs.execution import WAREHOUSE_POOL, raise_dagster_failures, run_folder
 from i94_platform.defs.keys import to_key
 from i94_platform.defs.metadata import (
@@ -42,6 +43,7 @@ from i94_platform.warehouse.loading import month_condition
             description=mart.comment,
             kinds={"table", "sql"},
             metadata=code_references(f"marts/{mart.name}.sql", "marts/rendering.py"),
+            automation_condition=MONTHLY_MART,
         )
         for mart in MONTHLY_MARTS
     ],
@@ -87,6 +89,7 @@ def _preview_largest(mart: Table, month: Month, warehouse: Warehouse) -> dg.Tabl
         *(f"marts/correlations/{name}.sql" for name in SOURCES),
     ),
     pool=WAREHOUSE_POOL,
+    automation_condition=CORRELATIONS,
 )
 def correlations(
     context: dg.AssetExecutionContext, lake: dg.ResourceParam[Lake], warehouse: dg.ResourceParam[Warehouse]

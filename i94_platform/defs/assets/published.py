@@ -6,8 +6,9 @@ from typing import Any
 
 import dagster as dg
 
-from i94_platform.contracts import PUBLISHED
+from i94_platform.contracts import PUBLISHED, correlations
 from i94_platform.defs.attributes import code_references
+from i94_platform.defs.automation import RELEASE
 from i94_platform.defs.check_states import collect_check_state
 from i94_platform.defs.checks.catalog import CHECK_KEYS
 from i94_platform.defs.execution import raise_dagster_failures, record_result, run_folder
@@ -37,6 +38,7 @@ FRESHNESS = dg.FreshnessPolicy.cron(
             kinds={"parquet"},
             metadata=code_references("pipeline/release.py", "lake/releases.py"),
             freshness_policy=FRESHNESS,
+            automation_condition=RELEASE if contract is correlations else None,
         )
         for contract in PUBLISHED
     ],

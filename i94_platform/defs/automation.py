@@ -1,0 +1,83 @@
+"""The automation: when marts, correlations and release follow what was loaded, by whatever means.
+
+Dagster compares materializations, not rows: it does not query the warehouse, which may be paused or locked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import reduce
+from operator import or_
+from typing import Any
+
+import dagster as dg
+
+from i94_platform.contracts import MARTS, MONTHLY_MARTS, PUBLISHED
+from i94_platform.defs.deployment import SETTINGS
+from i94_platform.defs.keys import source_key, to_key
+from i94_platform.marts.rendering import source_tables
+
+Condition = dg.AutomationCondition[Any]
+
+_UPDATED = dg.AutomationCondition.newly_updated()
+_UPSTREAM_UPDATED = dg.AutomationCondition.any_deps_match(_UPDATED)
+_CODE_CHANGED = dg.AutomationCondition.code_version_changed()
+_IN_PROGRESS = dg.AutomationCondition.in_progress()
+_MISSING = dg.AutomationCondition.missing()
+
+STALE: Condition = (
+    # an `or` inside of `since` would forget which of two updates between two evaluations came last
+    (_UPSTREAM_UPDATED.since(_UPDATED) | _CODE_CHANGED.since(_UPDATED) | _MISSING)
+    # bounds the months: one without a fact has no marts
+    & dg.AutomationCondition.all_deps_match(~_MISSING)
+).with_label("stale")
+"""What an asset reads exists, and is newer than the asset."""
+
+DUE: Condition = (
+    STALE & ~dg.AutomationCondition.newly_requested().since(_UPSTREAM_UPDATED | _CODE_CHANGED)
+).with_label("due")
+"""Stale, and not requested since the change, so that a failed run is not repeated before the next change."""
+
+_FACT = to_key("warehouse/immigration")
+_MART_SOURCES = sorted({to_key(f"warehouse/{name}") for mart in MONTHLY_MARTS for name in source_tables(mart)})
+_MARTS = [source_key(mart) for mart in MARTS]
+_PUBLISHED = [source_key(contract) for contract in PUBLISHED]
+
+
+def _any_of(conditions: Iterable[Condition]) -> Condition:
+    return reduce(or_, conditions)
+
+
+def _any_match(keys: Iterable[dg.AssetKey], condition: Condition) -> Condition:
+    return _any_of(dg.AutomationCondition.asset_matches(key, condition) for key in keys)
+
+
+MONTHLY_MART: Condition = DUE & ~_IN_PROGRESS & ~_any_match(_MART_SOURCES, _IN_PROGRESS)
+"""All marts wait for the sources of all, so that one run refreshes the marts of a month."""
+
+CORRELATIONS: Condition = (
+    DUE
+    & ~_IN_PROGRESS
+    & ~dg.AutomationCondition.any_deps_match(DUE | _IN_PROGRESS)
+    & ~dg.AutomationCondition.asset_matches(_FACT, _IN_PROGRESS)
+)
+"""After the marts of all months that are loaded together."""
+
+RELEASE: Condition = (
+    (_any_of(dg.AutomationCondition.asset_matches(key, _UPDATED).since(_UPDATED) for key in _PUBLISHED) | _MISSING)
+    & ~dg.AutomationCondition.newly_requested().since(_any_match(_PUBLISHED, _UPDATED))
+    & dg.AutomationCondition.all_deps_match(~_MISSING)
+    & ~_any_match(_MARTS, STALE)
+    & ~_any_match([_FACT, *_PUBLISHED], _IN_PROGRESS)
+    & ~_IN_PROGRESS
+)
+"""For the published correlations, which come last. Their run publishes all tables."""
+
+marts_and_release = dg.AutomationConditionSensorDefinition(
+    "marts_and_release",
+    target=dg.AssetSelection.key_prefixes("mart", "published"),
+    minimum_interval_seconds=SETTINGS.sensor_interval_seconds,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    emit_backfills=False,
+    description="Requests marts, correlations and release when what they read has changed.",
+)

@@ -1,0 +1,225 @@
+"""Test the automation: marts follow what was loaded by whatever means, then the correlations, then the release.
+
+Incidents that these tests prevent: a failing run that is requested again and again, marts of months that were never
+loaded, a mart that stays old because it was refreshed just before its fact, and twelve runs of the correlations for
+twelve months.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from i94_platform.contracts import MONTHLY_MARTS, PUBLISHED, WAREHOUSE, immigration
+from i94_platform.defs.automation import marts_and_release
+from i94_platform.defs.build import build_definitions
+from i94_platform.defs.keys import to_key
+from i94_platform.marts.rendering import source_tables
+from i94_platform.settings import Settings
+from i94_platform.staleness.job_names import CORRELATIONS_JOB, MARTS_JOB, MONTH_JOB, PUBLISH_JOB, REFERENCE_JOB
+from i94_platform_tests.support.deployment import Deployment
+
+FACT = "warehouse/immigration"
+REFERENCE_TABLES = [f"warehouse/{contract.name}" for contract in WAREHOUSE if contract is not immigration]
+MARTS = {f"mart/{mart.name}" for mart in MONTHLY_MARTS}
+APRIL, MAY = "2016-04", "2016-05"
+
+
+@cache
+def build_graph() -> dg.Definitions:
+    """Build the graph; its resources are not used."""
+    return build_definitions(Settings())
+
+
+@dataclass
+class Daemon:
+    """The evaluations of Dagster's daemon on one instance."""
+
+    instance: dg.DagsterInstance
+    graph: dg.Definitions = field(default_factory=build_graph)
+    cursor: Any = None
+    evaluations: int = 0
+
+    def evaluate(self) -> list[str]:
+        """Evaluate the conditions; return the requested runs, such as `marts 2016-04`."""
+        result = dg.evaluate_automation_conditions(
+            self.graph, self.instance, marts_and_release.asset_selection, cursor=self.cursor
+        )
+        self.cursor, self.evaluations = result.cursor, self.evaluations + 1
+        months: dict[str | None, set[str]] = {}
+        for key in self.graph.resolve_asset_graph().get_all_asset_keys():
+            for month in result.get_requested_partitions(key):
+                months.setdefault(month, set()).add(key.to_user_string())
+        return sorted(_describe(month, assets) for month, assets in months.items())
+
+    def materialize(self, asset: str, *months: str) -> None:
+        """Record materializations by some other run."""
+        for month in months or (None,):
+            self.instance.report_runless_asset_event(dg.AssetMaterialization(to_key(asset), partition=month))
+
+    def start_run(self, job: str, month: str = "") -> dg.DagsterRun:
+        """Record a run in progress."""
+        tags = {"dagster/partition": month} if month else {}
+        definition = self.graph.resolve_job_def(job)
+        return self.instance.create_run_for_job(definition, tags=tags, status=dg.DagsterRunStatus.STARTED)
+
+    def execute(self, request: str) -> None:
+        """Record what a requested run materializes."""
+        name, _, month = request.partition(" ")
+        if name == "marts":
+            for mart in MARTS:
+                self.materialize(mart, month)
+        elif name == "correlations":
+            self.materialize("mart/correlations")
+        else:
+            for contract in PUBLISHED:
+                self.materialize(f"published/{contract.name}")
+
+    def evaluate_until_idle(self) -> list[str]:
+        """Evaluate and execute what is requested, until nothing is; return the requested runs in their order."""
+        runs: list[str] = []
+        while requests := self.evaluate():
+            runs += requests
+            for request in requests:
+                self.execute(request)
+        return runs
+
+
+def _describe(month: str | None, assets: set[str]) -> str:
+    if month is not None:
+        return f"{'marts' if assets == MARTS else ', '.join(sorted(assets))} {month}"
+    # the run of one published table publishes all
+    return {"mart/correlations": "correlations", "published/correlations": "release"}[", ".join(sorted(assets))]
+
+
+@pytest.fixture
+def daemon() -> Iterator[Daemon]:
+    """A daemon that has evaluated once; the reference tables are loaded, and no month."""
+    with dg.DagsterInstance.ephemeral() as instance:
+        daemon = Daemon(instance)
+        for table in REFERENCE_TABLES:
+            daemon.materialize(table)
+        assert daemon.evaluate() == [], "no month has a fact"
+        yield daemon
+
+
+@pytest.fixture
+def released(daemon: Daemon) -> Daemon:
+    """The daemon after April was loaded and published by other runs."""
+    daemon.materialize(FACT, APRIL)
+    for run in (f"marts {APRIL}", "correlations", "release"):
+        daemon.execute(run)
+    assert daemon.evaluate() == []
+    return daemon
+
+
+def test_twelve_deliveries_cause_twelve_runs_of_marts_one_of_correlations_and_one_release(daemon: Daemon) -> None:
+    months = [f"2016-{number:02d}" for number in range(1, 13)]
+    loads = {month: daemon.start_run(MONTH_JOB, month) for month in months}
+    requests: list[str] = []
+    for month, run in loads.items():
+        daemon.materialize(FACT, month)
+        daemon.instance.report_run_canceled(run)  # whatever its end, the run is no more in progress
+        requests += (due := daemon.evaluate())
+        for request in due:
+            daemon.execute(request)
+    assert requests == [f"marts {month}" for month in months], "nothing is published in between"
+    assert daemon.evaluate_until_idle() == ["correlations", "release"]
+    assert daemon.evaluations == 1 + len(months) + 3
+    assert daemon.evaluate() == []
+
+
+def test_months_that_were_loaded_before_the_first_evaluation_get_their_marts() -> None:
+    with dg.DagsterInstance.ephemeral() as instance:
+        daemon = Daemon(instance)
+        for table in REFERENCE_TABLES:
+            daemon.materialize(table)
+        daemon.materialize(FACT, APRIL, MAY)
+        daemon.execute(f"marts {APRIL}")
+        assert daemon.evaluate() == [f"marts {MAY}"]
+
+
+@pytest.mark.parametrize("table", ["country", "calendar"])
+def test_a_reloaded_reference_table_refreshes_what_reads_it_in_loaded_months_only(released: Daemon, table: str) -> None:
+    readers = sorted(f"mart/{mart.name}" for mart in MONTHLY_MARTS if table in source_tables(mart))
+    released.materialize(f"warehouse/{table}")
+    assert released.evaluate() == ([f"{', '.join(readers)} {APRIL}"] if readers else [])
+
+
+def test_changed_code_refreshes_the_mart_in_loaded_months_only(released: Daemon) -> None:
+    changed = to_key("mart/origin_climate")
+    released.graph = build_graph().map_asset_specs(
+        func=lambda spec: spec.replace_attributes(code_version="changed") if spec.key == changed else spec
+    )
+    assert released.evaluate() == [f"mart/origin_climate {APRIL}"]
+    assert released.evaluate() == [], "requested once"
+
+
+def test_marts_that_another_run_refreshed_are_not_requested(released: Daemon) -> None:
+    released.materialize(FACT, APRIL)
+    released.execute(f"marts {APRIL}")
+    assert released.evaluate_until_idle() == ["correlations", "release"]
+
+
+def test_a_fact_that_is_loaded_just_after_its_marts_is_not_forgotten(released: Daemon) -> None:
+    released.execute(f"marts {APRIL}")
+    released.materialize(FACT, APRIL)
+    assert released.evaluate() == [f"marts {APRIL}"]
+
+
+def test_a_failed_run_is_not_repeated_until_its_month_is_loaded_again(released: Daemon) -> None:
+    released.materialize(FACT, APRIL)
+    assert released.evaluate() == [f"marts {APRIL}"]
+    released.instance.report_run_failed(released.start_run(MARTS_JOB, APRIL))
+    assert [released.evaluate(), released.evaluate()] == [[], []], "and nothing is published with stale marts"
+    released.materialize(FACT, APRIL)
+    assert released.evaluate() == [f"marts {APRIL}"]
+
+
+def test_a_failed_release_is_not_repeated_until_a_table_changes(released: Daemon) -> None:
+    released.materialize("warehouse/i94port")
+    assert released.evaluate() == ["release"]
+    released.instance.report_run_failed(released.start_run(PUBLISH_JOB))
+    assert [released.evaluate(), released.evaluate()] == [[], []]
+    released.materialize("warehouse/i94port")
+    assert released.evaluate() == ["release"]
+
+
+@pytest.mark.parametrize("job", [MONTH_JOB, MARTS_JOB])
+def test_a_month_with_a_run_in_progress_waits_and_others_do_not(released: Daemon, job: str) -> None:
+    run = released.start_run(job, APRIL)
+    released.materialize("warehouse/country")
+    released.materialize(FACT, MAY)
+    (request,) = released.evaluate()
+    assert request == f"marts {MAY}"
+    released.execute(request)
+    assert released.evaluate() == [], "correlations and release wait for April"
+    released.instance.report_run_canceled(run)
+    (request,) = released.evaluate()
+    assert request.endswith(APRIL)
+
+
+@pytest.mark.parametrize("job", [REFERENCE_JOB, CORRELATIONS_JOB, PUBLISH_JOB])
+def test_the_release_waits_for_runs_in_progress(released: Daemon, job: str) -> None:
+    run = released.start_run(job)
+    released.materialize("warehouse/i94port")
+    assert released.evaluate() == []
+    released.instance.report_run_canceled(run)
+    assert released.evaluate() == ["release"]
+
+
+def test_marts_wait_for_the_reference_run(released: Daemon) -> None:
+    run = released.start_run(REFERENCE_JOB)
+    released.materialize(FACT, MAY)
+    assert released.evaluate() == []
+    released.instance.report_run_canceled(run)
+    assert released.evaluate() == [f"marts {MAY}"]
+
+
+def test_marts_and_correlations_of_the_command_line_are_not_requested(loaded_deployment: Deployment) -> None:
+    assert Daemon(loaded_deployment.instance).evaluate() == ["release"], "the deployment is not published"
