@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import dagster as dg
 import pytest
 
+from i94_platform.defs.keys import to_key
 from i94_platform.operations.job_runs import run_job
 from i94_platform.partitions import Month
 from i94_platform.sources.listing import list_deliveries
@@ -80,6 +82,13 @@ def test_a_month_waits_for_the_run_that_a_person_started(ticks: DaemonSimulator)
     assert run is not None
     ticks.instance.report_run_canceled(run)
     assert ticks.requested_months() == [NEW]
+
+
+def test_a_month_does_not_wait_for_its_marts(ticks: DaemonSimulator) -> None:
+    marts = frozenset({to_key("mart/origin_climate"), to_key("mart/visitors_by_origin")})
+    tags = {PARTITION_TAG: NEW}
+    ticks.instance.add_run(dg.DagsterRun(job_name="__ASSET_JOB", tags=tags, asset_selection=marts, status=STARTED))
+    assert ticks.months_after_settling() == [NEW]
 
 
 def test_content_that_returns_after_a_load_by_hand_is_requested(deployment: Deployment, ticks: DaemonSimulator) -> None:
