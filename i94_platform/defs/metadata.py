@@ -9,7 +9,7 @@ from typing import Any
 import dagster as dg
 from sqlalchemy import Table
 
-from i94_platform.defs.column_lineage.schema import column_lineage, column_schema
+from i94_platform.defs.column_lineage.schema import column_lineage
 from i94_platform.lake.datasets import Lake
 from i94_platform.lake.manifest import Manifest
 from i94_platform.pipeline.gate import Verdict, read_verdict
@@ -78,14 +78,13 @@ def table_result(
     partitioned: bool,
     extra: Mapping[str, Any],
 ) -> dg.MaterializeResult[Any]:
-    """Build the result of any table: rows, seconds, data version, column schema, lineage, and `extra` metadata."""
+    """Build the result of any table: rows, seconds, data version, column lineage, and `extra` metadata."""
     return dg.MaterializeResult(
         asset_key=asset_key,
         data_version=dg.DataVersion(version),
         metadata={
             "dagster/partition_row_count" if partitioned else "dagster/row_count": rows,
             "seconds": round(seconds, 3),
-            "dagster/column_schema": column_schema(asset_key, contract),
             "dagster/column_lineage": column_lineage(asset_key),
             **extra,
         },

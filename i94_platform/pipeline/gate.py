@@ -116,7 +116,7 @@ class Gate:
             dataset: the dataset, or the month of it.
             rows: its accepted rows.
             stats: figures of the writer; `delivered_rows`, `rejected_rows`, `rejected`, `unreadable`,
-                `delivered_values`, `implausible_shares` and `implausible` count.
+                `delivered_values`, `values` and `implausible` count.
             findings: further findings about it.
         """
         all_findings = (
@@ -178,7 +178,9 @@ def _judge_unreadable(stats: Mapping[str, Any], bounds: Bounds) -> Finding:
     delivered: Mapping[str, int] = stats.get("delivered_values", {})
     shares = {
         "can't be read": {n: count / (delivered.get(n) or count) for n, count in stats.get("unreadable", {}).items()},
-        "are implausible": stats.get("implausible_shares", {}),
+        "are implausible": {
+            n: c["implausible"] / c["values"] for n, c in stats.get("values", {}).items() if c["values"]
+        },
     }
     bound = f"bound {bounds.unreadable_share:.0%}"
     excessive = [

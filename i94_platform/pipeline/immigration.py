@@ -11,7 +11,6 @@ from typing import Any
 
 from i94_platform.contracts import (
     STAGED_MONTH,
-    i94cit_res,
     immigration,
     immigration_quarantine,
     warehouse_metadata,
@@ -25,6 +24,7 @@ from i94_platform.partitions import Month
 from i94_platform.pipeline.data_versions import compute_month_version
 from i94_platform.pipeline.gate import Gate
 from i94_platform.pipeline.unreadable import UnreadableValues, find_suspect_columns, write_unreadable
+from i94_platform.pipeline.value_counts import ValueCounts, count_values
 from i94_platform.progress import report_progress
 from i94_platform.sources.delivery import Delivery
 from i94_platform.sources.listing import list_deliveries
@@ -71,17 +71,12 @@ def stage_month(
         progress.start("staging", prepared.rows, engine.read_share)
         with name_damaged_files(prepared, raw):
             files = _write_month(month, prepared, raw, lake, engine, datasets, run_id, scratch)
-            implausible_shares = engine.fetch_row(queries.render_implausible_shares()) if files.accepted else {}
+            values = count_values(lake, engine) if files.accepted else ValueCounts({}, {})
         _report_unreadable(files.unreadable, report)
-        stats = _delivery_stats(delivery, prepared) | files.unreadable.stats
-        stats["implausible_shares"] = {name: share for name, share in implausible_shares.items() if share}
+        stats = _delivery_stats(delivery, prepared) | files.unreadable.stats | values.stats
         accepted_rows, rejected_rows = _count_rows(files.accepted), _count_rows(files.rejected)
         verdict = gate.judge(accepted, accepted_rows, {**stats, "rejected_rows": rejected_rows})
-        accepted_stats = {
-            "quarantined_rows": rejected_rows,
-            "unlisted_countries": _count_unlisted_countries(lake, engine, files.accepted),
-            **verdict.stats,
-        }
+        accepted_stats = {"quarantined_rows": rejected_rows, **verdict.stats}
         commit = partial(lake.commit, run_id=files.run_id, fingerprint=version, is_blocked=verdict.is_blocked)
         # the accepted rows last: who finds them finds the others too
         return StagedMonth(
@@ -164,7 +159,7 @@ def _delivery_stats(delivery: Delivery, prepared: PreparedDelivery) -> dict[str,
 
 def _register_code_lists(lake: Lake, engine: Engine) -> None:
     """Register the code lists that the queries read, each under its name."""
-    for name in (*queries.JOINED_CODE_LISTS, i94cit_res.name):
+    for name in queries.JOINED_CODE_LISTS:
         manifest = lake.require_manifest(Dataset(f"lookup/{name}"))
         rows = lake.read_table(manifest, warehouse_metadata.tables[f"i94.{name}"])
         engine.register_table(name, rows.select(["code"]))
@@ -211,13 +206,3 @@ def _write_rejected(
 def _without_nan(row: dict[str, Any]) -> dict[str, Any]:
     """Replace NaN and infinities by None, because JSON has neither."""
     return {name: None if isinstance(v, float) and not math.isfinite(v) else v for name, v in row.items()}
-
-
-def _count_unlisted_countries(lake: Lake, engine: Engine, entries: Sequence[Entry]) -> dict[str, int]:
-    """Count the arrivals of each country code that is not in the code list, by citizenship and by residence."""
-    if not entries:
-        return {}
-    codes = lake.read_table(lake.require_manifest(Dataset("lookup/i94cit_res")), i94cit_res).column("code")
-    listed_codes = set(codes.to_pylist())
-    rows = engine.fetch(queries.render_country_codes()).to_pylist()
-    return {str(row["code"]): row["arrivals"] for row in rows if row["code"] not in listed_codes}

@@ -36,3 +36,16 @@ def render_date(text: str, *, year: int, month: int, day: int) -> str:
 def render_any(conditions: Iterable[str]) -> str:
     """Render a test that is true where a condition is true, and false otherwise: it is never null."""
     return "coalesce(" + "\n    OR ".join(f"({condition})" for condition in conditions) + ", false)"
+
+
+def render_literal(value: str | int | None) -> str:
+    """Render a value of a contract or code list, which holds no quote, as a literal."""
+    return f"'{value}'" if isinstance(value, str) else str(value)
+
+
+def render_none_of(name: str, allowed: Iterable[str | int]) -> str:
+    """Render a test that is true where a column has a value that is not allowed.
+
+    DuckDB takes four times as long for `NOT IN` and a list of texts.
+    """
+    return " AND ".join(f"`{name}` <> {render_literal(value)}" for value in allowed)

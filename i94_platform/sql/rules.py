@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import Column, Date, Float, Integer, Table
 
 from i94_platform.contracts.model import MONTH_COLUMNS, key_columns
+from i94_platform.sql.expressions import render_literal, render_none_of
 
 RULE_TYPES = ("not_null", "key_unique", "allowed_values", "ranges", "foreign_keys")
 _ROW_RULE_TYPES = frozenset({"not_null", "allowed_values", "ranges"})
@@ -104,9 +105,8 @@ def _row_conditions(col: Column[Any]) -> Iterator[tuple[str, str, str]]:
     if not col.nullable:
         yield "not_null", "never null", f"{name} IS NULL"
     if allowed := col.info["allowed"]:
-        values = ", ".join(f"'{value}'" if isinstance(value, str) else str(value) for value in allowed)
-        yield "allowed_values", f"one of {values}", f"{name} NOT IN ({values})"
-    low, high = (_render_literal(col, col.info[side]) for side in ("low", "high"))
+        yield "allowed_values", f"one of {', '.join(map(render_literal, allowed))}", render_none_of(col.name, allowed)
+    low, high = (_render_bound(col, col.info[side]) for side in ("low", "high"))
     if low or high:
         outside = [f"{name} < {low}" if low else "", f"{name} > {high}" if high else ""]
         yield "ranges", _describe_range(col.info["low"], col.info["high"]), " OR ".join(filter(None, outside))
@@ -131,7 +131,7 @@ def _describe_range(low: Any, high: Any) -> str:
     return f"{low} or more" if high is None else f"{low} to {high}"
 
 
-def _render_literal(col: Column[Any], value: Any) -> str:
+def _render_bound(col: Column[Any], value: Any) -> str:
     if value is None:
         return ""
     return f"DATE '{value}'" if isinstance(col.type, Date) else str(value)

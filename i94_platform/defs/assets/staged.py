@@ -39,6 +39,7 @@ _MONTH_CODE = (
     "transforms/immigration/values.py",
     "transforms/immigration/typed.sql",
 )
+_PLAUSIBILITY_CODE = ("transforms/immigration/plausibility.py", "transforms/immigration/country_codes.sql")
 
 
 @dg.multi_asset(
@@ -57,7 +58,7 @@ _MONTH_CODE = (
                 "transforms/immigration/accepted.sql",
                 "transforms/immigration/duplicate_keys.sql",
                 "transforms/immigration/duplicate_rows.sql",
-                "transforms/immigration/country_codes.sql",
+                *_PLAUSIBILITY_CODE,
             ),
         ),
         dg.AssetSpec(

@@ -15,7 +15,7 @@ from i94_platform.contracts import delivered_immigration, immigration, immigrati
 from i94_platform.contracts.codes import ENCODERS, Encoder
 from i94_platform.contracts.model import column_names
 from i94_platform.partitions import Month
-from i94_platform.sql.expressions import render_any, render_date, render_final_casts
+from i94_platform.sql.expressions import render_any, render_date, render_final_casts, render_literal
 from i94_platform.sql.query import Query
 from i94_platform.sql.templates import load_template
 from i94_platform.transforms.immigration import values
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 JOINED_CODE_LISTS = ("i94port", "i94addr", "i94mode", "i94visa")
-"""The code lists that the queries join, by the name of their relation; `i94cit_res` counts unlisted countries only."""
+"""The code lists that the queries join, by the name of their relation."""
 
 
 @dataclass(frozen=True)
@@ -54,13 +54,9 @@ _IS_ACCEPTED = (
 """True where a row breaks no rule: one cheap test for all of them."""
 
 
-def _render_literal(value: str | int | None) -> str:
-    return f"'{value}'" if isinstance(value, str) else str(value)
-
-
 def _render_encoded(encoder: Encoder) -> str:
     """Render the code itself where its list holds it, else the list's code for unknown ones."""
-    code = f"coalesce({encoder.list_name}.code, {_render_literal(encoder.unknown)})"
+    code = f"coalesce({encoder.list_name}.code, {render_literal(encoder.unknown)})"
     return code if encoder.fills_missing else f"CASE WHEN typed.`{encoder.column}` IS NOT NULL THEN {code} END"
 
 
@@ -71,22 +67,6 @@ _DERIVED = {
     "admitted_until": render_date(_MMDDYYYY, year=5, month=1, day=3),
     "duration_of_status": "coalesce(typed.dtaddto = 'D/S', false)",
     "stay_days": "datediff(typed.depdate, typed.arrdate)",
-}
-# by column: when a staged value is implausible, and which values it is a share of
-_IMPLAUSIBLE = {
-    "depdate": ("stay_days < 0", "depdate"),
-    "dtaddto": ("dtaddto IS NOT NULL AND admitted_until IS NULL AND NOT duration_of_status", "dtaddto"),
-    **{column: (f"{column} = {_render_literal(ENCODERS[column].unknown)}", "*") for column in _ENCODED},
-    **{
-        e.column: (f"{e.column} NOT IN (SELECT code FROM {e.list_name})", e.column)
-        for e in ENCODERS.values()
-        if e.policy == "keep"
-    },
-    **{
-        c.name: (f"`{c.name}` NOT IN ({', '.join(map(_render_literal, c.info['allowed']))})", f"`{c.name}`")
-        for c in immigration.columns
-        if c.info["allowed"]
-    },
 }
 _QUARANTINED = {
     "month": ":first_day",
@@ -187,24 +167,6 @@ def render_delivered_values(month: Month, columns: Sequence[str]) -> Query:
     """Render how many accepted rows have a value in each of these columns, readable or not: one row."""
     counts = (f"count(CASE WHEN {values.render_has_value(name)} THEN 1 END) AS `{name}`" for name in columns)
     return _render("delivered_values", month, distinct=True, counts=",\n  ".join(counts))
-
-
-def render_implausible_shares() -> Query:
-    """Render the share of `staged` that is typed but can't be meant, of each column that has such values: one row.
-
-    It is the share of departures before the arrival, of admissions that are no date, of codes outside their list or
-    the contract's values, and of rows that have none.
-    """
-    shares = (
-        f"count(CASE WHEN {condition} THEN 1 END) / nullif(count({counted}), 0) AS `{name}`"
-        for name, (condition, counted) in _IMPLAUSIBLE.items()
-    )
-    return Query(f"SELECT {', '.join(shares)} FROM staged")
-
-
-def render_country_codes() -> Query:
-    """Render how many rows of `staged` carry each country code: columns `code`, `arrivals`."""
-    return Query(load_template(__package__, "country_codes").template, is_portable=True)
 
 
 def render_rejection_reasons() -> Query:
