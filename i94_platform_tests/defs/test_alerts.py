@@ -243,7 +243,7 @@ def test_a_warning_is_no_alert(copies: Copies) -> None:
     ticks = start_ticks(deployment.instance)
     result = deployment.run_month(SAMPLE_MONTH)
     assert result.succeeded
-    assert any("share_of_negative_stay" in warning for warning in result.warnings)
+    assert any("plausible_shares" in warning for warning in result.warnings)
     assert ticks.tick() == []
 
 

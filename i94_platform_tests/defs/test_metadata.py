@@ -18,7 +18,7 @@ from i94_platform.lake.local import LocalStore
 from i94_platform_tests.support.deployment import Deployment
 from i94_platform_tests.warehouse.redshift.test_access import PERSONAL
 
-FIGURES = {"seconds", "dagster/column_schema", "dagster/column_lineage", "preview"}
+FIGURES = {"seconds", "dagster/column_lineage", "preview"}
 COMMITTED = {"bytes", "files", "manifest", "dagster/uri"}
 COMPUTED = {f"mart/{mart.name}" for mart in MONTHLY_MARTS}
 """The assets that the warehouse computes, without a file in the lake."""

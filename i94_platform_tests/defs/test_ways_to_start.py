@@ -122,7 +122,7 @@ def test_each_check_can_be_executed_alone(deployment: Deployment) -> None:
     for check in deployment.checks:
         assert check.can_subset or len(list(check.check_keys)) == 1, check.check_keys
     assert deployment.run_month(SAMPLE_MONTH).succeeded
-    for name in ("gate", "contract", "files_complete", "share_of_negative_stay"):
+    for name in ("gate", "contract", "files_complete", "plausible_shares"):
         (evaluation,) = execute_checks(deployment, "staged/immigration", [name]).get_asset_check_evaluations()
         assert evaluation.check_name == name
 

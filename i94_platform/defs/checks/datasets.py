@@ -33,7 +33,7 @@ _LISTS = build_subjects("lookup", LOOKUPS, ROW_RULES)
         plausibility.QUARANTINE_SPEC,
         plausibility.CODE_LISTS_SPEC,
         *build_contract_specs(_MONTH, monthly_partitions),
-        *plausibility.SHARE_SPECS,
+        plausibility.SHARES_SPEC,
     ],
     can_subset=True,
 )

@@ -13,27 +13,30 @@ import dagster as dg
 import pyarrow as pa
 import pytest
 
-from i94_platform.contracts import LOOKUPS, i94addr, immigration, immigration_quarantine
+from i94_platform.contracts import LOOKUPS, i94addr, i94cit_res, immigration, immigration_quarantine
 from i94_platform.defs.checks.plausibility import QUARANTINE_BOUND, SHARES
 from i94_platform_tests.support.deployment import SAMPLE_MONTH, Deployment
 from i94_platform_tests.support.faulty_resources import replace_value
 
-# For each share: its column, a value that counts and one that does not.
-UNUSUAL: dict[str, tuple[str, Any, Any]] = {
-    "share_of_unknown_state": ("i94addr", "99", "CA"),
-    "share_of_unlisted_citizenship": ("i94cit", 148, 209),
-    "share_of_unlisted_residence": ("i94res", 1234, 209),
-    "share_of_null_departure": ("depdate", None, immigration.columns["arrdate"]),
-    "share_of_negative_stay": ("stay_days", -1, 7),
+UNUSUAL: dict[str, tuple[str, str, Any]] = {
+    "unknown_state": ("i94addr", "i94addr", "99"),
+    "unlisted_citizenship": ("i94cit", "i94cit", 148),
+    "unlisted_residence": ("i94res", "i94res", 1234),
+    "null_departure": ("depdate", "depdate", None),
+    "negative_stay": ("depdate", "stay_days", -1),
 }
+"""For each share: the column that staging counts it under, and a value that counts, by the column of the rows."""
 BOUNDS = {share.name: share.bound for share in SHARES}
 
 
-def with_share(rows: pa.Table, name: str, count: int) -> pa.Table:
-    """Return the rows with exactly `count` rows that count for a share."""
-    column, unusual, usual = UNUSUAL[name]
-    usual_value = rows.column("arrdate").to_pylist()[0] if name == "share_of_null_departure" else usual
-    return replace_value(replace_value(rows, column, usual_value, rows.num_rows), column, unusual, count)
+def with_share(stats: dict[str, Any], rows: int, name: str, count: int) -> dict[str, Any]:
+    """Return the counts of a month whose only unusual rows are `count` ones of a share."""
+    values = {column: {"values": rows, "implausible": 0} for column in stats["values"]}
+    if name == "null_departure":
+        values["depdate"]["values"] -= count
+    else:
+        values[UNUSUAL[name][0]]["implausible"] = count
+    return {**stats, "values": values}
 
 
 def test_every_share_is_tested() -> None:
@@ -43,38 +46,59 @@ def test_every_share_is_tested() -> None:
 @pytest.mark.parametrize("name", BOUNDS)
 def test_a_share_warns_above_its_bound_and_not_at_it(loaded_deployment: Deployment, tmp_path: Path, name: str) -> None:
     deployment, dataset = loaded_deployment.copy(tmp_path), "staged/immigration"
+    stats = deployment.manifest(dataset, SAMPLE_MONTH).stats
     rows = deployment.read_rows(immigration, dataset, SAMPLE_MONTH)
     rows = rows.slice(0, rows.num_rows // 1000 * 1000)
     at_most = math.floor(rows.num_rows * BOUNDS[name])
 
-    deployment.rewrite_dataset(immigration, dataset, with_share(rows, name, at_most), SAMPLE_MONTH)
-    at_bound = deployment.run_check(dataset, name, SAMPLE_MONTH)
-    assert at_bound.passed
-    assert at_bound.metadata["rows"].value == at_most > 0
-    assert at_bound.metadata["sample"].value == "No rows."
+    def rewrite(count: int) -> None:
+        _, column, value = UNUSUAL[name]
+        changed = replace_value(rows, column, value, count)
+        counts = with_share(stats, rows.num_rows, name, count)
+        deployment.rewrite_dataset(immigration, dataset, changed, SAMPLE_MONTH, **counts)
 
-    deployment.rewrite_dataset(immigration, dataset, with_share(rows, name, at_most + 1), SAMPLE_MONTH)
-    above = deployment.run_check(dataset, name, SAMPLE_MONTH)
+    rewrite(at_most)
+    at_bound = deployment.run_check(dataset, "plausible_shares", SAMPLE_MONTH)
+    assert at_bound.passed
+    assert at_bound.metadata[name].value == pytest.approx(at_most / rows.num_rows)
+    assert set(at_bound.metadata) == set(BOUNDS)
+
+    rewrite(at_most + 1)
+    above = deployment.run_check(dataset, "plausible_shares", SAMPLE_MONTH)
     assert not above.passed
     assert above.severity == dg.AssetCheckSeverity.WARN
     assert not above.blocking
-    assert above.metadata["rows"].value == at_most + 1
-    assert above.metadata["share"].value == pytest.approx((at_most + 1) / rows.num_rows)
-    assert above.metadata["bound"].value == f"{BOUNDS[name]:.1%}"
-    assert f"{at_most + 1:,} of {rows.num_rows:,} rows " in above.description
-    lines = above.metadata["sample"].value.splitlines()
+    assert above.metadata[name].value == pytest.approx((at_most + 1) / rows.num_rows)
+    assert above.description.startswith(f"{at_most + 1:,} of {rows.num_rows:,} rows ")
+    lines = above.metadata[f"sample of {name}"].value.splitlines()
     assert lines[0] == "| i94cit | i94res | i94addr | arrdate | depdate | stay_days |"
     assert len(lines) == 2 + min(at_most + 1, 5)
+
+
+def test_staging_counts_what_the_shares_read(loaded_deployment: Deployment) -> None:
+    manifest = loaded_deployment.manifest("staged/immigration", SAMPLE_MONTH)
+    rows = loaded_deployment.read_rows(immigration, "staged/immigration", SAMPLE_MONTH).to_pylist()
+    codes = set(
+        loaded_deployment.read_rows(i94cit_res, "lookup/i94cit_res").column("code").to_pylist(),
+    )
+    expected = {
+        "unknown_state": sum(row["i94addr"] == "99" for row in rows),
+        "unlisted_citizenship": sum(row["i94cit"] is not None and row["i94cit"] not in codes for row in rows),
+        "unlisted_residence": sum(row["i94res"] is not None and row["i94res"] not in codes for row in rows),
+        "null_departure": sum(row["depdate"] is None for row in rows),
+        "negative_stay": sum((row["stay_days"] or 0) < 0 for row in rows),
+    }
+    assert {share.name: share.count(manifest) for share in SHARES} == expected
+    assert expected["unknown_state"] > 0 < expected["unlisted_citizenship"]
 
 
 def test_shares_pass_on_a_month_without_accepted_rows(loaded_deployment: Deployment, tmp_path: Path) -> None:
     deployment = loaded_deployment.copy(tmp_path)
     empty = deployment.read_rows(immigration, "staged/immigration", SAMPLE_MONTH).slice(0, 0)
-    deployment.rewrite_dataset(immigration, "staged/immigration", empty, SAMPLE_MONTH)
-    for name in BOUNDS:
-        result = deployment.run_check("staged/immigration", name, SAMPLE_MONTH)
-        assert result.passed
-        assert result.metadata["share"].value == 0.0
+    deployment.rewrite_dataset(immigration, "staged/immigration", empty, SAMPLE_MONTH, values={})
+    result = deployment.run_check("staged/immigration", "plausible_shares", SAMPLE_MONTH)
+    assert result.passed
+    assert {result.metadata[name].value for name in BOUNDS} == {0.0}
 
 
 def test_many_rejected_rows_warn_and_are_shown(loaded_deployment: Deployment, tmp_path: Path) -> None:
