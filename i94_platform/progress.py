@@ -8,15 +8,42 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import asdict, dataclass
 
 logger = logging.getLogger(__name__)
 """Gets each message at the level INFO. The command line shows them."""
+
+FIELDS = "fields"
+"""The attribute of a log record that holds what its message says as fields for JSON."""
 
 INTERVAL_SECONDS = 2.0
 LOG_INTERVAL_SECONDS = 10.0
 
 ShareReader = Callable[[], float | None]
 """Reads how much of a phase is done, from 0 to 1; None if that is unknown."""
+
+
+@dataclass(frozen=True)
+class PhaseProgress:
+    """How far a phase of a step is at one time."""
+
+    subject: str
+    """What the step is about: a month or a dataset."""
+    phase: str
+    rows: int
+    """0 where they are unknown."""
+    total_rows: int
+    """0 where they are unknown."""
+    rows_per_second: int
+    seconds: float
+    """Since the phase started."""
+
+    def __str__(self) -> str:
+        if not self.rows:
+            of_total = f" {self.total_rows:,} rows" if self.total_rows else ""
+            return f"{self.subject}: {self.phase}{of_total}, {self.seconds:.0f} s"
+        of_total = f" of {self.total_rows:,}" if self.total_rows else ""
+        return f"{self.subject}: {self.phase} {self.rows:,}{of_total} rows, {self.rows_per_second:,} rows/s"
 
 
 class Progress:
@@ -35,16 +62,14 @@ class Progress:
         """Count more rows as done."""
         self._rows += rows
 
-    def describe(self) -> str:
-        """Describe the step, its phase, the rows that are done, and the rows per second."""
+    def measure(self) -> PhaseProgress:
+        """Measure how far the phase is now."""
         seconds = time.monotonic() - self._started
         share = self._read_share()
         rows = self._rows if share is None else int(share * self._total)
-        if not rows:
-            of_total = f" {self._total:,} rows" if self._total else ""
-            return f"{self._step}: {self._phase}{of_total}, {seconds:.0f} s"
-        of_total = f" of {self._total:,}" if self._total else ""
-        return f"{self._step}: {self._phase} {rows:,}{of_total} rows, {rows / seconds:,.0f} rows/s"
+        return PhaseProgress(
+            self._step, self._phase, rows, self._total, round(rows / seconds) if rows and seconds else 0, seconds
+        )
 
 
 _current: ContextVar[Progress | None] = ContextVar("progress", default=None)
@@ -69,6 +94,12 @@ def report_progress(step: str, log: Callable[[str], None] = lambda message: None
         _current.reset(token)
 
 
+def start_phase(phase: str, total_rows: int = 0) -> None:
+    """Start a phase in the step that this thread reports, if it reports any."""
+    if progress := _current.get():
+        progress.start(phase, total_rows)
+
+
 def advance_progress(rows: int) -> None:
     """Count rows as done in the step that this thread reports, if it reports any."""
     if progress := _current.get():
@@ -78,8 +109,8 @@ def advance_progress(rows: int) -> None:
 def _report(progress: Progress, ended: threading.Event, log: Callable[[str], None]) -> None:
     logged_at = 0.0
     while not ended.wait(INTERVAL_SECONDS):
-        message = progress.describe()
-        logger.info("%s", message)
+        measured = progress.measure()
+        logger.info("%s", measured, extra={FIELDS: {"event": "progress", **asdict(measured)}})
         if time.monotonic() - logged_at >= LOG_INTERVAL_SECONDS:
             logged_at = time.monotonic()
-            log(message)
+            log(str(measured))

@@ -6,11 +6,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.markup import escape
 
-from i94_platform.cli import console
-from i94_platform.cli.console import err, out
 from i94_platform.cli.platform import load_platform
+from i94_platform.cli.run_output import RunOutput, build_output
 from i94_platform.errors import PermanentError
 from i94_platform.lake.acceptance import Acceptance
 from i94_platform.partitions import Month
@@ -19,7 +17,7 @@ if TYPE_CHECKING:
     import dagster as dg
 
     from i94_platform.operations.platform import Platform
-    from i94_platform.operations.runner import Runner, StepCallback
+    from i94_platform.operations.runner import Runner
     from i94_platform.staleness.plan import RunPlan
 
 Months = Annotated[list[str] | None, typer.Option("--month", "-m", help="A month, such as 2016-04; repeatable.")]
@@ -38,9 +36,25 @@ Accept = Annotated[
         help="Load what the gate blocks: the named months, or without a month the reference files. The reason is kept.",
     ),
 ]
+Verbose = Annotated[
+    bool, typer.Option("--verbose", "-v", help="Print also the time of each step, and the log lines of the runs.")
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print only errors.")]
+AsJson = Annotated[
+    bool, typer.Option("--json", help="Print one JSON object a line for each event; docs/operations.md has its fields.")
+]
 
 
-def run(month: Months = None, from_: From = None, to: To = None, select: Select = None, accept: Accept = "") -> None:
+def run(
+    month: Months = None,
+    from_: From = None,
+    to: To = None,
+    select: Select = None,
+    accept: Accept = "",
+    verbose: Verbose = False,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
     """Load months: first the reference files if stale, then each month with its marts, then the correlations.
 
     Without a month, loads every delivery that is not loaded yet, and renews every stale mart.
@@ -51,21 +65,22 @@ def run(month: Months = None, from_: From = None, to: To = None, select: Select 
       [bold]i94 run --from 2016-01 --to 2016-12[/bold]
       [bold]i94 run -m 2016-04 --select mart[/bold]
       [bold]i94 run -m 2016-04 --accept "half of the airports were closed"[/bold]
+      [bold]i94 run --json | jq -r 'select(.event == "run_ended") | .run'[/bold]
     """
     from i94_platform.operations.dagster_instance import persistent_instance
 
+    output = build_output(verbose=verbose, quiet=quiet, as_json=as_json)
     platform = load_platform()
     months = _parse_months(month or [], from_, to)
-    with persistent_instance(platform.settings.dagster_home) as instance, console.show_steps() as on_step:
+    with output.opened(), persistent_instance(platform.settings.dagster_home) as instance:
         plan = _plan_runs(platform, instance, months)
-        runner = _build_runner(platform, instance, on_step, select=select or (), gate_config=_build_gate_config(accept))
+        output.print_plan(plan)
+        gate_config = _build_gate_config(accept)
+        runner = _build_runner(platform, instance, output, select=select or (), gate_config=gate_config)
         results = list(runner.run(plan))
-    if results:
-        console.print_results(results)
-    elif not plan.problem:
-        out.print("Nothing to do: every delivered month is loaded in its newest content.")
-    if plan.problem:
-        err.print(escape(plan.problem), style="red", highlight=False)
+    if not results and not plan.problem:
+        output.print_result("Nothing to do: every delivered month is loaded in its newest content.")
+    output.print_summary(results, [plan.problem] if plan.problem else [])
     if plan.problem or not all(result.succeeded for result in results):
         raise typer.Exit(1)
 
@@ -74,6 +89,9 @@ def backfill(
     from_: Annotated[str, typer.Option("--from", help="First month of the range.")],
     to: Annotated[str, typer.Option("--to", help="Last month of the range.")],
     force: Annotated[bool, typer.Option("--force", help="Run every month of the range, loaded or not.")] = False,
+    verbose: Verbose = False,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
 ) -> None:
     """Load the months of a range that are missing, stale or failed, one after the other.
 
@@ -87,25 +105,28 @@ def backfill(
     from i94_platform.operations.backfill import BackfillProgress
     from i94_platform.operations.dagster_instance import persistent_instance
 
+    output = build_output(verbose=verbose, quiet=quiet, as_json=as_json)
     platform = load_platform()
     months = _parse_months([], from_, to)
-    with persistent_instance(platform.settings.dagster_home) as instance, console.show_steps() as on_step:
+    with output.opened(), persistent_instance(platform.settings.dagster_home) as instance:
         plan = _plan_runs(platform, instance, months, only_stale=not force)
+        output.print_plan(plan)
         progress = BackfillProgress(months, plan)
-        out.print(progress.plan_message(), highlight=False)
+        output.print_result(progress.plan_message())
+        output.label = progress.label
+        runner = _build_runner(platform, instance, output, tags=progress.tags)
+        is_stopped = False
         try:
-            for result in _build_runner(platform, instance, on_step, tags=progress.tags, label=progress.label).run(
-                plan
-            ):
-                err.print(progress.add(result), highlight=False)
+            for result in runner.run(plan):
+                output.print_message(progress.add(result))
         except KeyboardInterrupt:
-            err.print(f"Stopped. What is loaded stays; go on with: i94 backfill --from {from_} --to {to}")
-            raise typer.Exit(130) from None
-        finally:
-            if progress.results:
-                console.print_results(progress.results)
-    for reason in progress.skipped_months():
-        err.print(f"[red]not run[/red] {escape(reason)}", highlight=False)
+            is_stopped = True
+    stopped = f"Stopped. What is loaded stays; go on with: i94 backfill --from {from_} --to {to}"
+    output.print_summary(
+        progress.results, [stopped] if is_stopped else [f"not run {reason}" for reason in progress.skipped_months()]
+    )
+    if is_stopped:
+        raise typer.Exit(130)
     if not progress.has_succeeded:
         raise typer.Exit(1)
 
@@ -113,14 +134,14 @@ def backfill(
 def _plan_runs(
     platform: Platform, instance: dg.DagsterInstance, months: Sequence[Month], *, only_stale: bool = False
 ) -> RunPlan:
-    """Plan the runs, and print the plan's notes."""
+    """Plan the runs."""
     from i94_platform.defs.partitions import monthly_partitions
     from i94_platform.operations.platform import find_raw_problem
     from i94_platform.staleness.plan import plan_runs
 
     if problem := find_raw_problem(platform.settings):
         raise PermanentError(f"I94_RAW: {problem}.")
-    plan = plan_runs(
+    return plan_runs(
         platform.raw,
         platform.lake,
         platform.warehouse,
@@ -130,16 +151,19 @@ def _plan_runs(
         first_month=Month.parse(platform.settings.first_month),
         last_month=Month.parse(str(monthly_partitions.get_last_partition_key())),
     )
-    for note in plan.notes:
-        err.print(escape(note), style="yellow")
-    return plan
 
 
-def _build_runner(platform: Platform, instance: dg.DagsterInstance, on_step: StepCallback, **options: Any) -> Runner:
+def _build_runner(platform: Platform, instance: dg.DagsterInstance, output: RunOutput, **options: Any) -> Runner:
     from i94_platform.operations.runner import Runner
 
     return Runner(
-        platform.definitions, instance, platform.raw, platform.lake, platform.warehouse, on_step=on_step, **options
+        platform.definitions,
+        instance,
+        platform.raw,
+        platform.lake,
+        platform.warehouse,
+        on_event=output.handle_event,
+        **options,
     )
 
 

@@ -16,7 +16,7 @@ from typing import Annotated, NoReturn
 import typer
 from rich.markup import escape
 
-from i94_platform.cli import dev, load, render, sample, serve, status, warehouse
+from i94_platform.cli import dev, env, load, render, sample, serve, status, warehouse
 from i94_platform.cli.console import ConsoleHandler, err, out
 from i94_platform.cli.keys import keys
 from i94_platform.errors import PermanentError
@@ -30,7 +30,7 @@ _COMMANDS: dict[str, list[Callable[..., None]]] = {
     "Load": [sample.sample, load.run, load.backfill, status.status],
     "Warehouse": [warehouse.query, warehouse.ddl, warehouse.create_tables],
     "Serve": [serve.serve],
-    "Operate": [dev.dev, dev.doctor],
+    "Operate": [dev.dev, dev.doctor, env.env],
     "Develop": [render.dictionary, render.lineage],
 }
 """The commands by the heading under which the help lists them."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import contextmanager
@@ -16,6 +17,8 @@ from i94_platform.lake.manifest import Manifest
 from i94_platform.staleness.job_names import MARTS_JOB, MONTH_JOB
 from i94_platform.staleness.loaded_content import DATA_VERSION_TAG
 from i94_platform.staleness.run_inputs import PARTITION_TAG
+
+logger = logging.getLogger(__name__)
 
 ACCEPTED_TAG = "i94/accepted"
 """Who accepted a delivery that the gate would have blocked, when and why."""
@@ -45,7 +48,10 @@ def raise_dagster_failures() -> Iterator[Callable[[], float]]:
     except Exception as error:
         translated = translate_error(error)
         if isinstance(translated, TransientError):
-            wait = RETRIES.calculate_delay(dg.OpExecutionContext.get().retry_number + 1)
+            context = dg.OpExecutionContext.get()
+            wait = RETRIES.calculate_delay(context.retry_number + 1)
+            if context.retry_number < RETRIES.max_retries:
+                logger.warning("%s %s is tried again in %.0f s.", translated, context.op.name, wait)
             raise dg.RetryRequested(max_retries=RETRIES.max_retries, seconds_to_wait=wait) from error
         description = str(translated) if translated else f"{describe_fault(error)}; the run's log has the traceback."
         cause = None if may_hold_values(error) else error

@@ -10,6 +10,12 @@ import dagster as dg
 from i94_platform.staleness.job_names import MONTH_JOB
 from i94_platform.staleness.run_inputs import PARTITION_TAG
 
+_COUNTED_ASSETS = {
+    "staged": "staged/immigration",
+    "quarantined": "staged/immigration_quarantine",
+    "loaded": "warehouse/immigration",
+}
+
 
 @dataclass
 class RunResult:
@@ -36,6 +42,11 @@ class RunResult:
     def name(self) -> str:
         """The name of the run in messages."""
         return run_name(self.job, self.month)
+
+    @property
+    def counts(self) -> dict[str, int | None]:
+        """The rows of the month that were staged, quarantined and loaded; None for what the run did not write."""
+        return {name: self.rows.get(asset) for name, asset in _COUNTED_ASSETS.items()}
 
     def record(self, event: dg.DagsterEvent) -> None:
         """Record one event of the run."""

@@ -29,6 +29,7 @@ class DuckDBEngine(Engine):
     def __init__(self, scratch: Path, memory_limit: str = "2GB", store: Store | None = None) -> None:
         self._scratch, self._memory_limit, self._store = scratch, memory_limit, store or LocalStore("/")
         self._relations: dict[str, str] = {}
+        self._scan_weight = 1.0
 
     @cached_property
     def _connection(self) -> duckdb.DuckDBPyConnection:
@@ -55,8 +56,10 @@ class DuckDBEngine(Engine):
         options = (
             "FORMAT parquet, COMPRESSION snappy, PER_THREAD_OUTPUT, FILENAME_PATTERN 'part-{i}', OVERWRITE_OR_IGNORE"
         )
+        sql = to_duckdb(query)
+        self._scan_weight = self._estimate_scan_weight(sql, query.values)
         with self._store.write_folder(folder) as local:
-            copy = f"COPY ({to_duckdb(query)}) TO {quote_literal(str(local))} ({options})"
+            copy = f"COPY ({sql}) TO {quote_literal(str(local))} ({options})"
             self._connection.execute(copy, dict(query.values))
 
     def fetch(self, query: Query) -> pa.Table:
@@ -66,7 +69,26 @@ class DuckDBEngine(Engine):
     def read_share(self) -> float | None:
         connection = vars(self).get("_connection")  # this thread opens none
         percent = connection.query_progress() if connection else -1
-        return None if percent < 0 else percent / 100
+        return None if percent < 0 else min(percent / 100 / self._scan_weight, 1.0)
+
+    def _estimate_scan_weight(self, sql: str, values: Mapping[str, Any]) -> float:
+        """Estimate the share of DuckDB's progress at which everything is read.
+
+        DuckDB expects each hash join to produce its rows once more after the scan, which the joins here never do.
+        """
+        import json
+
+        ((_, plan),) = self._connection.execute(f"EXPLAIN (FORMAT json) {sql}", dict(values)).fetchall()
+        nodes, scanned, joined = json.loads(plan), 1, 0
+        while nodes:
+            node = nodes.pop()
+            rows = int(node["extra_info"].get("Estimated Cardinality", 0))
+            if node["name"] == "HASH_JOIN":
+                joined += rows
+            elif not node["children"]:
+                scanned += rows
+            nodes += node["children"]
+        return scanned / (scanned + joined)
 
     def has_duplicates(self, relation: str, column: str) -> bool:
         # a bitmap takes a tenth of the time of a count of distinct values

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -13,6 +15,16 @@ from i94_platform.errors import PermanentError
 from i94_platform.operations.dagster_instance import PROCESS_TAG
 from i94_platform.operations.pool_waits import watch_pool_waits
 from i94_platform.operations.processes import ProcessIdentity
+from i94_platform.operations.run_events import (
+    CheckFailed,
+    EventCallback,
+    LogLine,
+    RunEnded,
+    RunEvent,
+    RunStarted,
+    StepEnded,
+    StepStarted,
+)
 from i94_platform.partitions import Month
 from i94_platform.staleness.run_inputs import PARTITION_TAG
 
@@ -26,13 +38,13 @@ def run_job(
     month: Month | None = None,
     tags: Mapping[str, str] | None = None,
     resources: Mapping[str, Any] | None = None,
-    on_step: Callable[[str, int, int], None] = lambda step, done, total: None,
+    on_event: EventCallback = lambda event: None,
 ) -> RunResult:
     """Run a job in this process and record it.
 
     Args:
         resources: the run config of resources, by name; left out where no step of the job uses the resource.
-        on_step: called as each step starts and ends with the step (empty at its end), the steps done, and all steps.
+        on_event: receives what happens in the run.
 
     Raises:
         KeyboardInterrupt: Ctrl-C ended the run. Dagster itself would end the run and go on.
@@ -53,20 +65,54 @@ def run_job(
         asset_selection=job.asset_selection,
     )
     result = RunResult(job.name, month.key if month else "", run.run_id)
-    total, done = len(create_execution_plan(InMemoryJob(job), run_config=config).step_keys_to_execute), 0
+    steps = len(create_execution_plan(InMemoryJob(job), run_config=config).step_keys_to_execute)
+    on_event(RunStarted(result.name, job.name, result.month, run.run_id, steps))
+    instance.add_event_listener(run.run_id, partial(_report_log_line, result.name, on_event))
     with watch_pool_waits(instance, run) as wait:
+        steps_of_run = _StepEvents(result.name, steps)
         for event in execute_run_iterator(InMemoryJob(job), run, instance):
             wait.update(event)
-            if event.event_type == dg.DagsterEventType.STEP_START:
-                on_step(str(event.step_key), done, total)
-            elif event.is_step_success or event.is_step_failure or event.is_step_skipped:
-                done += 1
-                on_step("", done, total)
             result.record(event)
+            if reported := steps_of_run.convert(event):
+                on_event(reported)
     result.seconds = time.monotonic() - started
+    on_event(RunEnded(result.name, result))
     if result.interrupted:
         raise KeyboardInterrupt
     return result
+
+
+def _report_log_line(run: str, on_event: EventCallback, entry: dg.EventLogEntry) -> None:
+    """Report what a step writes to the log; Dagster's own events are reported otherwise."""
+    if not entry.is_dagster_event:
+        level = entry.level if isinstance(entry.level, str) else logging.getLevelName(entry.level)
+        on_event(LogLine(run, entry.step_key or "", level, entry.user_message))
+
+
+class _StepEvents:
+    """Converts Dagster's events of one run."""
+
+    def __init__(self, run: str, steps: int) -> None:
+        self._run, self._steps, self._done = run, steps, 0
+        self._started: dict[str, float] = {}
+
+    def convert(self, event: dg.DagsterEvent) -> RunEvent | None:
+        """Return the event that commands show; None for one of no interest."""
+        step = str(event.step_key)
+        if event.event_type == dg.DagsterEventType.STEP_START:
+            self._started[step] = time.monotonic()
+            return StepStarted(self._run, step, self._done, self._steps)
+        if event.is_step_success or event.is_step_failure or event.is_step_skipped:
+            self._done += 1
+            status = "success" if event.is_step_success else "failure" if event.is_step_failure else "skipped"
+            seconds = time.monotonic() - self._started[step] if step in self._started else 0.0
+            return StepEnded(self._run, step, self._done, self._steps, status, round(seconds, 3))
+        if event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
+            check = event.asset_check_evaluation_data
+            if not check.passed:
+                asset, severity = check.asset_key.to_user_string(), check.severity.value
+                return CheckFailed(self._run, asset, check.check_name, severity, check.description or "")
+        return None
 
 
 def validate_selection(definitions: dg.Definitions, selection: Sequence[str]) -> None:

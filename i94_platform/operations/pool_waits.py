@@ -10,7 +10,7 @@ import dagster as dg
 
 from i94_platform.defs.run_results import run_name
 from i94_platform.operations.dagster_instance import fail_orphaned_runs, find_pool_holders, is_embedded
-from i94_platform.progress import logger
+from i94_platform.progress import FIELDS, logger
 from i94_platform.staleness.run_inputs import PARTITION_TAG
 
 CHECK_SECONDS = 5.0
@@ -47,7 +47,10 @@ class PoolWait:
             holders = ", ".join(f"run {run.run_id[:8]} ({_run_name(run)})" for run in runs)
             if holders and holders != message:
                 message = holders
-                logger.info("%s waits for pool %s, held by %s", _run_name(self._run), pool, holders)
+                fields = {"event": "waiting", "pool": pool, "held_by": [run.run_id for run in runs]}
+                logger.info(
+                    "%s waits for pool %s, held by %s", _run_name(self._run), pool, holders, extra={FIELDS: fields}
+                )
             ended.wait(CHECK_SECONDS)
             if is_embedded(self._instance):
                 fail_orphaned_runs(self._instance)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import dagster as dg
 
 from i94_platform.contracts import country, i94cit_res
-from i94_platform.defs.run_results import RunResult, run_name
+from i94_platform.defs.run_results import RunResult
 from i94_platform.lake.datasets import Lake
 from i94_platform.lake.store import Store
 from i94_platform.operations.job_runs import run_job, subset_job, validate_selection
+from i94_platform.operations.run_events import EventCallback
 from i94_platform.partitions import Month
 from i94_platform.pipeline.data_versions import ledger_versions
 from i94_platform.sources.listing import list_deliveries
@@ -26,9 +27,6 @@ from i94_platform.staleness.plan import (
 from i94_platform.staleness.run_inputs import input_tags, read_code_list_versions
 from i94_platform.warehouse.base import Warehouse
 
-StepCallback = Callable[[str, str, int, int], None]
-"""Called with a run's label, the step that starts (empty where one ends), the steps done, and all steps of the run."""
-
 
 @dataclass
 class Runner:
@@ -39,13 +37,11 @@ class Runner:
     raw: Store
     lake: Lake
     warehouse: Warehouse
-    on_step: StepCallback
+    on_event: EventCallback
     select: Sequence[str] = ()
     """Layers and assets that are run; empty for all."""
     tags: Mapping[str, str] = field(default_factory=dict)
     """Tags of every run."""
-    label: Callable[[str], str] = str
-    """Makes the label that `on_step` gets from a run's name."""
     gate_config: Mapping[str, str] = field(default_factory=dict)
     """The fields of the gate by which a person accepts what it would block."""
     _all_succeeded: bool = field(default=True, init=False)
@@ -119,14 +115,13 @@ class Runner:
         # a subset does not read all inputs, so that its run must not say it did
         inputs = reads_deliveries and not select
         tags = input_tags(month, list_deliveries(self.raw), self.raw, self.lake) if inputs else {}
-        label = self.label(run_name(job_name, month.key if month else ""))
         result = run_job(
             selected,
             self.instance,
             month=month,
             tags={**self.tags, **tags},
             resources={"gate": {"config": self.gate_config}} if is_accepted and self.gate_config else {},
-            on_step=lambda step, done, total: self.on_step(label, step, done, total),
+            on_event=self.on_event,
         )
         if job_name != REFERENCE_JOB:  # what is made of months does not wait for a reference file
             self._all_succeeded = self._all_succeeded and result.succeeded

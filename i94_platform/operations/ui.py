@@ -14,6 +14,7 @@ from i94_platform.engine import connect
 from i94_platform.engine.spark import LOCAL_CONFIG, s3_config
 from i94_platform.errors import PermanentError
 from i94_platform.lake.s3_client import aws_region
+from i94_platform.operations.dagster_environment import build_environment
 from i94_platform.operations.dagster_instance import fail_unstarted_runs, persistent_instance, set_pool_limit
 from i94_platform.operations.supervisor import run_with_children
 from i94_platform.settings import Settings
@@ -36,15 +37,7 @@ def serve_ui(settings: Settings, port: int, notify: Callable[[str], None]) -> in
         with persistent_instance(settings.dagster_home) as instance:
             set_pool_limit(instance, STAGING_POOL, settings.staging_concurrency)
             fail_unstarted_runs(instance, settings.dagster_home)
-        os.environ.update(
-            DAGSTER_HOME=str(settings.dagster_home),
-            I94_FREEZE_DEFINITIONS="1",
-            I94_HOME=settings.home,
-            I94_LAKE=settings.lake,
-            I94_RAW=settings.raw,
-            I94_SPARK_JARS=settings.spark_jars,
-            I94_WAREHOUSE=settings.warehouse,
-        )
+        os.environ.update(build_environment(settings), I94_FREEZE_DEFINITIONS="1")
         os.environ.setdefault("I94_UI_URL", f"http://{_HOST}:{port}")
         # "dagster dev" warns that "dg dev" supersedes it, which the base installation lacks
         os.environ.setdefault("PYTHONWARNINGS", "ignore:Function")

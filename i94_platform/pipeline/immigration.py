@@ -25,7 +25,7 @@ from i94_platform.pipeline.data_versions import compute_month_version
 from i94_platform.pipeline.gate import Gate
 from i94_platform.pipeline.unreadable import UnreadableValues, find_suspect_columns, write_unreadable
 from i94_platform.pipeline.value_counts import ValueCounts, count_values
-from i94_platform.progress import report_progress
+from i94_platform.progress import report_progress, start_phase
 from i94_platform.sources.delivery import Delivery
 from i94_platform.sources.listing import list_deliveries
 from i94_platform.sources.preparation import PreparedDelivery, name_damaged_files, prepare_arrivals
@@ -122,6 +122,7 @@ def _write_month(
     accepted, rejected, unreadable = datasets
     engine.register_delivery(prepared.groups)
     run_id, entries = _write_accepted(month, lake, engine, accepted, run_id)
+    start_phase("checking", prepared.rows)
     has_rejects = prepared.rows > _count_rows(entries)
     rejects, reject_stats = _write_rejected(month, lake, engine, rejected, run_id, has_rejects=has_rejects)
     suspects = find_suspect_columns(prepared, raw, lake, engine, entries, rejects)

@@ -12,6 +12,7 @@ from i94_platform.engine.base import Engine
 from i94_platform.lake.datasets import Dataset, Lake
 from i94_platform.lake.manifest import Manifest
 from i94_platform.pipeline.data_versions import combine_versions
+from i94_platform.progress import report_progress
 from i94_platform.warehouse.base import Warehouse
 
 if TYPE_CHECKING:
@@ -31,7 +32,9 @@ def load_staged(contract: Table, month: str, lake: Lake, warehouse: Warehouse, r
     with lake.write_lock(dataset):  # another run would sweep the files while they are loaded
         manifest = lake.require_manifest(dataset)
         lake.require_unaltered(manifest)
-        warehouse.replace(contract, manifest, run_id)
+        with report_progress(month or contract.name) as progress:
+            progress.start("loading", manifest.rows)
+            warehouse.replace(contract, manifest, run_id)
     return manifest
 
 

@@ -14,7 +14,7 @@ from i94_platform_tests.cli.command_line import I94
 
 COMMANDS = (
     *("run", "backfill", "status", "query", "sample", "ddl", "create-tables", "dictionary", "lineage", "doctor", "dev"),
-    "serve",
+    *("env", "serve"),
 )
 
 

@@ -95,6 +95,20 @@ def test_dagster_asset_materialize_stages_and_loads_a_month(deployment: Deployme
 
 
 @pytest.mark.slow
+def test_dagster_works_in_any_folder_with_the_exports_of_i94_env(deployment: Deployment, tmp_path: Path) -> None:
+    options = f"-m i94_platform.definitions --select staged/immigration --partition {NEXT_MONTH}"
+    script = f'set -e; eval "$(i94 env)"; dagster asset materialize {options}'
+    subprocess.run(
+        ["bash", "-c", script],
+        cwd=tmp_path,
+        env={**build_environment(deployment), "PATH": f"{BIN}:{os.environ['PATH']}"},
+        timeout=300,
+        check=True,
+    )
+    assert list_runs(deployment) == [(NEXT_MONTH, True)]
+
+
+@pytest.mark.slow
 def test_dg_launch_stages_a_month(deployment: Deployment) -> None:
     run_dagster(deployment, "dg", "launch", "--assets", "staged/immigration", "--partition", SAMPLE_MONTH)
     assert list_runs(deployment) == [(SAMPLE_MONTH, True)]

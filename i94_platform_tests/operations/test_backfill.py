@@ -6,6 +6,7 @@ a year twice.
 
 from __future__ import annotations
 
+import json
 import signal
 from pathlib import Path
 
@@ -94,8 +95,12 @@ def test_a_loaded_month_whose_last_run_failed_is_run_again(home: Deployment) -> 
     with persistent_instance(home.settings.dagster_home) as instance:
         instance.add_run(failed)
     before = len(runs(home))
-    assert backfill(home, "2016-01", "2016-02").exit_code == 0
+    result = backfill(home, "2016-01", "2016-02", "--json")
+    assert result.exit_code == 0
     assert months_run(home, before) == ["2016-01"]
+    events = [json.loads(line) for line in result.output.splitlines()]
+    assert (events[0]["event"], events[0]["months"]) == ("plan", ["2016-01"])
+    assert (events[-1]["event"], events[-1]["succeeded"]) == ("summary", True)
 
 
 def test_force_runs_every_month_of_the_range_each_once(home: Deployment) -> None:
