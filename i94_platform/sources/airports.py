@@ -115,11 +115,10 @@ def _split_coordinates(coordinates: Series[str], rejected: RowIssues) -> DataFra
 
     where = f"column {_COORDINATES!r}"
     rejected.add(coordinates.isna(), coordinates, f"{where} is empty, but every row needs a value")
-    is_pair = coordinates.str.fullmatch(_PAIR)
-    rejected.add(~is_pair, coordinates, f"{where} is not two numbers separated by a comma")
-    texts = pa.array(coordinates.where(is_pair.fillna(False)))
-    pairs = pa.Table.from_struct_array(pc.extract_regex(texts, f"^{_PAIR}$"))
-    return pairs.to_pandas(types_mapper=lambda _: pd.StringDtype("pyarrow")).set_index(coordinates.index)
+    table = pa.Table.from_struct_array(pc.extract_regex(pa.array(coordinates), f"^{_PAIR}$"))
+    pairs = table.to_pandas(types_mapper=lambda _: pd.StringDtype("pyarrow")).set_index(coordinates.index)
+    rejected.add(pairs["first"].isna(), coordinates, f"{where} is not two numbers separated by a comma")
+    return pairs
 
 
 SOURCE = Source(

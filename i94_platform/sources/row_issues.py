@@ -27,6 +27,8 @@ class RowIssues:
 
     def add(self, is_issue: Series[bool], values: Series[Any], problem: str) -> None:
         """Add the rows where `is_issue` is true; `values` are quoted."""
+        if not is_issue.any():
+            return
         issues = values[is_issue.fillna(False).astype(bool)]
         for row, value, is_missing in zip(issues.index, issues, issues.isna(), strict=True):
             self._problems.setdefault(int(row), (problem, "the value" if is_missing else repr(str(value))))

@@ -123,11 +123,15 @@ def _match(names: Iterable[str], name_list: NameList) -> dict[str, str | None]:
 
 @cache
 def _iso_table() -> DataFrame:
-    """country_converter's table of today's countries, read from disk once per process."""
-    from country_converter import CountryConverter
+    """country_converter's table of today's countries, read from disk once per process, without its patterns."""
+    import pandas as pd
+    from country_converter.country_converter import COUNTRY_DATA_FILE
 
-    data: DataFrame = CountryConverter().data
-    return data.astype({"ISO3": "string", "name_short": "string", "name_official": "string"})
+    names = ["ISO3", "name_short", "name_official", "continent", "UNregion", "obsolete"]
+    rows = pd.read_csv(
+        COUNTRY_DATA_FILE, sep="\t", usecols=names, dtype="string", keep_default_na=False, na_values=[""]
+    )
+    return rows[rows["obsolete"].isna()]
 
 
 @cache
@@ -142,7 +146,7 @@ def _iso_names() -> Mapping[str, str]:
 def _iso_countries() -> DataFrame:
     """iso3, name, continent and UN M49 region, one row per country; never changed in place."""
     names = {"ISO3": "iso3", "name_short": "name", "continent": "continent", "UNregion": "region"}
-    return _iso_table()[list(names)].rename(columns=names).astype("string")
+    return _iso_table()[list(names)].rename(columns=names)
 
 
 def _climate_by_country(climate: DataFrame) -> DataFrame:

@@ -10,7 +10,7 @@ WITH keys AS (
 )
 SELECT
   validated.source_row,
-  concat(validated.city, ' ', validated.delivered_dt) AS problem_text
+  validated.city || ' ' || validated.delivered_dt AS problem_text
 FROM validated
 INNER JOIN keys
   ON
@@ -22,6 +22,6 @@ INNER JOIN keys
 INNER JOIN validated AS first_record ON keys.first_row = first_record.source_row
 WHERE validated.problem IS NULL
   AND NOT (
-    validated.average_temperature <=> first_record.average_temperature
-    AND validated.average_temperature_uncertainty <=> first_record.average_temperature_uncertainty
+    validated.average_temperature IS NOT DISTINCT FROM first_record.average_temperature
+    AND validated.average_temperature_uncertainty IS NOT DISTINCT FROM first_record.average_temperature_uncertainty
   )

@@ -1,7 +1,8 @@
 """The queries that make the contract `world_temperature` from city records, and one climate per country from it.
 
 They read the relations `delivered` (the file's columns, all text, empty ones null) and `country_iso3` (`country`,
-`iso3`). Which name is which country, `transforms.country` finds.
+`iso3`). Which name is which country, `transforms.country` finds. They are portable: `regexp_extract` and `bit_length`
+mean the same on both engines, unlike `RLIKE` and `octet_length`.
 """
 
 import datetime as dt
@@ -23,7 +24,8 @@ _OPTIONAL = ("average_temperature", "average_temperature_uncertainty")
 
 def _render_number(text: str) -> str:
     """Render a DOUBLE from a text, null where it is no number; Java's `$` would also match before a newline."""
-    return f"CASE WHEN {text} RLIKE '{_NUMBER}' AND NOT contains({text}, chr(10)) THEN try_cast({text} AS DOUBLE) END"
+    is_number = f"regexp_extract({text}, '{_NUMBER}', 0) <> '' AND NOT contains({text}, chr(10))"
+    return f"CASE WHEN {is_number} THEN try_cast({text} AS DOUBLE) END"
 
 
 def _render_is_missing(text: str) -> str:
@@ -49,7 +51,7 @@ def _render_typed_rows(order: DateOrder) -> str:
 
 def render_date_orders() -> Query:
     """Render how many dates with slashes are firsts of a month in an order: `month_first`, `day_first`, `either`."""
-    return Query(load_template(__package__, "date_orders").substitute())
+    return Query(load_template(__package__, "date_orders").substitute(), is_portable=True)
 
 
 def render_country_names() -> Query:
@@ -74,12 +76,12 @@ def render_validated(order: DateOrder, today: dt.date) -> Query:
         city_bytes=text_limit(world_temperature.c.city),
         country_bytes=text_limit(world_temperature.c.country),
     )
-    return Query(text)
+    return Query(text, is_portable=True)
 
 
 def render_contradicting_rows() -> Query:
     """Render the rows that contradict an earlier one of their key: `source_row`, `problem_text`."""
-    return Query(load_template(__package__, "contradicting_rows").template)
+    return Query(load_template(__package__, "contradicting_rows").template, is_portable=True)
 
 
 def render_accepted() -> Query:
@@ -88,7 +90,7 @@ def render_accepted() -> Query:
     It also reads the relation `contradicting_rows`, which holds the rows of `render_contradicting_rows`.
     """
     columns = render_final_casts(world_temperature, {"iso3": "country_iso3.iso3"}, "validated")
-    return Query(load_template(__package__, "accepted").substitute(columns=columns))
+    return Query(load_template(__package__, "accepted").substitute(columns=columns), is_portable=True)
 
 
 def render_rejected() -> Query:
@@ -96,9 +98,9 @@ def render_rejected() -> Query:
 
     It also reads `contradicting_rows`.
     """
-    return Query(load_template(__package__, "rejected").template)
+    return Query(load_template(__package__, "rejected").template, is_portable=True)
 
 
 def render_climate() -> Query:
     """Render one row per ISO country from the relation `world_temperature`: temperature, place, number of cities."""
-    return Query(load_template(__package__, "climate").template)
+    return Query(load_template(__package__, "climate").template, is_portable=True)

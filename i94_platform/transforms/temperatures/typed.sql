@@ -13,7 +13,7 @@ SELECT
     WHEN NOT ${is_uncertainty_missing} THEN `AverageTemperatureUncertainty`
   END AS delivered_average_temperature_uncertainty,
   CASE
-    WHEN length(`dt`) <= 10 AND `dt` RLIKE '^[0-9]{1,2}/[0-9]{1,2}/[0-9]{4}$$'
+    WHEN length(`dt`) <= 10 AND regexp_extract(`dt`, '^[0-9]{1,2}/[0-9]{1,2}/[0-9]{4}$$', 0) <> ''
       THEN try_cast(
           concat_ws(
             '-',
@@ -22,7 +22,7 @@ SELECT
             lpad(split_part(`dt`, '/', ${day_place}), 2, '0')
           ) AS DATE
         )
-    WHEN length(`dt`) = 10 AND `dt` RLIKE '^[0-9]{4}-[0-9]{2}-[0-9]{2}$$' THEN try_cast(`dt` AS DATE)
+    WHEN length(`dt`) = 10 AND regexp_extract(`dt`, '^[0-9]{4}-[0-9]{2}-[0-9]{2}$$', 0) <> '' THEN try_cast(`dt` AS DATE)
   END AS dt,
   `City` AS city,
   `Country` AS country,

@@ -9,9 +9,9 @@ SELECT
     WHEN dt < DATE '1700-01-01' THEN 'column dt is before 1700'
     WHEN dt > DATE '${today}' THEN 'column dt is in the future'
     WHEN city IS NULL THEN 'column City is empty'
-    WHEN octet_length(city) > ${city_bytes} THEN 'column City is longer than ${city_bytes} bytes'
+    WHEN bit_length(city) > 8 * ${city_bytes} THEN 'column City is longer than ${city_bytes} bytes'
     WHEN country IS NULL THEN 'column Country is empty'
-    WHEN octet_length(country) > ${country_bytes} THEN 'column Country is longer than ${country_bytes} bytes'
+    WHEN bit_length(country) > 8 * ${country_bytes} THEN 'column Country is longer than ${country_bytes} bytes'
     WHEN ${bad_latitude} THEN 'column Latitude is no latitude'
     WHEN ${bad_longitude} THEN 'column Longitude is no longitude'
     WHEN ${bad_average_temperature} THEN 'column AverageTemperature is no temperature'
@@ -19,8 +19,8 @@ SELECT
   END AS problem,
   CASE
     WHEN dt IS NULL OR dayofmonth(dt) <> 1 OR dt < DATE '1700-01-01' OR dt > DATE '${today}' THEN delivered_dt
-    WHEN city IS NULL OR octet_length(city) > ${city_bytes} THEN city
-    WHEN country IS NULL OR octet_length(country) > ${country_bytes} THEN country
+    WHEN city IS NULL OR bit_length(city) > 8 * ${city_bytes} THEN city
+    WHEN country IS NULL OR bit_length(country) > 8 * ${country_bytes} THEN country
     WHEN ${bad_latitude} THEN delivered_latitude
     WHEN ${bad_longitude} THEN delivered_longitude
     WHEN ${bad_average_temperature} THEN delivered_average_temperature
