@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import IO, TYPE_CHECKING, Any, BinaryIO, cast
 
 from sqlalchemy import Column, Double, Integer, Table
 
@@ -29,9 +29,11 @@ from i94_platform.sources.column_names import list_extra_columns, match_columns
 from i94_platform.sources.csv_layout import detect_delimiter, split_line
 from i94_platform.sources.row_issues import RowIssues
 from i94_platform.sources.sniffing import HEAD_BYTES, check_bytes
-from i94_platform.sources.text_decoding import decode_text
+from i94_platform.sources.spellings import null_empty
+from i94_platform.sources.text_decoding import encode_utf8
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from pandas import DataFrame, Series
 
 NUMBER = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
@@ -62,16 +64,15 @@ def read_delimited(source: Path | BinaryIO, name: str, headers: Mapping[str, str
             header; a column is missing or stands twice.
     """
     import pandas as pd
+    import pyarrow.compute as pc
 
     data = source.read_bytes() if isinstance(source, Path) else source.read()
     check_bytes(name, data[:HEAD_BYTES], data[-HEAD_BYTES:], "csv")
-    table = _parse_table(decode_text(data, name), name, headers, separator)
+    table = _parse_table(encode_utf8(data, name), name, headers, separator)
     names = match_columns(name, table.header, list(headers.values()))
     columns = {ours: table.columns[table.header.index(names[theirs])] for ours, theirs in headers.items()}
-    frame = pd.DataFrame(columns, index=pd.Index(table.lines), dtype="string[pyarrow]")
-    for ours in headers:
-        frame[ours] = frame[ours].str.strip()
-    frame = frame.replace("", pd.NA).dropna(how="all")
+    values = {ours: null_empty(pc.utf8_trim_whitespace(column)) for ours, column in columns.items()}
+    frame = pd.DataFrame(values, index=pd.Index(table.lines), dtype="string[pyarrow]").dropna(how="all")
     if frame.empty:
         raise PermanentError(f"{name} has a header and no rows; deliver the whole file.")
     extra = list_extra_columns(map(str.strip, table.header), headers.values())
@@ -84,49 +85,50 @@ class _TextTable:
     """The cells of a file as text: its header, its columns, and the line of each row."""
 
     header: list[str]
-    columns: Sequence[Any]
+    columns: Sequence[pa.ChunkedArray[Any]] | Sequence[pa.Array[Any]]
     lines: range | list[int]
 
 
-def _parse_table(text: str, name: str, headers: Mapping[str, str], separator: str) -> _TextTable:
+def _parse_table(content: bytes, name: str, headers: Mapping[str, str], separator: str) -> _TextTable:
     """Parse a file: at once where every line is a row, else line by line, which finds out what is wrong."""
-    if not text.endswith(("\n", "\r")):
+    import pyarrow as pa
+
+    if not content.endswith((b"\n", b"\r")):
         raise PermanentError(
             f"{name} can't be read as CSV: its last line has no end, so it may be cut; deliver it whole."
         )
-    head = [line[1] for line in islice(re.finditer(r"([^\r\n]*)(?:\r\n|\r|\n)", text), 2)]
+    head = [line[1].decode() for line in islice(re.finditer(rb"([^\r\n]*)(?:\r\n|\r|\n)", content), 2)]
     delimiter, header_line = detect_delimiter(head[:1], list(headers.values()), separator)
     width = len(split_line(head[header_line - 1], delimiter)) if len(head) >= header_line else 0
-    if table := _parse_at_once(text, delimiter, header_line, width):
+    if table := _parse_at_once(content, delimiter, header_line, width):
         return table
-    (_, header), *records = _parse_records(text, name, delimiter, header_line)
-    columns = list(zip(*(cells for _, cells in records), strict=True)) or [()] * len(header)
+    (_, header), *records = _parse_records(content.decode(), name, delimiter, header_line)
+    cells = zip(*(cells for _, cells in records), strict=True) if records else [()] * len(header)
+    columns = [pa.array(column, pa.string()) for column in cells]
     return _TextTable(header, columns, [line for line, _ in records])
 
 
-def _parse_at_once(text: str, delimiter: str, header_line: int, width: int) -> _TextTable | None:
+def _parse_at_once(content: bytes, delimiter: str, header_line: int, width: int) -> _TextTable | None:
     """Parse a file with as many rows as lines, of `width` cells; None for any other, and with a quote inside a cell."""
     import pyarrow as pa
     import pyarrow.csv as pc
 
-    edge = re.escape(delimiter) + r'"\r\n'
-    is_odd = text.count('"') % 2 or not text.strip() or text.count("\r") != text.count("\r\n")
+    edge = re.escape(delimiter.encode()) + rb'"\r\n'
+    is_odd = content.count(b'"') % 2 or not content.strip() or content.count(b"\r") != content.count(b"\r\n")
     # the quote stands first, since a search for one character is a tenth of the work
-    if is_odd or re.search(rf'"(?<=[^{edge}]")[^{edge}]', text):
+    if is_odd or re.search(rb'"(?<=[^%b]")[^%b]' % (edge, edge), content):
         return None
-    content, names = text.encode(), [str(place) for place in range(width)]
+    names, source = [str(place) for place in range(width)], cast("IO[bytes]", pa.BufferReader(content))
     try:
         rows = pc.read_csv(
-            io.BytesIO(content),
-            pc.ReadOptions(
-                column_names=names, skip_rows=header_line - 1, block_size=len(content) + 1, use_threads=False
-            ),
+            source,
+            pc.ReadOptions(column_names=names, skip_rows=header_line - 1, use_threads=False),
             pc.ParseOptions(delimiter=delimiter, ignore_empty_lines=False),
             pc.ConvertOptions(column_types=dict.fromkeys(names, pa.string())),
         )
     except pa.ArrowInvalid:
         return None
-    lines = text.count("\n")
+    lines = content.count(b"\n")
     if rows.num_rows + header_line - 1 != lines:
         return None
     header = [str(column[0]) for column in rows.columns]

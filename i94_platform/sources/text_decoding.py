@@ -2,8 +2,33 @@
 
 from __future__ import annotations
 
+import codecs
+
 from i94_platform.errors import PermanentError
 from i94_platform.sources.sniffing import UTF_16_MARKS
+
+_CHUNK_BYTES = 2**16
+
+
+def encode_utf8(data: bytes, name: str) -> bytes:
+    """Return a file as UTF-8 without its mark. What is UTF-8 already is not decoded as a whole.
+
+    Raises what `decode_text` raises.
+    """
+    if b"\x00" in data or not _is_utf8(data):
+        return decode_text(data, name).encode()
+    return data.removeprefix(codecs.BOM_UTF8)
+
+
+def _is_utf8(data: bytes) -> bool:
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    try:
+        for start in range(0, len(data), _CHUNK_BYTES):
+            decoder.decode(data[start : start + _CHUNK_BYTES])
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def decode_text(data: bytes, name: str) -> str:

@@ -6,46 +6,52 @@ A row says what follows from the day alone. The span has no gaps, so that a day 
 from __future__ import annotations
 
 import datetime as dt
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from i94_platform.contracts.model import column_names
 from i94_platform.contracts.reference import calendar
+from i94_platform.contracts.rendering.arrow import arrow_schema
 from i94_platform.errors import PermanentError
 
 if TYPE_CHECKING:
-    from pandas import DataFrame
+    import pyarrow as pa
 
 LINEAGE_REASON = "computed from the calendar; no delivery is read"
 """Why no column has a source."""
 
 _SATURDAY = 6
+_WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+_MONTHS = (
+    "January", "February", "March", "April", "May", "June",
+    "July", "August", "September", "October", "November", "December",
+)  # fmt: skip
+_EPOCH = dt.date(1970, 1, 1)
 
 
-def build_calendar(first: dt.date, last: dt.date) -> DataFrame:
-    """Build all days from `first` to `last`, both included, as the contract `calendar`; `date` is datetime64[s].
-
-    Seconds hold every date of the admissions, up to year 9999; nanoseconds end in 2262. Names are English on every
-    machine.
+def build_calendar(first: dt.date, last: dt.date) -> pa.Table:
+    """Build all days from `first` to `last`, both included, as the contract `calendar`.
 
     Raises:
         PermanentError: `last` is before `first`.
     """
-    import pandas as pd
+    import pyarrow as pa
+    import pyarrow.compute as pc
 
     if last < first:
         raise PermanentError(f"The calendar can't run from {first} to {last}: the last day is before the first.")
-    days = pd.Series(pd.date_range(first, last, freq="D", unit="s"))
-    iso = days.dt.isocalendar()
+    numbers = range((first - _EPOCH).days, (last - _EPOCH).days + 1)
+    days: Any = pa.array(numbers, pa.int32()).cast(pa.date32())
+    weekday, month = pc.day_of_week(days, count_from_zero=False), pc.month(days)
     columns = {
         "date": days,
-        "year": days.dt.year.astype("Int64"),
-        "quarter": days.dt.quarter.astype("Int64"),
-        "month": days.dt.month.astype("Int64"),
-        "day": days.dt.day.astype("Int64"),
-        "iso_week": iso["week"].astype("Int64"),
-        "weekday": iso["day"].astype("Int64"),
-        "weekday_name": days.dt.day_name().astype("string"),
-        "month_name": days.dt.month_name().astype("string"),
-        "is_weekend": (iso["day"] >= _SATURDAY).astype("boolean"),
+        "year": pc.year(days),
+        "quarter": pc.quarter(days),
+        "month": month,
+        "day": pc.day(days),
+        "iso_week": pc.iso_week(days),
+        "weekday": weekday,
+        "weekday_name": pa.array(_WEEKDAYS).take(pc.subtract(weekday, 1)),
+        "month_name": pa.array(_MONTHS).take(pc.subtract(month, 1)),
+        "is_weekend": pc.greater_equal(weekday, _SATURDAY),
     }
-    return pd.DataFrame(columns)[column_names(calendar)]
+    schema = arrow_schema(calendar)
+    return pa.table(columns).select(schema.names).cast(schema)

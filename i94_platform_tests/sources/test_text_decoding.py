@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from i94_platform.errors import PermanentError
-from i94_platform.sources.text_decoding import decode_text
+from i94_platform.sources.text_decoding import decode_text, encode_utf8
 
 TEXT = "582 = 'MÉXICO'\r\n111 = 'FRANCE'\n"
 
@@ -13,6 +13,7 @@ TEXT = "582 = 'MÉXICO'\r\n111 = 'FRANCE'\n"
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "latin-1"])
 def test_the_bytes_decide_the_encoding(encoding: str) -> None:
     assert decode_text(TEXT.encode(encoding), "labels.sas") == TEXT
+    assert encode_utf8(TEXT.encode(encoding), "labels.sas") == TEXT.encode()
 
 
 def test_an_odd_byte_changes_its_own_line_only() -> None:
