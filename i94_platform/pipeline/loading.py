@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Table
 
-from i94_platform.contracts.rendering.arrow import to_arrow
 from i94_platform.engine.base import Engine
 from i94_platform.lake.datasets import Dataset, Lake
 from i94_platform.lake.manifest import Manifest
@@ -16,9 +15,9 @@ from i94_platform.progress import report_progress
 from i94_platform.warehouse.base import Warehouse
 
 if TYPE_CHECKING:
-    import pandas as pd
+    import pyarrow as pa
 
-BuildRows = Callable[[Lake, Engine], tuple["pd.DataFrame", list[str]]]
+BuildRows = Callable[[Lake, Engine], tuple["pa.Table", list[str]]]
 """Builds the rows of a table from the lake; returns them with the data versions of its inputs."""
 
 
@@ -57,8 +56,7 @@ def load_built(
     """
     dataset = Dataset(f"warehouse/{contract.name}")
     with lake.write_lock(dataset):
-        frame, versions = build(lake, engine)
-        rows = to_arrow(frame, contract)
+        rows, versions = build(lake, engine)
         manifest = lake.write_table(dataset, run_folder, contract, rows, fingerprint=combine_versions(*versions))
         warehouse.replace(contract, manifest, run_id)
     return manifest

@@ -40,7 +40,8 @@ def build_calendar(first: dt.date, last: dt.date) -> pa.Table:
         raise PermanentError(f"The calendar can't run from {first} to {last}: the last day is before the first.")
     numbers = range((first - _EPOCH).days, (last - _EPOCH).days + 1)
     days: Any = pa.array(numbers, pa.int32()).cast(pa.date32())
-    weekday, month = pc.day_of_week(days, count_from_zero=False), pc.month(days)
+    weekday: Any = pc.day_of_week(days, count_from_zero=False)
+    month: Any = pc.month(days)
     columns = {
         "date": days,
         "year": pc.year(days),
@@ -49,9 +50,9 @@ def build_calendar(first: dt.date, last: dt.date) -> pa.Table:
         "day": pc.day(days),
         "iso_week": pc.iso_week(days),
         "weekday": weekday,
-        "weekday_name": pa.array(_WEEKDAYS).take(pc.subtract(weekday, 1)),
-        "month_name": pa.array(_MONTHS).take(pc.subtract(month, 1)),
-        "is_weekend": pc.greater_equal(weekday, _SATURDAY),
+        "weekday_name": pa.array(_WEEKDAYS).take(pc.subtract(weekday, pa.scalar(1))),
+        "month_name": pa.array(_MONTHS).take(pc.subtract(month, pa.scalar(1))),
+        "is_weekend": pc.greater_equal(weekday, pa.scalar(_SATURDAY)),
     }
     schema = arrow_schema(calendar)
     return pa.table(columns).select(schema.names).cast(schema)

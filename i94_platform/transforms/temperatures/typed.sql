@@ -22,7 +22,8 @@ SELECT
             lpad(split_part(`dt`, '/', ${day_place}), 2, '0')
           ) AS DATE
         )
-    WHEN length(`dt`) = 10 AND regexp_extract(`dt`, '^[0-9]{4}-[0-9]{2}-[0-9]{2}$$', 0) <> '' THEN try_cast(`dt` AS DATE)
+    WHEN length(`dt`) = 10 AND regexp_extract(`dt`, '^[0-9]{4}-[0-9]{2}-[0-9]{2}$$', 0) <> ''
+      THEN try_cast(`dt` AS DATE)
   END AS dt,
   `City` AS city,
   `Country` AS country,
