@@ -31,6 +31,7 @@ from i94_platform.contracts import (
 )
 from i94_platform.defs.attributes import OWNER, PACKAGE
 from i94_platform.defs.build import build_definitions
+from i94_platform.defs.checks.catalog import CHECKS
 from i94_platform.defs.partitions import monthly_partitions
 from i94_platform.settings import Settings
 from i94_platform.sources.registry import REFERENCE_FILES
@@ -277,6 +278,14 @@ def test_a_table_is_loaded_after_the_tables_that_it_refers_to(repository: dg.Rep
 def test_the_fact_refers_to_the_lookups_and_the_dimensions() -> None:
     referred = {key.column.table.name for c in immigration.columns for key in c.foreign_keys}
     assert referred == {"i94port", "i94mode", "i94addr", "i94visa", "country", "calendar"}
+
+
+def test_the_checks_of_an_asset_are_one_step() -> None:
+    steps: dict[dg.AssetKey, set[str]] = {}
+    for check in CHECKS:
+        for key in check.check_keys:
+            steps.setdefault(key.asset_key, set()).add(check.op.name)
+    assert {len(names) for names in steps.values()} == {1}
 
 
 def test_a_month_is_one_job_with_all_its_blocking_checks(repository: dg.RepositoryDefinition) -> None:

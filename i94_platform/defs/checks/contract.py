@@ -49,13 +49,11 @@ class Subject:
     rule_types: Collection[str]
 
 
-def build_subjects(layer: str, contracts: Iterable[Table], types: Collection[str]) -> list[Subject]:
+def build_subjects(layer: str, contracts: Iterable[Table], types: Collection[str]) -> Iterator[Subject]:
     """Build the subjects of those tables of a layer that have rules of these types."""
-    return [
-        Subject(to_key(f"{layer}/{contract.name}"), contract, types)
-        for contract in contracts
-        if contract_rules(contract, "t", types)
-    ]
+    for contract in contracts:
+        if present := {rule.rule_type for rule in contract_rules(contract, "t", types)}:
+            yield Subject(to_key(f"{layer}/{contract.name}"), contract, present)
 
 
 def build_contract_specs(
@@ -75,8 +73,11 @@ def build_contract_specs(
 
 
 def _describe_rules(subject: Subject) -> str:
-    rules = {rule.rule_type: rule for rule in contract_rules(subject.contract, "t", subject.rule_types)}
-    effects = [f"{name} {'blocks' if rule.is_blocking else 'warns'}" for name, rule in rules.items()]
+    effects = (
+        f"{name} {'blocks' if name in BLOCKING_RULE_TYPES else 'warns'}"
+        for name in RULE_TYPES
+        if name in subject.rule_types
+    )
     return f"The rows hold to the rules of the contract: {', '.join(effects)}."
 
 

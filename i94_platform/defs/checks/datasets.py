@@ -21,8 +21,8 @@ from i94_platform.lake.datasets import Lake
 from i94_platform.lake.store import Store
 
 _STAGED = to_key("staged/immigration")
-_MONTH = build_subjects("staged", STAGED_MONTH, ROW_RULES)
-_LISTS = build_subjects("lookup", LOOKUPS, ROW_RULES)
+_MONTH = tuple(build_subjects("staged", STAGED_MONTH, ROW_RULES))
+_LISTS = tuple(build_subjects("lookup", LOOKUPS, ROW_RULES))
 
 
 @dg.multi_asset_check(
@@ -75,7 +75,7 @@ def lookup_checks(
 
 
 def _build_checks(contract: Table) -> dg.AssetChecksDefinition:
-    subjects = build_subjects("staged", [contract], ROW_RULES)
+    subjects = tuple(build_subjects("staged", [contract], ROW_RULES))
     asset_key = to_key(f"staged/{contract.name}")
 
     @dg.multi_asset_check(

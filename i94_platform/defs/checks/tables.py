@@ -17,8 +17,8 @@ from i94_platform.partitions import Month
 from i94_platform.sql.rules import RULE_TYPES
 from i94_platform.warehouse.base import Warehouse
 
-_MARTS = contract.build_subjects("mart", MONTHLY_MARTS, contract.ROW_RULES)
-_CORRELATIONS = contract.build_subjects("mart", [correlations], contract.ROW_RULES)
+_MARTS = tuple(contract.build_subjects("mart", MONTHLY_MARTS, contract.ROW_RULES))
+_CORRELATIONS = tuple(contract.build_subjects("mart", [correlations], contract.ROW_RULES))
 
 
 def _build_checks(
@@ -26,7 +26,7 @@ def _build_checks(
 ) -> dg.AssetChecksDefinition:
     # the rules about rows of the other tables are checked in the lake
     rule_types = RULE_TYPES if tables[0] in DIMENSIONS else ("foreign_keys",)
-    subjects = contract.build_subjects("warehouse", tables, rule_types)
+    subjects = tuple(contract.build_subjects("warehouse", tables, rule_types))
 
     @dg.multi_asset_check(
         name=f"warehouse_{name}_checks",
