@@ -133,6 +133,6 @@ def record_result(
     return dg.AssetMaterialization(
         result.asset_key,
         metadata=result.metadata,
-        partition=context.partition_key if context.has_partition_key else None,
+        partition=context.partition_key if context.assets_def.partitions_def else None,
         tags={DATA_VERSION_TAG: result.data_version.value},
     )

@@ -59,6 +59,16 @@ def test_one_code_list_and_one_published_table_come_with_their_siblings(deployme
     assert list_materializations(release) == sorted((f"published/{contract.name}", None) for contract in PUBLISHED)
 
 
+def test_a_run_of_a_month_also_materializes_tables_without_months(deployment: Deployment) -> None:
+    """`Materialize all` names one month for everything that is selected."""
+    cities = ("staged/us_cities_demographics", "warehouse/us_cities_demographics")
+    result = materialize(deployment, *cities, "published/state", "staged/immigration", month=SAMPLE_MONTH)
+    assert result.success
+    without_months = (*cities, *(f"published/{contract.name}" for contract in PUBLISHED))
+    expected = {*((name, None) for name in without_months), *((name, SAMPLE_MONTH) for name in MONTHLY)}
+    assert set(list_materializations(result)) == expected
+
+
 def test_the_fact_alone_loads_a_month_that_was_never_staged(deployment: Deployment) -> None:
     result = materialize(deployment, "warehouse/immigration", month=NEXT_MONTH)
     assert result.success

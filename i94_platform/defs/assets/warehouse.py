@@ -11,6 +11,7 @@ from sqlalchemy import Table
 
 from i94_platform import contracts
 from i94_platform.contracts import LOOKUPS, reference
+from i94_platform.contracts.model import is_monthly
 from i94_platform.defs.assets.raw import observe_month
 from i94_platform.defs.assets.staged import build_month_results
 from i94_platform.defs.attributes import code_references
@@ -234,7 +235,8 @@ def _load_staged(
     context: dg.AssetExecutionContext, contract: Table, lake: Lake, warehouse: Warehouse
 ) -> dg.MaterializeResult[Any]:
     with raise_dagster_failures() as seconds:
-        month = context.partition_key if context.has_partition_key else ""
+        # a run of all assets has a month, also for the tables that are not monthly
+        month = context.partition_key if is_monthly(contract) else ""
         manifest = load_staged(contract, month, lake, warehouse, context.run.run_id)
         return loaded_table_result(context.asset_key, contract, manifest, lake, warehouse, seconds())
 
