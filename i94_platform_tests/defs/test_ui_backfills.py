@@ -1,6 +1,6 @@
-"""Test a backfill of the UI: its request, the steps of the daemon, and one process per run; and the launchpad.
+"""Test what buttons of the UI launch: backfills, "Materialize all", "Re-execute from failure", and the launchpad.
 
-There is one run for each selected month, and a month that fails stops no other.
+The requests are those of the UI, the daemon takes its steps, and each run is a process.
 """
 
 from __future__ import annotations
@@ -219,3 +219,120 @@ def test_a_first_load_of_several_months_leaves_the_whole_graph_green(
     assert [node for node in nodes if node["staleCauses"]] == []
     assert [node for node in monthly if node["staleStatusByPartition"] != ["FRESH", "FRESH"]] == []
     assert {node["partitionStats"]["numMaterialized"] for node in monthly} == {len(MONTHS)}
+
+
+RUN_ASSETS = """
+mutation Launch($params: ExecutionParams!) {
+  launchPipelineExecution(executionParams: $params) {
+    __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message }
+  }
+}
+"""
+RE_EXECUTE = """
+mutation ReExecute($params: ReexecutionParams!) {
+  launchPipelineReexecution(reexecutionParams: $params) {
+    __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message }
+  }
+}
+"""
+
+
+def launch_assets(daemon: WorkspaceProcessContext, assets: list[dg.AssetKey], month: str = "") -> dg.DagsterRun:
+    """Materialize assets in one run as the UI's button does, and return the run at its end."""
+    tags = [{"key": PARTITION, "value": month}] if month else []
+    selection = [{"path": asset.path} for asset in assets]
+    params = {
+        "mode": "default",
+        "executionMetadata": {"tags": tags},
+        "runConfigData": "{}",
+        "selector": {**REPOSITORY, "pipelineName": "__ASSET_JOB", "assetSelection": selection},
+    }
+    return wait_for_run(daemon, query(daemon, RUN_ASSETS, params=params)["launchPipelineExecution"])
+
+
+def re_execute_from_failure(daemon: WorkspaceProcessContext, run: dg.DagsterRun) -> dg.DagsterRun:
+    """Re-execute a failed run as the UI's button does, and return the new run at its end."""
+    params = {"parentRunId": run.run_id, "strategy": "FROM_FAILURE"}
+    return wait_for_run(daemon, query(daemon, RE_EXECUTE, params=params)["launchPipelineReexecution"])
+
+
+def wait_for_run(daemon: WorkspaceProcessContext, launched: dict[str, Any]) -> dg.DagsterRun:
+    """Run the daemon until a launched run ends, and return the run."""
+    assert launched["__typename"] == "LaunchRunSuccess", launched
+    run_id = launched["run"]["runId"]
+
+    def read_run() -> dg.DagsterRun:
+        run = daemon.instance.get_run_by_id(run_id)
+        assert run is not None
+        return run
+
+    def has_ended() -> bool:
+        run_daemon_once(daemon)
+        return read_run().is_finished
+
+    wait_for(has_ended, "the run to end", timeout=300, interval=0.2)
+    return read_run()
+
+
+def list_executable_assets(deployment: Deployment) -> tuple[list[dg.AssetKey], list[dg.AssetKey]]:
+    """List the assets that the UI can materialize: those without months, and those with months."""
+    graph = deployment.definitions.resolve_asset_graph()
+    keys = sorted(graph.materializable_asset_keys | graph.observable_asset_keys)
+    return [key for key in keys if not graph.get(key).is_partitioned], [k for k in keys if graph.get(k).is_partitioned]
+
+
+@pytest.mark.slow
+def test_materialize_all_loads_tables_without_months_and_then_the_whole_graph_of_one_month(
+    sample: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deployment = Deployment(tmp_path)
+    deployment.deliver(*sample.iterdir())
+    without_months, monthly = list_executable_assets(deployment)
+    with open_daemon(deployment, monkeypatch) as daemon:
+        first = launch_assets(daemon, without_months)
+        (error,) = collect_result(first, daemon.instance).errors
+        assert "No month has its marts" in error
+        assert {entry["table_name"] for entry in deployment.read_ledger()} >= {"country", "state", "airport_codes"}
+        run = launch_assets(daemon, [*without_months, *monthly], "2016-02")
+        assert run.is_success, collect_result(run, daemon.instance).errors
+        nodes = query(daemon, ALL_ASSETS)["assetNodes"]
+        keys = [{"path": key.path} for key in monthly]
+        months = query(daemon, MONTHLY_ASSETS, keys=keys, months=["2016-02"])["assetNodes"]
+        published = [key for key in without_months if key.path[0] == "published"]
+        assert all(daemon.instance.get_latest_materialization_event(key) for key in published)
+    rows = deployment.query_value("SELECT count(*) FROM i94.immigration WHERE i94mon = 2")
+    assert rows == deployment.manifest("staged/immigration", "2016-02").rows > 0
+    assert [node for node in nodes if node["staleCauses"]] == []
+    assert {node["partitionStats"]["numMaterialized"] for node in months} == {1}
+    assert {status for node in months for status in node["staleStatusByPartition"]} == {"FRESH"}
+
+
+@pytest.mark.slow
+def test_a_load_that_failed_is_re_executed_from_there_with_what_was_staged(
+    loaded_deployment: Deployment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deployment, job = loaded_deployment.copy(tmp_path), {**REPOSITORY, "pipelineName": "month"}
+    deployment.execute("CREATE TABLE i94.days AS FROM i94.calendar")
+    deployment.execute("DELETE FROM i94.calendar WHERE month = 2")
+    params = {"mode": "default", "runConfigData": "{}", "selector": job}
+    params["executionMetadata"] = {"tags": [{"key": PARTITION, "value": "2016-02"}]}
+    with open_daemon(deployment, monkeypatch) as daemon:
+        failed = wait_for_run(daemon, query(daemon, RUN_ASSETS, params=params)["launchPipelineExecution"])
+        (error,) = collect_result(failed, daemon.instance).errors
+        assert "i94.calendar" in error
+        staged = deployment.manifest("staged/immigration", "2016-02")
+        assert staged.run_id.startswith(failed.run_id)
+        deployment.execute("INSERT INTO i94.calendar SELECT * FROM i94.days WHERE month = 2")
+        deployment.execute("DROP TABLE i94.days")
+        again = re_execute_from_failure(daemon, failed)
+        assert again.is_success, collect_result(again, daemon.instance).errors
+        steps = {stats.step_key for stats in daemon.instance.get_run_step_stats(again.run_id)}
+    assert "warehouse__immigration" in steps
+    assert not {step for step in steps if step.startswith(("staged", "raw"))}, "staging had succeeded"
+    assert deployment.manifest("staged/immigration", "2016-02") == staged
+    (entry,) = [
+        e for e in deployment.read_ledger() if (e["table_name"], e["partition_key"]) == ("immigration", "2016-02")
+    ]
+    assert entry["fingerprint"] == staged.fingerprint
+    rows = deployment.query_value("SELECT count(*) FROM i94.immigration WHERE i94mon = 2")
+    assert rows == entry["loaded_rows"] == staged.rows > 0
