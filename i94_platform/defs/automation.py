@@ -33,9 +33,9 @@ STALE: Condition = (
 ).with_label("stale")
 """What an asset reads exists, and is newer than the asset."""
 
-DUE: Condition = (
+NEEDS_RUN: Condition = (
     STALE & ~dg.AutomationCondition.newly_requested().since(_UPSTREAM_UPDATED | _CODE_CHANGED)
-).with_label("due")
+).with_label("needs run")
 """Stale, and not requested since the change, so that a failed run is not repeated before the next change."""
 
 _FACT = to_key("warehouse/immigration")
@@ -52,13 +52,13 @@ def _any_match(keys: Iterable[dg.AssetKey], condition: Condition) -> Condition:
     return _any_of(dg.AutomationCondition.asset_matches(key, condition) for key in keys)
 
 
-MONTHLY_MART: Condition = DUE & ~_IN_PROGRESS & ~_any_match(_MART_SOURCES, _IN_PROGRESS)
+MONTHLY_MART: Condition = NEEDS_RUN & ~_IN_PROGRESS & ~_any_match(_MART_SOURCES, _IN_PROGRESS)
 """All marts wait for the sources of all, so that one run refreshes the marts of a month."""
 
 CORRELATIONS: Condition = (
-    DUE
+    NEEDS_RUN
     & ~_IN_PROGRESS
-    & ~dg.AutomationCondition.any_deps_match(DUE | _IN_PROGRESS)
+    & ~dg.AutomationCondition.any_deps_match(NEEDS_RUN | _IN_PROGRESS)
     & ~dg.AutomationCondition.asset_matches(_FACT, _IN_PROGRESS)
 )
 """After the marts of all months that are loaded together."""

@@ -128,8 +128,8 @@ def test_twelve_deliveries_cause_twelve_runs_of_marts_one_of_correlations_and_on
         daemon.materialize(FACT, month)
         instance.report_run_canceled(run)  # whatever its end, the run is no more in progress
         if number % 4 == 0:
-            requests += (due := daemon.evaluate())
-            for request in due:
+            requests += (new_requests := daemon.evaluate())
+            for request in new_requests:
                 daemon.execute(request)
     assert requests == [f"marts {month}" for month in months], "nothing is published in between"
     assert daemon.evaluate_until_idle() == ["correlations", "release"]
