@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import reduce
-from operator import or_
+from operator import and_, or_
 from typing import Any
 
 import dagster as dg
@@ -20,28 +20,17 @@ from i94_platform.marts.rendering import source_tables
 Condition = dg.AutomationCondition[Any]
 
 _UPDATED = dg.AutomationCondition.newly_updated()
-_UPSTREAM_UPDATED = dg.AutomationCondition.any_deps_match(_UPDATED)
-_CODE_CHANGED = dg.AutomationCondition.code_version_changed()
+_REQUESTED = dg.AutomationCondition.newly_requested()
+_RUN_IN_PROGRESS = dg.AutomationCondition.run_in_progress()
 _IN_PROGRESS = dg.AutomationCondition.in_progress()
 _MISSING = dg.AutomationCondition.missing()
-
-STALE: Condition = (
-    # an `or` inside of `since` would forget which of two updates between two evaluations came last
-    (_UPSTREAM_UPDATED.since(_UPDATED) | _CODE_CHANGED.since(_UPDATED) | _MISSING)
-    # bounds the months: one without a fact has no marts
-    & dg.AutomationCondition.all_deps_match(~_MISSING)
-).with_label("stale")
-"""What an asset reads exists, and is newer than the asset."""
-
-NEEDS_RUN: Condition = (
-    STALE & ~dg.AutomationCondition.newly_requested().since(_UPSTREAM_UPDATED | _CODE_CHANGED)
-).with_label("needs run")
-"""Stale, and not requested since the change, so that a failed run is not repeated before the next change."""
+_UPSTREAM_UPDATED = dg.AutomationCondition.any_deps_match(_UPDATED)
 
 _FACT = to_key("warehouse/immigration")
 _MART_SOURCES = sorted({to_key(f"warehouse/{name}") for mart in MONTHLY_MARTS for name in source_tables(mart)})
 _MARTS = [source_key(mart) for mart in MARTS]
 _PUBLISHED = [source_key(contract) for contract in PUBLISHED]
+_TABLES = sorted({*_MART_SOURCES, *_PUBLISHED} - {_FACT, *_MARTS})
 
 
 def _any_of(conditions: Iterable[Condition]) -> Condition:
@@ -52,24 +41,39 @@ def _any_match(keys: Iterable[dg.AssetKey], condition: Condition) -> Condition:
     return _any_of(dg.AutomationCondition.asset_matches(key, condition) for key in keys)
 
 
-MONTHLY_MART: Condition = NEEDS_RUN & ~_IN_PROGRESS & ~_any_match(_MART_SOURCES, _IN_PROGRESS)
-"""All marts wait for the sources of all, so that one run refreshes the marts of a month."""
+_OUTDATED = _UPSTREAM_UPDATED.since(_UPDATED) & ~_MISSING
+STALE: Condition = (
+    # an `or` inside of `since` would forget which of two events between two evaluations came last
+    (_UPSTREAM_UPDATED.since(_UPDATED) & _UPSTREAM_UPDATED.since(_REQUESTED))
+    | (dg.AutomationCondition.code_version_changed() | dg.AutomationCondition.newly_missing()).since(
+        _UPDATED | _REQUESTED
+    )
+).with_label("stale")
+"""Older than what it reads, and not requested since, so that a failed run is not repeated before the next change."""
+
+MONTHLY_MART: Condition = (
+    STALE & ~_IN_PROGRESS & ~dg.AutomationCondition.any_deps_missing() & ~_any_match(_MART_SOURCES, _RUN_IN_PROGRESS)
+)
+"""For months with a fact. All marts wait for the sources of all, so that one run refreshes the marts of a month."""
 
 CORRELATIONS: Condition = (
-    NEEDS_RUN
+    STALE
+    & dg.AutomationCondition.all_deps_match(~_MISSING)
     & ~_IN_PROGRESS
-    & ~dg.AutomationCondition.any_deps_match(NEEDS_RUN | _IN_PROGRESS)
-    & ~dg.AutomationCondition.asset_matches(_FACT, _IN_PROGRESS)
+    & ~dg.AutomationCondition.any_deps_match(_IN_PROGRESS)
+    # the marts of a fact that has just been updated are requested now
+    & ~dg.AutomationCondition.asset_matches(_FACT, _UPDATED | _IN_PROGRESS)
 )
 """After the marts of all months that are loaded together."""
 
 RELEASE: Condition = (
     (_any_of(dg.AutomationCondition.asset_matches(key, _UPDATED).since(_UPDATED) for key in _PUBLISHED) | _MISSING)
-    & ~dg.AutomationCondition.newly_requested().since(_any_match(_PUBLISHED, _UPDATED))
-    & dg.AutomationCondition.all_deps_match(~_MISSING)
-    & ~_any_match(_MARTS, STALE)
-    & ~_any_match([_FACT, *_PUBLISHED], _IN_PROGRESS)
+    & ~_REQUESTED.since(_any_match(_PUBLISHED, _UPDATED))
+    & reduce(and_, (dg.AutomationCondition.asset_matches(key, ~_MISSING) for key in _MARTS))
     & ~_IN_PROGRESS
+    & ~_any_match(_TABLES, _RUN_IN_PROGRESS)
+    & ~dg.AutomationCondition.asset_matches(_FACT, _UPDATED | _IN_PROGRESS)
+    & ~_any_match(_MARTS, _OUTDATED | _IN_PROGRESS)
 )
 """For the published correlations, which come last. Their run publishes all tables."""
 

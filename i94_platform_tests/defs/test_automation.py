@@ -81,13 +81,16 @@ class Daemon:
                 self.materialize(f"published/{contract.name}")
 
     def evaluate_until_idle(self) -> list[str]:
-        """Evaluate and execute what is requested, until nothing is; return the requested runs in their order."""
-        runs: list[str] = []
-        while requests := self.evaluate():
-            runs += requests
-            for request in requests:
+        """Evaluate and execute what is requested, until two times nothing is; return the runs in their order."""
+        requests: list[str] = []
+        idle = 0
+        while idle < 2:
+            new_requests = self.evaluate()
+            idle = 0 if new_requests else idle + 1
+            for request in new_requests:
                 self.execute(request)
-        return runs
+            requests += new_requests
+        return requests
 
 
 def _describe(month: str | None, assets: set[str]) -> str:
@@ -133,14 +136,14 @@ def test_twelve_deliveries_cause_twelve_runs_of_marts_one_of_correlations_and_on
                 daemon.execute(request)
     assert requests == [f"marts {month}" for month in months], "nothing is published in between"
     assert daemon.evaluate_until_idle() == ["correlations", "release"]
-    assert daemon.evaluations == 1 + 3 + 3
+    assert daemon.evaluations == 1 + 3 + 4
 
 
 def test_months_that_were_loaded_before_the_first_evaluation_get_their_marts(instance: dg.DagsterInstance) -> None:
     daemon = Daemon(instance)
     daemon.materialize(FACT, APRIL, MAY)
     daemon.execute(f"marts {APRIL}")
-    assert daemon.evaluate() == [f"marts {MAY}"]
+    assert f"marts {MAY}" in daemon.evaluate()
 
 
 @pytest.mark.parametrize("table", ["country", "calendar"])
@@ -148,6 +151,21 @@ def test_a_reloaded_reference_table_refreshes_what_reads_it_in_loaded_months_onl
     readers = sorted(f"mart/{mart.name}" for mart in MONTHLY_MARTS if table in source_tables(mart))
     released.materialize(f"warehouse/{table}")
     assert released.evaluate() == ([f"{', '.join(readers)} {APRIL}"] if readers else [])
+
+
+def test_a_missing_reference_table_holds_back_what_reads_it_and_the_release() -> None:
+    with dg.DagsterInstance.ephemeral() as instance:
+        daemon = Daemon(instance)
+        for table in {*REFERENCE_TABLES} - {"warehouse/state"}:
+            daemon.materialize(table)
+        daemon.materialize(FACT, APRIL)
+        (request,) = daemon.evaluate()
+        requested = request.removesuffix(f" {APRIL}").split(", ")
+        assert set(requested) == {f"mart/{mart.name}" for mart in MONTHLY_MARTS if "state" not in source_tables(mart)}
+        for mart in requested:
+            daemon.materialize(mart, APRIL)
+        daemon.materialize("mart/correlations")
+        assert daemon.evaluate() == []
 
 
 def test_changed_code_refreshes_the_mart_in_loaded_months_only(released: Daemon) -> None:
@@ -181,12 +199,11 @@ def test_a_failed_run_is_not_repeated_until_its_month_is_loaded_again(released: 
 
 
 def test_a_failed_release_is_not_repeated_until_a_table_changes(released: Daemon) -> None:
-    released.materialize("warehouse/i94port")
-    assert released.evaluate() == ["release"]
-    released.instance.report_run_failed(released.start_run(PUBLISH_JOB))
+    for _ in range(2):
+        released.materialize("warehouse/i94port")
+        assert released.evaluate() == ["release"]
+        released.instance.report_run_failed(released.start_run(PUBLISH_JOB))
     assert [released.evaluate(), released.evaluate()] == [[], []]
-    released.materialize("warehouse/i94port")
-    assert released.evaluate() == ["release"]
 
 
 @pytest.mark.parametrize("job", [MONTH_JOB, MARTS_JOB])
@@ -199,15 +216,16 @@ def test_a_month_with_a_run_in_progress_waits_and_others_do_not(released: Daemon
     released.execute(request)
     assert released.evaluate() == [], "correlations and release wait for April"
     released.instance.report_run_canceled(run)
-    (request,) = released.evaluate()
-    assert request.endswith(APRIL)
+    requests = released.evaluate()
+    assert any(request.endswith(APRIL) for request in requests)
+    assert "release" not in requests
 
 
 @pytest.mark.parametrize("job", [REFERENCE_JOB, CORRELATIONS_JOB, PUBLISH_JOB])
 def test_the_release_waits_for_runs_in_progress(released: Daemon, job: str) -> None:
     run = released.start_run(job)
     released.materialize("warehouse/i94port")
-    assert released.evaluate() == []
+    assert [released.evaluate(), released.evaluate()] == [[], []]
     released.instance.report_run_canceled(run)
     assert released.evaluate() == ["release"]
 
