@@ -47,9 +47,12 @@ def status(
     for line in current.gate:
         out.print(escape(line), highlight=False, soft_wrap=True)
     for issue in current.issues:
-        out.print(f"{issue.month}: {issue.state} ({issue.about})", highlight=False, soft_wrap=True)
+        reasons = ", ".join(filter(None, [issue.reason, issue.about]))
+        out.print(f"{issue.month}: {issue.state} ({reasons})", highlight=False, soft_wrap=True)
+    for line in current.describe_stale_marts():
+        out.print(line, highlight=False, soft_wrap=True)
     path = platform.warehouse.release_path
     if path and path.exists():
         out.print(f"The release for BI tools and notebooks: {escape(str(path))}", highlight=False, soft_wrap=True)
-    if current.has_loadable_months:
+    if current.is_stale:
         out.print("To load what is stale: i94 run", highlight=False)

@@ -14,8 +14,8 @@ from i94_platform.errors import TransientError
 from i94_platform.foreign_errors import describe_fault, may_hold_values, translate_error
 from i94_platform.lake.acceptance import read_acceptance
 from i94_platform.lake.manifest import Manifest
+from i94_platform.staleness.held_versions import DATA_VERSION_TAG
 from i94_platform.staleness.job_names import MARTS_JOB, MONTH_JOB
-from i94_platform.staleness.loaded_content import DATA_VERSION_TAG
 from i94_platform.staleness.run_inputs import PARTITION_TAG
 
 logger = logging.getLogger(__name__)

@@ -19,8 +19,9 @@ from i94_platform.partitions import Month
 from i94_platform.settings import Settings
 from i94_platform.sources.listing import list_deliveries
 from i94_platform.staleness import run_inputs
+from i94_platform.staleness.asset_states import AssetStates
+from i94_platform.staleness.held_versions import HeldVersions
 from i94_platform.staleness.job_names import MONTH_JOB, PUBLISH_JOB
-from i94_platform.staleness.loaded_content import is_month_loaded
 from i94_platform.warehouse.base import Warehouse
 
 HOUR = 6
@@ -53,18 +54,18 @@ def last_month_delivered(
     listing = list_deliveries(raw)
     if month not in listing.months:
         return _alert(f"No delivery for {month.key} under {raw.root}; {month.file_stem} is overdue.", notifier)
+    states = AssetStates(listing, raw, lake, HeldVersions.from_records(context.instance, warehouse))
     try:
-        code_lists = run_inputs.require_code_list_versions(listing, raw, lake, context.instance)
+        code_lists = run_inputs.require_code_list_versions(states, context.instance)
     except run_inputs.ReferencesNotReady as reason:
         return _alert(f"{month.key} is delivered but not loaded. {reason}", notifier)
     delivery = listing.months[month]
     if clock() - max(map(raw.arrived_at, delivery.files)) < settings.settle_seconds:
         return dg.SkipReason(f"{month.key} is still arriving; the sensor requests it when it is complete.")
     fingerprint = run_inputs.compute_month_fingerprint(delivery, raw, code_lists)
-    previous = run_inputs.find_last_request(context.instance, MONTH_JOB, month.key)
-    if previous is None and is_month_loaded(month.key, delivery, raw, lake, warehouse, context.instance):
+    if not states.find_month(month).reason:
         return dg.SkipReason(f"{month.key} is loaded in its newest content.")
-    return _request_unless_done(month, fingerprint, previous, notifier)
+    return _request_unless_running(month, fingerprint, context.instance, notifier)
 
 
 @dg.schedule(
@@ -92,15 +93,14 @@ def previous_month(day: dt.date) -> Month:
     return Month(last.year, last.month)
 
 
-def _request_unless_done(
-    month: Month, fingerprint: str, previous: run_inputs.RequestedContent | None, notifier: Notify
+def _request_unless_running(
+    month: Month, fingerprint: str, instance: dg.DagsterInstance, notifier: Notify
 ) -> dg.RunRequest | dg.SkipReason:
-    """Request the run of a month, unless a run has loaded its content or is loading it."""
-    if previous is not None and previous.fingerprint == fingerprint:
-        if previous.has_succeeded:
-            return dg.SkipReason(f"{month.key} is loaded in its newest content.")
-        if previous.is_running:
-            return dg.SkipReason(f"The run {previous.newest_run} of {month.key} is in progress.")
+    """Request the run of a month, unless one is in progress; alert if the last run for this content failed."""
+    if running := run_inputs.find_unfinished_month_runs(instance, month.key):
+        return dg.SkipReason(f"The run {running[0].run_id[:8]} of {month.key} is in progress.")
+    previous = run_inputs.find_last_request(instance, MONTH_JOB, month.key)
+    if previous is not None and previous.fingerprint == fingerprint and not previous.has_succeeded:
         notifier(f"{month.key} is delivered, but its run {previous.newest_run} failed. It is retried once.")
     return run_inputs.build_month_request(month.key, fingerprint, previous)
 

@@ -31,11 +31,11 @@ _REDSHIFT_TYPES = {"DOUBLE": "DOUBLE PRECISION"}
 
 _SOURCE_TABLE = re.compile(r"\b(?:FROM|JOIN) i94\.(\w+)")
 
-_DIMENSION_SOURCES: Mapping[str, tuple[str, ...]] = {
+DIMENSION_SOURCES: Mapping[str, tuple[str, ...]] = {
     "country": ("i94cit_res", "world_temperature"),
     "state": ("i94addr", "us_cities_demographics"),
 }
-"""What dimensions are built from. Their own versions change with each month that brings an unlisted code."""
+"""The tables that dimensions are built from, in order. Their own versions change with the unlisted codes of a month."""
 
 
 @cache
@@ -64,7 +64,7 @@ def source_tables(mart: Table) -> tuple[str, ...]:
 
 def upstream_tables(mart: Table) -> tuple[str, ...]:
     """The names of the tables that decide by their versions whether a month of a mart is up to date."""
-    return tuple(source for name in source_tables(mart) for source in _DIMENSION_SOURCES.get(name, (name,)))
+    return tuple(source for name in source_tables(mart) for source in DIMENSION_SOURCES.get(name, (name,)))
 
 
 def _constants() -> dict[str, str]:

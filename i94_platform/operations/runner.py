@@ -14,17 +14,18 @@ from i94_platform.lake.store import Store
 from i94_platform.operations.job_runs import run_job, subset_job, validate_selection
 from i94_platform.operations.run_events import EventCallback
 from i94_platform.partitions import Month
-from i94_platform.pipeline.data_versions import ledger_versions
+from i94_platform.pipeline.data_versions import read_code_list_versions
 from i94_platform.sources.listing import list_deliveries
-from i94_platform.staleness.job_names import CORRELATIONS_JOB, MARTS_JOB, MONTH_JOB, PUBLISH_JOB, REFERENCE_JOB
-from i94_platform.staleness.plan import (
-    RunPlan,
-    find_stale_marts,
-    find_stale_months,
-    has_stale_correlations,
-    is_release_stale,
+from i94_platform.staleness.asset_states import (
+    AssetStates,
+    find_correlations_state,
+    find_mart_states,
+    find_release_state,
 )
-from i94_platform.staleness.run_inputs import input_tags, read_code_list_versions
+from i94_platform.staleness.held_versions import HeldVersions
+from i94_platform.staleness.job_names import CORRELATIONS_JOB, MARTS_JOB, MONTH_JOB, PUBLISH_JOB, REFERENCE_JOB
+from i94_platform.staleness.plan import RunPlan
+from i94_platform.staleness.run_inputs import input_tags
 from i94_platform.warehouse.base import Warehouse
 
 
@@ -63,9 +64,9 @@ class Runner:
             yield from self._load_absent_countries()
             plan = self._without_current_months(plan)
         yield from self._run_months(plan)
-        if self._all_succeeded and has_stale_correlations(self.warehouse.read_ledger(), self.lake):
+        if self._all_succeeded and find_correlations_state(self.warehouse.read_ledger(), self.lake).reason:
             yield from self._run(CORRELATIONS_JOB)
-        if self.select or is_release_stale(self.warehouse, self.lake):
+        if self.select or find_release_state(self.warehouse.read_ledger(), self.lake).reason:
             yield from self._run(PUBLISH_JOB)
 
     def _load_absent_countries(self) -> list[RunResult]:
@@ -79,8 +80,9 @@ class Runner:
         """Leave out the months whose code lists the reference run has not changed."""
         listing = list_deliveries(self.raw)
         candidates = plan.depends_on_labels & set(listing.months)
-        versions = ledger_versions(self.warehouse.read_ledger())
-        current = candidates - find_stale_months(candidates, listing, self.raw, self.lake, versions)
+        held = HeldVersions.from_ledger(self.warehouse.read_ledger(), self.instance)
+        states = AssetStates(listing, self.raw, self.lake, held, reads_files=True)
+        current = {month for month in candidates if not states.find_month(month).reason}
         return replace(plan, months=tuple(month for month in plan.months if month not in current))
 
     def _run_months(self, plan: RunPlan) -> Iterator[RunResult]:
@@ -94,7 +96,8 @@ class Runner:
                 yield from self._run(MARTS_JOB, month)
             if not succeeded or plan.requested or not self.select:
                 handled.add(month)
-        for month in find_stale_marts(self.warehouse.read_ledger()):
+        states = find_mart_states(self.warehouse.read_ledger())
+        for month in dict.fromkeys(Month.parse(state.month) for state in states if state.reason):
             if month not in handled and (not plan.requested or month in plan.requested):
                 yield from self._run(MARTS_JOB, month)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import dagster as dg
@@ -13,10 +13,11 @@ from i94_platform.lake.datasets import Dataset, Lake
 from i94_platform.lake.store import Store
 from i94_platform.pipeline.gate import read_verdict, render_accept_command
 from i94_platform.sources.listing import DeliveryListing, list_deliveries
+from i94_platform.staleness.asset_states import AssetStates, find_mart_states
 from i94_platform.staleness.completeness import FAILED, NOT_LOADED, MonthIssue, find_month_issues
+from i94_platform.staleness.held_versions import HeldVersions
 from i94_platform.staleness.job_names import MONTH_JOB
-from i94_platform.staleness.plan import count_fresh_marts
-from i94_platform.staleness.run_inputs import find_last_run
+from i94_platform.staleness.run_inputs import find_failed_runs, find_last_run
 from i94_platform.warehouse.base import Warehouse
 from i94_platform.warehouse.ledger import LedgerEntry
 
@@ -39,6 +40,8 @@ class MonthStatus:
     """Of the last run."""
     last_run: str | None
     """The status of the last run."""
+    stale_marts: dict[str, str] = field(default_factory=dict)
+    """Why each stale mart is stale, by its asset."""
 
 
 @dataclass(frozen=True)
@@ -55,13 +58,24 @@ class Status:
     """What is wrong with the deliveries."""
 
     @property
-    def has_loadable_months(self) -> bool:
-        """Whether `i94 run` has a month to load."""
-        return any(issue.state in (FAILED, NOT_LOADED) for issue in self.issues)
+    def is_stale(self) -> bool:
+        """Whether `i94 run` has a month or a mart to load."""
+        has_months = any(issue.state in (FAILED, NOT_LOADED) for issue in self.issues)
+        return has_months or any(status.stale_marts for status in self.months)
+
+    def describe_stale_marts(self) -> Iterator[str]:
+        """Yield a line for each month with stale marts, and the reasons."""
+        for status in self.months:
+            if status.stale_marts:
+                reasons = ", ".join(sorted(set(status.stale_marts.values())))
+                yield f"{status.month}: {len(status.stale_marts)} stale mart(s) ({reasons})"
 
     def to_document(self) -> dict[str, Any]:
         """Return the document of `i94 status --json`. Its fields are documented; scripts rely on them."""
-        issues = {issue.month: {"state": issue.state, "about": issue.about} for issue in self.issues}
+        issues = {
+            issue.month: {name: value for name, value in asdict(issue).items() if name != "month"}
+            for issue in self.issues
+        }
         months = {status.month: {**asdict(status), "marts": len(MONTHLY_MARTS)} for status in self.months}
         return {
             "months": [
@@ -76,9 +90,11 @@ class Status:
 def read_status(raw: Store, lake: Lake, warehouse: Warehouse, instance: dg.DagsterInstance) -> Status:
     """Read the status of a deployment."""
     listing, ledger = list_deliveries(raw), warehouse.read_ledger()
+    held = HeldVersions.from_ledger(ledger, instance)
+    states = AssetStates(listing, raw, lake, held, find_failed_runs(instance))
     return Status(
         _read_month_statuses(listing, ledger, lake, instance),
-        [*find_month_issues(listing, raw, lake, instance)],
+        [*find_month_issues(states, instance)],
         [*_describe_gate(lake, ledger)],
         listing.notes,
     )
@@ -90,12 +106,13 @@ def _read_month_statuses(
     """Read the status of every month that was delivered, staged or loaded, in order."""
     delivered = {month.key: delivery for month, delivery in listing.months.items()}
     entries = {entry.partition_key: entry for entry in ledger if entry.table_name == "immigration"}
-    fresh_marts = count_fresh_marts(ledger)
+    marts = list(find_mart_states(ledger))
     staged = {manifest.partition: manifest for manifest in lake.read_manifests("staged/immigration")}
     statuses = []
     for month in sorted({*delivered, *entries, *staged}):
         entry, manifest = entries.get(month), staged.get(month)
         quarantine = lake.read_manifest(Dataset("staged/immigration_quarantine", month))
+        stale_marts = {state.asset: state.reason.value for state in marts if state.month == month and state.reason}
         passed_checks, checks, last_status = _read_last_run(month, instance)
         statuses.append(
             MonthStatus(
@@ -104,7 +121,8 @@ def _read_month_statuses(
                 staged_rows=manifest.rows if manifest else None,
                 quarantined_rows=quarantine.rows if quarantine else None,
                 loaded_rows=entry.loaded_rows if entry else None,
-                fresh_marts=fresh_marts[month] if entry else None,
+                fresh_marts=len(MONTHLY_MARTS) - len(stale_marts) if entry else None,
+                stale_marts=stale_marts,
                 loaded_at=entry.loaded_at if entry else None,
                 passed_checks=passed_checks,
                 checks=checks,

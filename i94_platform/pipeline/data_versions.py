@@ -1,7 +1,7 @@
-"""Data versions: a hash over the inputs and the code of a dataset, table or mart.
+"""Data versions: hashes over the inputs and the code of a dataset, table or mart.
 
 Equal inputs and equal code give an equal version. An asset is stale if the version that it would get now differs from
-the one that it has.
+the one that it holds. A version has a part for each kind of input, so that two versions tell why they differ.
 """
 
 from __future__ import annotations
@@ -30,17 +30,38 @@ LedgerVersions = Mapping[tuple[str, str], str]
 """Data versions by table name and month; the month is empty for tables without months."""
 
 
+def hash_parts(*parts: str) -> str:
+    """Hash each part to 16 hexadecimal digits, and join the hashes."""
+    return "-".join(hashlib.blake2b(part.encode(), digest_size=8).hexdigest() for part in parts)
+
+
+def split_version(version: str) -> list[str]:
+    """Split a version into the hashes of its parts."""
+    return version.split("-")
+
+
 def combine_versions(*versions: str) -> str:
-    """Hash the versions of several inputs, and of this code, into one: 32 hexadecimal digits."""
-    return hashlib.blake2b("\n".join((CODE_VERSION, *versions)).encode(), digest_size=16).hexdigest()
+    """Compute the version of what is made from several inputs: one part for the inputs, one for the code."""
+    return hash_parts("\n".join(versions), CODE_VERSION)
 
 
 def compute_month_version(delivery: Delivery, raw: Store, lake: Lake) -> str:
-    """Compute the version of a staged month: its delivery's content and the code lists."""
+    """Compute the version of a staged month, with a part each for its delivery, the code lists and the code."""
     lists = [lake.find_manifest(dataset) for dataset in CODE_LIST_DATASETS]
     if missing := [str(dataset) for dataset, list_ in zip(CODE_LIST_DATASETS, lists, strict=True) if list_ is None]:
         raise PermanentError(f"{', '.join(missing)} is not in the lake at {lake.store.root}; run: i94 run.")
-    return combine_versions(delivery.fingerprint(raw), *(list_.fingerprint for list_ in lists if list_))
+    return combine_month_version(delivery.fingerprint(raw), [list_.fingerprint for list_ in lists if list_])
+
+
+def combine_month_version(delivery: str, code_lists: Iterable[str]) -> str:
+    """Compute the version of a staged month from the versions of its delivery and of the code lists."""
+    return hash_parts(delivery, "\n".join(code_lists), CODE_VERSION)
+
+
+def read_code_list_versions(lake: Lake) -> tuple[str, ...]:
+    """Read the version of each code list that months are encoded with; empty if the lake lacks the list."""
+    manifests = [lake.read_manifest(dataset) for dataset in CODE_LIST_DATASETS]
+    return tuple(manifest.fingerprint if manifest else "" for manifest in manifests)
 
 
 def ledger_versions(ledger: Iterable[LedgerEntry]) -> LedgerVersions:
@@ -49,16 +70,18 @@ def ledger_versions(ledger: Iterable[LedgerEntry]) -> LedgerVersions:
 
 
 def compute_mart_version(mart: Table, month: str, versions: LedgerVersions) -> str:
-    """Compute the version of a month of a mart from its SQL and its sources; empty if the month is not loaded."""
-    if (immigration.name, month) not in versions:
-        return ""
-    names = rendering.upstream_tables(mart)
-    upstream = [versions.get((name, month if name == immigration.name else ""), "") for name in names]
-    return combine_versions(rendering.render_sql(mart), *upstream)
+    """Compute the version of a month of a mart, with a part each for the fact, the tables beside it and the SQL.
+
+    It is empty if the month is not loaded.
+    """
+    fact = versions.get((immigration.name, month), "")
+    tables = [versions.get((name, ""), "") for name in rendering.upstream_tables(mart) if name != immigration.name]
+    return hash_parts(fact, "\n".join(tables), CODE_VERSION + rendering.render_sql(mart)) if fact else ""
 
 
 def compute_correlations_version(versions: LedgerVersions) -> str:
-    """Compute the version of the correlations from the marts that they read; empty if there are none."""
+    """Compute the version of the correlations, with a part each for their marts and their SQL; empty without marts."""
     sources = {mart.name for mart in correlations.SOURCES.values()}
     lines = sorted(f"{name} {month} {version}" for (name, month), version in versions.items() if name in sources)
-    return combine_versions(*lines) if lines else ""
+    sql = [correlations.render_query(name, "redshift") for name in correlations.SOURCES]
+    return hash_parts("\n".join(lines), "\n".join([CODE_VERSION, *sql])) if lines else ""

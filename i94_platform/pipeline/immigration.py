@@ -73,7 +73,7 @@ def stage_month(
             files = _write_month(month, prepared, raw, lake, engine, datasets, run_id, scratch)
             values = count_values(lake, engine) if files.accepted else ValueCounts({}, {})
         _report_unreadable(files.unreadable, report)
-        stats = _delivery_stats(delivery, prepared) | files.unreadable.stats | values.stats
+        stats = _delivery_stats(delivery, prepared, raw) | files.unreadable.stats | values.stats
         accepted_rows, rejected_rows = _count_rows(files.accepted), _count_rows(files.rejected)
         verdict = gate.judge(accepted, accepted_rows, {**stats, "rejected_rows": rejected_rows})
         accepted_stats = {"quarantined_rows": rejected_rows, **verdict.stats}
@@ -147,8 +147,9 @@ def _report_unreadable(values: UnreadableValues, report: Callable[[str], None]) 
         report(f"{count:,} of {values.delivered_values[name]:,} values of {name} can't be read and are null")
 
 
-def _delivery_stats(delivery: Delivery, prepared: PreparedDelivery) -> dict[str, Any]:
+def _delivery_stats(delivery: Delivery, prepared: PreparedDelivery, raw: Store) -> dict[str, Any]:
     return {
+        "listing": delivery.listing_fingerprint(raw),
         "delivered_rows": sum(prepared.independent_rows.values()),
         "deleted_rows": prepared.deleted_rows,
         "delivered_files": [file.path for file in delivery.files],

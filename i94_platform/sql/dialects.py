@@ -24,9 +24,11 @@ def to_duckdb(query: Query) -> str:
 @lru_cache(maxsize=256)
 def transpile(text: str, dialect: str, read: str = "spark") -> str:
     """Translate a text from the dialect `read` to `dialect`; it comes back as it is where the two are the same."""
+    if read == dialect:
+        return text
     import sqlglot
 
-    return text if read == dialect else sqlglot.parse_one(text, read=read).transform(_rewrite).sql(dialect)
+    return sqlglot.parse_one(text, read=read).transform(_rewrite).sql(dialect)
 
 
 def _rewrite(node: exp.Expr) -> exp.Expr:

@@ -17,17 +17,17 @@ from i94_platform.lake.datasets import Lake
 from i94_platform.lake.store import Store
 from i94_platform.partitions import Month
 from i94_platform.pipeline.code_lists import LABELS
-from i94_platform.pipeline.data_versions import CODE_LIST_DATASETS, combine_versions
+from i94_platform.pipeline.data_versions import CODE_LIST_DATASETS, combine_versions, read_code_list_versions
 from i94_platform.sources.delivery import Delivery
 from i94_platform.sources.listing import DeliveryListing
-from i94_platform.staleness.job_names import MARTS_JOB, REFERENCE_JOB
-from i94_platform.staleness.loaded_content import has_current_code_lists
-
-INPUTS_TAG = ".dagster/i94_inputs"
-"""The data version of each file that a reference run reads, as JSON. The UI hides tags with the prefix `.dagster/`."""
+from i94_platform.staleness.asset_states import AssetState, AssetStates
+from i94_platform.staleness.job_names import MARTS_JOB, MONTH_JOB, REFERENCE_JOB
 
 DELIVERED_TAG = ".dagster/i94_delivered"
-"""The listing fingerprint of the content that a run reads: of a month, or of each reference file as JSON."""
+"""The listing fingerprint of the content that a run reads: of a month, or of each reference file as JSON.
+
+The UI hides tags with the prefix `.dagster/`.
+"""
 
 PARTITION_TAG = "dagster/partition"
 
@@ -43,6 +43,10 @@ UNFINISHED = [
 
 _PAGE_RUNS = 20
 """Runs that are read from the instance at a time. Most often the first one is the wanted one."""
+
+
+_MAX_FAILED_RUNS = 500
+"""How many failed runs are looked at, so that a long history costs no more."""
 
 
 class ReferencesNotReady(PermanentError):
@@ -67,6 +71,11 @@ class RequestedContent:
         """Whether one of the runs has not ended."""
         return any(not run.is_finished for run in self.runs)
 
+    def is_newest(self, states: Iterable[AssetState]) -> bool:
+        """Whether none of its runs has succeeded yet, or no other run has loaded an asset since."""
+        own = {run.run_id for run in self.runs}
+        return not self.has_succeeded or all(state.held and state.held.run_id in own for state in states)
+
     @property
     def failure_message(self) -> str:
         """What to do if the reference run failed."""
@@ -88,16 +97,8 @@ def input_tags(month: Month | None, listing: DeliveryListing, raw: Store, lake: 
 
 
 def reference_tags(listing: DeliveryListing, raw: Store) -> dict[str, str]:
-    """Return the tags of a reference run. Files in a local folder are read for it."""
-    return {
-        INPUTS_TAG: json.dumps(compute_reference_versions(listing, raw)),
-        DELIVERED_TAG: json.dumps(compute_reference_fingerprints(listing, raw)),
-    }
-
-
-def compute_reference_versions(listing: DeliveryListing, raw: Store) -> dict[str, str]:
-    """Compute the data version of every delivered reference file."""
-    return {name: delivery.fingerprint(raw) for name, delivery in sorted(listing.references.items())}
+    """Return the tags of a reference run."""
+    return {DELIVERED_TAG: json.dumps(compute_reference_fingerprints(listing, raw))}
 
 
 def compute_reference_fingerprints(listing: DeliveryListing, raw: Store) -> dict[str, str]:
@@ -129,11 +130,10 @@ def find_last_run(instance: dg.DagsterInstance, job: str, month: str) -> dg.Dags
     return next(_iterate_runs(instance, job, month), None)
 
 
-def find_manual_run(instance: dg.DagsterInstance, month: str) -> dg.DagsterRun | None:
-    """Find an unfinished run of a month that no sensor, schedule or command requested; runs of marts do not count."""
+def find_unfinished_month_runs(instance: dg.DagsterInstance, month: str) -> list[dg.DagsterRun]:
+    """Find the unfinished runs of a month, of whatever job, whoever requested them; runs of marts do not count."""
     filter_ = dg.RunsFilter(statuses=UNFINISHED, tags={PARTITION_TAG: month})
-    runs = (run for run in instance.get_runs(filter_) if DELIVERED_TAG not in run.tags and not _has_only_marts(run))
-    return next(runs, None)
+    return [run for run in instance.get_runs(filter_) if not _has_only_marts(run)]
 
 
 def _has_only_marts(run: dg.DagsterRun) -> bool:
@@ -144,6 +144,13 @@ def find_unfinished_runs(instance: dg.DagsterInstance, jobs: Iterable[str]) -> l
     """Find the runs of jobs that have not ended."""
     filters = [dg.RunsFilter(job_name=job, statuses=UNFINISHED) for job in jobs]
     return [run for filter_ in filters for run in instance.get_runs(filter_)]
+
+
+def find_failed_runs(instance: dg.DagsterInstance) -> dict[str, dg.RunRecord]:
+    """Find the newest failed run of each month among the last ones of all months, with or without tags."""
+    statuses = [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
+    records = instance.get_run_records(dg.RunsFilter(job_name=MONTH_JOB, statuses=statuses), limit=_MAX_FAILED_RUNS)
+    return {record.dagster_run.tags.get(PARTITION_TAG, ""): record for record in reversed(records)}
 
 
 def _iterate_runs(instance: dg.DagsterInstance, job: str, month: str) -> Iterator[dg.DagsterRun]:
@@ -162,18 +169,16 @@ def find_changed_references(listing: DeliveryListing, raw: Store, request: Reque
     return [name for name, fingerprint in fingerprints.items() if requested_fingerprints.get(name) != fingerprint]
 
 
-def require_code_list_versions(
-    listing: DeliveryListing, raw: Store, lake: Lake, instance: dg.DagsterInstance
-) -> tuple[str, ...]:
+def require_code_list_versions(states: AssetStates, instance: dg.DagsterInstance) -> tuple[str, ...]:
     """Return the data versions of the code lists that months are encoded with.
 
     Raises:
         ReferencesNotReady: a reference run is due or in progress, or none has loaded the code lists; the message says
             what to do.
     """
-    if reason := _why_months_wait(listing, raw, lake, instance):
+    if reason := _why_months_wait(states, instance):
         raise ReferencesNotReady(f"Months wait: {reason}.")
-    return _require_committed_lists(lake)
+    return _require_committed_lists(states.lake)
 
 
 def _require_committed_lists(lake: Lake) -> tuple[str, ...]:
@@ -185,29 +190,22 @@ def _require_committed_lists(lake: Lake) -> tuple[str, ...]:
     return versions
 
 
-def read_code_list_versions(lake: Lake) -> tuple[str, ...]:
-    """Read the data version of each code list that months are encoded with; empty if the lake lacks the list."""
-    manifests = [lake.read_manifest(dataset) for dataset in CODE_LIST_DATASETS]
-    return tuple(manifest.fingerprint if manifest else "" for manifest in manifests)
-
-
-def _why_months_wait(listing: DeliveryListing, raw: Store, lake: Lake, instance: dg.DagsterInstance) -> str:
+def _why_months_wait(states: AssetStates, instance: dg.DagsterInstance) -> str:
     """Say why months have to wait for the reference files; empty if they need not.
 
     After a failed reference run months go on with the code lists that are loaded.
     """
     if running := find_unfinished_runs(instance, [REFERENCE_JOB]):
         return f"the reference run {running[0].run_id[:8]} is in progress"
+    lists = states.find_code_lists()
+    if not any(state.reason for state in lists):
+        return ""
     request = find_last_request(instance, REFERENCE_JOB)
-    if (request is None or LABELS in find_changed_references(listing, raw, request)) and has_current_code_lists(
-        listing, raw, lake
-    ):
-        return ""  # no request loaded them, but a person or another Dagster instance
     if request is None:
         return "the reference files were never loaded"
-    if LABELS in find_changed_references(listing, raw, request):
+    if LABELS in find_changed_references(states.listing, states.raw, request):
         return f"the reference run has to load {LABELS} first"
-    has_lists = all(read_code_list_versions(lake))
+    has_lists = all(state.held for state in lists)
     return "" if request.has_succeeded or has_lists else request.failure_message
 
 

@@ -82,8 +82,12 @@ def test_the_status_as_json_has_the_documented_fields(i94: I94, deployment_with_
     months = {month["month"]: month for month in document["months"]}
     assert set(months["2016-01"]) == {
         *("month", "delivered_bytes", "staged_rows", "quarantined_rows", "loaded_rows", "fresh_marts", "marts"),
-        *("loaded_at", "passed_checks", "checks", "last_run", "issue"),
+        *("loaded_at", "passed_checks", "checks", "last_run", "issue", "stale_marts"),
     }
     assert months["2016-02"]["last_run"] == "success"
-    assert months["2016-04"]["issue"]["state"] == "delivered, not loaded"
+    assert months["2016-04"]["issue"] == {
+        "state": "delivered, not loaded",
+        "reason": "never loaded",
+        "about": "i94_apr16_sub.csv",
+    }
     assert months["2016-03"]["issue"]["state"] == "not delivered"

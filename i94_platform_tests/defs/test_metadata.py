@@ -60,7 +60,7 @@ def test_every_materialization_has_its_figures(
         assert set(event.metadata) >= FIGURES | {count} | (set() if name in COMPUTED else COMMITTED), name
         assert 0 < metadata_number(event, "seconds") < 60, name
         assert name in COMPUTED or metadata_number(event, "files") >= 1, name
-        assert re.fullmatch("[0-9a-f]{32}", (event.tags or {})["dagster/data_version"]), name
+        assert re.fullmatch("[0-9a-f]{32}|[0-9a-f-]{33,50}", (event.tags or {})["dagster/data_version"]), name
 
 
 def test_every_materialization_has_the_column_lineage(materializations: dict[str, dg.AssetMaterialization]) -> None:

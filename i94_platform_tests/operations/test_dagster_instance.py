@@ -23,7 +23,7 @@ from i94_platform.operations.dagster_instance import (
     set_pool_limit,
 )
 from i94_platform.operations.processes import ProcessIdentity
-from i94_platform.staleness.run_inputs import DELIVERED_TAG, INPUTS_TAG
+from i94_platform.staleness.run_inputs import DELIVERED_TAG
 
 GONE, HERE = "the process is gone", "the process runs"
 
@@ -137,7 +137,6 @@ from pathlib import Path
 import dagster as dg
 from i94_platform.operations.dagster_instance import PROCESS_TAG, persistent_instance
 from i94_platform.operations.processes import ProcessIdentity
-from i94_platform.staleness.run_inputs import DELIVERED_TAG, INPUTS_TAG
 
 assert os.getpid() == 1
 with persistent_instance(Path(sys.argv[1])) as instance:
@@ -250,7 +249,7 @@ def test_an_existing_home_keeps_its_configuration(tmp_path: Path) -> None:
     assert "# mine" in (tmp_path / "dagster.yaml").read_text()
 
 
-@pytest.mark.parametrize("tag", [PROCESS_TAG, INPUTS_TAG, DELIVERED_TAG])
+@pytest.mark.parametrize("tag", [PROCESS_TAG, DELIVERED_TAG])
 def test_the_ui_hides_a_tag_that_only_the_platform_reads(tmp_path: Path, tag: str) -> None:
     assert get_tag_type(tag) == TagType.HIDDEN  # type: ignore[no-untyped-call]
     run = dg.DagsterRun(job_name="month", status=dg.DagsterRunStatus.FAILURE, tags={tag: "1"})

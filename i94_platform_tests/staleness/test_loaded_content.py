@@ -14,7 +14,6 @@ import pytest
 from i94_platform.defs.keys import to_key
 from i94_platform.operations.job_runs import run_job
 from i94_platform.partitions import Month
-from i94_platform.sources.listing import list_deliveries
 from i94_platform.staleness.completeness import find_month_issues
 from i94_platform.staleness.job_names import MONTH_JOB, REFERENCE_JOB
 from i94_platform.staleness.run_inputs import PARTITION_TAG
@@ -63,8 +62,7 @@ def test_a_month_that_was_loaded_by_hand_is_requested_only_with_other_content(
 ) -> None:
     assert deployment.run_month(NEW).succeeded
     assert ticks.months_after_settling() == []
-    listing = list_deliveries(deployment.raw_store)
-    issues = list(find_month_issues(listing, deployment.raw_store, deployment.lake, deployment.instance))
+    issues = list(find_month_issues(ticks.states, deployment.instance))
     assert [issue.month for issue in issues] == [LOADED], "this instance has no record of it"
     replace_february(deployment)
     assert ticks.months_after_settling() == [NEW]

@@ -12,26 +12,19 @@ import pytest
 
 from i94_platform.errors import PermanentError
 from i94_platform.partitions import Month
-from i94_platform.sources.listing import list_deliveries
-from i94_platform.staleness.job_names import MONTH_JOB, REFERENCE_JOB
+from i94_platform.staleness.job_names import MONTH_JOB
 from i94_platform.staleness.plan import RunPlan, plan_runs
-from i94_platform.staleness.run_inputs import PARTITION_TAG, reference_tags
+from i94_platform.staleness.run_inputs import PARTITION_TAG
 from i94_platform_tests.support.deployment import Deployment
 
 JANUARY, FEBRUARY, MARCH = (Month(2016, number) for number in (1, 2, 3))
 
 
 @pytest.fixture
-def instance(loaded_deployment: Deployment) -> Iterator[dg.DagsterInstance]:
-    """An instance with the reference run that loaded the sample."""
+def instance() -> Iterator[dg.DagsterInstance]:
+    """An instance without a record; the ledger says what is loaded."""
     with dg.DagsterInstance.ephemeral() as instance:
-        record_reference_run(instance, loaded_deployment)
         yield instance
-
-
-def record_reference_run(instance: dg.DagsterInstance, deployment: Deployment) -> None:
-    tags = reference_tags(list_deliveries(deployment.raw_store), deployment.raw_store)
-    instance.add_run(dg.DagsterRun(job_name=REFERENCE_JOB, tags=tags, status=dg.DagsterRunStatus.SUCCESS))
 
 
 def plan(deployment: Deployment, instance: dg.DagsterInstance, *requested: Month, **options: Any) -> RunPlan:
@@ -73,7 +66,6 @@ def test_a_loaded_month_whose_last_run_failed_is_stale(
 
 def test_a_changed_label_file_makes_every_month_stale(loaded_deployment: Deployment, tmp_path: Path) -> None:
     deployment = loaded_deployment.copy(tmp_path)
-    record_reference_run(deployment.instance, deployment)
     with (deployment.raw / "I94_SAS_Labels_Descriptions.SAS").open("a") as file:
         file.write("\n")
     result = plan(deployment, deployment.instance)
@@ -93,7 +85,6 @@ def test_the_plan_says_what_it_ignores(loaded_deployment: Deployment, tmp_path: 
 
 def test_a_refused_month_is_stale_and_only_its_run_says_why(loaded_deployment: Deployment, tmp_path: Path) -> None:
     deployment = loaded_deployment.copy(tmp_path)
-    record_reference_run(deployment.instance, deployment)
     (deployment.raw / "i94_jan16_sub.csv").touch()
     result = plan(deployment, deployment.instance)
     assert result.months == (JANUARY, FEBRUARY)
@@ -105,7 +96,6 @@ def test_a_refused_month_is_stale_and_only_its_run_says_why(loaded_deployment: D
 
 def test_a_superseded_version_is_named_in_the_plan(loaded_deployment: Deployment, tmp_path: Path) -> None:
     deployment = loaded_deployment.copy(tmp_path)
-    record_reference_run(deployment.instance, deployment)
     shutil.copytree(deployment.raw, deployment.raw / "backup", ignore=shutil.ignore_patterns("*.csv", "*.SAS"))
     result = plan(deployment, deployment.instance)
     assert result.months == (FEBRUARY,), "a copy with the same time changes nothing"

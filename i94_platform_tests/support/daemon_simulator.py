@@ -15,17 +15,25 @@ import dagster as dg
 import pyarrow as pa
 from dagster._core.definitions.schedule_definition import ScheduleExecutionData
 from dagster._core.definitions.sensor_definition import SensorExecutionData
+from dagster._core.events import StepMaterializationData
 from dagster._core.storage.tags import PARTITION_NAME_TAG, RUN_KEY_TAG
 
 from i94_platform.defs.build import build_definitions
+from i94_platform.defs.keys import to_key
 from i94_platform.defs.schedules import last_month_delivered
 from i94_platform.defs.sensors.delivery_sensors import delivered_months, delivered_references
 from i94_platform.lake.datasets import Lake
 from i94_platform.lake.store import Store
+from i94_platform.partitions import Month
+from i94_platform.pipeline.code_lists import LABELS
 from i94_platform.pipeline.data_versions import CODE_LIST_DATASETS
 from i94_platform.settings import Settings
+from i94_platform.sources.listing import list_deliveries
 from i94_platform.sources.registry import REFERENCE_FILES
+from i94_platform.staleness.asset_states import AssetState, AssetStates
+from i94_platform.staleness.held_versions import DATA_VERSION_TAG, LISTING_TAG, HeldVersions
 from i94_platform.staleness.job_names import REFERENCE_JOB
+from i94_platform.staleness.run_inputs import DELIVERED_TAG
 from i94_platform.warehouse.base import Warehouse
 from i94_platform.warehouse.duckdb import DuckDBWarehouse
 from i94_platform_tests.support.commits import commit_files
@@ -113,7 +121,37 @@ class DaemonSimulator:
     ) -> str:
         """Record a run and return its id."""
         run = dg.DagsterRun(job_name=job, tags=tags, status=status, parent_run_id=parent, root_run_id=parent)
-        return self.instance.add_run(run).run_id
+        run_id = self.instance.add_run(run).run_id
+        if status is SUCCESS and DELIVERED_TAG in tags:
+            self.load(tags.get(PARTITION_NAME_TAG, ""), run_id)
+        return run_id
+
+    def load(self, month: str, run_id: str) -> None:
+        """Record what a successful run loads: a delivered month, or without a month the reference files."""
+        if not month:
+            self.commit_code_lists(self.states.listing.references[LABELS].fingerprint(self.raw))
+            for state in self.states.find_references():
+                if state.asset.startswith("warehouse/"):
+                    self._materialize(state, run_id)
+        elif delivery := self.states.listing.months.get(Month.parse(month)):
+            self._materialize(
+                self.states.find_month(Month.parse(month)),
+                run_id,
+                **{LISTING_TAG: delivery.listing_fingerprint(self.raw)},
+            )
+
+    @property
+    def states(self) -> AssetStates:
+        """The states by Dagster's records."""
+        return AssetStates(list_deliveries(self.raw), self.raw, self.lake, HeldVersions.from_records(self.instance))
+
+    def _materialize(self, state: AssetState, run_id: str, **tags: str) -> None:
+        """Record that a run has brought an asset to its current version."""
+        tags = {DATA_VERSION_TAG: state.current_version, **tags}
+        materialization = dg.AssetMaterialization(to_key(state.asset), partition=state.month or None, tags=tags)
+        data = StepMaterializationData(materialization)
+        event = dg.DagsterEvent(dg.DagsterEventType.ASSET_MATERIALIZATION.value, "job", event_specific_data=data)
+        self.instance.report_dagster_event(event, run_id)
 
     def requested_months(self, after: float = SETTLE_SECONDS, status: dg.DagsterRunStatus = SUCCESS) -> list[str]:
         """Tick the sensor on months and return the months that it requests."""
@@ -133,7 +171,6 @@ class DaemonSimulator:
             self.deliver(file, version.encode())
         self.tick(REFERENCES_SENSOR)
         assert self.tick(REFERENCES_SENSOR, SETTLE_SECONDS).run_requests, "the reference run is asked for"
-        self.commit_code_lists(version)
 
     def commit_code_lists(self, version: str) -> None:
         """Commit the code lists, as the reference run does."""

@@ -39,8 +39,8 @@ Fingerprint = tuple[int, int]
 RUN_COLUMNS = ("run_id", "loaded_at")
 """The columns of the ledger that a second run of the same delivery may change."""
 
-STATS_OF_A_RUN = ("data_as_of", "gate")
-"""The stats of a manifest that a second run may change: a time, and comparisons with what was loaded before."""
+STATS_OF_A_RUN = ("data_as_of", "gate", "listing")
+"""The stats of a manifest that a second run may change: times, and comparisons with what was loaded before."""
 
 SAMPLE_MONTH = "2016-01"
 """The month of the sample that the fixture `loaded_deployment` holds."""

@@ -23,7 +23,7 @@ from i94_platform.sources.listing import DeliveryListing, list_deliveries
 from i94_platform.sources.registry import REFERENCES, SOURCES
 from i94_platform.sources.row_counts import count_rows
 from i94_platform.sources.source import Source
-from i94_platform.staleness.loaded_content import DATA_VERSION_TAG
+from i94_platform.staleness.held_versions import DATA_VERSION_TAG
 
 _Decorator = Callable[[Callable[..., Any]], dg.AssetsDefinition]
 _observable = cast(Callable[..., _Decorator], dg.multi_observable_source_asset)

@@ -41,6 +41,7 @@ from i94_platform.pipeline.dimensions import (
 from i94_platform.pipeline.gate import Gate
 from i94_platform.pipeline.immigration import stage_month
 from i94_platform.pipeline.loading import BuildRows, load_built, load_staged
+from i94_platform.staleness.held_versions import LISTING_TAG
 from i94_platform.warehouse.base import Warehouse
 
 
@@ -238,7 +239,9 @@ def _load_staged(
         # a run of all assets has a month, also for the tables that are not monthly
         month = context.partition_key if is_monthly(contract) else ""
         manifest = load_staged(contract, month, lake, warehouse, context.run.run_id)
-        return loaded_table_result(context.asset_key, contract, manifest, lake, warehouse, seconds())
+        result = loaded_table_result(context.asset_key, contract, manifest, lake, warehouse, seconds())
+    listing = manifest.stats.get("listing", "")
+    return result._replace(tags={LISTING_TAG: listing}) if listing else result
 
 
 def _load_built(

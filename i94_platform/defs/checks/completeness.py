@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import dagster as dg
+from pydantic import BaseModel, ValidationError
 
 from i94_platform.defs.deployment import SETTINGS
 from i94_platform.defs.execution import raise_dagster_failures
@@ -13,8 +14,12 @@ from i94_platform.defs.partitions import monthly_partitions
 from i94_platform.lake.datasets import Lake
 from i94_platform.lake.store import Store
 from i94_platform.pipeline.data_versions import combine_versions
-from i94_platform.sources.listing import list_deliveries
+from i94_platform.sources.listing import DeliveryListing, list_deliveries
+from i94_platform.staleness.asset_states import AssetStates
 from i94_platform.staleness.completeness import DEFECTS, RUNNING, MonthIssue, find_month_issues
+from i94_platform.staleness.held_versions import HeldVersions
+from i94_platform.staleness.run_inputs import find_failed_runs
+from i94_platform.warehouse.base import Warehouse
 
 CHECK_KEY = dg.AssetCheckKey(to_key("warehouse/immigration"), "every_month_loaded")
 """The check covers all months, so it is part of no month's run."""
@@ -29,11 +34,25 @@ _SHOWN_MONTHS = 12
     description="Warns of months that failed, that are delivered but not loaded, or that are missing in between.",
 )
 def every_month_loaded(
-    context: dg.AssetCheckExecutionContext, raw: dg.ResourceParam[Store], lake: dg.ResourceParam[Lake]
+    context: dg.AssetCheckExecutionContext,
+    raw: dg.ResourceParam[Store],
+    lake: dg.ResourceParam[Lake],
+    warehouse: dg.ResourceParam[Warehouse],
 ) -> dg.AssetCheckResult:
     """Evaluate the check when a person executes it in the UI."""
     with raise_dagster_failures():
-        return evaluate_completeness(raw, lake, context.instance)
+        return evaluate_completeness(list_deliveries(raw), raw, lake, context.instance, warehouse)
+
+
+class Cursor(BaseModel):
+    """What the sensor remembers from tick to tick."""
+
+    records: str = ""
+    """The hash of the result by Dagster's records alone."""
+    result: str = ""
+    """The hash of the recorded result."""
+    description: str = ""
+    """The description of the recorded result."""
 
 
 @dg.sensor(
@@ -43,29 +62,51 @@ def every_month_loaded(
     description="Records which months failed, wait or are missing, when that changes; it starts no run.",
 )
 def completeness_of_months(
-    context: dg.SensorEvaluationContext, raw: dg.ResourceParam[Store], lake: dg.ResourceParam[Lake]
+    context: dg.SensorEvaluationContext,
+    raw: dg.ResourceParam[Store],
+    lake: dg.ResourceParam[Lake],
+    warehouse: dg.ResourceParam[Warehouse],
 ) -> dg.SensorResult:
-    """Evaluate the check, and record the result if it differs from the last one, whose hash is the cursor."""
-    result = evaluate_completeness(raw, lake, context.instance)
-    cursor = combine_versions(str(result.description), str(result.metadata["months"].value))
-    if cursor == context.cursor:
-        return dg.SensorResult(skip_reason=f"Unchanged. {result.description}", cursor=cursor)
-    return dg.SensorResult(skip_reason=result.description, cursor=cursor, asset_events=[_to_event(result)])
+    """Record the result if it differs from the last one.
+
+    The warehouse may be paused, so its ledger is asked only after the result by Dagster's records alone has changed.
+    """
+    try:
+        previous = Cursor.model_validate_json(context.cursor or "{}")
+    except ValidationError:
+        previous = Cursor()
+    listing = list_deliveries(raw)
+    records = _hash_result(evaluate_completeness(listing, raw, lake, context.instance))
+    if records == previous.records:
+        return dg.SensorResult(skip_reason=f"Unchanged. {previous.description}", cursor=context.cursor)
+    result = evaluate_completeness(listing, raw, lake, context.instance, warehouse)
+    cursor = Cursor(records=records, result=_hash_result(result), description=str(result.description))
+    events = [] if cursor.result == previous.result else [_to_event(result)]
+    return dg.SensorResult(skip_reason=result.description, cursor=cursor.model_dump_json(), asset_events=events)
 
 
-def evaluate_completeness(raw: Store, lake: Lake, instance: dg.DagsterInstance) -> dg.AssetCheckResult:
-    """Evaluate the check over the delivered months that have a partition."""
-    listing, keys = list_deliveries(raw), set(monthly_partitions.get_partition_keys())
+def evaluate_completeness(
+    listing: DeliveryListing, raw: Store, lake: Lake, instance: dg.DagsterInstance, warehouse: Warehouse | None = None
+) -> dg.AssetCheckResult:
+    """Evaluate the check over the delivered months that have a partition; without a warehouse by Dagster's records."""
+    keys = set(monthly_partitions.get_partition_keys())
     months = {month: delivery for month, delivery in listing.months.items() if month.key in keys}
-    issues = list(find_month_issues(replace(listing, months=months), raw, lake, instance))
-    return build_check_result(issues, len(months))
+    held, failed_runs = HeldVersions.from_records(instance, warehouse), find_failed_runs(instance)
+    states = AssetStates(replace(listing, months=months), raw, lake, held, failed_runs)
+    return build_check_result(list(find_month_issues(states, instance)), len(months))
+
+
+def _hash_result(result: dg.AssetCheckResult) -> str:
+    return combine_versions(str(result.description), str(result.metadata["months"].value))
 
 
 def build_check_result(issues: Sequence[MonthIssue], delivered: int) -> dg.AssetCheckResult:
     """Build the result of the check: a summary as its description, and a table of the months as metadata."""
     by_state = {state: [issue.month for issue in issues if issue.state == state] for state in (*DEFECTS, RUNNING)}
     summary = "; ".join(f"{state}: {join_names(months, _SHOWN_MONTHS)}" for state, months in by_state.items() if months)
-    table = [{"month": issue.month, "state": issue.state, "about": issue.about} for issue in issues]
+    table = [
+        {"month": issue.month, "state": issue.state, "reason": issue.reason, "about": issue.about} for issue in issues
+    ]
     return dg.AssetCheckResult(
         asset_key=CHECK_KEY.asset_key,
         check_name=CHECK_KEY.name,

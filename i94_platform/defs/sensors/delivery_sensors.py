@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import dagster as dg
@@ -21,13 +21,15 @@ from i94_platform.defs.partitions import monthly_partitions
 from i94_platform.errors import PermanentError
 from i94_platform.lake.datasets import Lake
 from i94_platform.lake.store import Store
+from i94_platform.partitions import Month
 from i94_platform.settings import Settings
 from i94_platform.sources.delivery import Delivery
 from i94_platform.sources.listing import DeliveryListing, list_deliveries
 from i94_platform.sources.registry import REFERENCE_FILES
 from i94_platform.staleness import run_inputs
+from i94_platform.staleness.asset_states import AssetState, AssetStates
+from i94_platform.staleness.held_versions import HeldVersions
 from i94_platform.staleness.job_names import MONTH_JOB, REFERENCE_JOB
-from i94_platform.staleness.loaded_content import are_references_loaded, is_month_loaded
 from i94_platform.warehouse.base import Warehouse
 
 MAX_REPORTED = 1_000
@@ -50,31 +52,29 @@ class SeenDelivery(BaseModel):
     """The fingerprint of what arrives: files, markers, and what a copy in progress writes beside them."""
     since: float
     """When the sensor first saw this fingerprint, by its own clock: files may arrive with an old time."""
-    requested: str = ""
-    """The fingerprint that was last requested, or that was already loaded."""
+    handled: str = ""
+    """A hash of the content, and of the load beside it, that needed no request or have got one."""
 
 
 class Cursor(BaseModel):
     """What a sensor remembers from tick to tick, only about files that are still there."""
 
-    version: Literal[2]
+    version: Literal[3]
     seen: dict[str, SeenDelivery] = Field(default_factory=dict)
     reported: list[str] = Field(default_factory=list)
-    newest_run: str = ""
-    """The newest run at the last tick; if it is still the newest, no other run has been requested."""
 
     @classmethod
     def read(cls, context: dg.SensorEvaluationContext) -> Cursor:
         """Read the cursor of the last tick; return an empty one, with a warning, if it can't be read."""
         if not context.cursor:
-            return cls(version=2)
+            return cls(version=3)
         try:
             return cls.model_validate_json(context.cursor)
         except ValidationError:
             context.log.warning(
                 "The cursor can't be read, so it starts empty. What runs have requested is not run again."
             )
-            return cls(version=2)
+            return cls(version=3)
 
     def record(self, fingerprints: Mapping[str, str], now: float) -> None:
         """Replace the seen deliveries by the current ones; `now` is the time of the tick in seconds."""
@@ -83,7 +83,7 @@ class Cursor(BaseModel):
         for name, fingerprint in fingerprints.items():
             seen = previous.get(name, SeenDelivery(fingerprint=fingerprint, since=now))
             if seen.fingerprint != fingerprint:
-                seen = SeenDelivery(fingerprint=fingerprint, since=now, requested=seen.requested)
+                seen = SeenDelivery(fingerprint=fingerprint, since=now, handled=seen.handled)
             self.seen[name] = seen
 
     def report(self, names: Sequence[str]) -> list[str]:
@@ -157,7 +157,8 @@ def delivered_months(
         context.log.warning(warning)
     arrivals = {key: delivery.arrival_fingerprint(raw, tick.listing.hidden) for key, delivery in months.items()}
     tick.cursor.record(arrivals, tick.now)
-    requests, reason = _request_months(tick, lake, warehouse, months)
+    states = AssetStates(tick.listing, raw, lake, HeldVersions.from_records(context.instance))
+    requests, reason = _request_months(tick, states, warehouse, months)
     return tick.result(requests, f"{reason} {warning}".rstrip())
 
 
@@ -169,13 +170,13 @@ def _describe_ignored(reported: Sequence[str], notes: Sequence[str]) -> str:
 
 
 def _request_months(
-    tick: Tick, lake: Lake, warehouse: Warehouse, months: Mapping[str, Delivery]
+    tick: Tick, states: AssetStates, warehouse: Warehouse, months: Mapping[str, Delivery]
 ) -> tuple[list[dg.RunRequest], str]:
     """Return the requests of this tick, and the reason if there is none."""
     if not months:
         return [], f"No month is delivered under {tick.raw.root}; expected names such as i94_apr16_sub.sas7bdat."
     try:
-        code_lists = run_inputs.require_code_list_versions(tick.listing, tick.raw, lake, tick.context.instance)
+        code_lists = run_inputs.require_code_list_versions(states, tick.context.instance)
     except run_inputs.ReferencesNotReady as reason:
         return [], str(reason)
     arriving = [key for key, delivery in months.items() if tick.is_arriving(key, delivery)]
@@ -185,48 +186,44 @@ def _request_months(
         if key not in arriving
     }
 
-    def is_loaded(key: str) -> bool:
-        return is_month_loaded(key, months[key], tick.raw, lake, warehouse, tick.context.instance)
-
-    requests = _request_new(tick, fingerprints, is_loaded)
+    requests = _request_stale(tick, states, warehouse, fingerprints)
     if arriving:
         return requests, (
             f"Still arriving: {', '.join(arriving)}. A month is complete when it has not changed "
             f"for {tick.settings.settle_seconds:g} s, or for one tick if its folder has a _SUCCESS."
         )
-    return requests, f"All {len(months)} delivered month(s) have been requested in their newest content."
+    return requests, f"All {len(months)} delivered month(s) are loaded or requested in their newest content."
 
 
-def _request_new(tick: Tick, fingerprints: Mapping[str, str], is_loaded: Callable[[str], bool]) -> list[dg.RunRequest]:
-    """Request the contents that no run has requested or loaded, up to a limit; the rest follows at the next tick."""
+def _request_stale(
+    tick: Tick, states: AssetStates, warehouse: Warehouse, fingerprints: Mapping[str, str]
+) -> list[dg.RunRequest]:
+    """Request the stale months whose content no run was requested to load, up to a limit; the rest follows.
+
+    The warehouse may be paused, so its ledger is asked only about what would be requested.
+    """
     requests: list[dg.RunRequest] = []
     instance, limit = tick.context.instance, tick.settings.sensor_max_requests
-    runs = instance.get_runs(dg.RunsFilter(job_name=MONTH_JOB), limit=1)
-    newest_run = runs[0].run_id if runs else ""
+    states_by_ledger = replace(states, held=HeldVersions.from_records(instance, warehouse))
     for key, fingerprint in fingerprints.items():
-        seen = tick.cursor.seen[key]
-        if seen.requested == fingerprint and tick.cursor.newest_run == newest_run:
+        month, seen = Month.parse(key), tick.cursor.seen[key]
+        state = states.find_month(month)
+        handled = _digest(f"{fingerprint} {state.held}")
+        if not state.reason or seen.handled == handled:
             continue
         previous = run_inputs.find_last_request(instance, MONTH_JOB, key)
-        if not _is_requested(seen, fingerprint, previous) and not is_loaded(key):
-            if manual := run_inputs.find_manual_run(instance, key):
-                tick.context.log.info(f"{key} waits for the run {manual.run_id[:8]}, which a person started.")
-                continue
+        is_requested = previous is not None and previous.fingerprint == fingerprint and previous.is_newest([state])
+        runs = [] if is_requested else run_inputs.find_unfinished_month_runs(instance, key)
+        if manual := [run.run_id[:8] for run in runs if run_inputs.DELIVERED_TAG not in run.tags]:
+            tick.context.log.info(f"{key} waits for the run {manual[0]}, which a person started.")
+            continue
+        if not is_requested and states_by_ledger.find_month(month).reason:
             if len(requests) == limit:
                 tick.context.log.info(f"Requested {limit} month(s); the others follow at the next tick.")
                 return requests
             requests.append(run_inputs.build_month_request(key, fingerprint, previous))
-        seen.requested = fingerprint
-    tick.cursor.newest_run = newest_run
+        seen.handled = handled
     return requests
-
-
-def _is_requested(seen: SeenDelivery, fingerprint: str, previous: run_inputs.RequestedContent | None) -> bool:
-    """Whether a content was requested last. Content that returns may have been replaced by a run without a request."""
-    if previous is None:
-        return seen.requested == fingerprint
-    has_returned = previous.has_succeeded and seen.requested not in ("", fingerprint)
-    return previous.fingerprint == fingerprint and not has_returned
 
 
 @dg.sensor(
@@ -249,27 +246,29 @@ def delivered_references(
     files = tuple(file for delivery in tick.listing.references.values() for file in delivery.files)
     delivered = Delivery(_REFERENCES, files)
     tick.cursor.record({_REFERENCES: delivered.arrival_fingerprint(raw, tick.listing.hidden)}, tick.now)
+    states = AssetStates(tick.listing, raw, lake, HeldVersions.from_records(context.instance))
+    stale = [state for state in states.find_references() if state.reason]
+    seen, handled = tick.cursor.seen[_REFERENCES], _digest(f"{fingerprints} {[state.held for state in stale]}")
     previous = run_inputs.find_last_request(context.instance, REFERENCE_JOB)
-    content, seen = _digest(fingerprints), tick.cursor.seen[_REFERENCES]
-    has_returned = seen.requested not in ("", content)
-    if reason := _why_references_wait(tick, delivered, previous, has_returned=has_returned):
-        return tick.result([], reason)
-    if seen.requested == content or are_references_loaded(tick.listing, raw, lake, warehouse):
-        seen.requested = content
+    if not stale:
         return tick.result([], _REFERENCES_LOADED)
-    seen.requested = ""
+    if reason := _why_references_wait(tick, delivered, previous, stale):
+        return tick.result([], reason)
+    states_by_ledger = replace(states, held=HeldVersions.from_records(context.instance, warehouse))
+    if seen.handled == handled or not any(state.reason for state in states_by_ledger.find_references()):
+        seen.handled = handled
+        return tick.result([], _REFERENCES_LOADED)
     after = previous.runs[0].run_id if previous else "nothing"
     tags = run_inputs.reference_tags(tick.listing, raw)
-    return tick.result([dg.RunRequest(run_key=f"{content} after {after}", tags=tags)], "")
+    return tick.result([dg.RunRequest(run_key=f"{_digest(fingerprints)} after {after}", tags=tags)], "")
 
 
 def _why_references_wait(
-    tick: Tick, delivered: Delivery, previous: run_inputs.RequestedContent | None, *, has_returned: bool
+    tick: Tick, delivered: Delivery, previous: run_inputs.RequestedContent | None, stale: Sequence[AssetState]
 ) -> str:
     """Say why no reference run is requested; empty if nothing speaks against one.
 
-    The first run waits for every file. Later a missing or ambiguous file fails only what is made from it. Content that
-    returns after a load by hand is compared with what is loaded, although it was the last to be requested.
+    The first run waits for every file. Later a missing or ambiguous file fails only what is made from it.
     """
     root, listing = tick.raw.root, tick.listing
     if previous is None:
@@ -283,8 +282,7 @@ def _why_references_wait(
                 listing.require_reference(name, root)
         except PermanentError as error:
             return str(error)
-    is_changed = previous is None or run_inputs.find_changed_references(listing, tick.raw, previous)
-    if previous is not None and not is_changed and not (previous.has_succeeded and has_returned):
+    elif not run_inputs.find_changed_references(listing, tick.raw, previous) and previous.is_newest(stale):
         return _describe_last_run(previous)
     for run in run_inputs.find_unfinished_runs(tick.context.instance, [REFERENCE_JOB]):
         if run_inputs.DELIVERED_TAG not in run.tags:

@@ -7,10 +7,9 @@ import json
 import dagster as dg
 import pytest
 
-from i94_platform.sources.listing import list_deliveries
 from i94_platform.sources.registry import REFERENCE_FILES
 from i94_platform.staleness.job_names import REFERENCE_JOB
-from i94_platform.staleness.run_inputs import DELIVERED_TAG, INPUTS_TAG, compute_reference_versions
+from i94_platform.staleness.run_inputs import DELIVERED_TAG
 from i94_platform_tests.support.daemon_simulator import (
     FAILURE,
     MONTHS_SENSOR,
@@ -82,7 +81,6 @@ def test_months_that_went_on_are_requested_again_with_the_newest_code_lists(loca
     local.tick()
     assert local.requested_months() == ["2016-04"]
     local.record_run(REFERENCE_JOB, dict(request.tags), parent=local.instance.get_runs()[-1].run_id)
-    local.commit_code_lists("2")
     assert local.requested_months() == ["2016-04"]
     assert local.tick(REFERENCES_SENSOR).skip_message == "The reference files are loaded in their newest content."
 
@@ -107,7 +105,6 @@ def test_the_reference_run_is_requested_when_all_files_are_there_and_settled(emp
     empty.deliver(f"deep/{last}")
     assert "when they have settled" in (empty.tick(REFERENCES_SENSOR).skip_message or "")
     (request,) = empty.tick(REFERENCES_SENSOR, SETTLE_SECONDS).run_requests or ()
-    assert json.loads(request.tags[INPUTS_TAG]) == compute_reference_versions(list_deliveries(empty.raw), empty.raw)
     assert json.loads(request.tags[DELIVERED_TAG]).keys() == REFERENCE_FILES.keys()
     assert empty.tick(REFERENCES_SENSOR).skip_message == "The reference files are loaded in their newest content."
 
