@@ -60,7 +60,7 @@ def test_no_sensor_requests_what_a_command_has_loaded(i94: I94, deployment: Depl
         ticks = DaemonSimulator(deployment.raw_store, deployment.lake, instance=instance)
         for name, expected in (
             (REFERENCES_SENSOR, "are loaded in their newest content."),
-            (MONTHS_SENSOR, "have been requested in their newest content."),
+            (MONTHS_SENSOR, "are loaded or requested in their newest content."),
         ):
             ticks.tick(name)
             assert expected in (ticks.tick(name, SETTLE_SECONDS).skip_message or "")
@@ -90,11 +90,12 @@ def test_a_month_is_followed_by_its_marts_and_the_last_by_the_correlations(i94: 
 
 def test_a_stale_mart_is_shown_and_renewed(i94: I94, deployment: Deployment) -> None:
     deployment.execute(
-        "UPDATE i94.load_ledger SET fingerprint = 'old' WHERE table_name = 'origin_climate' AND "
-        "partition_key = '2016-01'"
+        "UPDATE i94.load_ledger SET fingerprint = 'old' || substr(fingerprint, 4) "
+        "WHERE table_name = 'origin_climate' AND partition_key = '2016-01'"
     )
-    (line,) = [line for line in i94("status", **deployment.environment).out.splitlines() if "2016-01" in line]
+    line, reason = [line for line in i94("status", **deployment.environment).out.splitlines() if "2016-01" in line]
     assert f" {len(MONTHLY_MARTS) - 1}/{len(MONTHLY_MARTS)} " in line
+    assert reason == "2016-01: 1 stale mart(s) (the fact changed)"
     output = i94("run", **deployment.environment)
     assert (output.exit_code, run_names(output)) == (0, {"2016-01"})
     assert "2016-01 marts" in output.out
@@ -178,14 +179,17 @@ def test_a_missing_column_is_named_and_the_old_month_stays(i94: I94, deployment:
     before = deployment.fingerprint("i94.immigration")
     shutil.copy(delivery, original)
     rewrite_delivery(delivery, lambda rows: rows.drop_columns(["depdate"]))
-    assert "2016-01: delivered, not loaded (i94_jan16_sub.parquet" in i94("status", **deployment.environment).out
+    assert (
+        "2016-01: delivered, not loaded (the delivery changed, i94_jan16_sub.parquet"
+        in i94("status", **deployment.environment).out
+    )
     output = i94("run", **deployment.environment)
     assert output.exit_code == 1
     assert "i94_jan16_sub.parquet lacks the column depdate;" in output.err
     assert "what was loaded before is unchanged" in output.err
     assert deployment.fingerprint("i94.immigration") == before
     status = i94("status", **deployment.environment).out
-    assert all(month in status for month in ("2016-01: failed (run ", "2016-02"))
+    assert all(month in status for month in ("2016-01: failed (the delivery changed, run ", "2016-02"))
 
     shutil.copy(original, delivery)
     assert i94("run", "--month", "2016-01", **deployment.environment).exit_code == 0
