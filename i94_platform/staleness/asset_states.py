@@ -120,13 +120,15 @@ class AssetStates:
         return read_code_list_versions(self.lake)
 
     def _find_failed_run(self, month: Month, held: HeldVersion | None) -> str:
-        """Return the failed run of a month, unless another run has loaded the month after that one began."""
+        """Return the failed run of a month, unless a later run has loaded the month."""
         failed = self.failed_runs.get(month.key)
-        if failed is None:
-            return ""
-        run_id = failed.dagster_run.run_id
-        is_superseded = held and held.run_id != run_id and held.loaded_at >= int(failed.create_timestamp.timestamp())
-        return "" if is_superseded else run_id
+        run_id = failed.dagster_run.run_id if failed else ""
+        if failed is None or held is None or held.run_id == run_id:
+            return run_id
+        loads = self.held.instance.get_run_records(dg.RunsFilter(run_ids=[held.run_id]), limit=1)
+        if loads:
+            return "" if loads[0].storage_id > failed.storage_id else run_id
+        return "" if held.loaded_at >= int(failed.create_timestamp.timestamp()) else run_id  # of another instance
 
     def find_references(self) -> list[AssetState]:
         """Find the state of the code lists in the lake, and of every table that is made from reference files."""

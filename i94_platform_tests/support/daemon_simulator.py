@@ -30,7 +30,7 @@ from i94_platform.pipeline.data_versions import CODE_LIST_DATASETS
 from i94_platform.settings import Settings
 from i94_platform.sources.listing import list_deliveries
 from i94_platform.sources.registry import REFERENCE_FILES
-from i94_platform.staleness.asset_states import AssetState, AssetStates
+from i94_platform.staleness.asset_states import AssetStates
 from i94_platform.staleness.held_versions import DATA_VERSION_TAG, LISTING_TAG, HeldVersions
 from i94_platform.staleness.job_names import REFERENCE_JOB
 from i94_platform.staleness.run_inputs import DELIVERED_TAG
@@ -132,23 +132,21 @@ class DaemonSimulator:
             self.commit_code_lists(self.states.listing.references[LABELS].fingerprint(self.raw))
             for state in self.states.find_references():
                 if state.asset.startswith("warehouse/"):
-                    self._materialize(state, run_id)
+                    self.materialize(state.asset, "", state.current_version, run_id)
         elif delivery := self.states.listing.months.get(Month.parse(month)):
-            self._materialize(
-                self.states.find_month(Month.parse(month)),
-                run_id,
-                **{LISTING_TAG: delivery.listing_fingerprint(self.raw)},
-            )
+            state = self.states.find_month(Month.parse(month))
+            tags = {LISTING_TAG: delivery.listing_fingerprint(self.raw)}
+            self.materialize(state.asset, month, state.current_version, run_id, **tags)
 
     @property
     def states(self) -> AssetStates:
         """The states by Dagster's records."""
         return AssetStates(list_deliveries(self.raw), self.raw, self.lake, HeldVersions.from_records(self.instance))
 
-    def _materialize(self, state: AssetState, run_id: str, **tags: str) -> None:
-        """Record that a run has brought an asset to its current version."""
-        tags = {DATA_VERSION_TAG: state.current_version, **tags}
-        materialization = dg.AssetMaterialization(to_key(state.asset), partition=state.month or None, tags=tags)
+    def materialize(self, asset: str, month: str, version: str, run_id: str, **tags: str) -> None:
+        """Record that a run has brought an asset to a version."""
+        tags = {DATA_VERSION_TAG: version, **tags}
+        materialization = dg.AssetMaterialization(to_key(asset), partition=month or None, tags=tags)
         data = StepMaterializationData(materialization)
         event = dg.DagsterEvent(dg.DagsterEventType.ASSET_MATERIALIZATION.value, "job", event_specific_data=data)
         self.instance.report_dagster_event(event, run_id)
