@@ -51,6 +51,11 @@ run_coordinator:
     dequeue_use_threads: true
     dequeue_num_workers: 2
 
+# The log of a run shows what the platform warns of, such as who holds the file that a load waits for.
+python_logs:
+  managed_python_loggers: [i94_platform]
+  python_log_level: WARNING
+
 # A killed process can't report its end. A month takes minutes, so a run of two hours hangs.
 run_monitoring:
   enabled: true

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import subprocess
@@ -15,6 +16,7 @@ from dagster._core.events import JobFailureData, RunFailureReason
 from dagster._core.instance.config import PoolGranularity
 from dagster._core.storage.tags import WILL_RETRY_TAG, TagType, get_tag_type
 
+from i94_platform.cli.console import ConsoleHandler
 from i94_platform.defs.execution import STAGING_POOL
 from i94_platform.operations.dagster_instance import (
     PROCESS_TAG,
@@ -22,6 +24,7 @@ from i94_platform.operations.dagster_instance import (
     persistent_instance,
     set_pool_limit,
 )
+from i94_platform.operations.job_runs import run_job
 from i94_platform.operations.processes import ProcessIdentity
 from i94_platform.staleness.run_inputs import DELIVERED_TAG
 
@@ -199,6 +202,33 @@ def test_a_slot_that_an_ended_run_holds_is_freed(tmp_path: Path) -> None:
         assert instance.event_log_storage.claim_concurrency_slot(STAGING_POOL, run.run_id, "stage").is_claimed
     with persistent_instance(tmp_path) as instance:
         assert instance.event_log_storage.claim_concurrency_slot(STAGING_POOL, "another", "stage").is_claimed
+
+
+def test_a_warning_within_a_step_is_in_the_log_of_its_run_and_once_on_the_screen(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    logger, handler = logging.getLogger("i94_platform.warehouse.duckdb"), ConsoleHandler()
+
+    @dg.asset
+    def waits() -> None:
+        logger.warning("held by %s", "python3.11 (PID 7)")
+
+    @dg.asset(deps=[waits])
+    def waits_again() -> None:
+        waits()
+
+    job = dg.Definitions([waits, waits_again], executor=dg.in_process_executor).resolve_implicit_global_asset_job_def()
+    logging.getLogger().addHandler(handler)
+    try:
+        with persistent_instance(tmp_path) as instance:
+            result = run_job(job, instance)
+            messages = [entry.user_message for entry in instance.all_logs(result.run_id)]
+    finally:
+        logging.getLogger().removeHandler(handler)
+    assert messages.count("held by python3.11 (PID 7)") == 2
+    assert [line for line in capsys.readouterr().err.splitlines() if "held" in line] == [
+        "WARNING held by python3.11 (PID 7)"
+    ]
 
 
 def test_the_embedded_instance_limits_concurrency_and_ends_runs_that_hang(tmp_path: Path) -> None:
