@@ -41,20 +41,20 @@ def _any_match(keys: Iterable[dg.AssetKey], condition: Condition) -> Condition:
     return _any_of(dg.AutomationCondition.asset_matches(key, condition) for key in keys)
 
 
+# a `since` of an `or` would forget which of two events between two evaluations came last
 _OUTDATED = _UPSTREAM_UPDATED.since(_UPDATED) & ~_MISSING
 STALE: Condition = (
-    # an `or` inside of `since` would forget which of two events between two evaluations came last
     (_UPSTREAM_UPDATED.since(_UPDATED) & _UPSTREAM_UPDATED.since(_REQUESTED))
     | (dg.AutomationCondition.code_version_changed() | dg.AutomationCondition.newly_missing()).since(
         _UPDATED | _REQUESTED
     )
 ).with_label("stale")
-"""Older than what it reads, and not requested since, so that a failed run is not repeated before the next change."""
+"""Missing, of older code, or older than what it reads; not requested since, so that a failed run is not repeated."""
 
 MONTHLY_MART: Condition = (
     STALE & ~_IN_PROGRESS & ~dg.AutomationCondition.any_deps_missing() & ~_any_match(_MART_SOURCES, _RUN_IN_PROGRESS)
 )
-"""For months with a fact. All marts wait for the sources of all, so that one run refreshes the marts of a month."""
+"""For months with a fact. All marts wait for the runs of the sources of all, so that one run refreshes a month."""
 
 CORRELATIONS: Condition = (
     STALE
