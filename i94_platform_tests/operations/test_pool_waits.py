@@ -11,6 +11,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from i94_platform.defs.run_results import run_name
 from i94_platform.operations import pool_waits
 from i94_platform.operations.dagster_instance import PROCESS_TAG, persistent_instance, set_pool_limit
 from i94_platform.operations.job_runs import run_job
@@ -71,3 +72,7 @@ def test_a_waiting_run_names_the_holder_and_goes_on_when_that_is_killed(tmp_path
     assert messages == [f"marts waits for pool warehouse, held by run {holder.run_id[:8]} (2016-03)"]
     assert recorded is not None
     assert recorded.status == dg.DagsterRunStatus.FAILURE
+
+
+def test_a_run_of_the_automation_has_the_name_of_its_month() -> None:
+    assert run_name("__ASSET_JOB", "2016-04") == "2016-04 assets"
