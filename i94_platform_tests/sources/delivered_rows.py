@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from i94_platform.lake.local import LocalStore
 from i94_platform.sources.delivery import Delivery
 from i94_platform.sources.preparation import PreparedDelivery, name_damaged_files, prepare_arrivals
 from i94_platform.sql.query import Query
+from i94_platform_tests.sources.delivered_files import CSV
 from i94_platform_tests.support.arrivals import APRIL, GOOD_ROW
 
 COLUMNS = tuple(GOOD_ROW)
@@ -26,6 +28,21 @@ class DeliveredRows:
     def values(self, column: str) -> list[Any]:
         """The values of a column, of all rows."""
         return [row[column] for row in self.rows]
+
+
+ReadCsv = Callable[[str | bytes], DeliveredRows]
+"""Reads a CSV file of this content."""
+
+GOOD: dict[str, Any] = {}
+"""The changes of a row that is the good one."""
+
+
+def assert_good(delivered: DeliveredRows, rows: int = 2) -> None:
+    """Compare all values with the good row."""
+    for number, row in enumerate(delivered.rows, 1):
+        assert {name: row[name] for name in COLUMNS} == {**GOOD_ROW, "cicid": number}
+        assert (row["unreadable"], row["source_file"], row["source_row"]) == (None, CSV, number)
+    assert len(delivered.rows) == rows
 
 
 def read_delivered(engine: Engine, raw: Path, lake: Path) -> DeliveredRows:

@@ -20,9 +20,8 @@ import pytest
 from i94_platform.engine.base import Engine
 from i94_platform.errors import PermanentError
 from i94_platform.sources import parquet
-from i94_platform_tests.sources.delivered_files import PARQUET
+from i94_platform_tests.sources.delivered_files import PARQUET, zip_files
 from i94_platform_tests.sources.delivered_rows import COLUMNS, read_delivered
-from i94_platform_tests.sources.test_csv_deliveries import zip_files
 from i94_platform_tests.support.arrivals import GOOD_ROW, delivered_table
 
 ENGINES = pytest.mark.parametrize("engine_name", ["duckdb", pytest.param("spark", marks=pytest.mark.spark)])
