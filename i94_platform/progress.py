@@ -11,7 +11,8 @@ from contextvars import ContextVar
 from dataclasses import asdict, dataclass
 
 logger = logging.getLogger(__name__)
-"""Gets each message at the level INFO. The command line shows them."""
+"""Gets each message at the level INFO. The command line shows them; its handlers alone, because there are many."""
+logger.propagate = False
 
 FIELDS = "fields"
 """The attribute of a log record that holds what its message says as fields for JSON."""

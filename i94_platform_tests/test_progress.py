@@ -16,6 +16,7 @@ from i94_platform.progress import advance_progress, report_progress
 def short_interval(monkeypatch: pytest.MonkeyPatch) -> None:
     """Report fifty times a second."""
     monkeypatch.setattr(progress, "INTERVAL_SECONDS", 0.02)
+    monkeypatch.setattr(progress.logger, "propagate", True)  # to the log that pytest captures
 
 
 def test_rows_and_rate_are_reported_and_logged_less_often(caplog: pytest.LogCaptureFixture) -> None:

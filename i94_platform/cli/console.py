@@ -24,7 +24,7 @@ out = Console(soft_wrap=True, emoji=False)
 err = Console(stderr=True, soft_wrap=True, emoji=False)
 
 
-_RUN_PREFIX = re.compile(r"^\w+ - [0-9a-f-]{36} - (?:\S+ - )?")
+RUN_PREFIX = re.compile(r"^\w+ - [0-9a-f-]{36} - (?:\S+ - )?")
 """What Dagster puts before a record of a run: job, run and step."""
 
 
@@ -32,13 +32,13 @@ class ConsoleHandler(logging.Handler):
     """Prints log records on standard error, each on one line and once, above a progress bar."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(logging.WARNING)
         self._printed: set[str] = set()
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print a record, unless the same text was printed before: several steps meet the same fault."""
         style = "red" if record.levelno >= logging.ERROR else "yellow"
-        text = f"[{style}]{record.levelname}[/{style}] {escape(_RUN_PREFIX.sub('', self.format(record)))}"
+        text = f"[{style}]{record.levelname}[/{style}] {escape(RUN_PREFIX.sub('', self.format(record)))}"
         if text not in self._printed:
             self._printed.add(text)
             err.print(text, highlight=False)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from rich.markup import escape
 from rich.table import Table
 
-from i94_platform.cli.console import err, format_count, out, print_table
+from i94_platform.cli.console import RUN_PREFIX, err, format_count, out, print_table
 from i94_platform.errors import PermanentError
 from i94_platform.foreign_errors import describe_fault, translate_error
 from i94_platform.progress import FIELDS
@@ -80,16 +80,14 @@ class RunOutput(logging.Handler):
     @contextmanager
     def opened(self) -> Iterator[None]:
         """Show progress and waits while the context lasts."""
-        level, propagate = progress_logger.level, progress_logger.propagate
+        level = progress_logger.level
         progress_logger.setLevel(logging.INFO)
-        progress_logger.propagate = False
         progress_logger.addHandler(self)
         try:
             yield
         finally:
             progress_logger.removeHandler(self)
             progress_logger.setLevel(level)
-            progress_logger.propagate = propagate
 
 
 class QuietOutput(RunOutput):
@@ -111,14 +109,16 @@ class QuietOutput(RunOutput):
     @contextmanager
     def opened(self) -> Iterator[None]:
         """Hide warnings while the context lasts."""
-        root = logging.getLogger()
-        level = root.level
-        root.setLevel(logging.ERROR)
+        # not of the root logger: records of loggers below it pass its level
+        levels = {handler: handler.level for handler in logging.getLogger().handlers}
+        for handler in levels:
+            handler.setLevel(logging.ERROR)
         try:
             with super().opened():
                 yield
         finally:
-            root.setLevel(level)
+            for handler, level in levels.items():
+                handler.setLevel(level)
 
 
 class LineOutput(RunOutput):
@@ -251,8 +251,11 @@ class JsonOutput(RunOutput):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print a record on progress or a wait as it is, any other one, such as the wait for a lock, as a message."""
-        fields = getattr(record, FIELDS, {"event": "message", "level": record.levelname})
-        self._print({**fields, "run": self._run, "message": record.getMessage()})
+        fields = getattr(record, FIELDS, None)
+        if fields is None and record.levelno >= logging.WARNING:
+            fields = {"event": "message", "level": record.levelname}
+        if fields is not None:
+            self._print({**fields, "run": self._run, "message": RUN_PREFIX.sub("", record.getMessage())})
 
     def print_summary(self, results: Sequence[RunResult], problems: Sequence[str]) -> None:
         """Print the last line: whether all succeeded, and the sums over all runs."""

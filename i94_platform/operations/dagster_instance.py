@@ -54,7 +54,7 @@ run_coordinator:
 # The log of a run shows what the platform warns of, such as who holds the file that a load waits for.
 python_logs:
   managed_python_loggers: [i94_platform]
-  python_log_level: WARNING
+  python_log_level: INFO  # of the lines that steps write, too
 
 # A killed process can't report its end. A month takes minutes, so a run of two hours hangs.
 run_monitoring:

@@ -71,6 +71,7 @@ def test_damaged_manifests_are_named_and_healed_by_the_next_run(
     assert i94("doctor", **deployment.environment).exit_code == 0
 
 
+@pytest.mark.slow
 def test_damaged_manifests_of_derived_tables_are_healed_by_the_next_run(i94: I94, deployment: Deployment) -> None:
     assert i94("run", **deployment.environment).exit_code == 0
     before = content_of(deployment)
@@ -80,6 +81,7 @@ def test_damaged_manifests_of_derived_tables_are_healed_by_the_next_run(i94: I94
     assert content_of(deployment) == before
 
 
+@pytest.mark.slow
 def test_missing_files_are_named_and_made_again_by_the_next_run(
     i94: I94, deployment: Deployment, caplog: pytest.LogCaptureFixture
 ) -> None:

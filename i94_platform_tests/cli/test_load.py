@@ -114,7 +114,7 @@ def test_a_month_that_was_delivered_again_is_loaded_again_alone(i94: I94, deploy
     rewrite_delivery(deployment.raw / "i94_feb16_sub.parquet", lambda rows: rows.slice(0, 1_600))
     output = i94("run", "--verbose", **deployment.environment)
     assert (output.exit_code, run_names(output)) == (0, {"2016-02"})
-    assert re.search(r"^2016-02  2/11  staged_immigration success \d+\.\d\d s$", output.err, re.MULTILINE)
+    assert re.search(r"^2016-02  \d+/\d+  staged_immigration success \d+\.\d\d s$", output.err, re.MULTILINE)
     assert "2016-02  INFO  staged_immigration: Reading 1,600 rows from 1 file(s)" in output.err
     assert deployment.query_value("SELECT count(*) FROM i94.immigration WHERE i94mon = 2") == 1_600
 
@@ -213,6 +213,7 @@ def test_no_month_is_run_if_a_reference_file_is_missing(i94: I94, deployment: De
     assert f"I94_SAS_Labels_Descriptions.SAS is not under {raw}; put it there, at any depth." in output.err
 
 
+@pytest.mark.slow
 def test_a_broken_label_file_holds_back_only_the_code_lists(i94: I94, deployment: Deployment, tmp_path: Path) -> None:
     labels, delivery = (deployment.raw / name for name in (LABEL_FILE, "i94_jan16_sub.parquet"))
     originals = labels.read_bytes(), delivery.read_bytes()
@@ -267,7 +268,7 @@ def test_a_blocked_month_is_named_by_the_status_and_loaded_if_it_is_accepted(i94
     rewrite_delivery(deployment.raw / "i94_feb16_sub.parquet", lambda rows: rows.slice(0, 800))
     blocked = i94("run", "--month", "2016-02", "--quiet", **deployment.environment)
     assert (blocked.exit_code, blocked.out) == (1, "")
-    assert "0/11" not in blocked.err
+    assert "2016-02  0/" not in blocked.err
     assert "800 rows, 1,600 in what is loaded now: 50.0% fewer, bound 20%." in blocked.err
     status = i94("status", **deployment.environment).out
     assert "staged/immigration 2016-02: blocked." in status

@@ -40,7 +40,7 @@ def port() -> int:
         return int(probe.getsockname()[1])
 
 
-@pytest.mark.parametrize("published", [True, False])
+@pytest.mark.parametrize("published", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_the_server_prints_a_url_that_works_once_and_ends_cleanly(tmp_path: Path, port: int, published: bool) -> None:
     if published:
         publish_release(Lake(LocalStore(tmp_path / "home" / "lake")), "r1", per_month=3)
