@@ -14,7 +14,7 @@ import pytest
 from i94_platform_tests.support.deployment import SAMPLE_MONTH, Deployment
 
 
-@pytest.mark.parametrize("bytes_", [0, 10_000, 60_000])
+@pytest.mark.parametrize("bytes_", [0, pytest.param(10_000, marks=pytest.mark.slow), 60_000])
 def test_a_file_that_can_not_be_written_fails_the_month_and_changes_nothing(
     loaded_deployment: Deployment, tmp_path: Path, bytes_: int
 ) -> None:

@@ -69,7 +69,7 @@ def test_a_table_format_fails_the_run_by_name_and_everything_stays(deployment: D
 
 
 def test_a_folder_of_other_names_is_loaded_as_the_month_of_its_footers(
-    deployment: Deployment, loaded_deployment: Deployment, i94: I94
+    deployment: Deployment, loaded_deployment: Deployment
 ) -> None:
     folder = deployment.raw / "sas_data"
     folder.mkdir()
@@ -78,8 +78,8 @@ def test_a_folder_of_other_names_is_loaded_as_the_month_of_its_footers(
     for part in range(2):
         pq.write_table(rows.slice(part * 1_000, 1_000), folder / f"part-{part:05d}-a1b2-c000.snappy.parquet")
     (folder / "_SUCCESS").touch()
-    output = i94("run", **deployment.environment)
-    assert output.exit_code == 0, output.err
+    result = deployment.run_month("2016-02")
+    assert result.succeeded, result
     months = deployment.query("SELECT i94mon FROM i94.immigration GROUP BY 1 ORDER BY 1")
     assert [row["i94mon"] for row in months] == [1, 2]
 
@@ -104,6 +104,7 @@ def test_a_command_fails_where_no_delivered_file_can_be_used_and_goes_on_past_a_
     assert "pipe is a FIFO" in i94("doctor", **deployment.environment).out
 
 
+@pytest.mark.slow
 def test_a_month_that_is_a_fifo_fails_by_name_and_other_months_go_on(
     deployment: Deployment, loaded_deployment: Deployment, i94: I94
 ) -> None:

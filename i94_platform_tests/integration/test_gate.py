@@ -97,7 +97,7 @@ def list_failed_findings(result: RunResult) -> set[str]:
     return {name for message in result.failed_checks for name in FINDINGS if f"{name}: " in message}
 
 
-@pytest.mark.parametrize("as_csv", [False, True], ids=["parquet", "csv"])
+@pytest.mark.parametrize("as_csv", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["parquet", "csv"])
 @pytest.mark.parametrize("case", BAD_MONTHS)
 def test_a_bad_delivery_leaves_the_loaded_month_its_marts_and_its_dataset(
     deployment: Deployment, case: str, as_csv: bool
@@ -183,7 +183,9 @@ BAD_LABELS = {
 }
 
 
-@pytest.mark.parametrize("case", BAD_LABELS)
+@pytest.mark.parametrize(
+    "case", ["a visa code is missing", pytest.param("two visa labels are swapped", marks=pytest.mark.slow)]
+)
 def test_a_code_list_that_drops_or_changes_codes_in_use_leaves_all_code_lists(
     deployment: Deployment, case: str
 ) -> None:

@@ -23,7 +23,12 @@ MADE_FROM = {
 EVERYTHING = {"warehouse/calendar"}.union(*MADE_FROM.values())
 
 
-@pytest.mark.parametrize("source", MADE_FROM)
+FAST = ("i94_labels", "land_temperatures")
+
+
+@pytest.mark.parametrize(
+    "source", [pytest.param(name, marks=() if name in FAST else pytest.mark.slow) for name in MADE_FROM]
+)
 def test_a_reference_file_that_fails_holds_back_only_what_is_made_from_it(
     loaded_deployment: Deployment, tmp_path: Path, source: str
 ) -> None:
