@@ -132,7 +132,7 @@ def _fetch_sample(share: Share, manifest: Manifest, lake: Lake, engine: Engine) 
         engine.register_files("staged", manifest.urls)
         codes = lake.require_manifest(Dataset("lookup/i94cit_res"))
         engine.register_table("i94cit_res", lake.read_table(codes, i94cit_res).select(["code"]))
-        query = Query(f"SELECT {_SAMPLE_COLUMNS} FROM staged WHERE {share.condition} LIMIT 5")
+        query = Query(f"SELECT {_SAMPLE_COLUMNS} FROM staged WHERE {share.condition} LIMIT 5", is_portable=True)
         return dg.MetadataValue.md(render_markdown_table(engine.fetch(query).to_pylist()))
 
 
