@@ -58,7 +58,7 @@ def read_airports(source: Path | BinaryIO, name: str, order: CoordinateOrder = "
     latitude, longitude = ("first", "second") if file_order == "lat, lon" else ("second", "first")
     text = text.assign(latitude=pairs[latitude], longitude=pairs[longitude])
     frame = conform(text, airport_codes, HEADERS, rejected)
-    is_swapped = _find_swapped(frame[~frame.index.isin(rejected.rows)]).reindex(frame.index, fill_value=False)
+    is_swapped = _find_swapped(rejected.drop_rows(frame)).reindex(frame.index, fill_value=False)
     implausible.add(is_swapped, frame["ident"], "latitude and longitude seem swapped")
     result = drop_rejected(frame, rejected, name)
     result.attrs |= {"implausible": implausible.summarize(), "coordinate_order": file_order}

@@ -175,7 +175,7 @@ def conform(frame: DataFrame, contract: Table, headers: Mapping[str, str], rejec
     result = pd.DataFrame(columns)
     key = key_columns(contract)
     names = " / ".join(repr(headers[column]) for column in key)
-    candidates = result[~result.index.isin(rejected.rows)]
+    candidates = rejected.drop_rows(result)
     duplicates = candidates[candidates.duplicated(subset=key)]
     values = pd.Series(
         [" / ".join(map(str, row)) for row in duplicates[key].to_numpy()], duplicates.index, dtype="string"
@@ -191,7 +191,7 @@ def drop_rejected(frame: DataFrame, rejected: RowIssues, name: str) -> DataFrame
     Raises:
         PermanentError: no row is left.
     """
-    rows = frame[~frame.index.isin(rejected.rows)].reset_index(drop=True)
+    rows = rejected.drop_rows(frame).reset_index(drop=True)
     if rows.empty:
         raise PermanentError(f"{name} has no row that can be used: {rejected.describe()}. Correct the file.")
     rows.attrs = {**frame.attrs, "rejected_rows": len(rejected), "rejected": rejected.summarize()}

@@ -55,7 +55,7 @@ def read_demographics(source: Path | BinaryIO, name: str) -> DataFrame:
     frame = conform(text, us_cities_demographics, HEADERS, rejected)
     _reject_deviating_rows(frame, CITY_KEY, _CITY_FIGURES, rejected)
     _reject_deviating_rows(frame, ["state_code"], ["state"], rejected)
-    _find_implausible_rows(frame[~frame.index.isin(rejected.rows)], implausible)
+    _find_implausible_rows(rejected.drop_rows(frame), implausible)
     result = drop_rejected(frame, rejected, name)
     result.attrs["implausible"] = implausible.summarize()
     return result
@@ -63,10 +63,10 @@ def read_demographics(source: Path | BinaryIO, name: str) -> DataFrame:
 
 def _reject_deviating_rows(frame: DataFrame, group: list[str], figures: list[str], rejected: RowIssues) -> None:
     """Reject the rows that give another value than most rows of their group, or all of a group without a majority."""
-    rows = frame[~frame.index.isin(rejected.rows)]
+    rows = rejected.drop_rows(frame)
     name = " / ".join(HEADERS[column] for column in group)
     distinct = rows.groupby(group)[figures].nunique(dropna=False)
-    for figure in figures:
+    for figure in [figure for figure in figures if (distinct[figure] > 1).any()]:
         differing = distinct.index[distinct[figure] > 1]
         for _, values in rows[rows.set_index(group).index.isin(differing)].groupby(group)[figure]:
             texts = values.astype("string").fillna("")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pandas import Series
+    from pandas import DataFrame, Series
 
 SAMPLE_ROWS = 5
 """How many rows of a problem are named."""
@@ -20,10 +20,9 @@ class RowIssues:
     def __len__(self) -> int:
         return len(self._problems)
 
-    @property
-    def rows(self) -> list[int]:
-        """The numbers of the rows."""
-        return list(self._problems)
+    def drop_rows(self, frame: DataFrame) -> DataFrame:
+        """Return the frame without these rows."""
+        return frame[~frame.index.isin(list(self._problems))] if self._problems else frame
 
     def add(self, is_issue: Series[bool], values: Series[Any], problem: str) -> None:
         """Add the rows where `is_issue` is true; `values` are quoted."""

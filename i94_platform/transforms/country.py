@@ -79,7 +79,9 @@ def build_country(i94cit_res: DataFrame, climate: DataFrame) -> DataFrame:
 def match_key(name: str) -> str:
     """Reduce a name to what its spellings share: lower case, no accents, words only, `st` written out as saint."""
     decomposed = unicodedata.normalize("NFKD", name.replace("&", " and ")).casefold()
-    plain = "".join(character for character in decomposed if not unicodedata.combining(character))
+    plain = decomposed
+    if not decomposed.isascii():
+        plain = "".join(character for character in decomposed if not unicodedata.combining(character))
     return " ".join("saint" if word == "st" else word for word in re.findall(r"[a-z0-9]+", plain))
 
 
