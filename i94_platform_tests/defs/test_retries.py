@@ -79,16 +79,16 @@ def test_a_transient_error_is_retried_with_growing_waits(
     assert len({wait / (2**n - 1) for n, wait in enumerate(waits, 1)}) == 3, "the jitter makes the waits differ"
 
 
-def test_a_transient_error_fails_the_run_after_three_retries_and_each_is_told(
+def test_a_transient_error_fails_the_run_after_three_retries_and_warns_of_each(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(execution, "RETRIES", QUICK)
     failures: list[Exception] = [TransientError("busy")] * 9
     assert run_with_retries(build_asset(failures))[0] is False
     assert len(failures) == 9 - 4
-    told = [record.getMessage() for record in caplog.records if record.name == execution.__name__]
-    assert len(told) == 3
-    assert all(message.startswith("busy part is tried again in ") for message in told)
+    warnings = [record.getMessage() for record in caplog.records if record.name == execution.__name__]
+    assert len(warnings) == 3
+    assert all(message.startswith("busy part is tried again in ") for message in warnings)
 
 
 @pytest.mark.parametrize("failure", [PermanentError("a column is missing"), KeyError("a mistake")])

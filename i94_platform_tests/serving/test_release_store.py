@@ -77,7 +77,9 @@ CORRUPTIONS: dict[str, tuple[Callable[[Path], Any], str]] = {
 }
 
 
-@pytest.mark.parametrize("kind", CORRUPTIONS)
+@pytest.mark.parametrize(
+    "kind", ["missing", *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("truncated", "garbage"))]
+)
 def test_a_broken_release_leaves_the_old_one_and_is_reported(
     server: LiveServer, kind: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

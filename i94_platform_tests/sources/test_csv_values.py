@@ -72,7 +72,7 @@ def test_a_decimal_comma_is_read_where_it_separates_no_columns(read_csv: ReadCsv
     assert thousands.values("unreadable") == ["i94bir='1,000'"] * 2
 
 
-@pytest.mark.parametrize("engine_name", ["duckdb", pytest.param("spark", marks=pytest.mark.spark)])
+@pytest.mark.parametrize("engine_name", ["duckdb", pytest.param("spark", marks=[pytest.mark.spark, pytest.mark.slow])])
 def test_a_spelling_of_a_missing_number_is_missing_in_text_columns_too(
     engine_name: str, request: pytest.FixtureRequest, raw: Path, tmp_path: Path
 ) -> None:

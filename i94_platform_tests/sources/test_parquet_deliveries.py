@@ -24,7 +24,9 @@ from i94_platform_tests.sources.delivered_files import PARQUET, zip_files
 from i94_platform_tests.sources.delivered_rows import COLUMNS, read_delivered
 from i94_platform_tests.support.arrivals import GOOD_ROW, delivered_table
 
-ENGINES = pytest.mark.parametrize("engine_name", ["duckdb", pytest.param("spark", marks=pytest.mark.spark)])
+ENGINES = pytest.mark.parametrize(
+    "engine_name", ["duckdb", pytest.param("spark", marks=[pytest.mark.spark, pytest.mark.slow])]
+)
 
 
 def retyped(changes: Mapping[str, pa.Array[Any]]) -> pa.Table:

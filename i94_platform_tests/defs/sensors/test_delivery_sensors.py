@@ -242,6 +242,7 @@ def test_a_tick_requests_a_limited_number_of_months_and_the_next_tick_the_rest(l
     assert months_by_tick == [["2016-01", "2016-02"], ["2016-03", "2016-04"], ["2016-05"], []]
 
 
+@pytest.mark.slow
 def test_ten_thousand_files_need_a_small_cursor_and_little_memory(local: DaemonSimulator) -> None:
     for number in range(9_000):
         path = Path(local.raw.root, FOLDER if number < 5_000 else "junk", f"{number}.parquet")
