@@ -74,7 +74,7 @@ class AssetState:
     month: str
     """Such as `2016-04`; empty for an asset without months."""
     current_version: str
-    """The version that it would have now; empty if nothing is there to make it from."""
+    """The version that it would have now; empty if nothing is there to make it from, or to compare it with."""
     held: HeldVersion | None
     """What it holds; None if it was never loaded."""
     reason: Reason | None
@@ -99,7 +99,9 @@ class AssetStates:
     def find_month(self, month: Month) -> AssetState:
         """Find the state of the fact in a month. A loaded month whose delivery was removed is not stale."""
         delivery = self.listing.months.get(month)
-        version = self._compute_month_version(month, delivery) if delivery else ""
+        # of a month that was never loaded no file is read
+        needs_version = self.held.has(immigration.name, month.key)
+        version = self._compute_month_version(month, delivery) if delivery and needs_version else ""
         held = self.held.find(immigration.name, month.key, version)
         datasets = [Dataset(f"staged/{contract.name}", month.key) for contract in STAGED_MONTH] if delivery else []
         reason = self._compare(version, held, _MONTH_PARTS, datasets)

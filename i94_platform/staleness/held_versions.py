@@ -67,6 +67,11 @@ class HeldVersions:
             return record
         return self._ledger.get((table, month), record)
 
+    def has(self, table: str, month: str) -> bool:
+        """Whether a table, or a month of it, was ever loaded."""
+        has_record = not self.prefers_ledger and self.find_record(table, month) is not None
+        return has_record or (table, month) in self._ledger
+
     def find_record(self, table: str, month: str) -> HeldVersion | None:
         """Find Dagster's newest record of a table, or of a month of it."""
         if table not in self._records:

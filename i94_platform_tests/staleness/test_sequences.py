@@ -309,7 +309,7 @@ class Sequences(RuleBasedStateMachine):
             record_load(transaction, table, month, manifest="", fingerprint=version, run_id=run_id, rows=1)
 
 
-@pytest.mark.parametrize("examples", [12, pytest.param(200, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("examples", [12, pytest.param(60, marks=pytest.mark.slow)])
 def test_all_name_the_same_stale_assets_and_nothing_is_loaded_twice(examples: int) -> None:
     options = settings(max_examples=examples, stateful_step_count=12, deadline=None, database=None)
     run_state_machine_as_test(Sequences, settings=options)

@@ -26,7 +26,7 @@ from i94_platform.lake.datasets import Lake
 from i94_platform.lake.store import Store
 from i94_platform.partitions import Month
 from i94_platform.pipeline.code_lists import LABELS
-from i94_platform.pipeline.data_versions import CODE_LIST_DATASETS
+from i94_platform.pipeline.data_versions import CODE_LIST_DATASETS, compute_month_version
 from i94_platform.settings import Settings
 from i94_platform.sources.listing import list_deliveries
 from i94_platform.sources.registry import REFERENCE_FILES
@@ -133,10 +133,10 @@ class DaemonSimulator:
             for state in self.states.find_references():
                 if state.asset.startswith("warehouse/"):
                     self.materialize(state.asset, "", state.current_version, run_id)
-        elif delivery := self.states.listing.months.get(Month.parse(month)):
-            state = self.states.find_month(Month.parse(month))
+        elif delivery := list_deliveries(self.raw).months.get(Month.parse(month)):
+            version = compute_month_version(delivery, self.raw, self.lake)
             tags = {LISTING_TAG: delivery.listing_fingerprint(self.raw)}
-            self.materialize(state.asset, month, state.current_version, run_id, **tags)
+            self.materialize("warehouse/immigration", month, version, run_id, **tags)
 
     @property
     def states(self) -> AssetStates:

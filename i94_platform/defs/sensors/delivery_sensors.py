@@ -15,6 +15,7 @@ from typing import Literal
 import dagster as dg
 from pydantic import BaseModel, Field, ValidationError
 
+from i94_platform.contracts import immigration
 from i94_platform.defs.deployment import SETTINGS
 from i94_platform.defs.metadata import join_names
 from i94_platform.defs.partitions import monthly_partitions
@@ -207,9 +208,12 @@ def _request_stale(
     states_by_ledger = replace(states, held=HeldVersions.from_records(instance, warehouse))
     for key, fingerprint in fingerprints.items():
         month, seen = Month.parse(key), tick.cursor.seen[key]
+        handled = _digest(f"{fingerprint} {states.held.find_record(immigration.name, key)}")
+        if seen.handled == handled:
+            continue
         state = states.find_month(month)
-        handled = _digest(f"{fingerprint} {state.held}")
-        if not state.reason or seen.handled == handled:
+        if not state.reason:
+            seen.handled = handled
             continue
         previous = run_inputs.find_last_request(instance, MONTH_JOB, key)
         is_requested = previous is not None and previous.fingerprint == fingerprint and previous.is_newest([state])
