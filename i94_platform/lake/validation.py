@@ -54,7 +54,7 @@ def _find_nulls(rows: pa.Table, contract: Table) -> Iterator[str]:
 
 def _find_duplicate_keys(rows: pa.Table, contract: Table) -> Iterator[str]:
     keys = key_columns(contract)
-    groups = rows.select(keys).group_by(keys).aggregate([([], "count_all")])
+    groups = rows.select(keys).group_by(keys, use_threads=False).aggregate([([], "count_all")])
     if groups.num_rows == rows.num_rows:
         return
     duplicates = [group for group in groups.to_pylist() if group["count_all"] > 1]
