@@ -1,6 +1,5 @@
 """Staleness: which assets are older than their inputs, and which runs have to follow.
 
-`plan` compares data versions with the warehouse's ledger, for the command line. `run_inputs` reads and writes the tags
-that say what a run had to read, for sensors and schedules. `completeness` finds the months that need attention.
-`job_names` is here and not in `defs`, because `defs` imports this package.
+`asset_states` answers for each asset and month, from what `held_versions` finds. `plan` and `completeness` are views on
+it. `run_inputs` holds what runs were asked to read. `job_names` is here, because `defs` imports this package.
 """

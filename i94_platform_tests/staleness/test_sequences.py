@@ -50,7 +50,7 @@ ASSET_JOB = "__ASSET_JOB"
 SUCCESS, BEFORE_COMMIT, AFTER_COMMIT = "success", "fails before the commit", "fails after the commit"
 """How a run ends."""
 
-outcomes = st.sampled_from([SUCCESS, SUCCESS, BEFORE_COMMIT, AFTER_COMMIT])
+run_endings = st.sampled_from([SUCCESS, SUCCESS, BEFORE_COMMIT, AFTER_COMMIT])
 months = st.sampled_from(MONTHS)
 
 
@@ -158,10 +158,10 @@ class Sequences(RuleBasedStateMachine):
 
     # --- loads --------------------------------------------------------------------------------------------------------
 
-    @rule(month=months, job=st.sampled_from([MONTH_JOB, ASSET_JOB]), outcome=outcomes)
-    def load_by_hand(self, month: Month, job: str, outcome: str) -> None:
+    @rule(month=months, job=st.sampled_from([MONTH_JOB, ASSET_JOB]), ending=run_endings)
+    def load_by_hand(self, month: Month, job: str, ending: str) -> None:
         if month in self.model.delivered:
-            self.run_month(month, job, {}, outcome)
+            self.run_month(month, job, {}, ending)
 
     @rule(month=months)
     def load_by_another_instance(self, month: Month) -> None:
@@ -169,17 +169,17 @@ class Sequences(RuleBasedStateMachine):
         if month in self.model.delivered and month not in self.model.failed:
             self.commit_month(month, "a run of another instance")
 
-    @rule(outcome=outcomes)
-    def load_by_sensors(self, outcome: str) -> None:
+    @rule(ending=run_endings)
+    def load_by_sensors(self, ending: str) -> None:
         for tags in self.tick(REFERENCES_SENSOR):
             assert self.model.labels != self.model.loaded_labels
-            run_id = self.record_run(REFERENCE_JOB, tags, outcome)
-            if outcome == SUCCESS:
+            run_id = self.record_run(REFERENCE_JOB, tags, ending)
+            if ending == SUCCESS:
                 self.load_references(run_id)
         for tags in self.tick(MONTHS_SENSOR):
             month = Month.parse(tags[PARTITION_TAG])
             assert self.model.reason(month) not in (None, Reason.RUN_FAILED), "it is loaded a second time"
-            self.run_month(month, MONTH_JOB, tags, outcome)
+            self.run_month(month, MONTH_JOB, tags, ending)
         assert not self.tick(MONTHS_SENSOR), "each content is requested once"
 
     @rule()
@@ -262,16 +262,16 @@ class Sequences(RuleBasedStateMachine):
             requests += result.run_requests or []
         return [dict(request.tags) for request in requests]
 
-    def record_run(self, job: str, tags: dict[str, str], outcome: str) -> str:
-        status = dg.DagsterRunStatus.SUCCESS if outcome == SUCCESS else dg.DagsterRunStatus.FAILURE
+    def record_run(self, job: str, tags: dict[str, str], ending: str) -> str:
+        status = dg.DagsterRunStatus.SUCCESS if ending == SUCCESS else dg.DagsterRunStatus.FAILURE
         return self.daemon.instance.add_run(dg.DagsterRun(job_name=job, tags=tags, status=status)).run_id
 
-    def run_month(self, month: Month, job: str, tags: dict[str, str], outcome: str) -> None:
+    def run_month(self, month: Month, job: str, tags: dict[str, str], ending: str) -> None:
         """Run a month, which ends as drawn."""
-        run_id = self.record_run(job, {**tags, PARTITION_TAG: month.key}, outcome)
-        if outcome != BEFORE_COMMIT:
+        run_id = self.record_run(job, {**tags, PARTITION_TAG: month.key}, ending)
+        if ending != BEFORE_COMMIT:
             self.commit_month(month, run_id)
-        if outcome == SUCCESS:
+        if ending == SUCCESS:
             delivery = list_deliveries(self.raw).months[month]
             tags = {LISTING_TAG: delivery.listing_fingerprint(self.raw)}
             version = compute_month_version(delivery, self.raw, self.lake)
@@ -279,7 +279,7 @@ class Sequences(RuleBasedStateMachine):
             self.model.failed.discard(month)
         elif job == MONTH_JOB:
             self.model.failed.add(month)
-        elif outcome == AFTER_COMMIT:
+        elif ending == AFTER_COMMIT:
             self.model.failed.discard(month)
 
     def commit_month(self, month: Month, run_id: str) -> None:
