@@ -6,6 +6,7 @@ second time. A load is simulated: what it commits to lake, ledger and Dagster is
 
 from __future__ import annotations
 
+import os
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -135,17 +136,17 @@ class Sequences(RuleBasedStateMachine):
         self.model.labels = f"labels {next(self.contents)}"
         self.raw.put(LABELS, self.model.labels.encode())
 
-    @rule(month=months)
-    def deliver(self, month: Month) -> None:
-        self.model.delivered[month] = f"content {next(self.contents)}"
-        self.raw.put(f"{month.file_stem}.csv", self.model.delivered[month].encode())
+    @rule(month=months, content=st.sampled_from("AB"))
+    def deliver(self, month: Month, content: str) -> None:
+        """Deliver a new content, or one that returns with its old time, as after `cp -p`."""
+        self.model.delivered[month] = content
+        self.raw.put(f"{month.file_stem}.csv", content.encode())
+        os.utime(Path(self.raw.root, f"{month.file_stem}.csv"), (ord(content), ord(content)))
 
     @rule(month=months)
-    def deliver_what_is_loaded(self, month: Month) -> None:
-        """The content that a month holds returns after another one, or is copied once more."""
-        if month in self.model.held:
-            self.model.delivered[month] = self.model.held[month][0]
-            self.raw.put(f"{month.file_stem}.csv", self.model.delivered[month].encode())
+    def touch(self, month: Month) -> None:
+        if month in self.model.delivered:
+            Path(self.raw.root, f"{month.file_stem}.csv").touch()
 
     @rule(month=months)
     def remove(self, month: Month) -> None:
