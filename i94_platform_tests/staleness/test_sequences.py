@@ -314,3 +314,16 @@ class Sequences(RuleBasedStateMachine):
 def test_all_name_the_same_stale_assets_and_nothing_is_loaded_twice(examples: int) -> None:
     options = settings(max_examples=examples, stateful_step_count=12, deadline=None, database=None)
     run_state_machine_as_test(Sequences, settings=options)
+
+
+def test_content_that_returns_with_its_old_time_after_a_load_by_hand_is_requested_again() -> None:
+    deployment, month = Sequences(), MONTHS[0]
+    deployment.deliver_references()
+    deployment.deliver(month, "A")
+    deployment.load_by_sensors(SUCCESS)
+    deployment.deliver(month, "B")
+    deployment.load_by_hand(month, ASSET_JOB, SUCCESS)
+    deployment.deliver(month, "A")
+    deployment.load_by_sensors(SUCCESS)
+    assert deployment.model.reason(month) is None
+    deployment.teardown()
