@@ -120,6 +120,11 @@ class Settings(BaseSettings):
         default="key", description="distribution of the fact on Redshift: by its key, even or auto"
     )
     statement_timeout: float = Field(default=3600.0, gt=0, description="maximum seconds of a statement on Redshift")
+    query_timeout: float = Field(default=600.0, gt=0, description="maximum seconds of a query of i94 query")
+    redshift_reader: str = Field(
+        default="",
+        description="user on Redshift under whom i94 query runs; default the user of the warehouse",
+    )
     lock_timeout: float = Field(default=600.0, gt=0, description="maximum seconds to wait for a lock")
     settle_seconds: float = Field(
         default=60.0, ge=0, description="seconds without a change after which a delivery counts as complete"
@@ -308,7 +313,8 @@ def _describe_invalid_value(type_: str, message: str) -> str:
 
 OTHER_VARIABLES = frozenset(
     {
-        *("I94_REDSHIFT_PASSWORD", "I94_HISTORY_HOST", "I94_HISTORY_PASSWORD", "I94_LOGS_BUCKET", "I94_IMAGE_TAG"),
+        *("I94_REDSHIFT_PASSWORD", "I94_REDSHIFT_READER_PASSWORD"),
+        *("I94_HISTORY_HOST", "I94_HISTORY_PASSWORD", "I94_LOGS_BUCKET", "I94_IMAGE_TAG"),
         *("I94_REAL_DATA", "I94_TEST_LAKE", "I94_TEST_REDSHIFT", "I94_UPDATE_SNAPSHOTS", "I94_UPDATE_SCREENSHOTS"),
     }
 )
@@ -336,6 +342,11 @@ def _runs_on_other_machines(settings: Settings) -> bool:
     return settings.engine == "yarn" or settings.engine.startswith("emr-serverless://")
 
 
+def _can_log_in_as_reader(address: RedshiftAddress | None) -> bool:
+    endpoint = address and address.auth == "iam" and address.endpoint
+    return not (endpoint and endpoint.serverless)
+
+
 INVALID_COMBINATIONS: tuple[tuple[Callable[[Settings], bool], str], ...] = (
     (
         lambda s: _runs_on_other_machines(s) and not is_s3(s.lake),
@@ -348,6 +359,11 @@ INVALID_COMBINATIONS: tuple[tuple[Callable[[Settings], bool], str], ...] = (
     (
         lambda s: s.redshift_address is None and s.warehouse_path == s.release_path,
         "I94_WAREHOUSE: i94.duckdb in I94_HOME is the file of the release; choose another name",
+    ),
+    (
+        lambda s: bool(s.redshift_reader and s.redshift_address) and not _can_log_in_as_reader(s.redshift_address),
+        "I94_REDSHIFT_READER: with auth=iam a workgroup logs in your identity at AWS, no other user; unset it, or take "
+        "auth=iam out of I94_WAREHOUSE",
     ),
     (
         lambda s: bool(s.last_month) and s.last_month < s.first_month,

@@ -11,7 +11,6 @@ from rich.markup import escape
 
 from i94_platform.cli.console import RowFormat, out, print_rows
 from i94_platform.cli.platform import load_platform
-from i94_platform.errors import PermanentError
 from i94_platform.settings import Settings
 
 
@@ -34,14 +33,7 @@ def query(
       [bold]i94 query "SELECT i94mode, count(*) FROM i94.immigration GROUP BY 1 ORDER BY 2 DESC"[/bold]
       [bold]i94 query "SELECT * FROM mart.visitors_by_origin" --format csv > visitors.csv[/bold]
     """
-    import duckdb
-
-    warehouse = load_platform().warehouse
-    warehouse.require_read_only(sql)
-    try:
-        rows = warehouse.query(sql)
-    except (duckdb.ProgrammingError, duckdb.DataError, duckdb.NotSupportedError) as error:
-        raise PermanentError(f"The warehouse refused the query: {error}") from None
+    rows = load_platform().warehouse.run_user_query(sql)
     print_rows(rows, format_)
 
 

@@ -106,6 +106,8 @@ def build_resources(settings: Settings) -> dict[str, BuildableResource[Any]]:
             address=settings.warehouse,
             fact_diststyle=settings.fact_diststyle,
             statement_timeout=settings.statement_timeout,
+            reader=settings.redshift_reader,
+            query_timeout=settings.query_timeout,
             **s3,
             **lock,
         )
@@ -114,6 +116,8 @@ def build_resources(settings: Settings) -> dict[str, BuildableResource[Any]]:
             DuckDBWarehouseResource,
             path=str(settings.warehouse_path),
             release_path=str(settings.release_path),
+            query_timeout=settings.query_timeout,
+            query_folders=[] if is_s3(lake) else [f"{lake}/staged"],
             **duckdb,
             **lock,
         ),

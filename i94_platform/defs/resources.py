@@ -216,13 +216,20 @@ class DuckDBWarehouseResource(BuildableResource[Warehouse]):
     lock_timeout: float = 600.0
     s3_endpoint: str = ""
     release_path: str = ""
+    query_timeout: float = 600.0
+    query_folders: list[str] = Field(default_factory=list)
 
     def build(self) -> Warehouse:
         """Build the warehouse."""
-        store = _unrooted_store(self.s3_endpoint, self.scratch)
-        release_path = Path(self.release_path) if self.release_path else None
         return DuckDBWarehouse(
-            Path(self.path), Path(self.scratch), self.memory_limit, self.lock_timeout, store, release_path
+            Path(self.path),
+            Path(self.scratch),
+            self.memory_limit,
+            self.lock_timeout,
+            _unrooted_store(self.s3_endpoint, self.scratch),
+            Path(self.release_path) if self.release_path else None,
+            query_timeout=self.query_timeout,
+            query_folders=self.query_folders,
         )
 
 
@@ -235,6 +242,8 @@ class RedshiftWarehouseResource(BuildableResource[Warehouse]):
     fact_diststyle: str = "key"
     lock_timeout: float = 600.0
     statement_timeout: float = 3600.0
+    reader: str = ""
+    query_timeout: float = 600.0
 
     def build(self) -> Warehouse:
         """Build the warehouse."""
@@ -244,4 +253,6 @@ class RedshiftWarehouseResource(BuildableResource[Warehouse]):
             fact_diststyle=self.fact_diststyle,
             lock_timeout=self.lock_timeout,
             statement_timeout=self.statement_timeout,
+            reader=self.reader,
+            query_timeout=self.query_timeout,
         )

@@ -8,7 +8,13 @@ from pydantic import SecretStr
 
 from i94_platform.settings import Settings
 
-SECRET_VARIABLES = ("I94_REDSHIFT_PASSWORD", "PGPASSWORD", "AWS_SECRET_ACCESS_KEY", "SPARK_CONNECT_AUTHENTICATE_TOKEN")
+SECRET_VARIABLES = (
+    "I94_REDSHIFT_PASSWORD",
+    "I94_REDSHIFT_READER_PASSWORD",
+    "PGPASSWORD",
+    "AWS_SECRET_ACCESS_KEY",
+    "SPARK_CONNECT_AUTHENTICATE_TOKEN",
+)
 """Secrets of a deployment that stand in the environment beside its settings. Addresses hold none: they are refused."""
 
 _ADDRESSES = ("home", "lake", "raw", "spark_jars", "warehouse")

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Executable
 
 from i94_platform.lake.releases import Release
+from i94_platform.sql.query_timeout import interrupt_after
 from i94_platform.sql.statements import compile_statement
 
 if TYPE_CHECKING:
-    import duckdb
     import pyarrow as pa
 
 THREADS_PER_QUERY = 2
@@ -76,27 +76,10 @@ class Snapshot:
         Raises:
             TimeoutError: the deadline has passed.
         """
-        import duckdb
-
-        seconds = min(deadline - time.monotonic(), threading.TIMEOUT_MAX)
-        if seconds <= 0:
-            raise TimeoutError
         sql, values = compile_statement(statement, "duckdb")
-        with closing(self._connection.cursor()) as cursor:
-            done = threading.Event()
-            watchdog = threading.Thread(target=_interrupt_when_late, args=(cursor, seconds, done))
-            watchdog.start()
-            try:
-                rows: pa.Table = cursor.sql(sql, params=values).to_arrow_table()
-                return rows
-            except duckdb.InterruptException:
-                raise TimeoutError from None
-            finally:
-                done.set()
-                watchdog.join()  # it must not interrupt a closed cursor
-
-
-def _interrupt_when_late(cursor: duckdb.DuckDBPyConnection, seconds: float, done: threading.Event) -> None:
-    while not done.wait(seconds):
-        cursor.interrupt()
-        seconds = 0.1  # again, because an interrupt before the query starts has no effect
+        with (
+            closing(self._connection.cursor()) as cursor,
+            interrupt_after(cursor, deadline - time.monotonic()),
+        ):
+            rows: pa.Table = cursor.sql(sql, params=values).to_arrow_table()
+            return rows

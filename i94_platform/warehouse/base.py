@@ -64,11 +64,11 @@ class Warehouse(ABC):
         """Whether the warehouse was ever created."""
 
     @abstractmethod
-    def require_read_only(self, sql: str) -> None:
-        """Check a query that somebody typed.
+    def run_user_query(self, sql: str) -> pa.Table:
+        """Run a query that a person typed, in a session that can do nothing but read the warehouse.
 
         Raises:
-            PermanentError: it is not a single statement that only reads.
+            PermanentError: it is not a single statement that only reads, or the warehouse refuses it.
         """
 
     def with_retries(self, work: Callable[[], T]) -> T:

@@ -9,10 +9,11 @@ from __future__ import annotations
 import logging
 import re
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from functools import cached_property
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from sqlalchemy import Executable, Table
@@ -29,6 +30,7 @@ from i94_platform.lake.releases import Release
 from i94_platform.lake.store import Store
 from i94_platform.sql.statements import compile_statement
 from i94_platform.warehouse.base import Warehouse
+from i94_platform.warehouse.duckdb_queries import lock_down, require_select, run_query
 from i94_platform.warehouse.export import render_ordered_select
 from i94_platform.warehouse.transaction import Transaction
 
@@ -108,10 +110,25 @@ class DuckDBWarehouse(Warehouse):
         lock_timeout: float = 600.0,
         store: Store | None = None,
         release_path: Path | None = None,
+        query_timeout: float = 600.0,
+        query_folders: Sequence[str] = (),
     ) -> None:
+        """Open no file yet.
+
+        Args:
+            path: The file.
+            scratch: The folder for what DuckDB spills.
+            memory_limit: Maximum memory, also of the rows of a query that a person typed.
+            lock_timeout: Seconds to wait for other processes.
+            store: Opens the files of the lake.
+            release_path: The file of the newest release.
+            query_timeout: Seconds that a query may take that a person typed.
+            query_folders: Local folders of the lake that such a query may read, beside the warehouse.
+        """
         self.path, self.address, self._store = path, f"duckdb:///{path}", store or LocalStore("/")
         self._scratch, self._memory_limit, self._lock_timeout = scratch, memory_limit, lock_timeout
         self.release_path = release_path
+        self._query_timeout, self._query_folders = query_timeout, query_folders
 
     def exists(self) -> bool:
         return self.path.exists()
@@ -119,16 +136,15 @@ class DuckDBWarehouse(Warehouse):
     def open(self, url: str) -> BinaryIO:
         return self._store.open(url)
 
-    def require_read_only(self, sql: str) -> None:
-        import duckdb
-
-        try:
-            # COPY could write files although the database is opened read-only
-            types = [statement.type for statement in duckdb.extract_statements(sql)]
-        except duckdb.Error as error:
-            raise PermanentError(f"The warehouse refused the query: {error}") from None
-        if types != [duckdb.StatementType.SELECT]:
-            raise PermanentError("A query is one SELECT statement (or SHOW, DESCRIBE, SUMMARIZE); nothing was run.")
+    def run_user_query(self, sql: str) -> pa.Table:
+        require_select(sql)
+        self._scratch.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(dir=self._scratch, prefix="query-") as spill:  # DuckDB lets queries read this folder
+            instance = connect(Path(spill), self._memory_limit)
+            with closing(instance), closing(self._attach(instance, "query", read_only=True)) as connection:
+                lock_down(connection, self._query_folders)
+                connection.execute("USE warehouse")
+                return run_query(connection, sql, self._query_timeout, self._memory_limit)
 
     def replace_release_database(self, release: Release, lake: Lake) -> None:
         if self.release_path:
@@ -136,7 +152,7 @@ class DuckDBWarehouse(Warehouse):
 
     @contextmanager
     def transaction(self, *, purpose: str, read_only: bool = False, run_id: str = "") -> Iterator[Transaction]:
-        connection = self._attach(purpose, read_only)
+        connection = self._attach(self._instance, purpose, read_only)
         try:
             connection.execute("USE warehouse")
             connection.execute("BEGIN TRANSACTION")
@@ -151,7 +167,7 @@ class DuckDBWarehouse(Warehouse):
         """Attach the file here while it is in use: that takes a tenth of the time of opening it anew."""
         return connect(self._scratch, self._memory_limit)
 
-    def _attach(self, purpose: str, read_only: bool) -> duckdb.DuckDBPyConnection:
+    def _attach(self, instance: duckdb.DuckDBPyConnection, purpose: str, read_only: bool) -> duckdb.DuckDBPyConnection:
         import duckdb
 
         if read_only and not self.exists():
@@ -161,8 +177,8 @@ class DuckDBWarehouse(Warehouse):
         deadline, last_holder = time.monotonic() + self._lock_timeout, None
         while True:
             try:
-                self._instance.execute(f"ATTACH {quote_literal(str(self.path))} AS warehouse{options}")
-                return self._instance.cursor()
+                instance.execute(f"ATTACH {quote_literal(str(self.path))} AS warehouse{options}")
+                return instance.cursor()
             except duckdb.Error as error:
                 holder = parse_lock_holder(error)
                 if holder is None:

@@ -14,6 +14,8 @@ from i94_platform.errors import PermanentError, TransientError
 from i94_platform.redshift_address import RedshiftAddress
 
 PASSWORD = "I94_REDSHIFT_PASSWORD"
+READER_PASSWORD = "I94_REDSHIFT_READER_PASSWORD"
+"""The password of the reader under whom typed queries run."""
 APPLICATION = "i94_platform"
 CONNECT_SECONDS = 60
 """A sleeping workgroup answers late."""
@@ -22,8 +24,12 @@ _KEEPALIVES = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_cou
 """A long COPY sends nothing, and firewalls drop silent connections."""
 
 
-def connection_parameters(address: RedshiftAddress) -> dict[str, Any]:
+def connection_parameters(address: RedshiftAddress, password_variable: str = PASSWORD) -> dict[str, Any]:
     """The arguments of `psycopg2.connect`; a password is among them, so never log them.
+
+    Args:
+        address: The database and the user.
+        password_variable: The variable that may hold the user's password.
 
     Raises:
         PermanentError: AWS refuses a login, or the aws extra is not installed.
@@ -38,7 +44,7 @@ def connection_parameters(address: RedshiftAddress) -> dict[str, Any]:
         "connect_timeout": CONNECT_SECONDS,
         **_KEEPALIVES,
         **_certificates(address),
-        **(_request_login(address) if address.auth == "iam" else _login(address)),
+        **(_request_login(address) if address.auth == "iam" else _login(address, password_variable)),
     }
 
 
@@ -52,8 +58,8 @@ def _certificates(address: RedshiftAddress) -> dict[str, str]:
     return {"sslrootcert": certifi.where()}
 
 
-def _login(address: RedshiftAddress) -> dict[str, str]:
-    password = os.environ.get(PASSWORD)
+def _login(address: RedshiftAddress, password_variable: str) -> dict[str, str]:
+    password = os.environ.get(password_variable)
     # without a password here, libpq reads PGPASSWORD and ~/.pgpass
     return {"user": address.user, **({"password": password} if password else {})}
 

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 from sqlalchemy import Table
@@ -24,11 +25,13 @@ from i94_platform.lake.store import Store
 from i94_platform.redshift_address import RedshiftAddress
 from i94_platform.warehouse.base import Warehouse, render_table_ddl
 from i94_platform.warehouse.redshift.client import error_message, is_retryable
-from i94_platform.warehouse.redshift.login import connection_parameters
+from i94_platform.warehouse.redshift.login import PASSWORD, READER_PASSWORD, connection_parameters
+from i94_platform.warehouse.redshift.query_guard import require_select
 from i94_platform.warehouse.redshift.transaction import RedshiftTransaction
 
 if TYPE_CHECKING:
     import psycopg2
+    import pyarrow as pa
     from psycopg2.extensions import connection as Connection
 
 logger = logging.getLogger(__name__)
@@ -69,6 +72,9 @@ class RedshiftWarehouse(Warehouse):
         statement_timeout: float = 3600.0,
         backoff_seconds: tuple[float, ...] = BACKOFF_SECONDS,
         warn_after: float = 2.0,
+        reader: str = "",
+        query_timeout: float = 600.0,
+        password_variable: str = PASSWORD,
     ) -> None:
         """Open no connection yet.
 
@@ -80,11 +86,15 @@ class RedshiftWarehouse(Warehouse):
             statement_timeout: Seconds that a statement may take.
             backoff_seconds: Seconds between attempts; one more attempt than there are numbers.
             warn_after: Seconds of waiting for a lock after which a warning is logged.
+            reader: The user under whom the queries run that a person typed; empty for the user of the address.
+            query_timeout: Seconds that such a query may take.
+            password_variable: The variable that holds the user's password, where there is one.
         """
         self.location, self.address = location, str(location)
         self._store, self._fact_diststyle = store, fact_diststyle
         self._lock_timeout, self._statement_timeout = lock_timeout, statement_timeout
         self._backoff_seconds, self._warn_after = backoff_seconds, warn_after
+        self._reader, self._query_timeout, self._password_variable = reader, query_timeout, password_variable
 
     def open(self, url: str) -> BinaryIO:
         return self._store.open(url)
@@ -103,16 +113,17 @@ class RedshiftWarehouse(Warehouse):
     def exists(self) -> bool:
         return self._read("look for the tables", lambda transaction: load_ledger.fullname in transaction.list_tables())
 
-    def require_read_only(self, sql: str) -> None:
-        import sqlglot
-        from sqlglot import exp
-
-        try:
-            statements = [statement for statement in sqlglot.parse(sql, read=self.dialect) if statement]
-        except sqlglot.errors.SqlglotError as error:
-            raise PermanentError(f"The query can't be read: {str(error).splitlines()[0]}") from None
-        if len(statements) != 1 or not isinstance(statements[0], exp.Query) or statements[0].find(exp.Into):
-            raise PermanentError("A query is one SELECT statement; nothing was run.")
+    def run_user_query(self, sql: str) -> pa.Table:
+        require_select(sql)
+        location = replace(self.location, user=self._reader or self.location.user)
+        session = RedshiftWarehouse(
+            location,
+            self._store,
+            statement_timeout=self._query_timeout,
+            backoff_seconds=self._backoff_seconds,
+            password_variable=READER_PASSWORD if self._reader else PASSWORD,
+        )
+        return session.query(sql)
 
     def after_load(self, contract: Table) -> None:
         """Update the planner's statistics; the load stands even where that fails."""
@@ -157,7 +168,7 @@ class RedshiftWarehouse(Warehouse):
         import psycopg2
 
         try:
-            connection: Connection = psycopg2.connect(**connection_parameters(self.location))
+            connection: Connection = psycopg2.connect(**connection_parameters(self.location, self._password_variable))
         except psycopg2.OperationalError as error:
             reason = error_message(error)
             if is_retryable(error):
@@ -233,7 +244,7 @@ class RedshiftWarehouse(Warehouse):
         if isinstance(error, psycopg2.errors.QueryCanceled):
             return PermanentError(
                 f"{self.address} did not {purpose} within {self._statement_timeout:.0f} s a statement; raise "
-                "I94_STATEMENT_TIMEOUT, or find out what holds it up."
+                "I94_STATEMENT_TIMEOUT (I94_QUERY_TIMEOUT for 'i94 query'), or find out what holds it up."
             )
         is_missing = isinstance(error, psycopg2.errors.UndefinedTable | psycopg2.errors.InvalidSchemaName)
         if is_missing and not self.exists():

@@ -17,6 +17,7 @@ import pytest
 from i94_platform.contracts import MARTS, WAREHOUSE, i94mode, immigration
 from i94_platform.contracts.access import ANALYST, LOADER, READER, masked_view_name, render_access
 from i94_platform.contracts.model import column_names
+from i94_platform.errors import PermanentError
 from i94_platform.lake.s3 import S3Store
 from i94_platform.redshift_address import RedshiftAddress
 from i94_platform.settings import PROJECT
@@ -172,6 +173,22 @@ def test_a_loader_who_owns_nothing_loads(
     assert loader.replace(immigration, staging.month("2016-04", [1, 2]), "r1") == 2
     assert loader.replace(i94mode, staging.modes({1: "Air", 2: "Sea"}), "r1") == 2
     assert len(loader.read_ledger()) == 2
+
+
+def test_a_typed_query_runs_under_the_login_of_the_reader(
+    loaded_warehouse: RedshiftWarehouse, as_one_of: Connected, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("I94_REDSHIFT_READER_PASSWORD", "Aa1-for-a-test")
+    reader = as_one_of(READER).info.user
+    warehouse = place.reach(reader=reader)
+    assert warehouse.run_user_query("SELECT current_user AS login").to_pylist() == [{"login": reader}]
+    with pytest.raises(PermanentError, match="permission denied"):
+        warehouse.run_user_query("SELECT admnum FROM i94.immigration")
+    assert warehouse.query("SELECT count(admnum) AS n FROM i94.immigration").to_pylist() == [{"n": 2}]
+    with pytest.raises(PermanentError, match="I94_QUERY_TIMEOUT"):
+        place.reach(reader=reader, query_timeout=0.001).run_user_query(
+            "SELECT count(*) FROM generate_series(1, 9000000)"
+        )
 
 
 def test_creating_again_takes_back_what_a_reader_was_given_by_mistake(
