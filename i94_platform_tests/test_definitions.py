@@ -188,7 +188,8 @@ def test_every_asset_has_a_group_an_owner_kinds_and_tags(repository: dg.Reposito
         assert node.owners == [OWNER], name
         assert node.kinds, name
         assert node.tags["domain"] in ("arrivals", "climate", "codes", "people", "places", "time"), name
-        assert node.tags["cadence"] == ("monthly" if node.partitions_def else "reference"), name
+        is_mart = name.split("/")[1] in {mart.name for mart in MARTS}
+        assert node.tags["cadence"] == ("monthly" if node.partitions_def or is_mart else "reference"), name
 
 
 def test_assets_with_personal_columns_are_tagged(repository: dg.RepositoryDefinition) -> None:

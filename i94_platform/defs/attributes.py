@@ -13,7 +13,7 @@ from typing import Any
 import dagster as dg
 
 import i94_platform
-from i94_platform.contracts import ALL
+from i94_platform.contracts import ALL, MARTS
 from i94_platform.contracts.model import is_personal
 from i94_platform.defs.column_lineage.schema import column_schema
 from i94_platform.settings import Settings
@@ -45,7 +45,7 @@ def _add_attributes(spec: dg.AssetSpec, settings: Settings) -> dg.AssetSpec:
     contract = _CONTRACTS.get(name)
     tags = {
         **spec.tags,
-        "cadence": "monthly" if spec.partitions_def else "reference",
+        "cadence": "monthly" if spec.partitions_def or contract in MARTS else "reference",
         **({"domain": contract.info["domain"]} if contract is not None else {}),
         **({"personal": "yes"} if contract is not None and is_personal(contract) else {}),
     }

@@ -21,6 +21,12 @@ from i94_platform.operations.processes import ProcessIdentity, is_running
 PROCESS_TAG = ".dagster/i94_process"
 """The process that executes a run of the command line. A run whose process is gone was killed. The UI hides the tag."""
 
+CODE_LOCATION = "i94_platform.definitions"
+"""The name under which Dagster knows the definitions: that of their module."""
+
+REPOSITORY_TAG, REPOSITORY = ".dagster/repository", f"__repository__@{CODE_LOCATION}"
+"""The tag by which the timeline and the page of a job find the runs of a code location."""
+
 _STORAGE = {"module": PooledSqliteStorage.__module__, "class": PooledSqliteStorage.__name__}
 
 _CONFIG = f"""# The embedded instance: runs and events in SQLite files beside this one.

@@ -12,7 +12,7 @@ import dagster as dg
 
 from i94_platform.defs.run_results import RunResult
 from i94_platform.errors import PermanentError
-from i94_platform.operations.dagster_instance import PROCESS_TAG
+from i94_platform.operations.dagster_instance import PROCESS_TAG, REPOSITORY, REPOSITORY_TAG
 from i94_platform.operations.pool_waits import watch_pool_waits
 from i94_platform.operations.processes import ProcessIdentity
 from i94_platform.operations.run_events import (
@@ -60,6 +60,7 @@ def run_job(
         tags={
             **({PARTITION_TAG: month.key} if month else {}),
             **(tags or {}),
+            REPOSITORY_TAG: REPOSITORY,
             PROCESS_TAG: str(ProcessIdentity.of_this_process()),
         },
         asset_selection=job.asset_selection,

@@ -15,7 +15,12 @@ from i94_platform.engine.spark import LOCAL_CONFIG, s3_config
 from i94_platform.errors import PermanentError
 from i94_platform.lake.s3_client import aws_region
 from i94_platform.operations.dagster_environment import build_environment
-from i94_platform.operations.dagster_instance import fail_unstarted_runs, persistent_instance, set_pool_limit
+from i94_platform.operations.dagster_instance import (
+    CODE_LOCATION,
+    fail_unstarted_runs,
+    persistent_instance,
+    set_pool_limit,
+)
 from i94_platform.operations.supervisor import run_with_children
 from i94_platform.settings import Settings
 
@@ -41,7 +46,7 @@ def serve_ui(settings: Settings, port: int, notify: Callable[[str], None]) -> in
         os.environ.setdefault("I94_UI_URL", f"http://{_HOST}:{port}")
         # "dagster dev" warns that "dg dev" supersedes it, which the base installation lacks
         os.environ.setdefault("PYTHONWARNINGS", "ignore:Function")
-        arguments = ["dev", "-m", "i94_platform.definitions", "-h", _HOST, "-p", str(port)]
+        arguments = ["dev", "-m", CODE_LOCATION, "-h", _HOST, "-p", str(port)]
         command = [sys.executable, "-m", "i94_platform.operations.dagster_dev", *arguments]
         return run_with_children(command, _connect_server(settings, notify))
 

@@ -33,7 +33,7 @@ _observable = cast(Callable[..., _Decorator], dg.multi_observable_source_asset)
 def _build_spec(source: Source, schema: dg.TableSchema) -> dg.AssetSpec:
     return dg.AssetSpec(
         to_key(f"raw/{source.name}"),
-        description=f"{source.description} File: {source.file_name}.",
+        description=f"{source.description} File: `{source.file_name}`.",
         kinds=set(source.formats),
         tags={"domain": source.domain},
         metadata={"dagster/column_schema": schema, **code_references(source.code_file)},

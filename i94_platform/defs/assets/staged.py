@@ -33,6 +33,8 @@ from i94_platform.sources.registry import SOURCES
 from i94_platform.sources.source import Source
 
 _MONTH_DEPS = [to_key("raw/immigration"), *(to_key(dataset.name) for dataset in CODE_LIST_DATASETS)]
+_REJECTION_DEPS = [to_key("raw/immigration"), to_key("lookup/i94visa")]
+"""What decides whether a row is accepted: its values, and of the code lists only that of purposes."""
 _MONTH_CODE = (
     "pipeline/immigration.py",
     "transforms/immigration/queries.py",
@@ -63,7 +65,7 @@ _PLAUSIBILITY_CODE = ("transforms/immigration/plausibility.py", "transforms/immi
         ),
         dg.AssetSpec(
             to_key("staged/immigration_quarantine"),
-            deps=_MONTH_DEPS,
+            deps=_REJECTION_DEPS,
             description=contracts.immigration_quarantine.comment,
             kinds={"parquet"},
             metadata=code_references(
@@ -75,7 +77,7 @@ _PLAUSIBILITY_CODE = ("transforms/immigration/plausibility.py", "transforms/immi
         ),
         dg.AssetSpec(
             to_key("staged/immigration_unreadable"),
-            deps=_MONTH_DEPS,
+            deps=_REJECTION_DEPS,
             description=contracts.immigration_unreadable.comment,
             kinds={"parquet"},
             metadata=code_references(
