@@ -25,7 +25,7 @@ CODE_LOCATION = "i94_platform.definitions"
 """The name under which Dagster knows the definitions: that of their module."""
 
 REPOSITORY_TAG, REPOSITORY = ".dagster/repository", f"__repository__@{CODE_LOCATION}"
-"""The tag by which the timeline and the page of a job find the runs of a code location."""
+"""The tag by which the page of a job finds its runs."""
 
 _STORAGE = {"module": PooledSqliteStorage.__module__, "class": PooledSqliteStorage.__name__}
 
