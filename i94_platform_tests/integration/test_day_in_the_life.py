@@ -1,13 +1,18 @@
 """Test a day that nobody watches: a year is delivered to a real `i94 dev`, which is killed once, and nothing is lost.
 
 Twelve months arrive in drawn order while the daemon runs; one can't be read, one comes again with corrections while
-the platform is down, one comes late. UI, daemon and the runs in progress are killed together, and the platform is
-started again. Marts, correlations and release follow by themselves. Sensors tick more often than by default.
+the platform is down, one comes late. UI, daemon and the runs in progress are killed together. While they are down a
+person loads two months by hand, with `i94` and with `dagster`. The platform is started again, and a person launches a
+backfill of assets in the UI, over a loaded month and one that is not delivered yet. Marts, correlations and release
+follow by themselves. Sensors tick more often than by default.
 """
 
 from __future__ import annotations
 
+import os
 import random
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -29,7 +34,7 @@ from i94_platform.sample import expected_rejects, write_sample
 from i94_platform.sources.registry import REFERENCE_FILES
 from i94_platform.staleness.job_names import MONTH_JOB
 from i94_platform_tests.support.deployment import MONTHLY, Deployment, rewrite_delivery
-from i94_platform_tests.support.dev import latest_completeness, start_dev_server
+from i94_platform_tests.support.dev import DevServer, latest_completeness, start_dev_server
 from i94_platform_tests.support.processes import wait_for
 from i94_platform_tests.support.webhook import WebhookReceiver, start_webhook_receiver
 
@@ -47,8 +52,14 @@ IN_PROGRESS = (dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING)
 MAX_RELEASES = 3
 """One before the kill, one of what was delivered until the late month, one after it."""
 
+FACT = to_key("warehouse/immigration")
 MONTHLY_MARTS = [to_key(f"mart/{mart.name}") for mart in contracts.MONTHLY_MARTS]
 CORRELATIONS, RELEASE = to_key("mart/correlations"), to_key("published/correlations")
+LAUNCH_BACKFILL = """
+mutation Launch($backfill: LaunchBackfillParams!) {
+  launchPartitionBackfill(backfillParams: $backfill) { ... on LaunchBackfillSuccess { backfillId } }
+}
+"""
 PARTITION, SUCCESS = "dagster/partition", dg.DagsterRunStatus.SUCCESS
 
 
@@ -80,6 +91,11 @@ class Day:
     def late_month(self) -> str:
         """The month that arrives when all others are loaded."""
         return self.order[-1]
+
+    @property
+    def months_by_hand(self) -> list[str]:
+        """The months that a person loads while the platform is down."""
+        return self.order[7:9]
 
     @property
     def good_months(self) -> list[str]:
@@ -117,6 +133,27 @@ class Day:
     def failed_runs(self) -> list[dg.DagsterRun]:
         """The runs that failed, also of months that a later run loaded."""
         return [run for run in self.runs() if run.status == dg.DagsterRunStatus.FAILURE]
+
+    def count_loads(self) -> Counter[str]:
+        """Count the loads of each month, by whatever means."""
+        filter_ = dg.AssetRecordsFilter(FACT)
+        records = self.instance.fetch_materializations(filter_, limit=100).records
+        return Counter(record.partition_key for record in records if record.partition_key)
+
+    def load_by_hand(self) -> None:
+        """Load one month with `i94`, and the assets of another one with `dagster`."""
+        with_i94, with_dagster = self.months_by_hand
+        self.deliver(with_i94, with_dagster)
+        python, module = (sys.executable, "-m"), ("-m", "i94_platform.definitions")
+        commands = [[*python, "i94_platform.cli.main", "run", "--month", with_i94]]
+        for asset in ("staged/immigration", "warehouse/immigration"):
+            commands.append(
+                [*python, "dagster", "asset", "materialize", "--select", asset, "--partition", with_dagster, *module]
+            )
+        environment = {**os.environ, **self.deployment.environment}
+        environment["DAGSTER_HOME"] = str(self.deployment.settings.dagster_home)
+        for command in commands:
+            subprocess.run(command, env=environment, timeout=TIMEOUT_SECONDS, check=True)
 
     def is_settled(self, description: str) -> bool:
         """Whether all runs have ended, and the check on all months has this description."""
@@ -172,16 +209,35 @@ def run_day(day: Day) -> None:
         wait_long(day.is_in_the_middle, "some months to be loaded and one to run")
         platform.kill()
     day.killed_runs = [run for run in day.runs() if run.status in IN_PROGRESS]
-    day.deliver(day.corrected_month, order[7])
+    day.load_by_hand()
+    day.deliver(day.corrected_month)
     with day.start() as platform:
-        day.deliver(*order[8:-1])
+        day.deliver(*order[9:-1])
         load_undisturbed(day.expected, day)
         absent = f"failed: {corrupted}; not delivered: {day.late_month}."
         wait_long(lambda: day.is_settled(absent), "every month that was delivered to be loaded")
+        backfill_assets(day, platform, day.months_by_hand[0], day.late_month)
         day.deliver(day.late_month)
         wait_long(lambda: day.is_settled(f"failed: {corrupted}."), "the late month to be loaded")
         wait_long(day.is_released, "a release that is newer than the marts of every month")
         wait_long(lambda: len(day.receiver.messages) >= len(day.failed_runs()), "an alert of every failure")
+
+
+def backfill_assets(day: Day, platform: DevServer, *months: str) -> None:
+    """Launch a backfill of what a load needs, as the UI does, and wait until its runs have ended."""
+    assets = [to_key(name) for name in (*MONTHLY, "warehouse/immigration")]
+    backfill = {"assetSelection": [{"path": key.path} for key in assets], "partitionNames": list(months)}
+    launched = platform.query_graphql(LAUNCH_BACKFILL, backfill=backfill)["launchPartitionBackfill"]
+    filter_ = dg.RunsFilter(tags={"dagster/backfill": launched["backfillId"]})
+
+    def have_ended() -> bool:
+        runs = day.instance.get_runs(filter_)
+        return len(runs) == len(months) and all(run.is_finished for run in runs)
+
+    wait_long(have_ended, "the runs of the backfill to end")
+    assert {run.tags[PARTITION]: run.is_success for run in day.instance.get_runs(filter_)} == {
+        month: month != day.late_month for month in months
+    }
 
 
 def wait_long(condition: Callable[[], bool], what: str) -> None:
@@ -204,15 +260,16 @@ def test_every_good_month_is_loaded_once_in_its_newest_content(day: Day) -> None
     for month, line in lines.items():
         staged = day.deployment.manifest(MONTHLY[0], month)
         assert (line["loaded_rows"], line["fingerprint"]) == (staged.rows, staged.fingerprint)
-    succeeded = Counter(run.tags[PARTITION] for run in day.runs() if run.is_success)
-    assert succeeded.pop(day.corrected_month) in (1, 2), "its first content may have been loaded before the kill"
-    assert succeeded == dict.fromkeys(set(day.good_months) - {day.corrected_month}, 1)
+    loads = day.count_loads()
+    assert loads.pop(day.corrected_month) in (1, 2), "its first content may have been loaded before the kill"
+    assert loads.pop(day.months_by_hand[0]) == 2, "by hand and by the backfill"
+    assert loads == dict.fromkeys(set(day.good_months) - {day.corrected_month, day.months_by_hand[0]}, 1)
 
 
 def test_marts_follow_each_load_once_and_correlations_and_release_all_loads(day: Day) -> None:
     runs = day.automation_runs()
     assert all(run.is_success for run in runs if run not in day.killed_runs)
-    loads = Counter(run.tags[PARTITION] for run in day.runs() if run.is_success)
+    loads = day.count_loads()
     marts = Counter(run.tags[PARTITION] for run in runs if PARTITION in run.tags)
     assert sorted(marts) == day.good_months
     assert marts <= loads, "no run of marts without a load"
