@@ -33,8 +33,9 @@ def query(
       [bold]i94 query "SELECT i94mode, count(*) FROM i94.immigration GROUP BY 1 ORDER BY 2 DESC"[/bold]
       [bold]i94 query "SELECT * FROM mart.visitors_by_origin" --format csv > visitors.csv[/bold]
     """
-    rows = load_platform().warehouse.run_user_query(sql)
-    print_rows(rows, format_)
+    platform = load_platform()
+    platform.audit.record("query", warehouse=platform.warehouse.address, sql=sql)
+    print_rows(platform.warehouse.run_user_query(sql), format_)
 
 
 def ddl(dialect: Annotated[Dialect, typer.Option(help="The dialect of the statements.")] = Dialect.duckdb) -> None:

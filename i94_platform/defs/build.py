@@ -69,6 +69,7 @@ def build_definitions(settings: Settings, overrides: Mapping[str, Any] | None = 
             "gate": configure(
                 GateResource,
                 {"warehouse": resources["warehouse"]},
+                home=settings.home,
                 max_rejected_share=settings.max_rejected_share,
                 max_row_loss=settings.max_row_loss,
                 max_unreadable_share=settings.max_unreadable_share,

@@ -11,6 +11,7 @@ from typing import Any
 
 import dagster as dg
 
+from i94_platform.audit import AuditLog
 from i94_platform.defs.build import build_definitions, build_resources
 from i94_platform.lake.datasets import Lake
 from i94_platform.lake.store import Store
@@ -36,6 +37,11 @@ class Platform:
 
     settings: Settings
     overrides: Mapping[str, Any] | None = None
+
+    @property
+    def audit(self) -> AuditLog:
+        """Where a person's actions are recorded."""
+        return AuditLog(Path(self.settings.home))
 
     @cached_property
     def definitions(self) -> dg.Definitions:

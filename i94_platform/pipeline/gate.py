@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any
 
+from i94_platform.audit import AuditLog
 from i94_platform.lake.acceptance import Acceptance, read_acceptance
 from i94_platform.lake.datasets import Dataset
 from i94_platform.lake.manifest import Manifest
@@ -103,11 +104,13 @@ class Gate:
         warehouse: what the staged rows are compared with; None compares with nothing.
         bounds: what a delivery may lose.
         acceptance: a person's decision to load what the gate would block.
+        audit: where it is recorded that the decision let a dataset pass.
     """
 
     warehouse: Warehouse | None = None
     bounds: Bounds = Bounds()
     acceptance: Acceptance | None = None
+    audit: AuditLog | None = None
 
     def judge(self, dataset: Dataset, rows: int, stats: Mapping[str, Any], findings: Iterable[Finding] = ()) -> Verdict:
         """Judge a dataset of `rows` accepted rows.
@@ -129,7 +132,13 @@ class Gate:
             *findings,
         )
         verdict = Verdict(all_findings)
-        return replace(verdict, acceptance=self.acceptance) if verdict.is_blocked else verdict
+        if not (verdict.is_blocked and self.acceptance):
+            return verdict
+        if self.audit:
+            blocking = [finding.check for finding in all_findings if finding.is_blocking]
+            by, reason = self.acceptance.by, self.acceptance.reason
+            self.audit.record("delivery.accept", by=by, dataset=dataset.folder, checks=blocking, reason=reason)
+        return replace(verdict, acceptance=self.acceptance)
 
     def _judge_size(self, dataset: Dataset, rows: int) -> Finding:
         """Compare the rows with what is loaded now; for a first month, with the median of the other months."""

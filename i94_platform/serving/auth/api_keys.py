@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from i94_platform.audit import AuditLog
 from i94_platform.errors import PermanentError
 
 SCOPES = ("read:marts", "read:dimensions", "read:status", "metrics")
@@ -53,7 +54,7 @@ class KeyStore:
     """The keys of a deployment."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        self.path, self._audit = path, AuditLog(path.parent)
 
     def add(self, name: str, scopes: Iterable[str]) -> tuple[ApiKey, str]:
         """Create a key. Returns it with its text, which is not stored.
@@ -67,6 +68,7 @@ class KeyStore:
             named = ", ".join(sorted(unknown)) or "none"
             raise PermanentError(f"Not a scope: {named}; valid are: {', '.join(SCOPES)}.")
         key, secret = ApiKey(secrets.token_hex(4), name, granted, _now(), "", ""), secrets.token_urlsafe(32)
+        self._audit.record("key.add", key=key.id, name=name, scopes=sorted(granted))
         with closing(self.open()) as database, database:
             database.execute(
                 "INSERT INTO keys (id, name, digest, scopes, created_at) VALUES (?, ?, ?, ?, ?)",
@@ -94,6 +96,7 @@ class KeyStore:
         key = next((key for key in self.list_all() if key.id == id_), None)
         if key is None:
             raise PermanentError(f"There is no key {id_[:8]!r}; i94 keys list shows all keys.")
+        self._audit.record("key.revoke", key=key.id, name=key.name)
         with closing(self.open()) as database, database:
             database.execute("UPDATE keys SET revoked_at = ? WHERE id = ? AND revoked_at = ''", (_now(), id_))
         return key
