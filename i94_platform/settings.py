@@ -5,6 +5,7 @@ settings is the webhook of the alerts; passwords have variables of their own.
 """
 
 import difflib
+import ipaddress
 import logging
 import os
 import re
@@ -55,7 +56,17 @@ _SECRET_PARAMETER = r"(?i)[/;][^;=]*(token|auth|secret|password)[^;=]*="
 
 _URL = r"https?://[^/@\s\x00-\x1f?#]+([/?][\x21-\x7e]*)?"
 
+_ORIGIN = r"https?://([a-z0-9_.-]+|\[[0-9a-f:]+\])(:\d{1,5})?"
+
 _CREDENTIALS = "leave them to AWS's own variables and files (AWS_ACCESS_KEY_ID, AWS_PROFILE, a role)"
+
+
+def _is_network(text: str) -> bool:
+    """Whether a text is an address, or a network that is less than all addresses."""
+    try:
+        return ipaddress.ip_network(text).prefixlen > 0
+    except ValueError:
+        return False
 
 
 def _parse_local_path(value: str, valid: str = "a folder, file:///folder") -> str:
@@ -163,6 +174,14 @@ class Settings(BaseSettings):
 
     serve_rate: float = Field(default=50.0, gt=0, description="maximum requests per second of one caller of the API")
     serve_timeout: float = Field(default=10.0, gt=0, description="maximum seconds of a query of the API")
+    serve_url: str = Field(
+        default="",
+        description="URL by which a proxy leads people to API and dashboard, such as https://i94.example.gov",
+    )
+    serve_trusted_proxies: str = Field(
+        default="",
+        description="addresses or networks of the proxies, separated by commas, whose X-Forwarded-For names the client",
+    )
     serve_memory: str = Field(default="1GB", pattern=r"^\d+(MB|GB)$", description="maximum memory of the API's data")
 
     @classmethod
@@ -253,6 +272,23 @@ class Settings(BaseSettings):
             raise ValueError("this is not the address of a UI; valid are: https://host/path, http://host:port")
         return value.rstrip("/")
 
+    @field_validator("serve_url")
+    @classmethod
+    def _serve_url(cls, value: str) -> str:
+        value = value.rstrip("/").lower()
+        if value and not re.fullmatch(_ORIGIN, value):
+            raise ValueError("this is not scheme, host and port of a URL; valid are: https://host, https://host:port")
+        return value
+
+    @field_validator("serve_trusted_proxies")
+    @classmethod
+    def _serve_trusted_proxies(cls, value: str) -> str:
+        networks = [part.strip() for part in value.split(",") if part.strip()]
+        for network in networks:
+            if not _is_network(network):
+                raise ValueError(f"{network!r} is no address or network; valid are: 10.0.0.7, 10.0.0.0/24")
+        return ",".join(networks)
+
     @field_validator("spark_jars")
     @classmethod
     def _spark_jars(cls, value: str) -> str:
@@ -273,6 +309,11 @@ class Settings(BaseSettings):
         if messages := [message for is_invalid, message in INVALID_COMBINATIONS if is_invalid(self)]:
             raise ValueError("; ".join(messages))
         return self
+
+    @property
+    def serves_https(self) -> bool:
+        """Whether people reach API and dashboard by TLS."""
+        return self.serve_url.startswith("https://")
 
     @property
     def uses_s3(self) -> bool:

@@ -81,6 +81,30 @@ def test_an_invalid_alert_webhook_is_rejected_and_not_repeated(monkeypatch: pyte
     assert "planted-secret" not in str(failure.value)
 
 
+def test_the_server_has_an_origin_and_proxies_that_are_not_everybody(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("I94_SERVE_URL", "https://I94.example.gov:8443/")
+    monkeypatch.setenv("I94_SERVE_TRUSTED_PROXIES", "10.0.0.7, 2001:db8::/64")
+    settings = Settings.from_env()
+    assert (settings.serve_url, settings.serves_https) == ("https://i94.example.gov:8443", True)
+    assert settings.serve_trusted_proxies == "10.0.0.7,2001:db8::/64"
+    for name, values in {
+        "SERVE_URL": (
+            "i94.example.gov",
+            "ftp://host",
+            "https://host/path",
+            "https://me:pw@host",
+            "https://a b",
+            "https://*",
+        ),
+        "SERVE_TRUSTED_PROXIES": ("*", "proxy.example", "0.0.0.0/0", "::/0", "10.0.0.7/24", "10.0.0.0/24,*"),
+    }.items():
+        for value in values:
+            with monkeypatch.context() as patch:
+                patch.setenv(f"I94_{name}", value)
+                with pytest.raises(PermanentError, match=f"I94_{name}: "):
+                    Settings.from_env()
+
+
 def test_the_ui_url_is_local_by_default_and_an_invalid_one_is_rejected(monkeypatch: pytest.MonkeyPatch) -> None:
     assert Settings.from_env().ui_url == "http://127.0.0.1:3000"
     monkeypatch.setenv("I94_UI_URL", "https://dagster.example/i94/")

@@ -1,7 +1,8 @@
-"""The commands `keys add`, `keys list` and `keys revoke`."""
+"""The commands `keys add`, `keys list`, `keys rotate` and `keys revoke`."""
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Annotated
 
 import typer
@@ -9,10 +10,13 @@ from rich.markup import escape
 from rich.table import Table
 
 from i94_platform.cli.console import out, print_table
+from i94_platform.errors import PermanentError
 from i94_platform.serving.auth.api_keys import SCOPES, ApiKey, KeyStore
 from i94_platform.settings import Settings
 
-keys = typer.Typer(no_args_is_help=True, help="Add, list and revoke API keys.")
+_MAX_DAYS = 3_650
+
+keys = typer.Typer(no_args_is_help=True, help="Add, list, rotate and revoke API keys.")
 
 
 @keys.command()
@@ -22,14 +26,16 @@ def add(
         list[str] | None,
         typer.Option(help=f"A scope of the key, repeatable: {', '.join(SCOPES)}; all read: scopes unless given."),
     ] = None,
+    expires: Annotated[str, typer.Option(metavar="DAYS", help="Days until it expires, or never.")] = "365",
 ) -> None:
     """Create a key and print it once: only its hash is stored.
 
-    Example: [bold]i94 keys add backend --scope read:marts --scope read:dimensions[/bold]
+    Example: [bold]i94 keys add backend --scope read:marts --scope read:dimensions --expires 90[/bold]
     """
-    key, text = _open_key_store().add(name, scope or [s for s in SCOPES if s.startswith("read:")])
-    out.print(f"Key {key.id} for {escape(name)}, with {', '.join(sorted(key.scopes))}. It is shown only this once:")
-    typer.echo(text)
+    if expires != "never" and not (expires.isdecimal() and 0 < int(expires) <= _MAX_DAYS):
+        raise PermanentError(f"--expires {expires!r} is no number of days; valid are: never, 1 to {_MAX_DAYS}.")
+    lifetime = None if expires == "never" else dt.timedelta(days=int(expires))
+    _print_key(*_open_key_store().add(name, scope or [s for s in SCOPES if s.startswith("read:")], lifetime))
 
 
 @keys.command("list")
@@ -39,10 +45,23 @@ def list_keys() -> None:
     if not all_keys:
         out.print("No keys yet; create one: i94 keys add NAME")
         return
-    table = Table("id", "name", "scopes", "created", "last used", "revoked")
+    table = Table("id", "name", "scopes", "created", "expires", "last used", "revoked")
     for key in all_keys:
         table.add_row(*map(escape, _format_key(key)))
     print_table(table)
+
+
+@keys.command()
+def rotate(
+    id_: Annotated[str, typer.Argument(metavar="ID", help="The id that i94 keys list shows.")],
+    overlap: Annotated[int, typer.Option(metavar="HOURS", min=0, max=720, help="Hours for which both keys work.")] = 24,
+) -> None:
+    """Create a key with the name, scopes and lifetime of another one, which expires after the overlap.
+
+    Example: [bold]i94 keys rotate 0f3a9c1e --overlap 48[/bold]
+    """
+    _print_key(*_open_key_store().rotate(id_, dt.timedelta(hours=overlap)))
+    out.print(f"The key {id_} still works for {overlap} hours, with the sessions that it opened.")
 
 
 @keys.command()
@@ -61,6 +80,13 @@ def _open_key_store() -> KeyStore:
     return open_key_store(Settings.from_env())
 
 
+def _print_key(key: ApiKey, text: str) -> None:
+    end = f"until {key.expires_at[:10]}" if key.expires_at else "without an end"
+    out.print(f"Key {key.id} for {escape(key.name)}, with {', '.join(sorted(key.scopes))}, {end}.")
+    out.print("It is shown only this once:")
+    typer.echo(text)
+
+
 def _format_key(key: ApiKey) -> list[str]:
-    times = (key.created_at, key.used_at, key.revoked_at)
+    times = (key.created_at, key.expires_at, key.used_at, key.revoked_at)
     return [key.id, key.name, " ".join(sorted(key.scopes)), *(time[:16].replace("T", " ") for time in times)]

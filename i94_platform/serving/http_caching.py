@@ -51,7 +51,8 @@ def send(request: Request, cached: CachedResponse, etag: str, cache_control: str
     if cached.filename:
         response.headers["Content-Disposition"] = f'attachment; filename="{cached.filename}"'
     if cached.next_cursor:
-        response.headers["Link"] = f'<{request.url.include_query_params(cursor=cached.next_cursor)}>; rel="next"'
+        url = request.url.include_query_params(cursor=cached.next_cursor)
+        response.headers["Link"] = f'<{url.path}?{url.query}>; rel="next"'  # a proxy has another scheme and host
     return response
 
 

@@ -1,4 +1,4 @@
-"""The outermost layer: limits on requests, security headers, metrics and the access log.
+"""The outermost layer: limits on requests, the caller, security headers, metrics and the access log.
 
 The access log has a line of JSON for each request. It never holds the query of a URL, a header, or a path without a
 route, because each of them may hold a secret.
@@ -15,8 +15,10 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from i94_platform.serving.auth.authenticator import Authenticator
 from i94_platform.serving.metrics import Metrics
 from i94_platform.serving.problems import Problem
 
@@ -35,6 +37,9 @@ SECURITY_HEADERS = (
     (b"referrer-policy", b"no-referrer"),
     (b"cross-origin-resource-policy", b"same-origin"),
 )
+STRICT_TRANSPORT_SECURITY = (b"strict-transport-security", b"max-age=31536000")
+"""For a server that is reached by TLS: browsers use nothing else for a year."""
+
 _NO_ROUTE = "/?"
 """Stands in logs and metrics for every path without a route."""
 
@@ -48,8 +53,9 @@ class _Sent:
 class Middleware:
     """Wraps the application, and responds to HEAD as to GET without the body."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
-        self._app, self._metrics, self._in_flight = app, metrics, 0
+    def __init__(self, app: ASGIApp, authenticator: Authenticator, metrics: Metrics, is_https: bool = False) -> None:
+        self._app, self._authenticator, self._metrics, self._in_flight = app, authenticator, metrics, 0
+        self._headers = (*SECURITY_HEADERS, STRICT_TRANSPORT_SECURITY) if is_https else SECURITY_HEADERS
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle a request."""
@@ -58,14 +64,16 @@ class Middleware:
             return
         started, sent, is_head = time.perf_counter(), _Sent(), scope["method"] == "HEAD"
         request_id = uuid.uuid4().hex[:16]
-        state = {**scope.get("state", {}), "request_id": request_id, "caller": "", "cache": ""}
+        state = {**scope.get("state", {}), "request_id": request_id, "caller": "", "cache": "", "is_head": is_head}
         inner: Scope = {**scope, "method": "GET" if is_head else scope["method"], "state": state}
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 sent.status = message["status"]
-                headers = [*message["headers"], *SECURITY_HEADERS, (b"x-request-id", request_id.encode())]
-                message = {**message, "headers": headers}
+                allowance = state.get("allowance")
+                headers = (*self._headers, *(allowance.to_headers() if allowance else ()))
+                request_header = (b"x-request-id", request_id.encode())
+                message = {**message, "headers": [*message["headers"], *headers, request_header]}
             elif message["type"] == "http.response.body":
                 sent.size += len(message.get("body", b""))
                 message = {**message, "body": b""} if is_head else message
@@ -85,6 +93,7 @@ class Middleware:
     async def _respond(self, scope: Scope, receive: Receive, send: Send, sent: _Sent) -> None:
         try:
             self._enforce_limits(scope)
+            self._authenticator.authenticate(Request(scope))
             await self._app(scope, receive, send)
         except Problem as problem:
             await problem.to_response()(scope, receive, send)

@@ -56,6 +56,8 @@ class Query:
     """Ends with the columns of the key, so that it is total."""
     limit: int = DEFAULT_LIMIT
     format: str = "json"
+    keep_formulas: bool = False
+    """In CSV, leave texts as they are that a spreadsheet would run."""
     version: str = ""
     """The release that a cursor belongs to; empty for the newest."""
     after: tuple[Any, ...] = ()
@@ -70,7 +72,7 @@ class Query:
     @cached_property
     def key(self) -> str:
         """A hash of all that the response depends on apart from the release."""
-        return _hash([self.digest, self.limit, self.format, self.after])
+        return _hash([self.digest, self.limit, self.format, self.keep_formulas, self.after])
 
     def encode_cursor(self, version: str, last_row: Sequence[Any]) -> str:
         """Return the cursor of the page after a row."""

@@ -24,6 +24,9 @@ MEDIA_TYPES = {
 
 _GZIP_LEVEL = 5
 
+_FORMULA = r"\A([=+\-@\t\r\n＝＋－＠])"  # noqa: RUF001
+"""Spreadsheets also take the wide characters of East Asian keyboards."""
+
 
 def to_json(value: Any) -> bytes:
     """Serialize a value as JSON, dates as ISO 8601."""
@@ -32,17 +35,36 @@ def to_json(value: Any) -> bytes:
     return orjson.dumps(value)
 
 
-def serialize_rows(format_: str, rows: pa.Table, contract: Table) -> bytes:
-    """Serialize rows as `csv` or `parquet`, with the columns and types of the contract."""
+def serialize_rows(format_: str, rows: pa.Table, contract: Table, *, keep_formulas: bool = False) -> bytes:
+    """Serialize rows as `csv` or `parquet`, with the columns and types of the contract.
+
+    Args:
+        format_: the format.
+        rows: the rows.
+        contract: the table that they are of.
+        keep_formulas: in CSV, leave texts as they are that a spreadsheet would run as a formula.
+    """
     import pyarrow.csv as pc
     import pyarrow.parquet as pq
 
     target, typed = io.BytesIO(), rows.cast(arrow_schema(contract))
     if format_ == "csv":
-        pc.write_csv(typed, target)
+        pc.write_csv(typed if keep_formulas else _escape_formulas(typed), target)
     else:
         pq.write_table(typed, target)
     return target.getvalue()
+
+
+def _escape_formulas(rows: pa.Table) -> pa.Table:
+    """Put `'` before each text that begins as a formula does."""
+    import pyarrow as pa
+    from pyarrow import compute
+
+    for number, field in enumerate(rows.schema):
+        if pa.types.is_string(field.type):
+            escaped = compute.replace_substring_regex(rows.column(number), _FORMULA, r"'\1")
+            rows = rows.set_column(number, field, escaped)
+    return rows
 
 
 def compress(body: bytes) -> bytes:

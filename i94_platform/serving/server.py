@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import logging
+import re
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -49,10 +50,10 @@ def serve(settings: Settings, host: str, port: int, say: Callable[[str], None]) 
     server, token = create_server(settings, host, port)
     if open_lake(settings).read_manifest(RELEASE) is None:
         say(NOTHING_PUBLISHED)
-    url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    url = settings.serve_url or f"http://{f'[{host}]' if ':' in host else host}:{port}"
     say(f"Serving {settings.lake} at {url} (Ctrl-C stops it)")
     if token:
-        say(f"Open this URL, which works once: {url}/token?token={token}")
+        say(f"Open this URL, which works once, within ten minutes: {url}/token?token={token}")
     else:
         say(f"Send a key with each request: curl -H 'Authorization: Bearer i94_…' {url}/api/v1/marts")
     try:
@@ -70,10 +71,10 @@ def create_server(settings: Settings, host: str, port: int) -> tuple[uvicorn.Ser
     import uvicorn
 
     has_keys = open_key_store(settings).has_active_key()
-    if not has_keys and not _is_loopback(host):
+    if not has_keys and (settings.serve_url or not _is_loopback(host)):
         raise PermanentError(
-            f"Without a key the server listens on this machine only, and {host} is more; create a key first "
-            "(i94 keys add NAME), or leave --host out."
+            f"Without a key the server is for this machine only, and {settings.serve_url or host} is more; create a "
+            "key first (i94 keys add NAME), or leave --host and I94_SERVE_URL out."
         )
     _configure_logging()
     service = create_service(settings)
@@ -82,23 +83,24 @@ def create_server(settings: Settings, host: str, port: int) -> tuple[uvicorn.Ser
 
 
 def configure_uvicorn(service: Service, settings: Settings, host: str, port: int) -> uvicorn.Config:
-    """Return how the server runs. On loopback it answers to loopback's names only."""
+    """Return how the server runs. On loopback and behind a proxy it answers to the names of both only."""
     import uvicorn
 
     from i94_platform.serving.app import create_app
     from i94_platform.serving.middleware import Middleware
 
-    app = create_app(service, f"{settings.home}/scripts", LOOPBACK if _is_loopback(host) else ())
+    app = create_app(service, f"{settings.home}/scripts", _find_hosts(settings, host))
     # it logs whole URLs, and access_log=False only removes its own handler
     logging.getLogger("uvicorn.access").disabled = True
     return uvicorn.Config(
-        Middleware(app, service.metrics),
+        Middleware(app, service.authenticator, service.metrics, settings.serves_https),
         host=host,
         port=port,
         log_config=None,
         access_log=False,
         server_header=False,
-        proxy_headers=False,
+        proxy_headers=bool(settings.serve_trusted_proxies),
+        forwarded_allow_ips=settings.serve_trusted_proxies,
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
     )
@@ -113,7 +115,8 @@ def create_service(settings: Settings) -> Service:
     from i94_platform.serving.service import Service
 
     release_store = ReleaseStore(open_lake(settings), Path(settings.home) / "serving", settings.serve_memory)
-    authenticator = Authenticator(open_key_store(settings), SessionStore(), RateLimiter(settings.serve_rate))
+    keys, rate_limiter = open_key_store(settings), RateLimiter(settings.serve_rate)
+    authenticator = Authenticator(keys, SessionStore(), rate_limiter, settings.serves_https)
     return Service(release_store, authenticator, settings.serve_timeout)
 
 
@@ -122,6 +125,13 @@ def open_lake(settings: Settings) -> Lake:
     if not is_s3(settings.lake):
         return Lake(LocalStore(settings.lake))
     return Lake(S3Store(settings.lake, partial(create_s3_client, settings.s3_endpoint), settings.scratch))
+
+
+def _find_hosts(settings: Settings, host: str) -> tuple[str, ...]:
+    """Return the names that the server answers to; none for any name."""
+    if settings.serve_url:
+        return (*LOOPBACK, re.sub(r":\d+$", "", settings.serve_url.partition("://")[2]))
+    return LOOPBACK if _is_loopback(host) else ()
 
 
 def _is_loopback(host: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import re
 import signal
@@ -13,24 +14,33 @@ from pathlib import Path
 import httpx
 import pytest
 
+from i94_platform.errors import PermanentError
 from i94_platform.lake.datasets import Lake
 from i94_platform.lake.local import LocalStore
 from i94_platform_tests.serving.synthetic_release import publish_release
 from i94_platform_tests.support.command import run_command_in_process, start_command
 from i94_platform_tests.support.processes import wait_for
 
+_KEY = r"i94_[0-9a-f]{8}_\S{43}"
+
 
 def test_a_key_is_shown_once_listed_without_its_secret_and_revoked(tmp_path: Path) -> None:
     home = {"I94_HOME": str(tmp_path)}
     assert "No keys yet" in run_command_in_process(home, "keys", "list").output
-    output = run_command_in_process(home, "keys", "add", "back end", "--scope", "read:marts").output
-    (key,) = re.findall(r"i94_[0-9a-f]{8}_\S{43}", output)
+    output = run_command_in_process(home, "keys", "add", "back end", "--scope", "read:marts", "--expires", "90").output
+    (key,) = re.findall(_KEY, output)
+    assert f"until {dt.datetime.now(dt.UTC).date() + dt.timedelta(days=90)}" in output
     listed = run_command_in_process({**home, "COLUMNS": "200"}, "keys", "list").output
     id_ = key.split("_")[1]
     assert id_ in listed
     assert "back end" in listed
     assert key.split("_", 2)[2] not in listed
+    (new_key,) = re.findall(_KEY, run_command_in_process(home, "keys", "rotate", id_, "--overlap", "1").output)
+    assert new_key != key
     assert "is revoked" in run_command_in_process(home, "keys", "revoke", id_).output
+    for expires in ("0", "soon", "-1", "99999"):
+        with pytest.raises(PermanentError, match=f"--expires '{expires}'"):
+            run_command_in_process(home, "keys", "add", "x", "--expires", expires)
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import contextlib
 import socket
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -58,11 +58,11 @@ class LiveServer:
         assert release is not None
         return release
 
-    def client(self, key: str | None = None, **options: Any) -> httpx.Client:
+    def client(self, key: str | None = None, headers: Mapping[str, str] | None = None, **options: Any) -> httpx.Client:
         """Open a client that sends a key: the one with every scope unless given, none if it is empty."""
         text = self.key if key is None else key
-        headers = {"Authorization": f"Bearer {text}"} if text else {}
-        return httpx.Client(base_url=self.url, headers=headers, timeout=20, verify=ssl_context(), **options)
+        all_headers = {**({"Authorization": f"Bearer {text}"} if text else {}), **(headers or {})}
+        return httpx.Client(base_url=self.url, headers=all_headers, timeout=20, verify=ssl_context(), **options)
 
     def get(self, path: str, **options: Any) -> httpx.Response:
         """Send one request with the key that has every scope."""

@@ -22,7 +22,18 @@ from i94_platform.lake.releases import RELEASE, CheckState, Release, ReleasedTab
 from i94_platform.warehouse.base import Warehouse
 
 MONTHS = ("2016-01", "2016-02", "2016-03")
-AWKWARD = ("Côte d'Ivoire", 'a "quoted" name', "comma, here", "100% _sure_", "line\nbreak", "", "99", "NULL", "日本")
+AWKWARD = (
+    "Côte d'Ivoire",
+    'a "quoted" name',
+    "comma, here",
+    "100% _sure_",
+    "line\nbreak",
+    "",
+    "99",
+    "NULL",
+    "日本",
+    "=1+1",
+)
 """Texts that formats and filters often get wrong."""
 
 

@@ -1,12 +1,13 @@
 """Query parameters of a table, as a Pydantic model made from its contract, and the query that they ask for.
 
-Each column has the filters of `queries.OPERATORS`. `from` and `to` are months. `order`, `limit`, `cursor` and `format`
-are about the page.
+Each column has the filters of `queries.OPERATORS`. `from` and `to` are months. `order`, `limit`, `cursor`, `format` and
+`formulas` are about the page.
 """
 
 from __future__ import annotations
 
 import base64
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from fastapi import Query as QueryParameters
@@ -100,6 +101,13 @@ def create_parameters_model(contract: Table) -> type[NoParameters]:
             Field(None, description=f"Rows of a page, {DEFAULT_LIMIT:,} in JSON unless given.", examples=[100]),
         ),
         "cursor": (_optional(str), Field(None, description="`page.next` of the page before.")),
+        "formulas": (
+            Literal["escape", "keep"],
+            Field(
+                "escape",
+                description="What CSV does with texts that a spreadsheet would run: puts `'` before, or nothing.",
+            ),
+        ),
         "format": (Literal["json", "csv", "parquet"], Field("json", description="The format of the response.")),
     }
     base = MonthRange if is_monthly(contract) else NoParameters
@@ -166,6 +174,7 @@ def build_query(contract: Table, parameters: Any) -> Query:
         _parse_order(contract, parameters.order),
         limit,
         parameters.format,
+        parameters.formulas == "keep",
     )
     return query if parameters.cursor is None else _continue_query(query, parameters.cursor)
 
@@ -196,7 +205,7 @@ def _continue_query(query: Query, cursor: str) -> Query:
         detail = "cursor is not page.next of the page before, with the same filters and order."
         raise Problem("invalid-parameter", detail, parameter="cursor") from None
     version, _, *after = values
-    return Query(query.contract, query.filters, query.order, query.limit, query.format, version, tuple(after))
+    return replace(query, version=version, after=tuple(after))
 
 
 def describe_validation_error(error: RequestValidationError) -> Problem:

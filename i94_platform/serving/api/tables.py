@@ -98,7 +98,7 @@ def make_page(query: queries.Query, snapshot: Snapshot, deadline: float) -> Cach
         next_cursor = query.encode_cursor(snapshot.release.version, [last[name] for name, _ in query.order])
     media_type = serializers.MEDIA_TYPES[query.format]
     if query.format != "json":
-        body = serializers.serialize_rows(query.format, rows, query.contract)
+        body = serializers.serialize_rows(query.format, rows, query.contract, keep_formulas=query.keep_formulas)
         return with_gzip(body, media_type, f"{query.contract.name}.{query.format}", next_cursor)
     page = {"limit": query.limit, "rows": rows.num_rows, "next": next_cursor or None}
     release = ReleaseSummary.model_validate(snapshot.release).model_dump()

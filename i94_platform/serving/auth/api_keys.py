@@ -33,9 +33,12 @@ _USE_RECORDED_EVERY = 60.0
 _CREATE_TABLE = (
     "CREATE TABLE IF NOT EXISTS keys (id TEXT PRIMARY KEY, name TEXT NOT NULL, digest BLOB NOT NULL, "
     "scopes TEXT NOT NULL, created_at TEXT NOT NULL, used_at TEXT NOT NULL DEFAULT '', "
-    "revoked_at TEXT NOT NULL DEFAULT '')"
+    "revoked_at TEXT NOT NULL DEFAULT '', expires_at TEXT NOT NULL DEFAULT '')"
 )
-_SELECT = "SELECT id, name, scopes, created_at, used_at, revoked_at, digest FROM keys"
+_SELECT = "SELECT id, name, scopes, created_at, expires_at, used_at, revoked_at, digest FROM keys"
+
+LIFETIME = dt.timedelta(days=365)
+"""After this time a key expires, unless another one is given."""
 
 
 @dataclass(frozen=True)
@@ -46,8 +49,14 @@ class ApiKey:
     name: str
     scopes: frozenset[str]
     created_at: str
+    expires_at: str
     used_at: str
     revoked_at: str
+
+    @property
+    def is_active(self) -> bool:
+        """Whether it is neither revoked nor expired."""
+        return not self.revoked_at and not (self.expires_at and self.expires_at <= _now())
 
 
 class KeyStore:
@@ -56,8 +65,13 @@ class KeyStore:
     def __init__(self, path: Path) -> None:
         self.path, self._audit = path, AuditLog(path.parent)
 
-    def add(self, name: str, scopes: Iterable[str]) -> tuple[ApiKey, str]:
+    def add(self, name: str, scopes: Iterable[str], lifetime: dt.timedelta | None = LIFETIME) -> tuple[ApiKey, str]:
         """Create a key. Returns it with its text, which is not stored.
+
+        Args:
+            name: who or what it is for.
+            scopes: what it opens.
+            lifetime: the time until it expires; None for never.
 
         Raises:
             PermanentError: a scope is unknown, or none is given.
@@ -67,12 +81,14 @@ class KeyStore:
         if unknown or not granted:
             named = ", ".join(sorted(unknown)) or "none"
             raise PermanentError(f"Not a scope: {named}; valid are: {', '.join(SCOPES)}.")
-        key, secret = ApiKey(secrets.token_hex(4), name, granted, _now(), "", ""), secrets.token_urlsafe(32)
-        self._audit.record("key.add", key=key.id, name=name, scopes=sorted(granted))
+        expires_at = _now(lifetime) if lifetime else ""
+        key = ApiKey(secrets.token_hex(4), name, granted, _now(), expires_at, "", "")
+        secret = secrets.token_urlsafe(32)
+        self._audit.record("key.add", key=key.id, name=name, scopes=sorted(granted), expires=expires_at)
         with closing(self.open()) as database, database:
             database.execute(
-                "INSERT INTO keys (id, name, digest, scopes, created_at) VALUES (?, ?, ?, ?, ?)",
-                (key.id, name, _hash(secret), " ".join(sorted(granted)), key.created_at),
+                "INSERT INTO keys (id, name, digest, scopes, created_at, expires_at) VALUES (?, ?, ?, ?, ?, ?)",
+                (key.id, name, _hash(secret), " ".join(sorted(granted)), key.created_at, expires_at),
             )
         return key, f"i94_{key.id}_{secret}"
 
@@ -84,8 +100,26 @@ class KeyStore:
             return [_to_key(row) for row in database.execute(f"{_SELECT} ORDER BY created_at, id")]
 
     def has_active_key(self) -> bool:
-        """Whether any key is not revoked."""
-        return any(not key.revoked_at for key in self.list_all())
+        """Whether any key is neither revoked nor expired."""
+        return any(key.is_active for key in self.list_all())
+
+    def rotate(self, id_: str, overlap: dt.timedelta) -> tuple[ApiKey, str]:
+        """Create a key with the name, scopes and lifetime of another one, which expires after the overlap.
+
+        Raises:
+            PermanentError: there is no such key, or it is revoked or expired.
+        """
+        old = self._get(id_)
+        if not old.is_active:
+            raise PermanentError(f"The key {old.id} is revoked or expired; i94 keys add creates a new one.")
+        created, expires = old.created_at, old.expires_at
+        lifetime = dt.datetime.fromisoformat(expires) - dt.datetime.fromisoformat(created) if expires else None
+        key, text = self.add(old.name, old.scopes, lifetime)
+        end = _now(overlap)
+        self._audit.record("key.rotate", key=old.id, name=old.name, new_key=key.id, expires=end)
+        with closing(self.open()) as database, database:
+            database.execute("UPDATE keys SET expires_at = ? WHERE id = ?", (min(end, expires or end), id_))
+        return key, text
 
     def revoke(self, id_: str) -> ApiKey:
         """Revoke a key. Running servers refuse it from the next request on.
@@ -93,12 +127,16 @@ class KeyStore:
         Raises:
             PermanentError: there is no such key.
         """
-        key = next((key for key in self.list_all() if key.id == id_), None)
-        if key is None:
-            raise PermanentError(f"There is no key {id_[:8]!r}; i94 keys list shows all keys.")
+        key = self._get(id_)
         self._audit.record("key.revoke", key=key.id, name=key.name)
         with closing(self.open()) as database, database:
             database.execute("UPDATE keys SET revoked_at = ? WHERE id = ? AND revoked_at = ''", (_now(), id_))
+        return key
+
+    def _get(self, id_: str) -> ApiKey:
+        key = next((key for key in self.list_all() if key.id == id_), None)
+        if key is None:
+            raise PermanentError(f"There is no key {id_[:8]!r}; i94 keys list shows all keys.")
         return key
 
     def open(self) -> sqlite3.Connection:
@@ -107,6 +145,8 @@ class KeyStore:
         os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
         database = sqlite3.connect(self.path)
         database.execute(_CREATE_TABLE)
+        if "expires_at" not in {row[1] for row in database.execute("PRAGMA table_info(keys)")}:
+            database.execute("ALTER TABLE keys ADD COLUMN expires_at TEXT NOT NULL DEFAULT ''")  # a file of version 0.1
         return database
 
 
@@ -124,13 +164,14 @@ class KeyVerifier:
         id_, _, secret = text.removeprefix("i94_").partition("_")
         row = self._find(id_)
         # compare also for an unknown id, so that it takes as long as a wrong secret
-        matches = hmac.compare_digest(_hash(secret), row[6] if row else bytes(32))
+        matches = hmac.compare_digest(_hash(secret), row[7] if row else bytes(32))
         return self.get_active(id_) if row and matches else None
 
     def get_active(self, id_: str) -> ApiKey | None:
-        """Return the key with an id, or None if it is unknown or revoked."""
+        """Return the key with an id, or None if it is unknown, revoked or expired."""
         row = self._find(id_)
-        return _to_key(row) if row and not row[5] else None
+        key = _to_key(row) if row else None
+        return key if key and key.is_active else None
 
     def record_use(self, id_: str) -> None:
         """Store that a key was used now, at most once a minute."""
@@ -153,13 +194,13 @@ class KeyVerifier:
 
 
 def _to_key(row: tuple[Any, ...]) -> ApiKey:
-    id_, name, scopes, created_at, used_at, revoked_at, _ = row
-    return ApiKey(id_, name, frozenset(scopes.split()), created_at, used_at, revoked_at)
+    id_, name, scopes, created_at, expires_at, used_at, revoked_at, _ = row
+    return ApiKey(id_, name, frozenset(scopes.split()), created_at, expires_at, used_at, revoked_at)
 
 
 def _hash(secret: str) -> bytes:
     return hashlib.sha256(secret.encode()).digest()
 
 
-def _now() -> str:
-    return dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
+def _now(later: dt.timedelta = dt.timedelta()) -> str:
+    return (dt.datetime.now(dt.UTC) + later).isoformat(timespec="seconds")

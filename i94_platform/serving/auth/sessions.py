@@ -1,6 +1,6 @@
 """Browser sessions: a cookie that stands for a key, or for the one-time token of a server without keys.
 
-Sessions live in memory, as hashes, for twelve hours at most. A session of a key ends when the key is revoked.
+Sessions live in memory, as hashes, for twelve hours at most. A session of a key ends when the key does.
 """
 
 from __future__ import annotations
@@ -9,15 +9,19 @@ import hashlib
 import hmac
 import secrets
 import time
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
 COOKIE = "i94_session"
 
+SECURE_COOKIE = f"__Host-{COOKIE}"
+"""The name under TLS. Browsers accept it only from this host, for all its paths, and encrypted."""
+
+MAX_SESSIONS_PER_KEY = 20
+"""Beyond these the oldest session of the same key is closed, so that no key ends the sessions of another."""
+
 _LIFETIME_SECONDS = 12 * 3600.0
-_MAX_SESSIONS = 1_000
-"""Beyond these the oldest session is dropped."""
+_TOKEN_SECONDS = 600.0
 
 
 @dataclass(frozen=True)
@@ -34,28 +38,32 @@ class SessionStore:
     """All open sessions, and the one-time token."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock, self._sessions = clock, OrderedDict[bytes, Session]()
-        self._token_hash = b""
+        self._clock, self._sessions = clock, dict[bytes, Session]()  # oldest first
+        self._token_hash, self._token_expires = b"", 0.0
 
     def create_token(self) -> str:
-        """Create a token that works once; it replaces any token created before."""
+        """Create a token that works once, within ten minutes; it replaces any token created before."""
         token = secrets.token_urlsafe(32)
-        self._token_hash = _hash(token)
+        self._token_hash, self._token_expires = _hash(token), self._clock() + _TOKEN_SECONDS
         return token
 
     def redeem_token(self, token: str) -> str | None:
-        """Exchange the one-time token for a session cookie; None if the token is wrong or used."""
-        if not self._token_hash or not hmac.compare_digest(self._token_hash, _hash(token)):
+        """Exchange the one-time token for a session cookie; None if the token is wrong, used or too old."""
+        is_valid = bool(self._token_hash) and self._clock() < self._token_expires
+        if not is_valid or not hmac.compare_digest(self._token_hash, _hash(token)):
             return None
         self._token_hash = b""
         return self.open("")
 
     def open(self, key_id: str) -> str:
         """Open a session and return its cookie."""
+        now = self._clock()
+        self._sessions = {hash_: session for hash_, session in self._sessions.items() if session.expires > now}
+        same_key = [hash_ for hash_, session in self._sessions.items() if session.key_id == key_id]
+        if len(same_key) >= MAX_SESSIONS_PER_KEY:
+            del self._sessions[same_key[0]]
         cookie = secrets.token_urlsafe(32)
-        self._sessions[_hash(cookie)] = Session(secrets.token_hex(4), key_id, self._clock() + _LIFETIME_SECONDS)
-        if len(self._sessions) > _MAX_SESSIONS:
-            self._sessions.popitem(last=False)
+        self._sessions[_hash(cookie)] = Session(secrets.token_hex(4), key_id, now + _LIFETIME_SECONDS)
         return cookie
 
     def find(self, cookie: str) -> Session | None:

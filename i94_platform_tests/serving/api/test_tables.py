@@ -27,7 +27,7 @@ def test_every_format_has_the_whole_table_in_the_order_of_its_key(shared_server:
     with shared_server.client() as client:
         assert fetch_all_pages(client, path_of(contract), limit=17) == to_json_rows(expected.to_pylist())
         parquet = client.get(path_of(contract), params={"format": "parquet"})
-        csv = client.get(path_of(contract), params={"format": "csv"})
+        csv = client.get(path_of(contract), params={"format": "csv", "formulas": "keep"})
     assert parquet.headers["content-type"] == "application/vnd.apache.parquet"
     table = pq.read_table(io.BytesIO(parquet.content))
     assert table.schema.equals(arrow_schema(contract))
@@ -53,6 +53,14 @@ def test_the_link_header_leads_through_all_pages_of_csv(shared_server: LiveServe
             break
         response = shared_server.get(response.links["next"]["url"])
     assert rows == make_rows(visitors_by_airline).num_rows
+
+
+def test_csv_has_an_apostrophe_before_formulas_unless_asked_to_keep_them(shared_server: LiveServer) -> None:
+    # the second request has the response of the first in the cache
+    for formulas, expected in ((None, "'=1+1"), ("keep", "=1+1"), ("escape", "'=1+1")):
+        parameters = {"format": "csv", "origin": "=1+1", **({"formulas": formulas} if formulas else {})}
+        csv = shared_server.get(path_of(origin_climate), params=parameters).content
+        assert set(pc.read_csv(io.BytesIO(csv))["origin"].to_pylist()) == {expected}
 
 
 def sort_key(row: Row, names: list[str]) -> list[Any]:
@@ -116,7 +124,7 @@ def test_a_page_names_its_release(shared_server: LiveServer) -> None:
 
 
 def test_the_words_of_the_api_are_not_names_of_columns() -> None:
-    words = {"from", "to", "order", "limit", "cursor", "format", "month", "range_start", "range_end"}
+    words = {"from", "to", "order", "limit", "cursor", "format", "formulas", "month", "range_start", "range_end"}
     assert not [c.name for contract in PUBLISHED for c in contract.columns if c.name in words or "__" in c.name]
 
 
@@ -137,6 +145,7 @@ WRONG = {
     "order": ["nothing", "visitors,visitors", "visitors;DROP TABLE x"],
     "limit": ["0", "10001", "-1", "ten", ""],
     "format": ["xml"],
+    "formulas": ["run"],
     "cursor": ["", "x", "%C3%A9", "W10"],
 }
 

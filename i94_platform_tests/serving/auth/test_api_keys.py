@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import sqlite3
 import stat
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from i94_platform.errors import PermanentError
-from i94_platform.serving.auth.api_keys import KeyStore
+from i94_platform.serving.auth.api_keys import KeyStore, KeyVerifier
 from i94_platform_tests.serving.live_server import LiveServer
 
 
@@ -33,6 +34,34 @@ def test_an_unknown_scope_or_key_is_named(tmp_path: Path) -> None:
     with pytest.raises(PermanentError, match="'nothing'"):
         keys.revoke("nothing")
     assert keys.list_all() == []
+
+
+def test_a_rotated_key_expires_after_the_overlap_and_its_successor_has_its_rights(tmp_path: Path) -> None:
+    keys = KeyStore(tmp_path / "keys.sqlite")
+    old, _ = keys.add("backend", ["read:marts", "metrics"], dt.timedelta(days=90))
+    new, text = keys.rotate(old.id, dt.timedelta(hours=24))
+    assert (new.name, new.scopes) == (old.name, old.scopes)
+    created, expires = (dt.datetime.fromisoformat(time) for time in (new.created_at, new.expires_at))
+    assert expires - created == dt.timedelta(days=90)
+    rotated = next(key for key in keys.list_all() if key.id == old.id)
+    assert dt.timedelta(hours=23) < dt.datetime.fromisoformat(rotated.expires_at) - dt.datetime.now(dt.UTC)
+    assert rotated.expires_at < old.expires_at
+    verifier = KeyVerifier(keys)
+    assert verifier.verify(text) == new
+    assert verifier.get_active(old.id)
+    keys.rotate(old.id, dt.timedelta(0))
+    assert verifier.get_active(old.id) is None
+    with pytest.raises(PermanentError, match=old.id):
+        keys.rotate(old.id, dt.timedelta(0))
+
+
+def test_a_file_of_keys_from_before_they_expired_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "keys.sqlite"
+    with sqlite3.connect(path) as database:
+        database.execute("CREATE TABLE keys (id PRIMARY KEY, name, digest, scopes, created_at, used_at, revoked_at)")
+        database.execute("INSERT INTO keys VALUES ('0123abcd', 'old', x'00', 'metrics', '2016-04-30', '', '')")
+    (key,) = KeyStore(path).list_all()
+    assert (key.name, key.expires_at, key.is_active) == ("old", "", True)
 
 
 def test_the_last_use_is_recorded(server: LiveServer) -> None:

@@ -158,6 +158,8 @@ def test_sql_in_a_parameter_is_a_plain_value_or_refused(shared_server: LiveServe
 def test_the_one_time_token_works_once_and_leaves_the_url(server: LiveServer) -> None:
     token = server.service.authenticator.sessions.create_token()
     with server.client("") as first, server.client("") as second:
+        preview = second.head("/token", params={"token": token})
+        assert (preview.status_code, preview.headers["allow"]) == (405, "GET"), "a preview of links redeems nothing"
         response = first.get("/token", params={"token": token})
         assert (response.status_code, response.headers["location"]) == (303, "/")
         header = response.headers["set-cookie"].lower()
@@ -188,4 +190,35 @@ def test_a_caller_with_too_many_requests_learns_when_to_retry(tmp_path: Path) ->
             assert client.get("/api/v1/status").status_code == 200, "each caller has its own rate"
         with server.client("") as stranger:
             assert {stranger.get("/api/v1/status").status_code for _ in range(8)} == {401, 429}
-            assert stranger.get("/healthz").status_code == 200
+            for path in ("/", "/healthz", "/readyz", "/api/v1/openapi.json", "/nothing", "/token", "/static/x"):
+                assert_problem(stranger.get(path), 429, "too-many-requests")
+
+
+def test_a_response_says_what_its_caller_may_still_send(tmp_path: Path) -> None:
+    with run_server(tmp_path, serve_rate=5.0) as server, server.client() as client, server.client("") as stranger:
+        for sender in (client, stranger):
+            first, second = sender.get("/healthz").headers, sender.get("/api/v1/status").headers
+            assert first["ratelimit-policy"] == second["ratelimit-policy"] == '"caller";q=10;w=2'
+            assert (first["ratelimit"], second["ratelimit"]) == ('"caller";r=9;t=1', '"caller";r=8;t=1')
+
+
+def test_a_key_can_open_few_sessions_and_ends_none_of_another_key(server: LiveServer) -> None:
+    _, other = server.keys.add("other", ["metrics"])
+    with server.client("") as browser, server.client(other) as attacker:
+        assert browser.post("/session", headers={"X-API-Key": server.key}).status_code == 204
+        statuses = [attacker.post("/session").status_code for _ in range(30)]
+        assert statuses.count(204) == 10
+        assert_problem(attacker.post("/session"), 429, "too-many-requests")
+        assert browser.get("/api/v1/marts").status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/api/v1/status", "/session"])
+def test_an_expired_key_opens_nothing_and_ends_its_sessions(server: LiveServer, path: str) -> None:
+    _, text = server.keys.add("short", SCOPES)
+    with server.client(text) as client, server.client("") as browser:
+        cookie = browser.post("/session", headers={"Authorization": f"Bearer {text}"}).cookies[COOKIE]
+        browser.cookies.set(COOKIE, cookie)
+        with server.keys.open() as database:
+            database.execute("UPDATE keys SET expires_at = '2016-04-30T00:00:00+00:00' WHERE name = 'short'")
+        assert_problem(client.request("POST" if path == "/session" else "GET", path), 401, "wrong-credentials")
+        assert_problem(browser.get("/api/v1/status"), 401, "wrong-credentials")
