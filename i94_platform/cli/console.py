@@ -14,14 +14,32 @@ from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from i94_platform.operations.status import MonthStatus
 
-out = Console(soft_wrap=True, emoji=False)
-err = Console(stderr=True, soft_wrap=True, emoji=False)
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+"""Characters that steer a terminal or turn the direction of a text; line ends and tabs do not."""
+
+
+def escape_control(text: str) -> str:
+    """Show control characters as `\\x1b`: the name of a file or a value could steer the terminal."""
+    return _CONTROL.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
+
+
+class SafeConsole(Console):
+    """A console on which no printed text steers the terminal."""
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """Render a text, also a cell of a table, without its control characters."""
+        return super().render_str(escape_control(text), **options)
+
+
+out = SafeConsole(soft_wrap=True, emoji=False)
+err = SafeConsole(stderr=True, soft_wrap=True, emoji=False)
 
 
 RUN_PREFIX = re.compile(r"^\w+ - [0-9a-f-]{36} - (?:\S+ - )?")
@@ -81,7 +99,7 @@ def print_table(table: Table) -> None:
         out.print(table)
     else:
         width = out.measure(table, options=out.options.update(max_width=sys.maxsize)).maximum
-        Console(width=width, emoji=False).print(table)
+        SafeConsole(width=width, emoji=False).print(table)
 
 
 def format_count(count: int | None) -> str:
@@ -92,7 +110,8 @@ def format_count(count: int | None) -> str:
 def print_rows(rows: pa.Table, format_: RowFormat) -> None:
     """Print the rows of a query; a table shows the first 1,000."""
     if format_ is RowFormat.csv:
-        rows.to_pandas(integer_object_nulls=True).to_csv(sys.stdout, index=False)
+        text = rows.to_pandas(integer_object_nulls=True).to_csv(index=False)
+        sys.stdout.write(escape_control(text) if sys.stdout.isatty() else text)
     elif format_ is RowFormat.json:
         import json
 

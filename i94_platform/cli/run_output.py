@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from rich.markup import escape
 from rich.table import Table
 
-from i94_platform.cli.console import RUN_PREFIX, err, format_count, out, print_table
+from i94_platform.cli.console import RUN_PREFIX, err, escape_control, format_count, out, print_table
 from i94_platform.errors import PermanentError
 from i94_platform.foreign_errors import describe_fault, translate_error
 from i94_platform.progress import FIELDS
@@ -198,7 +198,7 @@ class BarOutput(LineOutput):
 
     def show_message(self, message: str) -> None:
         """Show a message on progress or a wait below the bars."""
-        self._progress.update(self._message, visible=True, description=escape(message), refresh=True)
+        self._progress.update(self._message, visible=True, description=escape(escape_control(message)), refresh=True)
 
 
 class JsonOutput(RunOutput):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -117,12 +118,15 @@ def render_markdown_table(rows: Iterable[Mapping[str, Any]], limit: int = 10) ->
     if not rows:
         return "No rows."
     names = list(rows[0])
-    lines = ["| " + " | ".join(names) + " |", "|" + " --- |" * len(names)]
-    lines += [
-        "| " + " | ".join("" if row[n] is None else str(row[n]).replace("|", "\\|") for n in names) + " |"
-        for row in rows
-    ]
-    return "\n".join(lines)
+    cells = [[escape_markdown(name) for name in names]]
+    cells += [["" if row[name] is None else escape_markdown(str(row[name])) for name in names] for row in rows]
+    header, *lines = ("| " + " | ".join(line) + " |" for line in cells)
+    return "\n".join([header, "|" + " --- |" * len(names), *lines])
+
+
+def escape_markdown(text: str) -> str:
+    """Escape what could be a link, an image, HTML, code or another cell in a delivered name or value."""
+    return re.sub(r"[\\`*\[\]<>|&]", r"\\\g<0>", re.sub(r"[\x00-\x1f\x7f]+", " ", text))
 
 
 def join_names(names: Sequence[str], limit: int) -> str:

@@ -86,3 +86,27 @@ def test_a_shell_completes_commands_and_options() -> None:
         program = str(Path(sys.executable).with_name("i94"))
         completed = subprocess.run([program], env={**os.environ, **environment}, stdout=subprocess.PIPE, check=False)
         assert expected in completed.stdout.decode().split()
+
+
+STEERING = "\x1b]0;title\x07\x1b[2J\x9b1A\u202e"
+"""Sequences that change a terminal's title and screen, or the direction of its text."""
+
+
+def test_no_name_or_value_steers_the_terminal(i94: I94, tmp_path: Path) -> None:
+    environment = {"I94_HOME": str(tmp_path / "home"), "I94_RAW": str(tmp_path / f"raw{STEERING}")}
+    outputs = [i94("create-tables", **environment), i94("status", **environment), i94("doctor", **environment)]
+    values = f"SELECT '{STEERING}' AS \"name{STEERING}\""
+    outputs.append(i94("query", values, **environment))
+    outputs.append(i94("query", values.replace("SELECT", "SELEC"), **environment))
+    outputs.append(i94("--debug", "run", **environment))
+    outputs.append(i94("keys", "add", STEERING, **environment))
+    folder = Path(environment["I94_RAW"])
+    folder.mkdir()
+    (folder / f"i94_apr16_sub{STEERING}.csv").write_text("a\n1\n")
+    (folder / f"x{STEERING}").mkdir()
+    (folder / f"x{STEERING}" / "i94_apr16_sub.csv").write_text("cicid\n1\n")
+    outputs += [i94("status", **environment), i94("run", "-m", "2016-04", **environment)]
+    for output in outputs:
+        assert not set(STEERING) - set("]0;title[2JA1") & set(output.out + output.err), output
+    assert "\\x1b]0;title\\x07\\x1b[2J" in outputs[3].out
+    assert any("\\x1b" in output.err for output in outputs[-2:])

@@ -12,7 +12,7 @@ import pytest
 from i94_platform.contracts import MONTHLY_MARTS, i94mode, immigration_quarantine
 from i94_platform.defs.column_lineage.schema import column_lineage
 from i94_platform.defs.execution import raise_dagster_failures
-from i94_platform.defs.metadata import PREVIEW_ROWS, preview_rows, to_table_metadata
+from i94_platform.defs.metadata import PREVIEW_ROWS, preview_rows, render_markdown_table, to_table_metadata
 from i94_platform.lake.datasets import Dataset, Lake
 from i94_platform.lake.local import LocalStore
 from i94_platform_tests.support.deployment import Deployment
@@ -32,6 +32,17 @@ def materializations(loaded_deployment: Deployment) -> dict[str, dg.AssetMateria
     return {
         name: event.asset_materialization for name, event in events.items() if event and event.asset_materialization
     }
+
+
+def test_a_delivered_name_is_no_markup_in_metadata() -> None:
+    names = ["![x](http://evil.example/x.png)", "<img src=x>", "a | b", "`c`", "d\n\n# e", "\\| f", "&lt;", "g\x1b[2J"]
+    lines = render_markdown_table([{"name": name} for name in names]).splitlines()
+    assert len(lines) == 2 + len(names)
+    for line in lines[2:]:
+        assert line.startswith("| ")
+        assert line.endswith(" |")
+        assert not re.search(r"(?<!\\)(?:\\\\)*[\[\]<>`&|]", line[2:-2]), line
+        assert line.isprintable()
 
 
 def metadata_number(event: dg.AssetMaterialization, name: str) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -146,6 +147,11 @@ def test_an_accepted_delivery_is_loaded_and_run_manifest_and_ledger_say_who_acce
         assert REASON in text
         assert "a test" in text
     assert any(REASON in warning for warning in result.warnings)
+    (line,) = (deployment.home / "audit.jsonl").read_text().splitlines()
+    assert json.loads(line) | {
+        "by": "a test",
+        "dataset": Dataset("staged/immigration", SAMPLE_MONTH).folder,
+    } == json.loads(line)
 
 
 def test_an_acceptance_that_was_not_needed_is_not_recorded(deployment: Deployment) -> None:

@@ -17,7 +17,7 @@ from i94_platform.defs.execution import (
     tag_acceptance,
 )
 from i94_platform.defs.keys import to_key
-from i94_platform.defs.metadata import dataset_result, render_markdown_table
+from i94_platform.defs.metadata import dataset_result, escape_markdown, render_markdown_table
 from i94_platform.defs.partitions import monthly_partitions
 from i94_platform.engine.base import Engine
 from i94_platform.lake.datasets import Lake
@@ -145,7 +145,9 @@ def build_month_results(
             "unreadable": stats["unreadable"],
             "extra_columns": ", ".join(stats["extra_columns"]) or "none",
             "superseded": ", ".join(stats["superseded"]) or "none",
-            "remarks": dg.MetadataValue.md("\n".join(f"- {remark}" for remark in stats["remarks"]) or "none"),
+            "remarks": dg.MetadataValue.md(
+                "\n".join(f"- {escape_markdown(remark)}" for remark in stats["remarks"]) or "none"
+            ),
             "unlisted_countries": stats["unlisted_countries"],
         },
     )
