@@ -85,8 +85,8 @@ format: .venv/.dev ## sort imports, apply ruff's safe fixes and its format (decl
 	@$(BIN)/ruff check --fix --exit-zero --quiet
 	@$(BIN)/ruff format
 
-bench: .venv/.dev ## the benchmark
-	@$(WITH_JAVA) $(BIN)/python -m bench
+bench: .venv/.dev ## the benchmarks of a month and of the sensors' ticks over 100,000 objects
+	@$(WITH_JAVA) $(BIN)/python -m bench; code=$$?; $(BIN)/python -m bench.ticks && exit $$code
 
 clean: ## remove the virtual environment, the demo and every cache (your own .i94 stays)
 	@rm -rf .venv .uv .i94/demo .jars .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist *.egg-info \

@@ -68,7 +68,7 @@ class Month:
         return [Month(m // 12, m % 12 + 1) for m in months]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class DeliveryName:
     """The month and the format that the path of a delivery names."""
 

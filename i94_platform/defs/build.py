@@ -37,6 +37,7 @@ from i94_platform.defs.sensors.delivery_sensors import delivered_months, deliver
 from i94_platform.defs.sensors.failed_runs import failed_runs
 from i94_platform.defs.validation import require_assets, require_listed_contracts
 from i94_platform.settings import Settings, is_s3
+from i94_platform.sources.listing_cache import ListingCache
 
 LAYERS = (raw, lookup, staged, warehouse, mart, published)
 """The modules of the assets, in the order of the graph."""
@@ -66,6 +67,7 @@ def build_definitions(settings: Settings, overrides: Mapping[str, Any] | None = 
             "settings": settings,
             "notifier": WebhookNotifier(settings.alert_webhook),
             "clock": time.time,
+            "listings": ListingCache(settings.sensor_interval_seconds / 2),
             "gate": configure(
                 GateResource,
                 {"warehouse": resources["warehouse"]},

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
+from operator import attrgetter
 from pathlib import Path
 from typing import BinaryIO
 
@@ -27,7 +28,7 @@ class LocalStore(Store):
         self.lock_timeout = lock_timeout
 
     def list(self, prefix: str = "") -> Iterator[StoredFile]:
-        yield from sorted(walk_files(self.root, str(Path(self.root, prefix))))
+        yield from sorted(walk_files(self.root, str(Path(self.root, prefix))), key=attrgetter("path"))
 
     def open(self, path: str) -> BinaryIO:
         return Path(self.root, path).open("rb")

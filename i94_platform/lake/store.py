@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True, order=True, slots=True)
 class StoredFile:
     """One file: path relative to the root, size in bytes, and a stamp that changes with every write."""
 

@@ -81,7 +81,7 @@ def choose_version(
     by_root: dict[str, list[NamedFile]] = defaultdict(list)
     for name, file in files:
         by_root[name.root].append((name, file))
-    versions = [_Version(root, tuple(sorted(parts, key=lambda part: part[1]))) for root, parts in by_root.items()]
+    versions = [_Version(root, tuple(sorted(parts, key=lambda part: part[1].path))) for root, parts in by_root.items()]
     usable = [version for version in versions if version.is_usable] or versions
     newest = max(usable, key=lambda version: (max(modified_at(file) for _, file in version.files), version.root))
     return Delivery(

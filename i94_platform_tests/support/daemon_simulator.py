@@ -29,6 +29,7 @@ from i94_platform.pipeline.code_lists import LABELS
 from i94_platform.pipeline.data_versions import CODE_LIST_DATASETS, compute_month_version
 from i94_platform.settings import Settings
 from i94_platform.sources.listing import list_deliveries
+from i94_platform.sources.listing_cache import ListingCache
 from i94_platform.sources.registry import REFERENCE_FILES
 from i94_platform.staleness.asset_states import AssetStates
 from i94_platform.staleness.held_versions import DATA_VERSION_TAG, LISTING_TAG, HeldVersions
@@ -41,6 +42,7 @@ from i94_platform_tests.support.commits import commit_files
 MONTHS_SENSOR, REFERENCES_SENSOR = delivered_months.name, delivered_references.name
 SENSORS = {sensor.name: sensor for sensor in (delivered_months, delivered_references)}
 SETTLE_SECONDS = 60.0
+MAX_AGE_SECONDS = 15.0
 SUCCESS, FAILURE = dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE
 STARTED, NOT_STARTED = dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.NOT_STARTED
 
@@ -64,6 +66,7 @@ class DaemonSimulator:
     instance: dg.DagsterInstance = field(default_factory=dg.DagsterInstance.ephemeral)
     cursors: dict[str, str | None] = field(default_factory=dict)
     alerts: list[str] = field(default_factory=list)
+    listings: ListingCache = field(default_factory=lambda: ListingCache(MAX_AGE_SECONDS))
 
     @property
     def resources(self) -> dict[str, Any]:
@@ -75,6 +78,7 @@ class DaemonSimulator:
             "settings": Settings(settle_seconds=SETTLE_SECONDS, sensor_max_requests=self.max_requests),
             "notifier": self.alerts.append,
             "clock": lambda: self.now,
+            "listings": self.listings,
         }
 
     def tick(
@@ -83,8 +87,9 @@ class DaemonSimulator:
         """Tick a sensor; the runs that it requests end with `status`."""
         result = self.evaluate_sensor(name, after)
         self.cursors[name] = result.cursor
+        states = self.states if result.run_requests else None
         for request in result.run_requests or ():
-            self.launch_run(request, status)
+            self.launch_run(request, status, states)
         return result
 
     def evaluate_sensor(self, name: str = MONTHS_SENSOR, after: float = 30.0) -> SensorExecutionData:
@@ -109,31 +114,38 @@ class DaemonSimulator:
         ) as context:
             return last_month_delivered.evaluate_tick(context)
 
-    def launch_run(self, request: dg.RunRequest, status: dg.DagsterRunStatus = SUCCESS) -> None:
+    def launch_run(
+        self, request: dg.RunRequest, status: dg.DagsterRunStatus = SUCCESS, states: AssetStates | None = None
+    ) -> None:
         """Record the run of a request, unless one with its key is there."""
         key = {RUN_KEY_TAG: request.run_key} if request.run_key else {}
         if key and self.instance.get_runs(dg.RunsFilter(tags=key)):
             return
-        self.record_run(request.job_name or _job_name(request), {**request.tags, **key}, status)
+        self.record_run(request.job_name or _job_name(request), {**request.tags, **key}, status, states=states)
 
     def record_run(
-        self, job: str, tags: dict[str, str], status: dg.DagsterRunStatus = SUCCESS, parent: str | None = None
+        self,
+        job: str,
+        tags: dict[str, str],
+        status: dg.DagsterRunStatus = SUCCESS,
+        parent: str | None = None,
+        states: AssetStates | None = None,
     ) -> str:
-        """Record a run and return its id."""
+        """Record a run and return its id; `states` are those of now, so that many runs need one listing."""
         run = dg.DagsterRun(job_name=job, tags=tags, status=status, parent_run_id=parent, root_run_id=parent)
         run_id = self.instance.add_run(run).run_id
         if status is SUCCESS and DELIVERED_TAG in tags:
-            self.load(tags.get(PARTITION_NAME_TAG, ""), run_id)
+            self.load(tags.get(PARTITION_NAME_TAG, ""), run_id, states or self.states)
         return run_id
 
-    def load(self, month: str, run_id: str) -> None:
+    def load(self, month: str, run_id: str, states: AssetStates) -> None:
         """Record what a successful run loads: a delivered month, or without a month the reference files."""
         if not month:
-            self.commit_code_lists(self.states.listing.references[LABELS].fingerprint(self.raw))
+            self.commit_code_lists(states.listing.references[LABELS].fingerprint(self.raw))
             for state in self.states.find_references():
                 if state.asset.startswith("warehouse/"):
                     self.materialize(state.asset, "", state.current_version, run_id)
-        elif delivery := list_deliveries(self.raw).months.get(Month.parse(month)):
+        elif delivery := states.listing.months.get(Month.parse(month)):
             version = compute_month_version(delivery, self.raw, self.lake)
             tags = {LISTING_TAG: delivery.listing_fingerprint(self.raw)}
             self.materialize("warehouse/immigration", month, version, run_id, **tags)

@@ -1,6 +1,6 @@
 """The check of all months together, and the sensor that records its result when it changes."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import dagster as dg
@@ -15,6 +15,7 @@ from i94_platform.lake.datasets import Lake
 from i94_platform.lake.store import Store
 from i94_platform.pipeline.data_versions import combine_versions
 from i94_platform.sources.listing import DeliveryListing, list_deliveries
+from i94_platform.sources.listing_cache import ListingCache
 from i94_platform.staleness.asset_states import AssetStates
 from i94_platform.staleness.completeness import DEFECTS, RUNNING, MonthIssue, find_month_issues
 from i94_platform.staleness.held_versions import HeldVersions
@@ -66,6 +67,8 @@ def completeness_of_months(
     raw: dg.ResourceParam[Store],
     lake: dg.ResourceParam[Lake],
     warehouse: dg.ResourceParam[Warehouse],
+    listings: dg.ResourceParam[ListingCache],
+    clock: dg.ResourceParam[Callable[[], float]],
 ) -> dg.SensorResult:
     """Record the result if it differs from the last one.
 
@@ -75,7 +78,7 @@ def completeness_of_months(
         previous = Cursor.model_validate_json(context.cursor or "{}")
     except ValidationError:
         previous = Cursor()
-    listing = list_deliveries(raw)
+    listing = listings.list(raw, clock, context.sensor_name).listing
     records = _hash_result(evaluate_completeness(listing, raw, lake, context.instance))
     if records == previous.records:
         return dg.SensorResult(skip_reason=f"Unchanged. {previous.description}", cursor=context.cursor)

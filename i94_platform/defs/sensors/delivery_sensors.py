@@ -1,7 +1,7 @@
 """The sensors that request a run for a delivered month and for changed reference files.
 
-They decide when a delivery is complete, and remember what they have seen and requested. A tick lists the raw store and
-reads no month. A tick without a request says why.
+They decide when a delivery is complete, and remember what they have seen and requested. The ticks of all sensors
+share a listing of the raw store, and read no month. A tick without a request says why.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ from i94_platform.lake.store import Store
 from i94_platform.partitions import Month
 from i94_platform.settings import Settings
 from i94_platform.sources.delivery import Delivery
-from i94_platform.sources.listing import DeliveryListing, list_deliveries
+from i94_platform.sources.listing import DeliveryListing
+from i94_platform.sources.listing_cache import ListingCache
 from i94_platform.sources.registry import REFERENCE_FILES
 from i94_platform.staleness import run_inputs
 from i94_platform.staleness.asset_states import AssetState, AssetStates
@@ -110,11 +111,15 @@ class Tick:
     cursor: Cursor
     settings: Settings
     now: float
+    """The time of the listing."""
 
     @classmethod
-    def begin(cls, context: dg.SensorEvaluationContext, raw: Store, settings: Settings, clock: Clock) -> Tick:
-        """List the raw store and read the cursor."""
-        return cls(context, raw, list_deliveries(raw), Cursor.read(context), settings, clock())
+    def begin(
+        cls, context: dg.SensorEvaluationContext, raw: Store, listings: ListingCache, settings: Settings, clock: Clock
+    ) -> Tick:
+        """Get the listing of the raw store and read the cursor."""
+        newest = listings.list(raw, clock, context.sensor_name)
+        return cls(context, raw, newest.listing, Cursor.read(context), settings, newest.time)
 
     def is_arriving(self, name: str, delivery: Delivery) -> bool:
         """Whether more files may follow: the delivery has just changed, or changed a while ago without a marker.
@@ -141,6 +146,7 @@ def delivered_months(
     raw: dg.ResourceParam[Store],
     lake: dg.ResourceParam[Lake],
     warehouse: dg.ResourceParam[Warehouse],
+    listings: dg.ResourceParam[ListingCache],
     settings: dg.ResourceParam[Settings],
     clock: dg.ResourceParam[Clock],
 ) -> dg.SensorResult:
@@ -148,7 +154,7 @@ def delivered_months(
 
     Months out of range are ignored too: a request for an unknown partition would fail the whole tick.
     """
-    tick = Tick.begin(context, raw, settings, clock)
+    tick = Tick.begin(context, raw, listings, settings, clock)
     keys = set(monthly_partitions.get_partition_keys())
     months = {month.key: delivery for month, delivery in tick.listing.months.items() if month.key in keys}
     outside = [f"{month.key} (out of range)" for month in tick.listing.months if month.key not in keys]
@@ -241,11 +247,12 @@ def delivered_references(
     raw: dg.ResourceParam[Store],
     lake: dg.ResourceParam[Lake],
     warehouse: dg.ResourceParam[Warehouse],
+    listings: dg.ResourceParam[ListingCache],
     settings: dg.ResourceParam[Settings],
     clock: dg.ResourceParam[Clock],
 ) -> dg.SensorResult:
     """Request one run for all reference files together."""
-    tick = Tick.begin(context, raw, settings, clock)
+    tick = Tick.begin(context, raw, listings, settings, clock)
     fingerprints = json.dumps(run_inputs.compute_reference_fingerprints(tick.listing, raw))
     files = tuple(file for delivery in tick.listing.references.values() for file in delivery.files)
     delivered = Delivery(_REFERENCES, files)

@@ -18,8 +18,17 @@ from dagster._core.storage.asset_check_execution_record import AssetCheckExecuti
 from i94_platform.defs.checks.completeness import CHECK_KEY, completeness_of_months
 from i94_platform.lake.datasets import Lake
 from i94_platform.lake.local import LocalStore
+from i94_platform.lake.store import StoredFile
 from i94_platform.staleness.job_names import MONTH_JOB
-from i94_platform_tests.support.daemon_simulator import FAILURE, NOT_STARTED, STARTED, DaemonSimulator, build_repository
+from i94_platform_tests.support.daemon_simulator import (
+    FAILURE,
+    MONTHS_SENSOR,
+    NOT_STARTED,
+    REFERENCES_SENSOR,
+    STARTED,
+    DaemonSimulator,
+    build_repository,
+)
 from i94_platform_tests.support.deployment import Deployment
 
 JANUARY, FEBRUARY, APRIL = (f"i94_{month}16_sub.sas7bdat" for month in ("jan", "feb", "apr"))
@@ -40,14 +49,15 @@ class CompletenessTicks:
         self.cursor = data.cursor
         return (data.skip_message or "").removeprefix("Unchanged. ")
 
-    def evaluate(self) -> SensorExecutionData:
+    def evaluate(self, after: float = 60.0) -> SensorExecutionData:
         """Evaluate the next tick without recording anything."""
+        self.ticks.now += after
         context = dg.build_sensor_context(
             self.ticks.instance,
             self.cursor,
             repository_def=build_repository(),
             sensor_name=completeness_of_months.name,
-            resources={name: self.ticks.resources[name] for name in ("raw", "lake", "warehouse")},
+            resources=self.ticks.resources,
         )
         return completeness_of_months.evaluate_tick(context)
 
@@ -172,3 +182,21 @@ def test_the_check_can_be_executed_alone_and_is_not_part_of_a_month(
     run_result = deployment.run_month("2016-01")
     assert run_result.succeeded
     assert f"warehouse/immigration {CHECK_KEY.name}" not in deployment.read_check_evaluations(run_result.run_id)
+
+
+def test_sensors_that_tick_together_list_the_raw_store_once(
+    ticks: CompletenessTicks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    daemon, listings = ticks.ticks, 0
+    list_files = daemon.raw.list
+
+    def count_and_list() -> Iterator[StoredFile]:
+        nonlocal listings
+        listings += 1
+        return list_files()
+
+    monkeypatch.setattr(daemon.raw, "list", count_and_list)
+    daemon.evaluate_sensor(MONTHS_SENSOR)
+    daemon.evaluate_sensor(REFERENCES_SENSOR, after=1)
+    ticks.evaluate(after=1)
+    assert listings == 1
