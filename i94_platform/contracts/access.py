@@ -1,4 +1,4 @@
-"""Who may see what on Redshift: roles, masked views without personal columns, grants and default privileges.
+"""Who may see what on Redshift: roles, views of rounded marts, grants and default privileges.
 
 Every statement may run again, but for CREATE ROLE. An administrator creates the users and gives each a role.
 """
@@ -9,20 +9,23 @@ from collections.abc import Iterator
 
 from sqlalchemy import Table
 
-from i94_platform.contracts import WAREHOUSE, load_ledger, mart_metadata
-from i94_platform.contracts.model import is_personal
-from i94_platform.contracts.rendering.ddl import render_create_schema
+from i94_platform.contracts import MARTS, WAREHOUSE, load_ledger, mart_metadata
+from i94_platform.contracts.disclosure import select_rounded
+from i94_platform.contracts.model import describes_persons
+from i94_platform.contracts.rendering.ddl import load_dialect, render_create_schema
 
 READER = "i94_reader"
-"""Reads marts, code lists, dimensions, and the fact without its personal columns: for everyone."""
+"""Reads code lists, dimensions, and marts with rounded counts: for everyone. It sees no row of the fact."""
 ANALYST = "i94_analyst"
-"""Reads everything: for those who may see admission numbers."""
+"""Reads everything: for those who may see exact figures and single arrivals."""
 LOADER = "i94_loader"
 """Reads and replaces everything: for the platform itself."""
 ROLES = (READER, ANALYST, LOADER)
 
 MART = str(mart_metadata.schema)
-"""The schema of the marts; everyone may read each table of it, also new ones."""
+"""The schema of the marts, which are exact."""
+ROUNDED = f"{MART}_rounded"
+"""The schema of the views that readers get in the place of the marts."""
 
 
 def render_access() -> Iterator[str]:
@@ -37,22 +40,21 @@ def render_create_role(role: str) -> str:
 
 
 def render_grants() -> Iterator[str]:
-    """Render the masked views and the grants of each role; running them again changes nothing."""
-    personal = [contract for contract in WAREHOUSE if is_personal(contract)]
+    """Render the views and the grants of each role; running them again changes nothing."""
     schema = str(load_ledger.schema)
-    yield render_create_schema(MART, "redshift")
-    yield from (render_masked_view(contract) for contract in personal)
-
-    yield f"GRANT USAGE ON SCHEMA {schema}, {MART} TO ROLE {READER}"
-    # by name, never by default: a new table with personal columns must not be open unnoticed
-    public = [contract.fullname for contract in WAREHOUSE if contract not in personal]
-    yield f"GRANT SELECT ON {', '.join([*public, *map(masked_view_name, personal)])} TO ROLE {READER}"
-    yield from (f"REVOKE ALL ON {contract.fullname} FROM ROLE {READER}" for contract in personal)
-    yield f"GRANT SELECT ON ALL TABLES IN SCHEMA {MART} TO ROLE {READER}"
-    yield f"ALTER DEFAULT PRIVILEGES IN SCHEMA {MART} GRANT SELECT ON TABLES TO ROLE {READER}"
+    yield from (render_create_schema(name, "redshift") for name in (MART, ROUNDED))
+    for contract in MARTS:
+        # CREATE OR REPLACE refuses other columns than the view has
+        yield f"DROP VIEW IF EXISTS {rounded_view_name(contract)}"
+        yield render_rounded_view(contract)
+    yield from _render_reader_grants(schema)
 
     yield f"GRANT ROLE {READER} TO ROLE {ANALYST}"
-    yield f"GRANT SELECT ON {', '.join(c.fullname for c in (*personal, load_ledger))} TO ROLE {ANALYST}"
+    yield f"GRANT USAGE ON SCHEMA {MART} TO ROLE {ANALYST}"
+    yield f"GRANT SELECT ON ALL TABLES IN SCHEMA {MART} TO ROLE {ANALYST}"
+    yield f"ALTER DEFAULT PRIVILEGES IN SCHEMA {MART} GRANT SELECT ON TABLES TO ROLE {ANALYST}"
+    of_persons = [contract for contract in WAREHOUSE if describes_persons(contract)]
+    yield f"GRANT SELECT ON {', '.join(c.fullname for c in (*of_persons, load_ledger))} TO ROLE {ANALYST}"
 
     yield f"GRANT USAGE, CREATE ON SCHEMA {schema}, {MART} TO ROLE {LOADER}"
     writes = "GRANT SELECT, INSERT, UPDATE, DELETE"
@@ -62,12 +64,26 @@ def render_grants() -> Iterator[str]:
     yield f"GRANT ANALYZE TO ROLE {LOADER}"
 
 
-def masked_view_name(contract: Table) -> str:
-    """The name of the view of a table without its personal columns."""
-    return f"{contract.fullname}_masked"
+def _render_reader_grants(schema: str) -> Iterator[str]:
+    # by name, never by default: a new table that describes persons must not be open unnoticed
+    public = [contract.fullname for contract in WAREHOUSE if not describes_persons(contract)]
+    yield f"GRANT USAGE ON SCHEMA {schema}, {ROUNDED} TO ROLE {READER}"
+    yield f"GRANT SELECT ON {', '.join([*public, *map(rounded_view_name, MARTS)])} TO ROLE {READER}"
+    # an older version granted these, or a person did
+    yield f"DROP VIEW IF EXISTS {schema}.immigration_masked"
+    yield f"ALTER DEFAULT PRIVILEGES IN SCHEMA {MART} REVOKE SELECT ON TABLES FROM ROLE {READER}"
+    yield f"REVOKE ALL ON ALL TABLES IN SCHEMA {MART} FROM ROLE {READER}"
+    yield f"REVOKE ALL ON SCHEMA {MART} FROM ROLE {READER}"
+    yield from (f"REVOKE ALL ON {c.fullname} FROM ROLE {READER}" for c in WAREHOUSE if describes_persons(c))
 
 
-def render_masked_view(contract: Table) -> str:
-    """Render the view of a table without its personal columns."""
-    columns = ", ".join(f'"{c.name}"' for c in contract.columns if not c.info["personal"])
-    return f"CREATE OR REPLACE VIEW {masked_view_name(contract)} AS SELECT {columns} FROM {contract.fullname}"
+def rounded_view_name(contract: Table) -> str:
+    """Return the name of the view of a mart with rounded counts."""
+    return f"{ROUNDED}.{contract.name}"
+
+
+def render_rounded_view(contract: Table) -> str:
+    """Render the view of a mart with rounded counts."""
+    options = {"literal_binds": True}
+    query = select_rounded(contract).compile(dialect=load_dialect("redshift"), compile_kwargs=options)
+    return f"CREATE VIEW {rounded_view_name(contract)} AS {query}"

@@ -66,62 +66,62 @@ immigration: Table = table(
     column("i94mon", Integer(), "Month of arrival, 1 to 12.", source=_FILE, unit="month", key=True, low=1, high=12),
     column(
         "i94cit", Integer(), "Country of citizenship; codes outside the code list are kept.",
-        source=_FILE, references="country.code",
+        source=_FILE, references="country.code", quasi_identifier=True,
     ),
     column(
         "i94res", Integer(), "Country of residence; codes outside the code list are kept.",
-        source=_FILE, references="country.code",
+        source=_FILE, references="country.code", quasi_identifier=True,
     ),
     column(
         "i94port", String(3), "Port of entry, a CBP code and not an IATA one; XXX where missing or unlisted.",
-        source=_FILE, nullable=False, references="i94port.code",
+        source=_FILE, nullable=False, references="i94port.code", quasi_identifier=True,
     ),
     column(
         "arrdate", Date(), "Date of arrival, always within the month of the record.",
-        source=_FILE, nullable=False, references="calendar.date", unit="date",
+        source=_FILE, nullable=False, references="calendar.date", unit="date", quasi_identifier=True,
     ),
     column(
         "i94mode", Integer(), "Mode of arrival: 1 air, 2 sea, 3 land, 9 not reported or unlisted; null where missing.",
-        source=_FILE, references="i94mode.code",
+        source=_FILE, references="i94mode.code", quasi_identifier=True,
     ),
     column(
         "i94addr", String(2), "State of the first address; 99 for missing and for every code outside the list.",
-        source=_FILE, nullable=False, references="i94addr.code",
+        source=_FILE, nullable=False, references="i94addr.code", quasi_identifier=True,
     ),
     column(
         "depdate", Date(), "Date of departure; null while the traveller has not been seen to leave.",
-        source=_FILE, unit="date",
+        source=_FILE, unit="date", quasi_identifier=True,
     ),
-    column("i94bir", Integer(), "Age in the year of arrival, as delivered.", source=_FILE, unit="years", low=-5, high=125),
+    column("i94bir", Integer(), "Age in the year of arrival, as delivered.", source=_FILE, unit="years", low=-5, high=125, quasi_identifier=True),
     column(
         "i94visa", Integer(), "Purpose of the visit: 1 business, 2 pleasure, 3 student.",
-        source=_FILE, nullable=False, references="i94visa.code",
+        source=_FILE, nullable=False, references="i94visa.code", quasi_identifier=True,
     ),
     column("count", Integer(), "Always 1, kept for summary statistics.", source=_FILE, unit="arrivals", allowed=(1,)),
-    column("dtadfile", Date(), "Date on which the record was added to the file.", source=_FILE, unit="date"),
-    column("visapost", String(8), "Department of State post that issued the visa.", source=_FILE),
+    column("dtadfile", Date(), "Date on which the record was added to the file.", source=_FILE, unit="date", quasi_identifier=True),
+    column("visapost", String(8), "Department of State post that issued the visa.", source=_FILE, quasi_identifier=True),
     column("occup", String(8), "Occupation to be performed in the US.", source=_FILE, personal=True),
     column("entdepa", String(4), "Arrival flag: how the traveller was admitted or paroled.", source=_FILE),
     column("entdepd", String(4), "Departure flag: departed, lost the I-94 or deceased.", source=_FILE),
     column("entdepu", String(4), "Update flag: apprehended, overstayed or adjusted to residence.", source=_FILE),
     column("matflag", String(1), "M where arrival and departure records match.", source=_FILE, allowed=("M",)),
     column("biryear", Integer(), "Year of birth.", source=_FILE, unit="year", low=1880, high=2100, personal=True),
-    column("dtaddto", String(16), "Admitted until, exactly as delivered (MMDDYYYY, D/S or other).", source=_FILE),
+    column("dtaddto", String(16), "Admitted until, exactly as delivered (MMDDYYYY, D/S or other).", source=_FILE, quasi_identifier=True),
     column(
         "gender", String(1), "Sex as recorded: F, M, X or U (unknown); null where missing.",
-        source=_FILE, allowed=("F", "M", "U", "X"),
+        source=_FILE, allowed=("F", "M", "U", "X"), quasi_identifier=True,
     ),
     column("insnum", String(16), "Immigration and Naturalization Service number, free text.", source=_FILE, personal=True),
     column(
         "airline", String(8), "Airline or carrier code; *GA is general aviation and VES a vessel (inferred).",
-        source=_FILE,
+        source=_FILE, quasi_identifier=True,
     ),
     column("admnum", BigInteger(), "Admission number; not unique, not a key.", source=_FILE, low=0, personal=True),
-    column("fltno", String(16), "Flight number or tail number as delivered, leading zeros kept.", source=_FILE),
-    column("visatype", String(4), "Class of admission that the visa allows, such as B2 or WT.", source=_FILE),
+    column("fltno", String(16), "Flight number or tail number as delivered, leading zeros kept.", source=_FILE, quasi_identifier=True),
+    column("visatype", String(4), "Class of admission that the visa allows, such as B2 or WT.", source=_FILE, quasi_identifier=True),
     column(
         "admitted_until", Date(), "Last day of the admission, read from dtaddto; null for D/S and unreadable values.",
-        source="dtaddto", unit="date",
+        source="dtaddto", unit="date", quasi_identifier=True,
     ),
     column(
         "duration_of_status", Boolean(), "True where the admission lasts as long as the status does (dtaddto is D/S).",
@@ -129,7 +129,7 @@ immigration: Table = table(
     ),
     column(
         "stay_days", Integer(), "Days from arrival to departure as delivered; a valid stay is 0 to 365.",
-        source="arrdate, depdate", unit="days",
+        source="arrdate, depdate", unit="days", quasi_identifier=True,
     ),
     domain="arrivals",
     grain="one row per arrival record (i94yr, i94mon, cicid)",
@@ -141,7 +141,8 @@ immigration: Table = table(
 def _rejected_columns() -> list[Column[Any]]:
     return [
         column(
-            name, type_, f"{meaning}, as delivered.", source=_FILE, personal=immigration.columns[name].info["personal"],
+            name, type_, f"{meaning}, as delivered.", source=_FILE,
+            **{kind: immigration.columns[name].info[kind] for kind in ("personal", "quasi_identifier")},
         )
         for name, type_, meaning in _DELIVERED
     ]

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Column, Double, Integer, String, Table
 
-from i94_platform.contracts.model import MONTH_COLUMNS, column, is_monthly, mart_metadata, table
+from i94_platform.contracts.model import MONTH_COLUMNS, Statistic, column, is_monthly, mart_metadata, table
 
 NOT_GIVEN = "not given"
 """The label of a missing value; it is longer than any code of an airline."""
@@ -80,7 +80,7 @@ def _monthly_mart(name: str, description: str, *columns: Column[Any], grain: str
 
 
 def _visitors(of: str) -> Column[Any]:
-    return column("visitors", BigInteger(), f"Arrivals in the month {of}.", source=_FACT, unit="arrivals", nullable=False, low=1)
+    return column("visitors", BigInteger(), f"Arrivals in the month {of}.", source=_FACT, unit="arrivals", nullable=False, low=1, statistic=Statistic("cell"))
 
 
 def _origin(*, key: bool = True) -> list[Column[Any]]:
@@ -119,8 +119,8 @@ visitors_by_nationality: Table = _monthly_mart(
     column("nationality", String(128), "Label of the country of citizenship, 'unlisted code N' for a code outside the list.", source=_COUNTRY, nullable=False),
     *_country_columns("nationality"),
     _visitors("with this citizenship"),
-    column("hint_likely_residence", String(128), "A hint, not a fact: where most of the visitors of an unlisted nationality live that month; null for listed ones.", source=_FACT),
-    column("hint_likely_residence_visitors", BigInteger(), "How many of these visitors live there, to judge the hint by.", source=_FACT, unit="arrivals", low=1),
+    column("hint_likely_residence", String(128), "A hint, not a fact: where most of the visitors of an unlisted nationality live that month; null for listed ones.", source=_FACT, statistic=Statistic("text", "hint_likely_residence_visitors")),
+    column("hint_likely_residence_visitors", BigInteger(), "How many of these visitors live there, to judge the hint by.", source=_FACT, unit="arrivals", low=1, statistic=Statistic("count", "hint_likely_residence_visitors")),
     grain="one row per month and country of citizenship (i94yr, i94mon, i94cit)",
 )
 
@@ -157,8 +157,8 @@ destination_by_climate: Table = _monthly_mart(
     "Arrivals by state of the first address and climate of the country of residence.",
     *_destination(),
     _climate_band(key=True),
-    column("source_countries", Integer(), "Countries of residence in the band that these visitors come from.", source=_FACT, unit="countries", nullable=False, low=0),
-    column("mean_temperature", Double(), "Mean of the source countries' mean yearly temperatures, each as often as it has visitors; null in the band unknown.", source=_COUNTRY, unit="°C", low=-90, high=70),
+    column("source_countries", Integer(), "Countries of residence in the band that these visitors come from.", source=_FACT, unit="countries", nullable=False, low=0, statistic=Statistic("count")),
+    column("mean_temperature", Double(), "Mean of the source countries' mean yearly temperatures, each as often as it has visitors; null in the band unknown.", source=_COUNTRY, unit="°C", low=-90, high=70, statistic=Statistic("average", "visitors")),
     _visitors("to this state from this climate"),
     grain="one row per month, state and climate band (i94yr, i94mon, i94addr, climate_band)",
 )
@@ -209,6 +209,7 @@ MONTHLY_MARTS: tuple[Table, ...] = tuple(mart for mart in mart_metadata.tables.v
 """The marts that are replaced month by month, in the order of their declarations."""
 
 _MARTS = "the marts"
+_MEASURE = Statistic("average", "n", 3)
 
 correlations: Table = table(
     mart_metadata,
@@ -219,14 +220,14 @@ correlations: Table = table(
     column("y", String(128), "Second variable, in words.", source=_MARTS, key=True),
     column("method", String(16), "Measure of association; Cramér's V (bias-corrected) where both variables are categories.", source=_MARTS, key=True, allowed=METHODS),
     column("unit_of_observation", String(64), "What one of the n observations is, such as one state.", source=_MARTS, nullable=False),
-    column("coefficient", Double(), "The measure: -1 to 1, Cramér's V 0 to 1; null where it can't be computed (fewer than 4 observations, or one that never changes).", source="computed", low=-1, high=1),
-    column("ci_low", Double(), "Lower end of the 95 % interval of the coefficient.", source="computed", low=-1, high=1),
-    column("ci_high", Double(), "Upper end of the 95 % interval of the coefficient.", source="computed", low=-1, high=1),
-    column("p_value", Double(), "Probability of a coefficient at least as far from 0 without any association; many pairs are tested, and some are small by chance.", source="computed", low=0, high=1),
-    column("n", BigInteger(), "Observations.", source=_MARTS, unit="observations", nullable=False, low=0),
-    column("excluded", BigInteger(), "Observations left out.", source=_MARTS, unit="observations", nullable=False, low=0),
-    column("excluded_visitors", BigInteger(), "Arrivals behind what was left out.", source=_MARTS, unit="arrivals", nullable=False, low=0),
-    column("excluded_why", String(1024), "What was left out, how many and why; empty where nothing was.", source=_MARTS, nullable=False),
+    column("coefficient", Double(), "The measure: -1 to 1, Cramér's V 0 to 1; null where it can't be computed (fewer than 4 observations, or one that never changes).", source="computed", low=-1, high=1, statistic=_MEASURE),
+    column("ci_low", Double(), "Lower end of the 95 % interval of the coefficient.", source="computed", low=-1, high=1, statistic=_MEASURE),
+    column("ci_high", Double(), "Upper end of the 95 % interval of the coefficient.", source="computed", low=-1, high=1, statistic=_MEASURE),
+    column("p_value", Double(), "Probability of a coefficient at least as far from 0 without any association; many pairs are tested, and some are small by chance.", source="computed", low=0, high=1, statistic=_MEASURE),
+    column("n", BigInteger(), "Observations.", source=_MARTS, unit="observations", nullable=False, low=0, statistic=Statistic("count")),
+    column("excluded", BigInteger(), "Observations left out.", source=_MARTS, unit="observations", nullable=False, low=0, statistic=Statistic("count")),
+    column("excluded_visitors", BigInteger(), "Arrivals behind what was left out.", source=_MARTS, unit="arrivals", nullable=False, low=0, statistic=Statistic("count")),
+    column("excluded_why", String(1024), "What was left out, how many and why; empty where nothing was.", source=_MARTS, nullable=False, statistic=Statistic("text")),
     column("months", Integer(), "Months that the figures cover.", source=_MARTS, unit="months", nullable=False, low=1),
     column("first_month", String(7), "First of these months, as YYYY-MM.", source=_MARTS, nullable=False),
     column("last_month", String(7), "Last of these months, as YYYY-MM.", source=_MARTS, nullable=False),

@@ -4,6 +4,7 @@ The two functions that declare one, and the accessors that read it.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from sqlalchemy import Column, ForeignKey, MetaData, String, Table
@@ -28,6 +29,18 @@ Domain = Literal["arrivals", "climate", "codes", "people", "places", "platform",
 """What a table is about; `platform` is the platform's own."""
 
 
+@dataclass(frozen=True)
+class Statistic:
+    """A figure or text that is computed from arrivals; `disclosure` says what becomes of it."""
+
+    kind: Literal["cell", "count", "average", "text"]
+    """`cell` counts the arrivals of a row, `count` anything else; `text` names or describes some of them."""
+    base: str = ""
+    """The count that it stands on: it is withheld where that is small."""
+    digits: int = 0
+    """Decimal places of a rounded average."""
+
+
 def column(
     name: str,
     type_: TypeEngine[Any],
@@ -43,6 +56,8 @@ def column(
     high: Any = None,
     byte_encoding: str | None = None,
     personal: bool = False,
+    quasi_identifier: bool = False,
+    statistic: Statistic | None = None,
 ) -> Column[Any]:
     """Declare a column of a contract.
 
@@ -60,6 +75,8 @@ def column(
         high: The highest valid value; a null is valid too.
         byte_encoding: Redshift's ENCODE; chosen by type unless given.
         personal: Whether the value leads to one person; only analysts and loaders see it.
+        quasi_identifier: Whether the value leads to one person together with others of its kind, such as age and port.
+        statistic: How the value is computed from arrivals, for disclosure control.
     """
     return Column(
         name,
@@ -76,6 +93,8 @@ def column(
             "high": high,
             "encode": byte_encoding,
             "personal": personal,
+            "quasi_identifier": quasi_identifier,
+            "statistic": statistic,
         },
     )
 
@@ -137,3 +156,8 @@ def text_limit(col: Column[Any]) -> int | None:
 def is_personal(contract: Table) -> bool:
     """Whether a value of it leads to one person."""
     return any(c.info["personal"] for c in contract.columns)
+
+
+def describes_persons(contract: Table) -> bool:
+    """Whether a row of it describes one person."""
+    return is_personal(contract) or any(c.info["quasi_identifier"] for c in contract.columns)

@@ -11,18 +11,25 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import psycopg2
+import pyarrow as pa
 import pytest
 
 from i94_platform.contracts import MARTS, WAREHOUSE, i94mode, immigration
-from i94_platform.contracts.access import ANALYST, LOADER, READER, masked_view_name, render_access
+from i94_platform.contracts.access import ANALYST, LOADER, READER, render_access, rounded_view_name
+from i94_platform.contracts.disclosure import select_rounded
 from i94_platform.contracts.model import column_names
+from i94_platform.contracts.rendering.arrow import arrow_schema
+from i94_platform.contracts.rendering.ddl import render_create_schema
 from i94_platform.errors import PermanentError
 from i94_platform.lake.s3 import S3Store
 from i94_platform.redshift_address import RedshiftAddress
 from i94_platform.settings import PROJECT
+from i94_platform.sql.statements import compile_statement
 from i94_platform.warehouse.redshift.warehouse import RedshiftWarehouse
 from i94_platform_tests.emulators.redshift.emulator import RedshiftEmulator
+from i94_platform_tests.serving.synthetic_release import fill_warehouse
 from i94_platform_tests.support.warehouses import Place, Staging
 
 PERSONAL = {"admnum", "insnum", "biryear", "occup"}
@@ -86,46 +93,54 @@ def test_the_personal_columns_are_marked_in_the_contract() -> None:
     assert {c.name for contract in WAREHOUSE for c in contract.columns if c.info["personal"]} == PERSONAL
 
 
-def test_a_reader_sees_the_fact_without_what_leads_to_a_person(
-    loaded_warehouse: RedshiftWarehouse, as_one_of: Connected
-) -> None:
-    reader = as_one_of(READER)
-    with reader.cursor() as cursor:
-        cursor.execute(f"SELECT * FROM {masked_view_name(immigration)}")
-        names = [column.name for column in cursor.description]
-        assert len(cursor.fetchall()) == 2
-    assert names == [name for name in column_names(immigration) if name not in PERSONAL]
-
-
 def test_a_reader_is_refused(loaded_warehouse: RedshiftWarehouse, as_one_of: Connected) -> None:
     reader = as_one_of(READER)
     for sql in (
         "SELECT admnum FROM i94.immigration",
         "SELECT count(*) FROM i94.immigration",
         "SELECT * FROM i94.load_ledger",
-        "SELECT admnum FROM i94.immigration_masked",
+        "SELECT visitors FROM mart.visitors_by_origin",
         "DELETE FROM i94.i94mode",
-        "INSERT INTO i94.immigration_masked (cicid) VALUES (1)",
+        "DELETE FROM mart_rounded.visitors_by_origin",
         "CREATE TABLE i94.mine (a INTEGER)",
         "CREATE TABLE mart.mine (a INTEGER)",
-        "DROP VIEW i94.immigration_masked",
+        "CREATE TABLE mart_rounded.mine (a INTEGER)",
+        "DROP VIEW mart_rounded.visitors_by_origin",
     ):
-        with pytest.raises(psycopg2.Error, match=r'permission denied|must be owner|column "admnum" does not exist'):
+        with pytest.raises(psycopg2.Error, match=r"permission denied|must be owner"):
             reader.cursor().execute(sql)
 
 
-def test_a_reader_reads_code_lists_dimensions_and_every_mart_as_it_comes(
+def test_a_reader_reads_code_lists_dimensions_and_rounded_marts(
     loaded_warehouse: RedshiftWarehouse, as_one_of: Connected
 ) -> None:
-    with loaded_warehouse.transaction(purpose="make a mart") as transaction:
+    fill_warehouse(loaded_warehouse)
+    with loaded_warehouse.transaction(purpose="make cells of few arrivals") as transaction:
         transaction.execute("CREATE TABLE mart.visitors AS SELECT 1 AS visitors")
+        transaction.execute("UPDATE mart.visitors_by_origin SET visitors = mod(i94res, 60) + 1")
+        transaction.execute("UPDATE mart.destination_by_climate SET visitors = mod(visitors, 30) + 1")
     reader = as_one_of(READER)
     for contract in WAREHOUSE:
         assert is_refused(reader, f"SELECT * FROM {contract.fullname}") == (contract is immigration), contract.name
+    analyst = as_one_of(ANALYST)
     for contract in MARTS:
-        assert rows(reader, f"SELECT * FROM {contract.fullname}") == []
-        assert is_refused(reader, f"DELETE FROM {contract.fullname}")
-    assert rows(reader, "SELECT * FROM mart.visitors") == [(1,)]
+        assert is_refused(reader, f"SELECT * FROM {contract.fullname}")
+        names = ", ".join(f'"{name}"' for name in column_names(contract))
+        exact = rows(analyst, f"SELECT {names} FROM {contract.fullname}")
+        table = pa.Table.from_pylist(
+            [dict(zip(column_names(contract), row, strict=True)) for row in exact], arrow_schema(contract)
+        )
+        connection = duckdb.connect()
+        connection.execute(render_create_schema("mart", "duckdb"))
+        connection.register("exact", table)
+        connection.execute(f"CREATE TABLE {contract.fullname} AS SELECT * FROM exact")
+        sql, values = compile_statement(select_rounded(contract), "duckdb")
+        expected = connection.execute(sql, values).fetchall()
+        assert sorted(rows(reader, f"SELECT * FROM {rounded_view_name(contract)}"), key=str) == sorted(
+            expected, key=str
+        )
+    assert is_refused(reader, "SELECT * FROM mart.visitors")
+    assert rows(analyst, "SELECT * FROM mart.visitors") == [(1,)]
 
 
 def test_a_table_that_nobody_has_thought_of_is_closed_to_readers(
@@ -142,7 +157,6 @@ def test_an_analyst_reads_everything_and_changes_nothing(
     analyst = as_one_of(ANALYST)
     assert rows(analyst, "SELECT DISTINCT admnum FROM i94.immigration") == [(99_915_565_930,)]
     assert len(rows(analyst, "SELECT * FROM i94.load_ledger")) == 1
-    assert len(rows(analyst, "SELECT * FROM i94.immigration_masked")) == 2
     for sql in ("DELETE FROM i94.immigration", "UPDATE i94.i94mode SET code = 1", "TRUNCATE i94.i94mode"):
         assert is_refused(analyst, sql), sql
 
@@ -195,11 +209,16 @@ def test_creating_again_takes_back_what_a_reader_was_given_by_mistake(
     loaded_warehouse: RedshiftWarehouse, as_one_of: Connected
 ) -> None:
     with loaded_warehouse.transaction(purpose="make a mistake") as transaction:
-        transaction.execute(f"GRANT SELECT ON i94.immigration TO ROLE {READER}")
+        transaction.execute(f"GRANT USAGE ON SCHEMA mart TO ROLE {READER}")
+        transaction.execute(f"GRANT SELECT ON i94.immigration, mart.visitors_by_origin TO ROLE {READER}")
+        transaction.execute(f"ALTER DEFAULT PRIVILEGES IN SCHEMA mart GRANT SELECT ON TABLES TO ROLE {READER}")
     reader = as_one_of(READER)
     assert not is_refused(reader, "SELECT admnum FROM i94.immigration")
     loaded_warehouse.create_tables()
-    assert is_refused(reader, "SELECT admnum FROM i94.immigration")
+    with loaded_warehouse.transaction(purpose="add a mart") as transaction:
+        transaction.execute("CREATE TABLE mart.visitors AS SELECT 1 AS visitors")
+    for table in ("i94.immigration", "mart.visitors_by_origin", "mart.visitors"):
+        assert is_refused(reader, f"SELECT * FROM {table}"), table
 
 
 def test_the_statements_name_no_user_and_hold_no_password() -> None:

@@ -1,0 +1,85 @@
+"""Disclosure control: what leaves the inner circle, so that no figure tells of a single person.
+
+Counts are rounded to the nearest 5, so 0 to 2 become 0, and rows of such a count are left out. Averages and texts are
+withheld where few stand behind them. Rounding is deterministic, and comes after all sums.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Column, ColumnElement, Double, Select, Table, case, cast, func, literal, literal_column, select
+
+from i94_platform.contracts.model import Statistic
+
+ROUNDING = 5
+MIN_BASE = 23
+"""The fewest arrivals or observations that an average, a share or a text may stand on."""
+
+WITHHELD = "withheld"
+"""Stands in the place of a text that holds exact counts."""
+
+
+def round_count(value: int) -> int:
+    """Round a count to the nearest multiple of `ROUNDING`."""
+    return (value + ROUNDING // 2) // ROUNDING * ROUNDING
+
+
+def render_rounded_count(count: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Render `round_count` in SQL. Of all ways to round, DuckDB and Redshift share this one."""
+    raised = count + literal_column(str(ROUNDING // 2))
+    return cast(raised - func.mod(raised, literal_column(str(ROUNDING))), count.type)
+
+
+def select_rounded(contract: Table) -> Select[Any]:
+    """Select the rows and columns of a table as a caller without exact access gets them."""
+    return _select(contract, round_counts=True)
+
+
+def select_summable(contract: Table) -> Select[Any]:
+    """Select all rows with exact counts, to be summed and then rounded; all other figures as in `select_rounded`."""
+    return _select(contract, round_counts=False)
+
+
+def has_statistics(contract: Table) -> bool:
+    """Whether any column of a table is computed from arrivals."""
+    return any(c.info["statistic"] for c in contract.columns)
+
+
+def describe_withheld(contract: Table) -> dict[str, str]:
+    """Describe for each column that may be withheld, why it is."""
+    return {c.name: _describe(c.info["statistic"]) for c in contract.columns if _may_be_withheld(c)}
+
+
+def _may_be_withheld(col: Column[Any]) -> bool:
+    statistic: Statistic | None = col.info["statistic"]
+    return statistic is not None and (statistic.kind == "text" or bool(statistic.base))
+
+
+def _describe(statistic: Statistic) -> str:
+    if not statistic.base:
+        return "It holds exact counts."
+    return f"It is null where {statistic.base} is below {MIN_BASE}."
+
+
+def _select(contract: Table, round_counts: bool) -> Select[Any]:
+    columns = [_protect(c, contract, round_counts).label(c.name) for c in contract.columns]
+    cells = [c for c in contract.columns if c.info["statistic"] == Statistic("cell")] if round_counts else []
+    return select(*columns).where(*(render_rounded_count(c) > literal_column("0") for c in cells))
+
+
+def _protect(col: Column[Any], contract: Table, round_counts: bool) -> ColumnElement[Any]:
+    statistic: Statistic | None = col.info["statistic"]
+    if statistic is None:
+        return col
+    value: ColumnElement[Any] = col
+    if statistic.kind in ("cell", "count"):
+        value = render_rounded_count(col) if round_counts else col
+    elif statistic.kind == "average":
+        scale = literal_column(f"1{'0' * statistic.digits}.0", Double())
+        value = func.round(col * scale) / scale
+    elif not statistic.base:
+        return literal(WITHHELD)
+    if not statistic.base:
+        return value
+    return cast(case((contract.c[statistic.base] >= literal_column(str(MIN_BASE)), value)), col.type)
