@@ -76,7 +76,7 @@ def _protect(col: Column[Any], contract: Table, round_counts: bool) -> ColumnEle
     if statistic.kind in ("cell", "count"):
         value = render_rounded_count(col) if round_counts else col
     elif statistic.kind == "average":
-        scale = literal_column(f"1{'0' * statistic.digits}.0", Double())
+        scale: ColumnElement[float] = literal_column(f"1{'0' * statistic.digits}.0", Double())
         value = func.round(col * scale) / scale
     elif not statistic.base:
         return literal(WITHHELD)
