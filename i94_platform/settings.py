@@ -172,6 +172,9 @@ class Settings(BaseSettings):
         description="URL of this version's files, for links to code, such as https://host/group/project/tree/v1",
     )
 
+    disclosure: Literal["rounded", "exact"] = Field(
+        default="rounded", description="figures of the API and dashboard for callers without the scope read:exact"
+    )
     serve_rate: float = Field(default=50.0, gt=0, description="maximum requests per second of one caller of the API")
     serve_timeout: float = Field(default=10.0, gt=0, description="maximum seconds of a query of the API")
     serve_url: str = Field(

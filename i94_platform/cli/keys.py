@@ -11,7 +11,7 @@ from rich.table import Table
 
 from i94_platform.cli.console import out, print_table
 from i94_platform.errors import PermanentError
-from i94_platform.serving.auth.api_keys import SCOPES, ApiKey, KeyStore
+from i94_platform.serving.auth.api_keys import DEFAULT_SCOPES, SCOPES, ApiKey, KeyStore
 from i94_platform.settings import Settings
 
 _MAX_DAYS = 3_650
@@ -24,7 +24,9 @@ def add(
     name: Annotated[str, typer.Argument(help="Who or what the key is for.")],
     scope: Annotated[
         list[str] | None,
-        typer.Option(help=f"A scope of the key, repeatable: {', '.join(SCOPES)}; all read: scopes unless given."),
+        typer.Option(
+            help=f"A scope of the key, repeatable: {', '.join(SCOPES)}; {', '.join(DEFAULT_SCOPES)} unless given."
+        ),
     ] = None,
     expires: Annotated[str, typer.Option(metavar="DAYS", help="Days until it expires, or never.")] = "365",
 ) -> None:
@@ -35,7 +37,7 @@ def add(
     if expires != "never" and not (expires.isdecimal() and 0 < int(expires) <= _MAX_DAYS):
         raise PermanentError(f"--expires {expires!r} is no number of days; valid are: never, 1 to {_MAX_DAYS}.")
     lifetime = None if expires == "never" else dt.timedelta(days=int(expires))
-    _print_key(*_open_key_store().add(name, scope or [s for s in SCOPES if s.startswith("read:")], lifetime))
+    _print_key(*_open_key_store().add(name, scope or DEFAULT_SCOPES, lifetime))
 
 
 @keys.command("list")

@@ -19,6 +19,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from i94_platform.serving.auth.authenticator import Authenticator
+from i94_platform.serving.disclosure import HEADER, ROUNDED
 from i94_platform.serving.metrics import Metrics
 from i94_platform.serving.problems import Problem
 
@@ -64,14 +65,23 @@ class Middleware:
             return
         started, sent, is_head = time.perf_counter(), _Sent(), scope["method"] == "HEAD"
         request_id = uuid.uuid4().hex[:16]
-        state = {**scope.get("state", {}), "request_id": request_id, "caller": "", "cache": "", "is_head": is_head}
+        state = {
+            **scope.get("state", {}),
+            "request_id": request_id,
+            "caller": "",
+            "cache": "",
+            "is_head": is_head,
+            "disclosure": ROUNDED,
+        }
         inner: Scope = {**scope, "method": "GET" if is_head else scope["method"], "state": state}
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 sent.status = message["status"]
                 allowance = state.get("allowance")
-                headers = (*self._headers, *(allowance.to_headers() if allowance else ()))
+                headers = [*self._headers, *(allowance.to_headers() if allowance else ())]
+                if state["caller"]:
+                    headers.append((HEADER.lower().encode(), state["disclosure"].name.encode()))
                 request_header = (b"x-request-id", request_id.encode())
                 message = {**message, "headers": [*message["headers"], *headers, request_header]}
             elif message["type"] == "http.response.body":

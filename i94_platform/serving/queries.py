@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Select, Table, and_, cast, desc, false, func, or_, select
+from sqlalchemy import BigInteger, ColumnElement, FromClause, Select, Table, and_, cast, false, func, or_, select
+
+from i94_platform.serving.disclosure import DisclosureControl
 
 DEFAULT_LIMIT = 1_000
 
@@ -39,10 +41,10 @@ class Filter:
     value: Any
     """A sorted tuple for equality and `ne`; one value for every other operator."""
 
-    def condition(self, contract: Table) -> ColumnElement[bool]:
+    def condition(self, rows: FromClause) -> ColumnElement[bool]:
         """Return the condition in SQL."""
         month = self.column == "month"
-        column = contract.c.i94yr * 12 + contract.c.i94mon if month else contract.c[self.column]
+        column = rows.c.i94yr * 12 + rows.c.i94mon if month else rows.c[self.column]
         return OPERATORS[self.operator](column, self.value)
 
 
@@ -79,20 +81,21 @@ class Query:
         text = json.dumps([version, self.digest, *last_row], default=str, separators=(",", ":"))
         return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
-    def statement(self) -> Select[Any]:
+    def statement(self, disclosure: DisclosureControl) -> Select[Any]:
         """Return the statement, which selects one row more than the page has."""
-        columns = self.contract.c
-        statement = select(*columns).where(*(f.condition(self.contract) for f in self.filters))
+        rows = disclosure.get_rows(self.contract)
+        columns = rows.c
+        statement = select(*columns).where(*(f.condition(rows) for f in self.filters))
         if self.after:
-            statement = statement.where(self._follows_last_row())
+            statement = statement.where(self._follows_last_row(rows))
         order = [columns[name].desc() if descends else columns[name].asc() for name, descends in self.order]
         return statement.order_by(*(column.nulls_last() for column in order)).limit(self.limit + 1)
 
-    def _follows_last_row(self) -> ColumnElement[bool]:
+    def _follows_last_row(self, rows: FromClause) -> ColumnElement[bool]:
         """Rows that are beyond the last one in a column, and equal in all columns before it. Nulls come last."""
         beyond, equal = list[ColumnElement[bool]](), list[ColumnElement[bool]]()
         for (name, descends), value in zip(self.order, self.after, strict=True):
-            column = self.contract.c[name]
+            column = rows.c[name]
             if value is not None:
                 further = column < value if descends else column > value
                 beyond.append(and_(*equal, or_(further, column.is_(None))))
@@ -102,7 +105,7 @@ class Query:
 
 @dataclass(frozen=True)
 class Totals:
-    """The visitors of a mart, summed by some of its columns, largest first."""
+    """The exact visitors of a mart, summed by some of its columns, largest first as the caller sees them."""
 
     contract: Table
     group_by: tuple[str, ...]
@@ -110,17 +113,18 @@ class Totals:
     """Columns that depend on the group, such as its name; if months differ, the alphabetically last value."""
     filters: tuple[Filter, ...] = ()
 
-    def statement(self) -> Select[Any]:
-        """Return the statement."""
-        columns = self.contract.c
+    def statement(self, disclosure: DisclosureControl) -> Select[Any]:
+        """Return the statement. Its visitors are not yet as the caller may see them."""
+        rows = disclosure.get_summable_rows(self.contract)
+        columns = rows.c
         groups = [columns[name] for name in self.group_by]
         labels = [func.max(columns[name]).label(name) for name in self.labels]
-        visitors = cast(func.sum(columns.visitors), BigInteger).label("visitors")
+        visitors = cast(func.sum(columns.visitors), BigInteger)
         return (
-            select(*groups, *labels, visitors)
-            .where(*(f.condition(self.contract) for f in self.filters))
+            select(*groups, *labels, visitors.label("visitors"))
+            .where(*(f.condition(rows) for f in self.filters))
             .group_by(*groups)
-            .order_by(desc("visitors"), *groups)
+            .order_by(disclosure.render_count(visitors).desc(), *groups)
         )
 
 

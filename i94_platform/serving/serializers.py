@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gzip
 import io
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Table
@@ -35,7 +36,14 @@ def to_json(value: Any) -> bytes:
     return orjson.dumps(value)
 
 
-def serialize_rows(format_: str, rows: pa.Table, contract: Table, *, keep_formulas: bool = False) -> bytes:
+def serialize_rows(
+    format_: str,
+    rows: pa.Table,
+    contract: Table,
+    *,
+    keep_formulas: bool = False,
+    metadata: Mapping[str, str] | None = None,
+) -> bytes:
     """Serialize rows as `csv` or `parquet`, with the columns and types of the contract.
 
     Args:
@@ -43,6 +51,7 @@ def serialize_rows(format_: str, rows: pa.Table, contract: Table, *, keep_formul
         rows: the rows.
         contract: the table that they are of.
         keep_formulas: in CSV, leave texts as they are that a spreadsheet would run as a formula.
+        metadata: in Parquet, metadata of the schema.
     """
     import pyarrow.csv as pc
     import pyarrow.parquet as pq
@@ -51,7 +60,7 @@ def serialize_rows(format_: str, rows: pa.Table, contract: Table, *, keep_formul
     if format_ == "csv":
         pc.write_csv(typed if keep_formulas else _escape_formulas(typed), target)
     else:
-        pq.write_table(typed, target)
+        pq.write_table(typed.replace_schema_metadata(dict(metadata or {})), target)
     return target.getvalue()
 
 

@@ -111,12 +111,14 @@ def create_service(settings: Settings) -> Service:
     from i94_platform.serving.auth.authenticator import Authenticator
     from i94_platform.serving.auth.rate_limiter import RateLimiter
     from i94_platform.serving.auth.sessions import SessionStore
+    from i94_platform.serving.disclosure import DisclosureControl
     from i94_platform.serving.release_store import ReleaseStore
     from i94_platform.serving.service import Service
 
     release_store = ReleaseStore(open_lake(settings), Path(settings.home) / "serving", settings.serve_memory)
+    disclosure = DisclosureControl(is_exact=settings.disclosure == "exact")
     keys, rate_limiter = open_key_store(settings), RateLimiter(settings.serve_rate)
-    authenticator = Authenticator(keys, SessionStore(), rate_limiter, settings.serves_https)
+    authenticator = Authenticator(keys, SessionStore(), rate_limiter, settings.serves_https, disclosure)
     return Service(release_store, authenticator, settings.serve_timeout)
 
 

@@ -17,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from i94_platform.lake.releases import Release
+from i94_platform.serving.disclosure import DisclosureControl
 from i94_platform.serving.http_caching import is_current, not_modified, send
 from i94_platform.serving.metrics import Metrics
 from i94_platform.serving.problems import Problem
@@ -33,8 +34,8 @@ logger = logging.getLogger(__name__)
 QUERY_THREADS = 4
 """More would only wait for the processors."""
 
-MakeResponse = Callable[[Snapshot, float], CachedResponse]
-"""Queries a release until a deadline."""
+MakeResponse = Callable[[Snapshot, DisclosureControl, float], CachedResponse]
+"""Queries a release for a caller until a deadline."""
 
 
 @dataclass
@@ -68,7 +69,7 @@ class Service:
 
         Args:
             request: the request, which may carry the ETag of an earlier response.
-            key: what the response depends on apart from the release.
+            key: what the response depends on apart from the release and what the caller may see.
             make: queries the release; runs in a thread.
             version: the release to read, the newest unless given.
 
@@ -77,14 +78,15 @@ class Service:
         """
         with self._lease(version) as snapshot:
             # it begins with the version, by which a reader sees which release it is from
-            name = f"{snapshot.release.version}-{key}"
+            disclosure: DisclosureControl = request.state.disclosure
+            name = f"{snapshot.release.version}-{disclosure.name}-{key}"
             if is_current(request, name):
                 return not_modified(name)
             cached = self.response_cache.find(name)
             request.state.cache = "hit" if cached else "miss"
             self.metrics.responses.labels(request.state.cache).inc()
             if cached is None:
-                cached = await self.response_cache.create(name, partial(self._run_query, snapshot, make))
+                cached = await self.response_cache.create(name, partial(self._run_query, snapshot, disclosure, make))
         return send(request, cached, name)
 
     @contextmanager
@@ -95,11 +97,12 @@ class Service:
                 raise Problem("release-gone", "Newer releases have replaced it; start again without the cursor.")
             yield snapshot
 
-    async def _run_query(self, snapshot: Snapshot, make: MakeResponse) -> CachedResponse:
+    async def _run_query(self, snapshot: Snapshot, disclosure: DisclosureControl, make: MakeResponse) -> CachedResponse:
         deadline = time.monotonic() + self.query_seconds
         try:
             with snapshot.lease():  # the request may end before the query does
-                return await asyncio.get_running_loop().run_in_executor(self.executor, make, snapshot, deadline)
+                loop = asyncio.get_running_loop()
+                return await loop.run_in_executor(self.executor, make, snapshot, disclosure, deadline)
         except TimeoutError:
             self.metrics.stopped.inc()
             detail = f"The query was stopped after {self.query_seconds:g} s; ask for less, or try again later."

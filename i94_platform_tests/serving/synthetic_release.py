@@ -37,13 +37,15 @@ AWKWARD = (
 """Texts that formats and filters often get wrong."""
 
 
-def make_rows(contract: Table, seed: int = 94, per_month: int = 40, months: Sequence[str] = MONTHS) -> pa.Table:
-    """Make rows with unique keys, some nulls and awkward texts; the same seed gives the same rows."""
+def make_rows(
+    contract: Table, seed: int = 94, per_month: int = 40, months: Sequence[str] = MONTHS, most: int = 5_000
+) -> pa.Table:
+    """Make rows with unique keys, some nulls and awkward texts, and counts up to `most`; a seed gives equal rows."""
     rng = random.Random(f"{contract.name} {seed}")
     rows: dict[tuple[Any, ...], dict[str, Any]] = {}
     for month in months if is_monthly(contract) else months[:1]:
         for number in range(per_month):
-            row = {c.name: _make_value(c, rng, number) for c in contract.columns}
+            row = {c.name: _make_value(c, rng, number, most) for c in contract.columns}
             if is_monthly(contract):
                 row |= {"i94yr": int(month[:4]), "i94mon": int(month[5:])}
             rows[tuple(row[name] for name in key_columns(contract))] = row
@@ -55,14 +57,15 @@ def _sort_key(row: Mapping[str, Any], contract: Table) -> list[Any]:
     return [value.encode() if isinstance(value := row[n], str) else value for n in key_columns(contract)]
 
 
-def _make_value(col: Column[Any], rng: random.Random, number: int) -> Any:  # noqa: PLR0911
+def _make_value(col: Column[Any], rng: random.Random, number: int, most: int) -> Any:  # noqa: PLR0911
     if col.nullable and rng.random() < 0.3:
         return None
     if col.info["allowed"]:
         return rng.choice(col.info["allowed"])
     low, high = col.info["low"], col.info["high"]
     if isinstance(col.type, BigInteger | Integer):
-        return rng.randint(0 if low is None else int(low), 5_000 if high is None else int(high))
+        highest = most if col.info["statistic"] else 5_000
+        return rng.randint(0 if low is None else int(low), highest if high is None else int(high))
     if isinstance(col.type, Double):
         return round(rng.uniform(-50 if low is None else low, 50 if high is None else high), 3)
     if isinstance(col.type, Boolean):
@@ -90,7 +93,13 @@ def fill_warehouse(warehouse: Warehouse, seed: int = 94) -> None:
 
 
 def publish_release(
-    lake: Lake, run: str, *, seed: int = 94, per_month: int = 40, checks: dict[str, CheckState] | None = None
+    lake: Lake,
+    run: str,
+    *,
+    seed: int = 94,
+    per_month: int = 40,
+    most: int = 5_000,
+    checks: dict[str, CheckState] | None = None,
 ) -> Release:
     """Publish a release without a warehouse; another seed gives other rows."""
     import pyarrow.parquet as pq
@@ -98,7 +107,7 @@ def publish_release(
     tables = {}
     with lake.write_lock(RELEASE):
         for contract in PUBLISHED:
-            rows = make_rows(contract, seed, per_month)
+            rows = make_rows(contract, seed, per_month, most=most)
             with lake.store.create(f"{RELEASE.folder}/run={run}/{contract.name}/part-0.parquet") as file:
                 pq.write_table(rows, file)
             state = (checks or {}).get(contract.name, CheckState())

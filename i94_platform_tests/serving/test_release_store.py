@@ -175,7 +175,7 @@ def test_the_database_can_neither_write_nor_reach_outside(shared_server: LiveSer
 
 def test_a_query_that_takes_too_long_is_stopped(server: LiveServer, monkeypatch: pytest.MonkeyPatch) -> None:
     slow = text("SELECT count(*) FROM range(100000000) a, range(100000000) b")
-    monkeypatch.setattr("i94_platform.serving.queries.Query.statement", lambda self: slow)
+    monkeypatch.setattr("i94_platform.serving.queries.Query.statement", lambda self, disclosure: slow)
     server.service.query_seconds = 0.2
     started = time.monotonic()
     response = server.get(AIRLINES)

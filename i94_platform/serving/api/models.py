@@ -58,6 +58,13 @@ class PageSummary(ResponseModel):
     next: str | None = Field(description="The cursor of the next page; null on the last page.")
 
 
+class DisclosureSummary(ResponseModel):
+    """What disclosure control has done to the figures."""
+
+    control: str = Field(description="exact; or rounded-5, where counts are rounded to 5 and 0 to 2 are left out.")
+    withheld: dict[str, str] = Field(description="Why values are withheld, by the column.")
+
+
 class ColumnSummary(ResponseModel):
     """A column of a table."""
 
@@ -76,7 +83,7 @@ class TableSummary(ResponseModel):
     href: str
     description: str
     grain: str
-    rows: int | None
+    rows: int | None = Field(description="Null where the release has no such table, or the figures are rounded.")
     columns: list[ColumnSummary]
 
 
@@ -93,7 +100,7 @@ class FailedCheckSummary(ResponseModel):
     check: str
     month: str
     blocking: bool
-    message: str
+    message: str = Field(description="Withheld where figures are rounded, because it holds exact ones.")
 
 
 class CheckSummary(ResponseModel):
@@ -107,7 +114,7 @@ class CheckSummary(ResponseModel):
 class TableStatus(ResponseModel):
     """Rows, months and checks of a table."""
 
-    rows: int
+    rows: int | None = Field(description="Null where the figures are rounded.")
     months: list[str]
     checks: CheckSummary
 
@@ -163,6 +170,7 @@ def create_page_model(contract: Table) -> type[ResponseModel]:
         __doc__=f"A page of {contract.name}.",
         data=(list[row], ...),
         page=(PageSummary, ...),
+        disclosure=(DisclosureSummary, ...),
         release=(ReleaseSummary, ...),
     )
     return page

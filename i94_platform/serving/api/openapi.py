@@ -9,13 +9,25 @@ from fastapi.openapi.utils import get_openapi
 
 from i94_platform import __version__
 from i94_platform.serving.api.models import ProblemDetails
+from i94_platform.serving.disclosure import EXACT, HEADER, ROUNDED
 from i94_platform.serving.problems import KINDS, MEDIA_TYPE
 
 _DESCRIPTION = (
     "The published marts and dimensions of monthly I-94 arrivals. Filters are `column=value` (repeated: any of them), "
-    "`column__ne`, `column__ge`, `__gt`, `__le`, `__lt` and `column__null`."
+    "`column__ne`, `column__ge`, `__gt`, `__le`, `__lt` and `column__null`. Without the scope "
+    "`read:exact`, counts are rounded to the nearest 5, rows of 0 to 2 are left out, averages of few are withheld, and "
+    "filters, order and pages work on what is left."
 )
 
+
+DISCLOSURE_HEADER: dict[str, Any] = {
+    "headers": {
+        HEADER: {
+            "description": "Whether the figures are `exact`, or rounded as `rounded-5` says.",
+            "schema": {"type": "string", "enum": [EXACT.name, ROUNDED.name]},
+        }
+    }
+}
 
 NOT_MODIFIED: dict[int | str, dict[str, Any]] = {304: {"description": "Not modified since the ETag that was sent."}}
 

@@ -9,6 +9,8 @@ from typing import Any
 from fastapi import APIRouter, Depends, Request, Security
 from starlette.responses import Response
 
+from i94_platform.contracts import PUBLISHED
+from i94_platform.contracts.disclosure import WITHHELD, has_statistics
 from i94_platform.serving.api import models
 from i94_platform.serving.api.layers import LAYERS
 from i94_platform.serving.api.openapi import NOT_MODIFIED, create_document, document_etag, refer_to_problems
@@ -46,12 +48,14 @@ def create_router() -> APIRouter:
 
 def _create_list_endpoint(layer: str) -> Callable[[Request], Coroutine[Any, Any, Response]]:
     async def list_tables(request: Request) -> Response:
-        release = get_service(request).require_release()
+        release, disclosure = get_service(request).require_release(), request.state.disclosure
         tables = [
             models.summarize_table(
                 contract,
                 f"/api/v1/{layer}/{contract.name}",
-                release.tables[contract.name].rows if contract.name in release.tables else None,
+                None
+                if contract.name not in release.tables or disclosure.withholds_figures(contract)
+                else release.tables[contract.name].rows,
             )
             for contract in LAYERS[layer]
         ]
@@ -68,7 +72,18 @@ async def read_status(request: Request) -> Response:
     status = models.Status.model_validate(
         {"release": release, "tables": release.tables, "error": service.release_store.error}
     )
+    if not request.state.disclosure.is_exact:
+        _withhold_figures(status)
     return send_json(request, status.model_dump_json().encode())
+
+
+def _withhold_figures(status: models.Status) -> None:
+    for contract in filter(has_statistics, PUBLISHED):
+        if table := status.tables.get(contract.name):
+            table.rows = None
+    for table in status.tables.values():
+        for check in table.checks.failed_checks:
+            check.message = WITHHELD
 
 
 async def read_openapi(request: Request) -> Response:

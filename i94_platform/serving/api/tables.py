@@ -12,10 +12,11 @@ from starlette.responses import Response
 
 from i94_platform.serving import queries, serializers
 from i94_platform.serving.api.layers import LAYERS
-from i94_platform.serving.api.models import ReleaseSummary, create_page_model
-from i94_platform.serving.api.openapi import NOT_MODIFIED, document_etag, refer_to_problems
+from i94_platform.serving.api.models import DisclosureSummary, ReleaseSummary, create_page_model
+from i94_platform.serving.api.openapi import DISCLOSURE_HEADER, NOT_MODIFIED, document_etag, refer_to_problems
 from i94_platform.serving.api.parameters import build_query, create_parameters_model, require_single
 from i94_platform.serving.auth.dependencies import authorize
+from i94_platform.serving.disclosure import DisclosureControl
 from i94_platform.serving.http_caching import with_gzip
 from i94_platform.serving.response_cache import CachedResponse
 from i94_platform.serving.service import Service, get_service
@@ -60,7 +61,11 @@ def create_router() -> APIRouter:
                 operation_id=contract.name,
                 summary=str(contract.comment),
                 description=f"Grain: {contract.info['grain']}.",
-                responses={200: {"content": _OTHER_FORMATS}, **NOT_MODIFIED, **refer_to_problems(401, 403, 410)},
+                responses={
+                    200: {"content": _OTHER_FORMATS, **DISCLOSURE_HEADER},
+                    **NOT_MODIFIED,
+                    **refer_to_problems(401, 403, 410),
+                },
                 dependencies=[Security(authorize, scopes=[f"read:{layer}"]), Depends(document_etag)],
             )
     return router
@@ -89,18 +94,28 @@ def _url(request: Request) -> tuple[str, bytes]:
     return request.scope["path"], request.scope["query_string"]
 
 
-def make_page(query: queries.Query, snapshot: Snapshot, deadline: float) -> CachedResponse:
+def make_page(
+    query: queries.Query, snapshot: Snapshot, disclosure: DisclosureControl, deadline: float
+) -> CachedResponse:
     """Run a query and serialize its rows. The row beyond the page only says that another page follows."""
-    rows, next_cursor = snapshot.fetch(query.statement(), deadline), ""
+    rows, next_cursor = snapshot.fetch(query.statement(disclosure), deadline), ""
     if rows.num_rows > query.limit:
         rows = rows.slice(0, query.limit)
         (last,) = rows.slice(query.limit - 1).to_pylist()
         next_cursor = query.encode_cursor(snapshot.release.version, [last[name] for name, _ in query.order])
     media_type = serializers.MEDIA_TYPES[query.format]
     if query.format != "json":
-        body = serializers.serialize_rows(query.format, rows, query.contract, keep_formulas=query.keep_formulas)
+        body = serializers.serialize_rows(
+            query.format,
+            rows,
+            query.contract,
+            keep_formulas=query.keep_formulas,
+            metadata={"disclosure_control": disclosure.name},
+        )
         return with_gzip(body, media_type, f"{query.contract.name}.{query.format}", next_cursor)
     page = {"limit": query.limit, "rows": rows.num_rows, "next": next_cursor or None}
     release = ReleaseSummary.model_validate(snapshot.release).model_dump()
-    body = serializers.to_json({"data": rows.to_pylist(), "page": page, "release": release})
+    summary = DisclosureSummary(control=disclosure.name, withheld=disclosure.describe_withheld(query.contract))
+    content = {"data": rows.to_pylist(), "page": page, "disclosure": summary.model_dump(), "release": release}
+    body = serializers.to_json(content)
     return with_gzip(body, media_type, next_cursor=next_cursor)

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from i94_platform.serving.auth.api_keys import SCOPES, ApiKey, KeyStore, KeyVerifier
 from i94_platform.serving.auth.rate_limiter import RateLimiter
 from i94_platform.serving.auth.sessions import COOKIE, SECURE_COOKIE, SessionStore
+from i94_platform.serving.disclosure import EXACT, EXACT_SCOPE, ROUNDED, DisclosureControl
 from i94_platform.serving.problems import Problem
 
 _HOW_TO = (
@@ -32,14 +33,20 @@ class Authenticator:
     """Finds out who sent a request, and whether they may have what they ask for."""
 
     def __init__(
-        self, keys: KeyStore, sessions: SessionStore, rate_limiter: RateLimiter, is_https: bool = False
+        self,
+        keys: KeyStore,
+        sessions: SessionStore,
+        rate_limiter: RateLimiter,
+        is_https: bool = False,
+        disclosure: DisclosureControl = ROUNDED,
     ) -> None:
         self.sessions, self.cookie_name = sessions, SECURE_COOKIE if is_https else COOKIE
         self._verifier, self._rate_limiter = KeyVerifier(keys), rate_limiter
         self._session_limiter = RateLimiter(_SESSIONS_PER_SECOND, _SESSION_BURST)
+        self._disclosure = disclosure  # of callers without the scope for exact figures
 
     def authenticate(self, request: Request) -> None:
-        """Note the caller of a request and its allowance on the request. Without credentials the address is counted.
+        """Note on a request its caller, its allowance and what it may see. Without credentials the address is counted.
 
         Raises:
             Problem: the caller sends too many requests.
@@ -47,6 +54,7 @@ class Authenticator:
         caller = self._identify(request)
         if caller.problem is None:
             request.state.caller = caller.name
+            request.state.disclosure = EXACT if EXACT_SCOPE in caller.scopes else self._disclosure
         request.state.identity = caller
         request.state.allowance = allowance = self._rate_limiter.acquire(caller.name)
         if allowance.retry_after:

@@ -7,7 +7,8 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated
 
-from fastapi import APIRouter, FastAPI, Query, Request, Security
+from fastapi import APIRouter, FastAPI, Request, Security
+from fastapi import Query as QueryParameters
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
@@ -21,7 +22,9 @@ from i94_platform.serving.auth.dependencies import authorize
 from i94_platform.serving.dashboard.page import render_page
 from i94_platform.serving.dashboard.summaries import DashboardFilters, View, summarize
 from i94_platform.serving.dashboard.vega_bundle import VegaBundle
+from i94_platform.serving.disclosure import DisclosureControl, Row
 from i94_platform.serving.http_caching import IMMUTABLE, compute_digest, is_current, not_modified, send, with_gzip
+from i94_platform.serving.queries import Query, Totals
 from i94_platform.serving.response_cache import CachedResponse
 from i94_platform.serving.service import get_service
 from i94_platform.serving.snapshot import Snapshot
@@ -67,14 +70,17 @@ def add_routes(app: FastAPI, vega_bundle: VegaBundle) -> None:
     app.mount(static_url, GZipMiddleware(ImmutableFiles(directory=_STATIC)), name="static")
 
 
-async def read_summaries(request: Request, filters: Annotated[DashboardFilters, Query()]) -> Response:
+async def read_summaries(request: Request, filters: Annotated[DashboardFilters, QueryParameters()]) -> Response:
     """Return all that the page shows for its filters."""
     require_single(request, filters)
     view = View.from_filters(filters)
     return await get_service(request).respond(request, f"view-{view.digest}", partial(_make_summaries, view))
 
 
-def _make_summaries(view: View, snapshot: Snapshot, deadline: float) -> CachedResponse:
-    summaries = summarize(view, lambda statement: snapshot.fetch(statement, deadline).to_pylist())
+def _make_summaries(view: View, snapshot: Snapshot, disclosure: DisclosureControl, deadline: float) -> CachedResponse:
+    def fetch(query: Query | Totals) -> list[Row]:
+        return snapshot.fetch(query.statement(disclosure), deadline).to_pylist()
+
+    summaries = summarize(view, fetch, disclosure)
     release = ReleaseSummary.model_validate(snapshot.release).model_dump()
     return with_gzip(serializers.to_json({**summaries, "release": release}), serializers.MEDIA_TYPES["json"])

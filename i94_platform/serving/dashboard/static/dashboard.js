@@ -131,21 +131,27 @@ byId("share").addEventListener("click", async ({ target }) => {
 // --- totals and charts -----------------------------------------------------------------------------------------------
 
 async function render() {
-  const { release, charts: { months } } = summaries;
+  const { release, visitors, disclosure, charts: { months } } = summaries;
   const published = months.filter((month) => month.visitors !== null);
   byId("release").textContent = `Data as of ${format(release.data_as_of, "time")} · release ${release.version.slice(0, 8)}`;
   if (!published.length) return showProblem({ detail: describeAbsence(release.months) });
   const missing = months.filter((month) => month.visitors === null).map(({ month }) => format(month, "month"));
-  const visitors = published.reduce((sum, month) => sum + month.visitors, 0);
   const notes = [];
   if (missing.length) notes.push(`Not published: ${missing.join(", ")}.`);
   if (!visitors) notes.push("No visitors match these months and filters; choose others, or show all.");
   showText(byId("message"), notes.join(" "));
   login.hidden = true;
   content.hidden = false;
+  showText(byId("disclosure"), isExact() ? "" : describeRounding(disclosure));
   showTotals(visitors, published);
   await renderCharts();
   byId("status").textContent = `${format(visitors, "count")} visitors, ${formatRange(months[0].month, months.at(-1).month)}.`;
+}
+
+const isExact = () => summaries.disclosure.control === "exact";
+
+function describeRounding({ min_base }) {
+  return `Counts are rounded to the nearest 5; 0 to 2 become 0 and are left out. Shares of fewer than ${min_base} visitors are withheld.`;
 }
 
 function describeAbsence(months) {
@@ -157,7 +163,8 @@ function showTotals(visitors, published) {
   const last = published.at(-1);
   const [state, origin] = [summaries.charts.states[0], summaries.charts.origin[0]];
   const count = published.length === 1 ? "the month" : `${published.length} months`;
-  const describeShare = (row) => `${format(row.visitors, "count")} visitors, ${format(row.visitors / visitors, "share")}`;
+  const describeShare = (row) =>
+    `${format(row.visitors, "count")} visitors` + (visitors < summaries.disclosure.min_base ? "" : `, ${format(row.visitors / visitors, "share")}`);
   const totals = [
     [formatRange(published[0].month, last.month), format(visitors, "count"), `visitors in ${count}`],
     [format(last.month, "month"), format(last.visitors, "count"), describeChange(last)],
@@ -172,7 +179,7 @@ function showTotals(visitors, published) {
 
 function describeChange({ before, change }) {
   if (before === null) return "The month before is not published.";
-  if (change === null) return "The month before had no visitors.";
+  if (change === null) return before ? "The month before had too few visitors to compare." : "The month before had no visitors.";
   const arrow = change > 0 ? "▲" : change < 0 ? "▼" : "●";
   return `${arrow} ${format(change, "change")} on the month before (${format(before, "count")})`;
 }
@@ -233,7 +240,8 @@ for (const chart of CHARTS) {
   const save = (extension, href) => {
     const { months } = summaries.charts;
     const range = [...new Set([months[0].month, months.at(-1).month])].join("-");
-    createElement("a", { href, download: `i94-${chart.name}-${range}.${extension}` }).click();
+    const suffix = isExact() ? "" : `-${summaries.disclosure.control}`;
+    createElement("a", { href, download: `i94-${chart.name}-${range}${suffix}.${extension}` }).click();
   };
   const [csv, png] = [".csv", ".png"].map((button) => byId(chart.name).querySelector(button));
   csv.addEventListener("click", () => {

@@ -1,0 +1,83 @@
+"""Disclosure control per caller: exact figures for the inner circle, rounded ones for everybody else.
+
+Every query of a release and every figure of the dashboard passes through it, last of all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, FromClause, Table
+
+from i94_platform.contracts.disclosure import (
+    MIN_BASE,
+    ROUNDING,
+    describe_withheld,
+    has_statistics,
+    render_rounded_count,
+    round_count,
+    select_rounded,
+    select_summable,
+)
+
+HEADER = "X-Disclosure-Control"
+"""The header that says of each response whether its figures are exact."""
+
+EXACT_SCOPE = "read:exact"
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class DisclosureControl:
+    """What one caller may see."""
+
+    is_exact: bool
+
+    @property
+    def name(self) -> str:
+        """The value of the header."""
+        return "exact" if self.is_exact else f"rounded-{ROUNDING}"
+
+    @property
+    def min_base(self) -> int:
+        """The fewest visitors that a share is shown for."""
+        return 1 if self.is_exact else MIN_BASE
+
+    def get_rows(self, contract: Table) -> FromClause:
+        """Return the rows of a table as the caller sees them; filters, order and pages work on these."""
+        return contract if self.is_exact else select_rounded(contract).subquery(contract.name)
+
+    def get_summable_rows(self, contract: Table) -> FromClause:
+        """Return the rows of a table with exact counts, for sums that are rounded afterwards."""
+        return contract if self.is_exact else select_summable(contract).subquery(contract.name)
+
+    def render_count(self, count: ColumnElement[Any]) -> ColumnElement[Any]:
+        """Render a count in SQL as the caller sees it."""
+        return count if self.is_exact else render_rounded_count(count)
+
+    def to_public_count(self, count: int) -> int:
+        """Return a count as the caller sees it."""
+        return count if self.is_exact else round_count(count)
+
+    def to_public_rows(self, rows: Iterable[Row]) -> list[Row]:
+        """Return rows with the visitors as the caller sees them, without those of no visitors."""
+        public = [{**row, "visitors": self.to_public_count(row["visitors"])} for row in rows]
+        return public if self.is_exact else [row for row in public if row["visitors"]]
+
+    def compute_share(self, part: int, base: int) -> float | None:
+        """Divide two counts that the caller sees; None where the base is too small."""
+        return part / base if base >= self.min_base else None
+
+    def withholds_figures(self, contract: Table) -> bool:
+        """Whether the caller gets other figures of a table than it has."""
+        return not self.is_exact and has_statistics(contract)
+
+    def describe_withheld(self, contract: Table) -> dict[str, str]:
+        """Describe for each column of a table, why values of it may be withheld from the caller."""
+        return {} if self.is_exact else describe_withheld(contract)
+
+
+EXACT, ROUNDED = DisclosureControl(is_exact=True), DisclosureControl(is_exact=False)

@@ -1,0 +1,46 @@
+"""Every figure about arrivals is declared for disclosure control, and SQL rounds as Python does."""
+
+from __future__ import annotations
+
+import duckdb
+from sqlalchemy import BigInteger, func, select
+from sqlalchemy import column as sql_column
+
+from i94_platform.contracts import MARTS, MONTHLY_MARTS, PUBLISHED, WAREHOUSE, immigration, immigration_quarantine
+from i94_platform.contracts.disclosure import render_rounded_count, round_count
+from i94_platform.contracts.model import describes_persons
+from i94_platform.sql.statements import compile_statement
+
+
+def test_counts_are_rounded_to_the_nearest_5() -> None:
+    assert [round_count(n) for n in range(13)] == [0, 0, 0, 5, 5, 5, 5, 5, 10, 10, 10, 10, 10]
+    numbers = func.range(0, 3_000).table_valued(sql_column("range", BigInteger()))
+    sql, values = compile_statement(select(numbers.c.range, render_rounded_count(numbers.c.range)), "duckdb")
+    for number, rounded in duckdb.execute(sql, values).fetchall():
+        assert rounded == round_count(number)
+
+
+def test_every_count_of_arrivals_is_declared_with_a_base_that_exists() -> None:
+    for contract in PUBLISHED:
+        statistics = {c.name: c.info["statistic"] for c in contract.columns if c.info["statistic"]}
+        assert {c.name for c in contract.columns if c.info["unit"] == "arrivals"} <= set(statistics), contract.name
+        for statistic in statistics.values():
+            assert not statistic.base or statistics[statistic.base].kind in ("cell", "count"), contract.name
+        kinds = [statistic.kind for statistic in statistics.values()]
+        assert kinds.count("cell") == (contract in MONTHLY_MARTS), contract.name
+        assert bool(statistics) == (contract in MARTS), contract.name
+
+
+def test_only_the_fact_describes_persons_and_nothing_published_does() -> None:
+    assert [contract for contract in (*WAREHOUSE, *PUBLISHED) if describes_persons(contract)] == [immigration]
+
+
+def test_personal_and_quasi_identifying_columns_are_two_classes_also_where_rejected() -> None:
+    for kind in ("personal", "quasi_identifier"):
+        names = {c.name for c in immigration.columns if c.info[kind]}
+        delivered = {c.name for c in immigration_quarantine.columns}
+        assert names & delivered <= {c.name for c in immigration_quarantine.columns if c.info[kind]}
+    both = [c.name for c in immigration.columns if c.info["personal"] and c.info["quasi_identifier"]]
+    assert not both
+    quasi = {c.name for c in immigration.columns if c.info["quasi_identifier"]}
+    assert {"i94cit", "i94res", "i94addr", "arrdate", "i94bir", "gender", "i94port", "fltno", "visapost"} <= quasi

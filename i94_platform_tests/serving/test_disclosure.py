@@ -1,0 +1,243 @@
+"""Attack disclosure control: without the scope for exact figures a caller gets rounded ones, however it asks."""
+
+from __future__ import annotations
+
+import io
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pyarrow.csv as pc
+import pyarrow.parquet as pq
+import pytest
+from sqlalchemy import Table
+
+from i94_platform.contracts import MARTS, PUBLISHED, correlations, destination_by_climate, destination_by_origin
+from i94_platform.contracts.model import key_columns
+from i94_platform.lake.releases import CheckState, FailedCheck
+from i94_platform.serving.auth.api_keys import DEFAULT_SCOPES
+from i94_platform.serving.disclosure import HEADER
+from i94_platform_tests.serving.live_server import LiveServer, run_server
+from i94_platform_tests.serving.requests import Row, fetch_all_pages, path_of
+from i94_platform_tests.serving.synthetic_release import make_rows
+
+MOST = 40
+"""Counts of the release reach from 0 or 1 to this, so that many are small."""
+STATES = path_of(destination_by_origin)
+SUMMARIES = "/dashboard/summaries"
+FAILED = CheckState(3, (FailedCheck("totals", "2016-02", True, "1,799 rows too many"),))
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    """A server of a release with small counts."""
+    with run_server(tmp_path_factory.mktemp("disclosure")) as server:
+        server.publish("r1", most=MOST, checks={"visitors_by_airline": FAILED})
+        yield server
+
+
+@pytest.fixture(scope="module")
+def reader(site: LiveServer) -> Iterator[httpx.Client]:
+    """A client whose key has the scopes that a key has unless others are given."""
+    _, key = site.keys.add("reader", DEFAULT_SCOPES)
+    with site.client(key) as client:
+        yield client
+
+
+def round_to_5(count: int) -> int:
+    return 5 * round(count / 5)  # no count lies in the middle of two multiples
+
+
+def make_exact_rows(contract: Table) -> list[Row]:
+    rows: list[Row] = make_rows(contract, most=MOST).to_pylist()
+    return rows
+
+
+def make_public_rows(contract: Table) -> list[Row]:
+    """Return what a reader gets, written a second time without the contracts."""
+    rows = []
+    for row in make_exact_rows(contract):
+        public = dict(row)
+        if (base := row.get("hint_likely_residence_visitors")) is None or base < 23:
+            public |= {name: None for name in row if name.startswith("hint_")}
+        if contract is destination_by_climate and row["mean_temperature"] is not None:
+            public["mean_temperature"] = float(round(row["mean_temperature"])) if row["visitors"] >= 23 else None
+        if contract is correlations:
+            for name in ("coefficient", "ci_low", "ci_high", "p_value"):
+                public[name] = None if row[name] is None or row["n"] < 23 else pytest.approx(row[name], abs=5.1e-4)
+            public["excluded_why"] = "withheld"
+        counts = (
+            "visitors",
+            "source_countries",
+            "hint_likely_residence_visitors",
+            "n",
+            "excluded",
+            "excluded_visitors",
+        )
+        public |= {name: round_to_5(public[name]) for name in counts if public.get(name) is not None}
+        if public.get("visitors") != 0:
+            rows.append(public)
+    return rows
+
+
+@pytest.mark.parametrize("contract", MARTS, ids=lambda contract: contract.name)
+def test_a_reader_gets_rounded_rows_in_every_format(reader: httpx.Client, contract: Table) -> None:
+    expected = make_public_rows(contract)
+    assert expected != make_exact_rows(contract)
+    assert fetch_all_pages(reader, path_of(contract), limit=17) == expected
+    parquet = reader.get(path_of(contract), params={"format": "parquet"})
+    table = pq.read_table(io.BytesIO(parquet.content))
+    assert table.to_pylist() == expected
+    assert table.schema.metadata[b"disclosure_control"] == b"rounded-5"
+    csv = reader.get(path_of(contract), params={"format": "csv", "formulas": "keep"})
+    options = pc.ConvertOptions(
+        column_types=table.schema, null_values=[""], strings_can_be_null=True, quoted_strings_can_be_null=False
+    )
+    parsing = pc.ParseOptions(newlines_in_values=True)
+    assert pc.read_csv(io.BytesIO(csv.content), convert_options=options, parse_options=parsing).to_pylist() == expected
+    assert {parquet.headers[HEADER], csv.headers[HEADER]} == {"rounded-5"}
+
+
+def test_a_page_says_that_it_is_rounded_and_why_values_are_withheld(site: LiveServer, reader: httpx.Client) -> None:
+    response = reader.get(path_of(destination_by_climate))
+    assert response.headers[HEADER] == response.json()["disclosure"]["control"] == "rounded-5"
+    assert "visitors is below 23" in response.json()["disclosure"]["withheld"]["mean_temperature"]
+    exact = site.get(path_of(destination_by_climate))
+    assert exact.headers[HEADER] == "exact"
+    assert exact.json()["disclosure"] == {"control": "exact", "withheld": {}}
+
+
+@pytest.mark.parametrize("operator", ["", "__ne", "__ge", "__gt", "__le", "__lt"])
+def test_a_filter_on_a_count_works_on_the_rounded_count(reader: httpx.Client, operator: str) -> None:
+    compare = getattr(int, f"__{operator.strip('_') or 'eq'}__")
+    public = make_public_rows(destination_by_origin)
+    for value in range(13):
+        response = reader.get(STATES, params={f"visitors{operator}": value})
+        assert response.json()["data"] == [row for row in public if compare(row["visitors"], value)], value
+
+
+def test_a_filter_on_a_withheld_value_finds_nothing(reader: httpx.Client) -> None:
+    path = path_of(destination_by_climate)
+    small = [row for row in make_exact_rows(destination_by_climate) if row["visitors"] < 23 and row["mean_temperature"]]
+    assert small
+    for row in small:
+        value = row["mean_temperature"]
+        assert not [
+            r for r in reader.get(path, params={"mean_temperature": value}).json()["data"] if r["visitors"] < 20
+        ]
+    assert all(r["visitors"] >= 25 for r in reader.get(path, params={"mean_temperature__null": "false"}).json()["data"])
+
+
+@pytest.mark.parametrize("order", ["visitors", "-visitors", "-visitors,origin"])
+def test_order_and_pages_follow_the_rounded_counts(site: LiveServer, reader: httpx.Client, order: str) -> None:
+    rows = fetch_all_pages(reader, STATES, order=order, limit=7)
+    keys = key_columns(destination_by_origin)
+    sign = -1 if order.startswith("-") else 1
+    names = ["origin", *keys] if "origin" in order else keys
+    expected = sorted(
+        make_public_rows(destination_by_origin),
+        key=lambda row: [sign * row["visitors"], *(v.encode() if isinstance(v := row[n], str) else v for n in names)],
+    )
+    assert rows == expected
+    # the cursor of somebody who sees exact figures leads to rounded ones
+    cursor = site.get(STATES, params={"order": order, "limit": 7}).json()["page"]["next"]
+    page = reader.get(STATES, params={"order": order, "limit": 7, "cursor": cursor}).json()["data"]
+    assert all(row["visitors"] % 5 == 0 for row in page)
+
+
+def test_a_cached_exact_response_is_not_sent_to_a_reader(site: LiveServer, reader: httpx.Client) -> None:
+    for path in (f"{STATES}?limit=33", f"{SUMMARIES}?from=2016-02"):
+        exact = [site.get(path) for _ in range(2)][1]
+        for headers in ({}, {"If-None-Match": exact.headers["etag"]}):
+            rounded = reader.get(path, headers=headers)
+            assert rounded.status_code == 200
+            assert rounded.headers["etag"] != exact.headers["etag"]
+            assert rounded.headers[HEADER] == "rounded-5"
+            assert rounded.content != exact.content
+            assert "Authorization" in rounded.headers["vary"]
+
+
+def test_lists_and_status_have_no_exact_figures(site: LiveServer, reader: httpx.Client) -> None:
+    rows = {table["name"]: table["rows"] for table in reader.get("/api/v1/marts").json()["tables"]}
+    assert rows == dict.fromkeys(contract.name for contract in MARTS)
+    status = reader.get("/api/v1/status")
+    assert "1,799" not in status.text
+    assert "1,799" in site.get("/api/v1/status").text
+    counted = {name for name, table in status.json()["tables"].items() if table["rows"] is not None}
+    assert counted == {contract.name for contract in PUBLISHED if contract not in MARTS}
+
+
+def list_counts(value: Any, name: str = "") -> Iterator[int]:
+    if isinstance(value, dict):
+        for key, child in value.items():
+            yield from list_counts(child, key)
+    elif isinstance(value, list):
+        for child in value:
+            yield from list_counts(child, name)
+    elif name in ("visitors", "before", "excluded_visitors") and value is not None:
+        yield value
+
+
+FILTERS: list[dict[str, Any]] = [{}, {"from": "2016-02"}, {"i94addr": "001"[-2:]}, {"region": "region 003"}]
+
+
+@pytest.mark.parametrize("filters", FILTERS, ids=str)
+def test_every_figure_of_the_dashboard_is_rounded_from_exact_sums(
+    site: LiveServer, reader: httpx.Client, filters: dict[str, Any]
+) -> None:
+    public, exact = reader.get(SUMMARIES, params=filters).json(), site.get(SUMMARIES, params=filters).json()
+    assert {count % 5 for count in list_counts(public)} == {0}
+    assert {count % 5 for count in list_counts(exact)} > {0}
+    assert public["visitors"] == round_to_5(exact["visitors"])
+    assert (public["disclosure"]["control"], exact["disclosure"]["control"]) == ("rounded-5", "exact")
+    for chart, keys in {
+        "states": ["i94addr"],
+        "countries": ["i94res"],
+        "age": ["age_band", "gender"],
+        "purpose": ["i94visa"],
+        "months": ["month"],
+    }.items():
+        rounded = {tuple(row[k] for k in keys): round_to_5(row["visitors"]) for row in exact["charts"][chart]}
+        shown = {tuple(row[k] for k in keys): row["visitors"] for row in public["charts"][chart]}
+        assert shown == {key: count for key, count in rounded.items() if count or chart == "months"}, chart
+    for chart in ("nationality", "origin", "airline", "climate"):
+        total = round_to_5(sum(row["visitors"] for row in exact["charts"][chart]))
+        for row in public["charts"][chart]:
+            assert row["share"] == (row["visitors"] / total if total >= 23 else None), chart
+    assert all(row["visitors"] >= 23 for row in public["charts"]["women"])
+
+
+def test_the_choices_of_the_dashboard_name_no_value_of_one_or_two_visitors(reader: httpx.Client) -> None:
+    visitors = Counter[str]()
+    for row in make_exact_rows(destination_by_origin):
+        visitors[row["i94addr"]] += row["visitors"]
+    choices = {choice["value"] for choice in reader.get(SUMMARIES).json()["choices"]["i94addr"]}
+    assert choices == {value for value, count in visitors.items() if count >= 3}
+
+
+def test_sessions_see_what_opened_them(site: LiveServer, reader: httpx.Client) -> None:
+    with site.client("") as browser:
+        assert browser.post("/session", headers=dict(reader.headers)).status_code == 204
+        assert browser.get(f"{STATES}?format=csv").headers[HEADER] == "rounded-5"
+        assert browser.get(SUMMARIES).headers[HEADER] == "rounded-5"
+    token = site.service.authenticator.sessions.create_token()
+    with site.client("") as owner:
+        assert owner.get("/token", params={"token": token}).status_code == 303
+        assert owner.get(SUMMARIES).headers[HEADER] == "exact"
+
+
+def test_exact_figures_are_a_scope_that_is_given_explicitly_or_a_setting(tmp_path: Path) -> None:
+    assert "read:exact" not in DEFAULT_SCOPES
+    with run_server(tmp_path, disclosure="exact") as server:
+        server.publish("r1", most=MOST)
+        _, key = server.keys.add("reader", DEFAULT_SCOPES)
+        with server.client(key) as reader:
+            assert fetch_all_pages(reader, STATES) == make_exact_rows(destination_by_origin)
+
+
+def test_the_openapi_document_describes_disclosure_control(reader: httpx.Client) -> None:
+    document = reader.get("/api/v1/openapi.json").json()
+    assert "read:exact" in document["info"]["description"]
+    assert HEADER in document["paths"][STATES]["get"]["responses"]["200"]["headers"]
