@@ -142,6 +142,9 @@ class Settings(BaseSettings):
     )
     sensor_interval_seconds: int = Field(default=30, gt=0, description="minimum seconds between two ticks of a sensor")
     sensor_max_requests: int = Field(default=12, gt=0, description="maximum months that the sensor requests in a tick")
+    retention_days: int = Field(
+        default=90, gt=0, description="days after which ended runs are deleted that nothing needs any more"
+    )
     delivery_day: int = Field(
         default=10, ge=1, le=28, description="day of the month by which last month must be delivered"
     )

@@ -18,6 +18,7 @@ from i94_platform.defs.automation import marts_and_release
 from i94_platform.defs.checks.catalog import CHECKS
 from i94_platform.defs.checks.completeness import completeness_of_months, every_month_loaded
 from i94_platform.defs.gate_resource import GateResource
+from i94_platform.defs.history import history_job, history_retention
 from i94_platform.defs.jobs import JOBS
 from i94_platform.defs.resources import (
     BuildableResource,
@@ -53,7 +54,7 @@ def build_definitions(settings: Settings, overrides: Mapping[str, Any] | None = 
     return dg.Definitions(
         assets=[with_common_attributes(asset, settings) for asset in assets],
         asset_checks=checks,
-        jobs=JOBS,
+        jobs=[*JOBS, history_job],
         sensors=[
             delivered_months,
             delivered_references,
@@ -61,7 +62,7 @@ def build_definitions(settings: Settings, overrides: Mapping[str, Any] | None = 
             failed_runs,
             completeness_of_months,
         ],
-        schedules=SCHEDULES,
+        schedules=[*SCHEDULES, history_retention],
         resources={
             "io_manager": no_io_manager,
             "settings": settings,

@@ -75,6 +75,14 @@ run_retries:
   enabled: true
   max_retries: 2
   retry_on_asset_or_op_failure: false
+
+# Days before ticks are deleted. I94_RETENTION_DAYS is the number for runs.
+retention:
+  schedule: {{ purge_after_days: 90 }}
+  sensor:
+    purge_after_days: {{ skipped: 7, failure: 30, success: 90 }}
+  auto_materialize:
+    purge_after_days: {{ skipped: 7, failure: 30, success: 90 }}
 """
 
 _NO_COMPUTE_LOGS = {

@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 from weakref import WeakKeyDictionary, WeakSet
 
 import dagster as dg
-from sqlalchemy import create_engine, event
+from sqlalchemy import create_engine, event, text
 from sqlalchemy.engine import Connection, Engine
 
 from i94_platform.defs.dagster_internals import (
@@ -128,6 +128,12 @@ class PooledRunStorage(_PooledConnections, SqliteRunStorage):
 
     _FILE_NAME = "runs"
 
+    def delete_run(self, run_id: str) -> None:
+        """Delete a run with its tags, which Dagster leaves in a SQLite file."""
+        super().delete_run(run_id)
+        with self.connect() as connection:
+            connection.execute(text("DELETE FROM run_tags WHERE run_id = :run_id"), {"run_id": run_id})
+
 
 class PooledScheduleStorage(_PooledConnections, SqliteScheduleStorage):
     """Schedules, sensors and their ticks, in `schedules/schedules.db`."""
@@ -147,6 +153,15 @@ class PooledEventLogStorage(SqliteEventLogStorage):
                 _INITIALIZED.add(engine)
             with engine.begin() as connection:
                 yield connection
+
+    def delete_events(self, run_id: str) -> None:
+        """Delete the events of a run with its file, which Dagster leaves empty."""
+        super().delete_events(run_id)
+        engine = _get_engine(self.conn_string_for_shard(run_id))
+        engine.dispose()
+        _INITIALIZED.discard(engine)  # a new file may get the number of the deleted one
+        for ending in ("", "-wal", "-shm"):
+            Path(f"{self.path_for_shard(run_id)}{ending}").unlink(missing_ok=True)
 
     def _initdb(self, engine: Engine, for_index_shard: bool = False) -> None:
         """Create the tables of a new file: of a run by copying those of all assets, which are the same."""
