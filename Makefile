@@ -4,7 +4,7 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo dev serve jars test test-slow test-servers lint docs format bench clean
+.PHONY: help demo dev serve jars test test-slow test-servers lint docs format bench sbom clean
 
 BIN := .venv/bin
 DEMO := $(CURDIR)/.i94/demo
@@ -71,6 +71,7 @@ lint: .venv/.dev ## every check of code, SQL, docs, lock, definitions and deploy
 	@$(BIN)/python tools/check_names.py
 	@$(BIN)/python tools/check_private_imports.py
 	@tools/check_lock.sh
+	@tools/check_secrets.sh
 	@tools/check_definitions.sh
 	@tools/check_deployment.sh
 	@$(BIN)/i94 dictionary --check
@@ -84,6 +85,9 @@ docs: .venv/.dev ## write what is generated (data dictionary, column lineage), a
 format: .venv/.dev ## sort imports, apply ruff's safe fixes and its format (declarations of tables are laid out by hand)
 	@$(BIN)/ruff check --fix --exit-zero --quiet
 	@$(BIN)/ruff format
+
+sbom: .venv/.base ## the bill of materials of an installation (CycloneDX), from uv.lock, into build/sbom.json
+	@tools/sbom.sh
 
 bench: .venv/.dev ## the benchmarks of a month and of the sensors' ticks over 100,000 objects
 	@$(WITH_JAVA) $(BIN)/python -m bench; code=$$?; $(BIN)/python -m bench.ticks && exit $$code

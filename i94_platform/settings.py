@@ -52,7 +52,7 @@ def _require_match(value: str, grammar: dict[str, str]) -> str:
 
 
 _MAVEN = r"[^:/\\\s,]+(:[^:/\\\s,]+){2}"
-_SECRET_PARAMETER = r"(?i)[/;][^;=]*(token|auth|secret|password)[^;=]*="
+_SECRET_PARAMETER = r"(?i)[/;][^;=]*(token|auth|secret|password)[^;=]*="  # noqa: S105 - a pattern
 
 _URL = r"https?://[^/@\s\x00-\x1f?#]+([/?][\x21-\x7e]*)?"
 

@@ -70,7 +70,7 @@ def test_an_invalid_address_is_rejected_with_what_is_missing_or_wrong(address: s
         RedshiftAddress.parse(address)
 
 
-SECRET = "hunter2-secret"
+SECRET = "planted-secret"
 
 
 @pytest.mark.parametrize(

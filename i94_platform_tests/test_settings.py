@@ -92,7 +92,7 @@ def test_the_server_has_an_origin_and_proxies_that_are_not_everybody(monkeypatch
             "i94.example.gov",
             "ftp://host",
             "https://host/path",
-            "https://me:pw@host",
+            "https://me:pa55@host",
             "https://a b",
             "https://*",
         ),
@@ -109,7 +109,7 @@ def test_the_ui_url_is_local_by_default_and_an_invalid_one_is_rejected(monkeypat
     assert Settings.from_env().ui_url == "http://127.0.0.1:3000"
     monkeypatch.setenv("I94_UI_URL", "https://dagster.example/i94/")
     assert Settings.from_env().ui_url == "https://dagster.example/i94"
-    for value in ("dagster.example", "https://me:pw@dagster.example", "https://dagster.example?x"):
+    for value in ("dagster.example", "https://me:pa55@dagster.example", "https://dagster.example?x"):
         monkeypatch.setenv("I94_UI_URL", value)
         with pytest.raises(PermanentError, match="I94_UI_URL: this is not the address of a UI"):
             Settings.from_env()

@@ -34,6 +34,7 @@ def test_a_stamp_changes_with_the_content_and_a_version_is_the_etag(s3_store: S3
     s3_store.put("f", b"2")
     (after,) = s3_store.list()
     assert before.stamp != after.stamp
+    # pragma: allowlist nextline secret
     assert s3_store.content_version(after) == "c81e728d9d4c2f636f067f89cc14862c", "not the MD5 of 2"
 
 

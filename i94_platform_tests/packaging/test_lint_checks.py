@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import json
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -82,3 +84,39 @@ def test_identifiers_in_sql_and_javascript_are_names_and_comments_and_strings_ar
     assert {"title", "ranked"} <= {name for _, name in names_in(query)}
     assert {"source"} <= {name for _, name in names_in(script)}
     assert not {"comment", "text", "block"} & {name for file in (query, script) for _, name in names_in(file)}
+
+
+@pytest.mark.parametrize(
+    ("line", "is_secret"),
+    [
+        ("key = 'AKIA" + "Q7" * 8 + "'", True),
+        ("-----BEGIN RSA PRIVATE " + "KEY-----", True),
+        ("url: https://me:" + "hunter2" + "@host/x", True),
+        ("password = '" + "correct-horse" + "'", True),
+        ("password = 'planted-password'", False),
+        ("READER = 'I94_REDSHIFT_PASSWORD'", False),
+        ("looks = 'AKIA" + "Q7" * 8 + "'  # pragma: allowlist secret", False),
+    ],
+)
+def test_a_secret_is_reported_with_its_line(tmp_path: Path, line: str, is_secret: bool) -> None:
+    file = tmp_path / "file.py"
+    file.write_text(f"\n{line}\n")
+    check = subprocess.run([PROJECT / "tools/check_secrets.sh", file], capture_output=True, text=True, check=False)
+    assert (check.returncode, f"{file}:2" in check.stdout) == (int(is_secret), is_secret), check.stdout
+
+
+def test_the_bill_of_materials_is_the_same_each_time_and_has_a_hash_of_every_package(tmp_path: Path) -> None:
+    """It holds what uv.lock installs with every extra but the tools of developers."""
+    texts = set()
+    for name in ("first.json", "second.json"):
+        subprocess.run([PROJECT / "tools/sbom.sh", tmp_path / name], capture_output=True, check=True)
+        texts.add((tmp_path / name).read_text())
+    (text,) = texts
+    document = json.loads(text)
+    assert document["bomFormat"] == "CycloneDX"
+    packages = {component["name"]: component for component in document["components"]}
+    assert {"dagster", "duckdb", "fastapi", "pyspark", "boto3", "psycopg2-binary"} <= set(packages)
+    assert not {"pytest", "ruff", "detect-secrets"} & set(packages)
+    for name, component in packages.items():
+        assert component["purl"].startswith(f"pkg:pypi/{name}@")
+        assert all(file["hashes"] for file in component["externalReferences"]), name

@@ -12,8 +12,8 @@ import pytest
 from i94_platform.errors import PermanentError
 from i94_platform.warehouse.duckdb import DuckDBWarehouse
 
-SECRET = "PLANTED-secret"
-planted = pa.table({"secret": [SECRET]})
+PLANTED = "PLANTED-value"
+planted = pa.table({"secret": [PLANTED]})
 """A variable that DuckDB would find from Python."""
 
 
@@ -25,8 +25,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("lake/staged/a", "lake/raw"):
         (folder / name).mkdir(parents=True)
         duckdb.execute(f"COPY (SELECT 42 AS n) TO '{folder / name / 'part-0.parquet'}'")
-    (folder / "secret.csv").write_text(f"secret\n{SECRET}\n")
-    duckdb.connect(str(folder / "other.duckdb")).execute(f"CREATE TABLE t AS SELECT '{SECRET}' AS secret").close()
+    (folder / "secret.csv").write_text(f"secret\n{PLANTED}\n")
+    duckdb.connect(str(folder / "other.duckdb")).execute(f"CREATE TABLE t AS SELECT '{PLANTED}' AS secret").close()
     return folder
 
 
@@ -101,7 +101,7 @@ def test_a_query_reaches_nothing_outside_of_the_warehouse(folder: Path, sql: str
     before = list_files(folder)
     with pytest.raises(PermanentError) as caught:
         build_warehouse(folder).run_user_query(sql.format(home=folder))
-    assert SECRET not in str(caught.value)
+    assert PLANTED not in str(caught.value)
     assert list_files(folder) == before
 
 

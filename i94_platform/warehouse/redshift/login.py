@@ -13,8 +13,8 @@ from typing import Any
 from i94_platform.errors import PermanentError, TransientError
 from i94_platform.redshift_address import RedshiftAddress
 
-PASSWORD = "I94_REDSHIFT_PASSWORD"
-READER_PASSWORD = "I94_REDSHIFT_READER_PASSWORD"
+PASSWORD = "I94_REDSHIFT_PASSWORD"  # noqa: S105 - the name of a variable
+READER_PASSWORD = "I94_REDSHIFT_READER_PASSWORD"  # noqa: S105 - the same
 """The password of the reader under whom typed queries run."""
 APPLICATION = "i94_platform"
 CONNECT_SECONDS = 60

@@ -145,7 +145,7 @@ class RedshiftWarehouse(Warehouse):
                 logger.warning(
                     "%s Trying again in %.0f s (%d of %d).", error, seconds, number, len(self._backoff_seconds)
                 )
-                time.sleep(seconds * random.uniform(1.0, 1.25))
+                time.sleep(seconds * random.uniform(1.0, 1.25))  # noqa: S311 - so that two callers part
         return work()
 
     @contextmanager

@@ -42,7 +42,7 @@ WRONG_KEYS: dict[str, Callable[[str, str, str], str]] = {
     "in capitals": lambda start, id_, secret: f"{start}_{id_}_{secret}".upper(),
     "a wildcard": lambda start, id_, secret: f"i94_%_{secret}",
     "SQL": lambda start, id_, secret: f"i94_' OR 1=1 --_{secret}",
-    "a hash": lambda start, id_, secret: "i94_" + "0" * 64,
+    "a hash": lambda start, id_, secret: "i94_" + "0" * 64,  # pragma: allowlist secret
 }
 
 

@@ -57,7 +57,11 @@ def as_one_of(redshift_emulator: RedshiftEmulator, warehouse: RedshiftWarehouse)
 
 def _connection(emulator: RedshiftEmulator, database: str, user: str) -> Any:
     connection = psycopg2.connect(
-        host="127.0.0.1", port=emulator.port, dbname=database, user=user, password="Aa1-for-a-test"
+        host="127.0.0.1",
+        port=emulator.port,
+        dbname=database,
+        user=user,
+        password="Aa1-for-a-test",  # pragma: allowlist secret
     )
     connection.autocommit = True
     return connection
