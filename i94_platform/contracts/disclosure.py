@@ -46,20 +46,22 @@ def has_statistics(contract: Table) -> bool:
     return any(c.info["statistic"] for c in contract.columns)
 
 
+def describe_control(col: Column[Any]) -> str:
+    """Describe what becomes of a column's values for callers without exact access; empty where nothing does."""
+    statistic: Statistic | None = col.info["statistic"]
+    if statistic is None:
+        return ""
+    if statistic.base:
+        return f"null where {statistic.base} is below {MIN_BASE}"
+    if statistic.kind == "text":
+        return f"{WITHHELD}, because it holds exact counts"
+    return f"rounded to {ROUNDING}"
+
+
 def describe_withheld(contract: Table) -> dict[str, str]:
     """Describe for each column that may be withheld, why it is."""
-    return {c.name: _describe(c.info["statistic"]) for c in contract.columns if _may_be_withheld(c)}
-
-
-def _may_be_withheld(col: Column[Any]) -> bool:
-    statistic: Statistic | None = col.info["statistic"]
-    return statistic is not None and (statistic.kind == "text" or bool(statistic.base))
-
-
-def _describe(statistic: Statistic) -> str:
-    if not statistic.base:
-        return "It holds exact counts."
-    return f"It is null where {statistic.base} is below {MIN_BASE}."
+    statistics = {c: c.info["statistic"] for c in contract.columns if c.info["statistic"]}
+    return {c.name: describe_control(c) for c, s in statistics.items() if s.base or s.kind == "text"}
 
 
 def _select(contract: Table, round_counts: bool) -> Select[Any]:

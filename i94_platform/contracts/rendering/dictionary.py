@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Column, String, Table
 
+from i94_platform.contracts.disclosure import describe_control
 from i94_platform.contracts.model import text_limit
 from i94_platform.contracts.rendering.types import sql_type
 
@@ -55,3 +56,9 @@ def _render_rules(col: Column[Any]) -> Iterator[str]:
     low, high = ("" if col.info[bound] is None else str(col.info[bound]) for bound in ("low", "high"))
     if low or high:
         yield f"{low} to {high}".strip()
+    if col.info["personal"]:
+        yield "personal"
+    if col.info["quasi_identifier"]:
+        yield "quasi-identifier"
+    if control := describe_control(col):
+        yield f"for readers {control}"
