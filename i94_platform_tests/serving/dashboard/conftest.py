@@ -50,10 +50,10 @@ def browser(chromium: Browser, site: LiveServer) -> Iterator[BrowserContext]:
         yield context
 
 
-def open_browser(chromium: Browser, server: LiveServer, **options: Any) -> BrowserContext:
-    """Open a browser with a session on a server."""
+def open_browser(chromium: Browser, server: LiveServer, key: str = "", **options: Any) -> BrowserContext:
+    """Open a browser with a session on a server: of the key with every scope, unless another is given."""
     context = chromium.new_context(**{"viewport": {"width": 1280, "height": 900}, **options})
-    cookie = server.service.authenticator.sessions.open(server.key.split("_")[1])
+    cookie = server.service.authenticator.sessions.open((key or server.key).split("_")[1])
     context.add_cookies([{"name": COOKIE, "value": cookie, "url": server.url}])
     return context
 

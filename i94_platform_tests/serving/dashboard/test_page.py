@@ -10,6 +10,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page
 
+from i94_platform.serving.auth.api_keys import DEFAULT_SCOPES
 from i94_platform.serving.dashboard.charts import load_charts
 from i94_platform.serving.dashboard.summaries import SUPPORTED_FILTERS
 from i94_platform_tests.serving.dashboard.conftest import (
@@ -18,6 +19,7 @@ from i94_platform_tests.serving.dashboard.conftest import (
     find_control,
     open_browser,
     open_page,
+    parse_count,
     query_release,
     read_table,
     read_visitors,
@@ -64,6 +66,21 @@ def test_a_chart_is_saved_as_csv_and_as_png(front_page: Page) -> None:
     visitors = {row["label"]: int(row["visitors"]) for row in rows}
     assert visitors == read_visitors(front_page, "airline", "Airline")
     assert save_png(front_page, "airline").startswith(b"\x89PNG\r\n")
+
+
+def test_a_reader_sees_and_saves_rounded_figures_and_a_note(chromium: Browser, site: LiveServer) -> None:
+    _, key = site.keys.add("reader", DEFAULT_SCOPES)
+    with open_browser(chromium, site, key) as browser:
+        page = open_page(browser, site)
+        assert "rounded to the nearest 5" in page.locator("#disclosure").inner_text()
+        assert parse_count(page.locator("#totals dd").first.inner_text()) % 5 == 0
+        for chart in ("origin", "states", "heat", "age"):
+            assert all(parse_count(row["Visitors"]) % 5 == 0 for row in read_table(page, chart)), chart
+        with page.expect_download() as download:
+            page.get_by_role("button", name="CSV of Visitors by airline").click()
+        assert download.value.suggested_filename == "i94-airline-2016-01-2016-02-rounded-5.csv"
+        rows = csv.DictReader(io.StringIO(download.value.path().read_text("utf-8-sig")))
+        assert all(int(row["visitors"]) % 5 == 0 for row in rows)
 
 
 @pytest.mark.slow
@@ -140,7 +157,7 @@ def test_without_a_session_the_page_asks_for_a_key_and_shows_no_figures(chromium
         assert page.locator("svg").count() == 0
         page.get_by_label("API key").fill("i94_wrong_key")
         page.get_by_role("button", name="Open").click()
-        page.get_by_text("The key is unknown or revoked").wait_for()
+        page.get_by_text("The key is unknown").wait_for()
         page.get_by_label("API key").fill(site.key)
         page.get_by_role("button", name="Open").click()
         page.locator("#nationality svg").wait_for()
