@@ -32,16 +32,19 @@ def test_changes_of_keys_are_recorded_without_their_secret(tmp_path: Path) -> No
     keys = KeyStore(tmp_path / "keys.sqlite")
     start = dt.datetime.now(dt.UTC)
     key, text = keys.add('a name\n{"by": "x"}', ["read:marts", "metrics"])
+    new, new_text = keys.rotate(key.id, dt.timedelta(days=7))
     keys.revoke(key.id)
     with pytest.raises(PermanentError):
         keys.revoke("nothing")
-    added, revoked = read_events(tmp_path)
+    added, _, rotated, revoked = read_events(tmp_path)
     assert start <= dt.datetime.fromisoformat(added["at"]) <= dt.datetime.now(dt.UTC)
     assert added["by"] == revoked["by"] == getpass.getuser()
     assert (added["action"], added["key"], added["name"]) == ("key.add", key.id, key.name)
     assert added["scopes"] == ["metrics", "read:marts"]
     assert (revoked["action"], revoked["key"]) == ("key.revoke", key.id)
-    assert text.split("_", 2)[2] not in (tmp_path / FILE_NAME).read_text()
+    assert (rotated["action"], rotated["key"], rotated["new_key"]) == ("key.rotate", key.id, new.id)
+    recorded = (tmp_path / FILE_NAME).read_text()
+    assert not [secret for secret in (text, new_text) if secret.split("_", 2)[2] in recorded]
 
 
 def test_an_accepted_delivery_is_recorded_where_the_gate_would_have_blocked_it(tmp_path: Path) -> None:
