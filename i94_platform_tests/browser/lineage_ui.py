@@ -24,7 +24,7 @@ from i94_platform_tests.support.processes import wait_for
 UPDATE_SCREENSHOTS = os.environ.get("I94_UPDATE_SCREENSHOTS") == "1"
 """Read before the environment is cleared."""
 
-IMAGES, MAX_IMAGE_BYTES = PROJECT / "docs" / "images", 300_000
+IMAGES, MAX_IMAGE_BYTES = PROJECT / "docs" / "images", 200_000
 
 RUN_TIMEOUT_SECONDS = 240.0
 """How long runs may take; only a fault lets them take so long."""
@@ -37,6 +37,11 @@ PARTITION_TAG = "dagster/partition"
 
 GROUPS = ("raw", "lookup", "staged", "warehouse", "mart", "published")
 FACT_PATH = "/assets/warehouse/immigration"
+MONTHLY_LAYERS = ("raw", "staged", "warehouse", "mart", "published")
+MONTHLY_LINEAGE_PATH = "/asset-groups~tag%3A%22cadence%22%3D%22monthly%22/?expanded=" + "%2C".join(
+    f"global%40global%3A{layer}" for layer in MONTHLY_LAYERS
+)
+"""The lineage of what each month renews, `tag:"cadence"="monthly"`, with its groups open."""
 LOCATION_PATH = "/locations/i94_platform.definitions"
 MONTH_JOB_PATH, MONTHS_SENSOR_PATH = f"{LOCATION_PATH}/jobs/month", f"{LOCATION_PATH}/sensors/delivered_months"
 
@@ -61,10 +66,12 @@ class LineageUi:
 
 
 @contextlib.contextmanager
-def start_lineage_ui(deployment: Deployment, outbox: Path, log: Path) -> Iterator[LineageUi]:
-    """Run `i94 dev` on a deployment, without the automation of marts, whose runs would double the time."""
+def start_lineage_ui(
+    deployment: Deployment, outbox: Path, log: Path, stopped_sensors: tuple[str, ...] = (marts_and_release.name,)
+) -> Iterator[LineageUi]:
+    """Run `i94 dev` on a deployment; without the automation of marts, whose runs would double the time of a test."""
     with start_dev_server({**deployment.environment, **SHORT_INTERVALS}, log) as server:
-        server.stop_sensors(marts_and_release.name)
+        server.stop_sensors(*stopped_sensors)
         with open_instance(deployment.settings.dagster_home) as instance:
             yield LineageUi(deployment, instance, server, outbox)
 

@@ -15,7 +15,6 @@ from i94_platform_tests.browser.lineage_ui import (
     LineageUi,
     read_loaded_months,
     start_lineage_ui,
-    update_screenshot,
     wait_for_run,
 )
 from i94_platform_tests.support.deployment import SAMPLE_MONTH, Deployment
@@ -42,7 +41,6 @@ def test_the_lineage_of_the_fact_leads_from_the_delivery_to_the_release(page: Pa
     page.goto(f"{FACT_PATH}?view=lineage&lineageScope=neighbors&lineageDepth=6")
     for group in GROUPS:
         expect(page.locator("svg").get_by_text(group, exact=True)).to_be_visible()
-    update_screenshot(page, "lineage")
 
 
 def test_a_month_that_lands_is_loaded_by_itself(page: Page, lineage_ui: LineageUi) -> None:

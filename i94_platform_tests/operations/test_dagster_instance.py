@@ -27,6 +27,7 @@ from i94_platform.operations.dagster_instance import (
 from i94_platform.operations.job_runs import run_job
 from i94_platform.operations.processes import ProcessIdentity
 from i94_platform.staleness.run_inputs import DELIVERED_TAG
+from i94_platform_tests.support.dev import LOCATION
 
 GONE, HERE = "the process is gone", "the process runs"
 
@@ -229,6 +230,18 @@ def test_a_warning_within_a_step_is_in_the_log_of_its_run_and_once_on_the_screen
     assert [line for line in capsys.readouterr().err.splitlines() if "held" in line] == [
         "WARNING held by python3.11 (PID 7)"
     ]
+
+
+def test_the_page_of_a_job_finds_the_runs_of_the_command_line() -> None:
+    @dg.asset
+    def table() -> None: ...
+
+    job = dg.Definitions([table]).resolve_implicit_global_asset_job_def()
+    location = "{repositoryName}@{repositoryLocationName}".format_map(LOCATION)
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = run_job(job, instance)
+        (run,) = instance.get_runs(dg.RunsFilter(job_name=job.name, tags={".dagster/repository": location}))
+    assert run.run_id == result.run_id
 
 
 def test_the_embedded_instance_limits_concurrency_and_ends_runs_that_hang(tmp_path: Path) -> None:
