@@ -78,7 +78,7 @@ def test_the_page_of_the_job_counts_the_months_and_lists_the_runs_of_the_command
 
 
 def test_the_fact_lists_its_months(page: Page) -> None:
-    page.set_viewport_size({"width": 1440, "height": 560})  # above the addresses, which differ from home to home
+    page.set_viewport_size({"width": 1440, "height": 525})  # above the addresses, which differ from home to home
     page.goto(f"{FACT_PATH}?view=partitions&partition={MONTHS[1]}")
     expect(page.get_by_text("Materialized (3)")).to_be_visible()
     expect(page.get_by_text("Missing (0)")).to_be_visible()
@@ -94,6 +94,7 @@ def test_the_checks_of_a_staged_month_say_what_they_found(page: Page) -> None:
 
 
 def test_the_automation_of_marts_and_release_is_on(page: Page) -> None:
+    page.set_viewport_size({"width": 1440, "height": 620})
     page.goto("/automation")
     expect(page.get_by_text("Automation condition sensor")).to_be_visible()
     expect(page.locator("input[type=checkbox]:checked")).to_have_count(7)
