@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Column, Double, Integer, String, Table
 
 from i94_platform.contracts.model import MONTH_COLUMNS, Statistic, column, is_monthly, mart_metadata, table
+from i94_platform.errors import PermanentError
 
 NOT_GIVEN = "not given"
 """The label of a missing value; it is longer than any code of an airline."""
@@ -68,7 +69,16 @@ _CLIMATE_RULE = ", ".join(
 
 
 def _monthly_mart(name: str, description: str, *columns: Column[Any], grain: str, sort: Sequence[str] = ()) -> Table:
-    """Declare a mart of the arrivals of a month."""
+    """Declare a mart of the arrivals of a month.
+
+    Raises:
+        PermanentError: a number is computed from arrivals, and does not say how, so nothing would round it for readers.
+    """
+    numbers = [c for c in columns if not c.info["key"] and not isinstance(c.type, String) and c.info["source"] == _FACT]
+    if undeclared := [c.name for c in numbers if c.info["statistic"] is None]:
+        raise PermanentError(
+            f"{', '.join(undeclared)} of mart {name} is computed from arrivals; give it a statistic (contracts/marts.py)."
+        )
     month = [
         column("i94yr", Integer(), "Year of arrival.", source=_FACT, unit="year", key=True, low=2000, high=2099),
         column("i94mon", Integer(), "Month of arrival, 1 to 12.", source=_FACT, unit="month", key=True, low=1, high=12),

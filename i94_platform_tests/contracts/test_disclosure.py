@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import duckdb
+import pytest
 from sqlalchemy import BigInteger, func, select
 from sqlalchemy import column as sql_column
 
 from i94_platform.contracts import MARTS, MONTHLY_MARTS, PUBLISHED, WAREHOUSE, immigration, immigration_quarantine
 from i94_platform.contracts.disclosure import render_rounded_count, round_count
-from i94_platform.contracts.model import describes_persons
+from i94_platform.contracts.marts import _monthly_mart
+from i94_platform.contracts.model import column, describes_persons
+from i94_platform.errors import PermanentError
 from i94_platform.sql.statements import compile_statement
 
 
@@ -29,6 +32,12 @@ def test_every_count_of_arrivals_is_declared_with_a_base_that_exists() -> None:
         cells = [name for name, statistic in statistics.items() if statistic.kind == "cell"]
         assert len(cells) == (contract in MONTHLY_MARTS), contract.name
         assert bool(statistics) == (contract in MARTS), contract.name
+
+
+def test_a_mart_with_a_number_that_nothing_would_round_is_not_declared() -> None:
+    number = column("stays", BigInteger(), "Stays.", source="immigration")
+    with pytest.raises(PermanentError, match="stays of mart visitors_by_stay"):
+        _monthly_mart("visitors_by_stay", "Stays by month.", number, grain="one row per month")
 
 
 def test_only_the_fact_describes_persons_and_nothing_published_does() -> None:
