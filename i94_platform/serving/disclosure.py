@@ -52,7 +52,7 @@ class DisclosureControl:
 
     def get_summable_rows(self, contract: Table) -> FromClause:
         """Return the rows of a table with exact counts, for sums that are rounded afterwards."""
-        return contract if self.is_exact else select_summable(contract).subquery(contract.name)
+        return select_summable(contract).subquery(contract.name) if self.describe_withheld(contract) else contract
 
     def render_count(self, count: ColumnElement[Any]) -> ColumnElement[Any]:
         """Render a count in SQL as the caller sees it."""
