@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 from typing import Any
 
@@ -19,6 +20,7 @@ def create_s3_client(endpoint: str = "") -> Any:
     """
     try:
         import boto3
+        import botocore.session
         from botocore.config import Config
     except ModuleNotFoundError as error:
         raise PermanentError(
@@ -28,8 +30,22 @@ def create_s3_client(endpoint: str = "") -> Any:
     config = Config(s3={"addressing_style": "path"}) if endpoint else None
     with translate_s3_errors(endpoint or "S3"):
         # not boto3's default session: that is not safe to share between the threads of a code server
-        session = boto3.session.Session()
+        core = botocore.session.get_session()
+        # a listing has a time for each object, and the default parser takes most of its processor time
+        core.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_parse_time)
+        session = boto3.session.Session(botocore_session=core)
         return session.client("s3", endpoint_url=endpoint or None, region_name=aws_region() or None, config=config)
+
+
+def _parse_time(value: Any) -> dt.datetime:
+    """Parse a time of a response; only times in headers are not in ISO format."""
+    try:
+        return dt.datetime.fromisoformat(value)
+    except (TypeError, ValueError):
+        from botocore.utils import parse_timestamp
+
+        time: dt.datetime = parse_timestamp(value)
+        return time
 
 
 def aws_region() -> str:
