@@ -18,7 +18,6 @@ from i94_platform.defs.automation import marts_and_release
 from i94_platform.defs.checks.catalog import CHECKS
 from i94_platform.defs.checks.completeness import completeness_of_months, every_month_loaded
 from i94_platform.defs.gate_resource import GateResource
-from i94_platform.defs.history import history_job, history_retention
 from i94_platform.defs.jobs import JOBS
 from i94_platform.defs.resources import (
     BuildableResource,
@@ -33,6 +32,7 @@ from i94_platform.defs.resources import (
     configure,
     no_io_manager,
 )
+from i94_platform.defs.run_retention import retention_job, run_retention
 from i94_platform.defs.schedules import SCHEDULES
 from i94_platform.defs.sensors.delivery_sensors import delivered_months, delivered_references
 from i94_platform.defs.sensors.failed_runs import failed_runs
@@ -54,7 +54,7 @@ def build_definitions(settings: Settings, overrides: Mapping[str, Any] | None = 
     return dg.Definitions(
         assets=[with_common_attributes(asset, settings) for asset in assets],
         asset_checks=checks,
-        jobs=[*JOBS, history_job],
+        jobs=[*JOBS, retention_job],
         sensors=[
             delivered_months,
             delivered_references,
@@ -62,7 +62,7 @@ def build_definitions(settings: Settings, overrides: Mapping[str, Any] | None = 
             failed_runs,
             completeness_of_months,
         ],
-        schedules=[*SCHEDULES, history_retention],
+        schedules=[*SCHEDULES, run_retention],
         resources={
             "io_manager": no_io_manager,
             "settings": settings,

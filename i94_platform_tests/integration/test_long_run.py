@@ -17,11 +17,11 @@ import psutil
 import pytest
 import yaml
 
-from i94_platform.defs.history import delete_run
+from i94_platform.defs.run_retention import delete_run
 from i94_platform.operations.dagster_instance import create_home, open_instance
 from i94_platform.partitions import Month
 from i94_platform.sources.registry import REFERENCE_FILES
-from i94_platform.staleness.history import find_expired_runs
+from i94_platform.staleness.expired_runs import find_expired_runs
 from i94_platform.staleness.job_names import MONTH_JOB
 from i94_platform_tests.support.deployment import Deployment
 from i94_platform_tests.support.dev import start_dev_server

@@ -6,8 +6,8 @@ import dagster as dg
 
 from i94_platform.defs.assets.published import TIMEZONE
 from i94_platform.settings import Settings
-from i94_platform.staleness.history import find_expired_runs
-from i94_platform.staleness.job_names import HISTORY_JOB
+from i94_platform.staleness.expired_runs import find_expired_runs
+from i94_platform.staleness.job_names import RETENTION_JOB
 
 
 @dg.op
@@ -27,17 +27,17 @@ def delete_run(instance: dg.DagsterInstance, run_id: str) -> None:
 
 
 @dg.job(
-    name=HISTORY_JOB,
+    name=RETENTION_JOB,
     description="Deletes old runs; those that say what is loaded and requested stay.",
 )
-def history_job() -> None:
+def retention_job() -> None:
     """Delete old runs."""
     delete_expired_runs()
 
 
-history_retention = dg.ScheduleDefinition(
-    name=HISTORY_JOB,
-    job_name=HISTORY_JOB,
+run_retention = dg.ScheduleDefinition(
+    name=RETENTION_JOB,
+    job_name=RETENTION_JOB,
     cron_schedule="30 4 * * *",
     execution_timezone=TIMEZONE,
     default_status=dg.DefaultScheduleStatus.RUNNING,

@@ -10,12 +10,12 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from i94_platform.defs.history import delete_run, history_job
+from i94_platform.defs.run_retention import delete_run, retention_job
 from i94_platform.lake.datasets import Lake
 from i94_platform.lake.local import LocalStore
 from i94_platform.operations.dagster_instance import persistent_instance
 from i94_platform.settings import Settings
-from i94_platform.staleness.history import find_expired_runs
+from i94_platform.staleness.expired_runs import find_expired_runs
 from i94_platform.staleness.job_names import MARTS_JOB, MONTH_JOB, REFERENCE_JOB
 from i94_platform.staleness.run_inputs import PARTITION_TAG
 from i94_platform_tests.support.daemon_simulator import (
@@ -69,7 +69,7 @@ def test_sensors_request_the_same_before_and_after_a_deletion(ticks: DaemonSimul
 
 
 def test_failed_unfinished_requested_and_loading_runs_stay(ticks: DaemonSimulator) -> None:
-    (loaded, *_) = list_runs(ticks.instance, MONTH_JOB)
+    (loading_run, *_) = list_runs(ticks.instance, MONTH_JOB)
     old_failure, failure = (ticks.record_run(MONTH_JOB, AT_APRIL, FAILURE) for _ in range(2))
     by_hand = [ticks.record_run(MONTH_JOB, AT_APRIL, SUCCESS) for _ in range(2)]
     unfinished = [ticks.record_run(MONTH_JOB, AT_APRIL, status) for status in (STARTED, STARTED, NOT_STARTED)]
@@ -80,7 +80,7 @@ def test_failed_unfinished_requested_and_loading_runs_stay(ticks: DaemonSimulato
     ticks.instance.report_runless_asset_event(event)
     expired = set(find_expired_runs(ticks.instance, LATER))
     assert {old_failure, by_hand[0], observed[0]} <= expired
-    assert not expired & {loaded, failure, by_hand[1], *unfinished, *marts, observed[1]}
+    assert not expired & {loading_run, failure, by_hand[1], *unfinished, *marts, observed[1]}
 
 
 def test_nothing_of_a_deleted_run_stays_in_the_home(ticks: DaemonSimulator, tmp_path: Path) -> None:
@@ -113,6 +113,6 @@ def test_the_job_deletes_what_is_older_than_the_setting(
     seconds = (dt.datetime.now(dt.UTC) - dt.timedelta(days=days_ago)).timestamp()
     with sqlite3.connect(tmp_path / "dagster" / "history" / "runs.db") as connection:
         connection.execute("UPDATE runs SET update_timestamp = datetime(?, 'unixepoch')", [seconds])
-    result = history_job.execute_in_process(instance=ticks.instance, resources={"settings": Settings()})
+    result = retention_job.execute_in_process(instance=ticks.instance, resources={"settings": Settings()})
     assert result.success
     assert len(list_runs(ticks.instance, MONTH_JOB)) == remaining
