@@ -142,7 +142,7 @@ class DuckDBWarehouse(Warehouse):
         with TemporaryDirectory(dir=self._scratch, prefix="query-") as spill:  # DuckDB lets queries read this folder
             instance = connect(Path(spill), self._memory_limit)
             with closing(instance), closing(self._attach(instance, "query", read_only=True)) as connection:
-                lock_down(connection, self._query_folders)
+                lock_down(connection, self._query_folders, self._memory_limit)
                 connection.execute("USE warehouse")
                 return run_query(connection, sql, self._query_timeout, self._memory_limit)
 

@@ -32,16 +32,18 @@ def require_select(sql: str) -> None:
         raise PermanentError("A query is one SELECT statement (or SHOW, DESCRIBE, SUMMARIZE); nothing was run.")
 
 
-def lock_down(connection: duckdb.DuckDBPyConnection, folders: Sequence[str]) -> None:
+def lock_down(connection: duckdb.DuckDBPyConnection, folders: Sequence[str], memory_limit: str) -> None:
     """Close the file system, the network, Python's variables and the settings to a connection, for good.
 
     Args:
         connection: Has attached what it is to read.
         folders: What it may still read.
+        memory_limit: Its memory; it may spill ten times as much, so that it fills no disk that loads need.
     """
     allowed = ", ".join(quote_literal(f"{folder.rstrip('/')}/") for folder in folders)
     for setting in (
         f"allowed_directories = [{allowed}]",
+        f"max_temp_directory_size = '{memory_limit[:-2]}0{memory_limit[-2:]}'",
         "python_enable_replacements = false",
         "enable_external_access = false",
         "lock_configuration = true",

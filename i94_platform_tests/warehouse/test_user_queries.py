@@ -142,6 +142,13 @@ def test_a_query_and_its_rows_stay_within_the_memory(folder: Path, sql: str) -> 
         build_warehouse(folder, memory_limit="50MB").run_user_query(sql)
 
 
+def test_a_query_spills_at_most_ten_times_its_memory(folder: Path) -> None:
+    random = "WITH m AS MATERIALIZED (SELECT range AS n, random() AS h FROM range(20000000))"
+    sql = f"{random} SELECT sum(a.n) FROM m AS a POSITIONAL JOIN m AS b WHERE a.h <> b.h"
+    with pytest.raises(PermanentError, match="more memory than 20MB"):
+        build_warehouse(folder, memory_limit="20MB").run_user_query(sql)
+
+
 def test_what_a_query_spills_is_removed(folder: Path) -> None:
     build_warehouse(folder).run_user_query("SELECT 1")
     assert not [path for path in (folder / "scratch").iterdir() if re.match("query-", path.name)]
