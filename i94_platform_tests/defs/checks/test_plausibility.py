@@ -5,6 +5,7 @@ Each share is tested at its bound, where it passes, and with one row more, where
 
 from __future__ import annotations
 
+import datetime as dt
 import math
 from pathlib import Path
 from typing import Any
@@ -18,14 +19,15 @@ from i94_platform.defs.checks.plausibility import QUARANTINE_BOUND, SHARES
 from i94_platform_tests.support.deployment import SAMPLE_MONTH, Deployment
 from i94_platform_tests.support.faulty_resources import replace_value
 
-UNUSUAL: dict[str, tuple[str, str, Any]] = {
-    "unknown_state": ("i94addr", "i94addr", "99"),
-    "unlisted_citizenship": ("i94cit", "i94cit", 148),
-    "unlisted_residence": ("i94res", "i94res", 1234),
-    "null_departure": ("depdate", "depdate", None),
-    "negative_stay": ("depdate", "stay_days", -1),
+UNUSUAL: dict[str, tuple[str, str, Any, Any]] = {
+    "unknown_state": ("i94addr", "i94addr", "99", "CA"),
+    "unlisted_citizenship": ("i94cit", "i94cit", 148, 209),
+    "unlisted_residence": ("i94res", "i94res", 1234, 209),
+    "null_departure": ("depdate", "depdate", None, dt.date(2016, 1, 31)),
+    "negative_stay": ("depdate", "stay_days", -1, 7),
 }
-"""For each share: the column that staging counts it under, and a value that counts, by the column of the rows."""
+"""For each share: the column that staging counts it under, the column of the rows, a value that counts, one that does
+not."""
 BOUNDS = {share.name: share.bound for share in SHARES}
 
 
@@ -52,8 +54,8 @@ def test_a_share_warns_above_its_bound_and_not_at_it(loaded_deployment: Deployme
     at_most = math.floor(rows.num_rows * BOUNDS[name])
 
     def rewrite(count: int) -> None:
-        _, column, value = UNUSUAL[name]
-        changed = replace_value(rows, column, value, count)
+        _, column, unusual, usual = UNUSUAL[name]
+        changed = replace_value(replace_value(rows, column, usual, rows.num_rows), column, unusual, count)
         counts = with_share(stats, rows.num_rows, name, count)
         deployment.rewrite_dataset(immigration, dataset, changed, SAMPLE_MONTH, **counts)
 
