@@ -4,6 +4,11 @@ Importing it takes a quarter of a second, so modules of the definitions import i
 may import private names. `uv.lock` pins Dagster, so that a name can't change unnoticed.
 """
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
 # Runs a job in this process over a persistent instance and yields its events while it runs. `execute_in_process`
 # returns after the end, so it can show no progress.
 from dagster._core.definitions.job_base import InMemoryJob
@@ -30,6 +35,19 @@ from dagster._core.storage.schedules.sqlite.sqlite_schedule_storage import Sqlit
 from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS, create_db_conn_string
 from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
 
+
+def replace_webserver(module: str) -> None:
+    """Have `dagster dev`, in this process, start a module for `dagster_webserver`; it has no option for that."""
+    from dagster._cli import dev
+
+    start = vars(dev)["open_ipc_subprocess"]
+
+    def start_other(command: Sequence[str], **options: Any) -> Any:
+        return start([module if part == "dagster_webserver" else part for part in command], **options)
+
+    vars(dev)["open_ipc_subprocess"] = start_other
+
+
 __all__ = [
     "COMPLETED_CHECK_STATUSES",
     "SQLITE_BUSY_TIMEOUT_SECONDS",
@@ -44,4 +62,5 @@ __all__ = [
     "create_db_conn_string",
     "create_execution_plan",
     "execute_run_iterator",
+    "replace_webserver",
 ]

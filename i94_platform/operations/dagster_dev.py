@@ -11,10 +11,13 @@ import signal
 import sys
 import threading
 
+from i94_platform.defs.dagster_internals import replace_webserver
+
 
 def main() -> None:
     """Run Dagster's command line with the arguments of this process."""
     threading.Thread(target=_interrupt_at_end_of_input, daemon=True).start()
+    replace_webserver("i94_platform.operations.webserver")
     sys.argv[0] = "dagster"
     runpy.run_module("dagster", run_name="__main__", alter_sys=True)
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import re
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 
 import pytest
@@ -78,6 +80,12 @@ def test_a_backfill_of_three_months_is_launched_from_the_ui(page: Page) -> None:
     launch_months(page, f"[{LOADED[0]}...{LOADED[-1]}]", "Launch backfill")
     page.goto("/runs?view=backfills")
     expect(page.get_by_text("3 partitions").first).to_be_visible()
+
+
+def test_a_foreign_page_reaches_nothing_of_a_ui_that_the_command_started(lineage_ui: LineageUi) -> None:
+    request = urllib.request.Request(f"{lineage_ui.server.url}/graphql", b"{}", {"Origin": "http://evil.example"})
+    with pytest.raises(urllib.error.HTTPError, match="403"):
+        urllib.request.urlopen(request, timeout=30)
 
 
 def test_a_month_is_materialized_from_the_ui(page: Page, lineage_ui: LineageUi) -> None:
