@@ -120,8 +120,9 @@ def test_the_backfill_ends_with_a_run_for_each_month(page: Page, lineage_ui: Lin
     page.goto("/runs?view=backfills")
     expect(page.get_by_text("Success", exact=True)).to_be_visible()
     (backfill,) = lineage_ui.instance.get_backfills()
+    page.set_viewport_size({"width": 1440, "height": 560})
     page.goto(f"/runs/b/{backfill.backfill_id}")
-    expect(page.get_by_text("Success", exact=True).first).to_be_visible()
+    expect(page.get_by_text("Succeeded", exact=True).first).to_be_visible()
     update_screenshot(page, "backfill")
 
 
@@ -139,7 +140,7 @@ def test_a_month_that_fails_is_shown_and_its_old_rows_stay(page: Page, lineage_u
 
     def is_shown() -> bool:
         # a page that was opened while a run of the check was planned keeps saying that it was not evaluated
-        page.goto(f"{FACT_PATH}?view=checks")
+        page.goto(f"{FACT_PATH}?view=checks&checkDetail=every_month_loaded")
         page.get_by_text("Latest execution").first.wait_for()
         return page.get_by_text(re.compile(f"^{description}")).count() > 0
 
