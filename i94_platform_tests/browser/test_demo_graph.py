@@ -93,8 +93,11 @@ def test_the_checks_of_a_staged_month_say_what_they_found(page: Page) -> None:
     update_screenshot(page, "checks")
 
 
-def test_the_automation_of_marts_and_release_is_on(page: Page) -> None:
+def test_all_automation_is_on(page: Page, lineage_ui: LineageUi) -> None:
+    repository = lineage_ui.deployment.definitions.get_repository_def()
     page.goto("/automation")
     expect(page.get_by_text("Automation condition sensor")).to_be_visible()
-    expect(page.locator("input[type=checkbox]:checked")).to_have_count(7)
+    expect(page.locator("input[type=checkbox]:checked")).to_have_count(
+        len(repository.sensor_defs) + len(repository.schedule_defs)
+    )
     update_screenshot(page, "automation")
