@@ -54,6 +54,9 @@ def _require_match(value: str, grammar: dict[str, str]) -> str:
 _MAVEN = r"[^:/\\\s,]+(:[^:/\\\s,]+){2}"
 _SECRET_PARAMETER = r"(?i)[/;][^;=]*(token|auth|secret|password)[^;=]*="  # noqa: S105 - a pattern
 
+_WEBHOOK = r"(https://[^/@\s\x00-\x1f?#]+|http://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?)([/?][\x21-\x7e]*)?"
+"""Its path is a secret, so it is encrypted on the way to any other machine."""
+
 _URL = r"https?://[^/@\s\x00-\x1f?#]+([/?][\x21-\x7e]*)?"
 
 _ORIGIN = r"https?://([a-z0-9_.-]+|\[[0-9a-f:]+\])(:\d{1,5})?"
@@ -267,8 +270,8 @@ class Settings(BaseSettings):
     @field_validator("alert_webhook")
     @classmethod
     def _alert_webhook(cls, value: SecretStr) -> SecretStr:
-        if value.get_secret_value() and not re.fullmatch(_URL, value.get_secret_value()):
-            raise ValueError("this is not a URL (it is not shown here); valid are: https://host/path, http://host/path")
+        if value.get_secret_value() and not re.fullmatch(_WEBHOOK, value.get_secret_value()):
+            raise ValueError("this is not a URL (it is not shown here); valid are: https://host/path")
         return value
 
     @field_validator("ui_url")

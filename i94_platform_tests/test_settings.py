@@ -72,7 +72,8 @@ def test_raw_can_be_a_whole_bucket(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
 
 @pytest.mark.parametrize(
     "value", ["hooks.example/planted-secret", "ftp://hooks.example/planted-secret", "https://planted-secret@host/x",
-              "https://hooks.example/planted secret", "file:///planted-secret", "https://h/planted-secret\n"]
+              "https://hooks.example/planted secret", "file:///planted-secret", "https://h/planted-secret\n",
+              "http://hooks.example/planted-secret", "http://127.0.0.1.example/planted-secret"]
 )  # fmt: skip
 def test_an_invalid_alert_webhook_is_rejected_and_not_repeated(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     monkeypatch.setenv("I94_ALERT_WEBHOOK", value)

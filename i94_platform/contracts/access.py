@@ -39,8 +39,12 @@ def render_create_role(role: str) -> str:
     return f"CREATE ROLE {role}"
 
 
-def render_grants() -> Iterator[str]:
-    """Render the views and the grants of each role; running them again changes nothing."""
+def render_grants(iam_role: str = "") -> Iterator[str]:
+    """Render the views and the grants of each role; running them again changes nothing.
+
+    Args:
+        iam_role: The role of AWS by which the loader, and nobody else, loads and publishes; any unless given.
+    """
     schema = str(load_ledger.schema)
     yield from (render_create_schema(name, "redshift") for name in (MART, ROUNDED))
     for contract in MARTS:
@@ -62,6 +66,11 @@ def render_grants() -> Iterator[str]:
         yield f"{writes} ON ALL TABLES IN SCHEMA {name} TO ROLE {LOADER}"
         yield f"ALTER DEFAULT PRIVILEGES IN SCHEMA {name} {writes} ON TABLES TO ROLE {LOADER}"
     yield f"GRANT ANALYZE TO ROLE {LOADER}"
+    # by default every user may create a table in "public" and COPY into it whatever a role of the warehouse can read
+    yield "REVOKE CREATE ON SCHEMA public FROM PUBLIC"
+    yield "REVOKE ASSUMEROLE ON ALL FROM PUBLIC FOR ALL"
+    role = f"'{iam_role}'" if iam_role.startswith("arn:") else iam_role or "ALL"  # or Redshift's word "default"
+    yield f"GRANT ASSUMEROLE ON {role} TO ROLE {LOADER} FOR COPY, UNLOAD"
 
 
 def _render_reader_grants(schema: str) -> Iterator[str]:

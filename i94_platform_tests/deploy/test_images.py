@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import yaml
 
+from i94_platform.operations import webserver
 from i94_platform.settings import PROJECT, Settings
 from i94_platform_tests.deploy.stack import Stack
 
@@ -109,7 +110,7 @@ def test_secrets_and_caches_do_not_reach_the_builder(path: str) -> None:
 def test_the_services_start_programs_that_the_image_has(compose: dict[str, Any]) -> None:
     programs = Path(sys.executable).parent
     commands = [service["command"][0] for service in compose["services"].values() if "command" in service]
-    assert sorted(commands) == ["dagster-daemon", "dagster-webserver", "i94"]
+    assert sorted(commands) == ["dagster-daemon", "i94", "python", "python"]
     assert all((programs / command).exists() for command in commands)
 
 
@@ -123,7 +124,29 @@ def test_each_service_has_the_name_and_port_that_others_use(compose: dict[str, A
 
 def test_only_lineage_ui_and_dashboard_publish_a_port_and_only_on_loopback(compose: dict[str, Any]) -> None:
     ports = {name: service["ports"] for name, service in compose["services"].items() if "ports" in service}
-    assert ports == {"webserver": ["127.0.0.1:3000:3000"], "serve": ["127.0.0.1:8094:8094"]}
+    assert ports == {
+        "webserver": ["127.0.0.1:3000:3000"],
+        "viewer": ["127.0.0.1:3001:3000"],
+        "serve": ["127.0.0.1:8094:8094"],
+    }
+
+
+def test_the_lineage_ui_is_checked_and_the_one_for_everybody_only_shows(compose: dict[str, Any]) -> None:
+    commands = {name: compose["services"][name]["command"] for name in ("webserver", "viewer")}
+    assert {command[2] for command in commands.values()} == {webserver.__name__}
+    assert [name for name, command in commands.items() if "--read-only" in command] == ["viewer"]
+
+
+def test_the_server_has_no_secret_no_way_to_other_services_and_limits(compose: dict[str, Any]) -> None:
+    serve = compose["services"]["serve"]
+    assert "secrets" not in serve
+    assert "depends_on" not in serve
+    others = [service for name, service in compose["services"].items() if name != "serve"]
+    assert not [service for service in others if set(service.get("networks", ["default"])) & set(serve["networks"])]
+    assert (serve["read_only"], serve["cap_drop"], serve["env_file"]) == (True, ["ALL"], ["serve.env"])
+    assert {"mem_limit", "cpus", "pids_limit"} <= set(serve)
+    example = (DEPLOY / "serve.env.example").read_text()
+    assert not re.search("(?i)password|i94_warehouse|i94_history|access_key", example)
 
 
 def test_every_service_has_a_health_check_and_can_gain_no_privileges(compose: dict[str, Any]) -> None:
@@ -141,7 +164,7 @@ def test_services_keep_data_in_named_volumes_and_secrets_in_files(compose: dict[
     assert volume_names == set(compose["volumes"]) == {"history", "scratch", "served"}
     assert compose["secrets"] == {"history_password": {"file": "secrets/history_password"}}
     gitignore = (PROJECT / ".gitignore").read_text().splitlines()
-    assert {"deploy/secrets/", "deploy/i94.env"} <= set(gitignore)
+    assert {"deploy/secrets/", "deploy/i94.env", "deploy/serve.env"} <= set(gitignore)
 
 
 def test_the_environment_of_no_service_holds_a_password(compose: dict[str, Any]) -> None:

@@ -65,11 +65,12 @@ def test_every_statement_has_a_descriptive_name(stack: Stack) -> None:
 def test_roles_can_list_only_their_prefixes_and_get_404_for_a_missing_object(stack: Stack) -> None:
     """S3 sends no prefix when it decides between 404 and 403, so a plain StringLike would always give 403."""
     lists = [s for s in stack.statements() if "s3:ListBucket" in s.actions]
-    assert {s.owner for s in lists} == {"CopyRole", "SparkRole", "PlatformRole"}
+    assert {s.owner for s in lists} == {"CopyRole", "SparkRole", "PlatformRole", "ServeRole"}
     for statement in lists:
         assert set(statement.condition) == {"StringLikeIfExists"}
         prefixes = statement.condition["StringLikeIfExists"]["s3:prefix"]
-        assert set([prefixes] if isinstance(prefixes, str) else prefixes) <= {"raw/*", "lake/*", "logs/*"}
+        allowed = {"raw/*", "lake/*", "logs/*", "lake/published/*"}
+        assert set([prefixes] if isinstance(prefixes, str) else prefixes) <= allowed
 
 
 def test_redshift_can_only_read_the_lake_and_write_releases(stack: Stack) -> None:
@@ -121,7 +122,32 @@ def test_only_its_own_service_can_assume_a_role(stack: Stack) -> None:
         "CopyRole": ["redshift.amazonaws.com", "redshift-serverless.amazonaws.com"],
         "SparkRole": "emr-serverless.amazonaws.com",
         "PlatformRole": "ec2.amazonaws.com",
+        "ServeRole": "ec2.amazonaws.com",
     }
+
+
+def test_only_a_warehouse_of_this_account_can_assume_the_role_that_copies(stack: Stack) -> None:
+    (statement,) = stack.properties("CopyRole")["AssumeRolePolicyDocument"]["Statement"]
+    assert statement["Condition"] == {
+        "StringEquals": {"aws:SourceAccount": ACCOUNT},
+        "ArnLike": {"aws:SourceArn": f"arn:aws:redshift-serverless:{REGION}:{ACCOUNT}:*"},
+    }
+
+
+def test_the_server_can_read_releases_and_nothing_else(stack: Stack) -> None:
+    assert allowed_actions(stack, "ServeRole") == {
+        "s3:ListBucket": {BUCKET},
+        "s3:GetObject": {f"{BUCKET}/lake/published/*"},
+        "kms:Decrypt": {"Key.Arn"},
+    }
+    (listing,) = [s for s in stack.statements() if s.owner == "ServeRole" and "s3:ListBucket" in s.actions]
+    assert listing.condition == {"StringLikeIfExists": {"s3:prefix": "lake/published/*"}}
+
+
+def test_the_warehouse_leaves_a_snapshot(stack: Stack) -> None:
+    (name,) = stack.names_of_type("AWS::RedshiftServerless::Namespace")
+    assert stack.properties(name)["FinalSnapshotName"] == "i94-test-final"
+    assert stack.resources[name]["UpdateReplacePolicy"] == "Retain"
 
 
 def test_the_bucket_is_private_encrypted_versioned_and_survives_the_stack(stack: Stack) -> None:

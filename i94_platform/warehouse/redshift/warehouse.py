@@ -107,7 +107,7 @@ class RedshiftWarehouse(Warehouse):
         with self.transaction(purpose="create the roles and their grants") as transaction:
             existing = transaction.execute("SELECT role_name FROM svv_roles").column("role_name").to_pylist()
             missing = [render_create_role(role) for role in ROLES if role not in existing]
-            for statement in (*missing, *render_grants()):
+            for statement in (*missing, *render_grants(self.location.iam_role)):
                 transaction.execute(statement)
 
     def exists(self) -> bool:

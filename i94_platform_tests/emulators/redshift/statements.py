@@ -113,6 +113,10 @@ def _attach(match: re.Match[str]) -> str:
 
 REWRITES: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
     (rf"^(GRANT|REVOKE) ({SYSTEM_PERMISSIONS}) (TO|FROM) ROLE \S+$", NO_OPERATION),
+    (
+        r"^(GRANT|REVOKE) ASSUMEROLE ON .+ (TO|FROM) (PUBLIC|ROLE \S+) FOR [A-Z, ]+$",
+        NO_OPERATION,
+    ),
     (r"^(GRANT|REVOKE) ROLE (\S+) (TO|FROM) (ROLE )?", r"\1 \2 \3 "),
     (r"\b(TO|FROM) ROLE (?=\S)", r"\1 "),
     (r"\bFOR USER\b", "FOR ROLE"),

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pytest
 
 from i94_platform.contracts import MARTS, WAREHOUSE, i94mode, immigration
-from i94_platform.contracts.access import ANALYST, LOADER, READER, render_access, rounded_view_name
+from i94_platform.contracts.access import ANALYST, LOADER, READER, render_access, render_grants, rounded_view_name
 from i94_platform.contracts.disclosure import select_rounded
 from i94_platform.contracts.model import column_names
 from i94_platform.contracts.rendering.arrow import arrow_schema
@@ -207,6 +207,17 @@ def test_a_typed_query_runs_under_the_login_of_the_reader(
         place.reach(reader=reader, query_timeout=0.001).run_user_query(
             "SELECT count(*) FROM generate_series(1, 9000000)"
         )
+
+
+@pytest.mark.parametrize("role", [READER, ANALYST])
+def test_nobody_but_the_loader_creates_a_table_or_uses_the_role_of_the_lake(as_one_of: Connected, role: str) -> None:
+    assert is_refused(as_one_of(role), "CREATE TABLE public.x (i INT)")
+    # the emulator has no roles of AWS, so the statements themselves
+    statements = [*render_grants("arn:aws:iam::123456789012:role/copy")]
+    assert "REVOKE ASSUMEROLE ON ALL FROM PUBLIC FOR ALL" in statements
+    granted = [statement for statement in statements if statement.startswith("GRANT ASSUMEROLE")]
+    copy_role = "'arn:aws:iam::123456789012:role/copy'"
+    assert granted == [f"GRANT ASSUMEROLE ON {copy_role} TO ROLE {LOADER} FOR COPY, UNLOAD"]
 
 
 def test_creating_again_takes_back_what_a_reader_was_given_by_mistake(
