@@ -4,100 +4,42 @@ An address that is not set is local. An unknown scheme is an error that lists th
 settings is the webhook of the alerts; passwords have variables of their own.
 """
 
-import difflib
-import ipaddress
 import logging
 import os
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Literal, Self
-from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from i94_platform.address_grammar import (
+    CREDENTIALS,
+    ENGINE_GRAMMAR,
+    JARS_GRAMMAR,
+    MAVEN,
+    ORIGIN,
+    SECRET_PARAMETER,
+    URL,
+    WAREHOUSE_GRAMMAR,
+    WEBHOOK,
+    is_network,
+    is_s3,
+    parse_local_path,
+    parse_store,
+    require_match,
+)
 from i94_platform.errors import PermanentError
 from i94_platform.partitions import Month
-from i94_platform.redshift_address import GRAMMAR as REDSHIFT
-from i94_platform.redshift_address import RedshiftAddress, redact_user
+from i94_platform.redshift_address import RedshiftAddress
+from i94_platform.unknown_variables import find_unknown_variables
 
 logger = logging.getLogger(__name__)
 
 PROJECT = Path(__file__).resolve().parent.parent
 """The folder that holds the package: the checkout, or the site-packages of an installation."""
-
-ENGINE_GRAMMAR = {
-    "duckdb": r"duckdb",
-    "local[N] or local[*]": r"local\[(\*|[1-9]\d*)\]",
-    "sc://host:port": r"sc://[^/:\s]+(:\d+)?(/.*)?",
-    "spark://host:port": r"spark://[^/:,\s]+:\d+(,[^/:,\s]+:\d+)*",
-    "yarn": r"yarn",
-    "emr-serverless://application?role=arn&region=name": (
-        r"emr-serverless://[0-9a-z]+\?role=arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+(&region=[a-z0-9-]+)?"
-    ),
-}
-WAREHOUSE_GRAMMAR = {"duckdb:///path": r"duckdb:///.+", REDSHIFT: r"redshift://.+"}
-_JARS_GRAMMAR = "a folder, file:///folder, group:artifact:version,…"
-STORE_GRAMMAR = "a folder, file:///folder, s3://bucket/prefix"
-_BUCKET = r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"
-_PREFIX = r"(/(?!\.\.?(/|$))[^/?#\r\n\t]+)*"
-
-
-def _require_match(value: str, grammar: dict[str, str]) -> str:
-    if not any(re.fullmatch(pattern, value) for pattern in grammar.values()):
-        raise ValueError(f"{redact_user(value)!r} is not an address known here; valid are: {', '.join(grammar)}")
-    return value
-
-
-_MAVEN = r"[^:/\\\s,]+(:[^:/\\\s,]+){2}"
-_SECRET_PARAMETER = r"(?i)[/;][^;=]*(token|auth|secret|password)[^;=]*="  # noqa: S105 - a pattern
-
-_WEBHOOK = r"(https://[^/@\s\x00-\x1f?#]+|http://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?)([/?][\x21-\x7e]*)?"
-"""Its path is a secret, so it is encrypted on the way to any other machine."""
-
-_URL = r"https?://[^/@\s\x00-\x1f?#]+([/?][\x21-\x7e]*)?"
-
-_ORIGIN = r"https?://([a-z0-9_.-]+|\[[0-9a-f:]+\])(:\d{1,5})?"
-
-_CREDENTIALS = "leave them to AWS's own variables and files (AWS_ACCESS_KEY_ID, AWS_PROFILE, a role)"
-
-
-def _is_network(text: str) -> bool:
-    """Whether a text is an address, or a network that is less than all addresses."""
-    try:
-        return ipaddress.ip_network(text).prefixlen > 0
-    except ValueError:
-        return False
-
-
-def _parse_local_path(value: str, valid: str = "a folder, file:///folder") -> str:
-    scheme = urlsplit(value).scheme
-    if scheme and scheme != "file":
-        raise ValueError(f"{value!r} is not an address known here; valid are: {valid}")
-    return str(Path(value.removeprefix("file://")).expanduser().resolve())
-
-
-def is_s3(address: str) -> bool:
-    """Whether an address of files is in a bucket."""
-    return address.startswith("s3://")
-
-
-def is_in_process(engine: str) -> bool:
-    """Whether Spark's driver is this process."""
-    return engine.startswith(("local[", "spark://")) or engine == "yarn"
-
-
-def _parse_store(value: str) -> str:
-    """Return an address of files, a folder or a prefix of a bucket, without a slash at the end."""
-    if not is_s3(value):
-        return _parse_local_path(value, STORE_GRAMMAR)
-    if "@" in value.removeprefix("s3://").partition("/")[0]:
-        raise ValueError(f"an address holds no credentials; {_CREDENTIALS}")
-    if not re.fullmatch(_BUCKET + _PREFIX, value.rstrip("/")):
-        raise ValueError(f"{value!r} is not an address known here; valid are: {STORE_GRAMMAR}")
-    return value.rstrip("/")
 
 
 class Settings(BaseSettings):
@@ -200,7 +142,7 @@ class Settings(BaseSettings):
         Raises:
             PermanentError: a value is unknown; the message names the variable and lists the valid values.
         """
-        for message in find_unknown_variables(os.environ):
+        for message in find_unknown_variables(os.environ, cls.model_fields):
             _warn_once(message)
         try:
             return cls()
@@ -216,30 +158,30 @@ class Settings(BaseSettings):
     @field_validator("home")
     @classmethod
     def _home(cls, value: str) -> str:
-        return _parse_local_path(value)
+        return parse_local_path(value)
 
     @field_validator("engine")
     @classmethod
     def _engine(cls, value: str) -> str:
-        if value.startswith("sc://") and re.search(_SECRET_PARAMETER, value):
+        if value.startswith("sc://") and re.search(SECRET_PARAMETER, value):
             raise ValueError("an address holds no credentials; leave a token to SPARK_CONNECT_AUTHENTICATE_TOKEN")
-        return _require_match(value, ENGINE_GRAMMAR)
+        return require_match(value, ENGINE_GRAMMAR)
 
     # info.data lacks an address that is not valid; then its error is reported, not one that follows from it
     @field_validator("lake")
     @classmethod
     def _lake(cls, value: str, info: ValidationInfo) -> str:
-        return _parse_store(value or f"{info.data.get('home')}/lake")
+        return parse_store(value or f"{info.data.get('home')}/lake")
 
     @field_validator("raw")
     @classmethod
     def _raw(cls, value: str, info: ValidationInfo) -> str:
-        return _parse_store(value or f"{info.data.get('lake')}/raw")
+        return parse_store(value or f"{info.data.get('lake')}/raw")
 
     @field_validator("warehouse")
     @classmethod
     def _warehouse(cls, value: str, info: ValidationInfo) -> str:
-        value = _require_match(value or f"duckdb:///{info.data.get('home')}/warehouse.duckdb", WAREHOUSE_GRAMMAR)
+        value = require_match(value or f"duckdb:///{info.data.get('home')}/warehouse.duckdb", WAREHOUSE_GRAMMAR)
         if value.startswith("redshift://"):
             RedshiftAddress.parse(value)
             lake = info.data.get("lake")
@@ -253,7 +195,7 @@ class Settings(BaseSettings):
     @classmethod
     def _s3_endpoint(cls, value: str) -> str:
         if "@" in value:
-            raise ValueError(f"an endpoint holds no credentials; {_CREDENTIALS}")
+            raise ValueError(f"an endpoint holds no credentials; {CREDENTIALS}")
         if value and not re.fullmatch(r"https?://[^/\s?#]+/?", value):
             raise ValueError(f"{value!r} is not an endpoint; valid are: https://host, http://host:port")
         return value.rstrip("/")
@@ -270,14 +212,14 @@ class Settings(BaseSettings):
     @field_validator("alert_webhook")
     @classmethod
     def _alert_webhook(cls, value: SecretStr) -> SecretStr:
-        if value.get_secret_value() and not re.fullmatch(_WEBHOOK, value.get_secret_value()):
+        if value.get_secret_value() and not re.fullmatch(WEBHOOK, value.get_secret_value()):
             raise ValueError("this is not a URL (it is not shown here); valid are: https://host/path")
         return value
 
     @field_validator("ui_url")
     @classmethod
     def _ui_url(cls, value: str) -> str:
-        if not re.fullmatch(_URL, value) or re.search("[?#]", value):
+        if not re.fullmatch(URL, value) or re.search("[?#]", value):
             raise ValueError("this is not the address of a UI; valid are: https://host/path, http://host:port")
         return value.rstrip("/")
 
@@ -285,7 +227,7 @@ class Settings(BaseSettings):
     @classmethod
     def _serve_url(cls, value: str) -> str:
         value = value.rstrip("/").lower()
-        if value and not re.fullmatch(_ORIGIN, value):
+        if value and not re.fullmatch(ORIGIN, value):
             raise ValueError("this is not scheme, host and port of a URL; valid are: https://host, https://host:port")
         return value
 
@@ -294,14 +236,14 @@ class Settings(BaseSettings):
     def _serve_trusted_proxies(cls, value: str) -> str:
         networks = [part.strip() for part in value.split(",") if part.strip()]
         for network in networks:
-            if not _is_network(network):
+            if not is_network(network):
                 raise ValueError(f"{network!r} is no address or network; valid are: 10.0.0.7, 10.0.0.0/24")
         return ",".join(networks)
 
     @field_validator("spark_jars")
     @classmethod
     def _spark_jars(cls, value: str) -> str:
-        return value if re.fullmatch(f"{_MAVEN}(,{_MAVEN})*", value) else _parse_local_path(value, _JARS_GRAMMAR)
+        return value if re.fullmatch(f"{MAVEN}(,{MAVEN})*", value) else parse_local_path(value, JARS_GRAMMAR)
 
     @field_validator("first_month")
     @classmethod
@@ -359,28 +301,6 @@ def _describe_invalid_value(type_: str, message: str) -> str:
     """Say what is wrong with a value; the only pattern among the settings is that of a size."""
     is_size = type_ == "string_pattern_mismatch"
     return "this is no size; valid are: 512MB, 2GB" if is_size else message.removeprefix("Value error, ")
-
-
-OTHER_VARIABLES = frozenset(
-    {
-        *("I94_REDSHIFT_PASSWORD", "I94_REDSHIFT_READER_PASSWORD"),
-        *("I94_HISTORY_HOST", "I94_HISTORY_PASSWORD", "I94_LOGS_BUCKET", "I94_IMAGE_TAG"),
-        *("I94_REAL_DATA", "I94_TEST_LAKE", "I94_TEST_REDSHIFT", "I94_UPDATE_SNAPSHOTS", "I94_UPDATE_SCREENSHOTS"),
-    }
-)
-"""Variables that others than `Settings` read: logins, the deployment, the tests."""
-
-
-def find_unknown_variables(environment: Iterable[str]) -> list[str]:
-    """Describe each `I94_` variable that nothing reads, with the known one that is most like it."""
-    known = {f"I94_{name.upper()}" for name in Settings.model_fields} | OTHER_VARIABLES
-    unknown = sorted(name for name in environment if name.upper().startswith("I94_") and name.upper() not in known)
-    return [f"{name} is no setting{_suggest(name.upper(), known)}" for name in unknown]
-
-
-def _suggest(name: str, known: Iterable[str]) -> str:
-    nearest = difflib.get_close_matches(name, known, n=1)
-    return f"; did you mean {nearest[0]}?" if nearest else "; docs/operations.md lists them."
 
 
 @cache

@@ -21,7 +21,10 @@ PACKAGE = Path(i94_platform.__file__).parent
 NAME = PACKAGE.name
 
 LAYERS = (
-    {"redshift_address", "settings", "partitions", "errors", "foreign_errors", "progress", "audit", "contracts"},
+    {
+        *("redshift_address", "address_grammar", "unknown_variables", "settings"),
+        *("partitions", "errors", "foreign_errors", "progress", "audit", "contracts"),
+    },
     {"sql"},
     {"transforms"},
     {"lake"},
@@ -37,7 +40,17 @@ LAYERS = (
 
 BESIDE = {
     "sample": {"settings", "partitions", "errors", "contracts", "sources"},
-    "serving": {"settings", "partitions", "errors", "audit", "foreign_errors", "contracts", "sql", "lake"},
+    "serving": {
+        "settings",
+        "address_grammar",
+        "partitions",
+        "errors",
+        "audit",
+        "foreign_errors",
+        "contracts",
+        "sql",
+        "lake",
+    },
 }
 """Parts beside the layers, each with the parts that it may import. Only `cli` imports them."""
 

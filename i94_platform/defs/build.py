@@ -11,6 +11,7 @@ from typing import Any
 
 import dagster as dg
 
+from i94_platform.address_grammar import is_s3
 from i94_platform.defs.alerts import WebhookNotifier
 from i94_platform.defs.assets import lookup, mart, published, raw, staged, warehouse
 from i94_platform.defs.attributes import with_common_attributes
@@ -37,7 +38,7 @@ from i94_platform.defs.schedules import SCHEDULES
 from i94_platform.defs.sensors.delivery_sensors import delivered_months, delivered_references
 from i94_platform.defs.sensors.failed_runs import failed_runs
 from i94_platform.defs.validation import require_assets, require_listed_contracts
-from i94_platform.settings import Settings, is_s3
+from i94_platform.settings import Settings
 from i94_platform.sources.listing_cache import ListingCache
 
 LAYERS = (raw, lookup, staged, warehouse, mart, published)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import dagster as dg
 from pydantic import Field
 
+from i94_platform.address_grammar import is_in_process
 from i94_platform.defs.execution import require_month
 from i94_platform.engine.base import Engine
 from i94_platform.engine.duckdb import DuckDBEngine
@@ -27,7 +28,6 @@ from i94_platform.lake.s3 import SCHEME, S3Store
 from i94_platform.lake.s3_client import aws_region, create_s3_client
 from i94_platform.lake.store import Store
 from i94_platform.redshift_address import RedshiftAddress
-from i94_platform.settings import is_in_process
 from i94_platform.warehouse.base import Warehouse
 from i94_platform.warehouse.duckdb import DuckDBWarehouse
 from i94_platform.warehouse.redshift.warehouse import RedshiftWarehouse

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
+from i94_platform.address_grammar import is_in_process
 from i94_platform.engine.base import DELIVERED, DELIVERED_FILES, Engine, FileGroup, build_file_table
 from i94_platform.errors import PermanentError
-from i94_platform.settings import is_in_process
 from i94_platform.sql.query import Query
 
 if TYPE_CHECKING:

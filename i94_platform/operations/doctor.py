@@ -17,6 +17,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from i94_platform.address_grammar import is_in_process, is_s3
 from i94_platform.engine import connect
 from i94_platform.engine.emr import Application
 from i94_platform.engine.spark import list_jars
@@ -29,9 +30,10 @@ from i94_platform.lake.releases import read_current_release
 from i94_platform.lake.s3_client import aws_region
 from i94_platform.lake.store import Store
 from i94_platform.operations.platform import find_raw_problem
-from i94_platform.settings import Settings, find_unknown_variables, is_in_process, is_s3
+from i94_platform.settings import Settings
 from i94_platform.sources.listing import DeliveryListing, list_deliveries
 from i94_platform.sources.registry import REFERENCE_FILES
+from i94_platform.unknown_variables import find_unknown_variables
 from i94_platform.warehouse.base import Warehouse
 
 LEAST_FREE_BYTES = 1_000_000_000
@@ -56,7 +58,9 @@ class Finding:
 def diagnose(settings: Settings, raw: Store, lake: Lake, warehouse: Warehouse) -> Iterator[Finding]:
     """Check everything that a run needs, in the order in which it needs it."""
     yield Finding("python", sys.version_info >= (3, 11), f"{sys.version.split()[0]}, 3.11 or later is needed")
-    yield from (Finding("variables", False, message) for message in find_unknown_variables(os.environ))
+    yield from (
+        Finding("variables", False, message) for message in find_unknown_variables(os.environ, Settings.model_fields)
+    )
     yield from _catch_errors("I94_RAW", lambda: _check_raw(settings, raw))
     if is_s3(settings.lake):
         yield from _catch_errors("I94_LAKE", lambda: _check_bucket("I94_LAKE", lake.store))

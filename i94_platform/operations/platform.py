@@ -11,11 +11,12 @@ from typing import Any
 
 import dagster as dg
 
+from i94_platform.address_grammar import is_s3
 from i94_platform.audit import AuditLog
 from i94_platform.defs.build import build_definitions, build_resources
 from i94_platform.lake.datasets import Lake
 from i94_platform.lake.store import Store
-from i94_platform.settings import Settings, is_s3
+from i94_platform.settings import Settings
 from i94_platform.warehouse.base import Warehouse
 
 

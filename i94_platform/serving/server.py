@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from i94_platform.address_grammar import is_s3
 from i94_platform.errors import PermanentError
 from i94_platform.lake.datasets import Lake
 from i94_platform.lake.local import LocalStore
@@ -22,7 +23,7 @@ from i94_platform.lake.s3 import S3Store
 from i94_platform.lake.s3_client import create_s3_client
 from i94_platform.serving.auth.api_keys import KeyStore
 from i94_platform.serving.release_store import NOTHING_PUBLISHED
-from i94_platform.settings import Settings, is_s3
+from i94_platform.settings import Settings
 
 if TYPE_CHECKING:
     import uvicorn

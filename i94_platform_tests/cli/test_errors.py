@@ -15,6 +15,7 @@ from i94_platform import settings as settings_module
 from i94_platform.cli import main as cli
 from i94_platform.lake.datasets import Dataset
 from i94_platform.lake.releases import RELEASE
+from i94_platform.unknown_variables import find_unknown_variables
 from i94_platform_tests.cli.command_line import I94, CommandOutput
 from i94_platform_tests.support.command import run_command
 from i94_platform_tests.support.deployment import SAMPLE_MONTH, Deployment
@@ -230,8 +231,9 @@ def test_an_unknown_variable_is_named_with_the_nearest_setting(
 
 
 def test_no_variable_of_the_deployment_is_unknown(i94: I94, deployment: Deployment) -> None:
-    environment = {f"I94_{name.upper()}": "x" for name in settings_module.Settings.model_fields}
-    assert settings_module.find_unknown_variables([*environment, "I94_REDSHIFT_PASSWORD", "i94_raw", "PATH"]) == []
+    names = [f"I94_{name.upper()}" for name in settings_module.Settings.model_fields]
+    names += ["I94_REDSHIFT_PASSWORD", "i94_raw", "PATH"]
+    assert find_unknown_variables(names, settings_module.Settings.model_fields) == []
 
 
 def test_a_fault_in_the_code_is_said_to_be_one_and_its_traceback_is_for_debugging(

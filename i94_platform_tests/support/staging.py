@@ -24,6 +24,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from sqlalchemy import Table
 
+from i94_platform.address_grammar import is_in_process, is_s3
 from i94_platform.contracts import immigration, immigration_quarantine, immigration_unreadable, world_temperature
 from i94_platform.contracts.codes import CODE_LISTS, read_reviewed_list
 from i94_platform.contracts.model import column_names, key_columns
@@ -40,7 +41,7 @@ from i94_platform.partitions import Month
 from i94_platform.pipeline.gate import Gate
 from i94_platform.pipeline.immigration import stage_month
 from i94_platform.pipeline.temperatures import stage_temperatures
-from i94_platform.settings import PROJECT, is_in_process, is_s3
+from i94_platform.settings import PROJECT
 from i94_platform_tests.support.spark import JARS, SHORT_LIVED_JAVA_OPTIONS
 
 TEST_OPTIONS = {
