@@ -116,9 +116,24 @@ def describe_fault(error: BaseException) -> str:
     return f"An unexpected {type(error).__name__}{place}: this is a fault of i94 itself"
 
 
-def may_hold_values(error: BaseException) -> bool:
-    """Whether the message of an error of a library may quote a delivered value, which no log may show."""
-    return _is_from(error, "duckdb", "DataError") or _is_from(error, "pyarrow", "ArrowException")
+class HiddenMessageError(Exception):
+    """Stands for an error whose message may quote a delivered value."""
+
+
+def hide_values(error: BaseException) -> BaseException:
+    """Return an error to log in place of another: with its traceback and its causes, without messages that may quote.
+
+    Messages of the platform and of the operating system quote no delivered value. Those of all others may.
+    """
+    cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    if isinstance(error, PlatformError) or (isinstance(error, OSError) and error.errno is not None):
+        logged = error
+    else:
+        name = type(error).__qualname__
+        logged = HiddenMessageError(f"{name}: its message is not shown, because it may quote a delivered value")
+        logged.__traceback__ = error.__traceback__
+    logged.__cause__ = hide_values(cause) if cause else None  # which hides the context too
+    return logged
 
 
 def _iterate_causes(error: BaseException | None) -> Iterator[BaseException]:

@@ -139,10 +139,12 @@ immigration: Table = table(
 
 
 def _rejected_columns() -> list[Column[Any]]:
+    """The columns as delivered; each but the key may hold what belongs into another one, as in a garbled file."""
     return [
         column(
             name, type_, f"{meaning}, as delivered.", source=_FILE,
-            **{kind: immigration.columns[name].info[kind] for kind in ("personal", "quasi_identifier")},
+            personal=immigration.columns[name].info["personal"],
+            quasi_identifier=not (immigration.columns[name].info["personal"] or immigration.columns[name].info["key"]),
         )
         for name, type_, meaning in _DELIVERED
     ]

@@ -153,6 +153,11 @@ def text_limit(col: Column[Any]) -> int | None:
     return col.type.length if isinstance(col.type, String) else None
 
 
+def public_columns(contract: Table) -> list[str]:
+    """The names of the columns that messages and metadata may show of single rows: they describe no person."""
+    return [c.name for c in contract.columns if not (c.info["personal"] or c.info["quasi_identifier"])]
+
+
 def is_personal(contract: Table) -> bool:
     """Whether a value of it leads to one person."""
     return any(c.info["personal"] for c in contract.columns)

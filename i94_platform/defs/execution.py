@@ -11,7 +11,7 @@ from typing import Any, cast
 import dagster as dg
 
 from i94_platform.errors import TransientError
-from i94_platform.foreign_errors import describe_fault, may_hold_values, translate_error
+from i94_platform.foreign_errors import describe_fault, hide_values, translate_error
 from i94_platform.lake.acceptance import read_acceptance
 from i94_platform.lake.manifest import Manifest
 from i94_platform.staleness.held_versions import DATA_VERSION_TAG
@@ -52,10 +52,9 @@ def raise_dagster_failures() -> Iterator[Callable[[], float]]:
             wait = RETRIES.calculate_delay(context.retry_number + 1)
             if context.retry_number < RETRIES.max_retries:
                 logger.warning("%s %s is tried again in %.0f s.", translated, context.op.name, wait)
-            raise dg.RetryRequested(max_retries=RETRIES.max_retries, seconds_to_wait=wait) from error
+            raise dg.RetryRequested(max_retries=RETRIES.max_retries, seconds_to_wait=wait) from hide_values(error)
         description = str(translated) if translated else f"{describe_fault(error)}; the run's log has the traceback."
-        cause = None if may_hold_values(error) else error
-        raise dg.Failure(description, allow_retries=False) from cause
+        raise dg.Failure(description, allow_retries=False) from hide_values(error)
 
 
 def run_folder(context: dg.AssetExecutionContext) -> str:

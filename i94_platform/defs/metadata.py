@@ -10,6 +10,7 @@ from typing import Any
 import dagster as dg
 from sqlalchemy import Table
 
+from i94_platform.contracts.model import public_columns
 from i94_platform.defs.column_lineage.schema import column_lineage
 from i94_platform.lake.datasets import Lake
 from i94_platform.lake.manifest import Manifest
@@ -93,8 +94,8 @@ def table_result(
 
 
 def preview_rows(lake: Lake, manifest: Manifest, contract: Table) -> dg.TableMetadataValue | None:
-    """Return the first rows of a dataset without personal columns; None if another run has deleted the files."""
-    columns = [c.name for c in contract.columns if not c.info["personal"]]
+    """Return the first rows of a dataset, of their public columns; None if another run has deleted the files."""
+    columns = public_columns(contract)
     rows = lake.read_first_rows(manifest, contract, columns, PREVIEW_ROWS)
     return None if rows is None else to_table_metadata(rows.to_pylist(), columns)
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Column, Date, Float, Integer, Table
 
-from i94_platform.contracts.model import MONTH_COLUMNS, key_columns
+from i94_platform.contracts.model import MONTH_COLUMNS, key_columns, public_columns
 from i94_platform.sql.expressions import render_literal, render_none_of
 
 RULE_TYPES = ("not_null", "key_unique", "allowed_values", "ranges", "foreign_keys")
@@ -36,7 +36,8 @@ class ContractRule:
     """One rule of one contract.
 
     `count` is a query of one row with `broken`, the number of rows that break the rule; of a row rule it is only the
-    condition that is true for such a row. `sample` is a query of some of these rows.
+    condition that is true for such a row. `sample` is a query of some of these rows, without columns that describe a
+    person.
     """
 
     rule_type: str
@@ -91,8 +92,9 @@ def _select_rows(relation: str, where: str) -> str:
 
 
 def _row_rules(contract: Table, rows: str) -> Iterator[ContractRule]:
+    keys, public = key_columns(contract), public_columns(contract)
     for col in contract.columns:
-        shown = ", ".join(f"`{name}`" for name in dict.fromkeys([*key_columns(contract), col.name]))
+        shown = ", ".join(f"`{name}`" for name in dict.fromkeys([*keys, *({col.name} & {*public})]))
         for type_, bound, condition in _row_conditions(col):
             sample = f"SELECT {shown} FROM {rows} AND ({condition}) LIMIT 5"
             is_satisfied = partial(_is_satisfied, type_, col)

@@ -6,6 +6,7 @@ and a damaged database ended in tracebacks; a mistyped variable sent the data el
 
 from __future__ import annotations
 
+import logging
 import os
 from pathlib import Path
 
@@ -237,16 +238,22 @@ def test_no_variable_of_the_deployment_is_unknown(i94: I94, deployment: Deployme
 
 
 def test_a_fault_in_the_code_is_said_to_be_one_and_its_traceback_is_for_debugging(
-    i94: I94, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    i94: I94, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
+    value = "55455455033"
+
     def fail() -> None:
-        raise KeyError("55455455033")
+        raise KeyError(value)
 
     monkeypatch.setattr(cli, "app", fail)
     message = message_of(i94("status"), 1)
     assert "An unexpected KeyError at test_errors.py:" in message
     assert "fault of i94" in message
-    assert "55455455033" not in message
+    assert value not in message
+    caplog.set_level(logging.DEBUG, cli.__name__)  # as --debug does
+    debugged = i94("status").err
+    assert "test_errors.py" in debugged
+    assert value not in debugged
 
 
 def test_debug_prints_the_traceback_of_an_error(i94: I94, tmp_path: Path) -> None:

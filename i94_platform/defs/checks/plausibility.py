@@ -23,7 +23,7 @@ from i94_platform.sources.listing import list_deliveries
 from i94_platform.sql.query import Query
 
 _STAGED = to_key("staged/immigration")
-_SAMPLE_COLUMNS = "i94cit, i94res, i94addr, arrdate, depdate, stay_days"
+_SAMPLE_COLUMNS = "cicid, i94yr, i94mon"
 
 QUARANTINE_BOUND = 0.01
 """The share of rejected rows that a delivery may have without a warning."""

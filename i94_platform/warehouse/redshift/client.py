@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 _RETRYABLE_CODES = {"40001", "40P01", "53300", "57P01", "57P02", "57P03"}
 """Serialization, deadlock, too many connections, a restart; beside them class 08, a lost connection."""
+_DATA_ERRORS = ("22", "23")
+"""The classes of SQLSTATE of values that don't fit, and of broken constraints."""
 _RETRYABLE_TEXT = re.compile(
     r"^\s*(error:\s*)?1023\b|serializable isolation violation|conflict with concurrent transaction"
     r"|connection refused|connection (already )?closed|closed the connection|connection (has been )?(closed|reset)"
@@ -72,6 +74,11 @@ def is_retryable(error: psycopg2.Error) -> bool:
 
 
 def error_message(error: psycopg2.Error) -> str:
-    """The message of server or client, in one line and without the statement."""
+    """The message of server or client, in one line, without the statement and without values.
+
+    Errors about data quote values. Of those it says the kind.
+    """
+    if (error.pgcode or "").startswith(_DATA_ERRORS):
+        return f"a value does not fit its type, its column or a rule of its table ({type(error).__name__})"
     parts = [error.diag.message_primary, error.diag.message_detail] if error.pgcode else [str(error)]
     return "; ".join(" ".join(part.split()).rstrip(".") for part in parts if part) or type(error).__name__

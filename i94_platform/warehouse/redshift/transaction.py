@@ -34,6 +34,9 @@ _LOAD_ERRORS = (
 _NO_ACCESS = re.compile(r"S3ServiceException|access ?denied|not authorized|assume role", re.IGNORECASE)
 """S3 or IAM refuses: the rows are not to blame."""
 
+_QUOTED_VALUE = re.compile(r"value:?\s*'[^']*'", re.IGNORECASE)
+"""The value in an error of a load, such as: Invalid digit, Value 'x', Pos 0."""
+
 
 class RedshiftTransaction(Transaction):
     """An open transaction on a connection of its own."""
@@ -109,7 +112,8 @@ class RedshiftTransaction(Transaction):
                 except psycopg2.Error as error:
                     logger.info("No details of the failed load: %s", error_message(error))
                     continue
-            yield from (f"{file}, column {column}: {message}" for file, column, message in rows)
+            for file, column, message in rows:
+                yield f"{file}, column {column}: {_QUOTED_VALUE.sub('value', message)}"
             return
 
 

@@ -73,7 +73,7 @@ def test_a_share_warns_above_its_bound_and_not_at_it(loaded_deployment: Deployme
     assert above.metadata[name].value == pytest.approx((at_most + 1) / rows.num_rows)
     assert above.description.startswith(f"{at_most + 1:,} of {rows.num_rows:,} rows ")
     lines = above.metadata[f"sample of {name}"].value.splitlines()
-    assert lines[0] == "| i94cit | i94res | i94addr | arrdate | depdate | stay_days |"
+    assert lines[0] == "| cicid | i94yr | i94mon |"
     assert len(lines) == 2 + min(at_most + 1, 5)
 
 
