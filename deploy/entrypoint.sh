@@ -2,6 +2,7 @@
 # Runs a command with secrets in its environment. Each file /run/secrets/I94_* becomes a variable, such as
 # I94_HISTORY_PASSWORD. No image and no container configuration holds a secret.
 set -eu
+umask "${I94_UMASK:-077}"
 for file in "${SECRETS:-/run/secrets}"/I94_*; do
     [ -f "$file" ] || continue
     value=$(cat "$file")

@@ -8,9 +8,12 @@ with warnings.catch_warnings():
 
     from i94_platform.defs.build import build_definitions
     from i94_platform.defs.deployment import SETTINGS
+    from i94_platform.umask import apply_umask
 
     defs = build_definitions(SETTINGS)
 
+# Dagster starts code servers and runs, and they start here
+apply_umask()
 if SETTINGS.freeze_definitions:
     from i94_platform.operations.process_tuning import freeze_definitions
 

@@ -34,6 +34,8 @@ from i94_platform.address_grammar import (
 from i94_platform.errors import PermanentError
 from i94_platform.partitions import Month
 from i94_platform.redshift_address import RedshiftAddress
+from i94_platform.umask import DEFAULT as DEFAULT_UMASK
+from i94_platform.umask import GRAMMAR as UMASK_GRAMMAR
 from i94_platform.unknown_variables import find_unknown_variables
 
 logger = logging.getLogger(__name__)
@@ -51,6 +53,10 @@ class Settings(BaseSettings):
         default=".i94",
         validate_default=True,
         description="local state: Dagster instance, default lake and warehouse; default .i94 in the working directory",
+    )
+    umask: str = Field(
+        default=DEFAULT_UMASK,
+        description="permissions that files do not get, as for the shell's umask; 027 lets the group read",
     )
     lake: str = Field(default="", validate_default=True, description="staged data and manifests; default <home>/lake")
     raw: str = Field(default="", validate_default=True, description="where deliveries arrive; default <lake>/raw")
@@ -159,6 +165,13 @@ class Settings(BaseSettings):
     @classmethod
     def _home(cls, value: str) -> str:
         return parse_local_path(value)
+
+    @field_validator("umask")
+    @classmethod
+    def _umask(cls, value: str) -> str:
+        if not re.fullmatch(UMASK_GRAMMAR, value):
+            raise ValueError(f"{value!r} is no umask; valid are: 077, 027")
+        return value
 
     @field_validator("engine")
     @classmethod

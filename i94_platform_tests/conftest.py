@@ -71,6 +71,15 @@ def restore_signals() -> None:
 
 
 @pytest.fixture(autouse=True)
+def restore_umask() -> Iterator[None]:
+    """Restore the umask after each test, because the commands set it."""
+    before = os.umask(0o022)
+    os.umask(before)
+    yield
+    os.umask(before)
+
+
+@pytest.fixture(autouse=True)
 def reset_boto3_session(monkeypatch: pytest.MonkeyPatch) -> None:
     """Reset boto3's default session before each test, because it keeps the first credentials that it finds."""
     if boto3 := sys.modules.get("boto3"):
@@ -165,9 +174,11 @@ def loaded_deployment(sample: Path, tmp_path_factory: pytest.TempPathFactory) ->
     """Load the sample's reference files and its January into a deployment. Tests change only a `copy` of it."""
     from i94_platform_tests.support.deployment import SAMPLE_MONTH, Deployment
 
+    before = os.umask(0o077)  # as the commands set it
     deployment = Deployment(tmp_path_factory.mktemp("loaded"))
     deployment.deliver(*sample.iterdir())
     results = deployment.run(SAMPLE_MONTH)
+    os.umask(before)
     assert all(result.succeeded for result in results), results
     return deployment
 

@@ -23,7 +23,7 @@ NAME = PACKAGE.name
 LAYERS = (
     {
         *("redshift_address", "address_grammar", "unknown_variables", "settings"),
-        *("partitions", "errors", "foreign_errors", "progress", "audit", "contracts"),
+        *("partitions", "errors", "foreign_errors", "progress", "audit", "umask", "contracts"),
     },
     {"sql"},
     {"transforms"},

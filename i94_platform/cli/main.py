@@ -20,7 +20,8 @@ from i94_platform.cli import dev, env, load, render, sample, serve, status, ware
 from i94_platform.cli.console import ConsoleHandler, err, out
 from i94_platform.cli.keys import keys
 from i94_platform.errors import PermanentError
-from i94_platform.foreign_errors import describe_fault, translate_error
+from i94_platform.foreign_errors import describe_fault, hide_values, translate_error
+from i94_platform.umask import apply_umask
 
 logger = logging.getLogger(__name__)
 
@@ -43,6 +44,7 @@ app.add_typer(keys, name="keys", rich_help_panel="Serve")
 
 def main() -> None:
     """Run a command. An error is printed as one sentence on standard error; `--debug` adds its traceback."""
+    apply_umask()
     # uv.lock pins Dagster, so that its beta features can't change unnoticed
     warnings.filterwarnings("ignore", message=".*currently in (beta|preview)")
     logging.basicConfig(
@@ -61,7 +63,7 @@ def main() -> None:
 
 def _print_error(error: Exception) -> None:
     if logger.isEnabledFor(logging.DEBUG):
-        err.print("".join(traceback.format_exception(error)), markup=False, highlight=False)
+        err.print("".join(traceback.format_exception(hide_values(error))), markup=False, highlight=False)
     translated = translate_error(error)
     message = str(translated) if translated else f"{describe_fault(error)}; call 'i94 --debug …' to see the traceback."
     err.print(f"[red]Error[/red]: {escape(message)}", highlight=False, soft_wrap=True)

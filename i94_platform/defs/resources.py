@@ -20,7 +20,7 @@ from i94_platform.defs.execution import require_month
 from i94_platform.engine.base import Engine
 from i94_platform.engine.duckdb import DuckDBEngine
 from i94_platform.engine.emr import Application, EmrSession
-from i94_platform.engine.spark import CONFIG, DRIVER_CONFIG, LOCAL_CONFIG, SPARK_NOT_INSTALLED, SparkEngine, s3_config
+from i94_platform.engine.spark import CONFIG, SPARK_NOT_INSTALLED, SparkEngine, driver_config, s3_config
 from i94_platform.errors import PermanentError
 from i94_platform.lake.datasets import Lake
 from i94_platform.lake.local import LocalStore
@@ -174,7 +174,7 @@ class SparkEngineResource(BuildableResource[Engine]):
     def _options(self) -> dict[str, str]:
         if not is_in_process(self.address):
             return CONFIG | {"spark.remote": self.address} | self.options
-        config = LOCAL_CONFIG if self.address.startswith("local[") else DRIVER_CONFIG
+        config = driver_config(is_local=self.address.startswith("local["))
         buckets = s3_config(self.jars, self.s3_endpoint, aws_region()) if self.on_s3 else {}
         return CONFIG | config | {"spark.master": self.address} | buckets | self.options
 

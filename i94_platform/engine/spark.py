@@ -17,6 +17,7 @@ from i94_platform.address_grammar import is_in_process
 from i94_platform.engine.base import DELIVERED, DELIVERED_FILES, Engine, FileGroup, build_file_table
 from i94_platform.errors import PermanentError
 from i94_platform.sql.query import Query
+from i94_platform.umask import read_umask
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -45,7 +46,7 @@ CONFIG = {
 # the checks of 28 columns become one huge method, which the JVM compiles only with this: half the time is saved
 _JAVA_OPTIONS = "-XX:-DontCompileHugeMethods"
 
-DRIVER_CONFIG = {
+_DRIVER_CONFIG = {
     "spark.driver.memory": "2g",
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
@@ -58,8 +59,16 @@ DRIVER_CONFIG = {
 }
 """What a session in this process needs as well."""
 
-LOCAL_CONFIG = DRIVER_CONFIG | {"spark.driver.bindAddress": "127.0.0.1", "spark.driver.host": "127.0.0.1"}
-"""The same without other machines: nothing listens on the network."""
+_LOCAL_CONFIG = {"spark.driver.bindAddress": "127.0.0.1", "spark.driver.host": "127.0.0.1"}
+"""What it needs without other machines: nothing listens on the network."""
+
+
+def driver_config(*, is_local: bool) -> dict[str, str]:
+    """Build the configuration of a driver on this machine, which is the whole of Spark if it is local."""
+    # Hadoop has a umask of its own, and sets the permissions of each file by it
+    umask = {"spark.hadoop.fs.permissions.umask-mode": f"{read_umask():03o}"}
+    return _DRIVER_CONFIG | (_LOCAL_CONFIG if is_local else {}) | umask
+
 
 _AWS_SDK = "software.amazon.awssdk"
 _CLOUD = "org.apache.spark.internal.io.cloud"

@@ -8,8 +8,10 @@ from __future__ import annotations
 import importlib.util
 import os
 import re
+import shlex
 import shutil
 import sqlite3
+import stat
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -68,6 +70,7 @@ def diagnose(settings: Settings, raw: Store, lake: Lake, warehouse: Warehouse) -
         yield from _catch_errors("I94_LAKE", lambda: _check_folder("I94_LAKE", Path(settings.lake)))
     yield from _catch_errors("manifests", lambda: _check_manifests(lake))
     yield from _catch_errors("I94_HOME", lambda: _check_folder("I94_HOME", Path(settings.home)))
+    yield from _catch_errors("permissions", lambda: _check_permissions(settings))
     yield from _catch_errors("I94_HOME", lambda: _check_instance_config(settings.dagster_home))
     yield from _catch_errors("I94_HOME", lambda: _check_sqlite_databases(Path(settings.home)))
     yield _check_memory_limit(settings)
@@ -125,6 +128,54 @@ def _check_folder(subject: str, folder: Path) -> Iterator[Finding]:
         yield Finding(subject, False, f"{folder}, only {free / 1e6:,.0f} MB free; free space, or choose another disk")
     else:
         yield Finding(subject, True, f"{folder}, {free / 1e9:,.0f} GB free")
+
+
+def _check_permissions(settings: Settings) -> Iterator[Finding]:
+    """Look for what others own or may use under home and lake, apart from deliveries, which have their own rules."""
+    umask = int(settings.umask, 8)
+    for folder in _list_own_folders(settings):
+        status = os.stat(folder)
+        if status.st_uid != os.geteuid():
+            message = f"{folder} belongs to the user with the id {status.st_uid}, who can change all that is in it"
+            yield Finding("permissions", False, f"{message}; run as that user, or choose another folder")
+        wider = [path for path in _walk(folder, settings.raw) if _find_mode(path) & umask]
+        message = f"{folder}, nothing is wider than I94_UMASK={settings.umask}"
+        if wider:
+            message = f"others may use {len(wider):,} file(s) and folder(s), such as {wider[0]}"
+            message += f"; run: chmod -R {_describe_umask(umask)} {shlex.quote(folder)}"
+        yield Finding("permissions", not wider, message)
+
+
+def _list_own_folders(settings: Settings) -> list[str]:
+    """List home and lake where they are, but not a lake that is part of the home."""
+    lake = settings.lake if not Path(settings.lake).is_relative_to(settings.home) else ""
+    return [folder for folder in (settings.home, lake) if folder and os.path.isdir(folder)]
+
+
+def _walk(root: str, deliveries: str) -> Iterator[str]:
+    yield root
+    for folder, folders, files in os.walk(root):
+        folders[:] = [name for name in folders if os.path.join(folder, name) != deliveries]
+        yield from (os.path.join(folder, name) for name in (*folders, *files))
+
+
+def _find_mode(path: str) -> int:
+    """Return the permissions of a file; none for a link, which has its target's, and for one that is gone by now."""
+    try:
+        status = os.lstat(path)
+    except FileNotFoundError:
+        return 0
+    return 0 if stat.S_ISLNK(status.st_mode) else stat.S_IMODE(status.st_mode)
+
+
+def _describe_umask(umask: int) -> str:
+    """Say for chmod what a umask takes away, such as `g-w,o-rwx`."""
+    withheld = {who: umask >> bits & 7 for who, bits in (("u", 6), ("g", 3), ("o", 0))}
+    return ",".join(
+        f"{who}-" + "".join(letter for letter, bit in (("r", 4), ("w", 2), ("x", 1)) if bits & bit)
+        for who, bits in withheld.items()
+        if bits
+    )
 
 
 def _check_manifests(lake: Lake) -> Iterator[Finding]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from i94_platform.defs.execution import STAGING_POOL
 from i94_platform.engine import connect
-from i94_platform.engine.spark import LOCAL_CONFIG, s3_config
+from i94_platform.engine.spark import driver_config, s3_config
 from i94_platform.errors import PermanentError
 from i94_platform.lake.s3_client import aws_region
 from i94_platform.operations.dagster_environment import build_environment
@@ -101,4 +101,4 @@ def _connect_server(settings: Settings, notify: Callable[[str], None]) -> Abstra
     s3_options = s3_config(settings.spark_jars, settings.s3_endpoint, aws_region()) if settings.uses_s3 else {}
     log = Path(settings.home) / "spark" / "connect.log"
     notify(f"Starting a Spark Connect server at {settings.engine}; its log is {log}")
-    return connect.connect_server(settings.engine, log, LOCAL_CONFIG | s3_options)
+    return connect.connect_server(settings.engine, log, driver_config(is_local=True) | s3_options)

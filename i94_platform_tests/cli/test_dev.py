@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 from pathlib import Path
+
+import pytest
 
 from i94_platform.sources.registry import REFERENCE_FILES
 from i94_platform_tests.cli.command_line import I94
@@ -32,6 +35,48 @@ def test_status_and_doctor_name_the_file_of_the_release(
     path.unlink()
     assert (
         f"✗ release        {path} does not exist; run 'i94 run --select" in i94("doctor", **deployment.environment).out
+    )
+
+
+def find_modes(folder: Path) -> set[tuple[str, str]]:
+    """The kinds and the permissions of all that is in a folder, and of the folder."""
+    paths = [path for path in (folder, *folder.rglob("*")) if not path.is_symlink()]
+    return {("folder" if path.is_dir() else "file", f"{path.stat().st_mode & 0o777:03o}") for path in paths}
+
+
+@pytest.mark.parametrize(
+    ("umask", "modes"),
+    [("", {("folder", "700"), ("file", "600")}), ("027", {("folder", "750"), ("file", "640"), ("file", "600")})],
+)
+def test_what_commands_write_is_for_their_user_alone(
+    i94: I94, sample: Path, tmp_path: Path, umask: str, modes: set[tuple[str, str]]
+) -> None:
+    os.umask(0o022)
+    home = tmp_path / "home"
+    environment = {"I94_HOME": str(home), "I94_RAW": str(sample), "I94_UMASK": umask}
+    assert i94("run", "--select", "lookup", **environment).exit_code == 0
+    assert i94("keys", "add", "reader", **environment).exit_code == 0
+    assert (home / "lake" / "lookup" / "i94mode" / "manifest.json").exists()
+    assert (home / "dagster" / "history").exists()
+    assert find_modes(home) == modes
+    assert "✗ permissions" not in i94("doctor", **environment).out
+
+
+def test_the_doctor_names_what_others_may_use_and_how_to_mend_it(
+    i94: I94, loaded_deployment: Deployment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deployment = loaded_deployment.copy(tmp_path)
+    warehouse = deployment.settings.warehouse_path
+    warehouse.chmod(0o644)
+    assert "✗ permissions" not in i94("doctor", **deployment.environment, I94_UMASK="022").out
+    (line,) = [line for line in i94("doctor", **deployment.environment).out.splitlines() if "✗" in line]
+    assert line.startswith(f"✗ permissions    others may use 1 file(s) and folder(s), such as {warehouse}; run: ")
+    subprocess.run(line.partition("run: ")[2], shell=True, check=True)  # noqa: S602 - as a person does
+    assert i94("doctor", **deployment.environment).exit_code == 0
+    monkeypatch.setattr(os, "geteuid", lambda: 10_094)
+    assert (
+        f"✗ permissions    {deployment.home} belongs to the user with the id"
+        in i94("doctor", **deployment.environment).out
     )
 
 
