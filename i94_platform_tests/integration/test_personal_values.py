@@ -26,7 +26,7 @@ from i94_platform_tests.support.deployment import SAMPLE_MONTH, Deployment
 from i94_platform_tests.support.sas import load_readstat, write_sas
 
 STEM = Month.parse(SAMPLE_MONTH).file_stem
-PLANTED = re.compile(r"QZ[A-Z]\w*|55455455\d*|94555\d*")
+PLANTED = re.compile(r"QZ[A-Z]\w*|55455455\d*|(?<![\d.])94555(?!\d)")
 """What every planted value matches, and nothing that is invented for the sample."""
 
 Row = Mapping[str, Any]
