@@ -33,9 +33,15 @@ def query(
       [bold]i94 query "SELECT i94mode, count(*) FROM i94.immigration GROUP BY 1 ORDER BY 2 DESC"[/bold]
       [bold]i94 query "SELECT * FROM mart.visitors_by_origin" --format csv > visitors.csv[/bold]
     """
+    from i94_platform.engine.duckdb import parse_bytes
+    from i94_platform.operations.query_limits import limit_process
+
     platform = load_platform()
     platform.audit.record("query", warehouse=platform.warehouse.address, sql=sql)
-    print_rows(platform.warehouse.run_user_query(sql), format_)
+    settings = platform.settings
+    with limit_process(settings.lock_timeout + settings.query_timeout, parse_bytes(settings.memory_limit)):
+        rows = platform.warehouse.run_user_query(sql)
+    print_rows(rows, format_)
 
 
 def ddl(dialect: Annotated[Dialect, typer.Option(help="The dialect of the statements.")] = Dialect.duckdb) -> None:

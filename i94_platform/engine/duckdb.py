@@ -138,6 +138,11 @@ def _select_delivered(group: FileGroup, paths: Mapping[str, str]) -> str:
     return f"SELECT {columns}, source_path, file_row_number + 1 AS source_row FROM {source}"
 
 
+def parse_bytes(memory_limit: str) -> int:
+    """Return the bytes of a memory limit such as `2GB`."""
+    return int(memory_limit[:-2]) * {"MB": 10**6, "GB": 10**9}[memory_limit[-2:]]
+
+
 def quote_literal(value: str) -> str:
     """Quote a text as a literal, for file names, which can't be bound."""
     return "'" + value.replace("'", "''") + "'"

@@ -21,6 +21,7 @@ from pathlib import Path
 
 from i94_platform.address_grammar import is_in_process, is_s3
 from i94_platform.engine import connect
+from i94_platform.engine.duckdb import parse_bytes
 from i94_platform.engine.emr import Application
 from i94_platform.engine.spark import list_jars
 from i94_platform.errors import PermanentError
@@ -218,7 +219,7 @@ def _check_sqlite_databases(home: Path) -> Iterator[Finding]:
 
 
 def _check_memory_limit(settings: Settings) -> Finding:
-    limit = int(settings.memory_limit[:-2]) * {"MB": 10**6, "GB": 10**9}[settings.memory_limit[-2:]]
+    limit = parse_bytes(settings.memory_limit)
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     name, value = "I94_MEMORY_LIMIT", settings.memory_limit
     if limit < LEAST_MEMORY_BYTES:

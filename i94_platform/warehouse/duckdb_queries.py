@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from i94_platform.engine.duckdb import quote_literal
+from i94_platform.engine.duckdb import parse_bytes, quote_literal
 from i94_platform.errors import PermanentError
 from i94_platform.sql.query_timeout import interrupt_after
 
@@ -60,7 +60,7 @@ def run_query(connection: duckdb.DuckDBPyConnection, sql: str, seconds: float, m
     import duckdb
     import pyarrow as pa
 
-    max_bytes = int(memory_limit[:-2]) * {"MB": 10**6, "GB": 10**9}[memory_limit[-2:]]
+    max_bytes = parse_bytes(memory_limit)
     batches: list[pa.RecordBatch] = []
     try:
         with interrupt_after(connection, seconds):

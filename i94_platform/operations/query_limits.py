@@ -1,0 +1,48 @@
+"""Limits of the operating system for a command that runs what a person typed.
+
+DuckDB neither counts the memory that one call of a function takes, such as `repeat('x', 2000000000)`, nor can it stop
+such a call.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+GRACE_SECONDS = 10.0
+"""How long a query that is out of time may take to stop by itself."""
+
+_OTHER_BYTES = 1 << 30
+"""What the process takes apart from the query."""
+
+
+@contextmanager
+def limit_process(seconds: float, memory_bytes: int) -> Iterator[None]:
+    """Bound the memory of this process in the block, and end the process with code 2 if the block does not end.
+
+    Args:
+        seconds: The time that the query may wait and run; the process ends `GRACE_SECONDS` later.
+        memory_bytes: The memory limit of the query. Its session, its rows and what DuckDB does not count may each take
+            as much.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    limits = [limit for limit in (soft, 3 * memory_bytes + _OTHER_BYTES) if limit != resource.RLIM_INFINITY]
+    timer = threading.Timer(min(seconds + GRACE_SECONDS, threading.TIMEOUT_MAX), _end_process)
+    timer.daemon = True
+    resource.setrlimit(resource.RLIMIT_DATA, (min(limits), hard))
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
+
+
+def _end_process() -> None:
+    sys.stderr.write("Error: The query did not stop after I94_QUERY_TIMEOUT; call functions on shorter values.\n")
+    sys.stderr.flush()
+    os._exit(2)
