@@ -158,6 +158,7 @@ class KeyVerifier:
     def __init__(self, store: KeyStore) -> None:
         self._store, self._last_recorded = store, dict[str, float]()
         self._database: sqlite3.Connection | None = None
+        self._inode = 0
 
     def verify(self, text: str) -> ApiKey | None:
         """Return the active key that a text is, or None for any other text."""
@@ -186,12 +187,16 @@ class KeyVerifier:
     def _find(self, id_: str) -> tuple[Any, ...] | None:
         if not self._store.path.exists():
             return None
+        if self._store.path.stat().st_ino != self._inode and self._database:
+            self._database.close()  # another file has replaced it, such as a restored one
+            self._database = None
         row: tuple[Any, ...] | None = self._connect().execute(f"{_SELECT} WHERE id = ?", (id_,)).fetchone()
         return row
 
     def _connect(self) -> sqlite3.Connection:
         if self._database is None:
             self._database = self._store.open()
+            self._inode = self._store.path.stat().st_ino
         return self._database
 
 

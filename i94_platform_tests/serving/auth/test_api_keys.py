@@ -64,6 +64,16 @@ def test_a_file_of_keys_from_before_they_expired_is_read(tmp_path: Path) -> None
     assert (key.name, key.expires_at, key.is_active) == ("old", "", True)
 
 
+def test_a_running_server_reads_the_file_that_replaced_that_of_its_keys(tmp_path: Path) -> None:
+    keys, verifier = KeyStore(tmp_path / "keys.sqlite"), KeyVerifier(KeyStore(tmp_path / "keys.sqlite"))
+    _, old = keys.add("old", ["read:marts"])
+    assert verifier.verify(old)
+    keys.path.unlink()
+    _, new = keys.add("new", ["read:marts"])
+    assert verifier.verify(new)
+    assert verifier.verify(old) is None
+
+
 def test_the_last_use_is_recorded(server: LiveServer) -> None:
     assert server.keys.list_all()[0].used_at == ""
     server.get("/api/v1/marts")
