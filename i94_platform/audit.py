@@ -7,10 +7,10 @@ It is one JSON object a line, in a file that only its owner can read. The same l
 from __future__ import annotations
 
 import datetime as dt
-import getpass
 import json
 import logging
 import os
+import pwd
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,6 +56,6 @@ class AuditLog:
 
 def _find_user() -> str:
     try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container's user may have no name
+        return pwd.getpwuid(os.getuid()).pw_name  # getpass believes LOGNAME, which anyone can set
+    except KeyError:  # a container's user may have no name
         return f"uid {os.getuid()}"

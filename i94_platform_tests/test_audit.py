@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
-import getpass
 import json
 import logging
+import os
+import pwd
 import stat
 from pathlib import Path
 from typing import Any
@@ -38,7 +39,7 @@ def test_changes_of_keys_are_recorded_without_their_secret(tmp_path: Path) -> No
         keys.revoke("nothing")
     added, _, rotated, revoked = read_events(tmp_path)
     assert start <= dt.datetime.fromisoformat(added["at"]) <= dt.datetime.now(dt.UTC)
-    assert added["by"] == revoked["by"] == getpass.getuser()
+    assert added["by"] == revoked["by"] == pwd.getpwuid(os.getuid()).pw_name
     assert (added["action"], added["key"], added["name"]) == ("key.add", key.id, key.name)
     assert added["scopes"] == ["metrics", "read:marts"]
     assert (revoked["action"], revoked["key"]) == ("key.revoke", key.id)
@@ -76,8 +77,15 @@ def test_each_typed_query_is_recorded_also_one_that_is_refused(i94: I94, tmp_pat
     events = read_events(tmp_path)
     assert [(event["action"], event["sql"]) for event in events] == [("query", text) for text in texts]
     assert {(event["by"], event["warehouse"]) for event in events} == {
-        (getpass.getuser(), environment["I94_WAREHOUSE"])
+        (pwd.getpwuid(os.getuid()).pw_name, environment["I94_WAREHOUSE"])
     }
+
+
+def test_nobody_acts_under_the_name_of_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.setenv(name, "somebody-else")
+    AuditLog(tmp_path).record("query")
+    assert read_events(tmp_path)[0]["by"] == pwd.getpwuid(os.getuid()).pw_name
 
 
 def test_the_file_is_its_owners_and_the_logger_gets_no_text_of_a_query(
