@@ -71,7 +71,7 @@ def find_problem(scope: Scope, hosts: frozenset[str]) -> str:
     if sum(name == b"host" for name, _ in scope["headers"]) != 1 or _find_host(headers["host"]) not in hosts:
         return "This name does not lead here; I94_UI_URL is the address of the lineage UI."
     origin = headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc.lower() != headers["host"].lower():
+    if origin is not None and origin.partition("://")[2].lower() != headers["host"].lower():
         return "Another page has sent this request; open the lineage UI itself."
     if _is_sent_by_foreign_page(scope, headers):
         return "Another page has sent this request; open the lineage UI itself."

@@ -62,7 +62,9 @@ class Service:
         """
         if release := self.release_store.release:
             return release
-        raise Problem("no-release", self.release_store.error or NOTHING_PUBLISHED, retry_after=self.poll_seconds)
+        is_published = self.release_store.error != NOTHING_PUBLISHED
+        detail = "No release can be loaded; the log of the server says why." if is_published else NOTHING_PUBLISHED
+        raise Problem("no-release", detail, retry_after=self.poll_seconds)
 
     async def respond(self, request: Request, key: str, make: MakeResponse, version: str = "") -> Response:
         """Respond from the cache, or make the response and cache it.

@@ -115,6 +115,7 @@ FOREIGN: dict[str, tuple[str, str, dict[str, str]]] = {
         "GET", "/runs",
         {"Sec_Fetch_Site": "cross-site", "Sec_Fetch_Mode": "navigate", "Sec_Fetch_Dest": "iframe"},
     ),
+    "an address without an end": ("GET", "/runs", {"Origin": "http://["}),
     "a preflight": ("OPTIONS", "/graphql", {"Origin": "http://evil.example"}),
 }  # fmt: skip
 

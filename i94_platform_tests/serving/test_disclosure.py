@@ -18,7 +18,9 @@ from i94_platform.contracts import MARTS, PUBLISHED, correlations, destination_b
 from i94_platform.contracts.model import key_columns
 from i94_platform.lake.releases import CheckState, FailedCheck
 from i94_platform.serving.auth.api_keys import DEFAULT_SCOPES
-from i94_platform.serving.disclosure import HEADER
+from i94_platform.serving.dashboard.summaries import View, summarize
+from i94_platform.serving.disclosure import HEADER, ROUNDED
+from i94_platform.serving.queries import Query, Totals
 from i94_platform_tests.serving.live_server import LiveServer, run_server
 from i94_platform_tests.serving.requests import Row, fetch_all_pages, path_of
 from i94_platform_tests.serving.synthetic_release import make_rows
@@ -241,3 +243,18 @@ def test_the_openapi_document_describes_disclosure_control(reader: httpx.Client)
     document = reader.get("/api/v1/openapi.json").json()
     assert "read:exact" in document["info"]["description"]
     assert HEADER in document["paths"][STATES]["get"]["responses"]["200"]["headers"]
+
+
+def test_no_name_tells_of_a_country_that_is_left_out() -> None:
+    rows = [
+        {"i94addr": "CA", "state": "CALIFORNIA", "i94res": code, "origin": "NOWHERE", "visitors": visitors}
+        for code, visitors in ((101, 40), (102, 1))
+    ]
+    view = View((), (), None, None)
+    charts = summarize(view, lambda query: rows if _is_by_residence(query) else [], ROUNDED)["charts"]
+    assert [row["label"] for row in charts["origin"]] == ["NOWHERE"]
+    assert {row["origin"] for row in charts["heat"]} == {"NOWHERE"}
+
+
+def _is_by_residence(query: Query | Totals) -> bool:
+    return isinstance(query, Totals) and query.contract is destination_by_origin and "i94res" in query.group_by

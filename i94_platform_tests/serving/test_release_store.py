@@ -17,6 +17,7 @@ from sqlalchemy import text
 from i94_platform.contracts import PUBLISHED, visitors_by_airline
 from i94_platform.lake.releases import RELEASE
 from i94_platform.serving import release_store
+from i94_platform.serving.auth.api_keys import DEFAULT_SCOPES
 from i94_platform.serving.release_store import ReleaseStore
 from i94_platform.serving.server import open_lake
 from i94_platform.settings import Settings
@@ -97,6 +98,11 @@ def test_a_broken_release_leaves_the_old_one_and_is_reported(
     wait_for(lambda: bool(server.service.release_store.error), "the error")
     assert server.get(AIRLINES).json() == before
     assert reason in server.get("/api/v1/status").json()["error"]
+    with server.client(server.keys.add("reader", DEFAULT_SCOPES)[1]) as reader:
+        shown = reader.get("/api/v1/status").json()["error"]
+    assert shown
+    assert reason not in shown, "it may hold an exact count, or an address"
+    assert str(file.parent.parent) not in shown
     with server.client("") as stranger:
         ready = stranger.get("/readyz")
     assert (ready.status_code, ready.json()["ready"]) == (200, True)

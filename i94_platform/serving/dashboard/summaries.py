@@ -184,8 +184,8 @@ def _list_choices(fetch: Fetch, disclosure: DisclosureControl) -> dict[str, list
 
 def _keep_largest(rows: list[Row], code: str, label: str, disclosure: DisclosureControl) -> list[Row]:
     """Return the largest rows and the sum of the others, each with its share and a unique label."""
-    names = _unique_names({row[code]: row[label] for row in rows})
-    largest = [{**row, "label": names[row[code]], "others": False} for row in rows[:MAX_BARS]]
+    names = _unique_names({row[code]: row[label] for row in disclosure.to_public_rows(rows)})
+    largest = [{**row, "label": names.get(row[code], ""), "others": False} for row in rows[:MAX_BARS]]
     if rest := rows[MAX_BARS:]:
         visitors = sum(row["visitors"] for row in rest)
         number = len(disclosure.to_public_rows(rest))
@@ -257,8 +257,8 @@ def _group_names(rows: list[Row], code: str, label: str, most: int, disclosure: 
     visitors = Counter[Any]()
     for row in rows:
         visitors[row[code]] += row["visitors"]
-    names = _unique_names({row[code]: row[label] for row in rows})
     public = {value: count for value, total in visitors.items() if (count := disclosure.to_public_count(total))}
+    names = _unique_names({row[code]: row[label] for row in rows if row[code] in public})
     others = f"{len(public) - most:,} {OTHERS}"
     # first seen first among equals, in the order that the caller sees
     ranking = sorted(public, key=lambda value: -public[value])
