@@ -162,6 +162,7 @@ def test_the_graph_holds_the_assets_checks_and_endpoints_of_the_examples(package
         "marts": ["mart/visitors_by_port"],
         "correlations": [],
         "publish": ["published/visitors_by_port"],
+        "run_retention": [],
     }
     assert graph["awaited by the sensor"]
     assert graph["lineage"] == [

@@ -116,5 +116,6 @@ def test_the_printed_statements_are_the_executed_ones(
     assert address is not None
     executed = redshift_emulator.sent_statements(address.database)
     for statement in filter(None, (part.strip() for part in printed.split(";\n"))):
-        if not statement.startswith("CREATE ROLE") and "i94.immigration (" not in statement:
+        # the role that copies is in the address, which the printed statements do not know
+        if not statement.startswith(("CREATE ROLE", "GRANT ASSUMEROLE")) and "i94.immigration (" not in statement:
             assert statement in executed

@@ -38,7 +38,7 @@ def test_loading_needs_no_table_to_be_created_before(bare: Warehouse, staging: S
 def test_a_table_that_a_newer_version_added_is_created_by_the_next_load(warehouse: Warehouse, staging: Staging) -> None:
     with warehouse.transaction(purpose="remove a table") as transaction:
         transaction.execute("DROP TABLE i94.state")
-        transaction.execute("DROP TABLE mart.correlations")
+        transaction.execute("DROP TABLE mart.correlations CASCADE")  # and the view for readers
     warehouse.replace(i94mode, staging.modes({1: "Air"}), "r1")
     assert warehouse.query("SELECT * FROM mart.correlations").num_rows == 0
     assert warehouse.query("SELECT * FROM i94.state").num_rows == 0
