@@ -174,11 +174,9 @@ def loaded_deployment(sample: Path, tmp_path_factory: pytest.TempPathFactory) ->
     """Load the sample's reference files and its January into a deployment. Tests change only a `copy` of it."""
     from i94_platform_tests.support.deployment import SAMPLE_MONTH, Deployment
 
-    before = os.umask(0o077)  # as the commands set it
     deployment = Deployment(tmp_path_factory.mktemp("loaded"))
     deployment.deliver(*sample.iterdir())
     results = deployment.run(SAMPLE_MONTH)
-    os.umask(before)
     assert all(result.succeeded for result in results), results
     return deployment
 

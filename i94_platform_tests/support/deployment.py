@@ -6,6 +6,7 @@ instance starts that itself.
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
@@ -83,12 +84,16 @@ class Deployment:
                 self.raw_store.put(file.relative_to(source.parent).as_posix(), file.read_bytes())
 
     def run(self, *months: str) -> list[RunResult]:
-        """Run what `i94 run` runs: the reference job, each month with its marts, the correlations."""
-        return [
-            self.run_reference(),
-            *(result for key in months for result in (self.run_month(key), self.run_marts(key))),
-            self.run_correlations(),
-        ]
+        """Run what `i94 run` runs, under its umask: the reference job, each month with its marts, the correlations."""
+        before = os.umask(0o077)
+        try:
+            return [
+                self.run_reference(),
+                *(result for key in months for result in (self.run_month(key), self.run_marts(key))),
+                self.run_correlations(),
+            ]
+        finally:
+            os.umask(before)
 
     def run_reference(self, accept: str = "") -> RunResult:
         """Run the reference job; `accept` is the reason to load what the gate would block."""
