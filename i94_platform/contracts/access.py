@@ -95,4 +95,5 @@ def render_rounded_view(contract: Table) -> str:
     """Render the view of a mart with rounded counts."""
     options = {"literal_binds": True}
     query = select_rounded(contract).compile(dialect=load_dialect("redshift"), compile_kwargs=options)
-    return f"CREATE VIEW {rounded_view_name(contract)} AS {query}"
+    # no condition of a reader passes an OFFSET; one that fails on a row left out, as 1/(i94res-5) may, tells of it
+    return f"CREATE VIEW {rounded_view_name(contract)} AS {query} OFFSET 0"

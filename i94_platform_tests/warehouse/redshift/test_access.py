@@ -111,7 +111,7 @@ def test_a_reader_is_refused(loaded_warehouse: RedshiftWarehouse, as_one_of: Con
         "CREATE TABLE mart_rounded.mine (a INTEGER)",
         "DROP VIEW mart_rounded.visitors_by_origin",
     ):
-        with pytest.raises(psycopg2.Error, match=r"permission denied|must be owner"):
+        with pytest.raises(psycopg2.Error, match=r"permission denied|must be owner|cannot delete from view"):
             reader.cursor().execute(sql)
 
 
@@ -257,3 +257,16 @@ def test_the_example_of_one_states_office_shows_its_state_only(
     assert rows(analyst, "SELECT count(*) FROM i94.immigration") == [(2,)]
     assert is_refused(as_one_of(READER), "SELECT * FROM i94.immigration")
     assert rows(office, "SELECT min(arrdate) FROM i94.immigration") == [(dt.date(2016, 4, 1),)]
+
+
+def test_an_error_tells_no_reader_of_a_row_that_is_left_out(
+    loaded_warehouse: RedshiftWarehouse, as_one_of: Connected
+) -> None:
+    fill_warehouse(loaded_warehouse)
+    with loaded_warehouse.transaction(purpose="leave one country out") as transaction:
+        transaction.execute("UPDATE mart.visitors_by_origin SET visitors = CASE WHEN i94res = 218 THEN 1 ELSE 50 END")
+        left_out = transaction.execute("SELECT i94res FROM mart.visitors_by_origin WHERE visitors = 1")
+        assert left_out.num_rows
+    reader = as_one_of(READER)
+    for condition in ("1 / (i94res - 218) = 0", "CAST(CASE i94res WHEN 218 THEN origin ELSE '1' END AS INTEGER) = 0"):
+        assert rows(reader, f"SELECT * FROM mart_rounded.visitors_by_origin WHERE {condition}") is not None
