@@ -11,6 +11,7 @@ from rich.markup import escape
 
 from i94_platform.cli.console import RowFormat, out, print_rows
 from i94_platform.cli.platform import load_platform
+from i94_platform.errors import PermanentError
 from i94_platform.settings import Settings
 
 
@@ -36,6 +37,8 @@ def query(
     from i94_platform.engine.duckdb import parse_bytes
     from i94_platform.operations.query_limits import limit_process
 
+    if any("\ud800" <= letter <= "\udfff" for letter in sql):  # how Python holds bytes that are no UTF-8
+        raise PermanentError("The query is not UTF-8; nothing was run.")
     platform = load_platform()
     platform.audit.record("query", warehouse=platform.warehouse.address, sql=sql)
     settings = platform.settings

@@ -112,3 +112,8 @@ def test_creating_tables_twice_changes_nothing(i94: I94, tmp_path: Path) -> None
     assert output.exit_code == 0
     assert str(deployment.settings.warehouse_path) in output.out.replace("\n", "")
     assert deployment.query("SELECT * FROM i94.i94mode") == [{"code": 1, "label": "Air"}]
+
+
+def test_a_query_that_is_not_utf8_is_refused(i94: I94, tmp_path: Path) -> None:
+    output = i94("query", "SELECT '\udcff'", I94_HOME=str(tmp_path))
+    assert (output.exit_code, "UTF-8" in output.err) == (2, True)
