@@ -32,7 +32,7 @@ def read_events(home: Path) -> list[dict[str, Any]]:
 def test_changes_of_keys_are_recorded_without_their_secret(tmp_path: Path) -> None:
     keys = KeyStore(tmp_path / "keys.sqlite")
     start = dt.datetime.now(dt.UTC)
-    key, text = keys.add('a name\n{"by": "x"}', ["read:marts", "metrics"])
+    key, text = keys.add('a name {"by": "x"}', ["read:marts", "metrics"])
     new, new_text = keys.rotate(key.id, dt.timedelta(days=7))
     keys.revoke(key.id)
     with pytest.raises(PermanentError):

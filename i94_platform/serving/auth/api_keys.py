@@ -76,8 +76,10 @@ class KeyStore:
             lifetime: the time until it expires; None for never.
 
         Raises:
-            PermanentError: a scope is unknown, or none is given.
+            PermanentError: a scope is unknown, or none is given, or the name is not printable.
         """
+        if not name.isprintable():
+            raise PermanentError(f"The name of a key has printable characters only, not {name!a}.")
         granted = frozenset(scopes)
         unknown = granted - set(SCOPES)
         if unknown or not granted:

@@ -31,6 +31,8 @@ def test_an_unknown_scope_or_key_is_named(tmp_path: Path) -> None:
         keys.add("a", ["write"])
     with pytest.raises(PermanentError, match="none"):
         keys.add("a", [])
+    with pytest.raises(PermanentError, match=r"\\udcff"):
+        keys.add("a\n\udcff", ["read:marts"])
     with pytest.raises(PermanentError, match="'nothing'"):
         keys.revoke("nothing")
     assert keys.list_all() == []
