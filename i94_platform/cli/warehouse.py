@@ -42,7 +42,9 @@ def query(
     platform = load_platform()
     platform.audit.record("query", warehouse=platform.warehouse.address, sql=sql)
     settings = platform.settings
-    with limit_process(settings.lock_timeout + settings.query_timeout, parse_bytes(settings.memory_limit)):
+    with limit_process(
+        settings.lock_timeout + settings.query_timeout, parse_bytes(settings.memory_limit), settings.scratch
+    ):
         rows = platform.warehouse.run_user_query(sql)
     print_rows(rows, format_)
 

@@ -7,6 +7,7 @@ while another process holds it; a message names that process. Readers that stay 
 from __future__ import annotations
 
 import logging
+import os
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -139,7 +140,8 @@ class DuckDBWarehouse(Warehouse):
     def run_user_query(self, sql: str) -> pa.Table:
         require_select(sql)
         self._scratch.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(dir=self._scratch, prefix="query-") as spill:  # DuckDB lets queries read this folder
+        prefix = f"query-{os.getpid()}-"
+        with TemporaryDirectory(dir=self._scratch, prefix=prefix) as spill:  # DuckDB lets queries read this folder
             instance = connect(Path(spill), self._memory_limit)
             with closing(instance), closing(self._attach(instance, "query", read_only=True)) as connection:
                 lock_down(connection, self._query_folders, self._memory_limit)
