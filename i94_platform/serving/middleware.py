@@ -118,6 +118,8 @@ class Middleware:
         if len(scope["raw_path"]) + len(scope["query_string"]) > MAX_URL_BYTES:
             raise Problem("url-too-long", f"Path and query have at most {MAX_URL_BYTES:,} bytes.")
         headers = dict(scope["headers"])
+        if sum(name == b"host" for name, _ in scope["headers"]) > 1:
+            raise Problem("bad-request", "The request names more than one host.")
         length = headers.get(b"content-length", b"0")
         if not length.isdigit() or int(length) > MAX_BODY_BYTES or b"transfer-encoding" in headers:
             raise Problem("body-too-large", f"A body has at most {MAX_BODY_BYTES:,} bytes and a Content-Length.")

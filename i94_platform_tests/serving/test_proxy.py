@@ -60,6 +60,11 @@ def test_a_foreign_host_is_refused_also_behind_the_proxy(proxied: LiveServer, ho
     assert proxied.get("/healthz", headers={"Host": f"{HOST}:443"}).status_code == 200
 
 
+def test_two_hosts_are_refused(proxied: LiveServer) -> None:
+    request = f"GET /healthz HTTP/1.1\r\nHost: {HOST}\r\nHost: evil.example\r\nConnection: close\r\n\r\n"
+    assert proxied.send_raw(request.encode()).split(b" ")[1] == b"400"
+
+
 def test_links_and_redirects_name_neither_scheme_nor_host(proxied: LiveServer) -> None:
     headers = {"Host": HOST, "X-Forwarded-Host": "evil.example", "X-Forwarded-Proto": "http"}
     link = proxied.get(AIRLINES, params={"format": "csv", "limit": 5}, headers=headers).headers["link"]
