@@ -126,6 +126,7 @@ def hide_values(error: BaseException) -> BaseException:
     Messages of the platform and of the operating system quote no delivered value. Those of all others may.
     """
     cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    logged: BaseException
     if isinstance(error, PlatformError) or (isinstance(error, OSError) and error.errno is not None):
         logged = error
     else:

@@ -121,7 +121,7 @@ POINTS: dict[str, tuple[Callable[[Deployment], Condition], float]] = {
     "after the commit": (lambda d: watch_for_commit(d, STAGED), 0.0),
     "in the load": (watch_for_load, 0.0),
     "at the end of the load": (watch_for_load, 0.05),
-    "after the load": (lambda d: watch_for_step(d, "warehouse_immigration_contract"), 0.0),
+    "after the load": (lambda d: watch_for_step(d, "warehouse_immigration_checks"), 0.0),
     **{
         f"{delay:.2f} s after the first file": (lambda d: watch_for_file(d, STAGED), delay)
         for delay in (RANDOM.uniform(0.05, 0.5) for _ in range(2))

@@ -103,7 +103,6 @@ def test_a_loaded_month_whose_last_run_failed_is_run_again(home: Deployment) -> 
     assert (events[-1]["event"], events[-1]["succeeded"]) == ("summary", True)
 
 
-@pytest.mark.slow
 def test_force_runs_every_month_of_the_range_each_once(home: Deployment) -> None:
     before, rows = len(runs(home)), home.fingerprint("i94.immigration")
     assert backfill(home, "2016-01", "2016-02", "--force").exit_code == 0

@@ -175,9 +175,13 @@ def assert_equal_months(actual: StagedMonth, expected: StagedMonth) -> None:
     assert_equal_tables(actual.arrivals, expected.arrivals)
     assert_equal_tables(actual.quarantine, expected.quarantine)
     assert_equal_tables(actual.unreadable_values, expected.unreadable_values)
-    assert actual.accepted.stats == expected.accepted.stats
-    assert actual.rejected.stats == expected.rejected.stats
-    assert actual.unreadable.stats == expected.unreadable.stats
+    for manifest, other in (
+        (actual.accepted, expected.accepted),
+        (actual.rejected, expected.rejected),
+        (actual.unreadable, expected.unreadable),
+    ):
+        # a bucket and a folder list the same files with other times
+        assert {**manifest.stats, "listing": ""} == {**other.stats, "listing": ""}
 
 
 def assert_equal_tables(actual: pa.Table, expected: pa.Table) -> None:
