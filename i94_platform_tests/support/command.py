@@ -64,10 +64,14 @@ def run_command(environment: Mapping[str, str], *arguments: str) -> CommandResul
 
 
 def run_command_in_process(environment: Mapping[str, str], *arguments: str) -> CommandResult:
-    """Run a command in this process, which saves the start of another one."""
+    """Run a command in this process, under the umask of the commands, which saves the start of another one."""
     from i94_platform.cli.main import app
 
-    result = CliRunner().invoke(app, list(arguments), env={"COLUMNS": "200", **environment}, catch_exceptions=False)
+    before = os.umask(0o077)
+    try:
+        result = CliRunner().invoke(app, list(arguments), env={"COLUMNS": "200", **environment}, catch_exceptions=False)
+    finally:
+        os.umask(before)
     return CommandResult(result.exit_code, result.output)
 
 

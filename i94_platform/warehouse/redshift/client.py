@@ -76,9 +76,10 @@ def is_retryable(error: psycopg2.Error) -> bool:
 def error_message(error: psycopg2.Error) -> str:
     """The message of server or client, in one line, without the statement and without values.
 
-    Errors about data quote values. Of those it says the kind.
+    Errors about data quote values. Of those it says the kind, and the column if the server names it.
     """
     if (error.pgcode or "").startswith(_DATA_ERRORS):
-        return f"a value does not fit its type, its column or a rule of its table ({type(error).__name__})"
+        column = f" of column {error.diag.column_name}" if error.diag.column_name else ""
+        return f"a value{column} does not fit its type, its column or a rule of its table ({type(error).__name__})"
     parts = [error.diag.message_primary, error.diag.message_detail] if error.pgcode else [str(error)]
     return "; ".join(" ".join(part.split()).rstrip(".") for part in parts if part) or type(error).__name__
