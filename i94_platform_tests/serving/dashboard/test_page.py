@@ -173,7 +173,7 @@ def test_a_missing_and_a_broken_release_are_explained_and_labels_are_never_marku
         assert "run 'i94 run'" in read_message(open_page(context, server))
         server.lake.store.put("published/manifest.json", b"{}")
         wait_for(lambda: "can't be loaded" in server.service.release_store.error, "the server to look")
-        assert "can't be loaded" in read_message(open_page(context, server))
+        assert "No release can be loaded" in read_message(open_page(context, server))
         server.lake.store.delete(["published/manifest.json"])
         server.publish("r1", per_month=15)
         server.lake.store.put("published/manifest.json", b"{}")
