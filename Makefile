@@ -48,8 +48,9 @@ serve: .venv/.serve ## dashboard and API on http://127.0.0.1:8094, of the demo w
 jars: ## what Spark needs for s3:// addresses, into .jars
 	@tools/jars.sh
 
-# The tests of a file stay in one process: they share its servers and sessions.
-PYTEST := $(WITH_JAVA) PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+# The tests of a file stay in one process: they share its servers and sessions. A process that dies ends the run, which
+# would else wait for its tests for ever.
+PYTEST := $(WITH_JAVA) PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 
 test: .venv/.dev test-servers ## every part of the platform at least once (ARGS='-k labels' for some tests)
 	@$(PYTEST) -m 'not slow' $(ARGS)

@@ -21,7 +21,7 @@ GRACE_SECONDS = 10.0
 """How long a query that is out of time may take to stop by itself."""
 
 _OTHER_BYTES = 1 << 30
-"""What the process takes apart from the query."""
+"""What the process may take beside the query, further to what it holds before."""
 
 
 @contextmanager
@@ -36,7 +36,8 @@ def limit_process(seconds: float, memory_bytes: int, scratch: Path) -> Iterator[
     """
     _remove_spilled(scratch, lambda pid: not is_running(pid))
     soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    limits = [limit for limit in (soft, 3 * memory_bytes + _OTHER_BYTES) if limit != resource.RLIM_INFINITY]
+    limit = _read_data_bytes() + 3 * memory_bytes + _OTHER_BYTES
+    limits = [limit for limit in (soft, limit) if limit != resource.RLIM_INFINITY]
     timer = threading.Timer(min(seconds + GRACE_SECONDS, threading.TIMEOUT_MAX), _end_process, (scratch,))
     timer.daemon = True
     resource.setrlimit(resource.RLIMIT_DATA, (min(limits), hard))
@@ -46,6 +47,15 @@ def limit_process(seconds: float, memory_bytes: int, scratch: Path) -> Iterator[
     finally:
         timer.cancel()
         resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
+
+
+def _read_data_bytes() -> int:
+    """Read what the process holds already; 0 where the system has no /proc."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[5])
+    except (OSError, IndexError, ValueError):
+        return 0
+    return pages * resource.getpagesize()
 
 
 def _end_process(scratch: Path) -> None:

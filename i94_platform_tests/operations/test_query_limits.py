@@ -46,5 +46,5 @@ def test_one_call_of_a_function_takes_neither_all_memory_nor_all_time(
 def test_the_limits_end_with_the_block(tmp_path: Path) -> None:
     before = resource.getrlimit(resource.RLIMIT_DATA)
     with limit_process(60.0, 10**11, tmp_path):
-        assert resource.getrlimit(resource.RLIMIT_DATA)[0] == 3 * 10**11 + (1 << 30)
+        assert resource.getrlimit(resource.RLIMIT_DATA)[0] > 3 * 10**11 + (1 << 30)
     assert resource.getrlimit(resource.RLIMIT_DATA) == before
