@@ -65,14 +65,14 @@ def run(
       [bold]i94 run --from 2016-01 --to 2016-12[/bold]
       [bold]i94 run -m 2016-04 --select mart[/bold]
       [bold]i94 run -m 2016-04 --accept "half of the airports were closed"[/bold]
-      [bold]i94 run --json | jq -r 'select(.event == "run_ended") | .run'[/bold]
+      [bold]i94 run --json | jq -r 'select(.event == "run_end") | .run'[/bold]
     """
     from i94_platform.operations.dagster_instance import persistent_instance
 
     output = build_output(verbose=verbose, quiet=quiet, as_json=as_json)
     platform = load_platform()
     months = _parse_months(month or [], from_, to)
-    with output.opened(), persistent_instance(platform.settings.dagster_home) as instance:
+    with output.show_progress(), persistent_instance(platform.settings.dagster_home) as instance:
         plan = _plan_runs(platform, instance, months)
         output.print_plan(plan)
         gate_config = _build_gate_config(accept)
@@ -108,7 +108,7 @@ def backfill(
     output = build_output(verbose=verbose, quiet=quiet, as_json=as_json)
     platform = load_platform()
     months = _parse_months([], from_, to)
-    with output.opened(), persistent_instance(platform.settings.dagster_home) as instance:
+    with output.show_progress(), persistent_instance(platform.settings.dagster_home) as instance:
         plan = _plan_runs(platform, instance, months, only_stale=not force)
         output.print_plan(plan)
         progress = BackfillProgress(months, plan)

@@ -78,7 +78,7 @@ class RunOutput(logging.Handler):
                 err.print(f"[yellow]{result.name}[/yellow] {escape(message)}", highlight=False)
 
     @contextmanager
-    def opened(self) -> Iterator[None]:
+    def show_progress(self) -> Iterator[None]:
         """Show progress and waits while the context lasts."""
         level = progress_logger.level
         progress_logger.setLevel(logging.INFO)
@@ -107,14 +107,14 @@ class QuietOutput(RunOutput):
         _print_errors(results, problems)
 
     @contextmanager
-    def opened(self) -> Iterator[None]:
+    def show_progress(self) -> Iterator[None]:
         """Hide warnings while the context lasts."""
         # not of the root logger: records of loggers below it pass its level
         levels = {handler: handler.level for handler in logging.getLogger().handlers}
         for handler in levels:
             handler.setLevel(logging.ERROR)
         try:
-            with super().opened():
+            with super().show_progress():
                 yield
         finally:
             for handler, level in levels.items():
@@ -132,17 +132,17 @@ class LineOutput(RunOutput):
 
     def handle_event(self, event: RunEvent) -> None:
         """Print the start of a step; with `verbose` also its end and its log lines."""
-        from i94_platform.operations.run_events import LogLine, RunStarted, StepEnded, StepStarted
+        from i94_platform.operations.run_events import LogLine, RunStart, StepEnd, StepStart
 
-        if isinstance(event, RunStarted):
+        if isinstance(event, RunStart):
             self._labels[event.run] = self.label(event.run)
-        elif isinstance(event, StepEnded):
+        elif isinstance(event, StepEnd):
             if self._verbose:
                 self.print_message(
                     f"{self._labels[event.run]}  {event.done}/{event.steps}  {event.step} {event.status} "
                     f"{event.seconds:.2f} s"
                 )
-        elif isinstance(event, StepStarted):
+        elif isinstance(event, StepStart):
             self.show_step(event)
         elif isinstance(event, LogLine) and self._verbose and event.message != self._last_message:
             self.print_message(f"{self._labels[event.run]}  {event.level}  {event.step}: {event.message}")
@@ -168,23 +168,23 @@ class BarOutput(LineOutput):
     _message: TaskID
 
     @contextmanager
-    def opened(self) -> Iterator[None]:
+    def show_progress(self) -> Iterator[None]:
         """Show the bars while the context lasts."""
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
         description = TextColumn("{task.description}")
         columns = (SpinnerColumn(), description, BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
         self._tasks: dict[str, TaskID] = {}
-        with Progress(*columns, console=err) as self._progress, super().opened():
+        with Progress(*columns, console=err) as self._progress, super().show_progress():
             self._message = self._progress.add_task("", total=None, visible=False)
             yield
 
     def handle_event(self, event: RunEvent) -> None:
         """Move the bar of a run, also as a step ends."""
-        from i94_platform.operations.run_events import StepEnded
+        from i94_platform.operations.run_events import StepEnd
 
         super().handle_event(event)
-        if isinstance(event, StepEnded):
+        if isinstance(event, StepEnd):
             self._progress.update(self._tasks[event.run], completed=event.done)
 
     def show_step(self, event: Any) -> None:
@@ -210,12 +210,12 @@ class JsonOutput(RunOutput):
         self._run: str | None = None
 
     @contextmanager
-    def opened(self) -> Iterator[None]:
+    def show_progress(self) -> Iterator[None]:
         """Print progress, waits and warnings too while the context lasts, and the error that ends it."""
         root = logging.getLogger()
         root.addHandler(self)
         try:
-            with super().opened():
+            with super().show_progress():
                 yield
         except KeyboardInterrupt:
             self._print({"event": "error", "message": "The command was stopped."})
@@ -240,13 +240,13 @@ class JsonOutput(RunOutput):
 
     def handle_event(self, event: RunEvent) -> None:
         """Print an event; log lines only with `verbose`."""
-        from i94_platform.operations.run_events import LogLine, RunEnded, RunStarted
+        from i94_platform.operations.run_events import LogLine, RunEnd, RunStart
 
-        if isinstance(event, RunStarted):
+        if isinstance(event, RunStart):
             self._run = event.run
         if self._verbose or not isinstance(event, LogLine):
             self._print(event.to_document())
-        if isinstance(event, RunEnded):
+        if isinstance(event, RunEnd):
             self._run = None
 
     def emit(self, record: logging.LogRecord) -> None:

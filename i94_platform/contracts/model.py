@@ -138,11 +138,6 @@ def is_monthly(contract: Table) -> bool:
     return {*MONTH_COLUMNS} <= {*column_names(contract)}
 
 
-def required_columns(contract: Table) -> list[str]:
-    """The names of the columns that are never null."""
-    return [c.name for c in contract.columns if not c.nullable]
-
-
 def column_names(contract: Table) -> list[str]:
     """The names of all columns, in the order of every file and table."""
     return [c.name for c in contract.columns]

@@ -16,14 +16,14 @@ from i94_platform.operations.dagster_instance import PROCESS_TAG, REPOSITORY, RE
 from i94_platform.operations.pool_waits import watch_pool_waits
 from i94_platform.operations.processes import ProcessIdentity
 from i94_platform.operations.run_events import (
-    CheckFailed,
+    CheckFailure,
     EventCallback,
     LogLine,
-    RunEnded,
+    RunEnd,
     RunEvent,
-    RunStarted,
-    StepEnded,
-    StepStarted,
+    RunStart,
+    StepEnd,
+    StepStart,
 )
 from i94_platform.partitions import Month
 from i94_platform.staleness.run_inputs import PARTITION_TAG
@@ -67,7 +67,7 @@ def run_job(
     )
     result = RunResult(job.name, month.key if month else "", run.run_id)
     steps = len(create_execution_plan(InMemoryJob(job), run_config=config).step_keys_to_execute)
-    on_event(RunStarted(result.name, job.name, result.month, run.run_id, steps))
+    on_event(RunStart(result.name, job.name, result.month, run.run_id, steps))
     instance.add_event_listener(run.run_id, partial(_report_log_line, result.name, on_event))
     with watch_pool_waits(instance, run) as wait:
         steps_of_run = _StepEvents(result.name, steps)
@@ -77,7 +77,7 @@ def run_job(
             if reported := steps_of_run.convert(event):
                 on_event(reported)
     result.seconds = time.monotonic() - started
-    on_event(RunEnded(result.name, result))
+    on_event(RunEnd(result.name, result))
     if result.interrupted:
         raise KeyboardInterrupt
     return result
@@ -102,17 +102,17 @@ class _StepEvents:
         step = str(event.step_key)
         if event.event_type == dg.DagsterEventType.STEP_START:
             self._started[step] = time.monotonic()
-            return StepStarted(self._run, step, self._done, self._steps)
+            return StepStart(self._run, step, self._done, self._steps)
         if event.is_step_success or event.is_step_failure or event.is_step_skipped:
             self._done += 1
             status = "success" if event.is_step_success else "failure" if event.is_step_failure else "skipped"
             seconds = time.monotonic() - self._started[step] if step in self._started else 0.0
-            return StepEnded(self._run, step, self._done, self._steps, status, round(seconds, 3))
+            return StepEnd(self._run, step, self._done, self._steps, status, round(seconds, 3))
         if event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
             check = event.asset_check_evaluation_data
             if not check.passed:
                 asset, severity = check.asset_key.to_user_string(), check.severity.value
-                return CheckFailed(self._run, asset, check.check_name, severity, check.description or "")
+                return CheckFailure(self._run, asset, check.check_name, severity, check.description or "")
         return None
 
 

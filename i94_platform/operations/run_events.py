@@ -18,12 +18,12 @@ class RunEvent:
     """The name of the run in messages, such as `2016-04` or `2016-04 marts`."""
 
     def to_document(self) -> dict[str, Any]:
-        """Return the fields for JSON. The type of the event is the name of its class, such as `step_started`."""
+        """Return the fields for JSON. The type of the event is the name of its class, such as `step_start`."""
         return {"event": re.sub(r"\B[A-Z]", r"_\g<0>", type(self).__name__).lower(), **asdict(self)}
 
 
 @dataclass(frozen=True)
-class RunStarted(RunEvent):
+class RunStart(RunEvent):
     """A run starts."""
 
     job: str
@@ -34,7 +34,7 @@ class RunStarted(RunEvent):
 
 
 @dataclass(frozen=True)
-class StepStarted(RunEvent):
+class StepStart(RunEvent):
     """A step starts."""
 
     step: str
@@ -44,7 +44,7 @@ class StepStarted(RunEvent):
 
 
 @dataclass(frozen=True)
-class StepEnded(StepStarted):
+class StepEnd(StepStart):
     """A step ends, or is skipped because one before it failed."""
 
     status: str
@@ -53,7 +53,7 @@ class StepEnded(StepStarted):
 
 
 @dataclass(frozen=True)
-class CheckFailed(RunEvent):
+class CheckFailure(RunEvent):
     """A check does not pass."""
 
     asset: str
@@ -73,7 +73,7 @@ class LogLine(RunEvent):
 
 
 @dataclass(frozen=True)
-class RunEnded(RunEvent):
+class RunEnd(RunEvent):
     """A run ends."""
 
     result: RunResult
@@ -82,7 +82,7 @@ class RunEnded(RunEvent):
         """Return the fields for JSON."""
         result = self.result
         return {
-            "event": "run_ended",
+            "event": "run_end",
             "run": self.run,
             "run_id": result.run_id,
             "succeeded": result.succeeded,

@@ -104,7 +104,7 @@ class AssetStates:
         version = self._compute_month_version(month, delivery) if delivery and needs_version else ""
         held = self.held.find(immigration.name, month.key, version)
         datasets = [Dataset(f"staged/{contract.name}", month.key) for contract in STAGED_MONTH] if delivery else []
-        reason = self._compare(version, held, _MONTH_PARTS, datasets)
+        reason = self._find_reason(version, held, _MONTH_PARTS, datasets)
         failed_run = self._find_failed_run(month, held)
         reason = reason or (Reason.RUN_FAILED if failed_run else None)
         return AssetState(f"warehouse/{immigration.name}", month.key, version, held, reason, failed_run)
@@ -155,9 +155,8 @@ class AssetStates:
             manifest = self.lake.read_manifest(dataset)
             held = HeldVersion(manifest.fingerprint, manifest.run_id) if manifest else None
             version = delivered or (held.version if held else "")
-            states.append(
-                AssetState(str(dataset), "", version, held, self._compare(version, held, _REFERENCE_PARTS, [dataset]))
-            )
+            reason = self._find_reason(version, held, _REFERENCE_PARTS, [dataset])
+            states.append(AssetState(str(dataset), "", version, held, reason))
         return states
 
     def _compute_reference_versions(self) -> dict[str, str]:
@@ -175,13 +174,13 @@ class AssetStates:
         """Find the state of the table that is loaded from a dataset."""
         table = dataset.name.partition("/")[2]
         held = self.held.find(table, "", version)
-        reason = self._compare(version, held, _REFERENCE_PARTS, [dataset])
+        reason = self._find_reason(version, held, _REFERENCE_PARTS, [dataset])
         return AssetState(f"warehouse/{table}", "", version, held, reason)
 
-    def _compare(
+    def _find_reason(
         self, version: str, held: HeldVersion | None, parts: Sequence[Reason], datasets: Sequence[Dataset]
     ) -> Reason | None:
-        """Compare versions, and look whether the datasets are intact."""
+        """Find why an asset is stale: its versions differ, or one of its datasets is damaged."""
         if reason := _compare(version, held, parts):
             return reason
         is_intact = not self.reads_files or all(map(self.lake.is_intact, datasets))

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
 
 import dagster as dg
 
-from i94_platform.staleness.run_inputs import DELIVERED_TAG, PARTITION_TAG, UNFINISHED
+from i94_platform.staleness.run_inputs import DELIVERED_TAG, PARTITION_TAG, UNFINISHED, iterate_records
 
 _PAGE_RUNS = 200
 """Runs that are read from the instance at a time."""
@@ -23,7 +22,7 @@ def find_expired_runs(instance: dg.DagsterInstance, before: dt.datetime) -> list
     newest: set[tuple[str, str, dg.DagsterRunStatus]] = set()
     requested: set[tuple[str, str]] = set()
     expired: list[str] = []
-    for record in _iterate_records(instance):
+    for record in iterate_records(instance, dg.RunsFilter(), _PAGE_RUNS):
         run = record.dagster_run
         job_and_month = run.job_name, run.tags.get(PARTITION_TAG, "")
         is_newest, is_request = (*job_and_month, run.status) not in newest, False
@@ -36,14 +35,6 @@ def find_expired_runs(instance: dg.DagsterInstance, before: dt.datetime) -> list
         if not is_needed and record.update_timestamp < before:
             expired.append(run.run_id)
     return expired
-
-
-def _iterate_records(instance: dg.DagsterInstance) -> Iterator[dg.RunRecord]:
-    """Yield every run, newest first."""
-    page = list(instance.get_run_records(limit=_PAGE_RUNS))
-    while page:
-        yield from page
-        page = list(instance.get_run_records(cursor=page[-1].dagster_run.run_id, limit=_PAGE_RUNS))
 
 
 def _find_runs_of_assets(instance: dg.DagsterInstance) -> set[str]:

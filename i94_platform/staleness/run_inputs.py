@@ -44,7 +44,6 @@ UNFINISHED = [
 _PAGE_RUNS = 20
 """Runs that are read from the instance at a time. Most often the first one is the wanted one."""
 
-
 _MAX_FAILED_RUNS = 500
 """How many failed runs are looked at, so that a long history costs no more."""
 
@@ -156,10 +155,15 @@ def find_failed_runs(instance: dg.DagsterInstance) -> dict[str, dg.RunRecord]:
 def _iterate_runs(instance: dg.DagsterInstance, job: str, month: str) -> Iterator[dg.DagsterRun]:
     """Yield every run of a job, newest first."""
     filter_ = dg.RunsFilter(job_name=job, tags={PARTITION_TAG: month} if month else {})
-    page = list(instance.get_runs(filter_, limit=_PAGE_RUNS))
+    return (record.dagster_run for record in iterate_records(instance, filter_, _PAGE_RUNS))
+
+
+def iterate_records(instance: dg.DagsterInstance, filter_: dg.RunsFilter, page_runs: int) -> Iterator[dg.RunRecord]:
+    """Yield the runs of a filter, newest first, and read `page_runs` of them at a time."""
+    page = list(instance.get_run_records(filter_, limit=page_runs))
     while page:
         yield from page
-        page = list(instance.get_runs(filter_, cursor=page[-1].run_id, limit=_PAGE_RUNS))
+        page = list(instance.get_run_records(filter_, limit=page_runs, cursor=page[-1].dagster_run.run_id))
 
 
 def find_changed_references(listing: DeliveryListing, raw: Store, request: RequestedContent | None) -> list[str]:

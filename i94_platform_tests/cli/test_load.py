@@ -70,7 +70,7 @@ def test_a_month_is_followed_by_its_marts_and_the_last_by_the_correlations(i94: 
     output = i94("run", "--month", "2016-01", "--json", **deployment.environment)
     assert output.err == ""
     events = [json.loads(line) for line in output.out.splitlines()]
-    ended = [event for event in events if event["event"] == "run_ended"]
+    ended = [event for event in events if event["event"] == "run_end"]
     runs = ["2016-01", "2016-01 marts", "publish"]
     assert [event["run"] for event in ended] == runs, "the same marts need no other correlations"
     (arrivals,) = (row["n"] for row in deployment.query("SELECT count(*) AS n FROM i94.immigration WHERE i94mon = 1"))
@@ -79,8 +79,8 @@ def test_a_month_is_followed_by_its_marts_and_the_last_by_the_correlations(i94: 
     assert (events[0]["event"], events[0]["months"]) == ("plan", ["2016-01"])
     for run in runs:
         of_run = [event for event in events if event.get("run") == run]
-        assert (of_run[0]["event"], of_run[-1]["event"]) == ("run_started", "run_ended")
-        steps = [event for event in of_run if event["event"] == "step_ended"]
+        assert (of_run[0]["event"], of_run[-1]["event"]) == ("run_start", "run_end")
+        steps = [event for event in of_run if event["event"] == "step_end"]
         assert [event["done"] for event in steps] == list(range(1, of_run[0]["steps"] + 1))
         assert all(event["status"] == "success" and event["seconds"] >= 0 for event in steps)
     assert ended[0]["loaded"] == arrivals

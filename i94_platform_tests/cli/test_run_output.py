@@ -15,7 +15,7 @@ from i94_platform.cli import run_output
 from i94_platform.cli.run_output import RunOutput, build_output
 from i94_platform.defs.run_results import RunResult
 from i94_platform.errors import PermanentError, TransientError
-from i94_platform.operations.run_events import CheckFailed, LogLine, RunEnded, RunStarted, StepEnded, StepStarted
+from i94_platform.operations.run_events import CheckFailure, LogLine, RunEnd, RunStart, StepEnd, StepStart
 from i94_platform.progress import FIELDS, PhaseProgress
 from i94_platform.progress import logger as progress_logger
 from i94_platform_tests.cli.command_line import I94
@@ -35,16 +35,16 @@ def screen(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
 
 def play(output: RunOutput) -> None:
     """Send the events of a run in which one step reports progress, waits and logs, and a check warns."""
-    with output.opened():
-        output.handle_event(RunStarted("2016-04", "month", "2016-04", "f00", 2))
-        output.handle_event(StepStarted("2016-04", "staged_immigration", 0, 2))
+    with output.show_progress():
+        output.handle_event(RunStart("2016-04", "month", "2016-04", "f00", 2))
+        output.handle_event(StepStart("2016-04", "staged_immigration", 0, 2))
         progress_logger.info("%s", STAGING, extra={FIELDS: {"event": "progress", "rows": STAGING.rows}})
         output.handle_event(LogLine("2016-04", "staged_immigration", "INFO", str(STAGING)))
         output.handle_event(LogLine("2016-04", "staged_immigration", "INFO", "Reading [14] files"))
         progress_logger.info("2016-04 waits for pool warehouse", extra={FIELDS: {"event": "waiting"}})
-        output.handle_event(StepEnded("2016-04", "staged_immigration", 1, 2, "success", 4.25))
-        output.handle_event(CheckFailed("2016-04", "staged/immigration", "shares", "WARN", "7%, bound 5%"))
-        output.handle_event(RunEnded("2016-04", RESULT))
+        output.handle_event(StepEnd("2016-04", "staged_immigration", 1, 2, "success", 4.25))
+        output.handle_event(CheckFailure("2016-04", "staged/immigration", "shares", "WARN", "7%, bound 5%"))
+        output.handle_event(RunEnd("2016-04", RESULT))
 
 
 def read_lines(text: str) -> list[dict[str, Any]]:
@@ -86,7 +86,7 @@ def test_verbose_adds_times_and_log_lines_once(
 def test_quiet_prints_errors_only(capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture) -> None:
     output = build_output(verbose=False, quiet=True, as_json=False)
     play(output)
-    with output.opened():
+    with output.show_progress():
         logging.getLogger("i94_platform.lake").warning("Waiting for a lock")
     output.print_summary([RESULT], ["I94_RAW is empty"])
     captured = capsys.readouterr()
@@ -101,7 +101,7 @@ def test_json_has_a_line_for_each_event_and_log_lines_if_verbose(capsys: pytest.
     events = read_lines(captured.out)
     assert captured.err == ""
     assert [event["event"] for event in events] == [
-        *("run_started", "step_started", "progress", "waiting", "step_ended", "check_failed", "run_ended")
+        *("run_start", "step_start", "progress", "waiting", "step_end", "check_failure", "run_end")
     ]
     assert {event["run"] for event in events} == {"2016-04"}
     assert all("time" in event for event in events)
@@ -114,7 +114,7 @@ def test_json_has_a_line_for_each_event_and_log_lines_if_verbose(capsys: pytest.
 
 def test_json_names_a_wait_for_a_lock_and_the_error_that_ends_the_command(capsys: pytest.CaptureFixture[str]) -> None:
     def wait_and_fail() -> None:
-        with build_output(verbose=False, quiet=False, as_json=True).opened():
+        with build_output(verbose=False, quiet=False, as_json=True).show_progress():
             logging.getLogger("i94_platform.lake").warning("Waiting for a lock")
             raise TransientError("the lock is held")
 

@@ -3,7 +3,7 @@
 The bounds are about twice the shares of April 2016.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import dagster as dg
@@ -21,6 +21,7 @@ from i94_platform.pipeline.code_lists import LABELS
 from i94_platform.pipeline.data_versions import CODE_LIST_DATASETS
 from i94_platform.sources.listing import list_deliveries
 from i94_platform.sql.query import Query
+from i94_platform.transforms.immigration.plausibility import IMPLAUSIBLE
 
 _STAGED = to_key("staged/immigration")
 _SAMPLE_COLUMNS = "cicid, i94yr, i94mon"
@@ -34,55 +35,55 @@ class Share:
     """A share of a month's rows with an upper bound."""
 
     name: str
-    count: Callable[[Manifest], int]
-    """Reads the number of these rows from what staging has counted."""
+    column: str
+    """The column by which staging has counted these rows."""
     condition: str
-    """The condition of these rows, as Spark SQL over the staged rows and the list of countries."""
+    """The condition of these rows, as SQL over the staged rows and the list of countries."""
     bound: float
     meaning: str
+    is_of_nulls: bool = False
+    """Whether the rows lack the value; otherwise it is implausible in them."""
 
-
-def _count_implausible(column: str) -> Callable[[Manifest], int]:
-    return lambda manifest: int(manifest.stats["values"].get(column, {}).get("implausible", 0))
-
-
-def _count_null_departures(manifest: Manifest) -> int:
-    return manifest.rows - int(manifest.stats["values"].get("depdate", {}).get("values", 0))
+    def count(self, manifest: Manifest) -> int:
+        """Read the number of these rows from what staging has counted."""
+        counts = manifest.stats["values"].get(self.column, {"values": 0, "implausible": 0})
+        return int(manifest.rows - counts["values"] if self.is_of_nulls else counts["implausible"])
 
 
 SHARES = (
     Share(
         "unknown_state",
-        _count_implausible("i94addr"),
-        "i94addr = '99'",
+        "i94addr",
+        IMPLAUSIBLE["i94addr"],
         0.12,
         "rows without a listed state (April 2016: 5.8 %)",
     ),
     Share(
         "unlisted_citizenship",
-        _count_implausible("i94cit"),
+        "i94cit",
         "i94cit NOT IN (SELECT code FROM i94cit_res)",
         0.25,
         "rows whose country of citizenship is in no code list (April 2016: 12.5 %)",
     ),
     Share(
         "unlisted_residence",
-        _count_implausible("i94res"),
+        "i94res",
         "i94res NOT IN (SELECT code FROM i94cit_res)",
         0.05,
         "rows whose country of residence is in no code list (April 2016: none)",
     ),
     Share(
         "null_departure",
-        _count_null_departures,
+        "depdate",
         "depdate IS NULL",
         0.10,
         "rows without a departure (April 2016: 4.6 %)",
+        is_of_nulls=True,
     ),
     Share(
         "negative_stay",
-        _count_implausible("depdate"),
-        "stay_days < 0",
+        "depdate",
+        IMPLAUSIBLE["depdate"],
         0.001,
         "rows that depart before they arrive (April 2016: 0.012 %)",
     ),
