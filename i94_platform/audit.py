@@ -39,7 +39,7 @@ class AuditLog:
         Raises:
             PermanentError: the file can't be written.
         """
-        event = {"at": dt.datetime.now(dt.UTC).isoformat(), "by": by or _find_user(), "action": action, **details}
+        event = {"at": dt.datetime.now(dt.UTC).isoformat(), "by": by or find_user(), "action": action, **details}
         logger.info(json.dumps(event))
         line = json.dumps(event | ({"sql": sql} if sql else {})) + "\n"
         path = self.home / FILE_NAME
@@ -54,7 +54,8 @@ class AuditLog:
             ) from None
 
 
-def _find_user() -> str:
+def find_user() -> str:
+    """Return the name of this process's user, as the system knows it; its id where it has no name."""
     try:
         return pwd.getpwuid(os.getuid()).pw_name  # getpass believes LOGNAME, which anyone can set
     except KeyError:  # a container's user may have no name

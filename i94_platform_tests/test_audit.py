@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from i94_platform.audit import FILE_NAME, AuditLog
+from i94_platform.cli.load import _build_gate_config
 from i94_platform.errors import PermanentError
 from i94_platform.lake.acceptance import Acceptance
 from i94_platform.lake.dataset import Dataset
@@ -86,6 +87,7 @@ def test_nobody_acts_under_the_name_of_another(tmp_path: Path, monkeypatch: pyte
         monkeypatch.setenv(name, "somebody-else")
     AuditLog(tmp_path).record("query")
     assert read_events(tmp_path)[0]["by"] == pwd.getpwuid(os.getuid()).pw_name
+    assert _build_gate_config("a reason")["accepted_by"] == pwd.getpwuid(os.getuid()).pw_name
 
 
 def test_the_file_is_its_owners_and_the_logger_gets_no_text_of_a_query(

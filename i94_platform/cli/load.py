@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from i94_platform.audit import find_user
 from i94_platform.cli.platform import load_platform
 from i94_platform.cli.run_output import RunOutput, build_output
 from i94_platform.errors import PermanentError
@@ -169,11 +170,9 @@ def _build_runner(platform: Platform, instance: dg.DagsterInstance, output: RunO
 
 def _build_gate_config(reason: str) -> dict[str, str]:
     """Return the fields of the gate by which the user accepts a delivery; empty without a reason."""
-    import getpass
-
     if not reason:
         return {}
-    acceptance = Acceptance(reason, by=getpass.getuser())
+    acceptance = Acceptance(reason, by=find_user())
     return {"accept": acceptance.reason, "accepted_by": acceptance.by}
 
 
