@@ -16,12 +16,12 @@ from i94_platform.contracts.model import (
     column_names,
     key_columns,
     mart_metadata,
-    required_columns,
     text_limit,
     warehouse_metadata,
 )
 from i94_platform.contracts.rendering.arrow import arrow_schema
 from i94_platform_tests.contracts.tables import EVERY, LOADED
+from i94_platform_tests.support.contracts import required_columns
 
 COLUMNS = {f"{contract.fullname}.{col.name}": col for contract in EVERY for col in contract.columns}
 PYTHON_TYPES = {BigInteger: int, Integer: int, Double: float, Date: dt.date, Boolean: bool, String: str}

@@ -23,7 +23,6 @@ import pytest
 from sqlalchemy import Table
 
 from i94_platform.contracts import i94mode, immigration
-from i94_platform.contracts.model import required_columns
 from i94_platform.contracts.rendering.arrow import arrow_schema
 from i94_platform.lake.datasets import Dataset, Lake
 from i94_platform.lake.local import LocalStore
@@ -36,6 +35,7 @@ from i94_platform.warehouse.redshift.warehouse import RedshiftWarehouse
 from i94_platform_tests.emulators.redshift.emulator import RedshiftEmulator
 from i94_platform_tests.emulators.s3 import REGION, S3Server
 from i94_platform_tests.support.commits import commit_files
+from i94_platform_tests.support.contracts import required_columns
 
 CLUSTER = {
     name: value

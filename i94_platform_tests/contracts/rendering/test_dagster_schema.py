@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from i94_platform.contracts import i94mode, immigration
-from i94_platform.contracts.model import column_names, key_columns, required_columns
+from i94_platform.contracts.model import column_names, key_columns
 from i94_platform.contracts.rendering.dagster_schema import dagster_schema
 from i94_platform_tests.contracts.tables import EVERY
+from i94_platform_tests.support.contracts import required_columns
 
 
 def test_the_lineage_ui_shows_names_descriptions_and_constraints() -> None:

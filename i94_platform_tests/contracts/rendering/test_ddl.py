@@ -14,10 +14,11 @@ from sqlalchemy import Date, Integer, MetaData, Table
 from sqlglot import exp
 
 from i94_platform.contracts import WAREHOUSE, country, immigration, load_ledger
-from i94_platform.contracts.model import column, column_names, required_columns, table
+from i94_platform.contracts.model import column, column_names, table
 from i94_platform.contracts.rendering.arrow import arrow_schema
 from i94_platform.contracts.rendering.ddl import DIALECTS, render_create_schema, render_ddl
 from i94_platform_tests.contracts.tables import EVERY, LOADED, every_type
+from i94_platform_tests.support.contracts import required_columns
 
 ROWS = [
     (2**31 - 1, 2**63 - 1, 0.1, dt.date(9999, 12, 31), True, "Côte D'Ivoire", "NA"),
