@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
 
+_FILE_SIZE, _FILE_NAMES = "32MB", "FILENAME_PATTERN 'part-{i}', OVERWRITE_OR_IGNORE"
+"""A month of three million rows makes two files, and both cores write them."""
+
 _MAX_BITS = 2**27
 """The widest range of values for a bitmap, which then takes 16 MB a thread."""
 
@@ -53,9 +56,8 @@ class DuckDBEngine(Engine):
         self._create("TABLE", name, to_duckdb(query), query.values)
 
     def write(self, query: Query, folder: str) -> None:
-        options = (
-            "FORMAT parquet, COMPRESSION snappy, PER_THREAD_OUTPUT, FILENAME_PATTERN 'part-{i}', OVERWRITE_OR_IGNORE"
-        )
+        # by size: with a file per thread, DuckDB 2.0 crashes the process when a full disk refuses the first bytes
+        options = f"FORMAT parquet, COMPRESSION snappy, FILE_SIZE_BYTES '{_FILE_SIZE}', {_FILE_NAMES}"
         sql = to_duckdb(query)
         self._scan_weight = self._estimate_scan_weight(sql, query.values)
         with self._store.write_folder(folder) as local:
