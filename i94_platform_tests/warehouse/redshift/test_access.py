@@ -268,5 +268,10 @@ def test_an_error_tells_no_reader_of_a_row_that_is_left_out(
         left_out = transaction.execute("SELECT i94res FROM mart.visitors_by_origin WHERE visitors = 1")
         assert left_out.num_rows
     reader = as_one_of(READER)
-    for condition in ("1 / (i94res - 218) = 0", "CAST(CASE i94res WHEN 218 THEN origin ELSE '1' END AS INTEGER) = 0"):
+    for condition in (
+        "1 / (i94res - 218) = 0",
+        "CAST(CASE i94res WHEN 218 THEN origin ELSE '1' END AS INTEGER) = 0",
+        "1 / visitors = 0",
+        "1 / CASE i94res WHEN 218 THEN i94mon - i94mon ELSE 1 END = 0",
+    ):
         assert rows(reader, f"SELECT * FROM mart_rounded.visitors_by_origin WHERE {condition}") is not None
