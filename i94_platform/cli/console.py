@@ -16,6 +16,8 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from i94_platform.errors import PermanentError
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -107,10 +109,31 @@ def format_count(count: int | None) -> str:
     return "" if count is None else f"{count:,}"
 
 
-def print_rows(rows: pa.Table, format_: RowFormat) -> None:
-    """Print the rows of a query; a table shows the first 1,000."""
+def print_rows(rows: pa.Table, format_: RowFormat, *, keep_formulas: bool = False) -> None:
+    """Print the rows of a query; a table shows the first 1,000.
+
+    Args:
+        rows: The rows.
+        format_: How they are printed.
+        keep_formulas: In CSV, leave texts as they are that a spreadsheet would run as a formula.
+
+    Raises:
+        PermanentError: a date or time is one that Python has no value for.
+    """
+    try:
+        _print_rows(rows, format_, keep_formulas)
+    except (OverflowError, ValueError):
+        raise PermanentError(
+            "A date or time of the query is infinite or outside of the years 1 to 9999; CAST it to VARCHAR."
+        ) from None
+
+
+def _print_rows(rows: pa.Table, format_: RowFormat, keep_formulas: bool) -> None:
     if format_ is RowFormat.csv:
-        text = rows.to_pandas(integer_object_nulls=True).to_csv(index=False)
+        from i94_platform.serving.serializers import escape_formulas
+
+        safe = rows if keep_formulas else escape_formulas(rows)
+        text = safe.to_pandas(integer_object_nulls=True).to_csv(index=False)
         sys.stdout.write(escape_control(text) if sys.stdout.isatty() else text)
     elif format_ is RowFormat.json:
         import json

@@ -25,6 +25,9 @@ class Dialect(StrEnum):
 def query(
     sql: Annotated[str, typer.Argument(help="One SELECT statement.")],
     format_: Annotated[RowFormat, typer.Option("--format", help="How rows are printed.")] = RowFormat.table,
+    keep_formulas: Annotated[
+        bool, typer.Option("--keep-formulas", help="In CSV, no ' before a text that a spreadsheet would run.")
+    ] = False,
 ) -> None:
     """Run a read-only query on the warehouse.
 
@@ -46,7 +49,7 @@ def query(
         settings.lock_timeout + settings.query_timeout, parse_bytes(settings.memory_limit), settings.scratch
     ):
         rows = platform.warehouse.run_user_query(sql)
-    print_rows(rows, format_)
+    print_rows(rows, format_, keep_formulas=keep_formulas)
 
 
 def ddl(dialect: Annotated[Dialect, typer.Option(help="The dialect of the statements.")] = Dialect.duckdb) -> None:

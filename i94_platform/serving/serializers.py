@@ -58,21 +58,21 @@ def serialize_rows(
 
     target, typed = io.BytesIO(), rows.cast(arrow_schema(contract))
     if format_ == "csv":
-        pc.write_csv(typed if keep_formulas else _escape_formulas(typed), target)
+        pc.write_csv(typed if keep_formulas else escape_formulas(typed), target)
     else:
         pq.write_table(typed.replace_schema_metadata(dict(metadata or {})), target)
     return target.getvalue()
 
 
-def _escape_formulas(rows: pa.Table) -> pa.Table:
+def escape_formulas(rows: pa.Table) -> pa.Table:
     """Put `'` before each text that begins as a formula does."""
     import pyarrow as pa
     from pyarrow import compute
 
     for number, field in enumerate(rows.schema):
-        if pa.types.is_string(field.type):
-            escaped = compute.replace_substring_regex(rows.column(number), _FORMULA, r"'\1")
-            rows = rows.set_column(number, field, escaped)
+        if pa.types.is_string(field.type) or pa.types.is_dictionary(field.type):  # DuckDB's ENUM
+            texts = rows.column(number).cast(pa.string())
+            rows = rows.set_column(number, field.name, compute.replace_substring_regex(texts, _FORMULA, r"'\1"))
     return rows
 
 

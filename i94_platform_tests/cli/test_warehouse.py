@@ -33,6 +33,24 @@ def test_a_query_is_printed_as_csv(i94: I94, loaded_deployment: Deployment) -> N
     ]
 
 
+@pytest.mark.parametrize(("options", "mark"), [((), "'"), (("--keep-formulas",), "")])
+def test_csv_holds_no_formula_unless_asked_to_keep_them(
+    i94: I94, loaded_deployment: Deployment, options: tuple[str, ...], mark: str
+) -> None:
+    sql = "SELECT '=1+1' AS a, '@x'::ENUM('@x') AS b, -1 AS c, 'plain' AS d"
+    output = i94("query", sql, "--format", "csv", *options, **loaded_deployment.environment)
+    assert list(csv.reader(io.StringIO(output.out)))[1] == [f"{mark}=1+1", f"{mark}@x", "-1", "plain"]
+
+
+@pytest.mark.parametrize("format_", ["table", "csv", "json"])
+@pytest.mark.parametrize("value", ["'infinity'::DATE", "'290309-12-22'::DATE"])
+def test_a_date_that_can_not_be_printed_is_named(
+    i94: I94, loaded_deployment: Deployment, format_: str, value: str
+) -> None:
+    output = i94("query", f"SELECT {value} AS day", "--format", format_, **loaded_deployment.environment)
+    assert (output.exit_code, output.out, "CAST it to VARCHAR" in output.err) == (2, "", True)
+
+
 def test_a_query_is_printed_as_json_with_whole_numbers_whole(i94: I94, loaded_deployment: Deployment) -> None:
     output = i94("query", QUERY, "--format", "json", **loaded_deployment.environment)
     (row,) = json.loads(output.out)
