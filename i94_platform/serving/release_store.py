@@ -30,6 +30,9 @@ RETRY_SECONDS = 30.0
 _ABANDONED_SECONDS = 3_600.0
 """A database file that is older was left by a server that was killed."""
 
+LOAD_ERROR = "The newest release can't be loaded; the log of the server says why."
+"""What callers are told: the reason may name addresses and exact rows."""
+
 NOTHING_PUBLISHED = "Nothing is published yet; run 'i94 run', which publishes at its end."
 
 
@@ -42,7 +45,7 @@ class ReleaseStore:
         self._snapshots: list[Snapshot] = []  # newest first
         self._served_manifest, self._tried_manifest, self._retry_at = b"", b"", 0.0
         self.error = NOTHING_PUBLISHED
-        """Why the newest release is not served; empty if it is."""
+        """Why the newest release is not served, for the log; empty if it is."""
 
     @property
     def release(self) -> Release | None:

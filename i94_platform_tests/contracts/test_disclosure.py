@@ -53,3 +53,4 @@ def test_personal_and_quasi_identifying_columns_are_two_classes_also_where_rejec
     assert not both
     quasi = {c.name for c in immigration.columns if c.info["quasi_identifier"]}
     assert {"i94cit", "i94res", "i94addr", "arrdate", "i94bir", "gender", "i94port", "fltno", "visapost"} <= quasi
+    assert {"entdepa", "entdepd", "entdepu"} <= quasi, "flags of enforcement"

@@ -18,7 +18,7 @@ from i94_platform.lake.local import LocalStore
 from i94_platform_tests.support.deployment import Deployment
 from i94_platform_tests.warehouse.redshift.test_access import PERSONAL
 
-QUASI_IDENTIFIERS = {"i94cit", "i94res", "i94port", "arrdate", "depdate", "i94bir", "gender", "visapost", "fltno"}
+QUASI_IDENTIFIERS = {"i94cit", "i94res", "i94port", "arrdate", "depdate", "i94bir", "gender", "visapost", "entdepu"}
 FIGURES = {"seconds", "dagster/column_lineage", "preview"}
 COMMITTED = {"bytes", "files", "manifest", "dagster/uri"}
 COMPUTED = {f"mart/{mart.name}" for mart in MONTHLY_MARTS}

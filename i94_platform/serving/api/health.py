@@ -11,6 +11,7 @@ from i94_platform.serving.api.openapi import refer_to_problems
 from i94_platform.serving.api.parameters import refuse_parameters
 from i94_platform.serving.auth.dependencies import authorize
 from i94_platform.serving.problems import Problem
+from i94_platform.serving.release_store import LOAD_ERROR
 from i94_platform.serving.service import get_service
 
 router = APIRouter(dependencies=[Depends(refuse_parameters)])
@@ -24,15 +25,14 @@ async def check_health() -> Health:
 
 @router.get("/readyz", operation_id="readyz", summary="Whether a release is served", responses=refer_to_problems())
 async def check_readiness(request: Request, response: Response) -> Readiness:
-    """Return which release is served, without the addresses that an error may name: anyone may ask."""
+    """Return which release is served."""
     service = get_service(request)
     store = service.release_store
     response.headers["Cache-Control"] = "no-store"
     if (release := store.release) is None:
         detail = "No release is served; run 'i94 run', or see the log of the server."
         raise Problem("no-release", detail, retry_after=service.poll_seconds)
-    error = "The newest release can't be loaded; /api/v1/status says why." if store.error else ""
-    return Readiness(ready=True, version=release.version, error=error)
+    return Readiness(ready=True, version=release.version, error=LOAD_ERROR if store.error else "")
 
 
 @router.get(

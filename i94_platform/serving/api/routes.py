@@ -17,6 +17,7 @@ from i94_platform.serving.api.openapi import NOT_MODIFIED, create_document, docu
 from i94_platform.serving.api.parameters import refuse_parameters
 from i94_platform.serving.auth.dependencies import authorize
 from i94_platform.serving.http_caching import send_json
+from i94_platform.serving.release_store import LOAD_ERROR
 from i94_platform.serving.service import get_service
 
 
@@ -69,17 +70,14 @@ async def read_status(request: Request) -> Response:
     """Return the release, its tables, and the results of their checks."""
     service = get_service(request)
     release = service.require_release()
-    status = models.Status.model_validate(
-        {"release": release, "tables": release.tables, "error": service.release_store.error}
-    )
+    error = LOAD_ERROR if service.release_store.error else ""
+    status = models.Status.model_validate({"release": release, "tables": release.tables, "error": error})
     if not request.state.disclosure.is_exact:
         _withhold_figures(status)
     return send_json(request, status.model_dump_json().encode())
 
 
 def _withhold_figures(status: models.Status) -> None:
-    if status.error:  # it may name addresses and exact rows
-        status.error = "The newest release can't be loaded; the log of the server says why."
     for contract in filter(has_statistics, PUBLISHED):
         if table := status.tables.get(contract.name):
             table.rows = None
