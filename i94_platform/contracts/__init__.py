@@ -16,6 +16,7 @@ from i94_platform.contracts.immigration import (
 from i94_platform.contracts.ledger import load_ledger
 from i94_platform.contracts.marts import (
     MONTHLY_MARTS,
+    arrivals_cube,
     correlations,
     destination_by_climate,
     destination_by_origin,
@@ -62,6 +63,7 @@ __all__ = [
     "STAGED_MONTH",
     "WAREHOUSE",
     "airport_codes",
+    "arrivals_cube",
     "calendar",
     "correlations",
     "country",

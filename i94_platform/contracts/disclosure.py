@@ -37,7 +37,7 @@ def select_rounded(contract: Table) -> Select[Any]:
 
 
 def select_summable(contract: Table) -> Select[Any]:
-    """Select all rows with exact counts, to be summed and then rounded; all other figures as in `select_rounded`."""
+    """Select all rows, with exact counts and sums to be summed and then rounded; others are as in `select_rounded`."""
     return _select(contract, round_counts=False)
 
 
@@ -75,7 +75,9 @@ def _protect(col: Column[Any], contract: Table, round_counts: bool) -> ColumnEle
     if statistic is None:
         return col
     value: ColumnElement[Any] = col
-    if statistic.kind in ("cell", "count"):
+    if statistic.kind == "sum" and not round_counts:
+        return col
+    if statistic.kind in ("cell", "count", "sum"):
         value = render_rounded_count(col) if round_counts else col
     elif statistic.kind == "average":
         scale: ColumnElement[float] = literal_column(f"1{'0' * statistic.digits}.0", Double())

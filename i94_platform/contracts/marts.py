@@ -15,8 +15,11 @@ from i94_platform.errors import PermanentError
 NOT_GIVEN = "not given"
 """The label of a missing value; it is longer than any code of an airline."""
 
-NO_COUNTRY = -1
-"""The code of a missing citizenship or residence; no country's code is below 0."""
+NO_CODE = -1
+"""The code of a missing citizenship, residence or mode of arrival; no delivered code is below 0."""
+
+LONGEST_STAY = 365
+"""Days; a longer stay, or one below 0, is an error of the arrival or the departure, and counts as not known."""
 
 UNKNOWN = "unknown"
 
@@ -68,7 +71,9 @@ _CLIMATE_RULE = ", ".join(
 )
 
 
-def _monthly_mart(name: str, description: str, *columns: Column[Any], grain: str, sort: Sequence[str] = ()) -> Table:
+def _monthly_mart(
+    name: str, description: str, *columns: Column[Any], grain: str, distribution: str = "AUTO", sort: Sequence[str] = ()
+) -> Table:
     """Declare a mart of the arrivals of a month.
 
     Raises:
@@ -85,7 +90,7 @@ def _monthly_mart(name: str, description: str, *columns: Column[Any], grain: str
     ]
     return table(
         mart_metadata, name, description, *month, *columns,
-        domain="arrivals", grain=grain, distribution="AUTO", sort=sort,
+        domain="arrivals", grain=grain, distribution=distribution, sort=sort,
     )
 
 
@@ -93,16 +98,52 @@ def _visitors(of: str) -> Column[Any]:
     return column("visitors", BigInteger(), f"Arrivals in the month {of}.", source=_FACT, unit="arrivals", nullable=False, low=1, statistic=Statistic("cell"))
 
 
+def _departures() -> list[Column[Any]]:
+    return [
+        column("no_departure", BigInteger(), "Those of them without a departure in the delivery.", source=_FACT, unit="arrivals", nullable=False, low=0, statistic=Statistic("count")),
+        column("stays", BigInteger(), f"Those of them with a known stay, of 0 to {LONGEST_STAY} days.", source=_FACT, unit="arrivals", nullable=False, low=0, statistic=Statistic("count")),
+        column("stay_days", BigInteger(), "Sum of the days of these stays; divide it by stays for their mean.", source=_FACT, unit="days", nullable=True, low=0, statistic=Statistic("sum", "stays")),
+    ]
+
+
+def _nationality() -> Column[Any]:
+    return column("i94cit", Integer(), f"Code of the country of citizenship; {NO_CODE} where it is not given.", source=_FACT, key=True, low=NO_CODE)
+
+
+def _residence(*, key: bool = True) -> Column[Any]:
+    return column("i94res", Integer(), f"Code of the country of residence; {NO_CODE} where it is not given.", source=_FACT, key=key, low=NO_CODE)
+
+
+def _airline() -> Column[Any]:
+    return column("airline", String(16), f"Code of the airline as delivered, '{NOT_GIVEN}' where there is none.", source=_FACT, key=True)
+
+
+def _state_code() -> Column[Any]:
+    return column("i94addr", String(2), "State of the first address; 99 for missing and for every code outside the list.", source=_FACT, key=True)
+
+
+def _age_band() -> Column[Any]:
+    return column("age_band", String(16), f"Age of the visitor in years; {UNKNOWN} where it is missing or below 0.", source=_FACT, key=True, allowed=(*(name for name, *_ in AGE_BANDS), UNKNOWN))
+
+
+def _gender() -> Column[Any]:
+    return column("gender", String(16), f"Sex of the visitor as recorded, '{NOT_GIVEN}' where it is missing.", source=_FACT, key=True, allowed=tuple(GENDERS))
+
+
+def _purpose() -> Column[Any]:
+    return column("i94visa", Integer(), "Code of the purpose of the visit.", source=_FACT, key=True)
+
+
 def _origin(*, key: bool = True) -> list[Column[Any]]:
     return [
-        column("i94res", Integer(), f"Code of the country of residence; {NO_COUNTRY} where it is not given.", source=_FACT, key=key, low=NO_COUNTRY),
+        _residence(key=key),
         column("origin", String(128), "Label of the country of residence, 'unlisted code N' for a code outside the list.", source=_COUNTRY, nullable=False),
     ]
 
 
 def _destination() -> list[Column[Any]]:
     return [
-        column("i94addr", String(2), "State of the first address; 99 for missing and for every code outside the list.", source=_FACT, key=True),
+        _state_code(),
         column("state", String(64), "Label of the state of the first address.", source=_STATE, nullable=False),
     ]
 
@@ -122,10 +163,30 @@ def _climate_band(*, key: bool) -> Column[Any]:
     )
 
 
+arrivals_cube: Table = _monthly_mart(
+    "arrivals_cube",
+    "Arrivals by everything that they are filtered and grouped by, in codes; the dimensions hold the labels.",
+    _nationality(),
+    _residence(),
+    _state_code(),
+    column("i94port", String(3), "Port of entry, a CBP code and not an IATA one; XXX where missing or unlisted.", source=_FACT, key=True),
+    _airline(),
+    column("i94mode", Integer(), f"Code of the mode of arrival; 9 not reported or unlisted, {NO_CODE} where it is not given.", source=_FACT, key=True, low=NO_CODE),
+    _purpose(),
+    column("visatype", String(16), f"Class of admission that the visa allows, such as B2 or WT; '{NOT_GIVEN}' where it is missing.", source=_FACT, key=True),
+    _gender(),
+    _age_band(),
+    _visitors("of this group"),
+    *_departures(),
+    grain="one row per month, citizenship, residence, state, port, airline, mode, purpose, visa class, gender and age band",
+    distribution="EVEN",
+    sort=(*MONTH_COLUMNS, "i94addr", "i94res"),
+)
+
 visitors_by_nationality: Table = _monthly_mart(
     "visitors_by_nationality",
     "Arrivals by country of citizenship.",
-    column("i94cit", Integer(), f"Code of the country of citizenship; {NO_COUNTRY} where it is not given.", source=_FACT, key=True, low=NO_COUNTRY),
+    _nationality(),
     column("nationality", String(128), "Label of the country of citizenship, 'unlisted code N' for a code outside the list.", source=_COUNTRY, nullable=False),
     *_country_columns("nationality"),
     _visitors("with this citizenship"),
@@ -146,7 +207,7 @@ visitors_by_origin: Table = _monthly_mart(
 visitors_by_airline: Table = _monthly_mart(
     "visitors_by_airline",
     "Arrivals by airline or other carrier.",
-    column("airline", String(16), f"Code of the airline as delivered, '{NOT_GIVEN}' where there is none.", source=_FACT, key=True),
+    _airline(),
     column("carrier", String(32), "Kind of carrier; *GA as general aviation and VES as vessel are inferred.", source=_FACT, nullable=False, allowed=(AIRLINE, *CARRIERS.values())),
     _visitors("with this carrier"),
     grain="one row per month and airline (i94yr, i94mon, airline)",
@@ -192,10 +253,10 @@ visitor_demographics_by_state: Table = _monthly_mart(
     "visitor_demographics_by_state",
     "Arrivals by state, age, gender and purpose, beside the people of the state's cities of 65,000 and more.",
     *_destination(),
-    column("age_band", String(16), f"Age of the visitor in years; {UNKNOWN} where it is missing or below 0.", source=_FACT, key=True, allowed=(*(name for name, *_ in AGE_BANDS), UNKNOWN)),
-    column("gender", String(16), f"Sex of the visitor as recorded, '{NOT_GIVEN}' where it is missing.", source=_FACT, key=True, allowed=tuple(GENDERS)),
+    _age_band(),
+    _gender(),
     column("gender_label", String(32), "Sex of the visitor in words.", source=_FACT, nullable=False, allowed=(*GENDERS.values(), OTHER_GENDER)),
-    column("i94visa", Integer(), "Code of the purpose of the visit.", source=_FACT, key=True),
+    _purpose(),
     column("visa", String(32), "Purpose of the visit in words.", source="i94visa", nullable=False),
     _visitors("of this group to this state"),
     column("cities", Integer(), "Cities of 65,000 and more that the figures beside cover; they repeat in each row of the state.", source=_STATE, unit="cities", nullable=False, low=0),

@@ -33,8 +33,9 @@ Domain = Literal["arrivals", "climate", "codes", "people", "places", "platform",
 class Statistic:
     """A figure or text that is computed from arrivals; `disclosure` says what becomes of it."""
 
-    kind: Literal["cell", "count", "average", "text"]
-    """`cell` counts the arrivals of a row, `count` anything else; `text` names or describes some of them."""
+    kind: Literal["cell", "count", "sum", "average", "text"]
+    """`cell` counts the arrivals of a row, `count` anything else; `sum` adds up a quantity of arrivals; `text` names or
+    describes some of them."""
     base: str = ""
     """The count that it stands on: it is withheld where that is small."""
     digits: int = 0

@@ -1,6 +1,6 @@
 -- Arrivals of a month by state of the first address and country of residence.
 WITH counted AS (
-  SELECT i94addr, coalesce(i94res, $no_country) AS i94res, count(*) AS visitors
+  SELECT i94addr, coalesce(i94res, $no_code) AS i94res, count(*) AS visitors
   FROM i94.immigration
   WHERE i94yr = :year AND i94mon = :month
   GROUP BY 1, 2
@@ -11,8 +11,8 @@ SELECT
   counted.i94addr,
   destination.label AS state,
   counted.i94res,
-  CASE WHEN counted.i94res = $no_country THEN $not_given ELSE country.label END AS origin,
-  CASE WHEN counted.i94res = $no_country THEN $not_given ELSE country.status END AS status,
+  CASE WHEN counted.i94res = $no_code THEN $not_given ELSE country.label END AS origin,
+  CASE WHEN counted.i94res = $no_code THEN $not_given ELSE country.status END AS status,
   country.iso3,
   coalesce(country.region, $unknown) AS region,
   counted.visitors

@@ -17,7 +17,8 @@ from i94_platform.contracts.marts import (
     CARRIERS,
     CLIMATE_BANDS,
     GENDERS,
-    NO_COUNTRY,
+    LONGEST_STAY,
+    NO_CODE,
     NOT_GIVEN,
     OTHER_GENDER,
     UNKNOWN,
@@ -70,7 +71,8 @@ def upstream_tables(mart: Table) -> tuple[str, ...]:
 def _constants() -> dict[str, str]:
     """The placeholders of the files; no value comes from data."""
     return {
-        "no_country": str(NO_COUNTRY),
+        "no_code": str(NO_CODE),
+        "known_stay": f"stay_days BETWEEN 0 AND {LONGEST_STAY}",
         "not_given": _literal(NOT_GIVEN),
         "unknown": _literal(UNKNOWN),
         "climate_band": _render_band("country.mean_temperature", CLIMATE_BANDS),

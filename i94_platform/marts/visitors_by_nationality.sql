@@ -1,6 +1,6 @@
 -- Arrivals of a month by country of citizenship. Where most visitors of an unlisted nationality live is a hint beside.
 WITH pairs AS (
-  SELECT coalesce(i94cit, $no_country) AS i94cit, coalesce(i94res, $no_country) AS i94res, count(*) AS visitors
+  SELECT coalesce(i94cit, $no_code) AS i94cit, coalesce(i94res, $no_code) AS i94res, count(*) AS visitors
   FROM i94.immigration
   WHERE i94yr = :year AND i94mon = :month
   GROUP BY 1, 2
@@ -13,7 +13,7 @@ ranked AS (
     sum(visitors) OVER (PARTITION BY i94cit) AS all_visitors,
     row_number() OVER (
       PARTITION BY i94cit
-      ORDER BY CASE WHEN i94res = $no_country THEN 1 ELSE 0 END ASC, visitors DESC, i94res ASC
+      ORDER BY CASE WHEN i94res = $no_code THEN 1 ELSE 0 END ASC, visitors DESC, i94res ASC
     ) AS place
   FROM pairs
 )
@@ -21,8 +21,8 @@ SELECT
   :year AS i94yr,
   :month AS i94mon,
   ranked.i94cit,
-  CASE WHEN ranked.i94cit = $no_country THEN $not_given ELSE nationality.label END AS nationality,
-  CASE WHEN ranked.i94cit = $no_country THEN $not_given ELSE nationality.status END AS status,
+  CASE WHEN ranked.i94cit = $no_code THEN $not_given ELSE nationality.label END AS nationality,
+  CASE WHEN ranked.i94cit = $no_code THEN $not_given ELSE nationality.status END AS status,
   nationality.iso3,
   coalesce(nationality.region, $unknown) AS region,
   ranked.all_visitors AS visitors,

@@ -1,6 +1,6 @@
 -- Arrivals of a month by country of residence.
 WITH counted AS (
-  SELECT coalesce(i94res, $no_country) AS i94res, count(*) AS visitors
+  SELECT coalesce(i94res, $no_code) AS i94res, count(*) AS visitors
   FROM i94.immigration
   WHERE i94yr = :year AND i94mon = :month
   GROUP BY 1
@@ -9,8 +9,8 @@ SELECT
   :year AS i94yr,
   :month AS i94mon,
   counted.i94res,
-  CASE WHEN counted.i94res = $no_country THEN $not_given ELSE country.label END AS origin,
-  CASE WHEN counted.i94res = $no_country THEN $not_given ELSE country.status END AS status,
+  CASE WHEN counted.i94res = $no_code THEN $not_given ELSE country.label END AS origin,
+  CASE WHEN counted.i94res = $no_code THEN $not_given ELSE country.status END AS status,
   country.iso3,
   coalesce(country.region, $unknown) AS region,
   counted.visitors

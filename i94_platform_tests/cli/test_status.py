@@ -9,12 +9,23 @@ import pytest
 from rich.console import Console
 
 from i94_platform.cli import console
+from i94_platform.contracts import MONTHLY_MARTS
 from i94_platform.operations.status import MonthStatus
 from i94_platform_tests.cli.command_line import I94
 from i94_platform_tests.support.deployment import Deployment, rewrite_delivery
 
+ALL_MARTS = f"{len(MONTHLY_MARTS)}/{len(MONTHLY_MARTS)}"
 LARGE = MonthStatus(
-    "2016-04", 1_234_567_890, 3_096_313, 3_096_313, 3_096_313, 7, "2016-05-02T07:00:00+00:00", 30, 30, "canceled"
+    "2016-04",
+    1_234_567_890,
+    3_096_313,
+    3_096_313,
+    3_096_313,
+    len(MONTHLY_MARTS),
+    "2016-05-02T07:00:00+00:00",
+    30,
+    30,
+    "canceled",
 )
 ABSENT = MonthStatus("2016-05", None, None, None, None, None, None, None, None, None)
 
@@ -33,7 +44,7 @@ def test_24_months_fit_into_80_columns_with_a_line_each(terminal: io.StringIO) -
     assert len(lines) == 26
     assert max(len(line) for line in lines) <= 80
     assert lines[2].split() == [
-        *("2016-04", "1,235", "3,096,313", "3,096,313", "3,096,313", "7/7", "30/30", "canceled", "05-02", "07:00")
+        *("2016-04", "1,235", "3,096,313", "3,096,313", "3,096,313", ALL_MARTS, "30/30", "canceled", "05-02", "07:00")
     ]
     assert lines[-1].split() == ["2016-05"]
 
@@ -68,7 +79,7 @@ def test_a_month_of_0_rows_is_shown_with_zeros(i94: I94, deployment_with_empty_m
     output = i94("run", "--month", "2016-02", "--accept", "the border was closed", **environment)
     assert output.exit_code == 0, output.err
     (line,) = [line for line in i94("status", **environment).out.splitlines() if line.startswith("2016-02 ")]
-    assert line.split()[2:6] == ["0", "0", "0", "7/7"]
+    assert line.split()[2:6] == ["0", "0", "0", ALL_MARTS]
     months = {month["month"]: month for month in json.loads(i94("status", "--json", **environment).out)["months"]}
     assert months["2016-02"]["loaded_rows"] == 0
     assert months["2016-02"]["issue"] is None

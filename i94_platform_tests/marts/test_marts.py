@@ -6,6 +6,7 @@ once a race.
 
 from __future__ import annotations
 
+import datetime as dt
 from itertools import pairwise
 from typing import Any
 
@@ -60,6 +61,25 @@ def test_a_residence_that_is_not_given_is_no_hint_where_another_is(
     refresh(april_warehouse, MARTS["visitors_by_nationality"])
     columns = ("visitors", "hint_likely_residence", "hint_likely_residence_visitors")
     assert select_sorted(april_warehouse, "visitors_by_nationality", *columns) == [(3, "BRAZIL", 1)]
+
+
+def test_the_cube_keeps_what_is_unknown_and_counts_departures_and_stays(
+    april_warehouse: Warehouse, staging: Staging
+) -> None:
+    """A stay of 366 days or of -1 is not known, and neither is that of an arrival without a departure."""
+    stays = ((dt.date(2016, 4, 9), 3), (dt.date(2017, 4, 8), 366), (dt.date(2016, 4, 1), -1), (None, None))
+    rows = [
+        row
+        for n, (depdate, stay_days) in enumerate(stays)
+        for row in arrivals("2016-04", [n], i94mode=None, i94cit=None, depdate=depdate, stay_days=stay_days)
+    ]
+    manifest = staging.commit(immigration, Dataset("staged/immigration", "2016-04"), rows)
+    april_warehouse.replace(immigration, manifest, "r1")
+    refresh(april_warehouse, MARTS["arrivals_cube"])
+    columns = ("i94cit", "i94mode", "visatype", "age_band", "visitors", "no_departure", "stays", "stay_days")
+    assert select_sorted(april_warehouse, "arrivals_cube", *columns) == [
+        (-1, -1, "not given", "unknown", 4, 1, 1, 3),
+    ]
 
 
 def test_origins_are_labelled(refreshed: Warehouse) -> None:
