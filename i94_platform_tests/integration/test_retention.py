@@ -26,8 +26,6 @@ from i94_platform_tests.support.deployment import SAMPLE_MONTH, Deployment
 from i94_platform_tests.support.dev import find_free_port
 from i94_platform_tests.support.processes import wait_for
 
-pytestmark = pytest.mark.slow
-
 CICID = 1_999_999
 RECORD = {**VALID, "cicid": float(CICID), "insnum": "QZERASED94999"}
 DATA = re.compile(r"\.parquet$|warehouse\.duckdb$")
@@ -75,6 +73,11 @@ def read_text(path: Path) -> str:
     return text + str(pq.read_table(path).to_pydict()) if path.suffix == ".parquet" else text
 
 
+def read_steps() -> list[str]:
+    """Read the scripts of the page."""
+    return re.findall(r"```sh\n(.*?)```", (PROJECT / "docs" / "retention.md").read_text(), re.DOTALL)
+
+
 def fetch_pages(deployment: Deployment) -> str:
     """Serve the release, and fetch the dashboard and the metadata and rows of its tables."""
     port = find_free_port()
@@ -95,6 +98,7 @@ def fetch_pages(deployment: Deployment) -> str:
         return "".join([*(answer.text for answer in answers), log.read_text()])
 
 
+@pytest.mark.slow
 def test_nothing_of_a_traveller_is_outside_the_data(deployment: Deployment) -> None:
     output = run_shell(deployment, "i94 run; i94 status --json; i94 status; i94 doctor")
     assert find_files(deployment, PLANTED)
@@ -104,20 +108,48 @@ def test_nothing_of_a_traveller_is_outside_the_data(deployment: Deployment) -> N
     assert not PLANTED.search(output + fetch_pages(deployment))
 
 
+@pytest.mark.slow
 def test_nothing_that_was_written_is_for_others(deployment: Deployment) -> None:
     wider = [path for path in (deployment.home, *deployment.home.rglob("*")) if path.stat().st_mode & 0o077]
     assert wider == []
 
 
+@pytest.mark.slow
 def test_the_steps_of_the_page_take_a_record_out_of_every_file(deployment: Deployment) -> None:
     erased = re.compile("QZERASED94999")
     assert find_files(deployment, erased) >= {"warehouse.duckdb", f"{STEM}.parquet"}
     rows = deployment.manifest("staged/immigration", SAMPLE_MONTH).rows
-    page = (PROJECT / "docs" / "retention.md").read_text()
-    steps = re.findall(r"```sh\n(.*?)```", page, re.DOTALL)
+    steps = read_steps()
     variables = f"export MONTH={SAMPLE_MONTH} CICID={CICID} FILE={deployment.raw / STEM}.parquet"
     assert set(re.findall(r"(\w+)=", variables)) == set(re.findall(r"(\w+)=", steps[0]))
     output = [run_shell(deployment, f"{variables}\n{step}") for step in steps[1:]]
     assert re.search(r"records\D+0\b", output[-1])
     assert find_files(deployment, erased) == set()
     assert deployment.manifest("staged/immigration", SAMPLE_MONTH).rows == rows - 1
+
+
+CSV = (
+    b"\xef\xbb\xbf;cicid;fltno;insnum\r\n",
+    b"0;4710.0;00093;\r\n",
+    b'1;4711.0;00094;"two\nlines; of 4710"\r\n',
+    b"2;x;4711;Caf\xe9\r\n",
+    b"3;4711;;\r\n",
+    b'4;" 47110";00095;"4711"\r\n',
+)
+"""Lines of which the third and the fifth are the record."""
+
+
+def test_the_step_takes_a_record_out_of_a_csv_and_leaves_every_other_byte(tmp_path: Path) -> None:
+    file = tmp_path / "i94_apr16_sub.csv"
+    file.write_bytes(b"".join(CSV))
+    file.chmod(0o640)
+    environment = {
+        **os.environ,
+        "FILE": str(file),
+        "CICID": "4711",
+        "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin",
+    }
+    subprocess.run(["bash", "-euc", read_steps()[1]], env=environment, check=True)
+    assert file.read_bytes() == b"".join((CSV[0], CSV[1], CSV[3], CSV[5]))
+    assert file.stat().st_mode & 0o777 == 0o640
+    assert [path.name for path in tmp_path.iterdir()] == [file.name]
