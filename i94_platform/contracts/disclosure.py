@@ -13,6 +13,10 @@ from sqlalchemy import Column, ColumnElement, Double, Select, Table, case, cast,
 from i94_platform.contracts.model import Statistic
 
 ROUNDING = 5
+SUM_ROUNDING = 100
+"""Sums of a quantity, such as days, are rounded to the nearest multiple of it, so that the difference of two sums hides
+the quantity of the one arrival by which they differ."""
+
 MIN_BASE = 23
 """The fewest arrivals or observations that an average, a share or a text may stand on."""
 
@@ -27,8 +31,18 @@ def round_count(value: int) -> int:
 
 def render_rounded_count(count: ColumnElement[Any]) -> ColumnElement[Any]:
     """Render `round_count` in SQL. Of all ways to round, DuckDB and Redshift share this one."""
-    raised = count + literal_column(str(ROUNDING // 2))
-    return cast(raised - func.mod(raised, literal_column(str(ROUNDING))), count.type)
+    return _render_rounded(count, ROUNDING)
+
+
+def render_rounded_sum(total: ColumnElement[Any], base: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Render a sum of a quantity over so many arrivals: rounded, and null where they are few."""
+    is_shown = base >= literal_column(str(MIN_BASE))
+    return cast(case((is_shown, _render_rounded(total, SUM_ROUNDING))), total.type)
+
+
+def _render_rounded(value: ColumnElement[Any], multiple: int) -> ColumnElement[Any]:
+    raised = value + literal_column(str(multiple // 2))
+    return cast(raised - func.mod(raised, literal_column(str(multiple))), value.type)
 
 
 def select_rounded(contract: Table) -> Select[Any]:
@@ -52,7 +66,8 @@ def describe_control(col: Column[Any]) -> str:
     if statistic is None:
         return ""
     if statistic.base:
-        return f"null where {statistic.base} is below {MIN_BASE}"
+        rounding = f"rounded to {SUM_ROUNDING}, " if statistic.kind == "sum" else ""
+        return f"{rounding}null where {statistic.base} is below {MIN_BASE}"
     if statistic.kind == "text":
         return f"{WITHHELD}, because it holds exact counts"
     return f"rounded to {ROUNDING}"
@@ -75,9 +90,9 @@ def _protect(col: Column[Any], contract: Table, round_counts: bool) -> ColumnEle
     if statistic is None:
         return col
     value: ColumnElement[Any] = col
-    if statistic.kind == "sum" and not round_counts:
-        return col
-    if statistic.kind in ("cell", "count", "sum"):
+    if statistic.kind == "sum":
+        return render_rounded_sum(col, contract.c[statistic.base]) if round_counts else col
+    if statistic.kind in ("cell", "count"):
         value = render_rounded_count(col) if round_counts else col
     elif statistic.kind == "average":
         scale: ColumnElement[float] = literal_column(f"1{'0' * statistic.digits}.0", Double())

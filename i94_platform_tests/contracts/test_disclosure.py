@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import duckdb
 import pytest
-from sqlalchemy import BigInteger, func, select
+from sqlalchemy import BigInteger, func, literal_column, select
 from sqlalchemy import column as sql_column
 
 from i94_platform.contracts import MARTS, MONTHLY_MARTS, PUBLISHED, WAREHOUSE, immigration, immigration_quarantine
-from i94_platform.contracts.disclosure import render_rounded_count, round_count
+from i94_platform.contracts.disclosure import render_rounded_count, render_rounded_sum, round_count
 from i94_platform.contracts.marts import _monthly_mart
 from i94_platform.contracts.model import column, describes_persons
 from i94_platform.errors import PermanentError
@@ -23,12 +23,22 @@ def test_counts_are_rounded_to_the_nearest_5() -> None:
         assert rounded == round_count(number)
 
 
+def test_a_sum_is_rounded_so_far_that_it_hides_the_quantity_of_one_arrival() -> None:
+    totals = func.range(0, 2_000).table_valued(sql_column("range", BigInteger())).c.range
+    for base in (22, 23):
+        rounded = render_rounded_sum(totals, literal_column(str(base)))
+        sql, values = compile_statement(select(totals, rounded), "duckdb")
+        for total, shown in duckdb.execute(sql, values).fetchall():
+            assert shown == (None if base < 23 else (total + 50) // 100 * 100)
+
+
 def test_every_count_of_arrivals_is_declared_with_a_base_that_exists() -> None:
     for contract in PUBLISHED:
         statistics = {c.name: c.info["statistic"] for c in contract.columns if c.info["statistic"]}
         assert {c.name for c in contract.columns if c.info["unit"] == "arrivals"} <= set(statistics), contract.name
         for statistic in statistics.values():
             assert not statistic.base or statistics[statistic.base].kind in ("cell", "count"), contract.name
+            assert statistic.base or statistic.kind != "sum", contract.name
         cells = [name for name, statistic in statistics.items() if statistic.kind == "cell"]
         assert len(cells) == (contract in MONTHLY_MARTS), contract.name
         assert bool(statistics) == (contract in MARTS), contract.name

@@ -64,8 +64,8 @@ def make_public_rows(contract: Table) -> list[Row]:
         public = dict(row)
         if (base := row.get("hint_likely_residence_visitors")) is None or base < 23:
             public |= {name: None for name in row if name.startswith("hint_")}
-        if row.get("stays", 0) < 23 and "stay_days" in row:
-            public["stay_days"] = None
+        if (days := row.get("stay_days")) is not None:
+            public["stay_days"] = (days + 50) // 100 * 100 if row["stays"] >= 23 else None
         if contract is destination_by_climate and row["mean_temperature"] is not None:
             public["mean_temperature"] = float(round(row["mean_temperature"])) if row["visitors"] >= 23 else None
         if contract is correlations:
@@ -76,7 +76,6 @@ def make_public_rows(contract: Table) -> list[Row]:
             "visitors",
             "no_departure",
             "stays",
-            "stay_days",
             "source_countries",
             "hint_likely_residence_visitors",
             "n",
