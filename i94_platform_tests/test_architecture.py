@@ -286,3 +286,18 @@ def test_the_code_location_loads_fast_without_environment_heavy_modules_or_files
     )
     assert process.returncode == 0, process.stderr
     assert [path.name for path in tmp_path.rglob("*")] == ["seen"]
+
+
+def test_commands_load_the_platform_before_they_import_dagster() -> None:
+    """`load_platform` tunes the process for these imports."""
+    assert [name for name in module_files() if name.startswith("cli.") for name in _list_early_imports(name)] == []
+
+
+def _list_early_imports(module: str) -> Iterator[str]:
+    for function in (node for node in ast.walk(parse_module(module)) if isinstance(node, ast.FunctionDef)):
+        nodes = list(ast.walk(function))
+        loads = [node.lineno for node in nodes if isinstance(node, ast.Name) and node.id == "load_platform"]
+        imports = [node for node in nodes if isinstance(node, ast.ImportFrom)]
+        heavy = [node.lineno for node in imports if str(node.module).startswith(f"{NAME}.operations")]
+        if loads and heavy and min(heavy) < min(loads):
+            yield f"{module}.{function.name}"

@@ -31,9 +31,9 @@ def dev(
 
 def doctor() -> None:
     """Check Python, Java, the addresses and the folders, and say what to do."""
+    platform = load_platform()
     from i94_platform.operations.doctor import diagnose
 
-    platform = load_platform()
     findings = list(diagnose(platform.settings, platform.raw, platform.lake, platform.warehouse))
     for finding in findings:
         mark = "[green]✓[/green]" if finding.ok else "[red]✗[/red]"

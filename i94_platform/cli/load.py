@@ -68,10 +68,10 @@ def run(
       [bold]i94 run -m 2016-04 --accept "half of the airports were closed"[/bold]
       [bold]i94 run --json | jq -r 'select(.event == "run_end") | .run'[/bold]
     """
-    from i94_platform.operations.dagster_instance import persistent_instance
-
     output = build_output(verbose=verbose, quiet=quiet, as_json=as_json)
     platform = load_platform()
+    from i94_platform.operations.dagster_instance import persistent_instance
+
     months = _parse_months(month or [], from_, to)
     with output.show_progress(), persistent_instance(platform.settings.dagster_home) as instance:
         plan = _plan_runs(platform, instance, months)
@@ -103,11 +103,11 @@ def backfill(
       [bold]i94 backfill --from 2016-01 --to 2016-12[/bold]
       [bold]i94 backfill --from 2016-01 --to 2016-12 --force[/bold]
     """
+    output = build_output(verbose=verbose, quiet=quiet, as_json=as_json)
+    platform = load_platform()
     from i94_platform.operations.backfill import BackfillProgress
     from i94_platform.operations.dagster_instance import persistent_instance
 
-    output = build_output(verbose=verbose, quiet=quiet, as_json=as_json)
-    platform = load_platform()
     months = _parse_months([], from_, to)
     with output.show_progress(), persistent_instance(platform.settings.dagster_home) as instance:
         plan = _plan_runs(platform, instance, months, only_stale=not force)

@@ -11,10 +11,13 @@ if TYPE_CHECKING:
 
 
 def load_platform() -> Platform:
-    """Load the platform, and tune the process for a command."""
+    """Load the platform, and tune the process for a command.
+
+    Call it before anything of Dagster is imported: the imports allocate most of what a command allocates.
+    """
     from i94_platform.operations.process_tuning import collect_garbage_rarely
 
-    collect_garbage_rarely()  # before the imports, which allocate most
+    collect_garbage_rarely()
     from i94_platform.operations.platform import Platform
 
     return Platform(Settings.from_env())

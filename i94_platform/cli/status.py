@@ -24,12 +24,12 @@ def status(
       [bold]i94 status[/bold]
       [bold]i94 status --json | jq '.months[] | select(.issue)'[/bold]
     """
+    platform = load_platform()
     from i94_platform.lake.releases import read_current_release
     from i94_platform.operations.dagster_instance import persistent_instance
     from i94_platform.operations.platform import find_raw_problem
     from i94_platform.operations.status import read_status
 
-    platform = load_platform()
     with persistent_instance(platform.settings.dagster_home) as instance:
         current = read_status(platform.raw, platform.lake, platform.warehouse, instance)
     read_current_release(platform.lake)  # warns of a damaged release

@@ -37,12 +37,12 @@ def query(
       [bold]i94 query "SELECT i94mode, count(*) FROM i94.immigration GROUP BY 1 ORDER BY 2 DESC"[/bold]
       [bold]i94 query "SELECT * FROM mart.visitors_by_origin" --format csv > visitors.csv[/bold]
     """
-    from i94_platform.engine.duckdb import parse_bytes
-    from i94_platform.operations.query_limits import limit_process
-
     if any("\ud800" <= letter <= "\udfff" for letter in sql):  # how Python holds bytes that are no UTF-8
         raise PermanentError("The query is not UTF-8; nothing was run.")
     platform = load_platform()
+    from i94_platform.engine.duckdb import parse_bytes
+    from i94_platform.operations.query_limits import limit_process
+
     platform.audit.record("query", warehouse=platform.warehouse.address, sql=sql)
     settings = platform.settings
     with limit_process(

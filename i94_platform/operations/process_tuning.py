@@ -12,7 +12,7 @@ import os
 import sys
 from typing import NoReturn
 
-GC_THRESHOLDS = (300_000, 50)
+GC_THRESHOLDS = (1_000_000, 50)
 """A command allocates objects by the hundred thousand and leaves few cycles; Python's default is (700, 10, 10)."""
 
 

@@ -116,7 +116,7 @@ class Runner:
         if selected is None:
             return []
         # a subset does not read all inputs, so that its run must not say it did
-        inputs = reads_deliveries and not select
+        inputs = reads_deliveries and selected is job
         tags = input_tags(month, list_deliveries(self.raw), self.raw, self.lake) if inputs else {}
         result = run_job(
             selected,
