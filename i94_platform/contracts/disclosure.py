@@ -8,7 +8,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Double, Select, Table, case, cast, func, literal, literal_column, select
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Double,
+    FromClause,
+    Select,
+    Table,
+    case,
+    cast,
+    func,
+    literal,
+    literal_column,
+    select,
+)
 
 from i94_platform.contracts.model import Statistic
 
@@ -60,6 +73,18 @@ def has_statistics(contract: Table) -> bool:
     return any(c.info["statistic"] for c in contract.columns)
 
 
+def is_count(col: Column[Any]) -> bool:
+    """Whether a column is a count or a sum of arrivals, which can be added up and rounded."""
+    statistic: Statistic | None = col.info["statistic"]
+    return statistic is not None and statistic.kind in ("cell", "count", "sum")
+
+
+def find_cell(contract: Table, rows: FromClause) -> ColumnElement[Any] | None:
+    """Return the column with the arrivals of each row; None where a row has no arrivals of its own."""
+    cells = [rows.c[c.name] for c in contract.columns if c.info["statistic"] == Statistic("cell")]
+    return cells[0] if cells else None
+
+
 def describe_control(col: Column[Any]) -> str:
     """Describe what becomes of a column's values for callers without exact access; empty where nothing does."""
     statistic: Statistic | None = col.info["statistic"]
@@ -81,8 +106,9 @@ def describe_withheld(contract: Table) -> dict[str, str]:
 
 def _select(contract: Table, round_counts: bool) -> Select[Any]:
     columns = [_protect(c, contract, round_counts).label(c.name) for c in contract.columns]
-    cells = [c for c in contract.columns if c.info["statistic"] == Statistic("cell")] if round_counts else []
-    return select(*columns).where(*(render_rounded_count(c) > literal_column("0") for c in cells))
+    cell = find_cell(contract, contract) if round_counts else None
+    visible = [] if cell is None else [render_rounded_count(cell) > literal_column("0")]
+    return select(*columns).where(*visible)
 
 
 def _protect(col: Column[Any], contract: Table, round_counts: bool) -> ColumnElement[Any]:
@@ -92,7 +118,7 @@ def _protect(col: Column[Any], contract: Table, round_counts: bool) -> ColumnEle
     value: ColumnElement[Any] = col
     if statistic.kind == "sum":
         return render_rounded_sum(col, contract.c[statistic.base]) if round_counts else col
-    if statistic.kind in ("cell", "count"):
+    if is_count(col):
         value = render_rounded_count(col) if round_counts else col
     elif statistic.kind == "average":
         scale: ColumnElement[float] = literal_column(f"1{'0' * statistic.digits}.0", Double())

@@ -9,13 +9,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, Table
+from sqlalchemy import Column, ColumnElement, FromClause, Table, case
 
 from i94_platform.contracts.disclosure import (
     MIN_BASE,
     ROUNDING,
     describe_withheld,
     has_statistics,
+    is_count,
     render_rounded_count,
     round_count,
     select_rounded,
@@ -53,6 +54,15 @@ class DisclosureControl:
     def get_summable_rows(self, contract: Table) -> FromClause:
         """Return the rows of a table with exact counts, for sums that are rounded afterwards."""
         return select_summable(contract).subquery(contract.name) if self.describe_withheld(contract) else contract
+
+    def get_public_columns(self, rows: FromClause, contract: Table) -> dict[str, ColumnElement[Any]]:
+        """Return the columns of summable rows with the values that the caller sees."""
+        return {c.name: self._get_public(rows, c) if is_count(c) else rows.c[c.name] for c in contract.columns}
+
+    def _get_public(self, rows: FromClause, column: Column[Any]) -> ColumnElement[Any]:
+        base = column.info["statistic"].base
+        value = self.render_count(rows.c[column.name])
+        return case((rows.c[base] >= self.min_base, value)) if base else value
 
     def render_count(self, count: ColumnElement[Any]) -> ColumnElement[Any]:
         """Render a count in SQL as the caller sees it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -24,10 +25,12 @@ def compute_digest(content: bytes) -> str:
     return hashlib.blake2b(content, digest_size=12).hexdigest()
 
 
-def with_gzip(body: bytes, media_type: str, filename: str = "", next_cursor: str = "") -> CachedResponse:
+def with_gzip(
+    body: bytes, media_type: str, headers: Mapping[str, str] | None = None, next_cursor: str = ""
+) -> CachedResponse:
     """Make a response that also holds the compressed body, unless that gains nothing."""
     skip = len(body) < _MIN_GZIP_BYTES or media_type == serializers.MEDIA_TYPES["parquet"]
-    return CachedResponse(body, media_type, b"" if skip else serializers.compress(body), filename, next_cursor)
+    return CachedResponse(body, media_type, b"" if skip else serializers.compress(body), headers or {}, next_cursor)
 
 
 def is_current(request: Request, etag: str) -> bool:
@@ -48,8 +51,7 @@ def send(request: Request, cached: CachedResponse, etag: str, cache_control: str
     response.headers["Content-Type"] = cached.media_type
     if compressed:
         response.headers["Content-Encoding"] = "gzip"
-    if cached.filename:
-        response.headers["Content-Disposition"] = f'attachment; filename="{cached.filename}"'
+    response.headers.update(cached.headers)
     if cached.next_cursor:
         url = request.url.include_query_params(cursor=cached.next_cursor)
         response.headers["Link"] = f'<{url.path}?{url.query}>; rel="next"'  # a proxy has another scheme and host
@@ -65,7 +67,7 @@ def send_json(request: Request, body: bytes) -> Response:
 
 
 def _caching_headers(etag: str, cache_control: str) -> dict[str, str]:
-    vary = "Accept-Encoding" if cache_control == IMMUTABLE else "Accept-Encoding, Authorization, Cookie"
+    vary = "Accept-Encoding" if cache_control == IMMUTABLE else "Accept, Accept-Encoding, Authorization, Cookie"
     # weak, because the body may be compressed or not
     return {"ETag": f'W/"{etag}"', "Cache-Control": cache_control, "Vary": vary}
 

@@ -20,6 +20,7 @@ KINDS: dict[str, tuple[int, str]] = {
     "missing-scope": (403, "The key does not have the scope"),
     "not-found": (404, "Not found"),
     "method-not-allowed": (405, "Method not allowed"),
+    "not-acceptable": (406, "No such format"),
     "release-gone": (410, "The release of the cursor is no longer served"),
     "body-too-large": (413, "The body is too large"),
     "url-too-long": (414, "The URL is too long"),

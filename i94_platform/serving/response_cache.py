@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 
 MAX_BYTES = 64 << 20
 _OVERHEAD_BYTES = 500
@@ -18,8 +18,8 @@ class CachedResponse:
     body: bytes
     media_type: str
     gzip_body: bytes = b""
-    filename: str = ""
-    """What a browser saves it as; empty if it is to be shown."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Further headers."""
     next_cursor: str = ""
     """Where the next page begins; empty on the last page."""
 

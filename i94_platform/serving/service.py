@@ -48,8 +48,8 @@ class Service:
     poll_seconds: float = 3.0
     response_cache: ResponseCache = field(default_factory=ResponseCache)
     metrics: Metrics = field(default_factory=Metrics)
-    valid_queries: dict[tuple[str, bytes], tuple[str, Query]] = field(default_factory=dict)
-    """Scope and query by the path and query string of requests that were valid."""
+    valid_queries: dict[tuple[str, bytes, str], Query] = field(default_factory=dict)
+    """Queries by the path, the query string and the format of requests that were valid."""
     executor: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(QUERY_THREADS, thread_name_prefix="query")
     )

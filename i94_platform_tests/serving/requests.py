@@ -25,6 +25,14 @@ def to_json_rows(rows: list[Row]) -> list[Row]:
     return [{k: v.isoformat() if isinstance(v, dt.date) else v for k, v in row.items()} for row in rows]
 
 
+def group_rows(rows: list[Row], *names: str) -> dict[tuple[Any, ...], list[Row]]:
+    """Return the rows of each group by the values of some columns."""
+    groups: dict[tuple[Any, ...], list[Row]] = {}
+    for row in rows:
+        groups.setdefault(tuple(row[name] for name in names), []).append(row)
+    return groups
+
+
 def fetch_all_pages(client: httpx.Client, path: str, **parameters: Any) -> list[Row]:
     """Fetch every row, page after page."""
     rows: list[Row] = []

@@ -22,12 +22,13 @@ from i94_platform.serving.dashboard.summaries import View, summarize
 from i94_platform.serving.disclosure import HEADER, ROUNDED
 from i94_platform.serving.queries import Query, Totals
 from i94_platform_tests.serving.live_server import LiveServer, run_server
-from i94_platform_tests.serving.requests import Row, fetch_all_pages, path_of
+from i94_platform_tests.serving.requests import Row, fetch_all_pages, group_rows, path_of
 from i94_platform_tests.serving.synthetic_release import make_rows
 
 MOST = 40
 """Counts of the release reach from 0 or 1 to this, so that many are small."""
 STATES = path_of(destination_by_origin)
+QUERY = "/api/v1/query/destination_by_origin"
 SUMMARIES = "/dashboard/summaries"
 FAILED = CheckState(3, (FailedCheck("totals", "2016-02", True, "1,799 rows too many"),))
 
@@ -134,6 +135,93 @@ def test_a_filter_on_a_withheld_value_finds_nothing(reader: httpx.Client) -> Non
             r for r in reader.get(path, params={"mean_temperature": value}).json()["data"] if r["visitors"] < 20
         ]
     assert all(r["visitors"] >= 25 for r in reader.get(path, params={"mean_temperature__null": "false"}).json()["data"])
+
+
+def group_exact(*names: str) -> dict[tuple[Any, ...], list[int]]:
+    """Return the exact counts of each group, as the key of the test's own rows says."""
+    groups: dict[tuple[Any, ...], list[int]] = {}
+    for row in make_exact_rows(destination_by_origin):
+        groups.setdefault(tuple(row[name] for name in names), []).append(row["visitors"])
+    return groups
+
+
+@pytest.mark.parametrize("names", [("i94mon",), ("i94addr",), ("i94mon", "i94addr", "i94res")])
+def test_sums_are_rounded_from_exact_ones_and_groups_of_few_are_left_out(
+    reader: httpx.Client, names: tuple[str, ...]
+) -> None:
+    rows = reader.get(QUERY, params={"group": ",".join(names), "limit": 10_000, "count": "exact"}).json()
+    sums = {group: round_to_5(sum(counts)) for group, counts in group_exact(*names).items()}
+    shown = {tuple(row[name] for name in names): row["visitors_sum"] for row in rows["data"]}
+    assert shown == {group: total for group, total in sums.items() if total}
+    assert rows["page"]["total"] == len(shown)
+
+
+def test_other_aggregates_tell_no_more_than_the_rows_that_a_reader_sees(reader: httpx.Client) -> None:
+    public = group_rows(make_public_rows(destination_by_origin), "i94addr")
+    select = "visitors.min,visitors.max,visitors.avg,i94res.min,i94res.max,origin.count,count"
+    exact = group_exact("i94addr")
+    rows = reader.get(QUERY, params={"group": "i94addr", "select": select}).json()["data"]
+    assert {row["visitors_avg"] is None for row in rows} == {True, False}
+    for row in rows:
+        visible = public.get((row["i94addr"],), [])
+        counts, codes = [r["visitors"] for r in visible], [r["i94res"] for r in visible]
+        has_base = sum(exact[row["i94addr"],]) >= 23
+        assert row == {
+            "i94addr": row["i94addr"],
+            "visitors_min": min(counts, default=None),
+            "visitors_max": max(counts, default=None),
+            "visitors_avg": pytest.approx(sum(counts) / len(counts)) if has_base else None,
+            "i94res_min": min(codes, default=None),
+            "i94res_max": max(codes, default=None),
+            "origin_count": len(visible),
+            "count": len(visible),
+        }
+
+
+def test_having_and_order_work_on_rounded_sums(reader: httpx.Client) -> None:
+    key = "i94yr,i94mon,i94addr,i94res"
+    for value in range(13):
+        params: dict[str, Any] = {"group": key, "select": "visitors.sum", "having": f"visitors.sum:{value}"}
+        shown = {row["visitors_sum"] for row in reader.get(QUERY, params=params).json()["data"]}
+        assert shown == ({value} if value in (5, 10) else set()), value
+    rows = fetch_all_pages(reader, QUERY, group=key, order="-visitors.sum", limit=7)
+    names = ("i94mon", "i94addr", "i94res")  # of one year; all codes are digits
+    assert rows == sorted(rows, key=lambda row: (-row["visitors_sum"], *(row[name] for name in names)))
+
+
+@pytest.mark.parametrize("operator", ["", "__ne", "__ge", "__gt", "__le", "__lt"])
+def test_a_filter_on_a_count_selects_rows_to_be_summed_by_the_rounded_count(
+    reader: httpx.Client, operator: str
+) -> None:
+    compare = getattr(int, f"__{operator.strip('_') or 'eq'}__")
+    exact = [sum(counts) for counts in group_exact("i94yr", "i94mon", "i94addr", "i94res").values()]
+    for value in range(13):
+        params: dict[str, Any] = {"select": "visitors.sum", f"visitors{operator}": value}
+        total = sum(count for count in exact if count >= 3 and compare(round_to_5(count), value))
+        shown = [row["visitors_sum"] for row in reader.get(QUERY, params=params).json()["data"]]
+        assert shown == ([round_to_5(total)] if total else []), value
+
+
+def test_distinct_names_no_value_of_one_or_two_visitors(reader: httpx.Client) -> None:
+    params = {"select": "i94addr,i94res", "distinct": "true"}
+    shown = {tuple(row.values()) for row in reader.get(QUERY, params=params).json()["data"]}
+    exact = group_exact("i94addr", "i94res")
+    assert shown == {group for group, counts in exact.items() if sum(counts) > 2} < set(exact)
+
+
+def test_groups_of_a_table_without_arrivals_in_each_row_are_rounded_too(reader: httpx.Client) -> None:
+    path = "/api/v1/query/correlations"
+    rows = reader.get(path, params={"group": "question", "select": "n.sum,coefficient.max,count"}).json()["data"]
+    exact, public = (
+        group_rows(make_exact_rows(correlations), "question"),
+        group_rows(make_public_rows(correlations), "question"),
+    )
+    for row in rows:
+        group = (row["question"],)
+        assert row["n_sum"] == round_to_5(sum(r["n"] for r in exact[group]))
+        known = [r["coefficient"] for r in public[group] if r["coefficient"] is not None]
+        assert row["count"] == len(exact[group])
+        assert (row["coefficient_max"] is None) == (not known)
 
 
 @pytest.mark.parametrize("order", ["visitors", "-visitors", "-visitors,origin"])
@@ -247,6 +335,7 @@ def test_the_openapi_document_describes_disclosure_control(reader: httpx.Client)
     document = reader.get("/api/v1/openapi.json").json()
     assert "read:exact" in document["info"]["description"]
     assert HEADER in document["paths"][STATES]["get"]["responses"]["200"]["headers"]
+    assert HEADER in document["components"]["headers"]
 
 
 def test_no_name_tells_of_a_country_that_is_left_out() -> None:

@@ -8,15 +8,15 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import BigInteger, Boolean, Column, Date, Double, Integer, String, Table
 
-from i94_platform.contracts.model import key_columns, text_limit
+from i94_platform.contracts.model import text_limit
 
 PYTHON_TYPES: dict[type, Any] = {
     Integer: int, BigInteger: int, Double: float, Boolean: bool, Date: dt.date, String: str
 }  # fmt: skip
-_JSON_TYPES = {int: "integer", float: "number", bool: "boolean", dt.date: "string", str: "string"}
+JSON_TYPES = {int: "integer", float: "number", bool: "boolean", dt.date: "string", str: "string"}
 
 _EXAMPLES: dict[str, Any] = {
     "i94yr": 2016, "i94mon": 4, "i94addr": "FL", "state": "FLORIDA", "i94cit": 135, "nationality": "UNITED KINGDOM",
@@ -56,6 +56,7 @@ class PageSummary(ResponseModel):
     limit: int
     rows: int = Field(description="Rows of this page.")
     next: str | None = Field(description="The cursor of the next page; null on the last page.")
+    total: int = Field(0, description="Rows of all pages, where `count=exact` asks for it.")
 
 
 class DisclosureSummary(ResponseModel):
@@ -155,33 +156,12 @@ def example_value(column: Column[Any]) -> Any:
     return _EXAMPLES_BY_TYPE.get(python_type(column), "x"[: text_limit(column) or 1])
 
 
-def create_page_model(contract: Table) -> type[ResponseModel]:
-    """Create the model of a page of rows, with the contract's columns, descriptions and units."""
-    fields: dict[str, Any] = {}
-    for column in contract.columns:
-        type_ = python_type(column) | None if column.nullable else python_type(column)
-        unit = f" Unit: {column.info['unit']}." if column.info["unit"] else ""
-        fields[column.name] = (type_, Field(description=f"{column.comment}{unit}", examples=[example_value(column)]))
-    description = f"{contract.comment} Key: {', '.join(key_columns(contract))}."
-    row: Any = create_model(f"{contract.name}_row", __base__=ResponseModel, __doc__=description, **fields)
-    page: type[ResponseModel] = create_model(
-        f"{contract.name}_page",
-        __base__=ResponseModel,
-        __doc__=f"A page of {contract.name}.",
-        data=(list[row], ...),
-        page=(PageSummary, ...),
-        disclosure=(DisclosureSummary, ...),
-        release=(ReleaseSummary, ...),
-    )
-    return page
-
-
 def summarize_table(contract: Table, href: str, rows: int | None) -> TableSummary:
     """Describe a table; `rows` is null if the release does not have it."""
     columns = [
         ColumnSummary(
             name=column.name,
-            type=_JSON_TYPES[python_type(column)],
+            type=JSON_TYPES[python_type(column)],
             description=str(column.comment),
             unit=column.info["unit"],
             nullable=bool(column.nullable),

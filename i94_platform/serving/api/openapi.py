@@ -9,25 +9,15 @@ from fastapi.openapi.utils import get_openapi
 
 from i94_platform import __version__
 from i94_platform.serving.api.models import ProblemDetails
-from i94_platform.serving.disclosure import EXACT, HEADER, ROUNDED
+from i94_platform.serving.api.openapi_tables import describe_tables
 from i94_platform.serving.problems import KINDS, MEDIA_TYPE
 
 _DESCRIPTION = (
-    "The published marts and dimensions of monthly I-94 arrivals. Filters are `column=value` (repeated: any of them), "
-    "`column__ne`, `column__ge`, `__gt`, `__le`, `__lt` and `column__null`. Without the scope "
+    "The published marts and dimensions of monthly I-94 arrivals. Without the scope "
     "`read:exact`, counts are rounded to the nearest 5, rows of 0 to 2 are left out, averages of few are withheld, and "
     "filters, order and pages work on what is left."
 )
 
-
-DISCLOSURE_HEADER: dict[str, Any] = {
-    "headers": {
-        HEADER: {
-            "description": "Whether the figures are `exact`, or rounded as `rounded-5` says.",
-            "schema": {"type": "string", "enum": [EXACT.name, ROUNDED.name]},
-        }
-    }
-}
 
 NOT_MODIFIED: dict[int | str, dict[str, Any]] = {304: {"description": "Not modified since the ETag that was sent."}}
 
@@ -57,9 +47,14 @@ def create_document(app: FastAPI) -> dict[str, Any]:
         }
         for status in sorted({status for status, _ in KINDS.values()})
     }
+    problems = {str(status): problem for status, problem in refer_to_problems(401, 403, 404, 406, 410).items()}
+    paths, more_components = describe_tables(problems, [{name: []} for name in components["securitySchemes"]])
+    document["paths"] |= paths
+    for kind, parts in more_components.items():
+        components[kind] = components.get(kind, {}) | parts
     for path in document["paths"].values():
         for parameter in path["get"].get("parameters", []):
             # the parameter itself has both
             for name in ("title", "description"):
-                parameter["schema"].pop(name, None)
+                parameter.get("schema", {}).pop(name, None)
     return document

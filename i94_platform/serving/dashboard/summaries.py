@@ -27,8 +27,9 @@ from i94_platform.contracts.marts import AGE_BANDS, CLIMATE_BANDS, GENDERS, UNKN
 from i94_platform.partitions import Month
 from i94_platform.serving.api.parameters import Int32, MonthRange, Text
 from i94_platform.serving.disclosure import DisclosureControl, Row
+from i94_platform.serving.filters import Filter
 from i94_platform.serving.problems import Problem
-from i94_platform.serving.queries import Filter, Query, Totals
+from i94_platform.serving.queries import Query, Totals
 
 Fetch = Callable[[Query | Totals], list[Row]]
 """Runs a query for the caller. The visitors of totals are still exact."""

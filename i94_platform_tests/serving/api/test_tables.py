@@ -123,11 +123,6 @@ def test_a_page_names_its_release(shared_server: LiveServer) -> None:
     }
 
 
-def test_the_words_of_the_api_are_not_names_of_columns() -> None:
-    words = {"from", "to", "order", "limit", "cursor", "format", "formulas", "month", "range_start", "range_end"}
-    assert not [c.name for contract in PUBLISHED for c in contract.columns if c.name in words or "__" in c.name]
-
-
 # --- wrong parameters -------------------------------------------------------------------------------------------------
 
 
