@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Double, Select, Table, case, cast, func, select
+from sqlalchemy import BigInteger, ColumnElement, Double, FromClause, Select, Table, case, cast, func, select
 from sqlalchemy.types import TypeEngine
 
 from i94_platform.contracts.disclosure import MIN_BASE, find_cell, is_count
@@ -67,7 +67,7 @@ def select_groups(
     conditions = [f.condition(public) for f in filters]
     if cell is not None and any(f.column in contract.c and contract.c[f.column].info["statistic"] for f in filters):
         conditions.append(disclosure.render_count(cell) > 0)  # as where rows are listed
-    values = [_render(a, rows.c, public, contract, disclosure, cell).label(a.name) for a in aggregates]
+    values = [_render(a, rows, public, contract, disclosure, cell).label(a.name) for a in aggregates]
     groups = [rows.c[name] for name in columns]
     statement = select(*groups, *values).where(*conditions).group_by(*groups)
     return statement if cell is None else statement.having(disclosure.render_count(_sum_counts(cell)) > 0)
@@ -86,7 +86,7 @@ def describe_withheld_aggregates(
 
 def _render(
     aggregate: Aggregate,
-    exact: Columns,
+    rows: FromClause,
     public: Columns,
     contract: Table,
     disclosure: DisclosureControl,
@@ -94,8 +94,7 @@ def _render(
 ) -> ColumnElement[Any]:
     name = aggregate.column
     if aggregate.function == "sum" and is_count(contract.c[name]):
-        total, base = disclosure.render_count(_sum_counts(exact[name])), contract.c[name].info["statistic"].base
-        return case((_sum_counts(exact[base]) >= disclosure.min_base, total)) if base else total
+        return disclosure.render_summed(contract.c[name], _sum_counts, rows)
     argument = [public[name]] if name else []
     value: Any = getattr(func, aggregate.function)(*argument)
     if cell is not None:

@@ -5,7 +5,7 @@ Every query of a release and every figure of the dashboard passes through it, la
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,16 +57,29 @@ class DisclosureControl:
 
     def get_public_columns(self, rows: FromClause, contract: Table) -> dict[str, ColumnElement[Any]]:
         """Return the columns of summable rows with the values that the caller sees."""
-        return {c.name: self._get_public(rows, c) if is_count(c) else rows.c[c.name] for c in contract.columns}
-
-    def _get_public(self, rows: FromClause, column: Column[Any]) -> ColumnElement[Any]:
-        base = column.info["statistic"].base
-        value = self.render_count(rows.c[column.name])
-        return case((rows.c[base] >= self.min_base, value)) if base else value
+        return {
+            c.name: self.render_summed(c, lambda count: count, rows) if is_count(c) else rows.c[c.name]
+            for c in contract.columns
+        }
 
     def render_count(self, count: ColumnElement[Any]) -> ColumnElement[Any]:
         """Render a count in SQL as the caller sees it."""
         return count if self.is_exact else render_rounded_count(count)
+
+    def render_summed(
+        self, column: Column[Any], render_sum: Callable[[ColumnElement[Any]], ColumnElement[Any]], rows: FromClause
+    ) -> ColumnElement[Any]:
+        """Render a count or sum of summable rows as the caller sees it.
+
+        Args:
+            column: the column of the contract.
+            render_sum: adds up a column of the rows, or returns it for the figure of each row.
+            rows: the rows.
+        """
+        total, base = self.render_count(render_sum(rows.c[column.name])), column.info["statistic"].base
+        if self.is_exact or not base:
+            return total
+        return case((render_sum(rows.c[base]) >= MIN_BASE, total))
 
     def to_public_count(self, count: int) -> int:
         """Return a count as the caller sees it."""

@@ -14,7 +14,14 @@ import pyarrow.parquet as pq
 import pytest
 from sqlalchemy import Table
 
-from i94_platform.contracts import MARTS, PUBLISHED, correlations, destination_by_climate, destination_by_origin
+from i94_platform.contracts import (
+    MARTS,
+    PUBLISHED,
+    arrivals_cube,
+    correlations,
+    destination_by_climate,
+    destination_by_origin,
+)
 from i94_platform.contracts.model import key_columns
 from i94_platform.lake.releases import CheckState, FailedCheck
 from i94_platform.serving.auth.api_keys import DEFAULT_SCOPES
@@ -28,6 +35,7 @@ from i94_platform_tests.serving.synthetic_release import make_rows
 MOST = 40
 """Counts of the release reach from 0 or 1 to this, so that many are small."""
 STATES = path_of(destination_by_origin)
+CUBE_COUNTS = ("visitors", "no_departure", "stays", "stay_days")
 QUERY = "/api/v1/query/destination_by_origin"
 SUMMARIES = "/dashboard/summaries"
 FAILED = CheckState(3, (FailedCheck("totals", "2016-02", True, "1,799 rows too many"),))
@@ -154,6 +162,22 @@ def test_sums_are_rounded_from_exact_ones_and_groups_of_few_are_left_out(
     shown = {tuple(row[name] for name in names): row["visitors_sum"] for row in rows["data"]}
     assert shown == {group: total for group, total in sums.items() if total}
     assert rows["page"]["total"] == len(shown)
+
+
+def test_a_sum_is_withheld_where_few_stand_behind_it(reader: httpx.Client) -> None:
+    names = ("i94mon", "gender", "age_band")
+    rows = reader.get("/api/v1/query/arrivals_cube", params={"group": ",".join(names)}).json()["data"]
+    groups = group_rows(make_exact_rows(arrivals_cube), *names)
+    sums = {key: {f"{n}_sum": sum(r[n] or 0 for r in group) for n in CUBE_COUNTS} for key, group in groups.items()}
+    expected = [
+        dict(zip(names, key, strict=True))
+        | {name: round_to_5(total) for name, total in total_by_name.items()}
+        | ({} if total_by_name["stays_sum"] >= 23 else {"stay_days_sum": None})
+        for key, total_by_name in sorted(sums.items())
+        if total_by_name["visitors_sum"] > 2
+    ]
+    assert rows == expected
+    assert {row["stay_days_sum"] is None for row in rows} == {True, False}
 
 
 def test_other_aggregates_tell_no_more_than_the_rows_that_a_reader_sees(reader: httpx.Client) -> None:
