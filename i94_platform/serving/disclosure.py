@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, FromClause, Table, case
+from sqlalchemy import Column, ColumnElement, FromClause, Table
 
 from i94_platform.contracts.disclosure import (
     MIN_BASE,
@@ -18,6 +18,7 @@ from i94_platform.contracts.disclosure import (
     has_statistics,
     is_count,
     render_rounded_count,
+    render_rounded_sum,
     round_count,
     select_rounded,
     select_summable,
@@ -76,10 +77,10 @@ class DisclosureControl:
             render_sum: adds up a column of the rows, or returns it for the figure of each row.
             rows: the rows.
         """
-        total, base = self.render_count(render_sum(rows.c[column.name])), column.info["statistic"].base
-        if self.is_exact or not base:
-            return total
-        return case((render_sum(rows.c[base]) >= MIN_BASE, total))
+        total, statistic = render_sum(rows.c[column.name]), column.info["statistic"]
+        if statistic.kind == "sum" and not self.is_exact:
+            return render_rounded_sum(total, render_sum(rows.c[statistic.base]))
+        return self.render_count(total)
 
     def to_public_count(self, count: int) -> int:
         """Return a count as the caller sees it."""
