@@ -15,11 +15,14 @@ from sqlalchemy import (
     FromClause,
     Select,
     Table,
+    and_,
     case,
     cast,
+    false,
     func,
     literal,
     literal_column,
+    or_,
     select,
 )
 
@@ -66,6 +69,27 @@ def select_rounded(contract: Table) -> Select[Any]:
 def select_summable(contract: Table) -> Select[Any]:
     """Select all rows, with exact counts and sums to be summed and then rounded; others are as in `select_rounded`."""
     return _select(contract, round_counts=False)
+
+
+def select_unprotected(contract: Table, rows: FromClause) -> Select[Any]:
+    """Count the rows that show what they must not: the rules once more, without what renders `select_rounded`.
+
+    Args:
+        contract: The table.
+        rows: Its rows as callers without exact access get them.
+    """
+    broken = [func.mod(rows.c[c.name], ROUNDING) != 0 for c in contract.columns if c.info["unit"] == "arrivals"]
+    for col in contract.columns:
+        value, statistic = rows.c[col.name], col.info["statistic"]
+        if statistic == Statistic("cell"):
+            broken.append(value < ROUNDING)
+        elif statistic and statistic.kind in ("count", "sum"):
+            broken.append(func.mod(value, SUM_ROUNDING if statistic.kind == "sum" else ROUNDING) != 0)
+        elif statistic == Statistic("text"):
+            broken.append(value != WITHHELD)
+        if statistic and statistic.base:
+            broken.append(and_(value.is_not(None), func.coalesce(rows.c[statistic.base], 0) < MIN_BASE))
+    return select(func.count().label("n")).select_from(rows).where(or_(false(), *broken))
 
 
 def has_statistics(contract: Table) -> bool:

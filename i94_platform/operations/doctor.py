@@ -19,7 +19,12 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from sqlalchemy import MetaData
+
 from i94_platform.address_grammar import is_in_process, is_s3
+from i94_platform.contracts import MARTS
+from i94_platform.contracts.access import ROUNDED
+from i94_platform.contracts.disclosure import select_unprotected
 from i94_platform.engine import connect
 from i94_platform.engine.duckdb import parse_bytes
 from i94_platform.engine.emr import Application
@@ -77,6 +82,8 @@ def diagnose(settings: Settings, raw: Store, lake: Lake, warehouse: Warehouse) -
     yield _check_memory_limit(settings)
     yield from _check_engine(settings)
     yield from _catch_errors("I94_WAREHOUSE", lambda: _check_warehouse(settings, warehouse))
+    if settings.redshift_address is not None:
+        yield from _catch_errors("disclosure", lambda: _check_rounded_views(warehouse))
     yield from _catch_errors("release", lambda: _check_release(lake, warehouse))
 
 
@@ -297,6 +304,26 @@ def _check_warehouse(settings: Settings, warehouse: Warehouse) -> Iterator[Findi
         return
     months = sum(entry.table_name == "immigration" for entry in warehouse.read_ledger())
     yield Finding("I94_WAREHOUSE", True, f"{warehouse.address}, {months} month(s) loaded")
+
+
+def _check_rounded_views(warehouse: Warehouse) -> Iterator[Finding]:
+    """Ask the views that readers get in the place of the marts, and look for figures that they must not show."""
+    sql = "SELECT table_name AS name FROM information_schema.views WHERE table_schema = :schema"
+    names = warehouse.query(sql, {"schema": ROUNDED}).column("name").to_pylist() if warehouse.exists() else []
+    views = {contract.name: (contract, contract.to_metadata(MetaData(), schema=ROUNDED)) for contract in MARTS}
+    unprotected = {
+        view.fullname: warehouse.query(select_unprotected(contract, view)).column("n")[0].as_py()
+        for name, (contract, view) in views.items()
+        if name in names
+    }
+    missing = sorted(views.keys() - names)
+    wrong = ", ".join(name for name, rows in unprotected.items() if rows)
+    message = f"{len(unprotected)} view(s) of {ROUNDED} show readers rounded figures only"
+    if missing:
+        message += f", and {len(missing)} are absent: i94 create-tables creates them"
+    if wrong:
+        message = f"{wrong} shows readers figures that are not rounded; run: i94 create-tables"
+    yield Finding("disclosure", not wrong, message)
 
 
 def _check_release(lake: Lake, warehouse: Warehouse) -> Iterator[Finding]:

@@ -14,12 +14,15 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from i94_platform.contracts import PUBLISHED
+from i94_platform.contracts.disclosure import has_statistics, select_unprotected
 from i94_platform.errors import PermanentError, PlatformError
 from i94_platform.foreign_errors import describe_fault, translate_error
 from i94_platform.lake.datasets import Lake
 from i94_platform.lake.manifest import Manifest
 from i94_platform.lake.release_database import build_database
 from i94_platform.lake.releases import RELEASE, Release, parse_release
+from i94_platform.serving.disclosure import ROUNDED
 from i94_platform.serving.snapshot import Snapshot
 
 logger = logging.getLogger(__name__)
@@ -111,7 +114,8 @@ class ReleaseStore:
         """Load every file of a release into a database and open that.
 
         Raises:
-            PermanentError: a file is missing, has other content, or is not what contract or manifest say.
+            PermanentError: a file is missing, has other content, or is not what contract or manifest say; or a caller
+                without exact access would see what disclosure control withholds.
         """
         manifest = release.manifest
         if problems := self._lake.find_missing_files(manifest) or self._lake.find_altered_files(manifest):
@@ -121,7 +125,9 @@ class ReleaseStore:
         path = self._folder / f"{release.version}-{uuid.uuid4().hex}.duckdb"
         try:
             build_database(release, self._lake, path, self._memory_limit)
-            return Snapshot(release, path, self._memory_limit)
+            snapshot = Snapshot(release, path, self._memory_limit)
+            _require_protection(snapshot)
+            return snapshot
         finally:
             # the open file stays readable without its name, and goes when the process ends, however it ends
             path.unlink(missing_ok=True)
@@ -135,3 +141,13 @@ class ReleaseStore:
         if error != self.error:
             logger.warning("%s%s", error, " The release before is still served." if self._snapshots else "")
         self.error = error
+
+
+def _require_protection(snapshot: Snapshot) -> None:
+    for contract in filter(has_statistics, PUBLISHED):
+        count = select_unprotected(contract, ROUNDED.get_rows(contract))
+        if number := snapshot.fetch(count).column("n")[0].as_py():
+            raise PermanentError(
+                f"{number} row(s) of {contract.name} would show figures that disclosure control withholds, so the "
+                "release is not served; correct the statistics of its columns (contracts/marts.py)."
+            )

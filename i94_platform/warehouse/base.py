@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
-from sqlalchemy import Table
+from sqlalchemy import Executable, Table
 
 from i94_platform.contracts import MARTS, WAREHOUSE, load_ledger
 from i94_platform.contracts.rendering.ddl import render_create_schema, render_ddl
@@ -140,8 +140,8 @@ class Warehouse(ABC):
         self.after_load(contract)
         return rows
 
-    def query(self, sql: str, values: Mapping[str, Any] | None = None) -> pa.Table:
-        """Run a read-only query in the warehouse's SQL, with values bound to its markers (`:name`)."""
+    def query(self, sql: str | Executable, values: Mapping[str, Any] | None = None) -> pa.Table:
+        """Run a read-only query, of SQLAlchemy or in the warehouse's SQL with values bound to its markers (`:name`)."""
         return self._read("query", lambda transaction: transaction.execute(sql, values))
 
     def read_ledger(self) -> list[LedgerEntry]:

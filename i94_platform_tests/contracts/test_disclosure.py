@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import duckdb
 import pytest
-from sqlalchemy import BigInteger, func, literal_column, select
+from sqlalchemy import BigInteger, FromClause, Table, func, literal_column, select
 from sqlalchemy import column as sql_column
 
 from i94_platform.contracts import MARTS, MONTHLY_MARTS, PUBLISHED, WAREHOUSE, immigration, immigration_quarantine
-from i94_platform.contracts.disclosure import render_rounded_count, render_rounded_sum, round_count
+from i94_platform.contracts.disclosure import (
+    render_rounded_count,
+    render_rounded_sum,
+    round_count,
+    select_rounded,
+    select_unprotected,
+)
 from i94_platform.contracts.marts import _monthly_mart
 from i94_platform.contracts.model import column, describes_persons
 from i94_platform.errors import PermanentError
 from i94_platform.sql.statements import compile_statement
+from i94_platform_tests.serving.synthetic_release import make_rows
 
 
 def test_counts_are_rounded_to_the_nearest_5() -> None:
@@ -42,6 +49,29 @@ def test_every_count_of_arrivals_is_declared_with_a_base_that_exists() -> None:
         cells = [name for name, statistic in statistics.items() if statistic.kind == "cell"]
         assert len(cells) == (contract in MONTHLY_MARTS), contract.name
         assert bool(statistics) == (contract in MARTS), contract.name
+
+
+@pytest.mark.parametrize("contract", MARTS, ids=lambda contract: contract.name)
+def test_each_figure_that_is_not_protected_is_found(contract: Table) -> None:
+    rows = make_rows(contract, most=40)
+    duckdb_rows = duckdb.connect()
+    duckdb_rows.execute("CREATE SCHEMA mart")
+    duckdb_rows.register("rows", rows)
+    duckdb_rows.execute(f"CREATE TABLE {contract.fullname} AS FROM rows")
+    protected = select_rounded(contract).subquery("protected")
+    assert count_unprotected(duckdb_rows, contract, protected) == 0
+    for name in (c.name for c in contract.columns if c.info["statistic"]):
+        exact = [
+            contract.c[c.name] if c.name == name else select_rounded(contract).selected_columns[c.name]
+            for c in contract.columns
+        ]
+        assert count_unprotected(duckdb_rows, contract, select(*exact).subquery("exact")) > 0, name
+
+
+def count_unprotected(connection: duckdb.DuckDBPyConnection, contract: Table, rows: FromClause) -> int:
+    sql, values = compile_statement(select_unprotected(contract, rows), "duckdb")
+    ((number,),) = connection.execute(sql, values).fetchall()
+    return int(number)
 
 
 def test_a_mart_with_a_number_that_nothing_would_round_is_not_declared() -> None:

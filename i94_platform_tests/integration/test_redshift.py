@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
+from i94_platform.contracts import MARTS
 from i94_platform.errors import PermanentError
 from i94_platform_tests.emulators.redshift.emulator import RedshiftEmulator
 from i94_platform_tests.emulators.s3 import S3Server
@@ -87,6 +88,20 @@ def test_the_doctor_says_what_is_wrong_with_the_warehouse(run_command: RunComman
     assert "✗ I94_WAREHOUSE" in result.output
     assert "refuses the connection" in result.output
     assert result.exit_code == 1
+
+
+def test_the_doctor_finds_a_view_that_shows_readers_exact_counts(run_command: RunCommand, on_aws: Deployment) -> None:
+    assert run_command("create-tables").exit_code == 0
+    assert f"✓ disclosure     {len(MARTS)} view(s)" in run_command("doctor").output
+    name = "mart_rounded.visitors_by_origin"
+    with on_aws.warehouse.transaction(purpose="make a mistake") as transaction:
+        transaction.execute(f"DROP VIEW {name}")
+        transaction.execute(f"CREATE VIEW {name} AS SELECT * FROM mart.visitors_by_origin")
+    result = run_command("doctor")
+    assert f"✗ disclosure     {name} shows readers" in result.output
+    assert result.exit_code == 1
+    assert run_command("create-tables").exit_code == 0
+    assert "✓ disclosure" in run_command("doctor").output
 
 
 def test_a_query_is_read_only_and_an_error_is_one_sentence(run_command: RunCommand) -> None:
