@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -139,13 +140,45 @@ def read_port_corrections() -> pd.DataFrame:
 
 
 @cache
+def read_port_names() -> Mapping[str, str]:
+    """Read the names of ports whose label is misspelled or spells no name, by the exact label."""
+    frame = _read_file("port_names.csv", ["label", "name"])
+    return dict(zip(frame["label"], frame["name"], strict=True))
+
+
+@cache
+def read_state_names() -> Mapping[str, str]:
+    """Read the name of each state code in the spelling of people."""
+    frame = _read_file("state_names.csv", ["code", "name"])
+    return dict(zip(frame["code"], frame["name"], strict=True))
+
+
+@cache
 def read_country_corrections() -> pd.DataFrame:
-    """Read the countries of names that ISO 3166 spells otherwise: text columns list, key, iso3 (empty: none), reason.
+    """Read what ISO 3166 can't know of a country's name: text columns list, key, iso3 (empty: none), name, reason.
 
     Raises:
         PermanentError: the file is missing or lacks a column.
     """
-    return _read_file("country_corrections.csv", ["list", "key", "iso3", "reason"])
+    return _read_file("country_corrections.csv", ["list", "key", "iso3", "name", "reason"])
+
+
+@cache
+def read_country_positions() -> pd.DataFrame:
+    """Read where a map labels each country: iso3, latitude, longitude (degrees)."""
+    columns = ["iso3", "latitude", "longitude"]
+    return _read_file("country_positions.csv", columns).astype(dict.fromkeys(columns[1:], "Float64"))
+
+
+@cache
+def read_unlisted_names() -> Mapping[int, str]:
+    """Read the names of codes that arrivals carry and no list holds: the code, and where most of its citizens live.
+
+    Without pandas, because the load of a month would import it for this alone.
+    """
+    with (FOLDER / "unlisted_countries.csv").open(encoding="utf-8", newline="") as file:
+        likely = {int(row["code"]): row["likely_country"] for row in csv.DictReader(file)}
+    return {code: f"code {code} (likely {country})" for code, country in likely.items()}
 
 
 def _read_file(file: str, columns: list[str]) -> pd.DataFrame:

@@ -137,14 +137,14 @@ def _purpose() -> Column[Any]:
 def _origin(*, key: bool = True) -> list[Column[Any]]:
     return [
         _residence(key=key),
-        column("origin", String(128), "Label of the country of residence, 'unlisted code N' for a code outside the list.", source=_COUNTRY, nullable=False),
+        column("origin", String(128), "Name of the country of residence; of a code outside the list its number, with a hint where reviewed.", source=_COUNTRY, nullable=False),
     ]
 
 
 def _destination() -> list[Column[Any]]:
     return [
         _state_code(),
-        column("state", String(64), "Label of the state of the first address.", source=_STATE, nullable=False),
+        column("state", String(64), "Name of the state of the first address.", source=_STATE, nullable=False),
     ]
 
 
@@ -187,7 +187,7 @@ visitors_by_nationality: Table = _monthly_mart(
     "visitors_by_nationality",
     "Arrivals by country of citizenship.",
     _nationality(),
-    column("nationality", String(128), "Label of the country of citizenship, 'unlisted code N' for a code outside the list.", source=_COUNTRY, nullable=False),
+    column("nationality", String(128), "Name of the country of citizenship; of a code outside the list its number with a hint, as code 148 (likely Germany).", source=_COUNTRY, nullable=False),
     *_country_columns("nationality"),
     _visitors("with this citizenship"),
     column("hint_likely_residence", String(128), "A hint, not a fact: where most of the visitors of an unlisted nationality live that month; null for listed ones.", source=_FACT, statistic=Statistic("text", "hint_likely_residence_visitors")),
@@ -243,8 +243,8 @@ origin_climate: Table = _monthly_mart(
     _climate_band(key=False),
     column("mean_temperature", Double(), "Mean yearly temperature of the source country's cities; null where no city of it is measured.", source=_COUNTRY, unit="°C", low=-90, high=70),
     column("temperature_cities", Integer(), "Cities behind that mean.", source=_COUNTRY, unit="cities", low=1),
-    column("latitude", Double(), "Mean latitude of those cities, south negative.", source=_COUNTRY, unit="degrees", low=-90, high=90),
-    column("longitude", Double(), "Mean longitude of those cities, west negative.", source=_COUNTRY, unit="degrees", low=-180, high=180),
+    column("latitude", Double(), "Latitude of the middle of the country's largest part, south negative.", source=_COUNTRY, unit="degrees", low=-90, high=90),
+    column("longitude", Double(), "Longitude of the middle of the country's largest part, west negative.", source=_COUNTRY, unit="degrees", low=-180, high=180),
     _visitors("from this country"),
     grain="one row per month and country of residence, which lies in one region (i94yr, i94mon, i94res)",
 )

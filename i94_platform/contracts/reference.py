@@ -10,6 +10,8 @@ _LABELS = "I94_SAS_Labels_Descriptions.SAS"
 _DEMOGRAPHICS = "us-cities-demographics.csv"
 _AIRPORTS = "airport-codes_csv.csv"
 _TEMPERATURES = "GlobalLandTemperaturesByCity.csv"
+_STATE_NAMES = "lookup/state_names.csv"
+_POSITIONS = "lookup/country_positions.csv"
 _ISO = "ISO 3166 and UN M49 through country_converter, lookup/country_corrections.csv"
 
 COUNTRY_STATUS = ("valid", "invalid", "no country code", "collapsed")
@@ -32,6 +34,7 @@ i94port: Table = table(
     "Code list of ports of entry (CBP codes, not IATA).",
     column("code", String(3), "CBP code of the port.", source=_LABELS, key=True),
     column("label", String(128), "Name of the port as the label file spells it, outer blanks removed.", source=_LABELS, nullable=False),
+    column("name", String(128), "Name of the port in the spelling of people, such as New York, NY.", source=_LABELS, nullable=False),
     column("city", String(128), "City or place where the label names one.", source=_LABELS),
     column("state", String(2), "US state or territory where the label ends in one of the listed codes.", source=_LABELS, references="i94addr.code"),
     column("country", String(64), "Country or foreign region as the label writes it, United States for US ports; null where it says nothing.", source=_LABELS),
@@ -136,7 +139,7 @@ state: Table = table(
     "States of the first address with the people of their cities of 65,000 and more; not the states' populations.",
     column("code", String(2), "Postal code; 99 for all other codes.", source=_LABELS, key=True, references="i94addr.code"),
     column("label", String(64), "State name as the code list spells it.", source=_LABELS, nullable=False),
-    column("name", String(64), "State name in full; null where the demographics name no city of it.", source=_DEMOGRAPHICS),
+    column("name", String(64), "Name of the state in the spelling of people, such as Wisconsin.", source=_STATE_NAMES, nullable=False),
     column("cities", Integer(), "Cities of 65,000 and more that the figures cover.", source=_DEMOGRAPHICS, unit="cities", nullable=False, low=0),
     column("median_age", Double(), "Mean of the cities' median ages weighted by population: an approximation.", source=_DEMOGRAPHICS, unit="years", low=0, high=120),
     column("male_population", Integer(), "Men and boys in these cities, over cities that give the figure.", source=_DEMOGRAPHICS, unit="people", low=0),
@@ -161,13 +164,13 @@ country: Table = table(
     column("code", Integer(), "Country code of the I-94 form; not an ISO code.", source=_LABELS, key=True),
     column("label", String(128), "Name as the code list spells it, or 'unlisted code N'.", source=_LABELS, nullable=False),
     column("status", String(16), "Status in the code list, or unlisted for codes that only the arrivals carry.", source=_LABELS, nullable=False, allowed=(*COUNTRY_STATUS, "unlisted")),
-    column("name", String(64), "Short English name of the ISO country.", source=_ISO),
+    column("name", String(64), "Name in the spelling of people, such as Mexico; of an unlisted code 'code 148 (likely Germany)', which is a hint.", source=_ISO, nullable=False),
     column("iso3", String(3), "ISO 3166 alpha-3 code; null where the code names no country or an ambiguous one.", source=_ISO),
     column("continent", String(16), "Continent of the ISO country.", source=_ISO),
     column("region", String(64), "UN M49 region of the ISO country.", source=_ISO),
     column("mean_temperature", Double(), "Mean over cities of their mean yearly temperature, last 30 years of the data.", source=_TEMPERATURES, unit="°C", low=-90, high=70),
-    column("latitude", Double(), "Mean latitude of the country's cities with temperatures, south negative.", source=_TEMPERATURES, unit="degrees", low=-90, high=90),
-    column("longitude", Double(), "Mean longitude of the country's cities with temperatures, west negative.", source=_TEMPERATURES, unit="degrees", low=-180, high=180),
+    column("latitude", Double(), "Latitude of the middle of the country's largest part, south negative.", source=_POSITIONS, unit="degrees", low=-90, high=90),
+    column("longitude", Double(), "Longitude of the middle of the country's largest part, west negative.", source=_POSITIONS, unit="degrees", low=-180, high=180),
     column("temperature_cities", Integer(), "Cities behind the mean temperature.", source=_TEMPERATURES, unit="cities", low=1),
     domain="places",
     grain="one row per country code of the I-94 form",

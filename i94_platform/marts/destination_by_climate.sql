@@ -22,7 +22,7 @@ SELECT
   :year AS i94yr,
   :month AS i94mon,
   banded.i94addr,
-  destination.label AS state,
+  destination.name AS state,
   banded.climate_band,
   banded.source_countries,
   banded.mean_temperature,

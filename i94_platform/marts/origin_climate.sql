@@ -9,7 +9,7 @@ SELECT
   :year AS i94yr,
   :month AS i94mon,
   counted.i94res,
-  CASE WHEN counted.i94res = $no_code THEN $not_given ELSE country.label END AS origin,
+  CASE WHEN counted.i94res = $no_code THEN $not_given ELSE country.name END AS origin,
   CASE WHEN counted.i94res = $no_code THEN $not_given ELSE country.status END AS status,
   country.iso3,
   coalesce(country.region, $unknown) AS region,

@@ -14,7 +14,7 @@ SELECT
   :year AS i94yr,
   :month AS i94mon,
   counted.i94addr,
-  destination.label AS state,
+  destination.name AS state,
   counted.age_band,
   counted.gender,
   $gender_label AS gender_label,

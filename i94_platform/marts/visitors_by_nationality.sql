@@ -21,12 +21,12 @@ SELECT
   :year AS i94yr,
   :month AS i94mon,
   ranked.i94cit,
-  CASE WHEN ranked.i94cit = $no_code THEN $not_given ELSE nationality.label END AS nationality,
+  CASE WHEN ranked.i94cit = $no_code THEN $not_given ELSE nationality.name END AS nationality,
   CASE WHEN ranked.i94cit = $no_code THEN $not_given ELSE nationality.status END AS status,
   nationality.iso3,
   coalesce(nationality.region, $unknown) AS region,
   ranked.all_visitors AS visitors,
-  CASE WHEN nationality.status = 'unlisted' THEN residence.label END AS hint_likely_residence,
+  CASE WHEN nationality.status = 'unlisted' THEN residence.name END AS hint_likely_residence,
   CASE WHEN nationality.status = 'unlisted' AND residence.code IS NOT NULL THEN ranked.visitors END
     AS hint_likely_residence_visitors
 FROM ranked

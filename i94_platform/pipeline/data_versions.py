@@ -20,7 +20,7 @@ from i94_platform.sources.delivery import Delivery
 from i94_platform.transforms.immigration import queries
 from i94_platform.warehouse.ledger import LedgerEntry
 
-CODE_VERSION = "2"
+CODE_VERSION = "3"
 """Raise it when a transform gives another result for the same input. It makes everything staged before stale."""
 
 CODE_LIST_DATASETS = tuple(Dataset(f"lookup/{name}") for name in (*queries.JOINED_CODE_LISTS, "i94cit_res"))

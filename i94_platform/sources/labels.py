@@ -6,9 +6,10 @@ in `contracts.codes`; which country a country code is, `transforms.country` find
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
-from i94_platform.contracts.codes import CODE_LISTS, cast_to_contract, read_port_corrections
+from i94_platform.contracts.codes import CODE_LISTS, cast_to_contract, read_port_corrections, read_port_names
 from i94_platform.sources.label_parser import parse_labels
 from i94_platform.sources.source import Source
 
@@ -24,6 +25,13 @@ _PORT_STATUS = {
 }
 _PORT_NOTE = r"\s*#\w+|\s*\([^()]*\)\s*$"
 _PORT_LABEL = r"^(?P<city>.*\S)\s*,\s*(?P<last>[^,]+)$"
+_ABBREVIATIONS = {
+    **{word: word for word in ("AAF", "AFB", "BA", "BP", "SPB")},
+    **{"ARPT": "Airport", "CNTY": "County", "FLD": "Field", "INTL": "International", "MUNI": "Municipal"},
+    **{"AND": "and", "OF": "of", "ST": "St.", "SVC": "Service"},
+}
+"""Words of port labels that are no plain words."""
+_SHORTEST_MAC = 3
 _PORT_LABEL_WITHOUT_COMMA = r"^(?P<city>[^,]*[^,\s])\s+(?P<last>[A-Z]{2})$"
 
 
@@ -40,9 +48,8 @@ def parse_code_lists(text: str, source: str) -> dict[str, pd.DataFrame]:
     }
     countries, ports = frames["i94cit_res"], frames["i94port"]
     frames["i94cit_res"] = countries.assign(status=_match_status(countries["label"], _COUNTRY_STATUS))
-    frames["i94port"] = _add_places(
-        ports.assign(status=_match_status(ports["label"], _PORT_STATUS)), _state_codes(frames)
-    )
+    places = _add_places(ports.assign(status=_match_status(ports["label"], _PORT_STATUS)), _state_codes(frames))
+    frames["i94port"] = places.assign(name=_name_ports(places))
     return {name: cast_to_contract(frame, CODE_LISTS[name]) for name, frame in frames.items()}
 
 
@@ -83,6 +90,30 @@ def _add_places(ports: pd.DataFrame, states: pd.Series[str]) -> pd.DataFrame:
     for column in ("city", "state", "country"):
         with_places[column] = with_places[column].mask(is_corrected, ports["label"].map(corrections[column]))
     return with_places
+
+
+def _name_ports(ports: pd.DataFrame) -> pd.Series[str]:
+    """Name each port in the spelling of people: its place, or the code where the label names none."""
+    country = ports["country"].map(_spell_place, na_action="ignore")
+    region = ports["state"].fillna(country.where(ports["country"] != "United States"))
+    parts = [ports["city"].map(_spell_place, na_action="ignore"), region]
+    place = parts[0].str.cat(parts[1], sep=", ").fillna(parts[0]).fillna(parts[1])
+    code = "code " + ports["code"] + " (" + ports["status"] + ")"
+    names = ports["label"].map(read_port_names()).astype("string").fillna(place.where(ports["status"] == "valid"))
+    return names.fillna(code)
+
+
+def _spell_place(text: str) -> str:
+    return re.sub(r"\bST\.|[A-Za-z']+", lambda word: _spell_word(word[0]), text)
+
+
+def _spell_word(word: str) -> str:
+    upper = word.upper()
+    if upper in _ABBREVIATIONS:
+        return _ABBREVIATIONS[upper]
+    if len(upper) > _SHORTEST_MAC and upper.startswith("MC"):
+        return "Mc" + word[2:].capitalize()
+    return word.capitalize()
 
 
 SOURCE = Source(

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Literal
 
-from i94_platform.contracts.codes import read_country_corrections
+from i94_platform.contracts.codes import read_country_corrections, read_country_positions
 from i94_platform.contracts.model import column_names
 from i94_platform.contracts.reference import country
 from i94_platform.errors import PermanentError
@@ -26,16 +26,17 @@ NameList = Literal["i94", "temperature"]
 """Whose names a correction is about: the labels of the I-94 code list, or the countries of the temperature file."""
 
 _LISTS: tuple[NameList, ...] = ("i94", "temperature")
-_CLIMATE = ["iso3", "mean_temperature", "latitude", "longitude", "temperature_cities"]
+_CLIMATE = ["iso3", "mean_temperature", "temperature_cities"]
 
 SOURCES = {
     "code": ("i94cit_res.code",),
     "label": ("i94cit_res.label",),
     "status": ("i94cit_res.status",),
-    **dict.fromkeys(("name", "iso3", "continent", "region"), ("i94cit_res.label",)),
+    "name": ("i94cit_res.code", "i94cit_res.label", "i94cit_res.status"),
+    **dict.fromkeys(("iso3", "continent", "region", "latitude", "longitude"), ("i94cit_res.label",)),
     **{name: ("i94cit_res.label", "climate.iso3", f"climate.{name}") for name in _CLIMATE[1:]},
 }
-"""The columns that each column of the contract is computed from; ISO 3166 and the corrections are joined by label."""
+"""The columns that each column of the contract is computed from; the reviewed files are joined by label."""
 
 
 def match_labels(i94cit_res: DataFrame) -> Series[str]:
@@ -60,7 +61,7 @@ def match_names(names: Sequence[str]) -> dict[str, str | None]:
 def build_country(i94cit_res: DataFrame, climate: DataFrame) -> DataFrame:
     """Build the contract `country` from the codes of `i94cit_res` (code, label, status), by code.
 
-    `climate` has one row per iso3: iso3, mean_temperature (°C), latitude, longitude (degrees), temperature_cities.
+    `climate` has one row per iso3: iso3, mean_temperature (°C), temperature_cities.
     Several codes may share a country and its climate. `attrs["unmatched_labels"]` is that of `match_labels`.
 
     Raises:
@@ -70,10 +71,19 @@ def build_country(i94cit_res: DataFrame, climate: DataFrame) -> DataFrame:
     types = {"code": "Int64", "label": "string", "status": "string", "iso3": "string"}
     rows = i94cit_res[["code", "label", "status"]].assign(iso3=iso3).astype(types)
     rows = rows.merge(_iso_countries(), how="left", on="iso3", validate="many_to_one")
-    rows = rows.merge(_climate_by_country(climate), how="left", on="iso3", validate="many_to_one")
+    rows["name"] = _name_codes(rows)
+    for facts in (_climate_by_country(climate), read_country_positions()):
+        rows = rows.merge(facts, how="left", on="iso3", validate="many_to_one")
     dimension = rows.sort_values("code", ignore_index=True)[column_names(country)]
     dimension.attrs = dict(iso3.attrs)
     return dimension
+
+
+def _name_codes(rows: DataFrame) -> Series[str]:
+    """Name each code: the reviewed name, else ISO's; the number of a code without country, else the label."""
+    numbered = ("code " + rows["code"].astype("string") + " (no country)").where(rows["status"] == "no country code")
+    reviewed = rows["label"].map(match_key).map(_reviewed_names()).astype("string")
+    return reviewed.fillna(rows["name"]).fillna(numbered).fillna(rows["label"])
 
 
 def match_key(name: str) -> str:
@@ -118,6 +128,13 @@ def _corrections() -> Mapping[NameList, Mapping[str, str | None]]:
     return index_corrections(read_country_corrections())
 
 
+@cache
+def _reviewed_names() -> Mapping[str, str]:
+    """The names of labels that ISO 3166 has no name for, or one name for several, by `match_key`."""
+    named = read_country_corrections().query("list == 'i94'").dropna(subset=["name"])
+    return dict(zip(named["key"].map(match_key), named["name"], strict=True))
+
+
 def _match(names: Iterable[str], name_list: NameList) -> dict[str, str | None]:
     known: dict[str, str | None] = {**_iso_names(), **_corrections()[name_list]}
     return {name: known.get(match_key(name)) for name in names}
@@ -153,7 +170,7 @@ def _iso_countries() -> DataFrame:
 
 def _climate_by_country(climate: DataFrame) -> DataFrame:
     """Cast `climate` to the contract's types, without a row for no country: it would join every unknown code."""
-    types = {"iso3": "string", **dict.fromkeys(_CLIMATE[1:4], "Float64"), "temperature_cities": "Int64"}
+    types = {"iso3": "string", "mean_temperature": "Float64", "temperature_cities": "Int64"}
     known = climate[_CLIMATE].dropna(subset=["iso3"]).astype(types)
     duplicates = known.loc[known["iso3"].duplicated(), "iso3"]
     if not duplicates.empty:

@@ -7,9 +7,10 @@ other row.
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, Select, String, Table, cast, func, insert, literal, select, union
+from sqlalchemy import ColumnElement, Select, String, Table, case, cast, func, insert, literal, select, union
 
 from i94_platform.contracts import country, immigration
+from i94_platform.contracts.codes import read_unlisted_names
 from i94_platform.warehouse.transaction import Transaction
 
 UNLISTED = "unlisted"
@@ -30,10 +31,12 @@ def add_inferred_members(
         return  # without a code list every code would seem unlisted
     codes = union(*(select(column.label("code")).where(*in_month) for column in _code_columns())).subquery("codes")
     known = select(country.c.code)
-    members = select(codes.c.code, literal("unlisted code ") + cast(codes.c.code, String(11)), literal(UNLISTED)).where(
+    code = cast(codes.c.code, String(11))
+    name = case(read_unlisted_names(), value=codes.c.code, else_=literal("code ") + code)
+    members = select(codes.c.code, literal("unlisted code ") + code, literal(UNLISTED), name).where(
         codes.c.code.is_not(None), codes.c.code.not_in(known)
     )
-    transaction.execute(insert(country).from_select(["code", "label", "status"], members))
+    transaction.execute(insert(country).from_select(["code", "label", "status", "name"], members))
 
 
 def count_delivered_rows(contract: Table) -> Select[tuple[int]]:

@@ -54,7 +54,7 @@ def test_states_of_ports_are_listed_states() -> None:
     assert set(read_reviewed_list("i94port")["state"].dropna()) <= set(read_reviewed_list("i94addr")["code"]) - {"99"}
 
 
-@pytest.mark.parametrize("name", [*CODE_LISTS, "port_corrections"])
+@pytest.mark.parametrize("name", [file.stem for file in FOLDER.glob("*.csv")])
 def test_the_files_have_unix_line_ends_and_one_at_the_end(name: str) -> None:
     content = (FOLDER / f"{name}.csv").read_bytes()
     assert b"\r" not in content
@@ -63,7 +63,9 @@ def test_the_files_have_unix_line_ends_and_one_at_the_end(name: str) -> None:
 
 
 def test_codes_that_look_like_numbers_or_missing_values_stay_text(folder: Path) -> None:
-    (folder / "i94port.csv").write_text("code,label,city,state,country,status\n060,NA,NULL,,nan,valid\nNA,X,,,,valid\n")
+    (folder / "i94port.csv").write_text(
+        "code,label,name,city,state,country,status\n060,NA,NA,NULL,,nan,valid\nNA,X,X,,,,valid\n"
+    )
     frame = read_reviewed_list("i94port")
     assert frame["code"].tolist() == ["060", "NA"]
     assert frame[["label", "city", "country"]].head(1).to_numpy().tolist() == [["NA", "NULL", "nan"]]

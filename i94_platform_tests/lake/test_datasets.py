@@ -218,6 +218,7 @@ def test_text_that_looks_like_nulls_or_numbers_survives_csv(lake: Lake) -> None:
     rows = pa.table({
         "code": ["060", "NA", "5KE"],
         "label": ["INT'L, FALLS", 'a "quoted" one', "NULL"],
+        "name": ["NA", "060", "NULL"],
         "city": ["nan", None, "N/A"],
         "state": [None, None, None],
         "country": ["", " blank ", "é"],

@@ -131,7 +131,15 @@ def test_rows_that_break_their_contract_are_not_committed(lake: Lake, case: str)
 
 @pytest.mark.parametrize("place", ["local"], indirect=True)
 def test_a_code_list_has_only_values_of_its_closed_domains(lake: Lake) -> None:
-    row = {"code": "NYC", "label": "NEW YORK", "city": None, "state": "NY", "country": None, "status": "closed"}
+    row = {
+        "code": "NYC",
+        "label": "NEW YORK",
+        "name": "New York",
+        "city": None,
+        "state": "NY",
+        "country": None,
+        "status": "closed",
+    }
     rows = pa.Table.from_pylist([row], arrow_schema(i94port))
     dataset = Dataset("lookup/i94port")
     message = error_message(lambda: lake.write_csv(dataset, "r1", i94port, rows, fingerprint="x"), PermanentError)

@@ -22,17 +22,17 @@ MARTS = {mart.name: mart for mart in MONTHLY_MARTS}
 APRIL, MAY = Month(2016, 4), Month(2016, 5)
 
 COUNTRIES = (
-    # code, label, status, iso3, continent, region, mean temperature, cities
-    (135, "UNITED KINGDOM", "valid", "GBR", "Europe", "Northern Europe", 9.2, 7),
-    (689, "BRAZIL", "valid", "BRA", "America", "South America", 25.0, 3),
-    (245, "CÔTE D'IVOIRE: 100%", "valid", "CIV", "Africa", "Western Africa", None, None),
-    (311, "Collapsed Tanzania", "collapsed", "TZA", "Africa", "Eastern Africa", 22.1, 1),
-    (148, "unlisted code 148", "unlisted", None, None, None, None, None),
+    # code, label, name, status, iso3, continent, region, mean temperature, cities
+    (135, "UNITED KINGDOM", "United Kingdom", "valid", "GBR", "Europe", "Northern Europe", 9.2, 7),
+    (689, "BRAZIL", "Brazil", "valid", "BRA", "America", "South America", 25.0, 3),
+    (245, "IVORY COAST", "Côte d'Ivoire: 100%", "valid", "CIV", "Africa", "Western Africa", None, None),
+    (311, "Collapsed Tanzania", "Tanzania (collapsed code)", "collapsed", "TZA", "Africa", "Eastern Africa", 22.1, 1),
+    (148, "unlisted code 148", "code 148 (likely Germany)", "unlisted", None, None, None, None, None),
 )
 STATES = (
-    ("NY", "NEW YORK", 2, 35.5, 40, 60, 100, 30),
-    ("VT", "VERMONT", 0, None, None, None, None, None),
-    ("99", "All Other Codes", 0, None, None, None, None, None),
+    ("NY", "NEW YORK", "New York", 2, 35.5, 40, 60, 100, 30),
+    ("VT", "VERMONT", "Vermont", 0, None, None, None, None, None),
+    ("99", "All Other Codes", "not given or not listed", 0, None, None, None, None, None),
 )
 ARRIVALS: tuple[dict[str, Any], ...] = (
     {"i94cit": 135, "i94res": 135, "airline": "BA", "gender": "F", "i94bir": 17},
@@ -57,7 +57,8 @@ def refresh_all(warehouse: Warehouse) -> Warehouse:
 def load_arrivals(warehouse: Warehouse, staging: Staging) -> Warehouse:
     with warehouse.transaction(purpose="prepare a test") as transaction:
         for country in COUNTRIES:
-            names = ("code", "label", "status", "iso3", "continent", "region", "mean_temperature", "temperature_cities")
+            names = ("code", "label", "name", "status", "iso3", "continent", "region", "mean_temperature",
+                     "temperature_cities")  # fmt: skip
             row = dict(zip(names, country, strict=True))
             transaction.execute(
                 f"INSERT INTO i94.country ({', '.join(names)}) VALUES ({', '.join(f':{name}' for name in names)})", row
@@ -66,8 +67,8 @@ def load_arrivals(warehouse: Warehouse, staging: Staging) -> Warehouse:
             transaction.execute("INSERT INTO i94.i94addr VALUES (:code, :label)", {"code": code, "label": label})
         transaction.execute("INSERT INTO i94.i94visa VALUES (1, 'Business')")
         for state in STATES:
-            names = ("code", "label", "cities", "median_age", "male_population", "female_population", "city_population",
-                     "foreign_born")  # fmt: skip
+            names = ("code", "label", "name", "cities", "median_age", "male_population", "female_population",
+                     "city_population", "foreign_born")  # fmt: skip
             row = dict(zip(names, state, strict=True))
             transaction.execute(
                 f"INSERT INTO i94.state ({', '.join(names)}) VALUES ({', '.join(f':{name}' for name in names)})", row

@@ -11,7 +11,13 @@ import pandas as pd
 import pytest
 
 from i94_platform.contracts import LOOKUPS
-from i94_platform.contracts.codes import CODE_LISTS, cast_to_contract, read_port_corrections, read_reviewed_list
+from i94_platform.contracts.codes import (
+    CODE_LISTS,
+    cast_to_contract,
+    read_port_corrections,
+    read_port_names,
+    read_reviewed_list,
+)
 from i94_platform.contracts.model import column_names
 from i94_platform.sources.labels import parse_code_lists
 from i94_platform_tests.sources.label_files import SMALL
@@ -23,7 +29,10 @@ def with_ports(*labels: str) -> pd.DataFrame:
     """The ports P00, P01, ... with these labels, beside the states AK, TX, WA, DC and GA, indexed by label."""
     ports = "\n".join(f"'P{i:02}'='{label}'" for i, label in enumerate(labels))
     text = SMALL.replace("'ALC'\t=\t'ALCAN, AK   '", ports)
-    text = text.replace("'AK'='ALASKA'", "'AK'='A' 'TX'='T' 'WA'='WASHINGTON' 'DC'='D' 'GA'='GEORGIA'")
+    text = text.replace(
+        "'AK'='ALASKA'",
+        "'AK'='A' 'TX'='T' 'NY'='N' 'MN'='M' 'MD'='M' 'NC'='N' 'WA'='WASHINGTON' 'DC'='D' 'GA'='GEORGIA'",
+    )
     frame = parse_code_lists(text, "labels.sas")["i94port"]
     return frame[frame["code"].str.fullmatch(r"P\d\d")].set_index("label")
 
@@ -110,6 +119,34 @@ def test_a_port_label_is_split_into_city_state_and_country(
     assert place_of(label) == (city, state, country)
 
 
+def name_of(label: str) -> str:
+    return str(with_ports(label)["name"].iloc[0])
+
+
+@pytest.mark.parametrize(
+    ("label", "name"),
+    [
+        ("NEW YORK, NY", "New York, NY"),
+        ("WASHINGTON DC", "Washington, DC"),
+        ("ST PAUL, MN", "St. Paul, MN"),
+        ("ST. PAUL ISLAND, AK", "St. Paul Island, AK"),
+        ("MCALLEN, TX", "McAllen, TX"),
+        ("ANDREWS AFB, MD", "Andrews AFB, MD"),
+        ("PIEDMONT TRIAD INTL AIRPORT, NC", "Piedmont Triad International Airport, NC"),
+        ("BRIDGE OF AMERICAS, TX", "Bridge of Americas, TX"),
+        ("PITTSBURG, PA", "Pittsburgh, PA"),
+        ("TORONTO, CANADA", "Toronto, Canada"),
+        ("MIDDLESEX, ENGLAND", "London Heathrow, England"),
+        ("PAPUA, NEW GUINEA", "Papua New Guinea"),
+        ("NOT REPORTED/UNKNOWN", "not reported"),
+        ("No PORT Code (AK)", "code P00 (no port code)"),
+        ("Collapsed into INT, TX", "code P00 (collapsed)"),
+    ],
+)
+def test_a_port_is_named_in_the_spelling_of_people(label: str, name: str) -> None:
+    assert name_of(label) == name
+
+
 @pytest.fixture
 def real_text(real_data: Path) -> str:
     return (real_data / LABEL_FILE).read_text(encoding="ascii")
@@ -158,7 +195,7 @@ def test_every_real_port_outside_the_us_has_a_city_or_a_country(real_text: str) 
 @pytest.mark.real_data
 def test_every_port_correction_is_for_a_real_label(real_text: str) -> None:
     labels = parse_code_lists(real_text, LABEL_FILE)["i94port"]["label"]
-    assert set(read_port_corrections().index) <= set(labels)
+    assert set(read_port_corrections().index) | set(read_port_names()) <= set(labels)
 
 
 @pytest.mark.real_data

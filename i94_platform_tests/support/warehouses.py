@@ -50,7 +50,7 @@ Reach = Callable[..., Warehouse]
 """Opens the warehouse of a test, also in another process; takes `lock_timeout` in seconds."""
 
 PARENTS: dict[str, dict[str, Any]] = {
-    "i94port": {"code": "NYC", "label": "NEW YORK, NY", "status": "valid"},
+    "i94port": {"code": "NYC", "label": "NEW YORK, NY", "name": "New York, NY", "status": "valid"},
     "i94addr": {"code": "NY", "label": "NEW YORK"},
     "i94visa": {"code": 2, "label": "Pleasure"},
     "i94mode": {"code": 1, "label": "Air"},

@@ -13,7 +13,12 @@ import duckdb
 import pandas as pd
 import pytest
 
-from i94_platform.contracts.codes import read_country_corrections, read_reviewed_list
+from i94_platform.contracts.codes import (
+    read_country_corrections,
+    read_country_positions,
+    read_reviewed_list,
+    read_unlisted_names,
+)
 from i94_platform.contracts.model import column_names
 from i94_platform.contracts.reference import country
 from i94_platform.errors import PermanentError
@@ -26,7 +31,7 @@ from i94_platform.transforms.country import (
     match_names,
 )
 
-CLIMATE = ["iso3", "mean_temperature", "latitude", "longitude", "temperature_cities"]
+CLIMATE = ["iso3", "mean_temperature", "temperature_cities"]
 
 
 def code_list(*rows: tuple[int, str, str]) -> pd.DataFrame:
@@ -34,7 +39,7 @@ def code_list(*rows: tuple[int, str, str]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["code", "label", "status"]).astype(types)
 
 
-def climate(*rows: tuple[str | None, float, float, float, int]) -> pd.DataFrame:
+def climate(*rows: tuple[str | None, float, int]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=CLIMATE)
 
 
@@ -146,51 +151,101 @@ def test_spellings_of_one_name_share_their_key() -> None:
 def test_the_dimension_holds_listed_codes_with_their_country_and_climate() -> None:
     mexico = "MEXICO Air Sea, and Not Reported (I-94, no land arrivals)"
     labels = code_list((582, mexico, "valid"), (0, "INVALID: STATELESS", "invalid"))
-    frame = build_country(labels, climate(("MEX", 20.5, 19.4, -99.1, 7)))
+    frame = build_country(labels, climate(("MEX", 20.5, 7)))
     assert frame.columns.tolist() == column_names(country)
     assert frame["code"].tolist() == [0, 582]
     assert frame["status"].tolist() == ["invalid", "valid"]
-    assert list(frame.loc[1, "name":]) == ["Mexico", "MEX", "America", "Central America", 20.5, 19.4, -99.1, 7]
-    assert frame.loc[:0, "name":].isna().to_numpy().all()
+    assert list(frame.loc[1, "name":]) == ["Mexico", "MEX", "America", "Central America", 20.5, 23.94, -102.51, 7]
+    assert frame["name"].tolist() == ["Stateless", "Mexico"]
+    assert frame.loc[:0, "iso3":].isna().to_numpy().all()
     assert frame.dtypes.astype(str).tolist() == ["Int64"] + ["string"] * 6 + ["Float64"] * 3 + ["Int64"]
 
 
 def test_codes_of_one_country_share_its_climate() -> None:
     labels = code_list((407, "INVALID: UNITED STATES", "invalid"), (583, "INVALID: UNITED STATES", "invalid"))
-    frame = build_country(labels, climate(("USA", 14.5, 38, -97, 257)))
+    frame = build_country(labels, climate(("USA", 14.5, 257)))
     assert frame["mean_temperature"].tolist() == [14.5, 14.5]
 
 
 def test_a_climate_of_no_country_does_not_reach_the_unknown_codes() -> None:
-    frame = build_country(code_list((0, "INVALID: STATELESS", "invalid")), climate((None, 9.9, 1, 1, 3)))
+    frame = build_country(code_list((0, "INVALID: STATELESS", "invalid")), climate((None, 9.9, 3)))
     assert frame["mean_temperature"].isna().all()
 
 
 def test_two_climates_for_a_country_are_an_error() -> None:
     with pytest.raises(PermanentError, match="more than one row for COG"):
-        build_country(code_list((385, "CONGO", "valid")), climate(("COG", 24, 1, 1, 3), ("COG", 25, 1, 1, 4)))
+        build_country(code_list((385, "CONGO", "valid")), climate(("COG", 24, 3), ("COG", 25, 4)))
 
 
-def test_every_country_has_a_continent_and_a_region(listed: pd.DataFrame) -> None:
+def test_every_country_has_a_continent_a_region_and_a_position(listed: pd.DataFrame) -> None:
     frame = build_country(listed, climate())
     known = frame[frame["iso3"].notna()]
-    assert known[["name", "continent", "region"]].notna().to_numpy().all()
+    assert known[["continent", "region", "latitude", "longitude"]].notna().to_numpy().all()
     assert len(known) == 251
+
+
+def test_every_listed_code_has_a_name_that_only_codes_of_one_label_share(listed: pd.DataFrame) -> None:
+    frame = build_country(listed, climate())
+    names = frame["name"]
+    assert not names.str.contains("INVALID|Collapsed|No Country|[A-Z]{3}", regex=True)[names != "USSR"].any()
+    shared = frame[names.duplicated(keep=False)].groupby("name")["code"].apply(sorted).to_dict()
+    assert shared == {"Stateless": [0, 705], "United States": [407, 583]}
+
+
+@pytest.mark.parametrize(
+    ("code", "name"),
+    [
+        (582, "Mexico"), (245, "China"), (301, "DR Congo"), (388, "Côte d'Ivoire"), (106, "Czechoslovakia"),
+        (54, "code 54 (no country)"), (758, "Gaza Strip"), (743, "Palestine"), (755, "Wake Island"), (574, "Canada"),
+        (353, "Tanzania"), (311, "Tanzania (collapsed code)"), (506, "United States Virgin Islands"), (999, "Unknown"),
+    ],
+)  # fmt: skip
+def test_a_listed_code_has_its_name_in_the_spelling_of_people(listed: pd.DataFrame, code: int, name: str) -> None:
+    assert build_country(listed, climate()).set_index("code").loc[code, "name"] == name
+
+
+def test_a_label_that_nobody_reviewed_is_its_own_name() -> None:
+    assert build_country(code_list((1, "SOUTH YEMEN", "valid")), climate())["name"].tolist() == ["SOUTH YEMEN"]
+
+
+@pytest.mark.parametrize(
+    ("iso3", "box"),
+    [
+        ("KOR", (34, 38.6, 126, 129.6)), ("SWE", (55.3, 69.1, 11.1, 24.2)), ("TWN", (21.9, 25.3, 120, 122)),
+        ("IRL", (51.4, 55.4, -10.5, -6)), ("BMU", (32.2, 32.4, -64.9, -64.6)), ("FJI", (-18.3, -17.3, 177.2, 178.7)),
+        ("NZL", (-46.7, -40.5, 166.4, 174.3)), ("VAT", (41.9, 41.91, 12.4, 12.5)), ("USA", (25, 49, -125, -67)),
+        ("RUS", (50, 72, 60, 140)), ("REU", (-21.4, -20.8, 55.2, 55.9)), ("CHL", (-54, -18, -74, -68)),
+    ],
+)  # fmt: skip
+def test_a_position_lies_within_its_country(iso3: str, box: tuple[float, float, float, float]) -> None:
+    latitude, longitude = read_country_positions().set_index("iso3").loc[[iso3]].to_numpy(float)[0]
+    assert (box[0] <= latitude <= box[1], box[2] <= longitude <= box[3]) == (True, True)
+
+
+def test_an_unlisted_code_names_a_country_of_iso_and_is_in_no_list(listed: pd.DataFrame) -> None:
+    unlisted = read_unlisted_names()
+    assert unlisted[148] == "code 148 (likely Germany)"
+    assert not set(unlisted) & set(listed["code"])
+    countries_named = {name.partition("(likely ")[2].rstrip(")") for name in unlisted.values()}
+    assert countries_named <= set(countries._iso_countries()["name"])
 
 
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        ("i95,CONGO,COG,why", "corrections.csv, column 'list', row 2: 'i95' is none of i94, temperature"),
-        ("i94,CONGO,CONGO,why", "corrections.csv, column 'iso3', row 2: 'CONGO' is no ISO 3166 alpha-3 code in use"),
-        ("i94,NETHERLANDS ANTILLES,ANT,why", "row 2: 'ANT' is no ISO 3166 alpha-3 code in use"),
-        ("i94,,COG,why", "corrections.csv, column 'key', row 2: the value is empty"),
-        ("i94,CONGO,COG,", "corrections.csv, column 'reason', row 2: the value is empty"),
-        ("i94,CONGO,COG,why\ni94,Congo ,COD,why", "corrections.csv, column 'key', row 3: 'Congo ' is corrected twice"),
+        ("i95,CONGO,COG,,why", "corrections.csv, column 'list', row 2: 'i95' is none of i94, temperature"),
+        ("i94,CONGO,CONGO,,why", "corrections.csv, column 'iso3', row 2: 'CONGO' is no ISO 3166 alpha-3 code in use"),
+        ("i94,NETHERLANDS ANTILLES,ANT,,why", "row 2: 'ANT' is no ISO 3166 alpha-3 code in use"),
+        ("i94,,COG,,why", "corrections.csv, column 'key', row 2: the value is empty"),
+        ("i94,CONGO,COG,,", "corrections.csv, column 'reason', row 2: the value is empty"),
+        (
+            "i94,CONGO,COG,,why\ni94,Congo ,COD,,why",
+            "corrections.csv, column 'key', row 3: 'Congo ' is corrected twice",
+        ),
     ],
 )
 def test_a_correction_that_makes_no_sense_is_rejected(rows: str, message: str) -> None:
-    frame = pd.read_csv(io.StringIO(f"list,key,iso3,reason\n{rows}\n"), dtype="string")
+    frame = pd.read_csv(io.StringIO(f"list,key,iso3,name,reason\n{rows}\n"), dtype="string")
     with pytest.raises(PermanentError) as failure:
         index_corrections(frame)
     assert message in str(failure.value)

@@ -81,8 +81,8 @@ def test_a_figure_that_no_city_gives_is_null_and_not_zero() -> None:
 def test_a_state_without_a_city_has_zero_cities_and_no_figures() -> None:
     row = dimension(city("Miami", "FL", {"White": 1}, total_population=10)).loc["VT"]
     assert row["cities"] == 0
-    assert row["label"] == "VERMONT"
-    assert row.drop(["cities", "label"]).isna().all()
+    assert (row["label"], row["name"]) == ("VERMONT", "Vermont")
+    assert row.drop(["cities", "label", "name"]).isna().all()
 
 
 def test_a_mean_is_weighted_by_the_population_of_the_cities_that_give_it() -> None:
@@ -168,4 +168,4 @@ def test_the_real_puerto_rico_has_cities_and_no_veterans_figure(real_states: pd.
 def test_the_real_states_without_a_city(real_states: pd.DataFrame) -> None:
     without = real_states[real_states["cities"] == 0]
     assert without.index.tolist() == ["99", "GU", "VI", "VT", "WV", "WY"]
-    assert without.drop(columns=["label", "cities"]).isna().to_numpy().all()
+    assert without.drop(columns=["label", "name", "cities"]).isna().to_numpy().all()

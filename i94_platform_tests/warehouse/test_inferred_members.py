@@ -19,22 +19,26 @@ LISTED = {112: "GERMANY", 582: "MEXICO"}
 def countries(staging: Staging, listed: Mapping[int, str]) -> Manifest:
     """The dataset of the dimension: the listed codes."""
     rows = [
-        dict.fromkeys(country.columns.keys()) | {"code": code, "label": label, "status": "valid"}
+        dict.fromkeys(country.columns.keys()) | {"code": code, "label": label, "status": "valid", "name": label.title()}
         for code, label in listed.items()
     ]
     return staging.commit(country, Dataset("warehouse/country"), rows)
 
 
-def read_members(warehouse: Warehouse) -> list[tuple[int, str, str]]:
-    rows = warehouse.query("SELECT code, label, status FROM i94.country ORDER BY code").to_pylist()
-    return [(row["code"], row["label"], row["status"]) for row in rows]
+Member = tuple[int, str, str, str]
 
 
-def inferred(code: int) -> tuple[int, str, str]:
-    return code, f"unlisted code {code}", "unlisted"
+def read_members(warehouse: Warehouse) -> list[Member]:
+    rows = warehouse.query("SELECT code, label, name, status FROM i94.country ORDER BY code").to_pylist()
+    return [(row["code"], row["label"], row["name"], row["status"]) for row in rows]
 
 
-DIMENSION = [(112, "GERMANY", "valid"), (582, "MEXICO", "valid")]
+def inferred(code: int, hint: str = "") -> Member:
+    return code, f"unlisted code {code}", f"code {code}{hint}", "unlisted"
+
+
+GERMAN = inferred(148, " (likely Germany)")
+DIMENSION = [(112, "GERMANY", "Germany", "valid"), (582, "MEXICO", "Mexico", "valid")]
 
 
 def test_a_month_adds_the_codes_that_it_carries_once(warehouse: Warehouse, staging: Staging) -> None:
@@ -43,7 +47,13 @@ def test_a_month_adds_the_codes_that_it_carries_once(warehouse: Warehouse, stagi
     for run_id in ("first", "second"):
         warehouse.replace(immigration, april, run_id)
     warehouse.replace(immigration, staging.month("2016-05", [1], i94cit=148, i94res=112), "third")
-    assert read_members(warehouse) == sorted([*DIMENSION, inferred(148), inferred(254)])
+    assert read_members(warehouse) == sorted([*DIMENSION, GERMAN, inferred(254, " (likely South Korea)")])
+
+
+def test_a_code_that_nobody_reviewed_has_its_number_as_name(warehouse: Warehouse, staging: Staging) -> None:
+    warehouse.replace(country, countries(staging, LISTED), "run")
+    warehouse.replace(immigration, staging.month("2016-04", [1], i94cit=990), "run")
+    assert inferred(990) in read_members(warehouse)
 
 
 def test_a_month_with_listed_or_missing_codes_adds_none(warehouse: Warehouse, staging: Staging) -> None:
@@ -57,14 +67,14 @@ def test_a_reload_of_the_dimension_keeps_the_codes_that_arrivals_carry(warehouse
     warehouse.replace(immigration, staging.month("2016-04", [1], i94cit=148, i94res=254), "run")
     warehouse.replace(immigration, staging.month("2016-04", [1], i94cit=148, i94res=112), "run")
     warehouse.replace(country, countries(staging, LISTED), "reload")
-    assert read_members(warehouse) == sorted([*DIMENSION, inferred(148)]), "254 is no longer carried"
+    assert read_members(warehouse) == sorted([*DIMENSION, GERMAN]), "254 is no longer carried"
 
 
 def test_a_code_that_the_list_holds_by_now_is_no_inferred_member(warehouse: Warehouse, staging: Staging) -> None:
     warehouse.replace(country, countries(staging, LISTED), "run")
     warehouse.replace(immigration, staging.month("2016-04", [1], i94cit=148), "run")
     warehouse.replace(country, countries(staging, {**LISTED, 148: "GERMANY, FEDERAL REPUBLIC"}), "reload")
-    assert (148, "GERMANY, FEDERAL REPUBLIC", "valid") in read_members(warehouse)
+    assert (148, "GERMANY, FEDERAL REPUBLIC", "Germany, Federal Republic", "valid") in read_members(warehouse)
     assert len(read_members(warehouse)) == 3
 
 

@@ -267,8 +267,15 @@ def test_a_failure_at_any_statement_of_a_load_leaves_what_was_there(
 
 def test_codes_that_look_like_numbers_or_nulls_are_loaded_as_text(warehouse: Warehouse, staging: Staging) -> None:
     rows = [
-        {"code": "060", "label": "NO PORT Code (60)", "status": "no port code"},
-        {"code": "NA", "label": "INT'L FALLS, NY", "city": "INT'L FALLS", "state": "NY", "status": "valid"},
+        {"code": "060", "label": "NO PORT Code (60)", "name": "060", "status": "no port code"},
+        {
+            "code": "NA",
+            "label": "INT'L FALLS, NY",
+            "name": "NULL",
+            "city": "INT'L FALLS",
+            "state": "NY",
+            "status": "valid",
+        },
     ]
     manifest = staging.commit(i94port, Dataset("warehouse/i94port"), rows)
     warehouse.replace(i94port, manifest, "r1")

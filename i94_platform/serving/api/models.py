@@ -19,8 +19,8 @@ PYTHON_TYPES: dict[type, Any] = {
 JSON_TYPES = {int: "integer", float: "number", bool: "boolean", dt.date: "string", str: "string"}
 
 _EXAMPLES: dict[str, Any] = {
-    "i94yr": 2016, "i94mon": 4, "i94addr": "FL", "state": "FLORIDA", "i94cit": 135, "nationality": "UNITED KINGDOM",
-    "i94res": 135, "origin": "UNITED KINGDOM", "airline": "AA", "visitors": 1000, "iso3": "GBR",
+    "i94yr": 2016, "i94mon": 4, "i94addr": "FL", "state": "Florida", "i94cit": 135, "nationality": "United Kingdom",
+    "i94res": 135, "origin": "United Kingdom", "airline": "AA", "visitors": 1000, "iso3": "GBR",
 }  # fmt: skip
 _EXAMPLES_BY_TYPE = {int: 1, float: 12.5, bool: True, dt.date: "2016-04-30"}
 

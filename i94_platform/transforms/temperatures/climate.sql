@@ -43,8 +43,6 @@ by_city AS (
 SELECT
   iso3,
   floor(CAST(sum(CAST(temperature AS DECIMAL(18, 9))) AS DOUBLE) / count(*) * 10000 + 0.5) / 10000 AS mean_temperature,
-  floor(CAST(sum(CAST(latitude AS DECIMAL(18, 9))) AS DOUBLE) / count(*) * 10000 + 0.5) / 10000 AS latitude,
-  floor(CAST(sum(CAST(longitude AS DECIMAL(18, 9))) AS DOUBLE) / count(*) * 10000 + 0.5) / 10000 AS longitude,
   CAST(count(*) AS INT) AS temperature_cities
 FROM by_city
 GROUP BY iso3

@@ -85,7 +85,7 @@ def test_maps_heatmap_climate_and_demographics_hold_the_figures_of_the_marts(
         (row["State"], row["Country of residence"]): parse_count(row["Visitors"])
         for row in read_table(front_page, "heat")
     }
-    assert heatmap["FLORIDA", "UNITED KINGDOM"] == british_in_florida
+    assert heatmap["Florida", "United Kingdom"] == british_in_florida
     climates = query_release(site, "SELECT climate_band, sum(visitors)::INT FROM {destination_by_climate} GROUP BY 1")
     assert read_visitors(front_page, "climate", "Climate") == dict(climates)
     ages = query_release(
