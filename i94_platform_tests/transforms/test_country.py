@@ -155,7 +155,7 @@ def test_the_dimension_holds_listed_codes_with_their_country_and_climate() -> No
     assert frame.columns.tolist() == column_names(country)
     assert frame["code"].tolist() == [0, 582]
     assert frame["status"].tolist() == ["invalid", "valid"]
-    assert list(frame.loc[1, "name":]) == ["Mexico", "MEX", "America", "Central America", 20.5, 23.94, -102.51, 7]
+    assert list(frame.loc[1, "name":]) == ["Mexico", "MEX", "America", "Central America", 20.5, 23.9, -102.5, 7]
     assert frame["name"].tolist() == ["Stateless", "Mexico"]
     assert frame.loc[:0, "iso3":].isna().to_numpy().all()
     assert frame.dtypes.astype(str).tolist() == ["Int64"] + ["string"] * 6 + ["Float64"] * 3 + ["Int64"]
