@@ -63,3 +63,9 @@ def test_a_statement_binds_its_own_values() -> None:
 def test_a_percent_sign_is_doubled_for_psycopg2_also_without_values() -> None:
     """psycopg2 halves it again where it is given values, be there none."""
     assert compile_statement(text("SELECT 7 % 2"), "redshift") == ("SELECT 7 %% 2", {})
+
+
+def test_whole_numbers_divide_as_duckdb_divides_them() -> None:
+    assert compile_statement(select(immigration.c.i94bir / 2), "duckdb")[0].startswith(
+        "SELECT i94.immigration.i94bir / $1"
+    )

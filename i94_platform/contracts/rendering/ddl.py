@@ -20,11 +20,16 @@ DIALECTS = ("duckdb", "redshift")
 
 @cache
 def load_dialect(name: str) -> Dialect:
-    """SQLAlchemy's dialect `duckdb` or `redshift`; ValueError for another name."""
-    if name == "duckdb":
-        import duckdb_engine
+    """SQLAlchemy's dialect `duckdb` or `redshift`; ValueError for another name.
 
-        return duckdb_engine.Dialect(paramstyle="numeric_dollar")
+    DuckDB reads PostgreSQL's statements, except for its markers (`$1`) and the division of whole numbers.
+    """
+    if name == "duckdb":
+        from sqlalchemy.dialects.postgresql.base import PGDialect
+
+        dialect: Dialect = PGDialect(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]
+        dialect.div_is_floordiv = False  # 7 / 2 is 3.5
+        return dialect
     if name == "redshift":
         from sqlalchemy_redshift.dialect import RedshiftDialect_psycopg2
 
