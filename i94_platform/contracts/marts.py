@@ -64,6 +64,7 @@ METHODS = ("pearson", "spearman", "cramers_v")
 _FACT = "immigration"
 _COUNTRY = "country"
 _STATE = "state"
+_TEMPERATURES = "world_temperature"
 _CLIMATE_RULE = ", ".join(
     f"{name} {f'{low:g} to ' if low is not None and high is not None else ''}"
     f"{f'below {high:g}' if high is not None else f'from {low:g}'}"
@@ -134,6 +135,18 @@ def _purpose() -> Column[Any]:
     return column("i94visa", Integer(), "Code of the purpose of the visit.", source=_FACT, key=True)
 
 
+def _purpose_label() -> Column[Any]:
+    return column("visa", String(32), "Purpose of the visit in words.", source="i94visa", nullable=False)
+
+
+def _port() -> Column[Any]:
+    return column("i94port", String(3), "Port of entry, a CBP code and not an IATA one; XXX where missing or unlisted.", source=_FACT, key=True)
+
+
+def _mode() -> Column[Any]:
+    return column("i94mode", Integer(), f"Code of the mode of arrival; 9 not reported or unlisted, {NO_CODE} where it is not given.", source=_FACT, key=True, low=NO_CODE)
+
+
 def _origin(*, key: bool = True) -> list[Column[Any]]:
     return [
         _residence(key=key),
@@ -156,9 +169,9 @@ def _country_columns(what: str) -> list[Column[Any]]:
     ]
 
 
-def _climate_band(*, key: bool) -> Column[Any]:
+def _climate_band(of: str = "source country", *, key: bool) -> Column[Any]:
     return column(
-        "climate_band", String(16), f"Band of the source country's mean yearly temperature in °C: {_CLIMATE_RULE}; {UNKNOWN} without a temperature.",
+        "climate_band", String(16), f"Band of the {of}'s mean yearly temperature in °C: {_CLIMATE_RULE}; {UNKNOWN} without a temperature.",
         source=_COUNTRY, key=key, nullable=False, allowed=(*(name for name, *_ in CLIMATE_BANDS), UNKNOWN),
     )
 
@@ -169,9 +182,9 @@ arrivals_cube: Table = _monthly_mart(
     _nationality(),
     _residence(),
     _state_code(),
-    column("i94port", String(3), "Port of entry, a CBP code and not an IATA one; XXX where missing or unlisted.", source=_FACT, key=True),
+    _port(),
     _airline(),
-    column("i94mode", Integer(), f"Code of the mode of arrival; 9 not reported or unlisted, {NO_CODE} where it is not given.", source=_FACT, key=True, low=NO_CODE),
+    _mode(),
     _purpose(),
     column("visatype", String(16), f"Class of admission that the visa allows, such as B2 or WT; '{NOT_GIVEN}' where it is missing.", source=_FACT, key=True),
     _gender(),
@@ -257,7 +270,7 @@ visitor_demographics_by_state: Table = _monthly_mart(
     _gender(),
     column("gender_label", String(32), "Sex of the visitor in words.", source=_FACT, nullable=False, allowed=(*GENDERS.values(), OTHER_GENDER)),
     _purpose(),
-    column("visa", String(32), "Purpose of the visit in words.", source="i94visa", nullable=False),
+    _purpose_label(),
     _visitors("of this group to this state"),
     column("cities", Integer(), "Cities of 65,000 and more that the figures beside cover; they repeat in each row of the state.", source=_STATE, unit="cities", nullable=False, low=0),
     column("city_population", Integer(), "All people in these cities, which is not the state's population; null without such a city.", source=_STATE, unit="people", low=0),
@@ -274,6 +287,57 @@ visitor_demographics_by_state: Table = _monthly_mart(
     column("city_american_indian_and_alaska_native", Integer(), "People of these cities who named themselves American Indian or Alaska Native.", source=_STATE, unit="people", low=0),
     grain="one row per month, state, age band, gender and purpose (i94yr, i94mon, i94addr, age_band, gender, i94visa)",
     sort=(*MONTH_COLUMNS, "i94addr"),
+)
+
+ports: Table = _monthly_mart(
+    "ports",
+    "Arrivals by port of entry and mode of arrival.",
+    _port(),
+    column("port", String(128), "Label of the port of entry.", source="i94port", nullable=False),
+    column("port_state", String(2), "State or territory where the port lies; null where its label names none.", source="i94port"),
+    _mode(),
+    column("mode", String(32), f"Mode of arrival in words, '{NOT_GIVEN}' where it is missing.", source="i94mode", nullable=False),
+    _visitors("through this port by this mode"),
+    grain="one row per month, port and mode of arrival (i94yr, i94mon, i94port, i94mode)",
+)
+
+stays: Table = _monthly_mart(
+    "stays",
+    "Length of stay, and arrivals without a departure, by state of the first address, country of residence and purpose.",
+    *_destination(),
+    *_origin(),
+    _purpose(),
+    _purpose_label(),
+    _visitors("of this group to this state"),
+    *_departures(),
+    column("mean_stay", Double(), "Mean length of the known stays; null without any.", source=_FACT, unit="days", low=0, high=LONGEST_STAY, statistic=Statistic("average", "stays", 1)),
+    grain="one row per month, state, country of residence and purpose (i94yr, i94mon, i94addr, i94res, i94visa)",
+)
+
+state_climate: Table = _monthly_mart(
+    "state_climate",
+    "Arrivals by state of the first address with the climate of the state's measured cities.",
+    *_destination(),
+    _climate_band("state", key=False),
+    column("mean_temperature", Double(), "Mean over the state's measured cities of their mean yearly temperature, last 30 years of the data; null without such a city.", source=_TEMPERATURES, unit="°C", low=-90, high=70),
+    column("month_temperature", Double(), "The same for the calendar month of arrival.", source=_TEMPERATURES, unit="°C", low=-90, high=70),
+    column("temperature_cities", Integer(), "Measured cities, which the demographics list in the state.", source=_TEMPERATURES, unit="cities", nullable=False, low=0),
+    column("temperature_city_population", Integer(), "People of the measured cities; of city_population, to judge the coverage.", source="us_cities_demographics", unit="people", low=0),
+    column("city_population", Integer(), "People of all the state's cities of 65,000 and more; null without such a city.", source=_STATE, unit="people", low=0),
+    _visitors("to this state"),
+    grain="one row per month and state (i94yr, i94mon, i94addr)",
+)
+
+origin_destination_affinity: Table = _monthly_mart(
+    "origin_destination_affinity",
+    "Arrivals by state and country of residence beside those that the totals of both alone would give.",
+    *_destination(),
+    *_origin(),
+    _visitors("to this state from this country"),
+    column("expected_visitors", Double(), "Visitors to the state, times those from the country, divided by all of the month.", source=_FACT, unit="expected arrivals", low=0, statistic=Statistic("average", "visitors")),
+    column("ratio", Double(), "Visitors divided by expected visitors; above 1 more than expected.", source=_FACT, low=0, statistic=Statistic("average", "visitors", 1)),
+    column("standardized_residual", Double(), "Adjusted residual: visitors less expected ones, divided by the standard error under independence; null where a total is all visitors.", source=_FACT, statistic=Statistic("average", "visitors")),
+    grain="one row per month, state and country of residence with arrivals (i94yr, i94mon, i94addr, i94res)",
 )
 
 MONTHLY_MARTS: tuple[Table, ...] = tuple(mart for mart in mart_metadata.tables.values() if is_monthly(mart))

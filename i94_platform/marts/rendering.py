@@ -76,6 +76,7 @@ def _constants() -> dict[str, str]:
         "not_given": _literal(NOT_GIVEN),
         "unknown": _literal(UNKNOWN),
         "climate_band": _render_band("country.mean_temperature", CLIMATE_BANDS),
+        "state_climate_band": _render_band("climate.mean_temperature", CLIMATE_BANDS),
         "age_band": _render_band("i94bir", AGE_BANDS),
         "gender_label": _render_label("counted.gender", GENDERS, OTHER_GENDER),
         "carrier": _render_label("counted.airline", CARRIERS, AIRLINE),

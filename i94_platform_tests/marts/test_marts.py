@@ -7,6 +7,7 @@ once a race.
 from __future__ import annotations
 
 import datetime as dt
+import math
 from itertools import pairwise
 from typing import Any
 
@@ -188,6 +189,86 @@ def test_a_letter_that_no_gender_has_costs_no_visitor(april_warehouse: Warehouse
     refresh(april_warehouse, MARTS["visitor_demographics_by_state"])
     columns = ("gender", "gender_label", "visitors")
     assert select_sorted(april_warehouse, "visitor_demographics_by_state", *columns) == [("Z", "recorded otherwise", 2)]
+
+
+def test_ports_have_their_label_and_a_mode_that_is_missing_is_not_given(
+    april_warehouse: Warehouse, staging: Staging
+) -> None:
+    rows = [row for n, mode in enumerate((1, 1, None)) for row in arrivals("2016-04", [n], i94mode=mode)]
+    manifest = staging.commit(immigration, Dataset("staged/immigration", "2016-04"), rows)
+    april_warehouse.replace(immigration, manifest, "r1")
+    with april_warehouse.transaction(purpose="prepare a test") as transaction:
+        transaction.execute("UPDATE i94.i94port SET label = 'NEW YORK, NY', state = 'NY' WHERE code = 'NYC'")
+        transaction.execute("UPDATE i94.i94mode SET label = 'Air' WHERE code = 1")
+    refresh(april_warehouse, MARTS["ports"])
+    columns = ("i94port", "port", "port_state", "i94mode", "mode", "visitors")
+    assert select_sorted(april_warehouse, "ports", *columns) == [
+        ("NYC", "NEW YORK, NY", "NY", -1, "not given", 1),
+        ("NYC", "NEW YORK, NY", "NY", 1, "Air", 2),
+    ]
+
+
+def test_a_mean_stay_is_that_of_the_known_stays_and_null_without_any(
+    april_warehouse: Warehouse, staging: Staging
+) -> None:
+    stays = ((135, 3), (135, 8), (135, 400), (689, None))
+    rows = [
+        row
+        for n, (code, days) in enumerate(stays)
+        for row in arrivals("2016-04", [n], i94res=code, stay_days=days, depdate=days and dt.date(2016, 5, 1))
+    ]
+    manifest = staging.commit(immigration, Dataset("staged/immigration", "2016-04"), rows)
+    april_warehouse.replace(immigration, manifest, "r1")
+    refresh(april_warehouse, MARTS["stays"])
+    columns = ("origin", "state", "visa", "visitors", "no_departure", "stays", "stay_days", "mean_stay")
+    assert select_sorted(april_warehouse, "stays", *columns) == [
+        ("BRAZIL", "NEW YORK", "Pleasure", 1, 1, 0, 0, None),
+        ("UNITED KINGDOM", "NEW YORK", "Pleasure", 3, 0, 2, 11, 5.5),
+    ]
+
+
+def test_affinity_is_that_of_a_table_of_contingency(refreshed: Warehouse) -> None:
+    """Vermont has 1 of 8 visitors, the United Kingdom 2 of 8: by hand, one is expected 1/4 times."""
+    columns = ("i94addr", "i94res", "visitors", "expected_visitors", "ratio", "standardized_residual")
+    row = next(row for row in select_sorted(refreshed, "origin_destination_affinity", *columns) if row[0] == "VT")
+    residual = (1 - 0.25) / math.sqrt(0.25 * (1 - 1 / 8) * (1 - 2 / 8))
+    assert row[:3] == ("VT", 135, 1)
+    assert row[3:] == pytest.approx((0.25, 4.0, residual), rel=1e-12)
+
+
+def test_a_state_has_the_climate_of_its_measured_cities(april_warehouse: Warehouse) -> None:
+    """Arlington is in two states, and the one whose airport is nearer has the city; 1982 is too long ago."""
+    with april_warehouse.transaction(purpose="prepare a test") as transaction:
+        for city, state, people in (("Arlington", "NY", 50), ("Arlington", "VT", 70), ("Akron", "NY", 40)):
+            transaction.execute(
+                "INSERT INTO i94.us_cities_demographics (city, state_code, race, state, total_population, race_count) "
+                "VALUES (:city, :state, 'White', 'a state', :people, 1)",
+                {"city": city, "state": state, "people": people},
+            )
+        for state, latitude in (("NY", 41.0), ("VT", 44.0)):
+            transaction.execute(
+                "INSERT INTO i94.airport_codes (ident, type, iso_country, iso_region, latitude, longitude) "
+                "VALUES (:state, 'heliport', 'US', :region, :latitude, -74)",
+                {"state": state, "region": f"US-{state}", "latitude": latitude},
+            )
+        for day, city, celsius in (
+            ("2012-01-01", "Arlington", 2), ("2012-04-01", "Arlington", 8), ("2011-04-01", "Arlington", 10),
+            ("2012-01-01", "Akron", 6), ("1982-04-01", "Akron", 99), ("2012-01-01", "Nowhere", 50),
+        ):  # fmt: skip
+            transaction.execute(
+                "INSERT INTO i94.world_temperature (dt, city, country, latitude, longitude, average_temperature, iso3) "
+                "VALUES (CAST(:day AS DATE), :city, 'United States', 42, -74, :celsius, 'USA')",
+                {"day": day, "city": city, "celsius": celsius},
+            )
+    refresh(april_warehouse, MARTS["state_climate"])
+    columns = ("i94addr", "climate_band", "mean_temperature", "month_temperature", "temperature_cities",
+               "temperature_city_population", "city_population", "visitors")  # fmt: skip
+    assert select_sorted(april_warehouse, "state_climate", *columns) == [
+        ("99", "unknown", None, None, 0, None, None, 2),
+        # Arlington: the mean of January's 2 and April's (8 + 10) / 2; Akron has no April
+        ("NY", "cool", (5.5 + 6) / 2, 9.0, 2, 90, 100, 5),
+        ("VT", "unknown", None, None, 0, None, None, 1),
+    ]
 
 
 @pytest.mark.parametrize("bands", [CLIMATE_BANDS, AGE_BANDS], ids=["climate", "age"])

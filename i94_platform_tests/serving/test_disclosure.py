@@ -34,6 +34,13 @@ from i94_platform_tests.serving.synthetic_release import make_rows
 
 MOST = 40
 """Counts of the release reach from 0 or 1 to this, so that many are small."""
+AVERAGES = {
+    "mean_stay": ("stays", 1),
+    "expected_visitors": ("visitors", 0),
+    "ratio": ("visitors", 1),
+    "standardized_residual": ("visitors", 0),
+}
+"""What readers get only over 23 arrivals: the count of these, and the digits."""
 STATES = path_of(destination_by_origin)
 CUBE_COUNTS = ("visitors", "no_departure", "stays", "stay_days")
 QUERY = "/api/v1/query/destination_by_origin"
@@ -75,6 +82,10 @@ def make_public_rows(contract: Table) -> list[Row]:
             public |= {name: None for name in row if name.startswith("hint_")}
         if (days := row.get("stay_days")) is not None:
             public["stay_days"] = (days + 50) // 100 * 100 if row["stays"] >= 23 else None
+        for name, (base, digits) in AVERAGES.items():
+            if name in row:
+                is_shown = row[name] is not None and row[base] >= 23
+                public[name] = pytest.approx(row[name], abs=0.501 * 10**-digits) if is_shown else None
         if contract is destination_by_climate and row["mean_temperature"] is not None:
             public["mean_temperature"] = float(round(row["mean_temperature"])) if row["visitors"] >= 23 else None
         if contract is correlations:

@@ -1,0 +1,107 @@
+-- Arrivals of a month by state of the first address, with the climate of the state's cities that have temperatures. A
+-- city belongs to the state in which the demographics list its name; if they list it in several, as Arlington, to the
+-- one with the nearest airport. The 30 years and the means are those of the temperature of a country.
+WITH cities_by_year AS (
+  SELECT year_of_record, count(*) AS cities
+  FROM (
+    SELECT DISTINCT EXTRACT(YEAR FROM dt) AS year_of_record, city, latitude, longitude
+    FROM i94.world_temperature
+    WHERE iso3 = 'USA' AND average_temperature IS NOT NULL
+  ) AS cities_of_years
+  GROUP BY 1
+),
+last_year AS (
+  SELECT max(year_of_record) AS last_year
+  FROM cities_by_year
+  WHERE cities * 2 >= (SELECT max(every_year.cities) FROM cities_by_year AS every_year)
+),
+by_month AS (
+  SELECT
+    city,
+    latitude,
+    longitude,
+    EXTRACT(MONTH FROM dt) AS month_of_year,
+    -- added up exactly, or the order of the rows would be seen in the last digits
+    CAST(sum(CAST(average_temperature AS DECIMAL(18, 9))) AS DOUBLE PRECISION) / count(*) AS temperature
+  FROM i94.world_temperature
+  CROSS JOIN last_year
+  WHERE iso3 = 'USA'
+    AND average_temperature IS NOT NULL
+    AND EXTRACT(YEAR FROM dt) BETWEEN last_year.last_year - 29 AND last_year.last_year
+  GROUP BY 1, 2, 3, 4
+),
+by_city AS (
+  SELECT
+    city,
+    latitude,
+    longitude,
+    CAST(sum(CAST(temperature AS DECIMAL(18, 9))) AS DOUBLE PRECISION) / count(*) AS mean_temperature,
+    sum(CASE WHEN month_of_year = :month THEN CAST(temperature AS DECIMAL(18, 9)) END) AS month_temperature
+  FROM by_month
+  GROUP BY 1, 2, 3
+),
+listed_cities AS (
+  SELECT city, state_code, max(total_population) AS population
+  FROM i94.us_cities_demographics
+  GROUP BY 1, 2
+),
+distances AS (
+  SELECT
+    by_city.city,
+    by_city.latitude,
+    by_city.longitude,
+    by_city.mean_temperature,
+    by_city.month_temperature,
+    listed_cities.state_code,
+    listed_cities.population,
+    min(
+      power(airport.latitude - by_city.latitude, 2)
+      + power((airport.longitude - by_city.longitude) * cos(radians(by_city.latitude)), 2)
+    ) AS distance
+  FROM by_city
+  INNER JOIN listed_cities ON listed_cities.city = by_city.city
+  LEFT JOIN i94.airport_codes AS airport ON airport.iso_region = 'US-' || listed_cities.state_code
+  GROUP BY 1, 2, 3, 4, 5, 6, 7
+),
+ranked AS (
+  SELECT
+    state_code,
+    population,
+    mean_temperature,
+    month_temperature,
+    row_number() OVER (PARTITION BY city, latitude, longitude ORDER BY distance ASC NULLS LAST, state_code ASC) AS place
+  FROM distances
+),
+climate AS (
+  SELECT
+    state_code,
+    CAST(sum(CAST(mean_temperature AS DECIMAL(18, 9))) AS DOUBLE PRECISION) / count(*) AS mean_temperature,
+    CAST(sum(CAST(month_temperature AS DECIMAL(18, 9))) AS DOUBLE PRECISION) / count(month_temperature)
+      AS month_temperature,
+    count(*) AS cities,
+    sum(population) AS population
+  FROM ranked
+  WHERE place = 1
+  GROUP BY 1
+),
+counted AS (
+  SELECT i94addr, count(*) AS visitors
+  FROM i94.immigration
+  WHERE i94yr = :year AND i94mon = :month
+  GROUP BY 1
+)
+SELECT
+  :year AS i94yr,
+  :month AS i94mon,
+  counted.i94addr,
+  destination.label AS state,
+  $state_climate_band AS climate_band,
+  climate.mean_temperature,
+  climate.month_temperature,
+  coalesce(climate.cities, 0) AS temperature_cities,
+  climate.population AS temperature_city_population,
+  destination.city_population,
+  counted.visitors
+FROM counted
+LEFT JOIN climate ON climate.state_code = counted.i94addr
+LEFT JOIN i94.state AS destination ON destination.code = counted.i94addr
