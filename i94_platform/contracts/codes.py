@@ -142,15 +142,19 @@ def read_port_corrections() -> pd.DataFrame:
 @cache
 def read_port_names() -> Mapping[str, str]:
     """Read the names of ports whose label is misspelled or spells no name, by the exact label."""
-    frame = _read_file("port_names.csv", ["label", "name"])
-    return dict(zip(frame["label"], frame["name"], strict=True))
+    return _read_pairs("port_names.csv")
 
 
 @cache
 def read_state_names() -> Mapping[str, str]:
     """Read the name of each state code in the spelling of people."""
-    frame = _read_file("state_names.csv", ["code", "name"])
-    return dict(zip(frame["code"], frame["name"], strict=True))
+    return _read_pairs("state_names.csv")
+
+
+@cache
+def read_airline_names() -> Mapping[str, str]:
+    """Read the names of the airlines that bring most visitors, by code."""
+    return _read_pairs("airlines.csv")
 
 
 @cache
@@ -172,13 +176,22 @@ def read_country_positions() -> pd.DataFrame:
 
 @cache
 def read_unlisted_names() -> Mapping[int, str]:
-    """Read the names of codes that arrivals carry and no list holds: the code, and where most of its citizens live.
+    """Read the names of codes that arrivals carry and no list holds: the code, and where most of its citizens live."""
+    likely = _read_pairs("unlisted_countries.csv")
+    return {int(code): f"code {code} (likely {country})" for code, country in likely.items()}
 
-    Without pandas, because the load of a month would import it for this alone.
+
+def _read_pairs(file: str) -> Mapping[str, str]:
+    """Map the first column of a file to its second, without pandas, which a load of a month has no need of.
+
+    Raises:
+        PermanentError: the file is missing or can't be read.
     """
-    with (FOLDER / "unlisted_countries.csv").open(encoding="utf-8", newline="") as file:
-        likely = {int(row["code"]): row["likely_country"] for row in csv.DictReader(file)}
-    return {code: f"code {code} (likely {country})" for code, country in likely.items()}
+    try:
+        with (FOLDER / file).open(encoding="utf-8", newline="") as lines:
+            return {row[0]: row[1] for row in list(csv.reader(lines))[1:]}
+    except (OSError, ValueError, IndexError) as error:
+        raise PermanentError(f"lookup/{file} can't be read ({error}); restore it from git.") from error
 
 
 def _read_file(file: str, columns: list[str]) -> pd.DataFrame:

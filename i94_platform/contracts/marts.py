@@ -222,6 +222,7 @@ visitors_by_airline: Table = _monthly_mart(
     "Arrivals by airline or other carrier.",
     _airline(),
     column("carrier", String(32), "Kind of carrier; *GA as general aviation and VES as vessel are inferred.", source=_FACT, nullable=False, allowed=(AIRLINE, *CARRIERS.values())),
+    column("airline_name", String(64), "Name of the airline where lookup/airlines.csv has it, else the kind of carrier, or 'code' and the code.", source="lookup/airlines.csv", nullable=False),
     _visitors("with this carrier"),
     grain="one row per month and airline (i94yr, i94mon, airline)",
 )

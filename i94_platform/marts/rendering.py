@@ -11,6 +11,7 @@ from functools import cache
 
 from sqlalchemy import String, Table
 
+from i94_platform.contracts.codes import read_airline_names
 from i94_platform.contracts.marts import (
     AGE_BANDS,
     AIRLINE,
@@ -78,8 +79,11 @@ def _constants() -> dict[str, str]:
         "climate_band": _render_band("country.mean_temperature", CLIMATE_BANDS),
         "state_climate_band": _render_band("climate.mean_temperature", CLIMATE_BANDS),
         "age_band": _render_band("i94bir", AGE_BANDS),
-        "gender_label": _render_label("counted.gender", GENDERS, OTHER_GENDER),
-        "carrier": _render_label("counted.airline", CARRIERS, AIRLINE),
+        "gender_label": _render_label("counted.gender", GENDERS, _literal(OTHER_GENDER)),
+        "carrier": _render_label("counted.airline", CARRIERS, _literal(AIRLINE)),
+        "airline_name": _render_label(
+            "counted.airline", {**read_airline_names(), **CARRIERS}, "'code ' || counted.airline"
+        ),
     }
 
 
@@ -98,4 +102,4 @@ def _render_band(value: str, bands: Sequence[tuple[str, float | None, float | No
 
 def _render_label(value: str, names: Mapping[str, str], otherwise: str) -> str:
     cases = " ".join(f"WHEN {_literal(code)} THEN {_literal(name)}" for code, name in names.items())
-    return f"CASE {value} {cases} ELSE {_literal(otherwise)} END"
+    return f"CASE {value} {cases} ELSE {otherwise} END"

@@ -10,5 +10,6 @@ SELECT
   :month AS i94mon,
   counted.airline,
   $carrier AS carrier,
+  $airline_name AS airline_name,
   counted.visitors
 FROM counted

@@ -14,9 +14,11 @@ from i94_platform.contracts.codes import (
     FOLDER,
     Drift,
     detect_drift,
+    read_airline_names,
     read_port_corrections,
     read_reviewed_list,
 )
+from i94_platform.contracts.marts import CARRIERS
 from i94_platform.contracts.model import column_names
 from i94_platform.errors import PermanentError
 
@@ -60,6 +62,13 @@ def test_the_files_have_unix_line_ends_and_one_at_the_end(name: str) -> None:
     assert b"\r" not in content
     assert content.endswith(b"\n")
     assert not content.startswith(b"\xef\xbb\xbf")
+
+
+def test_every_airline_has_a_name_of_its_own() -> None:
+    names = read_airline_names()
+    assert len(set(names.values())) == len(names) == 144
+    assert not set(names) & set(CARRIERS)
+    assert all(len(code) in (2, 3) and name == name.strip() for code, name in names.items())
 
 
 def test_codes_that_look_like_numbers_or_missing_values_stay_text(folder: Path) -> None:

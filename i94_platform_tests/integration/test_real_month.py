@@ -50,6 +50,7 @@ FIGURES = {
     "SELECT visitors FROM mart.visitors_by_nationality WHERE i94cit = 135 AND nationality = 'United Kingdom'": 360_157,
     "SELECT visitors FROM mart.visitors_by_airline WHERE airline = 'AA'": 310_091,
     "SELECT visitors FROM mart.visitors_by_airline WHERE airline = 'not given'": 83_627,
+    "SELECT sum(visitors) FROM mart.visitors_by_airline WHERE airline_name NOT LIKE 'code %'": 3_092_506,
     "SELECT visitors FROM mart.destination_by_origin WHERE i94addr = 'FL' AND origin = 'United Kingdom'": 101_913,
     "SELECT sum(visitors) FROM mart.visitors_by_nationality WHERE status = 'unlisted'": 386_189,
     "SELECT hint_likely_residence_visitors FROM mart.visitors_by_nationality WHERE i94cit = 148": 148_689,

@@ -94,11 +94,23 @@ def test_origins_are_labelled(refreshed: Warehouse) -> None:
 
 
 def test_a_carrier_that_is_no_airline_is_labelled(refreshed: Warehouse) -> None:
-    assert select_sorted(refreshed, "visitors_by_airline", "airline", "carrier", "visitors") == [
-        ("*GA", "general aviation", 1),
-        ("BA", "airline", 4),
-        ("VES", "vessel", 1),
-        ("not given", "not given", 2),
+    assert select_sorted(refreshed, "visitors_by_airline", "airline", "carrier", "airline_name", "visitors") == [
+        ("*GA", "general aviation", "general aviation", 1),
+        ("BA", "airline", "British Airways", 4),
+        ("VES", "vessel", "vessel", 1),
+        ("not given", "not given", "not given", 2),
+    ]
+
+
+def test_an_airline_without_a_name_is_shown_by_its_code(april_warehouse: Warehouse, staging: Staging) -> None:
+    rows = [row for n, code in enumerate(("TW", "Q7X")) for row in arrivals("2016-04", [n], airline=code)]
+    april_warehouse.replace(
+        immigration, staging.commit(immigration, Dataset("staged/immigration", "2016-04"), rows), "r1"
+    )
+    refresh(april_warehouse, MARTS["visitors_by_airline"])
+    assert select_sorted(april_warehouse, "visitors_by_airline", "airline", "airline_name", "carrier") == [
+        ("Q7X", "code Q7X", "airline"),
+        ("TW", "T'way Air", "airline"),
     ]
 
 
