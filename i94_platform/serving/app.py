@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.responses import Response
 
-from i94_platform.serving.api import health, routes, tables
+from i94_platform.serving.api import health, releases, routes, tables
 from i94_platform.serving.api.layers import LAYERS
 from i94_platform.serving.api.parameters import describe_validation_error
 from i94_platform.serving.auth import routes as auth_routes
@@ -51,7 +51,7 @@ def create_app(service: Service | None = None, scripts_folder: str = "", hosts: 
         ),
     )
     app.state.service = service
-    for router in (tables.create_router(), routes.create_router(), health.router, auth_routes.router):
+    for router in (tables.create_router(), routes.create_router(), releases.router, health.router, auth_routes.router):
         app.include_router(router)
     dashboard_routes.add_routes(app, VegaBundle(scripts_folder))
     if hosts:

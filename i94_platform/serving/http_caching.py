@@ -41,13 +41,13 @@ def is_current(request: Request, etag: str) -> bool:
 
 def not_modified(etag: str, cache_control: str = REVALIDATE) -> Response:
     """Return a 304: the content of the client is still current."""
-    return Response(status_code=304, headers=_caching_headers(etag, cache_control))
+    return Response(status_code=304, headers=caching_headers(etag, cache_control))
 
 
 def send(request: Request, cached: CachedResponse, etag: str, cache_control: str = REVALIDATE) -> Response:
     """Return a cached response, compressed if the client accepts that."""
     compressed = cached.gzip_body and _accepts_gzip(request.headers.get("accept-encoding", ""))
-    response = Response(cached.gzip_body if compressed else cached.body, headers=_caching_headers(etag, cache_control))
+    response = Response(cached.gzip_body if compressed else cached.body, headers=caching_headers(etag, cache_control))
     response.headers["Content-Type"] = cached.media_type
     if compressed:
         response.headers["Content-Encoding"] = "gzip"
@@ -66,7 +66,8 @@ def send_json(request: Request, body: bytes) -> Response:
     return send(request, with_gzip(body, serializers.MEDIA_TYPES["json"]), etag)
 
 
-def _caching_headers(etag: str, cache_control: str) -> dict[str, str]:
+def caching_headers(etag: str, cache_control: str = REVALIDATE) -> dict[str, str]:
+    """Return the headers that say how long a response may be kept, and what it depends on."""
     vary = "Accept-Encoding" if cache_control == IMMUTABLE else "Accept, Accept-Encoding, Authorization, Cookie"
     # weak, because the body may be compressed or not
     return {"ETag": f'W/"{etag}"', "Cache-Control": cache_control, "Vary": vary}

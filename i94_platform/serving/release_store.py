@@ -56,6 +56,12 @@ class ReleaseStore:
         with self._lock:
             return self._snapshots[0].release if self._snapshots else None
 
+    @property
+    def releases(self) -> list[Release]:
+        """The releases that are open, newest first."""
+        with self._lock:
+            return [snapshot.release for snapshot in self._snapshots]
+
     @contextmanager
     def lease(self, version: str = "") -> Iterator[Snapshot | None]:
         """Keep the newest release, or that of a version, open for the length of the context; None if there is none."""

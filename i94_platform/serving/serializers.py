@@ -53,14 +53,22 @@ def serialize_rows(
         keep_formulas: in CSV, leave texts as they are that a spreadsheet would run as a formula.
         metadata: in Parquet, metadata of the schema.
     """
-    import pyarrow.csv as pc
     import pyarrow.parquet as pq
 
-    target, typed = io.BytesIO(), rows.cast(arrow_schema(contract))
     if format_ == "csv":
-        pc.write_csv(typed if keep_formulas else escape_formulas(typed), target)
-    else:
-        pq.write_table(typed.replace_schema_metadata(dict(metadata or {})), target)
+        return serialize_csv(rows, contract, keep_formulas=keep_formulas)
+    target = io.BytesIO()
+    pq.write_table(rows.cast(arrow_schema(contract)).replace_schema_metadata(dict(metadata or {})), target)
+    return target.getvalue()
+
+
+def serialize_csv(rows: pa.Table, contract: Table, *, keep_formulas: bool, has_header: bool = True) -> bytes:
+    """Serialize rows as CSV, with or without its header."""
+    import pyarrow.csv as pc
+
+    target, typed = io.BytesIO(), rows.cast(arrow_schema(contract))
+    options = pc.WriteOptions(include_header=has_header)
+    pc.write_csv(typed if keep_formulas else escape_formulas(typed), target, options)
     return target.getvalue()
 
 

@@ -50,6 +50,8 @@ class Service:
     metrics: Metrics = field(default_factory=Metrics)
     valid_queries: dict[tuple[str, bytes, str], Query] = field(default_factory=dict)
     """Queries by the path, the query string and the format of requests that were valid."""
+    downloads: int = 0
+    """Archives that are being sent."""
     executor: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(QUERY_THREADS, thread_name_prefix="query")
     )
@@ -78,7 +80,7 @@ class Service:
         Raises:
             Problem: there is no such release, or the query takes too long.
         """
-        with self._lease(version) as snapshot:
+        with self.lease(version) as snapshot:
             # it begins with the version, by which a reader sees which release it is from
             disclosure: DisclosureControl = request.state.disclosure
             name = f"{snapshot.release.version}-{disclosure.name}-{key}"
@@ -92,12 +94,32 @@ class Service:
         return send(request, cached, name)
 
     @contextmanager
-    def _lease(self, version: str) -> Iterator[Snapshot]:
+    def lease(self, version: str) -> Iterator[Snapshot]:
+        """Keep a release open, the newest unless a version is given.
+
+        Raises:
+            Problem: there is no such release.
+        """
         with self.release_store.lease(version) as snapshot:
             if snapshot is None:
                 self.require_release()
-                raise Problem("release-gone", "Newer releases have replaced it; start again without the cursor.")
+                raise Problem("release-gone", "The server has no such release (any more); take the newest.")
             yield snapshot
+
+    @contextmanager
+    def take_download_slot(self, most: int) -> Iterator[None]:
+        """Count a download.
+
+        Raises:
+            Problem: as many as there may be are in progress.
+        """
+        if self.downloads >= most:
+            raise Problem("busy", "Other downloads are in progress; try again soon.", retry_after=10)
+        self.downloads += 1
+        try:
+            yield
+        finally:
+            self.downloads -= 1
 
     async def _run_query(self, snapshot: Snapshot, disclosure: DisclosureControl, make: MakeResponse) -> CachedResponse:
         deadline = time.monotonic() + self.query_seconds

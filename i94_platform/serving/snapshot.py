@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 THREADS_PER_QUERY = 2
 """Requests run side by side anyway."""
 
+_BATCH_ROWS = 50_000
+
 
 class Snapshot:
     """An open release. It closes once it is retired and nobody uses it any more."""
@@ -83,3 +85,9 @@ class Snapshot:
         ):
             rows: pa.Table = cursor.sql(sql, params=values).to_arrow_table()
             return rows
+
+    def stream(self, statement: Executable) -> Iterator[pa.RecordBatch]:
+        """Run a statement and yield its rows as they come, so that they need no memory."""
+        sql, values = compile_statement(statement, "duckdb")
+        with closing(self._connection.cursor()) as cursor:
+            yield from cursor.sql(sql, params=values).to_arrow_reader(_BATCH_ROWS)

@@ -50,6 +50,19 @@ class ReleaseSummary(ResponseModel):
     months: list[str] = Field(description="The months that every monthly table covers.")
 
 
+class DownloadableRelease(ReleaseSummary):
+    """A release that the server has."""
+
+    href: str = Field(description="All its tables as one archive.")
+    tables: list[str]
+
+
+class ReleaseList(ResponseModel):
+    """The releases that the server has, newest first."""
+
+    releases: list[DownloadableRelease]
+
+
 class PageSummary(ResponseModel):
     """Where a page of rows ends."""
 

@@ -42,6 +42,9 @@ class PageParameters(MonthRange):
         None, ge=1, le=max(MAX_ROWS.values()), description=f"Rows of a page, {DEFAULT_LIMIT:,} in JSON unless given."
     )
     cursor: str | None = Field(None, description="`page.next` of the page before.")
+    release: str | None = Field(
+        None, pattern="^[0-9a-f]{32}$", description="The version of the release, the newest unless given."
+    )
     count: Literal["exact"] | None = Field(None, description="Counts the rows of all pages in `page.total`.")
     format: Literal["json", "csv", "parquet"] | None = Field(None, description="The format, whatever `Accept` says.")
     formulas: Literal["escape", "keep"] = Field(
@@ -96,6 +99,7 @@ def parse_query(contract: Table, items: Sequence[tuple[str, str]], accepted: str
         format=format_,
         keep_formulas=parameters.formulas == "keep",
         counts_rows=parameters.count is not None,
+        version=parameters.release or "",
     )
     if isinstance(parameters, QueryParameters):
         query = _choose_columns(query, parameters)
