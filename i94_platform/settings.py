@@ -139,6 +139,10 @@ class Settings(BaseSettings):
         default="",
         description="addresses or networks of the proxies, separated by commas, whose X-Forwarded-For names the client",
     )
+    serve_cors_origins: str = Field(
+        default="",
+        description="origins of pages of others that may read the API with a key, separated by commas; or *",
+    )
     serve_memory: str = Field(default="1GB", pattern=r"^\d+(MB|GB)$", description="maximum memory of the API's data")
 
     @classmethod
@@ -243,6 +247,15 @@ class Settings(BaseSettings):
         if value and not re.fullmatch(ORIGIN, value):
             raise ValueError("this is not scheme, host and port of a URL; valid are: https://host, https://host:port")
         return value
+
+    @field_validator("serve_cors_origins")
+    @classmethod
+    def _serve_cors_origins(cls, value: str) -> str:
+        origins = [part.strip().lower() for part in value.split(",") if part.strip()]
+        for origin in origins:
+            if origin != "*" and not re.fullmatch(ORIGIN, origin):
+                raise ValueError("this is not scheme, host and port of a page; valid are: https://host, *")
+        return ",".join(origins)
 
     @field_validator("serve_trusted_proxies")
     @classmethod

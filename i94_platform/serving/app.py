@@ -15,6 +15,7 @@ from starlette.responses import Response
 from i94_platform.serving.api import health, releases, routes, tables
 from i94_platform.serving.api.layers import LAYERS
 from i94_platform.serving.api.parameters import describe_validation_error
+from i94_platform.serving.api_docs import routes as api_docs_routes
 from i94_platform.serving.auth import routes as auth_routes
 from i94_platform.serving.dashboard import routes as dashboard_routes
 from i94_platform.serving.dashboard.vega_bundle import VegaBundle
@@ -53,6 +54,7 @@ def create_app(service: Service | None = None, scripts_folder: str = "", hosts: 
     app.state.service = service
     for router in (tables.create_router(), routes.create_router(), releases.router, health.router, auth_routes.router):
         app.include_router(router)
+    api_docs_routes.add_routes(app)
     dashboard_routes.add_routes(app, VegaBundle(scripts_folder))
     if hosts:
         app.add_middleware(TrustedHostMiddleware, allowed_hosts=hosts, www_redirect=False)

@@ -66,6 +66,15 @@ def send_json(request: Request, body: bytes) -> Response:
     return send(request, with_gzip(body, serializers.MEDIA_TYPES["json"]), etag)
 
 
+def send_page(request: Request, html: str) -> Response:
+    """Return a page that is the same for everybody, or a 304 if the client has it."""
+    body = html.encode()
+    etag = compute_digest(body)
+    if is_current(request, etag):
+        return not_modified(etag)
+    return send(request, with_gzip(body, "text/html; charset=utf-8"), etag)
+
+
 def caching_headers(etag: str, cache_control: str = REVALIDATE) -> dict[str, str]:
     """Return the headers that say how long a response may be kept, and what it depends on."""
     vary = "Accept-Encoding" if cache_control == IMMUTABLE else "Accept, Accept-Encoding, Authorization, Cookie"

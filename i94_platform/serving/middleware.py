@@ -11,10 +11,12 @@ import json
 import logging
 import time
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -41,6 +43,12 @@ SECURITY_HEADERS = (
 STRICT_TRANSPORT_SECURITY = (b"strict-transport-security", b"max-age=31536000")
 """For a server that is reached by TLS: browsers use nothing else for a year."""
 
+_EXPOSED_HEADERS = (
+    "Content-Disposition", "ETag", "Link", "RateLimit", "RateLimit-Policy", "Retry-After", "X-Disclosure-Control",
+    "X-Missing-Months", "X-Request-Id", "X-Total-Count",
+)  # fmt: skip
+"""What a page of another origin may read of a response, besides its content."""
+
 _NO_ROUTE = "/?"
 """Stands in logs and metrics for every path without a route."""
 
@@ -54,8 +62,17 @@ class _Sent:
 class Middleware:
     """Wraps the application, and responds to HEAD as to GET without the body."""
 
-    def __init__(self, app: ASGIApp, authenticator: Authenticator, metrics: Metrics, is_https: bool = False) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        authenticator: Authenticator,
+        metrics: Metrics,
+        is_https: bool = False,
+        cors_origins: Sequence[str] = (),
+    ) -> None:
         self._app, self._authenticator, self._metrics, self._in_flight = app, authenticator, metrics, 0
+        # around limits and authentication, so that pages can read those problems too
+        self._respond_to_origins = _allow_origins(self._respond, cors_origins) if cors_origins else self._respond
         self._headers = (*SECURITY_HEADERS, STRICT_TRANSPORT_SECURITY) if is_https else SECURITY_HEADERS
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -72,6 +89,7 @@ class Middleware:
             "cache": "",
             "is_head": is_head,
             "disclosure": ROUNDED,
+            "sent": sent,
         }
         inner: Scope = {**scope, "method": "GET" if is_head else scope["method"], "state": state}
 
@@ -91,7 +109,7 @@ class Middleware:
 
         self._count_in_flight(1)
         try:
-            await self._respond(inner, receive, send_with_headers, sent)
+            await self._respond_to_origins(inner, receive, send_with_headers)
         finally:
             self._count_in_flight(-1)
             self._record(scope["method"], inner, sent, time.perf_counter() - started)
@@ -100,7 +118,7 @@ class Middleware:
         self._in_flight += change
         self._metrics.in_flight.set(self._in_flight)
 
-    async def _respond(self, scope: Scope, receive: Receive, send: Send, sent: _Sent) -> None:
+    async def _respond(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             self._enforce_limits(scope)
             self._authenticator.authenticate(Request(scope))
@@ -109,7 +127,9 @@ class Middleware:
             await problem.to_response()(scope, receive, send)
         except Exception:
             logger.exception("Request %s failed", scope["state"]["request_id"])
-            if sent.status != 500:  # the application has sent no error response, so the connection must break
+            if (
+                scope["state"]["sent"].status != 500
+            ):  # the application has sent no error response, so the connection must break
                 raise
 
     def _enforce_limits(self, scope: Scope) -> None:
@@ -147,3 +167,14 @@ class Middleware:
             "cache": scope["state"]["cache"],
         }
         access_log.info("%s", json.dumps(line))
+
+
+def _allow_origins(app: ASGIApp, origins: Sequence[str]) -> ASGIApp:
+    """Let pages of other origins read responses to requests with a key. Cookies are never sent from there."""
+    return CORSMiddleware(
+        app,
+        allow_origins=origins,
+        allow_methods=["GET", "HEAD"],
+        allow_headers=["Authorization", "If-None-Match", "X-API-Key"],
+        expose_headers=_EXPOSED_HEADERS,
+    )

@@ -8,30 +8,43 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from starlette.responses import Response
 
 MEDIA_TYPE = "application/problem+json"
 
-KINDS: dict[str, tuple[int, str]] = {
-    "bad-request": (400, "The request is malformed"),
-    "no-credentials": (401, "A key is required"),
-    "wrong-credentials": (401, "The key is not valid"),
-    "missing-scope": (403, "The key does not have the scope"),
-    "not-found": (404, "Not found"),
-    "method-not-allowed": (405, "Method not allowed"),
-    "not-acceptable": (406, "No such format"),
-    "release-gone": (410, "The release of the cursor is no longer served"),
-    "body-too-large": (413, "The body is too large"),
-    "url-too-long": (414, "The URL is too long"),
-    "invalid-parameter": (422, "A parameter is not valid"),
-    "too-many-requests": (429, "Too many requests"),
-    "internal-error": (500, "Internal error"),
-    "no-release": (503, "Nothing is published yet"),
-    "query-timeout": (503, "The query took too long"),
-    "busy": (503, "The server is busy"),
+
+class ProblemKind(NamedTuple):
+    """What all problems of a kind have in common."""
+
+    status: int
+    title: str
+    advice: str
+    """What the client should do."""
+
+
+KINDS: dict[str, ProblemKind] = {
+    "bad-request": ProblemKind(
+        400, "The request is malformed", "encode the query as UTF-8, with at most 100 parameters"
+    ),
+    "no-credentials": ProblemKind(401, "A key is required", "send a key that is not revoked"),
+    "wrong-credentials": ProblemKind(401, "The key is not valid", "send a key that is not revoked"),
+    "missing-scope": ProblemKind(403, "The key does not have the scope", "get a key with the scope"),
+    "not-found": ProblemKind(404, "Not found", "see the paths in the documentation"),
+    "method-not-allowed": ProblemKind(405, "Method not allowed", "use a method that the header Allow has"),
+    "not-acceptable": ProblemKind(406, "No such format", "accept one of the formats"),
+    "release-gone": ProblemKind(410, "The release is no longer served", "start again without cursor and release"),
+    "body-too-large": ProblemKind(413, "The body is too large", "stay below 16 KB"),
+    "url-too-long": ProblemKind(414, "The URL is too long", "stay below 8 KB"),
+    "invalid-parameter": ProblemKind(422, "A parameter is not valid", "see detail and parameter of the problem"),
+    "too-many-requests": ProblemKind(429, "Too many requests", "wait for as many seconds as Retry-After says"),
+    "internal-error": ProblemKind(500, "Internal error", "look for the number (X-Request-Id) in the server's log"),
+    "no-release": ProblemKind(503, "Nothing is published yet", "publish a release, or see the server's log"),
+    "query-timeout": ProblemKind(503, "The query took too long", "ask for less, or try again later"),
+    "busy": ProblemKind(503, "The server is busy", "try again after as many seconds as Retry-After says"),
 }
-"""Status and title by kind. The kind is the last part of the problem's `type`."""
+"""The kinds by their names. The name is the last part of the problem's `type`, where a page describes it."""
 
 
 class Problem(Exception):
@@ -40,7 +53,7 @@ class Problem(Exception):
     def __init__(self, kind: str, detail: str, *, parameter: str = "", retry_after: float | None = None) -> None:
         super().__init__(detail)
         self.kind, self.detail, self.parameter, self.retry_after = kind, detail, parameter, retry_after
-        self.status, self.title = KINDS[kind]
+        self.status, self.title, _ = KINDS[kind]
 
     def to_response(self, headers: Mapping[str, str] | None = None) -> Response:
         """Return the problem as a response, with any further headers."""

@@ -91,10 +91,11 @@ def configure_uvicorn(service: Service, settings: Settings, host: str, port: int
     from i94_platform.serving.middleware import Middleware
 
     app = create_app(service, f"{settings.home}/scripts", _find_hosts(settings, host))
+    origins = [origin for origin in settings.serve_cors_origins.split(",") if origin]
     # it logs whole URLs, and access_log=False only removes its own handler
     logging.getLogger("uvicorn.access").disabled = True
     return uvicorn.Config(
-        Middleware(app, service.authenticator, service.metrics, settings.serves_https),
+        Middleware(app, service.authenticator, service.metrics, settings.serves_https, origins),
         host=host,
         port=port,
         log_config=None,

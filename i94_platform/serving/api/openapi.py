@@ -42,10 +42,10 @@ def create_document(app: FastAPI) -> dict[str, Any]:
     schema = {"$ref": "#/components/schemas/ProblemDetails"}
     components["responses"] = {
         str(status): {
-            "description": "; ".join(title for code, title in KINDS.values() if code == status),
+            "description": "; ".join(title for code, title, _ in KINDS.values() if code == status),
             "content": {MEDIA_TYPE: {"schema": schema}},
         }
-        for status in sorted({status for status, _ in KINDS.values()})
+        for status in sorted({kind.status for kind in KINDS.values()})
     }
     problems = {str(status): problem for status, problem in refer_to_problems(401, 403, 404, 406, 410).items()}
     paths, more_components = describe_tables(problems, [{name: []} for name in components["securitySchemes"]])

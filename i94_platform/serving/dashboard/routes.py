@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 from fastapi import APIRouter, FastAPI, Request, Security
 from fastapi import Query as QueryParameters
-from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import Response
-from starlette.staticfiles import StaticFiles
-from starlette.types import Scope
 
 from i94_platform.serving import serializers
 from i94_platform.serving.api.layers import LAYERS
@@ -23,39 +19,26 @@ from i94_platform.serving.dashboard.page import render_page
 from i94_platform.serving.dashboard.summaries import DashboardFilters, View, summarize
 from i94_platform.serving.dashboard.vega_bundle import VegaBundle
 from i94_platform.serving.disclosure import DisclosureControl, Row
-from i94_platform.serving.http_caching import IMMUTABLE, compute_digest, is_current, not_modified, send, with_gzip
+from i94_platform.serving.http_caching import IMMUTABLE, is_current, not_modified, send, send_page, with_gzip
 from i94_platform.serving.queries import Query, Totals
 from i94_platform.serving.response_cache import CachedResponse
 from i94_platform.serving.service import get_service
 from i94_platform.serving.snapshot import Snapshot
+from i94_platform.serving.static_files import mount_static_files
 
 _STATIC = Path(__file__).parent / "static"
 
 
-class ImmutableFiles(StaticFiles):
-    """Static files below a URL that changes with their content."""
-
-    def file_response(
-        self, full_path: str | os.PathLike[str], stat_result: os.stat_result, scope: Scope, status_code: int = 200
-    ) -> Response:
-        """Return a file, which browsers may keep."""
-        response = super().file_response(full_path, stat_result, scope, status_code)
-        response.headers["Cache-Control"] = IMMUTABLE
-        return response
-
-
 def add_routes(app: FastAPI, vega_bundle: VegaBundle) -> None:
     """Add the dashboard to an application."""
-    digest = compute_digest(b"".join(path.read_bytes() for path in sorted(_STATIC.iterdir())))
-    static_url, vega_url = f"/static/{digest}", f"/static/vega-{vega_bundle.version}.js"
-    html = render_page(static_url, vega_url, LAYERS).encode()
-    page, page_etag = with_gzip(html, "text/html; charset=utf-8"), compute_digest(html)
+    vega_url = f"/static/vega-{vega_bundle.version}.js"
+    page = render_page(mount_static_files(app, "dashboard", _STATIC), vega_url, LAYERS)
     router = APIRouter(include_in_schema=False)
 
     @router.get("/")
     async def show_page(request: Request) -> Response:
         vega_bundle.start_loading()  # the browser asks for it next
-        return not_modified(page_etag) if is_current(request, page_etag) else send(request, page, page_etag)
+        return send_page(request, page)
 
     @router.get(vega_url)
     async def read_vega(request: Request) -> Response:
@@ -67,7 +50,6 @@ def add_routes(app: FastAPI, vega_bundle: VegaBundle) -> None:
         "/dashboard/summaries", read_summaries, dependencies=[Security(authorize, scopes=["read:marts"])]
     )
     app.include_router(router)
-    app.mount(static_url, GZipMiddleware(ImmutableFiles(directory=_STATIC)), name="static")
 
 
 async def read_summaries(request: Request, filters: Annotated[DashboardFilters, QueryParameters()]) -> Response:
