@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import io
+import random
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -233,9 +234,57 @@ def test_a_filter_on_a_count_selects_rows_to_be_summed_by_the_rounded_count(
     exact = [sum(counts) for counts in group_exact("i94yr", "i94mon", "i94addr", "i94res").values()]
     for value in range(13):
         params: dict[str, Any] = {"select": "visitors.sum", f"visitors{operator}": value}
-        total = sum(count for count in exact if count >= 3 and compare(round_to_5(count), value))
+        total = sum(rounded for count in exact if (rounded := round_to_5(count)) and compare(rounded, value))
         shown = [row["visitors_sum"] for row in reader.get(QUERY, params=params).json()["data"]]
-        assert shown == ([round_to_5(total)] if total else []), value
+        assert shown == ([total] if total else []), value
+
+
+def test_no_two_sets_of_values_tell_the_count_by_which_they_differ(reader: httpx.Client) -> None:
+    """A caller who may choose sets would else average the differences of a hundred pairs."""
+
+    def fetch_sum(**params: Any) -> int:
+        rows = reader.get(QUERY, params={"select": "visitors.sum", "i94mon": 2, **params}).json()["data"]
+        return int(rows[0]["visitors_sum"]) if rows else 0
+
+    rows = [row for row in make_exact_rows(destination_by_origin) if row["i94mon"] == 2]
+    counts = {key[0]: sum(row["visitors"] for row in group) for key, group in group_rows(rows, "i94res").items()}
+    few = [code for code, count in counts.items() if 0 < count < 3]
+    assert few
+    others, rng = sorted(counts.keys() - {*few}), random.Random(94)
+    for code in few:
+        for _ in range(10):
+            chosen = sorted(rng.sample(others, 5))
+            total = fetch_sum(i94res=",".join(map(str, chosen)))
+            assert total == sum(round_to_5(counts[other]) for other in chosen)
+            assert fetch_sum(i94res=",".join(map(str, [*chosen, code]))) == total
+    ranges: list[tuple[dict[str, Any], Callable[[int], bool]]] = [
+        ({"i94res__ne": few[0]}, lambda code: code != few[0]),
+        ({"i94res__gt": few[0]}, lambda code: code > few[0]),
+        ({"i94res__le": few[0], "i94res__ge": others[0]}, lambda code: others[0] <= code <= few[0]),
+    ]
+    for params, is_chosen in ranges:
+        assert fetch_sum(**params) == sum(round_to_5(count) for code, count in counts.items() if is_chosen(code)), (
+            params
+        )
+    by_text = {key: sum(row["visitors"] for row in group) for key, group in group_rows(rows, "origin").items()}
+    matching = [round_to_5(count) for (origin,), count in by_text.items() if origin.startswith("origin 00")]
+    assert fetch_sum(origin__like="origin 00*") == sum(matching)
+    keys = group_rows(rows, "origin", "region", "status", "iso3", "state", "i94addr", "i94res")
+    assert fetch_sum(q="origin 00") == sum(
+        round_to_5(sum(row["visitors"] for row in group)) for key, group in keys.items() if "origin 00" in key[0]
+    )
+
+
+def test_aggregates_of_a_choice_of_values_are_those_of_the_rows_that_a_reader_sees(reader: httpx.Client) -> None:
+    states = sorted({row["i94addr"] for row in make_exact_rows(destination_by_origin)})[3:30]
+    select = "visitors.min,visitors.max,visitors.avg,count,i94addr.count"
+    params = {"i94addr": ",".join(states), "group": "i94mon", "select": select}
+    public = [row for row in make_public_rows(destination_by_origin) if row["i94addr"] in states]
+    for row in reader.get(QUERY, params=params).json()["data"]:
+        counts = [r["visitors"] for r in public if r["i94mon"] == row["i94mon"]]
+        assert row["visitors_avg"] == pytest.approx(sum(counts) / len(counts))
+        assert (row["visitors_min"], row["visitors_max"]) == (min(counts), max(counts))
+        assert row["count"] == row["i94addr_count"] == len(counts)
 
 
 def test_distinct_names_no_value_of_one_or_two_visitors(reader: httpx.Client) -> None:
