@@ -27,8 +27,6 @@ from i94_platform.contracts.disclosure import (
 HEADER = "X-Disclosure-Control"
 """The header that says of each response whether its figures are exact."""
 
-EXACT_SCOPE = "read:exact"
-
 Row = dict[str, Any]
 
 

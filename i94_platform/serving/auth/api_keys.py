@@ -22,9 +22,9 @@ from typing import Any
 
 from i94_platform.audit import AuditLog
 from i94_platform.errors import PermanentError
-from i94_platform.serving.disclosure import EXACT_SCOPE
 
 DEFAULT_SCOPES = ("read:marts", "read:dimensions", "read:status")
+EXACT_SCOPE = "read:exact"
 SCOPES = (*DEFAULT_SCOPES, EXACT_SCOPE, "metrics")
 
 KEY_PATTERN = re.compile(r"i94_[0-9a-f]{8}_[A-Za-z0-9_-]{43}")

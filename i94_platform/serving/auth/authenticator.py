@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from starlette.requests import Request
 
-from i94_platform.serving.auth.api_keys import SCOPES, ApiKey, KeyStore, KeyVerifier
+from i94_platform.serving.auth.api_keys import EXACT_SCOPE, SCOPES, ApiKey, KeyStore, KeyVerifier
 from i94_platform.serving.auth.rate_limiter import RateLimiter
 from i94_platform.serving.auth.sessions import COOKIE, SECURE_COOKIE, SessionStore
-from i94_platform.serving.disclosure import EXACT, EXACT_SCOPE, ROUNDED, DisclosureControl
+from i94_platform.serving.disclosure import EXACT, ROUNDED, DisclosureControl
 from i94_platform.serving.problems import Problem
 
 _HOW_TO = (
