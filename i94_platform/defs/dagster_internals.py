@@ -28,9 +28,14 @@ from dagster._core.storage.asset_check_execution_record import (
     COMPLETED_ASSET_CHECK_EXECUTION_RECORD_STATUSES as COMPLETED_CHECK_STATUSES,
 )
 
+# The tables of the default storage, so that `operations.dagster_storage` creates them without Dagster's migrations.
+from dagster._core.storage.event_log.schema import SqlEventLogStorageMetadata
+
 # The parts of the default storage, of which `operations.dagster_storage` derives one that keeps its files open.
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
+from dagster._core.storage.runs.schema import RunStorageSqlMetadata
 from dagster._core.storage.runs.sqlite.sqlite_run_storage import SqliteRunStorage
+from dagster._core.storage.schedules.schema import ScheduleStorageSqlMetadata
 from dagster._core.storage.schedules.sqlite.sqlite_schedule_storage import SqliteScheduleStorage
 from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS, create_db_conn_string
 from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
@@ -56,6 +61,9 @@ __all__ = [
     "InMemoryJob",
     "InstanceRef",
     "JobFailureData",
+    "RunStorageSqlMetadata",
+    "ScheduleStorageSqlMetadata",
+    "SqlEventLogStorageMetadata",
     "SqliteEventLogStorage",
     "SqliteRunStorage",
     "SqliteScheduleStorage",

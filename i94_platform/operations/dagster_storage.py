@@ -10,18 +10,23 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, ClassVar
 from weakref import WeakKeyDictionary, WeakSet
 
 import dagster as dg
-from sqlalchemy import create_engine, event, text
+from sqlalchemy import MetaData, create_engine, event, text
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.schema import CreateIndex, CreateTable, ExecutableDDLElement
 
 from i94_platform.defs.dagster_internals import (
     SQLITE_BUSY_TIMEOUT_SECONDS,
     DagsterSqliteStorage,
+    RunStorageSqlMetadata,
+    ScheduleStorageSqlMetadata,
+    SqlEventLogStorageMetadata,
     SqliteEventLogStorage,
     SqliteRunStorage,
     SqliteScheduleStorage,
@@ -85,6 +90,30 @@ def _read_schema(path: Path) -> str:
     return ";\n".join([*(sql for (sql,) in statements), f"INSERT INTO alembic_version VALUES ('{version}');"])
 
 
+def _render_schema(metadata: MetaData) -> str:
+    """Render the statements that create a new file's tables, as the newest of Dagster's migrations leaves them.
+
+    Dagster itself loads every migration twice for each file.
+    """
+    tables = metadata.sorted_tables
+    ddl: list[ExecutableDDLElement] = [*map(CreateTable, tables)]
+    ddl += [CreateIndex(index) for table in tables for index in table.indexes]
+    return ";\n".join(
+        [
+            *(str(element.compile(dialect=sqlite.dialect())) for element in ddl),
+            "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)",
+            f"INSERT INTO alembic_version VALUES ('{_find_newest_migration()}');",
+        ]
+    )
+
+
+@cache
+def _find_newest_migration() -> str:
+    from alembic.script import ScriptDirectory
+
+    return str(ScriptDirectory(str(Path(dg.__file__).parent / "_core" / "storage" / "alembic")).get_current_head())
+
+
 def _create_tables(path: Path, schema: str) -> bool:
     """Create the tables of a schema in a new file; say no if there is no schema, or the file has tables already."""
     if not schema:
@@ -103,6 +132,7 @@ class _PooledConnections:
     """What the storages of one file have in common; it stands before Dagster's class among the bases."""
 
     _FILE_NAME: ClassVar[str]
+    _METADATA: ClassVar[MetaData]
     _conn_string: str
 
     @classmethod
@@ -110,11 +140,16 @@ class _PooledConnections:
         """Open the storage in a folder, and create its tables where there are none."""
         os.makedirs(base_dir, exist_ok=True)
         address = create_db_conn_string(base_dir, cls._FILE_NAME)
-        engine = _get_engine(address)
-        if engine not in _INITIALIZED and not _read_schema(_to_path(address)):
-            super().from_local(base_dir, inst_data)  # type: ignore[misc]
+        engine, path = _get_engine(address), _to_path(address)
+        storage: Any = cls(address, inst_data)  # type: ignore[call-arg]  # Dagster's class takes them
+        if engine not in _INITIALIZED and not _read_schema(path):
+            if _create_tables(path, _render_schema(cls._METADATA)):
+                storage.migrate()
+                storage.optimize()
+            else:
+                super().from_local(base_dir, inst_data)  # type: ignore[misc]
         _INITIALIZED.add(engine)
-        return cls(address, inst_data)  # type: ignore[call-arg]  # Dagster's class takes them
+        return storage
 
     @contextmanager
     def connect(self) -> Iterator[Connection]:
@@ -126,7 +161,7 @@ class _PooledConnections:
 class PooledRunStorage(_PooledConnections, SqliteRunStorage):
     """Runs and their tags, in `history/runs.db`."""
 
-    _FILE_NAME = "runs"
+    _FILE_NAME, _METADATA = "runs", RunStorageSqlMetadata
 
     def delete_run(self, run_id: str) -> None:
         """Delete a run with its tags, which Dagster leaves in a SQLite file."""
@@ -138,7 +173,7 @@ class PooledRunStorage(_PooledConnections, SqliteRunStorage):
 class PooledScheduleStorage(_PooledConnections, SqliteScheduleStorage):
     """Schedules, sensors and their ticks, in `schedules/schedules.db`."""
 
-    _FILE_NAME = "schedules"
+    _FILE_NAME, _METADATA = "schedules", ScheduleStorageSqlMetadata
 
 
 class PooledEventLogStorage(SqliteEventLogStorage):
@@ -164,11 +199,9 @@ class PooledEventLogStorage(SqliteEventLogStorage):
             Path(f"{self.path_for_shard(run_id)}{ending}").unlink(missing_ok=True)
 
     def _initdb(self, engine: Engine, for_index_shard: bool = False) -> None:
-        """Create the tables of a new file: of a run by copying those of all assets, which are the same."""
+        """Create the tables of a new file."""
         path = _to_path(str(engine.url))
-        if _read_schema(path):
-            return
-        if for_index_shard or not _create_tables(path, _read_schema(_to_path(self.conn_string_for_shard(INDEX_SHARD)))):
+        if not _read_schema(path) and not _create_tables(path, _render_schema(SqlEventLogStorageMetadata)):
             super()._initdb(engine, for_index_shard)
 
     def has_table(self, table_name: str) -> bool:

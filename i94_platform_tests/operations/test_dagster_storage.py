@@ -5,6 +5,8 @@ from __future__ import annotations
 import gc
 import os
 import shutil
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import dagster as dg
@@ -81,3 +83,32 @@ def test_the_ui_and_the_daemon_open_the_same_storage(tmp_path: Path, monkeypatch
         assert isinstance(instance.event_log_storage, dagster_storage.PooledEventLogStorage)
         assert isinstance(instance.run_storage, dagster_storage.PooledRunStorage)
         assert isinstance(instance.schedule_storage, dagster_storage.PooledScheduleStorage)
+
+
+def test_a_new_home_has_the_tables_indexes_and_migrations_of_dagsters_own(tmp_path: Path) -> None:
+    homes = tmp_path / "pooled", tmp_path / "plain"
+    homes[1].mkdir()
+    with persistent_instance(homes[0]) as instance:
+        record_run(instance)
+    with open_with_dagsters_storage(homes[1]) as instance:
+        record_run(instance)
+    pooled, plain = map(read_tables, homes)
+    assert pooled == plain
+    assert {"runs", "event_logs", "job_ticks"} <= {name for _, name in pooled}
+
+
+def read_tables(home: Path) -> dict[tuple[str, str], object]:
+    """Read the columns of each table and index of each file, and which migrations were made."""
+    tables: dict[tuple[str, str], object] = {}
+    for path in (home / "schedules" / "schedules.db", *(home / "history").rglob("*.db")):
+        file = "run" if len(path.stem) > 30 else path.stem
+        with closing(sqlite3.connect(path)) as connection:
+            names = connection.execute("SELECT type, name FROM sqlite_master").fetchall()
+            for kind, name in names:
+                info = "index_info" if kind == "index" else "table_xinfo"
+                tables[file, name] = connection.execute(f"PRAGMA {info}('{name}')").fetchall()
+            tables[file, "version"] = connection.execute("SELECT * FROM alembic_version").fetchall()
+            if (file, "secondary_indexes") in tables:
+                migrations = connection.execute("SELECT name FROM secondary_indexes").fetchall()
+                tables[file, "migrations"] = sorted(migrations)
+    return tables
