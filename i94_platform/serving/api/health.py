@@ -7,7 +7,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.responses import PlainTextResponse, Response
 
 from i94_platform.serving.api.models import Health, Readiness
-from i94_platform.serving.api.openapi import refer_to_problems
+from i94_platform.serving.api.openapi import PROBLEMS
 from i94_platform.serving.api.parameters import refuse_parameters
 from i94_platform.serving.auth.dependencies import authorize
 from i94_platform.serving.problems import Problem
@@ -17,13 +17,13 @@ from i94_platform.serving.service import get_service
 router = APIRouter(dependencies=[Depends(refuse_parameters)])
 
 
-@router.get("/healthz", operation_id="healthz", summary="Whether the server runs", responses=refer_to_problems())
+@router.get("/healthz", operation_id="healthz", summary="Whether the server runs", responses=PROBLEMS)
 async def check_health() -> Health:
     """Return that the server runs."""
     return Health(alive=True)
 
 
-@router.get("/readyz", operation_id="readyz", summary="Whether a release is served", responses=refer_to_problems())
+@router.get("/readyz", operation_id="readyz", summary="Whether a release is served", responses=PROBLEMS)
 async def check_readiness(request: Request, response: Response) -> Readiness:
     """Return which release is served."""
     service = get_service(request)
@@ -40,7 +40,7 @@ async def check_readiness(request: Request, response: Response) -> Readiness:
     operation_id="metrics",
     summary="Metrics for Prometheus",
     response_class=PlainTextResponse,
-    responses=refer_to_problems(401, 403),
+    responses=PROBLEMS,
     dependencies=[Security(authorize, scopes=["metrics"])],
 )
 async def read_metrics(request: Request) -> Response:

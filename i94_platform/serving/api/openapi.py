@@ -21,6 +21,11 @@ _DESCRIPTION = (
 
 NOT_MODIFIED: dict[int | str, dict[str, Any]] = {304: {"description": "Not modified since the ETag that was sent."}}
 
+PROBLEMS: dict[int | str, dict[str, Any]] = {
+    status: {"$ref": "#/components/responses/problem"} for status in ("4XX", "5XX")
+}
+"""The responses that any route may give instead of its own."""
+
 
 def document_etag(
     _: Annotated[str | None, Header(alias="If-None-Match", description="The ETag of an earlier response.")] = None,
@@ -28,27 +33,14 @@ def document_etag(
     """Document the header, which `http_caching` reads."""
 
 
-def refer_to_problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Return the `responses` of a route for error statuses, and those that every route has."""
-    common = (400, 413, 414, 422, 429, 500, 503)
-    return {status: {"$ref": f"#/components/responses/{status}"} for status in sorted({*common, *statuses})}
-
-
 def create_document(app: FastAPI) -> dict[str, Any]:
     """Generate the document of an application."""
     document = get_openapi(title=app.title, version=__version__, description=_DESCRIPTION, routes=app.routes)
     components = document["components"]
     components["schemas"]["ProblemDetails"] = ProblemDetails.model_json_schema()
-    schema = {"$ref": "#/components/schemas/ProblemDetails"}
-    components["responses"] = {
-        str(status): {
-            "description": "; ".join(title for code, title, _ in KINDS.values() if code == status),
-            "content": {MEDIA_TYPE: {"schema": schema}},
-        }
-        for status in sorted({kind.status for kind in KINDS.values()})
-    }
-    problems = {str(status): problem for status, problem in refer_to_problems(401, 403, 404, 406, 410).items()}
-    paths, more_components = describe_tables(problems, [{name: []} for name in components["securitySchemes"]])
+    components["responses"] = {"problem": _describe_problem()}
+    security: list[dict[str, Any]] = [{name: []} for name in components["securitySchemes"]]
+    paths, more_components = describe_tables(NOT_MODIFIED | PROBLEMS, security)
     document["paths"] |= paths
     for kind, parts in more_components.items():
         components[kind] = components.get(kind, {}) | parts
@@ -58,3 +50,15 @@ def create_document(app: FastAPI) -> dict[str, Any]:
             for name in ("title", "description"):
                 parameter.get("schema", {}).pop(name, None)
     return document
+
+
+def _describe_problem() -> dict[str, Any]:
+    kinds = "; ".join(f"{kind.status} `/problems/{name}`: {kind.title}" for name, kind in KINDS.items())
+    return {
+        "description": f"A problem. {kinds}.",
+        "headers": {
+            "Retry-After": {"description": "Seconds to wait, with 429 and 503.", "schema": {"type": "integer"}},
+            "WWW-Authenticate": {"description": "How to authenticate, with 401.", "schema": {"type": "string"}},
+        },
+        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemDetails"}}},
+    }

@@ -33,14 +33,18 @@ _VALUE_TYPES: dict[type, Any] = {Integer: Int32, BigInteger: Int64, Double: Fini
 """What a client may send for a column; types that are absent here have no limits."""
 
 
+_LIMIT = (
+    f"Rows of a page: in JSON {DEFAULT_LIMIT:,} unless given and at most {MAX_ROWS['json']:,}, in CSV and Parquet "
+    f"{MAX_ROWS['csv']:,} for both."
+)
+
+
 class PageParameters(MonthRange):
     """The parameters of rows as a table has them."""
 
     q: Text | None = Field(None, description="A text that any text of a row contains, in upper or lower case.")
     order: str = Field("", description="Columns, separated by commas; `-` before one for descending order.")
-    limit: int | None = Field(
-        None, ge=1, le=max(MAX_ROWS.values()), description=f"Rows of a page, {DEFAULT_LIMIT:,} in JSON unless given."
-    )
+    limit: int | None = Field(None, ge=1, le=max(MAX_ROWS.values()), description=_LIMIT)
     cursor: str | None = Field(None, description="`page.next` of the page before.")
     release: str | None = Field(
         None, pattern="^[0-9a-f]{32}$", description="The version of the release, the newest unless given."

@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 from i94_platform.contracts import PUBLISHED
 from i94_platform.serving.api import models
-from i94_platform.serving.api.openapi import NOT_MODIFIED, document_etag, refer_to_problems
+from i94_platform.serving.api.openapi import NOT_MODIFIED, PROBLEMS, document_etag
 from i94_platform.serving.api.parameters import NoParameters, refuse_parameters, require_single
 from i94_platform.serving.auth.dependencies import authorize
 from i94_platform.serving.data_package import stream_package
@@ -45,7 +45,7 @@ class DownloadParameters(NoParameters):
     operation_id="list_releases",
     summary="The releases that the server has, newest first",
     response_model=models.ReleaseList,
-    responses={**NOT_MODIFIED, **refer_to_problems(401, 403, 406)},
+    responses={**NOT_MODIFIED, **PROBLEMS},
     dependencies=[Security(authorize, scopes=["read:status"]), Depends(refuse_parameters)],
 )
 async def list_releases(request: Request) -> Response:
@@ -82,7 +82,7 @@ class _ArchiveResponse(StreamingResponse):
     responses={
         200: {"content": {MEDIA_TYPE: {"schema": {"type": "string", "format": "binary"}}}},
         **NOT_MODIFIED,
-        **refer_to_problems(401, 403, 404, 410),
+        **PROBLEMS,
     },
     dependencies=[Security(authorize, scopes=["read:marts", "read:dimensions"])],
 )

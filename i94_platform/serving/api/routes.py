@@ -13,7 +13,7 @@ from i94_platform.contracts import PUBLISHED
 from i94_platform.contracts.disclosure import WITHHELD, has_statistics
 from i94_platform.serving.api import models
 from i94_platform.serving.api.layers import LAYERS
-from i94_platform.serving.api.openapi import NOT_MODIFIED, create_document, document_etag, refer_to_problems
+from i94_platform.serving.api.openapi import NOT_MODIFIED, PROBLEMS, create_document, document_etag
 from i94_platform.serving.api.parameters import refuse_parameters
 from i94_platform.serving.auth.dependencies import authorize
 from i94_platform.serving.http_caching import send_json
@@ -31,7 +31,7 @@ def create_router() -> APIRouter:
             response_model=models.TableList,
             operation_id=f"list_{layer}",
             summary=f"The {layer} with their columns",
-            responses={**NOT_MODIFIED, **refer_to_problems(401, 403)},
+            responses={**NOT_MODIFIED, **PROBLEMS},
             dependencies=[Security(authorize, scopes=[f"read:{layer}"])],
         )
     router.add_api_route(
@@ -40,7 +40,7 @@ def create_router() -> APIRouter:
         response_model=models.Status,
         operation_id="status",
         summary="The release, its tables, and the results of their checks",
-        responses={**NOT_MODIFIED, **refer_to_problems(401, 403)},
+        responses={**NOT_MODIFIED, **PROBLEMS},
         dependencies=[Security(authorize, scopes=["read:status"])],
     )
     router.add_api_route("/openapi.json", read_openapi, include_in_schema=False)
@@ -91,4 +91,4 @@ async def read_openapi(request: Request) -> Response:
     app = request.app
     if app.openapi_schema is None:
         app.openapi_schema = create_document(app)
-    return send_json(request, json.dumps(app.openapi_schema).encode())
+    return send_json(request, json.dumps(app.openapi_schema, separators=(",", ":")).encode())

@@ -37,9 +37,11 @@ FEW = settings(
     suppress_health_check=list(HealthCheck),
 )
 # every path, but of the tables, whose routes are alike, only those with the most types of columns
-TABLES = {f"/api/v1/marts/{MARTS[2].name}", f"/api/v1/dimensions/{i94mode.name}"}
+TABLES = {f"/api/v1/marts/{MARTS[2].name}", f"/api/v1/dimensions/{i94mode.name}", "/api/v1/query/{table}"}
 document = json.loads(json.dumps(create_document(create_app())))
-document["paths"] = {path: item for path, item in document["paths"].items() if path.count("/") < 4 or path in TABLES}
+document["paths"] = {
+    path: item for path, item in document["paths"].items() if path.count("/") < 4 or path in TABLES or ".zip" in path
+}
 schema = schemathesis.openapi.from_dict(document)
 schema.config.generation.update(modes=list(schemathesis.GenerationMode))
 
@@ -49,4 +51,4 @@ schema.config.generation.update(modes=list(schemathesis.GenerationMode))
 def test_the_response_is_one_that_the_document_describes(case: Case[Any], shared_server: LiveServer) -> None:
     response = case.call(base_url=shared_server.url, headers={"Authorization": f"Bearer {shared_server.key}"})
     case.validate_response(response, checks=CHECKS)
-    assert response.status_code in (200, 304, 400, 405, 410, 413, 414, 422), response.text
+    assert response.status_code in (200, 304, 400, 404, 405, 406, 410, 413, 414, 422), response.text
