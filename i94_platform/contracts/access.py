@@ -1,11 +1,12 @@
 """Who may see what on Redshift: roles, views of rounded marts, grants and default privileges.
 
-Every statement may run again, but for CREATE ROLE. An administrator creates the users and gives each a role.
+Every statement may run again, but for CREATE ROLE and GRANT ROLE. An administrator creates the users and gives each a
+role.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from sqlalchemy import Table, case
 
@@ -31,12 +32,23 @@ ROUNDED = f"{MART}_rounded"
 def render_access() -> Iterator[str]:
     """Render every statement, in order."""
     yield from (render_create_role(role) for role in ROLES)
+    yield from render_role_grants()
     yield from render_grants()
 
 
 def render_create_role(role: str) -> str:
     """Render CREATE ROLE, which knows no IF NOT EXISTS on Redshift: look into `svv_roles` first."""
     return f"CREATE ROLE {role}"
+
+
+def render_role_grants(existing: Iterable[tuple[str, str]] = ()) -> Iterator[str]:
+    """Render the grants of roles to roles, which Redshift may refuse to repeat.
+
+    Args:
+        existing: Pairs of a role and one that it has, as `svv_role_grants` lists them.
+    """
+    if (ANALYST, READER) not in set(existing):
+        yield f"GRANT ROLE {READER} TO ROLE {ANALYST}"
 
 
 def render_grants(iam_role: str = "") -> Iterator[str]:
@@ -53,7 +65,6 @@ def render_grants(iam_role: str = "") -> Iterator[str]:
         yield render_rounded_view(contract)
     yield from _render_reader_grants(schema)
 
-    yield f"GRANT ROLE {READER} TO ROLE {ANALYST}"
     yield f"GRANT USAGE ON SCHEMA {MART} TO ROLE {ANALYST}"
     yield f"GRANT SELECT ON ALL TABLES IN SCHEMA {MART} TO ROLE {ANALYST}"
     yield f"ALTER DEFAULT PRIVILEGES IN SCHEMA {MART} GRANT SELECT ON TABLES TO ROLE {ANALYST}"

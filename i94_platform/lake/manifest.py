@@ -1,7 +1,4 @@
-"""The manifest: the files of a committed dataset, in the format that Redshift's COPY reads.
-
-`entries` are COPY's own (url, mandatory, length). The other keys are ours, and COPY ignores them.
-"""
+"""The manifest: the files of a committed dataset, with their lengths, rows and versions."""
 
 import json
 from dataclasses import asdict, dataclass, field, fields
@@ -65,6 +62,11 @@ class Manifest:
         # not in the entries, whose keys are COPY's
         own = {"rows": self.rows, "content_versions": {e.url: e.content_version for e in self.entries}}
         return json.dumps({**asdict(self), "entries": entries, **own}, indent=1, allow_nan=False).encode()
+
+    def to_copy_json(self) -> bytes:
+        """Render what Redshift's COPY reads, and nothing else: each file with its length, all of them mandatory."""
+        entries = [{"url": e.url, "mandatory": True, "meta": {"content_length": e.bytes}} for e in self.entries]
+        return json.dumps({"entries": entries}, indent=1).encode()
 
     @classmethod
     def from_json(cls, data: bytes, address: str) -> "Manifest":

@@ -72,8 +72,7 @@ class S3Store(Store):
     def open(self, path: str) -> BinaryIO:
         if path.startswith("/"):
             return self._local.open(path)
-        address = path if path.startswith(SCHEME) else self.uri(path)
-        return io.BufferedReader(_ObjectReader(self._client, address), READ_BYTES)
+        return io.BufferedReader(_ObjectReader(self._client, self._full_address(path)), READ_BYTES)
 
     def read(self, path: str) -> bytes:
         with self._requests(path) as client:
@@ -90,8 +89,10 @@ class S3Store(Store):
     def put(self, path: str, data: bytes) -> None:
         for lease in self._leases:
             lease.require_held()
-        with self._requests(path) as client:
-            client.put_object(Bucket=self._bucket, Key=self._key(path), Body=data)
+        address = self._full_address(path)
+        client, (bucket, key) = self._client, _split(address)
+        with translate_s3_errors(address):
+            client.put_object(Bucket=bucket, Key=key, Body=data)
 
     @contextmanager
     def create(self, path: str) -> Iterator[BinaryIO]:
@@ -184,6 +185,9 @@ class S3Store(Store):
     @cached_property
     def _client(self) -> Any:
         return self._connect()
+
+    def _full_address(self, path: str) -> str:
+        return path if path.startswith(SCHEME) else self.uri(path)
 
     def _key(self, path: str) -> str:
         return f"{self._prefix}/{path}".lstrip("/")

@@ -297,7 +297,8 @@ def _check_application(application: Application) -> Iterator[Finding]:
 
 def _check_warehouse(settings: Settings, warehouse: Warehouse) -> Iterator[Finding]:
     if not warehouse.exists():
-        yield Finding("I94_WAREHOUSE", True, f"{warehouse.address}, not created yet; the first run does")
+        todo = "run: i94 create-tables" if settings.redshift_address else "the first run does"
+        yield Finding("I94_WAREHOUSE", not settings.redshift_address, f"{warehouse.address}, not created yet; {todo}")
         return
     if settings.redshift_address is None and not os.access(settings.warehouse_path, os.W_OK):
         yield Finding("I94_WAREHOUSE", False, f"{settings.warehouse_path} can't be written; give this user access")

@@ -97,6 +97,14 @@ class Warehouse(ABC):
         with self.transaction(purpose="create the tables") as transaction:
             self._run_ddl(transaction)
 
+    def add_tables(self, transaction: Transaction, missing: Sequence[str]) -> None:
+        """Create the tables that a load finds missing.
+
+        Raises:
+            PermanentError: here nobody but an administrator creates tables.
+        """
+        self._run_ddl(transaction)
+
     def _run_ddl(self, transaction: Transaction) -> None:
         for statement in self.ddl_statements():
             transaction.execute(statement)
@@ -132,8 +140,8 @@ class Warehouse(ABC):
     def _load(self, contract: Table, month: Month | None, run_id: str, load: Callable[[Transaction], int]) -> int:
         def load_in_transaction() -> int:
             with self.transaction(purpose=f"load {load_label(contract, month)}", run_id=run_id) as transaction:
-                if not transaction.list_tables() >= {table.fullname for table in _TABLES}:
-                    self._run_ddl(transaction)
+                if missing := sorted({table.fullname for table in _TABLES} - transaction.list_tables()):
+                    self.add_tables(transaction, missing)
                 return load(transaction)
 
         rows = self.with_retries(load_in_transaction)

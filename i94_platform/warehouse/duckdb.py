@@ -51,6 +51,10 @@ class _Transaction(Transaction):
         rows: pa.Table = self._connection.sql(sql, params=parameters or None).to_arrow_table()
         return rows
 
+    def list_tables(self) -> set[str]:
+        rows = self.execute("SELECT schema_name || '.' || table_name AS name FROM duckdb_tables()")
+        return {str(name) for name in rows.column("name").to_pylist()}
+
     def copy(self, contract: Table, manifest: Manifest) -> None:
         import duckdb
 

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Executable, Table, column, select, table
+from sqlalchemy import Executable, Table
 
 from i94_platform.contracts import mart_metadata, warehouse_metadata
 from i94_platform.contracts.model import column_names
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
 SCHEMAS = (str(warehouse_metadata.schema), str(mart_metadata.schema))
 """The schemas of a warehouse."""
-
-_CATALOG = table("tables", column("table_schema"), column("table_name"), schema="information_schema")
 
 
 class Transaction(ABC):
@@ -50,7 +48,6 @@ class Transaction(ABC):
         """Run a query that has one row of one whole number, and return the number."""
         return int(self.execute(statement).column(0)[0].as_py())
 
+    @abstractmethod
     def list_tables(self) -> set[str]:
         """The names of the tables that exist, each with its schema."""
-        rows = self.execute(select(_CATALOG).where(_CATALOG.c.table_schema.in_(SCHEMAS))).to_pylist()
-        return {f"{row['table_schema']}.{row['table_name']}" for row in rows}

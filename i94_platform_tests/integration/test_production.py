@@ -38,6 +38,7 @@ def production(
         warehouse=redshift_emulator.address(redshift_emulator.create_database()),
         s3_endpoint=module_s3.endpoint,
     )
+    deployment.warehouse.create_tables()
     deployment.deliver(*sample.iterdir())
     result = run_command({**deployment.environment, "JDK_JAVA_OPTIONS": SHORT_LIVED_JAVA_OPTIONS}, "run")
     assert result.exit_code == 0, result.output

@@ -36,6 +36,7 @@ def on_aws(
         warehouse=redshift_emulator.address(redshift_emulator.create_database()),
         s3_endpoint=module_s3.endpoint,
     )
+    deployment.warehouse.create_tables()
     deployment.deliver(*loaded_deployment.raw.iterdir())
     results = deployment.run(SAMPLE_MONTH)
     assert all(result.succeeded for result in results), results

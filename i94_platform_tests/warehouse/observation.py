@@ -24,6 +24,9 @@ class ObservedTransaction(Transaction):
         self._before(str(statement))
         return self._inner.execute(statement, values)
 
+    def list_tables(self) -> set[str]:
+        return self._inner.list_tables()
+
     def copy(self, contract: Table, manifest: Manifest) -> None:
         self._before("COPY")
         self._inner.copy(contract, manifest)

@@ -18,7 +18,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from i94_platform.contracts import PUBLISHED, state
+from i94_platform.contracts import PUBLISHED, i94mode, state
 from i94_platform.errors import TransientError
 from i94_platform.foreign_errors import parse_lock_holder
 from i94_platform.lake import release_database
@@ -29,7 +29,7 @@ from i94_platform.pipeline.release import publish_release
 from i94_platform.warehouse.duckdb import DuckDBWarehouse
 from i94_platform_tests.serving.synthetic_release import fill_warehouse, make_rows
 from i94_platform_tests.support.processes import join_process, start_process, wait_for
-from i94_platform_tests.support.warehouses import hold_transaction, reach_duckdb
+from i94_platform_tests.support.warehouses import Place, Staging, hold_transaction, reach_duckdb
 
 
 def test_a_file_that_is_no_database_fails_at_once_also_below_a_folder_called_lock(tmp_path: Path) -> None:
@@ -53,6 +53,17 @@ def test_missing_parent_folders_are_created(tmp_path: Path) -> None:
     warehouse.create_tables()
     assert warehouse.exists()
     assert warehouse.address == f"duckdb:///{tmp_path}/a/b/w.duckdb"
+
+
+def test_a_load_creates_the_tables_that_are_missing(duckdb_place: Place) -> None:
+    warehouse, manifest = duckdb_place.reach(), Staging(duckdb_place.lake).modes({1: "Air"})
+    assert warehouse.replace(i94mode, manifest, "r1") == 1
+    with warehouse.transaction(purpose="remove what a newer version adds") as transaction:
+        transaction.execute("DROP TABLE i94.state")
+        transaction.execute("DROP TABLE mart.correlations")
+    warehouse.replace(i94mode, manifest, "r1")
+    for table in ("mart.correlations", "i94.state"):
+        assert warehouse.query(f"SELECT * FROM {table}").num_rows == 0
 
 
 def test_a_query_warns_of_nothing(tmp_path: Path) -> None:

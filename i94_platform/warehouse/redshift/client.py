@@ -12,16 +12,23 @@ if TYPE_CHECKING:
 
 _RETRYABLE_CODES = {"40001", "40P01", "53300", "57P01", "57P02", "57P03"}
 """Serialization, deadlock, too many connections, a restart; beside them class 08, a lost connection."""
+NEEDS_SHA256 = "authentication method 13 not supported"
+"""What PostgreSQL's client says about a user whose password Redshift keeps as SHA-256."""
 _DATA_ERRORS = ("22", "23")
 """The classes of SQLSTATE of values that don't fit, and of broken constraints."""
 _RETRYABLE_TEXT = re.compile(
-    r"^\s*(error:\s*)?1023\b|serializable isolation violation|conflict with concurrent transaction"
+    r"^\s*(error:\s*)?10(18|23)\b|serializable isolation violation|conflict with concurrent transaction"
+    r"|could not open relation with oid|dropped by concurrent transaction"
     r"|connection refused|connection (already )?closed|closed the connection|connection (has been )?(closed|reset)"
     r"|connection timed out|timeout expired|no route to host|network is unreachable|temporary failure in name"
     r"|could not receive data|could not send data|eof detected|starting up|shutting down|terminating connection"
     r"|too many (clients|connections)|connection limit|SlowDown|reduce your request rate",
     re.IGNORECASE,
 )
+
+
+_DETAIL_CONTEXT = re.compile(r"context:\s+(\S.*?)\s+query:", re.DOTALL)
+"""What a detail of Redshift says between the numbers and places of its own code."""
 
 
 def fetch_arrow(cursor: Cursor) -> pa.Table:
@@ -81,5 +88,8 @@ def error_message(error: psycopg2.Error) -> str:
     if (error.pgcode or "").startswith(_DATA_ERRORS):
         column = f" of column {error.diag.column_name}" if error.diag.column_name else ""
         return f"a value{column} does not fit its type, its column or a rule of its table ({type(error).__name__})"
-    parts = [error.diag.message_primary, error.diag.message_detail] if error.pgcode else [str(error)]
+    detail = error.diag.message_detail or ""
+    if match := _DETAIL_CONTEXT.search(detail):
+        detail = match[1]
+    parts = [error.diag.message_primary, detail] if error.pgcode else [str(error)]
     return "; ".join(" ".join(part.split()).rstrip(".") for part in parts if part) or type(error).__name__

@@ -5,16 +5,16 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Executable, Table
 
-from i94_platform.errors import PermanentError, TransientError
+from i94_platform.errors import PermanentError
 from i94_platform.lake.manifest import Manifest
 from i94_platform.sql.statements import compile_statement
 from i94_platform.warehouse.export import render_ordered_select
 from i94_platform.warehouse.redshift.client import error_message, fetch_arrow, is_retryable
-from i94_platform.warehouse.transaction import Transaction
+from i94_platform.warehouse.transaction import SCHEMAS, Transaction
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from psycopg2.sql import Composable
 
 logger = logging.getLogger(__name__)
+
+COPY_MANIFEST_NAME = "copy.json"
+"""The file beside those that it lists for COPY."""
 
 _LOAD_ERRORS = (
     "SELECT trim(file_name), trim(column_name), trim(error_message) FROM sys_load_error_detail "
@@ -38,26 +41,55 @@ _QUOTED_VALUE = re.compile(r"value:?\s*'[^']*'", re.IGNORECASE)
 """The value in an error of a load, such as: Invalid digit, Value 'x', Pos 0."""
 
 
+# information_schema leaves out what a user may reach by a role only
+_LIST_TABLES = (
+    "SELECT n.nspname AS table_schema, c.relname AS table_name "  # noqa: S608 - our own names
+    f"FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'r' AND n.nspname IN {SCHEMAS}"
+)
+
+_QUERY = re.compile(r"\s*(SELECT|WITH)\b", re.IGNORECASE)
+"""How a statement begins that only reads; SELECT INTO is rolled back."""
+
+
 class RedshiftTransaction(Transaction):
     """An open transaction on a connection of its own."""
 
-    def __init__(self, connection: Connection, iam_role: str, open_file: Callable[[str], BinaryIO]) -> None:
-        """Redshift reads and writes S3 by `iam_role`; `open_file` opens a file of the lake by its address."""
-        self._connection, self._iam_role, self._open_file = connection, iam_role, open_file
+    def __init__(
+        self, connection: Connection, iam_role: str, put_file: Callable[[str, bytes], None], read_only: bool = False
+    ) -> None:
+        """Begin nothing yet.
+
+        Args:
+            connection: The connection.
+            iam_role: The role by which Redshift reads and writes S3.
+            put_file: Writes a small file of the lake by its address.
+            read_only: Whether to refuse statements that are no query.
+        """
+        self._connection, self._iam_role = connection, iam_role
+        self._put_file, self._read_only = put_file, read_only
 
     def execute(self, statement: str | Executable, values: Mapping[str, Any] | None = None) -> pa.Table:
+        sql, parameters = compile_statement(statement, "redshift", values)
+        if self._read_only and not _QUERY.match(sql):
+            raise PermanentError("A read-only transaction takes queries only; nothing was run.")
         with self._connection.cursor() as cursor:
-            cursor.execute(*compile_statement(statement, "redshift", values))
+            cursor.execute(sql, parameters)
             return fetch_arrow(cursor)
+
+    def list_tables(self) -> set[str]:
+        rows = self.execute(_LIST_TABLES).to_pylist()
+        return {f"{row['table_schema']}.{row['table_name']}" for row in rows}
 
     def copy(self, contract: Table, manifest: Manifest) -> None:
         import psycopg2
 
         if not manifest.entries:
             return  # every row of the month was rejected; COPY takes no manifest without files
-        self._require_current(manifest)
+        # COPY reads its manifest by address: beside the files, where no other run puts one in its place
+        address = f"{manifest.urls[0].rpartition('/')[0]}/{COPY_MANIFEST_NAME}"
+        self._put_file(address, manifest.to_copy_json())
         try:
-            self._run(_render_copy(contract, manifest, self._iam_role))
+            self._run(_render_copy(contract, address, self._iam_role))
         except psycopg2.Error as error:
             if is_retryable(error) or isinstance(error, psycopg2.errors.QueryCanceled):
                 raise
@@ -89,16 +121,6 @@ class RedshiftTransaction(Transaction):
         with self._connection.cursor() as cursor:
             cursor.execute(statement)
 
-    def _require_current(self, manifest: Manifest) -> None:
-        """COPY reads the manifest by its address: the address must still hold this one."""
-        try:
-            with self._open_file(manifest.address) as file:
-                current = Manifest.from_json(file.read(), manifest.address)
-        except FileNotFoundError as error:
-            raise PermanentError(f"{manifest.address} is gone; materialize it again.") from error
-        if current != manifest:
-            raise TransientError(f"{manifest.address} was replaced while it was to be loaded; run again.")
-
     def _fetch_load_errors(self) -> Iterator[str]:
         """What Redshift has recorded about the COPY that has just failed; it does not record every failure."""
         import psycopg2
@@ -117,20 +139,21 @@ class RedshiftTransaction(Transaction):
             return
 
 
-def _render_copy(contract: Table, manifest: Manifest, iam_role: str) -> Composable:
+def _render_copy(contract: Table, address: str, iam_role: str) -> Composable:
     """COPY binds no values, so psycopg2 quotes the literals."""
     from psycopg2 import sql
 
     return sql.SQL("COPY {} FROM {} IAM_ROLE {} FORMAT AS PARQUET MANIFEST").format(
-        sql.Identifier(str(contract.schema), contract.name), sql.Literal(manifest.address), _render_role(iam_role)
+        sql.Identifier(str(contract.schema), contract.name), sql.Literal(address), _render_role(iam_role)
     )
 
 
 def _render_unload(contract: Table, folder: str, iam_role: str) -> Composable:
-    """UNLOAD into one ordered file, under a name that another attempt overwrites."""
+    """UNLOAD into one ordered file, encrypted as the bucket says, under a name that another attempt overwrites."""
     from psycopg2 import sql
 
-    return sql.SQL("UNLOAD ({}) TO {} IAM_ROLE {} FORMAT AS PARQUET PARALLEL OFF ALLOWOVERWRITE").format(
+    options = "FORMAT AS PARQUET ENCRYPTED AUTO PARALLEL OFF ALLOWOVERWRITE"
+    return sql.SQL(f"UNLOAD ({{}}) TO {{}} IAM_ROLE {{}} {options}").format(
         sql.Literal(render_ordered_select(contract)), sql.Literal(f"{folder}/part-"), _render_role(iam_role)
     )
 

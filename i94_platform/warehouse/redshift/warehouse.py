@@ -8,26 +8,33 @@ from __future__ import annotations
 
 import logging
 import random
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 from sqlalchemy import Table
 
 from i94_platform.contracts import load_ledger
-from i94_platform.contracts.access import ROLES, render_create_role, render_grants
+from i94_platform.contracts.access import (
+    ROLES,
+    render_create_role,
+    render_grants,
+    render_role_grants,
+)
 from i94_platform.contracts.rendering.ddl import render_create_schema
 from i94_platform.errors import PermanentError, PlatformError, TransientError
 from i94_platform.lake.store import Store
 from i94_platform.redshift_address import RedshiftAddress
 from i94_platform.warehouse.base import Warehouse, render_table_ddl
-from i94_platform.warehouse.redshift.client import error_message, is_retryable
+from i94_platform.warehouse.redshift.client import NEEDS_SHA256, error_message, is_retryable
+from i94_platform.warehouse.redshift.lock_wait import LockTimeout, limit_lock_wait
 from i94_platform.warehouse.redshift.login import PASSWORD, READER_PASSWORD, connection_parameters
 from i94_platform.warehouse.redshift.query_guard import require_select
 from i94_platform.warehouse.redshift.transaction import RedshiftTransaction
+from i94_platform.warehouse.transaction import Transaction
 
 if TYPE_CHECKING:
     import psycopg2
@@ -103,12 +110,21 @@ class RedshiftWarehouse(Warehouse):
         return render_redshift_ddl(self._fact_diststyle)
 
     def _create_tables(self) -> None:
+        self._create_guard()
         super()._create_tables()
         with self.transaction(purpose="create the roles and their grants") as transaction:
-            existing = transaction.execute("SELECT role_name FROM svv_roles").column("role_name").to_pylist()
-            missing = [render_create_role(role) for role in ROLES if role not in existing]
-            for statement in (*missing, *render_grants(self.location.iam_role)):
+            roles = transaction.execute("SELECT role_name FROM svv_roles").column("role_name").to_pylist()
+            grants = transaction.execute("SELECT role_name, granted_role_name FROM svv_role_grants").to_pylist()
+            statements = [
+                *(render_create_role(role) for role in ROLES if role not in roles),
+                *render_role_grants((row["role_name"], row["granted_role_name"]) for row in grants),
+                *render_grants(self.location.iam_role),
+            ]
+            for statement in statements:
                 transaction.execute(statement)
+
+    def add_tables(self, transaction: Transaction, missing: Sequence[str]) -> None:
+        raise PermanentError(f"{self.address} has no table {', '.join(missing)}; run 'i94 create-tables' first.")
 
     def exists(self) -> bool:
         return self._read("look for the tables", lambda transaction: load_ledger.fullname in transaction.list_tables())
@@ -127,14 +143,11 @@ class RedshiftWarehouse(Warehouse):
 
     def after_load(self, contract: Table) -> None:
         """Update the planner's statistics; the load stands even where that fails."""
-        import psycopg2
-
         try:
-            with closing(self._connect(f"analyze {contract.fullname}")) as connection:
+            with self._session(f"analyze {contract.fullname}") as connection:
                 connection.cursor().execute(f"ANALYZE {contract.fullname}")
-        except (psycopg2.Error, PlatformError) as error:
-            reason = error_message(error) if isinstance(error, psycopg2.Error) else str(error)
-            logger.warning("%s is loaded, but its statistics are not up to date: %s", contract.fullname, reason)
+        except PlatformError as error:
+            logger.warning("%s is loaded, but its statistics are not up to date: %s", contract.fullname, error)
 
     def with_retries(self, work: Callable[[], T]) -> T:
         """Do work that opens transactions; repeat it after a conflict or a lost connection."""
@@ -150,19 +163,28 @@ class RedshiftWarehouse(Warehouse):
 
     @contextmanager
     def transaction(self, *, purpose: str, read_only: bool = False, run_id: str = "") -> Iterator[RedshiftTransaction]:
+        with self._session(purpose, run_id) as connection, connection.cursor() as cursor:
+            if read_only:
+                cursor.execute("BEGIN")  # not READ ONLY, where Redshift refuses its own temporary tables
+            else:
+                self._begin_locked(connection, purpose)
+            yield RedshiftTransaction(connection, self.location.iam_role, self._store.put, read_only)
+            if read_only:
+                cursor.execute("ROLLBACK")
+            else:
+                _commit(cursor, purpose)
+
+    @contextmanager
+    def _session(self, purpose: str, run_id: str = "") -> Iterator[Connection]:
+        """Open a connection for a block, and translate the errors in it."""
         import psycopg2
 
+        started = time.monotonic()
         with closing(self._connect(purpose, run_id)) as connection:  # closing rolls back what is not committed
             try:
-                with connection.cursor() as cursor:
-                    if read_only:
-                        cursor.execute("BEGIN READ ONLY")
-                    else:
-                        self._begin_locked(connection, purpose)
-                    yield RedshiftTransaction(connection, self.location.iam_role, self.open)
-                    _commit(cursor, purpose)
+                yield connection
             except psycopg2.Error as error:
-                raise self._translate(error, purpose) from error
+                raise self._translate(error, purpose, time.monotonic() - started) from error
 
     def _connect(self, purpose: str, run_id: str = "") -> Connection:
         import psycopg2
@@ -173,39 +195,53 @@ class RedshiftWarehouse(Warehouse):
             reason = error_message(error)
             if is_retryable(error):
                 raise RetryableError(f"{self.address} could not be reached to {purpose}: {reason}.") from None
+            if NEEDS_SHA256 in reason:
+                raise PermanentError(
+                    f"{self.address} keeps the password of {self.location.user} as SHA-256, which PostgreSQL's client "
+                    "can't use; log in with &auth=iam, or give the user an MD5 password (docs/operations.md, Redshift)."
+                ) from None
             raise PermanentError(f"{self.address} refuses the connection: {reason}.") from None
         try:
             connection.autocommit = True  # we send BEGIN and COMMIT
             with connection.cursor() as cursor:
                 cursor.execute("SET query_group TO %s", (f"i94 {purpose}{' run ' + run_id if run_id else ''}"[:300],))
-                _limit_statements(cursor, self._statement_timeout)
+                cursor.execute("SET statement_timeout TO %s", (int(self._statement_timeout * 1000),))
         except psycopg2.Error as error:
             connection.close()
-            raise self._translate(error, purpose) from error
+            raise self._translate(error, purpose, 0.0) from error
         return connection
 
     def _begin_locked(self, connection: Connection, purpose: str) -> None:
         """Begin a transaction beside which no other writes; the lock comes first, since the snapshot follows it."""
         import psycopg2
 
-        no_guard = (psycopg2.errors.UndefinedTable, psycopg2.errors.InvalidSchemaName)
-        with connection.cursor() as cursor, self._warning_of_wait(purpose):
-            _limit_statements(cursor, self._lock_timeout)
-            try:
-                try:
-                    _lock(cursor)
-                except no_guard:
-                    cursor.execute("ROLLBACK")
-                    self._create_guard(connection)
-                    _lock(cursor)
-            except psycopg2.errors.QueryCanceled:
-                raise TransientError(
-                    f"Another process has held {self.address} for {self._lock_timeout:.0f} s, waited to {purpose}; "
-                    "let it finish or stop it, then run again."
-                ) from None
-            _limit_statements(cursor, self._statement_timeout)
+        warning = f"Waiting for another process that is writing {self.address}, to {purpose} …"
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_backend_pid()")
+            ((process,),) = cursor.fetchall()
+        cancel = partial(self._cancel, process)
+        try:
+            with (
+                limit_lock_wait(connection, cancel, self._lock_timeout, self._warn_after, warning),
+                connection.cursor() as cursor,
+            ):
+                cursor.execute("BEGIN")
+                cursor.execute(f"LOCK {GUARD}")
+        except LockTimeout:
+            raise TransientError(
+                f"Another process has held {self.address} for {self._lock_timeout:.0f} s, waited to {purpose}; "
+                "let it finish or stop it, then run again."
+            ) from None
+        except (psycopg2.errors.UndefinedTable, psycopg2.errors.InvalidSchemaName):
+            raise PermanentError(f"{self.address} has no table {GUARD}; run 'i94 create-tables' first.") from None
 
-    def _create_guard(self, connection: Connection) -> None:
+    def _cancel(self, process: int) -> None:
+        """Cancel the statement of another session of ours, if that is possible."""
+        with suppress(PlatformError), self._session("cancel a wait") as connection:
+            connection.cursor().execute("SELECT pg_cancel_backend(%s)", (process,))
+
+    def _create_guard(self) -> None:
+        """Create the guard and its schema, before a transaction can lock it; several processes may do so at once."""
         import psycopg2
 
         created_meanwhile = (
@@ -214,33 +250,25 @@ class RedshiftWarehouse(Warehouse):
             psycopg2.errors.DuplicateSchema,
             psycopg2.errors.DuplicateObject,  # the type that a table comes with
         )
-        schema = render_create_schema(str(load_ledger.schema), self.dialect)
-        for statement in (schema, _GUARD_DDL):
-            with connection.cursor() as cursor:
+        with self._session("create the tables") as connection, connection.cursor() as cursor:
+            for statement in (render_create_schema(str(load_ledger.schema), self.dialect), _GUARD_DDL):
                 try:
                     cursor.execute(statement)
                 except created_meanwhile:
                     logger.info("Another process has just created %s.", GUARD)
 
-    @contextmanager
-    def _warning_of_wait(self, purpose: str) -> Iterator[None]:
-        """Log a warning once the block has taken a while."""
-        warning = "Waiting for another process that is writing %s, to %s …"
-        timer = threading.Timer(self._warn_after, logger.warning, (warning, self.address, purpose))
-        timer.daemon = True
-        timer.start()
-        try:
-            yield
-        finally:
-            timer.cancel()
-
-    def _translate(self, error: psycopg2.Error, purpose: str) -> PlatformError:
-        """The platform's error for an error of psycopg2: what it means, and whether another attempt can help."""
+    def _translate(self, error: psycopg2.Error, purpose: str, seconds: float) -> PlatformError:
+        """The platform's error for one of psycopg2 after some seconds: what it means, and whether a retry can help."""
         import psycopg2
 
         reason = error_message(error)
         if is_retryable(error):
             return RetryableError(f"{self.address} gave up in the middle of an attempt to {purpose}: {reason}.")
+        if isinstance(error, psycopg2.errors.QueryCanceled) and seconds < self._statement_timeout:
+            return PermanentError(
+                f"A statement was cancelled on {self.address} after {seconds:.0f} s of an attempt to {purpose} "
+                f"({reason}), by an administrator or a limit of the server; ask there, then run again."
+            )
         if isinstance(error, psycopg2.errors.QueryCanceled):
             return PermanentError(
                 f"{self.address} did not {purpose} within {self._statement_timeout:.0f} s a statement; raise "
@@ -248,22 +276,11 @@ class RedshiftWarehouse(Warehouse):
             )
         is_missing = isinstance(error, psycopg2.errors.UndefinedTable | psycopg2.errors.InvalidSchemaName)
         if is_missing and not self.exists():
-            return PermanentError(
-                f"There is no warehouse at {self.address}; run 'i94 run' or 'i94 create-tables' first."
-            )
+            return PermanentError(f"There is no warehouse at {self.address}; run 'i94 create-tables' first.")
         return PermanentError(f"{self.address} refused to {purpose}: {reason}.")
-
-
-def _limit_statements(cursor: Any, seconds: float) -> None:
-    cursor.execute("SET statement_timeout TO %s", (int(seconds * 1000),))
 
 
 def _commit(cursor: Any, purpose: str) -> None:
     cursor.execute("COMMIT")
     if cursor.statusmessage != "COMMIT":  # a caller hid the error of a statement; the server rolls back without one
         raise PermanentError(f"The attempt to {purpose} was rolled back, since one of its statements had failed.")
-
-
-def _lock(cursor: Any) -> None:
-    cursor.execute("BEGIN")
-    cursor.execute(f"LOCK {GUARD}")

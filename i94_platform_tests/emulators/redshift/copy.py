@@ -13,6 +13,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from i94_platform_tests.emulators.redshift.recorded import (
+    KEY_GONE,
+    MANIFEST_WITHOUT_META,
+    SCAN_ERROR,
+    WRONG_LENGTH,
+)
 from i94_platform_tests.emulators.redshift.statements import MaskedStatement, RefusedStatement
 
 if TYPE_CHECKING:
@@ -58,9 +64,9 @@ class Column:
 class LoadError(RefusedStatement):
     """A refusal that has a line in SYS_LOAD_ERROR_DETAIL."""
 
-    def __init__(self, file: str, column: str, message: str) -> None:
-        super().__init__(f"Load into table failed. Check 'sys_load_error_detail' system table: {message}", code="XX000")
-        self.file, self.column, self.reason = file, column, message
+    def __init__(self, file: str, column: str, context: str) -> None:
+        super().__init__(SCAN_ERROR.message, SCAN_ERROR.detail.format(code=15007, context=context), SCAN_ERROR.code)
+        self.file, self.column, self.reason = file, column, context
 
 
 @dataclass(frozen=True)
@@ -82,23 +88,21 @@ class Copy:
     def _files(self, read: ReadObject) -> Iterator[str]:
         manifest = read(self.manifest)
         if manifest is None:
-            raise RefusedStatement(f"The specified S3 key does not exist: {self.manifest}", code="XX000")
+            raise RefusedStatement.play(KEY_GONE)
         entries: list[dict[str, Any]] = json.loads(manifest)["entries"]
         if not entries:
             raise RefusedStatement(f"The manifest {self.manifest} names no file", code="XX000")
         for entry in entries:
             url, length = entry["url"], entry.get("meta", {}).get("content_length")
             if length is None:
-                raise RefusedStatement(
-                    f"The manifest lacks content_length, which columnar files need: {url}", code="XX000"
-                )
+                raise RefusedStatement.play(MANIFEST_WITHOUT_META)
             content = read(url)
             if content is None and not entry.get("mandatory", False):
                 continue
             if content is None:
                 raise LoadError(url, "", f"The mandatory file {url} does not exist")
             if len(content) != length:
-                raise LoadError(url, "", f"The file {url} has {len(content)} bytes, the manifest says {length}")
+                raise RefusedStatement.play(WRONG_LENGTH)
             yield url
 
 
@@ -136,7 +140,8 @@ def _render_csv(url: str, content: bytes, columns: Sequence[Column]) -> tuple[in
 
     rows = pq.read_table(io.BytesIO(content), partitioning=None)
     if rows.num_columns != len(columns):
-        raise LoadError(url, "", f"Unmatched number of columns: table {len(columns)}, file {rows.num_columns}")
+        counts = f"Table columns: {len(columns)}, Data columns: {rows.num_columns}"
+        raise LoadError(url, "", f"Unmatched number of columns between table and file. {counts}, File name: {url}")
     for column, values in zip(columns, rows.columns, strict=True):
         _check_values(url, column, values)
     target = io.BytesIO()

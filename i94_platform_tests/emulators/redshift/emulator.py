@@ -15,12 +15,16 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from i94_platform_tests.emulators.postgres import Postgres, run_postgres
+from i94_platform_tests.emulators.redshift.recorded import RecordedError
 from i94_platform_tests.emulators.redshift.session import listen
 from i94_platform_tests.emulators.redshift.statements import Layout, RefusedStatement
 from i94_platform_tests.emulators.s3 import S3Server
 
 ADMINISTRATOR = "awsuser"
 ROLE = "arn:aws:iam::123456789012:role/i94-redshift"
+
+_BLANK_COMPARISONS = dict.fromkeys(("eq", "ne", "lt", "le", "gt", "ge"), "boolean") | {"cmp": "int"}
+"""PostgreSQL's comparisons of `char`, which ignore trailing blanks, as Redshift's of `varchar` do."""
 
 _TEMPLATE = (
     "CREATE VIEW svv_roles AS SELECT oid AS role_id, rolname::varchar AS role_name FROM pg_roles WHERE NOT rolcanlogin",
@@ -34,6 +38,42 @@ _TEMPLATE = (
     # all that a user has must hold, as on Redshift
     "EXECUTE format('CREATE POLICY %I ON %s AS RESTRICTIVE TO %s USING (%s)', policy || '_' || role, target, role, "
     "(SELECT condition FROM rls_policies WHERE name = policy)); END $$",
+    "CREATE VIEW svv_role_grants AS SELECT r.rolname::varchar AS role_name, g.rolname::varchar AS granted_role_name "
+    "FROM pg_auth_members m JOIN pg_roles r ON r.oid = m.member JOIN pg_roles g ON g.oid = m.roleid "
+    "WHERE NOT r.rolcanlogin",
+    "GRANT SELECT ON svv_role_grants TO public",
+    # that Redshift refuses to repeat a grant is an assumption
+    "CREATE FUNCTION redshift_grant_role(role text, target text) RETURNS void LANGUAGE plpgsql AS $$ "
+    "BEGIN IF EXISTS (SELECT FROM pg_auth_members WHERE roleid = role::regrole AND member = target::regrole) THEN "
+    "RAISE EXCEPTION 'role % is already granted to %', role, target; END IF; "
+    "EXECUTE format('GRANT %I TO %I', role, target); END $$",
+    # what reaches a user by a role only is left out
+    "CREATE VIEW redshift_visible_tables AS "
+    "SELECT n.nspname::varchar AS table_schema, c.relname::varchar AS table_name "
+    "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'v') AND "
+    "(pg_get_userbyid(c.relowner) = session_user OR EXISTS "
+    "(SELECT FROM aclexplode(c.relacl) a WHERE a.grantee IN (0, session_user::regrole)))",
+    "GRANT SELECT ON redshift_visible_tables TO public",
+    "CREATE FUNCTION redshift_too_long(bytes int) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN "
+    "RAISE EXCEPTION 'value too long for type character varying(%)', bytes USING ERRCODE = '22001'; END $$",
+    *(
+        f"CREATE FUNCTION blank_{name}(varchar, varchar) RETURNS {type_} LANGUAGE internal IMMUTABLE STRICT "
+        f"AS 'bpchar{name}'"
+        for name, type_ in _BLANK_COMPARISONS.items()
+    ),
+    "CREATE FUNCTION blank_hash(varchar) RETURNS int LANGUAGE internal IMMUTABLE STRICT AS 'hashbpchar'",
+    "CREATE OPERATOR = (LEFTARG = varchar, RIGHTARG = varchar, FUNCTION = blank_eq, COMMUTATOR = =, NEGATOR = <>, "
+    "RESTRICT = eqsel, JOIN = eqjoinsel, HASHES, MERGES)",
+    "CREATE OPERATOR <> (LEFTARG = varchar, RIGHTARG = varchar, FUNCTION = blank_ne, COMMUTATOR = <>, NEGATOR = =)",
+    "CREATE OPERATOR < (LEFTARG = varchar, RIGHTARG = varchar, FUNCTION = blank_lt, COMMUTATOR = >, NEGATOR = >=)",
+    "CREATE OPERATOR <= (LEFTARG = varchar, RIGHTARG = varchar, FUNCTION = blank_le, COMMUTATOR = >=, NEGATOR = >)",
+    "CREATE OPERATOR > (LEFTARG = varchar, RIGHTARG = varchar, FUNCTION = blank_gt, COMMUTATOR = <, NEGATOR = <=)",
+    "CREATE OPERATOR >= (LEFTARG = varchar, RIGHTARG = varchar, FUNCTION = blank_ge, COMMUTATOR = <=, NEGATOR = <)",
+    # for GROUP BY, DISTINCT, UNION, joins and ORDER BY
+    "CREATE OPERATOR CLASS blank_order DEFAULT FOR TYPE varchar USING btree AS OPERATOR 1 <, OPERATOR 2 <=, "
+    "OPERATOR 3 =, OPERATOR 4 >=, OPERATOR 5 >, FUNCTION 1 blank_cmp(varchar, varchar)",
+    "CREATE OPERATOR CLASS blank_hashes DEFAULT FOR TYPE varchar USING hash AS OPERATOR 1 =, "
+    "FUNCTION 1 blank_hash(varchar)",
 )
 
 
@@ -60,6 +100,12 @@ class RedshiftEmulator:
     layouts: dict[tuple[str, str], Layout] = field(default_factory=dict)
     """How a table of a database was asked to be laid out."""
     faults: list[Fault] = field(default_factory=list)
+    isolation: dict[str, str] = field(default_factory=dict)
+    """By database, SNAPSHOT instead of SERIALIZABLE; Redshift has both, and new databases the first."""
+    ignores_cancellation: bool = False
+    """Whether a request to cancel a statement has no effect."""
+    sha256_users: set[str] = field(default_factory=set)
+    """The users whose password is kept as SHA-256, which libpq can't use."""
     _numbers: Iterator[int] = field(default_factory=itertools.count)
 
     def create_database(self, template: str = "redshift") -> str:
@@ -87,6 +133,10 @@ class RedshiftEmulator:
     def sent_statements(self, database: str) -> list[str]:
         """The statements that clients of a database have sent."""
         return [sql for name, sql in self.statements if name == database]
+
+    def play(self, pattern: str, error: RecordedError, times: int = 1) -> None:
+        """Answer the next statements that match with an error of a real cluster."""
+        self.fail(pattern, error.message, error.detail, error.code, times)
 
     def fail(self, pattern: str, message: str, detail: str = "", code: str = "XX000", times: int = 1) -> None:
         """Answer the next statements that match with an error; a COMMIT is rolled back."""
@@ -117,8 +167,8 @@ class RedshiftEmulator:
             return None
         return content
 
-    def write(self, url: str, content: bytes, overwrites: bool) -> None:
-        """Put an object on the S3 server.
+    def write(self, url: str, content: bytes, overwrites: bool, **encryption: str) -> None:
+        """Put an object on the S3 server, encrypted as its bucket says unless told otherwise.
 
         Raises:
             RefusedStatement: it is there already, or its bucket is not.
@@ -127,7 +177,7 @@ class RedshiftEmulator:
         if not overwrites and self.read(url) is not None:
             raise RefusedStatement("Specified unload destination on S3 is not empty", code="XX000")
         try:
-            client.put_object(Bucket=parts.netloc, Key=parts.path.lstrip("/"), Body=content)
+            client.put_object(Bucket=parts.netloc, Key=parts.path.lstrip("/"), Body=content, **encryption)
         except client.exceptions.NoSuchBucket:
             message = f"S3ServiceException: The specified bucket does not exist: {url}"
             raise RefusedStatement(message, code="XX000") from None

@@ -25,7 +25,19 @@ from i94_platform_tests.emulators.redshift.protocol import (
     read_message,
     read_values,
 )
-from i94_platform_tests.emulators.redshift.statements import NO_OPERATION, RefusedStatement, translate
+from i94_platform_tests.emulators.redshift.recorded import (
+    CANCELLED,
+    SERIALIZATION,
+    SHA256_METHOD,
+    SNAPSHOT_CONFLICT,
+    RecordedError,
+)
+from i94_platform_tests.emulators.redshift.statements import (
+    NO_OPERATION,
+    RefusedStatement,
+    refuse_read_only,
+    translate,
+)
 from i94_platform_tests.emulators.redshift.unload import parse_unload, render_parquet
 
 if TYPE_CHECKING:
@@ -36,6 +48,8 @@ SELECT a.attname, t.typname, CASE WHEN t.typname IN ('varchar', 'bpchar') THEN a
 FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
 WHERE a.attrelid = '{table}'::regclass AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum
 """
+_LEVELS = {"SERIALIZABLE": "serializable", "SNAPSHOT": "repeatable\\ read"}
+"""Redshift's isolation levels, and PostgreSQL's as an option of a connection."""
 _ERROR_DETAILS = (
     "CREATE TEMP TABLE IF NOT EXISTS sys_load_error_detail (session_id int, start_time timestamp, "
     "file_name varchar(256), column_name varchar(127), error_message varchar(512))"
@@ -80,7 +94,7 @@ class Session(socketserver.BaseRequestHandler):
     def handle(self) -> None:
         self.client, self.emulator = self.request, self.server.emulator
         self.client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.status, self.errors = b"I", list[LoadError]()
+        self.status, self.errors, self.is_read_only = b"I", list[LoadError](), False
         startup = self._startup()
         if startup is None:
             return
@@ -103,9 +117,14 @@ class Session(socketserver.BaseRequestHandler):
             elif code == CANCEL_REQUEST:
                 return None
             else:
-                names = body.split(b"\0")
-                self.database = names[names.index(b"database") + 1].decode()
-                options = b"options\0-c default_transaction_isolation=serializable\0"
+                names = body.decode().split("\0")
+                self.database, user = (names[names.index(name) + 1] for name in ("database", "user"))
+                if user in self.emulator.sha256_users:
+                    self.client.sendall(pack_message(b"R", struct.pack("!i", SHA256_METHOD)))
+                    return None
+                self.isolation = self.emulator.isolation.get(self.database, "SERIALIZABLE")
+                level = _LEVELS[self.isolation]
+                options = f"options\0-c default_transaction_isolation={level}\0".encode()
                 return struct.pack("!ii", length + len(options), code) + body[:-1] + options + b"\0"
 
     def _authenticate(self) -> bool:
@@ -154,8 +173,20 @@ class Session(socketserver.BaseRequestHandler):
             self._copy(sql)
             return
         if re.match(r"\s*UNLOAD\b", sql, re.IGNORECASE):
+            if self.is_read_only:
+                refuse_read_only(sql)
             self._unload(sql)
             return
+        self.is_read_only = self.status == b"T" and self.is_read_only
+        if re.match(r"\s*(BEGIN|START TRANSACTION|SET TRANSACTION)\b.*\bREAD ONLY\b", sql, re.IGNORECASE):
+            self.is_read_only = True
+        elif self.is_read_only:
+            refuse_read_only(sql)
+        if re.match(r"\s*LOCK\b", sql, re.IGNORECASE) and self.status == b"T":
+            self._lock(sql)
+            return
+        if "pg_cancel_backend" in sql and self.emulator.ignores_cancellation:
+            sql = "SELECT true"
         if "sys_load_error_detail" in sql:
             self._create_error_details()
         translation = translate(sql)
@@ -163,6 +194,14 @@ class Session(socketserver.BaseRequestHandler):
             self.emulator.layouts[self.database, translation.table] = translation.layout
         truncates = re.match(r"\s*TRUNCATE\b", sql, re.IGNORECASE) and self.status == b"T"
         self._relay(translation.sql + ("; COMMIT" if truncates else ""))
+
+    def _lock(self, sql: str) -> None:
+        """Wait for a lock without a limit: whether `statement_timeout` ends that wait is unproven."""
+        ((timeout,),) = self._fetch("SHOW statement_timeout")
+        self._fetch("SET LOCAL statement_timeout = 0")
+        self._relay(translate(sql).sql)
+        if self.status == b"T":
+            self._fetch(f"SET LOCAL statement_timeout = '{timeout}'")
 
     def _copy(self, sql: str) -> None:
         copy = parse_copy(sql)
@@ -189,7 +228,7 @@ class Session(socketserver.BaseRequestHandler):
         columns = list[tuple[str, int]]()
         rows = self._fetch(translate(unload.query).sql, columns)
         if rows:
-            self.emulator.write(unload.file, render_parquet(columns, rows), unload.overwrites)
+            self.emulator.write(unload.file, render_parquet(columns, rows), unload.overwrites, **unload.encryption)
         self._relay(NO_OPERATION)
 
     def _load(self, table: str, rows: bytes) -> None:
@@ -220,7 +259,7 @@ class Session(socketserver.BaseRequestHandler):
         while True:
             kind, body = read_message(self.backend)
             if kind == b"E":
-                body = _to_redshift_error(body)
+                body = _to_redshift_error(body, self.isolation)
             self.client.sendall(pack_message(kind, body))
             if kind == b"Z":
                 self.status = body
@@ -258,9 +297,13 @@ def _render_error(refusal: RefusedStatement) -> str:
     return f"DO $raise$ BEGIN RAISE EXCEPTION USING {options}; END $raise$"
 
 
-def _to_redshift_error(body: bytes) -> bytes:
+def _to_redshift_error(body: bytes, isolation: str) -> bytes:
+    """An error of PostgreSQL as Redshift would put it."""
     error = read_fields(body)
-    if error["C"] != "40001":
+    conflict = SERIALIZATION if isolation == "SERIALIZABLE" else SNAPSHOT_CONFLICT
+    recorded: dict[str, RecordedError] = {"40001": conflict, "57014": CANCELLED}
+    if error["C"] not in recorded:
         return body
-    fields = {**error, "C": "XX000", "M": "1023", "D": f"Serializable isolation violation on table: {error['M']}"}
+    answer = recorded[error["C"]]
+    fields = {**error, "C": answer.code, "M": answer.message, **({"D": answer.detail} if answer.detail else {})}
     return b"".join(name.encode() + text.encode() + b"\0" for name, text in fields.items()) + b"\0"

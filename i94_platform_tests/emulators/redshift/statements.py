@@ -10,6 +10,9 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+from i94_platform_tests.emulators.redshift.functions import find_unknown_functions
+from i94_platform_tests.emulators.redshift.recorded import PERMISSION_DENIED, READ_ONLY, RecordedError
+
 NO_OPERATION = "DO 'BEGIN END'"
 
 ENCODINGS = {
@@ -35,7 +38,20 @@ REFUSED_PATTERNS: tuple[tuple[str, str], ...] = (
     (r"\bpg_advisory", "function pg_advisory_lock does not exist"),
     (r"^COPY\b.*\b(FROM STDIN|TO STDOUT)\b", "COPY reads from Amazon S3 and the like only"),
     (r"^ALTER TABLE \S+ APPEND\b", "the emulator does not know this statement"),
+    (r"\bFILTER ?\( ?WHERE\b", 'syntax error at or near "FILTER"'),
+    (r"\bARRAY ?\[|\w\[\]", 'syntax error at or near "["'),
+    (r"\bIS (NOT )?DISTINCT FROM\b", 'syntax error at or near "DISTINCT"'),
+    (r"\b(FROM|JOIN|,) ?\( ?VALUES\b", 'syntax error at or near "VALUES"'),
+    (r"\bWITH ORDINALITY\b", 'syntax error at or near "ORDINALITY"'),
 )
+ADMINISTRATOR_VIEWS = ("svv_table_info", "stv_locks", "stv_blocklist", "stl_tr_conflict")
+"""They answer superusers only, and some not on Serverless; the emulator never answers."""
+_CALLS_FUNCTIONS = re.compile(
+    r"^(SELECT|WITH|INSERT|UPDATE|DELETE|CREATE (OR REPLACE )?VIEW|CREATE (TEMP(ORARY)? )?TABLE \S+ AS)\b",
+    re.IGNORECASE,
+)
+_NEEDS_TEMPORARY_TABLE = re.compile(r"\bWITH\b|\( ?SELECT\b|^UNLOAD\b", re.IGNORECASE)
+"""What Redshift may compute by a temporary table of its own, which a read-only transaction refuses."""
 
 
 class RefusedStatement(Exception):
@@ -44,6 +60,11 @@ class RefusedStatement(Exception):
     def __init__(self, message: str, detail: str = "", code: str = "0A000") -> None:
         super().__init__(message)
         self.message, self.detail, self.code = message, detail, code
+
+    @classmethod
+    def play(cls, error: RecordedError) -> RefusedStatement:
+        """The error as a cluster has answered it."""
+        return cls(error.message, error.detail, error.code)
 
 
 @dataclass
@@ -97,6 +118,11 @@ def translate(sql: str) -> Translation:
     for pattern, message in REFUSED_PATTERNS:
         if re.search(pattern, masked.text, re.IGNORECASE):
             raise RefusedStatement(message, code="42601" if "syntax" in message else "0A000")
+    for view in ADMINISTRATOR_VIEWS:
+        if re.search(rf"\b{view}\b", masked.text, re.IGNORECASE):
+            raise RefusedStatement(PERMISSION_DENIED.message.format(view), code=PERMISSION_DENIED.code)
+    if _CALLS_FUNCTIONS.match(masked.text) and (unknown := find_unknown_functions(masked.text)):
+        raise RefusedStatement(f"function {unknown[0]}() does not exist", code="42883")
     if match := re.match(r"CREATE (?:TEMP(?:ORARY)? )?TABLE (?:IF NOT EXISTS )?([^\s(]+)", masked.text, re.IGNORECASE):
         text, layout = _cut_layout(masked.text, masked)
         return Translation(masked.unmask(text), masked.unmask(match[1]).replace('"', ""), layout)
@@ -104,6 +130,16 @@ def translate(sql: str) -> Translation:
     for pattern, replacement in REWRITES:
         text = re.sub(pattern, replacement, text, flags=re.IGNORECASE)
     return Translation(masked.unmask(text))
+
+
+def refuse_read_only(sql: str) -> None:
+    """Refuse what fails in a read-only transaction of Redshift.
+
+    Raises:
+        RefusedStatement: the statement may need a temporary table.
+    """
+    if _NEEDS_TEMPORARY_TABLE.search(MaskedStatement(sql).text):
+        raise RefusedStatement.play(READ_ONLY)
 
 
 def _attach(match: re.Match[str]) -> str:
@@ -117,7 +153,9 @@ REWRITES: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
         r"^(GRANT|REVOKE) ASSUMEROLE ON .+ (TO|FROM) (PUBLIC|ROLE \S+) FOR [A-Z, ]+$",
         NO_OPERATION,
     ),
-    (r"^(GRANT|REVOKE) ROLE (\S+) (TO|FROM) (ROLE )?", r"\1 \2 \3 "),
+    (r"^GRANT ROLE (\S+) TO (?:ROLE )?(\S+)$", r"SELECT redshift_grant_role('\1', '\2')"),
+    (r"^REVOKE ROLE (\S+) FROM (ROLE )?", r"REVOKE \1 FROM "),
+    (r"\binformation_schema\.tables\b", "redshift_visible_tables"),
     (r"\b(TO|FROM) ROLE (?=\S)", r"\1 "),
     (r"\bFOR USER\b", "FOR ROLE"),
     (r"\bPASSWORD DISABLE\b", "PASSWORD NULL"),
@@ -141,6 +179,13 @@ def _cut_layout(text: str, masked: MaskedStatement) -> tuple[str, Layout]:
         _refuse_encoding(column, type_.lower(), encoding.lower())
         layout.encodings[masked.unmask(column).strip('"')] = encoding.lower()
     text = re.sub(r" ENCODE \w+", "", text, flags=re.IGNORECASE)
+    # PostgreSQL counts letters, and Redshift bytes
+    text = re.sub(
+        r"(?<=[(,])( ?)(\S+) ((?:VAR)?CHAR|CHARACTER(?: VARYING)?) ?\((\d+)\)",
+        r"\1\2 \3(\4) CHECK (CASE WHEN octet_length(\2) > \4 THEN redshift_too_long(\4) ELSE true END)",
+        text,
+        flags=re.IGNORECASE,
+    )
     if match := re.search(r" (?:COMPOUND |INTERLEAVED )?SORTKEY ?(?:AUTO\b|\(([^)]*)\))", text, re.IGNORECASE):
         layout.sortkey = tuple(masked.unmask(name).strip(' "') for name in (match[1] or "").split(",") if name)
         text = text.replace(match[0], "")

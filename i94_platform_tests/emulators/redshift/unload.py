@@ -19,6 +19,7 @@ OPTIONS = (
     r"(?:FORMAT (?:AS )?)?PARQUET\b",
     r"PARALLEL OFF\b",
     r"ALLOWOVERWRITE\b",
+    r"ENCRYPTED AUTO\b",
 )
 """Of all that Redshift takes, what writes one Parquet file."""
 
@@ -43,6 +44,12 @@ class Unload:
     query: str
     prefix: str
     overwrites: bool
+    is_encrypted_by_bucket: bool
+
+    @property
+    def encryption(self) -> dict[str, str]:
+        """S3's own key, unless the bucket's is asked for: https://dev.classmethod.jp/en/articles/redshift-sse-kms-s3-unload"""
+        return {} if self.is_encrypted_by_bucket else {"ServerSideEncryption": "AES256"}
 
     @property
     def file(self) -> str:
@@ -76,7 +83,7 @@ def parse_unload(sql: str) -> Unload:
         raise RefusedStatement(f"invalid UNLOAD destination {prefix}", code="22023")
     if re.search(r"\bLIMIT \d+\s*$", query, re.IGNORECASE):
         raise RefusedStatement("Limit clause is not supported in the outer SELECT of UNLOAD")
-    return Unload(query, prefix, "ALLOWOVERWRITE" in options)
+    return Unload(query, prefix, "ALLOWOVERWRITE" in options, "ENCRYPTED AUTO" in options)
 
 
 def render_parquet(columns: Sequence[tuple[str, int]], rows: Sequence[Sequence[str | None]]) -> bytes:

@@ -76,6 +76,16 @@ def test_a_wrong_or_missing_password_is_reported_at_once_and_not_repeated(
     assert not password or password not in "".join(traceback.format_exception(failure.value))
 
 
+def test_a_password_that_the_client_can_not_send_is_named_with_its_cure(
+    redshift_emulator: RedshiftEmulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("I94_REDSHIFT_PASSWORD", PASSWORD)
+    warehouse = login(redshift_emulator, "redshift")
+    monkeypatch.setattr(redshift_emulator, "sha256_users", {"ann"})
+    with pytest.raises(PermanentError, match=r"password of ann as SHA-256.*auth=iam.*MD5"):
+        warehouse.query("SELECT 1")
+
+
 def test_a_certificate_that_no_authority_signed_is_refused_by_default(redshift_emulator: RedshiftEmulator) -> None:
     with pytest.raises(PermanentError, match=r"refuses the connection: .*certificate verify failed"):
         login(redshift_emulator, "redshift", sslmode="verify-full").query("SELECT 1")

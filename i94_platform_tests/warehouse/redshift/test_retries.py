@@ -20,10 +20,18 @@ from i94_platform.lake.s3 import S3Store
 from i94_platform.redshift_address import RedshiftAddress
 from i94_platform.warehouse.redshift.warehouse import RedshiftWarehouse
 from i94_platform_tests.emulators.redshift.emulator import RedshiftEmulator
+from i94_platform_tests.emulators.redshift.recorded import (
+    RELATION_GONE,
+    RELATION_NOT_OPEN,
+    SERIALIZATION,
+    SNAPSHOT_CONFLICT,
+    TABLE_DROPPED,
+    RecordedError,
+)
 from i94_platform_tests.emulators.redshift.session import listen
 from i94_platform_tests.support.warehouses import Staging
 
-VIOLATION = "Serializable isolation violation on table - 100123, transactions forming the cycle are: 1, 2 (pid:3)"
+VIOLATION = SERIALIZATION.detail
 
 
 def connect(emulator: RedshiftEmulator, database: str, user: str = "awsuser", **options: Any) -> Any:
@@ -38,33 +46,36 @@ SLOW = pytest.mark.slow
 @pytest.mark.parametrize(
     ("fault", "at"),
     [
-        ("error 1023", "COMMIT"),
-        ("a conflict", "COPY"),
-        ("a cut connection", "LOCK"),
-        pytest.param("error 1023", "LOCK", marks=SLOW),
-        pytest.param("error 1023", "DELETE FROM i94.immigration", marks=SLOW),
-        pytest.param("error 1023", "INSERT INTO i94.load_ledger", marks=SLOW),
-        pytest.param("a conflict", "COMMIT", marks=SLOW),
-        pytest.param("a cut connection", "COPY", marks=SLOW),
-        pytest.param("a cut connection", "COMMIT", marks=SLOW),
+        (SERIALIZATION, "COMMIT"),
+        (SNAPSHOT_CONFLICT, "COPY"),
+        (RELATION_GONE, "DELETE FROM i94.immigration"),
+        (None, "LOCK"),
+        pytest.param(SERIALIZATION, "LOCK", marks=SLOW),
+        pytest.param(SERIALIZATION, "DELETE FROM i94.immigration", marks=SLOW),
+        pytest.param(SERIALIZATION, "INSERT INTO i94.load_ledger", marks=SLOW),
+        pytest.param(SNAPSHOT_CONFLICT, "COMMIT", marks=SLOW),
+        pytest.param(RELATION_NOT_OPEN, "COPY", marks=SLOW),
+        pytest.param(TABLE_DROPPED, "SELECT", marks=SLOW),
+        pytest.param(None, "COPY", marks=SLOW),
+        pytest.param(None, "COMMIT", marks=SLOW),
     ],
+    ids=lambda value: value.message[:10] if isinstance(value, RecordedError) else str(value or "cut"),
 )
 def test_a_load_is_tried_again_as_a_whole_after(
     warehouse: RedshiftWarehouse,
     staging: Staging,
     redshift_emulator: RedshiftEmulator,
     caplog: pytest.LogCaptureFixture,
-    fault: str,
+    fault: RecordedError | None,
     at: str,
 ) -> None:
+    """Without an error, the connection is cut."""
     warehouse.replace(immigration, staging.month("2016-04", [1, 2]), "r1")
     manifest = staging.month("2016-04", [3])
-    if fault == "a cut connection":
+    if fault is None:
         redshift_emulator.cut(at, times=2)
-    elif fault == "a conflict":
-        redshift_emulator.fail(at, "could not complete because of conflict with concurrent transaction", times=2)
     else:
-        redshift_emulator.fail(at, "1023", VIOLATION, times=2)
+        redshift_emulator.play(at, fault, times=2)
     with caplog.at_level(logging.WARNING):
         assert warehouse.replace(immigration, manifest, "r2") == 1
     assert warehouse.query("SELECT cicid FROM i94.immigration").to_pylist() == [{"cicid": 3}]
@@ -81,7 +92,7 @@ def test_after_the_last_attempt_the_failure_is_worth_a_later_retry_and_nothing_h
 ) -> None:
     warehouse.replace(immigration, staging.month("2016-04", [1, 2]), "r1")
     before, manifest = warehouse.read_ledger(), staging.month("2016-04", [3])
-    redshift_emulator.fail(at, "1023", VIOLATION, times=5)
+    redshift_emulator.play(at, SERIALIZATION, times=5)
     with pytest.raises(TransientError, match=f"gave up in the middle of an attempt to load .*1023; {VIOLATION[:30]}"):
         warehouse.replace(immigration, manifest, "r2")
     assert warehouse.query("SELECT count(*) AS n FROM i94.immigration").to_pylist() == [{"n": 2}]

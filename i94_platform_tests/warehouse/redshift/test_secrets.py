@@ -29,11 +29,13 @@ SECRETS = (PASSWORD, "PLANTEDaccessPLANTED", "PLANTEDsecretPLANTED")
 
 
 @pytest.fixture
-def database(redshift_emulator: RedshiftEmulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def database(
+    redshift_emulator: RedshiftEmulator, prepared_database: str, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[str]:
     """A database whose owner has the planted password."""
     for name in ("PGPASSWORD", "PGPASSFILE"):
         monkeypatch.delenv(name, raising=False)
-    name = redshift_emulator.create_database()
+    name = redshift_emulator.create_database(prepared_database)
     # the test itself must not write it into the server's log
     made = f"CREATE USER of_{name} SUPERUSER PASSWORD '{PASSWORD}'"
     redshift_emulator.server.execute("SET log_statement = 'none'", made)

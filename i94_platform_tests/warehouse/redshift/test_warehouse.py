@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import json
 import logging
 import threading
 import time
@@ -17,14 +18,18 @@ from typing import Any
 import psycopg2
 import pyarrow as pa
 import pytest
+from sqlalchemy import text
 
 from i94_platform.contracts import WAREHOUSE, i94mode, immigration
 from i94_platform.errors import PermanentError, TransientError
 from i94_platform.lake.s3 import S3Store
 from i94_platform.redshift_address import RedshiftAddress
 from i94_platform.warehouse.loading import load_manifest
+from i94_platform.warehouse.redshift import lock_wait
 from i94_platform.warehouse.redshift.warehouse import RedshiftWarehouse
 from i94_platform_tests.emulators.redshift.emulator import ROLE, RedshiftEmulator
+from i94_platform_tests.emulators.redshift.recorded import CANCELLED
+from i94_platform_tests.emulators.s3 import S3Server
 from i94_platform_tests.support.processes import start_process, wait_for
 from i94_platform_tests.support.warehouses import Staging, hold_transaction
 
@@ -44,7 +49,8 @@ def test_a_load_locks_first_then_deletes_copies_counts_and_commits(
     assert statements[statements.index("BEGIN") + 1] == "LOCK i94.load_guard"
     steps = [word for word in order if word in ("DELETE", "COPY", "INSERT", "COMMIT", "ANALYZE")]
     assert steps == ["DELETE", "COPY", "DELETE", "INSERT", "COMMIT", "ANALYZE"]
-    copy = f"COPY \"i94\".\"immigration\" FROM '{manifest.address}' IAM_ROLE '{ROLE}' FORMAT AS PARQUET MANIFEST"
+    address = f"{manifest.urls[0].rpartition('/')[0]}/copy.json"
+    copy = f"COPY \"i94\".\"immigration\" FROM '{address}' IAM_ROLE '{ROLE}' FORMAT AS PARQUET MANIFEST"
     assert copy in statements
 
 
@@ -114,12 +120,104 @@ def test_a_busy_s3_is_tried_again(
     assert warehouse.replace(i94mode, staging.modes({1: "Air"}), "r1") == 1
 
 
-def test_a_copy_that_takes_too_long_is_not_blamed_on_the_rows(
+def test_a_cancelled_statement_is_not_blamed_on_the_rows_or_the_limit(
     warehouse: RedshiftWarehouse, staging: Staging, redshift_emulator: RedshiftEmulator
 ) -> None:
-    redshift_emulator.fail("COPY", "canceling statement due to statement timeout", code="57014")
-    with pytest.raises(PermanentError, match="raise I94_STATEMENT_TIMEOUT"):
+    redshift_emulator.play("COPY", CANCELLED)
+    with pytest.raises(PermanentError, match=r"cancelled on .*\(Query \(4777555\) .*by an administrator") as failure:
         warehouse.replace(i94mode, staging.modes({1: "Air"}), "r1")
+    assert "I94_STATEMENT_TIMEOUT" not in str(failure.value)
+
+
+@pytest.mark.parametrize("answers", [True, False])
+def test_a_wait_for_another_writer_ends_even_where_the_server_cancels_nothing(
+    warehouse: RedshiftWarehouse,
+    reach: Any,
+    redshift_emulator: RedshiftEmulator,
+    monkeypatch: pytest.MonkeyPatch,
+    answers: bool,
+) -> None:
+    monkeypatch.setattr(lock_wait, "CUT_SECONDS", 0.2)
+    monkeypatch.setattr(redshift_emulator, "ignores_cancellation", not answers)
+    with (
+        warehouse.transaction(purpose="hold it"),
+        pytest.raises(TransientError, match=r"has held .* let it finish or stop it"),
+        reach(lock_timeout=0.1, warn_after=9.0).transaction(purpose="wait"),
+    ):
+        pytest.fail("two writers at once")
+    with reach().transaction(purpose="write") as transaction:
+        assert transaction.fetch_int(text("SELECT count(*) FROM i94.i94mode")) == 1
+
+
+def test_a_load_creates_no_table_but_says_who_does(
+    bare: RedshiftWarehouse, staging: Staging, redshift_emulator: RedshiftEmulator
+) -> None:
+    manifest = staging.modes({1: "Air"})
+    with pytest.raises(PermanentError, match=r"no table i94\.load_guard; run 'i94 create-tables' first"):
+        bare.replace(i94mode, manifest, "r1")
+    bare.create_tables()
+    with bare.transaction(purpose="remove a table") as transaction:
+        transaction.execute("DROP TABLE i94.state")
+    before = len(redshift_emulator.sent_statements(bare.location.database))
+    with pytest.raises(PermanentError, match=r"no table i94\.state; run 'i94 create-tables' first"):
+        bare.replace(i94mode, manifest, "r1")
+    sent = redshift_emulator.sent_statements(bare.location.database)[before:]
+    assert not [sql for sql in sent if sql.startswith(("CREATE", "ALTER", "GRANT"))]
+
+
+def test_reading_never_asks_for_a_read_only_transaction_and_keeps_nothing(
+    warehouse: RedshiftWarehouse, sent_statements: Any
+) -> None:
+    """Redshift computes a query of several steps by temporary tables, which a read-only transaction refuses."""
+    sql = "WITH m AS (SELECT code FROM i94.i94mode) SELECT (SELECT max(code) FROM m) AS last"
+    assert warehouse.query(sql).to_pylist() == [{"last": 1}]
+    statements = sent_statements()
+    assert not [statement for statement in statements if "READ ONLY" in statement]
+    assert statements[-1] == "ROLLBACK"
+    warehouse.query("SELECT code INTO i94.copied FROM i94.i94mode")
+    assert "i94.copied" not in tables_of(warehouse)
+
+
+def tables_of(warehouse: RedshiftWarehouse) -> set[str]:
+    with warehouse.transaction(purpose="list the tables", read_only=True) as transaction:
+        return transaction.list_tables()
+
+
+def test_what_is_published_is_encrypted_as_the_bucket_says(warehouse: RedshiftWarehouse, s3_server: S3Server) -> None:
+    bucket, client = s3_server.create_bucket(), s3_server.create_client()
+    rule = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms"}}
+    client.put_bucket_encryption(Bucket=bucket, ServerSideEncryptionConfiguration={"Rules": [rule]})
+    with warehouse.transaction(purpose="export", read_only=True) as transaction:
+        transaction.export(i94mode, f"s3://{bucket}/modes")
+    assert client.head_object(Bucket=bucket, Key="modes/part-000.parquet")["ServerSideEncryption"] == "aws:kms"
+
+
+def test_roles_and_their_grants_are_created_where_they_are_missing(
+    warehouse: RedshiftWarehouse, sent_statements: Any
+) -> None:
+    warehouse.create_tables()
+    assert not [sql for sql in sent_statements() if sql.startswith(("CREATE ROLE", "GRANT ROLE"))]
+
+
+@pytest.mark.parametrize("isolation", ["SERIALIZABLE", "SNAPSHOT"])
+def test_two_loads_at_once_both_succeed_without_a_conflict_at_level(
+    warehouse: RedshiftWarehouse,
+    reach: Any,
+    staging: Staging,
+    redshift_emulator: RedshiftEmulator,
+    caplog: pytest.LogCaptureFixture,
+    isolation: str,
+) -> None:
+    redshift_emulator.isolation[warehouse.location.database] = isolation
+    months = [staging.month(key, range(number)) for key, number in (("2016-04", 30), ("2016-05", 40))]
+
+    def load(month: Any) -> list[int]:
+        return [reach(lock_timeout=20.0, warn_after=9.0).replace(immigration, month, "r") for _ in range(4)]
+
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(load, months)) == [[30] * 4, [40] * 4]
+    assert not caplog.messages
+    assert len(warehouse.query("SELECT cicid FROM i94.immigration")) == 70
 
 
 def test_a_transaction_with_a_hidden_error_is_not_taken_for_committed(warehouse: RedshiftWarehouse) -> None:
@@ -140,27 +238,32 @@ def test_a_load_stands_where_its_statistics_can_not_be_brought_up_to_date(
     redshift_emulator.fail("ANALYZE", "permission denied", code="42501")
     with caplog.at_level(logging.WARNING):
         assert warehouse.replace(i94mode, staging.modes({1: "Air", 3: "Land"}), "r1") == 2
-    assert caplog.messages == [
-        "i94.i94mode is loaded, but its statistics are not up to date: permission denied"
-    ]  # fmt: skip
+    (message,) = caplog.messages
+    assert message.startswith("i94.i94mode is loaded, but its statistics are not up to date")
+    assert "permission denied" in message
     assert modes(warehouse) == [1, 3]
 
 
-def test_a_manifest_that_was_replaced_meanwhile_is_not_loaded_for_another(
+def test_a_manifest_that_was_replaced_meanwhile_is_loaded_under_its_own_name(
     warehouse: RedshiftWarehouse, staging: Staging
 ) -> None:
-    """COPY reads the manifest by its address, and would load the newer month under the older one's name."""
+    """COPY reads a manifest by its address, and must not load the newer month under the older one's name."""
     older = staging.restate(staging.modes({1: "Air"}), fingerprint="older")
-    staging.restate(older, fingerprint="newer")
-    with pytest.raises(TransientError, match=r"manifest\.json was replaced while it was to be loaded; run again"):
-        warehouse.replace(i94mode, older, "r1")
+    staging.restate(older, fingerprint="newer", entries=())
+    assert warehouse.replace(i94mode, older, "r1") == 1
+    assert [entry.fingerprint for entry in warehouse.read_ledger()] == ["older"]
 
 
-def test_a_manifest_that_is_gone_is_named(warehouse: RedshiftWarehouse, staging: Staging, lake: Any) -> None:
+def test_copy_reads_nothing_but_the_files_and_their_lengths(
+    warehouse: RedshiftWarehouse, staging: Staging, lake: Any
+) -> None:
     manifest = staging.modes({1: "Air"})
-    lake.store.delete([lake.store.path(manifest.address)])
-    with pytest.raises(PermanentError, match=r"manifest\.json is gone; materialize it again"):
-        warehouse.replace(i94mode, manifest, "r1")
+    warehouse.replace(i94mode, manifest, "r1")
+    (entry,) = manifest.entries
+    address = f"{entry.url.rpartition('/')[0]}/copy.json"
+    assert json.loads(lake.store.read(lake.store.path(address))) == {
+        "entries": [{"url": entry.url, "mandatory": True, "meta": {"content_length": entry.bytes}}]
+    }
 
 
 def test_without_the_comparison_of_the_files_two_swapped_columns_would_load(
@@ -245,11 +348,10 @@ def create_guard_together(reach: Any, callers: int) -> int:
     warehouse, gate = reach(lock_timeout=20.0), threading.Barrier(callers, timeout=30)
 
     def create(_: int) -> bool:
-        with contextlib.closing(warehouse._connect("create the guard")) as connection:
-            gate.wait()
-            warehouse._create_guard(connection)
-            warehouse._begin_locked(connection, "lock the guard")
-        return True
+        gate.wait()
+        warehouse._create_guard()
+        with warehouse.transaction(purpose="lock the guard"):
+            return True
 
     with contextlib.closing(warehouse._connect("empty the database")) as connection:
         connection.cursor().execute("DROP SCHEMA IF EXISTS i94 CASCADE")
