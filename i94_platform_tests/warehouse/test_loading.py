@@ -284,6 +284,7 @@ def test_codes_that_look_like_numbers_or_nulls_are_loaded_as_text(warehouse: War
 
 
 def test_the_ledger_is_empty_after_a_first_load_that_failed(bare: Warehouse, staging: Staging) -> None:
+    bare.create_tables()
     with pytest.raises(PermanentError, match="would hold 1 rows"):
         bare.replace(i94mode, claim_rows(staging, staging.modes({1: "Air"}), 2), "r1")
     assert bare.read_ledger() == []

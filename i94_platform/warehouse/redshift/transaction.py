@@ -47,7 +47,7 @@ _LIST_TABLES = (
     f"FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'r' AND n.nspname IN {SCHEMAS}"
 )
 
-_QUERY = re.compile(r"\s*(SELECT|WITH)\b", re.IGNORECASE)
+_QUERY = re.compile(r"(?:\s|\(|--[^\n]*\n|/\*.*?\*/)*(SELECT|WITH)\b", re.IGNORECASE | re.DOTALL)
 """How a statement begins that only reads; SELECT INTO is rolled back."""
 
 

@@ -169,7 +169,7 @@ def test_reading_never_asks_for_a_read_only_transaction_and_keeps_nothing(
     warehouse: RedshiftWarehouse, sent_statements: Any
 ) -> None:
     """Redshift computes a query of several steps by temporary tables, which a read-only transaction refuses."""
-    sql = "WITH m AS (SELECT code FROM i94.i94mode) SELECT (SELECT max(code) FROM m) AS last"
+    sql = "-- The last\nWITH m AS (SELECT code FROM i94.i94mode) SELECT (SELECT max(code) FROM m) AS last"
     assert warehouse.query(sql).to_pylist() == [{"last": 1}]
     statements = sent_statements()
     assert not [statement for statement in statements if "READ ONLY" in statement]
