@@ -75,7 +75,7 @@ def _compute_correlations(warehouse: Warehouse) -> tuple[pd.DataFrame, str]:
         name: warehouse.query(correlations.render_query(name, warehouse.dialect)).to_pandas()
         for name in correlations.SOURCES
     }
-    rows = correlations.compute_correlations(**frames, months=months)
+    rows = correlations.compute_correlations(months, **frames)
     return pd.DataFrame(list(rows)), compute_correlations_version(versions)
 
 

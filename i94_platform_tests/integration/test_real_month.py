@@ -56,9 +56,19 @@ FIGURES = {
     "SELECT hint_likely_residence_visitors FROM mart.visitors_by_nationality WHERE i94cit = 148": 148_689,
     "SELECT sum(visitors) FROM mart.visitor_demographics_by_state WHERE gender = 'not given'": 414_269,
     "SELECT sum(visitors) FROM mart.origin_climate WHERE climate_band = 'unknown'": 539_977,
-    "SELECT excluded_visitors FROM mart.correlations WHERE method = 'pearson' AND question = 'origin_climate'": 539_977,
+    "SELECT max(excluded_visitors) FROM mart.correlations WHERE question = 'origin_climate'": 539_977,
     **{f"SELECT sum(visitors) FROM {mart.fullname}": 3_096_313 for mart in MONTHLY_MARTS},
 }
+CORRELATIONS = {
+    ("state", "country of residence", "cramers_v", "all states"): (0.135, None, None),
+    ("visitors expected from%", "visitors", "pearson", "all states"): (0.77, 0.66, 0.94),
+    ("visitors expected from%", "visitors", "pearson", "without the largest states"): (0.66, 0.64, 0.91),
+    ("mean yearly temperature%", "log of visitors", "pearson", "all states"): (-0.37, -0.53, -0.18),
+    ("log of people%", "log of visitors", "pearson", "all states"): (0.77, 0.59, 0.88),
+    ("median age%", "share of visitors below 18", "pearson", "all states"): (0.49, 0.18, 0.71),
+    ("median age%", "share of visitors below 18", "weighted_pearson", "all states"): (0.72, 0.09, 0.94),
+}
+"""Coefficient and interval by x, y, method and variant, by a bootstrap of the states without this platform."""
 FOUR_GB = 4 * 10**9
 
 
@@ -83,6 +93,20 @@ def test_the_command_loads_the_month_within_four_gigabytes(april: tuple[Deployme
 def test_april_has_its_known_figures(april: tuple[Deployment, CommandResult]) -> None:
     deployment, _ = april
     assert {sql: deployment.query_value(sql) for sql in FIGURES} == pytest.approx(FIGURES, abs=1e-9)
+
+
+@pytest.mark.slow
+def test_april_has_its_known_correlations(april: tuple[Deployment, CommandResult]) -> None:
+    deployment, _ = april
+    sql = (
+        "SELECT coefficient, ci_low, ci_high FROM mart.correlations "
+        "WHERE x LIKE :x AND y = :y AND method = :method AND variant = :variant"
+    )
+    for key, figures in CORRELATIONS.items():
+        rows = deployment.warehouse.query(sql, dict(zip(("x", "y", "method", "variant"), key, strict=True))).to_pylist()
+        assert len(rows) == (2 if key[-1] == "all states" else 1), "over all months and in the only one"
+        for row in rows:
+            assert tuple(row.values()) == pytest.approx(figures, abs=0.02), key
 
 
 @pytest.mark.slow

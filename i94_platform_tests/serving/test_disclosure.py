@@ -90,8 +90,10 @@ def make_public_rows(contract: Table) -> list[Row]:
         if contract is destination_by_climate and row["mean_temperature"] is not None:
             public["mean_temperature"] = float(round(row["mean_temperature"])) if row["visitors"] >= 23 else None
         if contract is correlations:
-            for name in ("coefficient", "ci_low", "ci_high", "p_value"):
-                public[name] = None if row[name] is None or row["n"] < 23 else pytest.approx(row[name], abs=5.1e-4)
+            is_withheld = row["included_visitors"] < 23
+            for name in ("coefficient", "ci_low", "ci_high", "p_value", "adjusted_p_value", "coverage"):
+                public[name] = None if row[name] is None or is_withheld else pytest.approx(row[name], abs=5.1e-4)
+            public["meaning"] = None if is_withheld else row["meaning"]
             public["excluded_why"] = "withheld"
         counts = (
             "visitors",
@@ -100,6 +102,8 @@ def make_public_rows(contract: Table) -> list[Row]:
             "source_countries",
             "hint_likely_residence_visitors",
             "n",
+            "clusters",
+            "included_visitors",
             "excluded",
             "excluded_visitors",
         )

@@ -83,9 +83,7 @@ def _preview_largest(mart: Table, month: Month, warehouse: Warehouse) -> dg.Tabl
     description=correlations_contract.comment,
     kinds={"table", "sql"},
     metadata=code_references(
-        "marts/correlations/questions.py",
-        "marts/correlations/measures.py",
-        "marts/correlations/exclusions.py",
+        *(f"marts/correlations/{m}.py" for m in ("questions", "variables", "observations", "exclusions", "measures")),
         *(f"marts/correlations/{name}.sql" for name in SOURCES),
     ),
     pool=WAREHOUSE_POOL,

@@ -162,9 +162,9 @@ def _trace_correlations() -> dict[str, Origin]:
         for n in correlation_queries.SOURCES
     ]
     sources = tuple(sorted({c for query in queries for origin in query.values() for c in origin}))
-    texts = ("question", "x", "y", "method", "unit_of_observation", "caveat")
+    texts = ("variant", "question", "x", "y", "method", "unit_of_observation", "caveat")
     reasons = {
-        **dict.fromkeys(texts, "named in marts/correlations/questions.py"),
-        **dict.fromkeys(("months", "first_month", "last_month"), "the months in the warehouse's ledger"),
+        **dict.fromkeys(texts, "named in marts/correlations"),
+        **dict.fromkeys(("period", "months", "first_month", "last_month"), "the months in the warehouse's ledger"),
     }
     return {name: reasons.get(name, sources) for name in column_names(correlations)}

@@ -2,57 +2,75 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from pandas import DataFrame
+    from numpy.typing import NDArray
 
-OTHER_STATE = "99"
-NO_STATE = "no listed state (99)"
-NO_TEMPERATURE = "residence without a temperature"
-
-
-@dataclass
-class Exclusions:
-    """The observations and visitors that are left out, by reason."""
-
-    unit: str
-    """What an observation is, in the plural."""
-    reasons: dict[str, tuple[int, int]] = field(default_factory=dict)
-    """Observations and visitors by reason."""
-
-    def add(self, reason: str, observations: int, visitors: int) -> None:
-        """Count more for a reason."""
-        if observations or visitors:
-            before = self.reasons.get(reason, (0, 0))
-            self.reasons[reason] = (before[0] + observations, before[1] + visitors)
-
-    def columns(self) -> dict[str, Any]:
-        """The columns of the contract about exclusions."""
-        return {
-            "excluded": sum(observations for observations, _ in self.reasons.values()),
-            "excluded_visitors": sum(visitors for _, visitors in self.reasons.values()),
-            "excluded_why": "; ".join(
-                f"{reason}: {observations:,} {self.unit}, {visitors:,} visitors"
-                for reason, (observations, visitors) in sorted(self.reasons.items())
-            ),
-        }
+Unit = Literal["arrivals", "pairs", "states", "countries"]
+"""What an observation is."""
 
 
-def select_listed(pairs: DataFrame, exclusions: Sequence[Exclusions]) -> DataFrame:
-    """Select the pairs of a listed state and a valid country, and count the others in each of `exclusions`.
+@dataclass(frozen=True)
+class Selection:
+    """The states and countries that a correlation includes."""
+
+    visitors: NDArray[Any]
+    """Visitors by state and country, 0 where they are excluded."""
+    states: NDArray[Any]
+    """Which states have an included visitor."""
+    countries: NDArray[Any]
+    """Which countries have an included visitor."""
+    columns: Mapping[str, Any]
+    """The columns of the contract about inclusion and exclusion."""
+
+    def crop(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Return the values of these states and countries."""
+        cropped: NDArray[Any] = values[self.states][:, self.countries]
+        return cropped
+
+
+def select(visitors: NDArray[Any], unit: Unit, reasons: Mapping[str, NDArray[Any]]) -> Selection:
+    """Select the states and countries that no reason excludes and that still have visitors.
 
     Args:
-        pairs: Columns i94addr, i94res, status and visitors.
-        exclusions: Those in the units arrivals and pairs count observations; others count visitors only.
+        visitors: Visitors by state and country.
+        unit: What is counted as excluded, beside visitors.
+        reasons: Masks of states (as a column) or of countries. The first one that excludes a visitor counts.
     """
-    listed = pairs[(pairs["i94addr"] != OTHER_STATE) & (pairs["status"] == "valid")]
-    others = pairs.drop(listed.index)
-    reasons = others["status"].map("residence {}".format).mask(others["i94addr"] == OTHER_STATE, NO_STATE)
-    for reason, rows in others.groupby(reasons):
-        visitors = int(rows["visitors"].sum())
-        for exclusion in exclusions:
-            exclusion.add(str(reason), {"arrivals": visitors, "pairs": len(rows)}.get(exclusion.unit, 0), visitors)
-    return listed
+    import numpy as np
+
+    included, excluded = visitors, {}
+    for reason, mask in reasons.items():
+        rest = np.where(mask, 0, included)
+        if rest.sum() < included.sum():
+            excluded[reason] = _count(included, unit) - _count(rest, unit), int(included.sum() - rest.sum())
+        included = rest
+    states, countries = (np.count_nonzero(included, axis=axis) > 0 for axis in (1, 0))
+    total, left = int(visitors.sum()), int(included.sum())
+    columns = {
+        "included_visitors": left,
+        "coverage": left / total if total else None,
+        "excluded": sum(observations for observations, _ in excluded.values()),
+        "excluded_visitors": total - left,
+        "excluded_why": "; ".join(
+            f"{reason}: {observations:,} {unit}, {count:,} visitors"
+            for reason, (observations, count) in sorted(excluded.items())
+        ),
+    }
+    return Selection(included, states, countries, columns)
+
+
+def _count(visitors: NDArray[Any], unit: Unit) -> int:
+    """Count the observations of a table."""
+    import numpy as np
+
+    counts = {
+        "arrivals": visitors.sum(),
+        "pairs": np.count_nonzero(visitors),
+        "states": np.count_nonzero(visitors.sum(axis=1)),
+        "countries": np.count_nonzero(visitors.sum(axis=0)),
+    }
+    return int(counts[unit])

@@ -1,13 +1,14 @@
 """Measures of association with their 95 % intervals.
 
-SciPy computes the coefficients and the interval of Pearson's r. It lacks the other two intervals, which stand here:
-Bonett and Wright's for Spearman's rho, and that of the noncentral chi-square for Cramér's V.
+SciPy computes Spearman's rho, chi-square and the correction for many tests. It lacks a weighted Pearson's r over
+clusters and Bonett and Wright's interval, which stand here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -16,7 +17,11 @@ if TYPE_CHECKING:
 MIN_OBSERVATIONS = 4
 """With fewer observations neither interval nor coefficient says anything."""
 
-Z95 = 1.959963984540054
+RESAMPLES = 4_000
+SEED = 94
+"""Fixed, so that the same arrivals always give the same interval."""
+
+_Z95 = 1.959963984540054
 """Standard errors to each side of a 95 % interval."""
 
 
@@ -30,29 +35,65 @@ class Coefficient:
     p_value: float | None = None
 
 
-def pearson(x: Sequence[float], y: Sequence[float]) -> Coefficient:
-    """Pearson's r with Fisher's interval."""
-    from scipy import stats
+def pearson(x: NDArray[Any], y: NDArray[Any], weights: NDArray[Any] | None = None) -> Coefficient:
+    """Pearson's r with the percentile interval of a bootstrap of clusters.
 
-    if not _can_correlate(x, y):
+    Args:
+        x: A value for each observation; a row for each cluster, or one observation a cluster.
+        y: The same for the other variable.
+        weights: How much each observation counts.
+    """
+    import numpy as np
+
+    if len(x) < MIN_OBSERVATIONS or not _vary(x, y):
         return Coefficient()
-    result = stats.pearsonr(x, y)
-    interval = result.confidence_interval(0.95)
-    return Coefficient(float(result.statistic), float(interval.low), float(interval.high), float(result.pvalue))
+    x, y, w = (np.reshape(v, (len(x), -1)) for v in (x, y, np.ones(x.shape) if weights is None else weights))
+    x, y = ((v - v.mean()) / v.std() for v in (x, y))  # sums of squares are precise around the mean only
+    sums = np.stack([(w * v).sum(axis=1) for v in (np.ones_like(x), x, y, x * x, y * y, x * y)])
+    # einsum and not BLAS, whose threads cost more than they save here
+    resampled = _correlate_sums(*np.einsum("vc,sc->vs", sums, _resample(len(x))))
+    return _bootstrapped(float(_correlate_sums(*sums.sum(axis=1))), resampled)
 
 
-def spearman(x: Sequence[float], y: Sequence[float]) -> Coefficient:
+def pearson_with_expected(table: NDArray[Any]) -> Coefficient:
+    """Pearson's r between the cells of a table and those expected from its totals, over a bootstrap of its rows.
+
+    Each sample of rows has its own totals, and so its own expected cells.
+    """
+    import numpy as np
+
+    expected = np.outer(table.sum(axis=1), table.sum(axis=0)) / max(table.sum(), 1)
+    if len(table) < MIN_OBSERVATIONS or not _vary(expected, table):
+        return Coefficient()
+
+    row_totals, row_squares = table.sum(axis=1), (table**2).sum(axis=1)
+    products = np.einsum("rc,qc->rq", table, table)  # and not BLAS, as above
+
+    def correlate(counts: NDArray[Any]) -> Any:
+        """Correlate samples of the rows; the expected cells enter only through their sums."""
+        n = counts.sum(axis=1) * table.shape[1]
+        total, total_squares, squares = np.einsum("sr,vr->vs", counts, [row_totals, row_totals**2, row_squares])
+        column_products = np.einsum("sr,qr->sq", counts, products) / total[:, None]
+        shares_squared = (column_products * counts).sum(axis=1) / total
+        expected_squares = total_squares * shares_squared
+        expected_by_cell = (column_products * counts * row_totals).sum(axis=1)
+        return _correlate_sums(n, total, total, expected_squares, squares, expected_by_cell)
+
+    return _bootstrapped(float(correlate(np.ones((1, len(table))))[0]), correlate(_resample(len(table))))
+
+
+def spearman(x: NDArray[Any], y: NDArray[Any]) -> Coefficient:
     """Spearman's rho with the interval of Bonett and Wright (2000)."""
     import numpy as np
     from scipy import stats
 
-    if not _can_correlate(x, y):
+    if len(x) < MIN_OBSERVATIONS or not _vary(x, y):
         return Coefficient()
     result = stats.spearmanr(x, y)
     rho = round(float(result.statistic), 12)  # SciPy gives 1 for a perfect order but for the last digits
     if abs(rho) == 1:
         return Coefficient(rho, rho, rho, float(result.pvalue))
-    margin = Z95 * np.sqrt((1 + rho**2 / 2) / (len(x) - 3))
+    margin = _Z95 * np.sqrt((1 + rho**2 / 2) / (len(x) - 3))
     low, high = np.tanh([np.arctanh(rho) - margin, np.arctanh(rho) + margin])
     return Coefficient(rho, float(low), float(high), float(result.pvalue))
 
@@ -60,30 +101,60 @@ def spearman(x: Sequence[float], y: Sequence[float]) -> Coefficient:
 def cramers_v(table: NDArray[Any]) -> Coefficient:
     """Cramér's V, bias-corrected after Bergsma (2013), of a table of counts without an empty row or column.
 
-    The interval is that of the noncentrality of the chi-square, which is normal for this many counts.
+    It has neither interval nor p-value, because the arrivals are a census and no sample.
     """
     import numpy as np
     from scipy import stats
 
-    rows, columns = table.shape
     n = float(table.sum())
-    if min(rows, columns) < 2 or n < MIN_OBSERVATIONS:
+    if min(table.shape) < 2 or n < MIN_OBSERVATIONS:
         return Coefficient()
     result = stats.chi2_contingency(table, correction=False)
-    chi2, freedom = float(result.statistic), float((rows - 1) * (columns - 1))
-    corrected_side = min(side - (side - 1) ** 2 / (n - 1) for side in (rows, columns)) - 1
+    corrected_side = min(side - (side - 1) ** 2 / (n - 1) for side in table.shape) - 1
     if corrected_side <= 0:
         return Coefficient()  # fewer counts than categories
-
-    def to_v(noncentrality: float) -> float:
-        return float(min(1.0, np.sqrt(max(0.0, noncentrality) / n / corrected_side)))
-
-    middle = chi2 - freedom + 2 * Z95**2
-    # noncentralities a whose chi-square is Z95 deviations away: (chi2 - freedom - a)² = Z95² (2 freedom + 4a)
-    margin = np.sqrt(max(0.0, middle**2 - (chi2 - freedom) ** 2 + 2 * freedom * Z95**2))
-    v = to_v(chi2 - n * freedom / (n - 1))
-    return Coefficient(v, to_v(middle - margin), to_v(middle + margin), float(result.pvalue))
+    phi2 = max(0.0, float(result.statistic) / n - float(result.dof) / (n - 1))
+    return Coefficient(min(1.0, float(np.sqrt(phi2 / corrected_side))))
 
 
-def _can_correlate(x: Sequence[float], y: Sequence[float]) -> bool:
-    return len(x) >= MIN_OBSERVATIONS and min(x) < max(x) and min(y) < max(y)
+def adjust_p_values(p_values: Sequence[float | None]) -> list[float | None]:
+    """Adjust the p-values of tests for their number, after Benjamini and Hochberg (1995)."""
+    from scipy import stats
+
+    tests = [p for p in p_values if p is not None]
+    adjusted = iter(stats.false_discovery_control(tests).tolist() if tests else ())
+    return [None if p is None else next(adjusted) for p in p_values]
+
+
+@lru_cache(maxsize=8)
+def _resample(clusters: int) -> NDArray[Any]:
+    """Return how often each bootstrap sample, a row, holds each cluster."""
+    import numpy as np
+
+    drawn = np.random.default_rng(SEED).integers(clusters, size=(RESAMPLES, clusters))
+    cells = drawn + clusters * np.arange(RESAMPLES)[:, None]
+    return np.bincount(cells.ravel(), minlength=RESAMPLES * clusters).reshape(RESAMPLES, clusters).astype(float)
+
+
+def _correlate_sums(n: Any, x: Any, y: Any, xx: Any, yy: Any, xy: Any) -> Any:
+    """Return Pearson's r from weighted sums; NaN where a variable doesn't vary."""
+    import numpy as np
+
+    variances = [np.where(n * vv - v * v > 1e-9 * n * vv, n * vv - v * v, np.nan) for v, vv in ((x, xx), (y, yy))]
+    return np.clip((n * xy - x * y) / np.sqrt(variances[0] * variances[1]), -1, 1)
+
+
+def _bootstrapped(r: float, resampled: NDArray[Any]) -> Coefficient:
+    """Return r with the interval and the two-sided p-value of its bootstrap distribution."""
+    import numpy as np
+
+    if np.isnan(r):
+        return Coefficient()
+    resampled = resampled[~np.isnan(resampled)]
+    low, high = np.quantile(resampled, [0.025, 0.975])
+    smaller_tail = min((resampled <= 0).sum(), (resampled >= 0).sum())
+    return Coefficient(r, float(low), float(high), float(min(1, (2 * smaller_tail + 1) / (len(resampled) + 1))))
+
+
+def _vary(*variables: NDArray[Any]) -> bool:
+    return all(bool(values.min() < values.max()) for values in variables)

@@ -1,5 +1,4 @@
--- Arrivals over all months by state and country of residence.
-SELECT i94addr, i94res, max(status) AS status, CAST(sum(visitors) AS BIGINT) AS visitors
+-- Arrivals by month, state and country of residence.
+SELECT i94yr, i94mon, i94addr, i94res, visitors
 FROM mart.destination_by_origin
-GROUP BY i94addr, i94res
-ORDER BY i94addr, i94res
+ORDER BY i94yr, i94mon, i94addr, i94res

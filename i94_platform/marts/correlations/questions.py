@@ -1,6 +1,6 @@
-"""The questions: what is correlated with what, over which observations.
+"""The questions: what is correlated with what, over which observations, for which periods and variants.
 
-To ask another one, write a function that yields rows and call it in `compute_correlations`.
+To ask another one, declare its variables and yield its rows in `_correlate`.
 """
 
 from __future__ import annotations
@@ -10,51 +10,47 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from i94_platform.contracts.marts import (
-    UNKNOWN,
-    destination_by_climate,
+    ALL_MONTHS,
+    ALL_STATES,
+    MISCODED_STATES,
+    WITHOUT_LARGEST,
+    WITHOUT_MISCODED,
     destination_by_origin,
     origin_climate,
+    state_climate,
     visitor_demographics_by_state,
 )
-from i94_platform.marts.correlations.exclusions import (
-    NO_STATE,
-    NO_TEMPERATURE,
-    OTHER_STATE,
-    Exclusions,
-    select_listed,
+from i94_platform.marts.correlations import variables as v
+from i94_platform.marts.correlations.exclusions import Selection, select
+from i94_platform.marts.correlations.measures import (
+    Coefficient,
+    adjust_p_values,
+    cramers_v,
+    pearson,
+    pearson_with_expected,
+    spearman,
 )
-from i94_platform.marts.correlations.measures import Coefficient, cramers_v, pearson, spearman
+from i94_platform.marts.correlations.observations import MonthlyObservations, Observations
 from i94_platform.sql.dialects import transpile
 from i94_platform.sql.templates import load_template
 
 if TYPE_CHECKING:
-    from pandas import DataFrame, Series
+    from numpy.typing import NDArray
+    from pandas import DataFrame
 
 SOURCES = {
     "pairs": destination_by_origin,
     "origins": origin_climate,
-    "groups": visitor_demographics_by_state,
+    "states": visitor_demographics_by_state,
+    "climates": state_climate,
 }
 """By the name of each `.sql` file, the mart that it reads."""
 
-_NOT_CAUSE = "Association, not cause."
-_AGGREGATES = "It is about states or countries as a whole, never about single persons."
-_ARRIVALS_CAVEAT = (
-    f"{_NOT_CAUSE} With so many arrivals the smallest difference is significant: look at the size, not at the p-value. "
-    "Cramér's V is bias-corrected."
-)
-_PAIRS_CAVEAT = (
-    f"{_NOT_CAUSE} Expected is what the totals of state and country give if neither prefers the other, so that both "
-    "variables share those totals."
-)
-_CLIMATE_CAVEAT = (
-    f"{_NOT_CAUSE} {_AGGREGATES} The climate is the mean of a country's measured cities; distance, wealth and size go "
-    "with it."
-)
-_DEMOGRAPHICS_CAVEAT = (
-    f"{_NOT_CAUSE} {_AGGREGATES} The people are those of cities of 65,000 and more, not of the state; many pairs are "
-    "looked at, and some go together by chance."
-)
+_NO_CITY = "no figure of a city of 65,000 and more"
+_NO_SUCH_VISITOR = "no such visitor"
+_LARGEST_STATES = 3
+_SMOOTHING = 0.5
+"""Added to visitors and expected visitors, so that a pair without visitors has a ratio too."""
 
 
 def render_query(name: str, dialect: str) -> str:
@@ -62,184 +58,181 @@ def render_query(name: str, dialect: str) -> str:
     return transpile(load_template(__package__, name).substitute(), dialect, "redshift")
 
 
-def compute_correlations(
-    pairs: DataFrame, origins: DataFrame, groups: DataFrame, months: Sequence[str]
-) -> Iterator[dict[str, Any]]:
-    """Compute the rows of the contract.
+def compute_correlations(months: Sequence[str], **frames: DataFrame) -> Iterator[dict[str, Any]]:
+    """Compute the rows of the contract: over all months with every variant, and for each month over all states.
 
     Args:
-        pairs: Columns i94addr, i94res, status and visitors.
-        origins: Columns i94res, status, climate_band, mean_temperature and visitors.
-        groups: Columns i94addr, age_band, gender, i94visa, visitors and the figures of the state's cities.
         months: The months that the arrivals are from, as YYYY-MM in order.
+        frames: The rows of each of the queries.
     """
-    coverage = {"months": len(months), "first_month": months[0], "last_month": months[-1]}
-    for rows in (
-        _correlate_state_and_country(pairs),
-        _correlate_state_and_climate(pairs, origins),
-        _correlate_temperature(origins),
-        _correlate_demographics(groups),
-    ):
-        yield from (row | coverage for row in rows)
+    monthly = MonthlyObservations(months, **frames)
+    total = monthly.select(slice(None))
+    variants = {
+        ALL_STATES: total,
+        WITHOUT_MISCODED: total.without(MISCODED_STATES),
+        WITHOUT_LARGEST: total.without(total.largest_states(_LARGEST_STATES)),
+    }
+    for variant, observations in variants.items():
+        yield from _render_rows(ALL_MONTHS, variant, months, observations)
+    for position, month in enumerate(months):
+        yield from _render_rows(month, ALL_STATES, [month], monthly.select(slice(position, position + 1)))
 
 
 @dataclass(frozen=True)
-class _Variables:
-    """Two variables of a question, and what one observation of them is."""
+class _Correlation:
+    """A coefficient, before the p-values are adjusted for the number of tests."""
 
-    question: str
-    x: str
-    y: str
-    observation: str
-    caveat: str
+    variables: v.Variables
+    method: str
+    result: Coefficient
+    n: int
+    selection: Selection
+    clusters: int = 0
 
-    def row(self, method: str, coefficient: Coefficient, n: int, exclusions: Exclusions) -> dict[str, Any]:
-        """The row of the contract but for the months."""
-        return {
-            "question": self.question,
-            "x": self.x,
-            "y": self.y,
-            "method": method,
-            "unit_of_observation": self.observation,
-            **vars(coefficient),
-            "n": n,
-            **exclusions.columns(),
-            "caveat": self.caveat,
+
+def _render_rows(
+    period: str, variant: str, months: Sequence[str], observations: Observations
+) -> Iterator[dict[str, Any]]:
+    """Yield the rows of a period and variant, which are one family of tests."""
+    correlations = list(_correlate(observations))
+    adjusted = adjust_p_values([c.result.p_value for c in correlations])
+    for c, adjusted_p_value in zip(correlations, adjusted, strict=True):
+        yield {
+            "period": period,
+            "variant": variant,
+            "question": c.variables.question,
+            "x": c.variables.x,
+            "y": c.variables.y,
+            "method": c.method,
+            "states_left_out": ", ".join(observations.left_out),
+            "unit_of_observation": v.UNITS[c.variables.unit],
+            **vars(c.result),
+            "adjusted_p_value": adjusted_p_value,
+            "n": c.n,
+            "clusters": c.clusters,
+            **c.selection.columns,
+            "meaning": c.variables.describe(c.method, c.result, adjusted_p_value, observations.left_out),
+            "caveat": c.variables.caveat,
+            "months": len(months),
+            "first_month": months[0],
+            "last_month": months[-1],
         }
 
-    def numeric_rows(self, x: Series[Any], y: Series[Any], exclusions: Exclusions) -> Iterator[dict[str, Any]]:
-        """The rows of Pearson's r and Spearman's rho."""
-        values = x.astype(float).tolist(), y.astype(float).tolist()
-        yield self.row("pearson", pearson(*values), len(x), exclusions)
-        yield self.row("spearman", spearman(*values), len(x), exclusions)
+
+def _correlate(o: Observations) -> Iterator[_Correlation]:
+    """Compute every correlation."""
+    yield from _correlate_countries(o)
+    yield from _correlate_climates(o)
+    yield from _correlate_climate_difference(o)
+    if not o.is_variant:  # no state takes part in it
+        yield from _correlate_country_temperature(o)
+    yield from _correlate_people(o)
 
 
-def _correlate_state_and_country(pairs: DataFrame) -> Iterator[dict[str, Any]]:
+def _correlate_countries(o: Observations) -> Iterator[_Correlation]:
     """Destination and source country."""
+    reasons = o.excluded_states | o.excluded_countries
+    selection = select(o.visitors, v.COUNTRY.unit, reasons)
+    table = selection.crop(o.visitors).astype(float)
+    yield _Correlation(v.COUNTRY, "cramers_v", cramers_v(table), int(table.sum()), selection)
+    selection = select(o.visitors, v.EXPECTED.unit, reasons)
+    yield _Correlation(v.EXPECTED, "pearson", pearson_with_expected(table), table.size, selection, len(table))
+
+
+def _correlate_climates(o: Observations) -> Iterator[_Correlation]:
+    """Destination and climate of the source country, and the climates of both."""
     import numpy as np
-    import pandas as pd
 
-    arrivals, cells = Exclusions("arrivals"), Exclusions("pairs")
-    table = _cross_tabulate(select_listed(pairs, (arrivals, cells)), "i94res").to_numpy(float)
-    n = int(table.sum())
-    question = destination_by_origin.name
-    variables = _Variables(question, "state", "country of residence", "one arrival", _ARRIVALS_CAVEAT)
-    yield variables.row("cramers_v", cramers_v(table), n, arrivals)
-    expected = np.outer(table.sum(axis=1), table.sum(axis=0)) / max(n, 1)
-    x, observation = "visitors expected from the totals of state and country", "one pair of a state and a country"
-    variables = _Variables(question, x, "visitors", observation, _PAIRS_CAVEAT)
-    yield from variables.numeric_rows(pd.Series(expected.ravel()), pd.Series(table.ravel()), cells)
+    reasons = o.excluded_states | o.excluded_countries | o.countries_without_temperature
+    selection = select(o.visitors, v.CLIMATE_BAND.unit, reasons)
+    bands = o.climate_bands[selection.countries]
+    is_band = bands[:, None] == np.array(sorted({*bands}), object)
+    table = selection.crop(o.visitors).astype(float) @ is_band
+    yield _Correlation(v.CLIMATE_BAND, "cramers_v", cramers_v(table), int(table.sum()), selection)
 
+    selection = select(o.visitors, v.CLIMATES.unit, reasons | o.states_without_temperature)
+    table = selection.crop(o.visitors)
+    visitors = table.sum(axis=1)
+    sources = table @ o.country_temperatures[selection.countries] / visitors
+    yield from _correlate_values(o, v.CLIMATES, selection, o.state_temperatures[selection.states], sources, visitors)
 
-def _correlate_state_and_climate(pairs: DataFrame, origins: DataFrame) -> Iterator[dict[str, Any]]:
-    """Destination and climate of the source country."""
-    arrivals, by_state = Exclusions("arrivals"), Exclusions("states")
-    climates = origins[["i94res", "climate_band", "mean_temperature"]]
-    listed = select_listed(pairs, (arrivals, by_state)).merge(climates, on="i94res", validate="many_to_one")
-    known = listed[listed["climate_band"] != UNKNOWN]
-    visitors = known.groupby("i94addr")["visitors"].sum()
-
-    without = int(listed["visitors"].sum() - known["visitors"].sum())
-    arrivals.add(NO_TEMPERATURE, without, without)
-    by_state.add(NO_STATE, int((pairs["i94addr"] == OTHER_STATE).any()), 0)
-    by_state.add(NO_TEMPERATURE, len({*pairs["i94addr"]} - {OTHER_STATE} - {*visitors.index}), without)
-
-    question = destination_by_climate.name
-    table = _cross_tabulate(known, "climate_band").to_numpy(float)
-    y = "climate band of the country of residence"
-    variables = _Variables(question, "state", y, "one arrival", _ARRIVALS_CAVEAT)
-    yield variables.row("cramers_v", cramers_v(table), int(table.sum()), arrivals)
-    temperature = (known["mean_temperature"] * known["visitors"]).groupby(known["i94addr"]).sum() / visitors
-    x = "mean temperature of the countries of residence, each as often as it has visitors"
-    variables = _Variables(question, x, "visitors", "one state", _CLIMATE_CAVEAT)
-    yield from variables.numeric_rows(temperature, visitors, by_state)
+    rate = o.log_visitors_per_person
+    reasons = o.excluded_states | o.states_without_temperature | _missing_states({_NO_CITY: rate})
+    selection = select(o.visitors, v.STATE_TEMPERATURE.unit, reasons)
+    temperatures = o.state_temperatures[selection.states]
+    yield from _correlate_values(o, v.STATE_TEMPERATURE, selection, temperatures, rate[selection.states])
 
 
-def _correlate_temperature(origins: DataFrame) -> Iterator[dict[str, Any]]:
+def _correlate_climate_difference(o: Observations) -> Iterator[_Correlation]:
+    """How far the climates of a pair are apart, and its visitors to those expected from the totals of all pairs."""
+    import numpy as np
+
+    reasons = o.excluded_states | o.excluded_countries
+    pairs = select(o.visitors, v.CLIMATE_DIFFERENCE.unit, reasons).visitors
+    expected = np.outer(pairs.sum(axis=1), pairs.sum(axis=0)) / max(pairs.sum(), 1)
+    reasons = reasons | o.countries_without_temperature | o.states_without_temperature
+    selection = select(o.visitors, v.CLIMATE_DIFFERENCE.unit, reasons)
+    difference = selection.crop(np.abs(np.subtract.outer(o.state_temperatures, o.country_temperatures)))
+    visitors, expected = selection.crop(pairs), selection.crop(expected)
+    ratio = np.log((visitors + _SMOOTHING) / (expected + _SMOOTHING))
+    for method, weights in (("pearson", np.ones_like(expected)), ("weighted_pearson", expected)):
+        result = pearson(difference, ratio, weights)
+        yield _Correlation(v.CLIMATE_DIFFERENCE, method, result, ratio.size, selection, len(ratio))
+
+
+def _correlate_country_temperature(o: Observations) -> Iterator[_Correlation]:
     """Temperature of a country and its visitors."""
-    exclusions = Exclusions("countries")
-    is_valid, has_temperature = origins["status"] == "valid", origins["mean_temperature"].notna()
-    reasons = origins["status"].map("residence {}".format).mask(is_valid, "without a temperature")
-    for reason, rows in origins[~(is_valid & has_temperature)].groupby(reasons):
-        exclusions.add(str(reason), len(rows), int(rows["visitors"].sum()))
-    included = origins[is_valid & has_temperature]
-    x, observation = "mean yearly temperature of the country", "one country of residence"
-    variables = _Variables(origin_climate.name, x, "visitors", observation, _CLIMATE_CAVEAT)
-    yield from variables.numeric_rows(included["mean_temperature"], included["visitors"], exclusions)
+    import numpy as np
+
+    reasons = o.excluded_countries | o.countries_without_temperature
+    selection = select(o.visitors, v.COUNTRY_TEMPERATURE.unit, reasons)
+    visitors = np.log(selection.crop(o.visitors).sum(axis=0))
+    temperatures = o.country_temperatures[selection.countries]
+    yield from _correlate_values(o, v.COUNTRY_TEMPERATURE, selection, temperatures, visitors)
 
 
-def _cross_tabulate(rows: DataFrame, by: str) -> DataFrame:
-    """Visitors by state and another category, none of which is empty."""
-    return rows.pivot_table(index="i94addr", columns=by, values="visitors", aggfunc="sum", fill_value=0)
-
-
-@dataclass(frozen=True)
-class _Share:
-    """A share of a state's visitors: those with one of the values, of those whose value is known."""
-
-    column: str
-    values: tuple[str | int, ...]
-    unknown: tuple[str | int, ...] = ()
-
-
-_SHARES = {
-    "share of women among visitors recorded as F or M": _Share("gender", ("F",), ("X", "U", "not given")),
-    "share of visitors below 18": _Share("age_band", ("0-17",), (UNKNOWN,)),
-    "share of visitors from 18 to 34": _Share("age_band", ("18-24", "25-34"), (UNKNOWN,)),
-    "share of visitors of 65 and more": _Share("age_band", ("65+",), (UNKNOWN,)),
-    "share of visitors on business": _Share("i94visa", (1,)),
-    "share of visitors who study": _Share("i94visa", (3,)),
-}
-_WOMEN = "share of women in the state's cities"
-_MEDIAN_AGE = "median age in the state's cities"
-_FOREIGN_BORN = "share of people born abroad in the state's cities"
-_POPULATION = "people in the state's cities"
-
-_DEMOGRAPHIC_PAIRS = (
-    ("share of women among visitors recorded as F or M", _WOMEN),
-    ("share of visitors below 18", _MEDIAN_AGE),
-    ("share of visitors from 18 to 34", _MEDIAN_AGE),
-    ("share of visitors of 65 and more", _MEDIAN_AGE),
-    ("share of visitors on business", _FOREIGN_BORN),
-    ("share of visitors who study", _MEDIAN_AGE),
-    ("visitors", _FOREIGN_BORN),
-    ("visitors", _POPULATION),
-)
-
-
-def _correlate_demographics(groups: DataFrame) -> Iterator[dict[str, Any]]:
+def _correlate_people(o: Observations) -> Iterator[_Correlation]:
     """Who visits a state, and who lives in its cities."""
-    visitors = groups.groupby("i94addr")["visitors"].sum()
-    of_visitors = {"visitors": visitors, **{name: _compute_share(groups, share) for name, share in _SHARES.items()}}
-    of_cities = _compute_city_figures(groups)
-    for x, y in _DEMOGRAPHIC_PAIRS:
-        shares, figures = of_visitors[x].reindex(visitors.index), of_cities[y]
-        reasons = shares.isna().map({True: "no such visitor", False: ""}).astype(object)
-        reasons = reasons.mask(figures.isna(), "no figure of a city of 65,000 and more")
-        reasons[visitors.index == OTHER_STATE] = NO_STATE
-        exclusions = Exclusions("states")
-        for reason, rows in visitors[reasons != ""].groupby(reasons):
-            exclusions.add(str(reason), len(rows), int(rows.sum()))
-        included = visitors.index[reasons == ""]
-        variables = _Variables(visitor_demographics_by_state.name, x, y, "one state", _DEMOGRAPHICS_CAVEAT)
-        yield from variables.numeric_rows(shares[included], figures[included], exclusions)
+    import numpy as np
+
+    figures = {**o.figures, "visitors": o.state_visitors}
+    with np.errstate(divide="ignore", invalid="ignore"):
+        population = figures["city_population"]
+        people = {
+            "women": figures["city_women"] / (figures["city_women"] + figures["city_men"]),
+            "foreign_born": figures["city_foreign_born"] / population,
+            "median_age": figures["city_median_age"],
+        }
+        shares = [(s.variables, people[s.people], figures[s.group] / figures[s.base]) for s in v.SHARES]
+        rates = [
+            (v.POPULATION, np.log(population), np.log(o.state_visitors)),
+            (v.FOREIGN_BORN, people["foreign_born"], o.log_visitors_per_person),
+        ]
+    for variables, x, y in rates + shares:
+        reasons = o.excluded_states | _missing_states({_NO_CITY: x, _NO_SUCH_VISITOR: y})
+        selection = select(o.visitors, variables.unit, reasons)
+        weights = None if variables in v.RATES else o.state_visitors[selection.states]
+        yield from _correlate_values(o, variables, selection, x[selection.states], y[selection.states], weights)
 
 
-def _compute_share(groups: DataFrame, share: _Share) -> Series[Any]:
-    """A share of the visitors, by state."""
-    known = groups[~groups[share.column].isin(share.unknown)]
-    chosen = known["visitors"].where(known[share.column].isin(share.values), 0)
-    return chosen.groupby(known["i94addr"]).sum() / known.groupby("i94addr")["visitors"].sum()
+def _correlate_values(
+    o: Observations,
+    variables: v.Variables,
+    selection: Selection,
+    x: NDArray[Any],
+    y: NDArray[Any],
+    weights: NDArray[Any] | None = None,
+) -> Iterator[_Correlation]:
+    """Correlate a value each of states or countries, also weighted by visitors, and by ranks but in the variants."""
+    yield _Correlation(variables, "pearson", pearson(x, y), len(x), selection, len(x))
+    if weights is not None:
+        yield _Correlation(variables, "weighted_pearson", pearson(x, y, weights), len(x), selection, len(x))
+    if not o.is_variant:
+        yield _Correlation(variables, "spearman", spearman(x, y), len(x), selection)
 
 
-def _compute_city_figures(groups: DataFrame) -> Mapping[str, Series[Any]]:
-    """The figures of the cities, by name and state."""
-    cities = groups.groupby("i94addr").first()
-    men, women = (cities[f"city_{sex}_population"].astype(float) for sex in ("male", "female"))
-    population = cities["city_population"].astype(float)
-    return {
-        _WOMEN: women / (men + women),
-        _MEDIAN_AGE: cities["city_median_age"].astype(float),
-        _FOREIGN_BORN: cities["city_foreign_born"].astype(float) / population,
-        _POPULATION: population,
-    }
+def _missing_states(values: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """Return the states without a value, by the reason that this is for."""
+    import numpy as np
+
+    return {reason: ~np.isfinite(value)[:, None] for reason, value in values.items()}

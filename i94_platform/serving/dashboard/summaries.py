@@ -23,7 +23,7 @@ from i94_platform.contracts import (
     visitors_by_airline,
     visitors_by_nationality,
 )
-from i94_platform.contracts.marts import AGE_BANDS, CLIMATE_BANDS, GENDERS, UNKNOWN
+from i94_platform.contracts.marts import AGE_BANDS, ALL_MONTHS, ALL_STATES, CLIMATE_BANDS, GENDERS, UNKNOWN
 from i94_platform.partitions import Month
 from i94_platform.serving.api.parameters import Int32, MonthRange, Text
 from i94_platform.serving.disclosure import DisclosureControl, Row
@@ -137,7 +137,10 @@ def summarize(view: View, fetch: Fetch, disclosure: DisclosureControl) -> dict[s
 
 
 _ALL_CORRELATIONS = Query(
-    correlations, order=tuple((name, False) for name in ("question", "x", "y", "method")), limit=1_000
+    correlations,
+    filters=(Filter("period", "", (ALL_MONTHS,)), Filter("variant", "", (ALL_STATES,))),
+    order=tuple((name, False) for name in ("question", "x", "y", "method")),
+    limit=1_000,
 )
 
 
