@@ -146,9 +146,9 @@ def read_port_names() -> Mapping[str, str]:
 
 
 @cache
-def read_state_names() -> Mapping[str, str]:
-    """Read the name of each state code in the spelling of people."""
-    return _read_pairs("state_names.csv")
+def read_states() -> pd.DataFrame:
+    """Read the name of each state code in the spelling of people, and the codes of its neighbours, parted by blanks."""
+    return _read_file("states.csv", ["code", "name", "neighbours"])
 
 
 @cache

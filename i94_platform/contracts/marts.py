@@ -300,12 +300,25 @@ ports: Table = _monthly_mart(
     "ports",
     "Arrivals by port of entry and mode of arrival.",
     _port(),
-    column("port", String(128), "Label of the port of entry.", source="i94port", nullable=False),
+    column("port", String(128), "Name of the port of entry.", source="i94port", nullable=False),
     column("port_state", String(2), "State or territory where the port lies; null where its label names none.", source="i94port"),
     _mode(),
     column("mode", String(32), f"Mode of arrival in words, '{NOT_GIVEN}' where it is missing.", source="i94mode", nullable=False),
     _visitors("through this port by this mode"),
     grain="one row per month, port and mode of arrival (i94yr, i94mon, i94port, i94mode)",
+)
+
+destination_by_port: Table = _monthly_mart(
+    "destination_by_port",
+    "Arrivals by state of the first address and port of entry, with what the state's code may stand for instead.",
+    *_destination(),
+    _port(),
+    column("port", String(128), "Name of the port of entry.", source="i94port", nullable=False),
+    column("port_state", String(2), "State or territory where the port lies; null where its label names none.", source="i94port"),
+    _visitors("to this state through this port"),
+    column("usual_visitors", BigInteger(), "Visitors that the state would have at the largest share through this port of any state that it borders on; null where the port lies in one of these, and for states without neighbours.", source=_FACT, unit="arrivals", low=0, statistic=Statistic("count")),
+    column("possible_meaning", String(128), "A hint, not a fact: the place that people may have meant by the state's code. It begins like the code or has its initials, and more than 1 % of the state's visitors beyond the usual ones enter there.", source=_FACT, statistic=Statistic("text", "visitors")),
+    grain="one row per month, state and port of entry (i94yr, i94mon, i94addr, i94port)",
 )
 
 stays: Table = _monthly_mart(

@@ -10,7 +10,7 @@ _LABELS = "I94_SAS_Labels_Descriptions.SAS"
 _DEMOGRAPHICS = "us-cities-demographics.csv"
 _AIRPORTS = "airport-codes_csv.csv"
 _TEMPERATURES = "GlobalLandTemperaturesByCity.csv"
-_STATE_NAMES = "lookup/state_names.csv"
+_STATES = "lookup/states.csv"
 _POSITIONS = "lookup/country_positions.csv"
 _ISO = "ISO 3166 and UN M49 through country_converter, lookup/country_corrections.csv"
 
@@ -139,7 +139,8 @@ state: Table = table(
     "States of the first address with the people of their cities of 65,000 and more; not the states' populations.",
     column("code", String(2), "Postal code; 99 for all other codes.", source=_LABELS, key=True, references="i94addr.code"),
     column("label", String(64), "State name as the code list spells it.", source=_LABELS, nullable=False),
-    column("name", String(64), "Name of the state in the spelling of people, such as Wisconsin.", source=_STATE_NAMES, nullable=False),
+    column("name", String(64), "Name of the state in the spelling of people, such as Wisconsin.", source=_STATES, nullable=False),
+    column("neighbours", String(64), "Codes of the states that it borders on by land, with blanks between; null without any.", source=_STATES),
     column("cities", Integer(), "Cities of 65,000 and more that the figures cover.", source=_DEMOGRAPHICS, unit="cities", nullable=False, low=0),
     column("median_age", Double(), "Mean of the cities' median ages weighted by population: an approximation.", source=_DEMOGRAPHICS, unit="years", low=0, high=120),
     column("male_population", Integer(), "Men and boys in these cities, over cities that give the figure.", source=_DEMOGRAPHICS, unit="people", low=0),

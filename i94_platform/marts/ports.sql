@@ -9,7 +9,7 @@ SELECT
   :year AS i94yr,
   :month AS i94mon,
   counted.i94port,
-  port.label AS port,
+  port.name AS port,
   port.state AS port_state,
   counted.i94mode,
   CASE WHEN counted.i94mode = $no_code THEN $not_given ELSE mode_of_arrival.label END AS mode,

@@ -12,6 +12,7 @@ from functools import cache
 from sqlalchemy import String, Table
 
 from i94_platform.contracts.codes import read_airline_names
+from i94_platform.contracts.disclosure import MIN_BASE
 from i94_platform.contracts.marts import (
     AGE_BANDS,
     AIRLINE,
@@ -74,6 +75,7 @@ def _constants() -> dict[str, str]:
     return {
         "no_code": str(NO_CODE),
         "known_stay": f"stay_days BETWEEN 0 AND {LONGEST_STAY}",
+        "min_base": str(MIN_BASE),
         "not_given": _literal(NOT_GIVEN),
         "unknown": _literal(UNKNOWN),
         "climate_band": _render_band("country.mean_temperature", CLIMATE_BANDS),

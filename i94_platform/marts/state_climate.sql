@@ -94,7 +94,7 @@ SELECT
   :year AS i94yr,
   :month AS i94mon,
   counted.i94addr,
-  destination.label AS state,
+  destination.name AS state,
   $state_climate_band AS climate_band,
   climate.mean_temperature,
   climate.month_temperature,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from i94_platform.contracts.codes import read_state_names
+from i94_platform.contracts.codes import read_states
 from i94_platform.contracts.model import column_names
 from i94_platform.contracts.reference import state
 from i94_platform.errors import PermanentError
@@ -43,6 +43,7 @@ SOURCES = {
     "code": ("i94addr.code",),
     "label": ("i94addr.label",),
     "name": ("i94addr.code", "i94addr.label"),
+    "neighbours": ("i94addr.code",),
     "cities": (*_STATE_OF_CITY, "us_cities_demographics.city"),
     **{ours: (*_STATE_OF_CITY, f"us_cities_demographics.{theirs}") for theirs, ours in _SUMS.items()},
     **{
@@ -71,7 +72,8 @@ def build_state(i94addr: DataFrame, demographics: DataFrame) -> DataFrame:
     _require_known(demographics["race"], list(RACES), "race", "the contract of the table state")
     cities = demographics.drop_duplicates(CITY_KEY)
     rows = i94addr[["code", "label"]].astype("string").sort_values("code", ignore_index=True)
-    rows["name"] = rows["code"].map(read_state_names()).astype("string").fillna(rows["label"])
+    rows = rows.merge(read_states(), how="left", on="code", validate="one_to_one")
+    rows["name"] = rows["name"].fillna(rows["label"])
     for figures in (_city_figures(cities), _race_figures(demographics)):
         rows = rows.merge(figures, how="left", left_on="code", right_index=True, validate="one_to_one")
     rows["cities"] = rows["cities"].fillna(0)

@@ -51,6 +51,8 @@ FIGURES = {
     "SELECT visitors FROM mart.visitors_by_airline WHERE airline = 'AA'": 310_091,
     "SELECT visitors FROM mart.visitors_by_airline WHERE airline = 'not given'": 83_627,
     "SELECT sum(visitors) FROM mart.visitors_by_airline WHERE airline_name NOT LIKE 'code %'": 3_092_506,
+    "SELECT visitors FROM mart.destination_by_port WHERE i94addr = 'NE' AND possible_meaning = 'New York, NY'": 12_165,
+    "SELECT sum(visitors - usual_visitors) FROM mart.destination_by_port WHERE possible_meaning IS NOT NULL": 21_904,
     "SELECT visitors FROM mart.destination_by_origin WHERE i94addr = 'FL' AND origin = 'United Kingdom'": 101_913,
     "SELECT sum(visitors) FROM mart.visitors_by_nationality WHERE status = 'unlisted'": 386_189,
     "SELECT hint_likely_residence_visitors FROM mart.visitors_by_nationality WHERE i94cit = 148": 148_689,

@@ -210,13 +210,68 @@ def test_ports_have_their_label_and_a_mode_that_is_missing_is_not_given(
     manifest = staging.commit(immigration, Dataset("staged/immigration", "2016-04"), rows)
     april_warehouse.replace(immigration, manifest, "r1")
     with april_warehouse.transaction(purpose="prepare a test") as transaction:
-        transaction.execute("UPDATE i94.i94port SET label = 'NEW YORK, NY', state = 'NY' WHERE code = 'NYC'")
+        transaction.execute("UPDATE i94.i94port SET state = 'NY' WHERE code = 'NYC'")
         transaction.execute("UPDATE i94.i94mode SET label = 'Air' WHERE code = 1")
     refresh(april_warehouse, MARTS["ports"])
     columns = ("i94port", "port", "port_state", "i94mode", "mode", "visitors")
     assert select_sorted(april_warehouse, "ports", *columns) == [
-        ("NYC", "NEW YORK, NY", "NY", -1, "not given", 1),
-        ("NYC", "NEW YORK, NY", "NY", 1, "Air", 2),
+        ("NYC", "New York, NY", "NY", -1, "not given", 1),
+        ("NYC", "New York, NY", "NY", 1, "Air", 2),
+    ]
+
+
+MISREAD_PORTS = (
+    # code, name, city, state
+    ("NEW", "Newark, NJ", "NEWARK", "NJ"),
+    ("LVG", "Las Vegas, NV", "LAS VEGAS", "NV"),
+    ("LOS", "Los Angeles, CA", "LOS ANGELES", "CA"),
+    ("OMA", "Omaha, NE", "OMAHA", "NE"),
+    ("DEN", "Denver, CO", "DENVER", "CO"),
+)
+
+
+def test_a_state_is_misread_where_far_ports_that_its_code_stands_for_bring_more_than_its_neighbours(
+    april_warehouse: Warehouse, staging: Staging
+) -> None:
+    """Nebraska borders on Colorado. Of 200 visitors of each, 60 of Nebraska and 2 of Colorado enter at Newark."""
+    entries = {
+        "NE": {"NEW": 60, "LVG": 24, "LOS": 60, "OMA": 20, "DEN": 36},
+        "CO": {"NEW": 2, "LVG": 8, "DEN": 190},
+        "LA": {"LVG": 100},
+    }
+    with april_warehouse.transaction(purpose="prepare a test") as transaction:
+        names = {"NE": "Nebraska", "CO": "Colorado", "LA": "Louisiana", "NV": "Nevada", "NJ": "New Jersey"}
+        for code, name in (names | {"CA": "California"}).items():
+            row: dict[str, str | None] = {"code": code, "name": name}
+            transaction.execute("INSERT INTO i94.i94addr VALUES (:code, :name)", row)
+            row["neighbours"] = {"NE": "CO", "CO": "NE"}.get(code)
+            transaction.execute(
+                "INSERT INTO i94.state (code, label, name, neighbours, cities)"
+                " VALUES (:code, :name, :name, :neighbours, 0)",
+                row,
+            )
+        for code, name, city, state in MISREAD_PORTS:
+            transaction.execute(
+                "INSERT INTO i94.i94port VALUES (:code, :name, :name, :city, :state, 'United States', 'valid')",
+                {"code": code, "name": name, "city": city, "state": state},
+            )
+    groups = [(state, port, n) for state, ports in entries.items() for port, n in ports.items()]
+    rows = [row for state, port, n in groups for row in arrivals("2016-04", [0] * n, i94addr=state, i94port=port)]
+    rows = [{**row, "cicid": number} for number, row in enumerate(rows)]
+    manifest = staging.commit(immigration, Dataset("staged/immigration", "2016-04"), rows)
+    april_warehouse.replace(immigration, manifest, "r1")
+    refresh(april_warehouse, MARTS["destination_by_port"])
+    columns = ("i94addr", "i94port", "visitors", "usual_visitors", "possible_meaning")
+    assert select_sorted(april_warehouse, "destination_by_port", *columns) == [
+        ("CO", "DEN", 190, None, None),
+        ("CO", "LVG", 8, 24, None),
+        ("CO", "NEW", 2, 60, None),
+        ("LA", "LVG", 100, None, None),
+        ("NE", "DEN", 36, None, None),
+        ("NE", "LOS", 60, 0, None),
+        ("NE", "LVG", 24, 8, "Nevada"),
+        ("NE", "NEW", 60, 2, "Newark, NJ"),
+        ("NE", "OMA", 20, None, None),
     ]
 
 
@@ -234,8 +289,8 @@ def test_a_mean_stay_is_that_of_the_known_stays_and_null_without_any(
     refresh(april_warehouse, MARTS["stays"])
     columns = ("origin", "state", "visa", "visitors", "no_departure", "stays", "stay_days", "mean_stay")
     assert select_sorted(april_warehouse, "stays", *columns) == [
-        ("BRAZIL", "NEW YORK", "Pleasure", 1, 1, 0, 0, None),
-        ("UNITED KINGDOM", "NEW YORK", "Pleasure", 3, 0, 2, 11, 5.5),
+        ("Brazil", "New York", "Pleasure", 1, 1, 0, 0, None),
+        ("United Kingdom", "New York", "Pleasure", 3, 0, 2, 11, 5.5),
     ]
 
 

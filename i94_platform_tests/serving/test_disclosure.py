@@ -81,6 +81,8 @@ def make_public_rows(contract: Table) -> list[Row]:
         public = dict(row)
         if (base := row.get("hint_likely_residence_visitors")) is None or base < 23:
             public |= {name: None for name in row if name.startswith("hint_")}
+        if "possible_meaning" in row and row["visitors"] < 23:
+            public["possible_meaning"] = None
         if (days := row.get("stay_days")) is not None:
             public["stay_days"] = (days + 50) // 100 * 100 if row["stays"] >= 23 else None
         for name, (base, digits) in AVERAGES.items():
@@ -101,6 +103,7 @@ def make_public_rows(contract: Table) -> list[Row]:
             "stays",
             "source_countries",
             "hint_likely_residence_visitors",
+            "usual_visitors",
             "n",
             "clusters",
             "included_visitors",

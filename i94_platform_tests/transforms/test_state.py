@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from i94_platform.contracts.codes import read_reviewed_list
+from i94_platform.contracts.codes import read_reviewed_list, read_states
 from i94_platform.contracts.model import column_names
 from i94_platform.contracts.reference import state
 from i94_platform.errors import PermanentError
@@ -82,7 +82,17 @@ def test_a_state_without_a_city_has_zero_cities_and_no_figures() -> None:
     row = dimension(city("Miami", "FL", {"White": 1}, total_population=10)).loc["VT"]
     assert row["cities"] == 0
     assert (row["label"], row["name"]) == ("VERMONT", "Vermont")
-    assert row.drop(["cities", "label", "name"]).isna().all()
+    assert row["neighbours"] == "MA NH NY"
+    assert row.drop(["cities", "label", "name", "neighbours"]).isna().all()
+
+
+def test_every_listed_state_has_a_name_and_neighbours_are_mutual() -> None:
+    states = read_states().set_index("code")
+    assert states.index.tolist() == read_reviewed_list("i94addr")["code"].tolist()
+    assert states["name"].nunique() == 55
+    borders = {(code, other) for code, others in states["neighbours"].dropna().items() for other in others.split(" ")}
+    assert borders == {(other, code) for code, other in borders}
+    assert states.index[states["neighbours"].isna()].tolist() == ["AK", "GU", "HI", "PR", "VI", "99"]
 
 
 def test_a_mean_is_weighted_by_the_population_of_the_cities_that_give_it() -> None:
@@ -168,4 +178,4 @@ def test_the_real_puerto_rico_has_cities_and_no_veterans_figure(real_states: pd.
 def test_the_real_states_without_a_city(real_states: pd.DataFrame) -> None:
     without = real_states[real_states["cities"] == 0]
     assert without.index.tolist() == ["99", "GU", "VI", "VT", "WV", "WY"]
-    assert without.drop(columns=["label", "name", "cities"]).isna().to_numpy().all()
+    assert without.drop(columns=["label", "name", "neighbours", "cities"]).isna().to_numpy().all()

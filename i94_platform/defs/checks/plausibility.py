@@ -5,10 +5,14 @@ The bounds are about twice the shares of April 2016.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
+from typing import Any
 
 import dagster as dg
+from sqlalchemy import func, select
 
-from i94_platform.contracts import LOOKUPS, i94cit_res
+from i94_platform.contracts import LOOKUPS, destination_by_port, i94cit_res
 from i94_platform.contracts.codes import cast_to_contract, detect_drift
 from i94_platform.defs.keys import to_key
 from i94_platform.defs.metadata import render_markdown_table
@@ -17,17 +21,21 @@ from i94_platform.engine.base import Engine
 from i94_platform.lake.datasets import Dataset, Lake
 from i94_platform.lake.manifest import Manifest
 from i94_platform.lake.store import Store
+from i94_platform.partitions import Month
 from i94_platform.pipeline.code_lists import LABELS
 from i94_platform.pipeline.data_versions import CODE_LIST_DATASETS
 from i94_platform.sources.listing import list_deliveries
 from i94_platform.sql.query import Query
 from i94_platform.transforms.immigration.plausibility import IMPLAUSIBLE
+from i94_platform.warehouse.transaction import Transaction
 
 _STAGED = to_key("staged/immigration")
 _SAMPLE_COLUMNS = "cicid, i94yr, i94mon"
 
 QUARANTINE_BOUND = 0.01
 """The share of rejected rows that a delivery may have without a warning."""
+MISREAD_BOUND = 0.25
+"""The share of a state's visitors who may mean another place that a month may have without a warning."""
 
 
 @dataclass(frozen=True)
@@ -233,3 +241,55 @@ def compare_code_lists(
         description=message if older else "The code lists are those of the delivered label file.",
         metadata={"older_code_lists": len(older), "bound": "0"},
     )
+
+
+STATES_SPEC = dg.AssetCheckSpec(
+    "plausible_states",
+    asset=to_key(f"mart/{destination_by_port.name}"),
+    partitions_def=monthly_partitions,
+    description=f"Warns if more than {MISREAD_BOUND:.0%} of a state's visitors, beyond the usual ones, enter at far "
+    "ports that its code may stand for: NE is Nebraska, and is written for New York, Nevada and Newark.",
+)
+
+
+def compare_states(
+    context: dg.AssetCheckExecutionContext, transaction: Transaction, month: Month
+) -> Iterator[dg.AssetCheckResult]:
+    """Compare the share of a state's visitors who may mean another place with its bound, if the check is selected."""
+    if STATES_SPEC.key not in context.selected_asset_check_keys:
+        return
+    mart = destination_by_port.c
+    in_month = (mart.i94yr == month.year, mart.i94mon == month.month)
+    totals = select(mart.i94addr, func.sum(mart.visitors).label("total")).where(*in_month).group_by(mart.i94addr)
+    all_visitors = totals.subquery("totals")
+    query = (
+        select(destination_by_port, all_visitors.c.total)
+        .join(all_visitors, all_visitors.c.i94addr == mart.i94addr)
+        .where(*in_month, mart.possible_meaning.is_not(None))
+        .order_by(mart.i94addr, mart.visitors.desc(), mart.i94port)
+    )
+    by_state = [list(rows) for _, rows in groupby(transaction.execute(query).to_pylist(), itemgetter("i94addr"))]
+    shares = {rows[0]["i94addr"]: _share_beyond_usual(rows) for rows in by_state}
+    yield dg.AssetCheckResult(
+        asset_key=STATES_SPEC.asset_key,
+        check_name=STATES_SPEC.name,
+        passed=max(shares.values(), default=0.0) <= MISREAD_BOUND,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=" ".join(map(_describe_state, by_state))
+        or "No code of a state seems to be written for another place.",
+        metadata={**shares, "bound": f"{MISREAD_BOUND:.0%}"},
+    )
+
+
+def _share_beyond_usual(rows: list[dict[str, Any]]) -> float:
+    return float(sum(row["visitors"] - row["usual_visitors"] for row in rows) / rows[0]["total"])
+
+
+def _describe_state(rows: list[dict[str, Any]]) -> str:
+    places = ", ".join(
+        f"{row['possible_meaning']} ({row['i94port']}: {row['visitors']:,}, usual {row['usual_visitors']:,})"
+        for row in rows
+    )
+    first = rows[0]
+    share = _share_beyond_usual(rows)
+    return f"{first['i94addr']} ({first['state']}): {share:.1%} of {first['total']:,} visitors may mean {places}."

@@ -9,7 +9,7 @@ import dagster as dg
 from sqlalchemy import Table
 
 from i94_platform.contracts import DIMENSIONS, LOOKUPS, MONTHLY_MARTS, REFERENCES, correlations, immigration
-from i94_platform.defs.checks import contract, reconciliation
+from i94_platform.defs.checks import contract, plausibility, reconciliation
 from i94_platform.defs.execution import month_key, raise_dagster_failures
 from i94_platform.defs.partitions import monthly_partitions
 from i94_platform.lake.datasets import Lake
@@ -56,7 +56,11 @@ warehouse_tables = [
 
 @dg.multi_asset_check(
     name="mart_checks",
-    specs=[*contract.build_contract_specs(_MARTS, monthly_partitions), *reconciliation.MART_SPECS],
+    specs=[
+        *contract.build_contract_specs(_MARTS, monthly_partitions),
+        *reconciliation.MART_SPECS,
+        plausibility.STATES_SPEC,
+    ],
     can_subset=True,
 )
 def mart_checks(
@@ -67,6 +71,7 @@ def mart_checks(
     with raise_dagster_failures(), warehouse.transaction(purpose="check", read_only=True) as transaction:
         yield from contract.check_in_warehouse(context, _MARTS, transaction, month)
         yield from reconciliation.compare_visitors(context, transaction, month)
+        yield from plausibility.compare_states(context, transaction, month)
 
 
 @dg.multi_asset_check(
