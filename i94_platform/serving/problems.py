@@ -42,6 +42,7 @@ KINDS: dict[str, ProblemKind] = {
     "internal-error": ProblemKind(500, "Internal error", "look for the number (X-Request-Id) in the server's log"),
     "no-release": ProblemKind(503, "Nothing is published yet", "publish a release, or see the server's log"),
     "query-timeout": ProblemKind(503, "The query took too long", "ask for less, or try again later"),
+    "query-too-large": ProblemKind(503, "The query needs too much memory", "ask for less"),
     "busy": ProblemKind(503, "The server is busy", "try again after as many seconds as Retry-After says"),
 }
 """The kinds by their names. The name is the last part of the problem's `type`, where a page describes it."""

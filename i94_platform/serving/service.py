@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
+from weakref import WeakValueDictionary
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -34,6 +35,9 @@ logger = logging.getLogger(__name__)
 QUERY_THREADS = 4
 """More would only wait for the processors."""
 
+QUERIES_PER_CALLER = 2
+"""Queries that run for one caller at a time; further ones wait, so that nobody takes all threads from others."""
+
 MakeResponse = Callable[[Snapshot, DisclosureControl, float], CachedResponse]
 """Queries a release for a caller until a deadline."""
 
@@ -50,11 +54,14 @@ class Service:
     metrics: Metrics = field(default_factory=Metrics)
     valid_queries: dict[tuple[str, bytes, str], Query] = field(default_factory=dict)
     """Queries by the path, the query string and the format of requests that were valid."""
-    downloads: int = 0
-    """Archives that are being sent."""
+    downloads: list[str] = field(default_factory=list)
+    """The callers whom an archive is being sent to."""
     executor: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(QUERY_THREADS, thread_name_prefix="query")
     )
+
+    turns: WeakValueDictionary[str, asyncio.Semaphore] = field(default_factory=WeakValueDictionary)
+    """The queries that each caller may still start; those of callers without any go at some time."""
 
     def require_release(self) -> Release:
         """Return the release that is served.
@@ -90,7 +97,8 @@ class Service:
             request.state.cache = "hit" if cached else "miss"
             self.metrics.responses.labels(request.state.cache).inc()
             if cached is None:
-                cached = await self.response_cache.create(name, partial(self._run_query, snapshot, disclosure, make))
+                run_query = partial(self._run_query, request.state.caller, snapshot, disclosure, make)
+                cached = await self.response_cache.create(name, run_query)
         return send(request, cached, name)
 
     @contextmanager
@@ -107,30 +115,40 @@ class Service:
             yield snapshot
 
     @contextmanager
-    def take_download_slot(self, most: int) -> Iterator[None]:
+    def take_download_slot(self, caller: str, most: int) -> Iterator[None]:
         """Count a download.
 
         Raises:
-            Problem: as many as there may be are in progress.
+            Problem: the caller has one in progress, or as many as there may be are.
         """
-        if self.downloads >= most:
+        if caller in self.downloads or len(self.downloads) >= most:
             raise Problem("busy", "Other downloads are in progress; try again soon.", retry_after=10)
-        self.downloads += 1
+        self.downloads.append(caller)
         try:
             yield
         finally:
-            self.downloads -= 1
+            self.downloads.remove(caller)
 
-    async def _run_query(self, snapshot: Snapshot, disclosure: DisclosureControl, make: MakeResponse) -> CachedResponse:
+    async def _run_query(
+        self, caller: str, snapshot: Snapshot, disclosure: DisclosureControl, make: MakeResponse
+    ) -> CachedResponse:
         deadline = time.monotonic() + self.query_seconds
+        turn = self.turns.setdefault(caller, asyncio.Semaphore(QUERIES_PER_CALLER))
         try:
             with snapshot.lease():  # the request may end before the query does
-                loop = asyncio.get_running_loop()
-                return await loop.run_in_executor(self.executor, make, snapshot, disclosure, deadline)
+                async with asyncio.timeout(self.query_seconds):
+                    await turn.acquire()
+                try:
+                    loop = asyncio.get_running_loop()
+                    return await loop.run_in_executor(self.executor, make, snapshot, disclosure, deadline)
+                finally:
+                    turn.release()
         except TimeoutError:
             self.metrics.stopped.inc()
             detail = f"The query was stopped after {self.query_seconds:g} s; ask for less, or try again later."
             raise Problem("query-timeout", detail, retry_after=self.query_seconds) from None
+        except MemoryError:
+            raise Problem("query-too-large", "The query needs more memory than the server has; ask for less.") from None
 
     async def refresh_release(self) -> None:
         """Load the newest release, if it is not served yet."""

@@ -77,13 +77,19 @@ class Snapshot:
 
         Raises:
             TimeoutError: the deadline has passed.
+            MemoryError: the statement needs more memory than the release may take.
         """
+        import duckdb
+
         sql, values = compile_statement(statement, "duckdb")
         with (
             closing(self._connection.cursor()) as cursor,
             interrupt_after(cursor, deadline - time.monotonic()),
         ):
-            rows: pa.Table = cursor.sql(sql, params=values).to_arrow_table()
+            try:
+                rows: pa.Table = cursor.sql(sql, params=values).to_arrow_table()
+            except duckdb.OutOfMemoryException:
+                raise MemoryError from None
             return rows
 
     def stream(self, statement: Executable) -> Iterator[pa.RecordBatch]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,8 @@ from sqlalchemy import text
 
 from i94_platform.contracts import PUBLISHED, visitors_by_airline
 from i94_platform.lake.releases import RELEASE
-from i94_platform.serving import release_store
+from i94_platform.serving import queries, release_store
+from i94_platform.serving.auth.api_keys import DEFAULT_SCOPES
 from i94_platform.serving.release_store import ReleaseStore
 from i94_platform.serving.server import open_lake
 from i94_platform.settings import Settings
@@ -187,6 +189,31 @@ def test_a_query_that_takes_too_long_is_stopped(server: LiveServer, monkeypatch:
     server.service.query_seconds = 10.0
     assert server.get(AIRLINES).status_code == 200, "its thread is free again"
     assert "i94_queries_stopped_total 1.0" in server.get("/metrics").text
+
+
+def test_one_caller_does_not_take_all_threads(server: LiveServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    usual, slow = queries.Query.statement, text("SELECT count(*) FROM range(100000000) a, range(100000000) b")
+    monkeypatch.setattr(
+        queries.Query, "statement", lambda query, disclosure: slow if query.filters else usual(query, disclosure)
+    )
+    server.service.query_seconds = 1.5
+    _, other = server.keys.add("other", DEFAULT_SCOPES)
+    with ThreadPoolExecutor(8) as attackers, server.client(other) as client:
+        attacks = [attackers.submit(server.get, f"{AIRLINES}?visitors={number}") for number in range(8)]
+        wait_for(lambda: bool(server.service.turns), "the slow queries")
+        started = time.monotonic()
+        assert client.get(AIRLINES).status_code == 200
+        assert time.monotonic() - started < 1
+        assert {attack.result().status_code for attack in attacks} == {503}
+    assert server.get(AIRLINES).status_code == 200, "its own turns are free again"
+
+
+def test_a_query_that_needs_too_much_memory_is_a_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with run_server(tmp_path, serve_memory="60MB") as server:
+        server.publish("r1")
+        large = text("SELECT list(range) FROM range(30000000)")
+        monkeypatch.setattr(queries.Query, "statement", lambda query, disclosure: large)
+        assert_problem(server.get(AIRLINES), 503, "query-too-large")
 
 
 def test_readers_see_whole_releases_only_while_they_change(server: LiveServer) -> None:

@@ -23,7 +23,7 @@ from i94_platform.serving.problems import Problem
 from i94_platform.serving.service import get_service
 
 MAX_DOWNLOADS = 2
-"""Archives sent at a time: each takes a processor."""
+"""Archives sent at a time, one to a caller: each takes a processor."""
 
 DOWNLOAD_SECONDS = 900.0
 """After these an archive is broken off, so that no slow client keeps others from theirs."""
@@ -105,7 +105,7 @@ async def download_release(
         headers = caching_headers(etag) | {"Content-Disposition": f'attachment; filename="i94-{version}.zip"'}
         if request.state.is_head:
             return Response(headers=headers, media_type=MEDIA_TYPE)
-        resources.enter_context(service.take_download_slot(MAX_DOWNLOADS))
+        resources.enter_context(service.take_download_slot(request.state.caller, MAX_DOWNLOADS))
         archive = stream_package(snapshot, contracts, disclosure, keeps_formulas)
         resources.callback(archive.close)
         response = _ArchiveResponse(archive, headers=headers, media_type=MEDIA_TYPE)

@@ -13,7 +13,7 @@ import pytest
 from i94_platform.contracts import PUBLISHED
 from i94_platform.contracts.model import key_columns
 from i94_platform.serving.api import releases
-from i94_platform.serving.auth.api_keys import DEFAULT_SCOPES
+from i94_platform.serving.auth.api_keys import DEFAULT_SCOPES, SCOPES
 from i94_platform_tests.serving.live_server import LiveServer
 from i94_platform_tests.serving.requests import AIRLINES, assert_problem, path_of
 
@@ -75,13 +75,21 @@ def test_an_archive_is_made_once_for_a_client_that_keeps_it(shared_server: LiveS
         assert client.get(LATEST, params={"tables": "state"}, headers=headers).status_code == 200
         head = client.head(LATEST)
         assert (head.status_code, head.content) == (200, b"")
-    assert shared_server.service.downloads == 0
+    assert shared_server.service.downloads == []
 
 
 def test_only_so_many_archives_are_sent_at_a_time(shared_server: LiveServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(releases, "MAX_DOWNLOADS", 0)
-    problem = assert_problem(shared_server.get(LATEST), 503, "busy")
-    assert problem["detail"]
+    assert_problem(shared_server.get(LATEST), 503, "busy")
+
+
+def test_a_caller_gets_one_archive_at_a_time(shared_server: LiveServer) -> None:
+    caller = f"key {shared_server.key.split('_')[1]}"
+    _, other = shared_server.keys.add("other", SCOPES)
+    with shared_server.service.take_download_slot(caller, 2), shared_server.client(other) as client:
+        assert_problem(shared_server.get(LATEST), 503, "busy")
+        assert client.get(LATEST, params={"tables": "state"}).status_code == 200
+    assert shared_server.get(LATEST, params={"tables": "state"}).status_code == 200
 
 
 @pytest.mark.parametrize(
