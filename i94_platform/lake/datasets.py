@@ -7,7 +7,7 @@ follow the manifest. A crash before the commit leaves garbage, which the next co
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -70,7 +70,7 @@ class Lake(ManifestReader):
         *,
         fingerprint: str,
         stats: dict[str, Any] | None = None,
-        retain_run: str = "",
+        retain_urls: Iterable[str] = (),
         is_blocked: bool = False,
     ) -> Manifest:
         """Make the files of a run the dataset's content, and sweep what they replace. Hold the `write_lock`.
@@ -81,7 +81,7 @@ class Lake(ManifestReader):
             entries: the files.
             fingerprint: the data version of their inputs.
             stats: figures of the writer.
-            retain_run: a run whose files stay, since readers may still read them.
+            retain_urls: files that stay, since readers may still read them.
             is_blocked: put the files beside the content instead, for people to look at; no load reads them.
 
         Raises:
@@ -96,21 +96,24 @@ class Lake(ManifestReader):
         self.store.put(path, manifest.to_json())
         if not is_blocked:
             self.store.delete([dataset.blocked_path])
-        self.sweep(dataset, retain_run)
+        self.sweep(dataset, retain_urls)
         return manifest
 
-    def sweep(self, dataset: Dataset, retain_run: str = "") -> list[str]:
-        """Delete every run folder but the committed one, the blocked one and `retain_run`; return the deleted paths.
+    def sweep(self, dataset: Dataset, retain_urls: Iterable[str] = ()) -> list[str]:
+        """Delete the files of runs that neither the committed nor the blocked run wrote or lists; return their paths.
 
-        Hold the `write_lock`.
+        `retain_urls` stay, too. Hold the `write_lock`.
         """
-        manifests = filter(None, (self.read_manifest(dataset), self.read_blocked(dataset)))
-        runs = [*(manifest.run_id for manifest in manifests), *filter(None, [retain_run])]
-        retained = tuple(f"{dataset.run_folder(run)}/" for run in runs)
+        manifests = list(filter(None, (self.read_manifest(dataset), self.read_blocked(dataset))))
+        folders = tuple(f"{dataset.run_folder(manifest.run_id)}/" for manifest in manifests)
+        urls = {url for manifest in manifests for url in manifest.urls} | {*retain_urls}
+        retained = {self.store.path(url) for url in urls}
         garbage = [
             file.path
             for file in self.store.list(dataset.folder)
-            if file.path.startswith(dataset.run_folder("")) and not file.path.startswith(retained)
+            if file.path.startswith(dataset.run_folder(""))
+            and not file.path.startswith(folders)
+            and file.path not in retained
         ]
         self.store.delete(garbage)
         return garbage

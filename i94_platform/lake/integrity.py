@@ -36,6 +36,14 @@ def find_altered_files(store: Store, manifest: Manifest, files: Iterable[StoredF
     ]
 
 
+def find_intact_urls(store: Store, manifest: Manifest, files: Iterable[StoredFile]) -> set[str]:
+    """Find the files of a manifest that are among `files` with the length and the content that were committed."""
+    by_url = {store.uri(file.path): file for file in files}
+    entries = [entry for entry in manifest.entries if entry.url in by_url and by_url[entry.url].size == entry.bytes]
+    versions = compute_content_versions(store, [by_url[entry.url] for entry in entries])
+    return {entry.url for entry, version in zip(entries, versions, strict=True) if version == entry.content_version}
+
+
 def compute_content_versions(store: Store, files: Sequence[StoredFile]) -> list[str]:
     """Compute the version of each file's content; a store that knows it from its listing reads no file."""
     with ThreadPoolExecutor(HASHING_THREADS) as pool:

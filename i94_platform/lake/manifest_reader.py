@@ -139,5 +139,12 @@ class ManifestReader:
         """Describe each file whose content differs from what was committed; missing files are left out."""
         return integrity.find_altered_files(self.store, manifest, self._list_files(manifest))
 
+    def find_intact_urls(self, manifest: Manifest) -> set[str]:
+        """Find the files of a manifest that have the length and the content that were committed."""
+        return integrity.find_intact_urls(self.store, manifest, self._list_files(manifest))
+
     def _list_files(self, manifest: Manifest) -> Iterator[StoredFile]:
-        return self.store.list(Dataset(manifest.dataset, manifest.partition).run_folder(manifest.run_id))
+        dataset = Dataset(manifest.dataset, manifest.partition)
+        folder = dataset.run_folder(manifest.run_id)
+        is_of_run = all(self.store.path(url).startswith(f"{folder}/") for url in manifest.urls)
+        return self.store.list(folder if is_of_run else dataset.folder)

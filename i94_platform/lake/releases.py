@@ -1,7 +1,8 @@
 """A release: the published tables, all of one moment and with one version.
 
-A release is committed as one dataset, `published`, whose manifest names the files of all tables. The files of the
-release before it stay for those who still read them.
+A release is committed as one dataset, `published`, whose manifest names the files of all tables. A monthly table has
+files for each month, and a month that did not change keeps those of an older run. The files of the release before stay
+for those who still read them.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 
 from sqlalchemy import Table
 
+from i94_platform.contracts.model import is_monthly
 from i94_platform.errors import PermanentError
 from i94_platform.lake.datasets import Dataset, Lake
 from i94_platform.lake.manifest import DamagedManifestError, Entry, Manifest
@@ -64,6 +66,21 @@ class ReleasedTable:
     months: tuple[str, ...]
     """The months that it has rows of; empty for a table that is not monthly."""
     checks: CheckState = field(default_factory=CheckState)
+    versions: Mapping[str, str] = field(default_factory=dict)
+    """By month, the version of its rows; a month without one is exported again."""
+
+
+@dataclass(frozen=True)
+class ReleasedMonth:
+    """One month of a table of a release."""
+
+    version: str
+    entries: tuple[Entry, ...]
+
+    @property
+    def rows(self) -> int:
+        """Rows of all its files together."""
+        return sum(entry.rows for entry in self.entries)
 
 
 @dataclass(frozen=True)
@@ -81,10 +98,14 @@ class Release:
     tables: Mapping[str, ReleasedTable]
     manifest: Manifest
 
+    def entries(self, name: str, month: str = "") -> list[Entry]:
+        """The files of a table, or of a month of it; none if it has no rows."""
+        folder = f"{name}/{month}/" if month else f"{name}/"
+        return [entry for entry in self.manifest.entries if _path_in_run(entry.url).startswith(folder)]
+
     def urls(self, name: str) -> list[str]:
         """The addresses of a table's files; none if it has no rows."""
-        folder = f"/run={self.manifest.run_id}/{name}/"
-        return [url for url in self.manifest.urls if folder in url]
+        return [entry.url for entry in self.entries(name)]
 
 
 def prepare_release(
@@ -93,15 +114,24 @@ def prepare_release(
     contracts: Sequence[Table],
     tables: Mapping[str, ReleasedTable],
     data_as_of: str,
+    unchanged: Sequence[Entry] = (),
 ) -> Release:
     """Verify what a run has exported, and return it as the release that it will be.
+
+    Args:
+        lake: The lake.
+        run_id: The run.
+        contracts: The tables.
+        tables: What each table holds, by its name.
+        data_as_of: When the newest data was loaded.
+        unchanged: The files of the release before that are those of this one, too.
 
     Raises:
         PermanentError: a file differs from its contract, or a table's files hold other rows than the table.
     """
     entries: list[Entry] = []
     for contract in contracts:
-        table_entries = lake.collect_entries(RELEASE, f"{run_id}/{contract.name}", contract)
+        table_entries = _collect_entries(lake, run_id, contract, tables[contract.name], unchanged)
         exported, expected = sum(entry.rows for entry in table_entries), tables[contract.name].rows
         if exported != expected:
             raise PermanentError(
@@ -114,11 +144,19 @@ def prepare_release(
         "months": _common_months(tables),
         "tables": {name: asdict(table) for name, table in tables.items()},
     }
-    version, address = (
-        _compute_version(entries, lake.run_folder(RELEASE, run_id)),
-        lake.store.uri(RELEASE.manifest_path),
-    )
+    version, address = _compute_version(entries), lake.store.uri(RELEASE.manifest_path)
     return parse_release(Manifest(RELEASE.name, "", run_id, version, "", address, tuple(entries), stats))
+
+
+def _collect_entries(
+    lake: Lake, run_id: str, contract: Table, table: ReleasedTable, unchanged: Sequence[Entry]
+) -> list[Entry]:
+    """Collect the files of a table, in the order of its months."""
+    entries: list[Entry] = []
+    for folder in [f"{contract.name}/{month}" for month in table.months] if is_monthly(contract) else [contract.name]:
+        old = [entry for entry in unchanged if _path_in_run(entry.url).startswith(f"{folder}/")]
+        entries += old or lake.collect_entries(RELEASE, f"{run_id}/{folder}", contract)
+    return entries
 
 
 def commit_release(lake: Lake, release: Release) -> Release:
@@ -130,7 +168,7 @@ def commit_release(lake: Lake, release: Release) -> Release:
         prepared.entries,
         fingerprint=prepared.fingerprint,
         stats=prepared.stats,
-        retain_run=previous.run_id if previous else "",
+        retain_urls=previous.urls if previous else (),
     )
     return parse_release(Manifest.from_json(manifest.to_json(), manifest.address))
 
@@ -143,6 +181,19 @@ def read_current_release(lake: Lake) -> Release | None:
     except DamagedManifestError as error:
         logger.warning("%s", error)
         return None
+
+
+def read_released_months(lake: Lake) -> dict[str, dict[str, ReleasedMonth]]:
+    """Read the months of each table in the current release whose files are all as they were committed."""
+    release = read_current_release(lake)
+    if release is None:
+        return {}
+    intact = lake.find_intact_urls(release.manifest)
+    months: dict[str, dict[str, ReleasedMonth]] = {}
+    for name, table in release.tables.items():
+        released = {month: ReleasedMonth(v, tuple(release.entries(name, month))) for month, v in table.versions.items()}
+        months[name] = {month: r for month, r in released.items() if {entry.url for entry in r.entries} <= intact}
+    return months
 
 
 def parse_release(manifest: Manifest) -> Release:
@@ -164,7 +215,8 @@ def parse_release(manifest: Manifest) -> Release:
 
 def _parse_table(table: Mapping[str, Any]) -> ReleasedTable:
     failed_checks = tuple(FailedCheck(**check) for check in table["checks"]["failed_checks"])
-    return ReleasedTable(table["rows"], tuple(table["months"]), CheckState(table["checks"]["passed"], failed_checks))
+    checks = CheckState(table["checks"]["passed"], failed_checks)
+    return ReleasedTable(table["rows"], tuple(table["months"]), checks, table["versions"])
 
 
 def _common_months(tables: Mapping[str, ReleasedTable]) -> list[str]:
@@ -172,8 +224,13 @@ def _common_months(tables: Mapping[str, ReleasedTable]) -> list[str]:
     return sorted(set.intersection(*monthly)) if monthly else []
 
 
-def _compute_version(entries: Sequence[Entry], folder: str) -> str:
+def _compute_version(entries: Sequence[Entry]) -> str:
     digest = hashlib.blake2b(digest_size=16)
-    for entry in sorted(entries, key=lambda entry: entry.url):
-        digest.update(f"{entry.url.removeprefix(f'{folder}/')} {entry.content_version}\n".encode())
+    for path, version in sorted((_path_in_run(entry.url), entry.content_version) for entry in entries):
+        digest.update(f"{path} {version}\n".encode())
     return digest.hexdigest()
+
+
+def _path_in_run(url: str) -> str:
+    """The path of a file below the folder of the run that wrote it, such as `state/part-0.parquet`."""
+    return url.rpartition("/run=")[2].partition("/")[2]

@@ -44,6 +44,7 @@ class ReleaseStore:
 
     def __init__(self, lake: Lake, folder: Path, memory_limit: str = "1GB") -> None:
         self._lake, self._folder, self._memory_limit = lake, folder, memory_limit
+        self._base = folder / "base.duckdb"
         self._lock = threading.Lock()
         self._snapshots: list[Snapshot] = []  # newest first
         self._served_manifest, self._tried_manifest, self._retry_at = b"", b"", 0.0
@@ -130,17 +131,17 @@ class ReleaseStore:
         self._remove_abandoned_files()
         path = self._folder / f"{release.version}-{uuid.uuid4().hex}.duckdb"
         try:
-            build_database(release, self._lake, path, self._memory_limit)
+            build_database(release, self._lake, path, self._memory_limit, self._base)
             snapshot = Snapshot(release, path, self._memory_limit)
             _require_protection(snapshot)
+            path.replace(self._base)  # the file before it stays readable without a name while it is open
             return snapshot
         finally:
-            # the open file stays readable without its name, and goes when the process ends, however it ends
             path.unlink(missing_ok=True)
 
     def _remove_abandoned_files(self) -> None:
         for path in self._folder.iterdir():
-            if path.stat().st_mtime < time.time() - _ABANDONED_SECONDS:
+            if path != self._base and path.stat().st_mtime < time.time() - _ABANDONED_SECONDS:
                 path.unlink(missing_ok=True)
 
     def _set_error(self, error: str) -> None:

@@ -15,7 +15,7 @@ from i94_platform.contracts.rendering.ddl import render_create_schema, render_dd
 from i94_platform.errors import PermanentError
 from i94_platform.lake.datasets import Lake
 from i94_platform.lake.manifest import Manifest
-from i94_platform.lake.releases import Release
+from i94_platform.lake.releases import Release, ReleasedMonth
 from i94_platform.partitions import Month
 from i94_platform.warehouse.export import ExportedTable, export_table
 from i94_platform.warehouse.ledger import LedgerEntry, read_entries
@@ -161,8 +161,16 @@ class Warehouse(ABC):
 
         return self._read("read the ledger", read) if self.exists() else []
 
-    def export_tables(self, folders: Sequence[tuple[Table, str]]) -> tuple[dict[str, ExportedTable], list[LedgerEntry]]:
+    def export_tables(
+        self,
+        folders: Sequence[tuple[Table, str]],
+        published: Mapping[str, Mapping[str, ReleasedMonth]],
+    ) -> tuple[dict[str, ExportedTable], list[LedgerEntry]]:
         """Write tables as Parquet into folders by address, all as of one moment.
+
+        Args:
+            folders: Each table with the address of its folder.
+            published: By table and month, what needs no export if it has not changed.
 
         Returns:
             What each table holds at that moment, by its name, and the ledger.
@@ -175,8 +183,15 @@ class Warehouse(ABC):
             existing = transaction.list_tables()
             if missing := [contract.fullname for contract, _ in folders if contract.fullname not in existing]:
                 raise PermanentError(f"{self.address} has no table {', '.join(missing)}; run 'i94 run' first.")
-            tables = {contract.name: export_table(transaction, contract, folder) for contract, folder in folders}
-            return tables, read_entries(transaction)
+            ledger = read_entries(transaction)
+            fingerprints: dict[str, dict[str, str]] = {contract.name: {} for contract, _ in folders}
+            for entry in ledger:
+                fingerprints.setdefault(entry.table_name, {})[entry.partition_key] = entry.fingerprint
+            tables = {
+                c.name: export_table(transaction, c, folder, fingerprints[c.name], published.get(c.name, {}))
+                for c, folder in folders
+            }
+            return tables, ledger
 
         return self._read("export tables", export)
 

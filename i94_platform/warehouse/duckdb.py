@@ -29,6 +29,7 @@ from i94_platform.lake.manifest import Manifest
 from i94_platform.lake.release_database import replace_database
 from i94_platform.lake.releases import Release
 from i94_platform.lake.store import Store
+from i94_platform.partitions import Month
 from i94_platform.sql.statements import compile_statement
 from i94_platform.warehouse.base import Warehouse
 from i94_platform.warehouse.duckdb_queries import lock_down, require_select, run_query
@@ -73,11 +74,13 @@ class _Transaction(Transaction):
         finally:
             self._store.drop_local_copies()
 
-    def export(self, contract: Table, folder: str) -> None:
+    def export(self, contract: Table, folder: str, month: Month | None = None) -> None:
         try:
             with self._store.write_folder(folder) as local:
                 target = quote_literal(str(local / "part-0.parquet"))
-                self._connection.execute(f"COPY ({render_ordered_select(contract)}) TO {target} (FORMAT parquet)")
+                self._connection.execute(
+                    f"COPY ({render_ordered_select(contract, month)}) TO {target} (FORMAT parquet, COMPRESSION zstd)"
+                )
         finally:
             self._store.drop_local_copies()
 

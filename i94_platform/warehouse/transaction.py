@@ -11,6 +11,7 @@ from sqlalchemy import Executable, Table
 from i94_platform.contracts import mart_metadata, warehouse_metadata
 from i94_platform.contracts.model import column_names
 from i94_platform.lake.manifest import Manifest
+from i94_platform.partitions import Month
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -36,8 +37,8 @@ class Transaction(ABC):
         """Append the rows of every file that a manifest lists."""
 
     @abstractmethod
-    def export(self, contract: Table, folder: str) -> None:
-        """Write a table as Parquet into the new folder of that address, in the order of its key."""
+    def export(self, contract: Table, folder: str, month: Month | None = None) -> None:
+        """Write a table, or a month of it, as Parquet into the new folder of that address, in the order of its key."""
 
     def insert(self, contract: Table, query: str, values: Mapping[str, Any]) -> None:
         """Append the rows of a query, in the warehouse's SQL, that has the contract's columns in their order."""

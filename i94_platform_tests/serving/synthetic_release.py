@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import datetime as dt
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from sqlalchemy import BigInteger, Boolean, Column, Date, Double, Integer, Table
 
 from i94_platform.contracts import PUBLISHED, mart_metadata
@@ -92,6 +93,15 @@ def fill_warehouse(warehouse: Warehouse, seed: int = 94) -> None:
                 transaction.execute(f"INSERT INTO {contract.fullname} ({columns}) VALUES ({parameters})", row)
 
 
+def _split_by_month(contract: Table, rows: pa.Table) -> Iterator[tuple[str, pa.Table]]:
+    """Yield the folder and the rows of each file."""
+    if not is_monthly(contract):
+        yield contract.name, rows
+        return
+    for month in MONTHS:
+        yield f"{contract.name}/{month}", rows.filter(pc.field("i94mon") == int(month[5:]))
+
+
 def publish_release(
     lake: Lake,
     run: str,
@@ -108,8 +118,9 @@ def publish_release(
     with lake.write_lock(RELEASE):
         for contract in PUBLISHED:
             rows = make_rows(contract, seed, per_month, most=most)
-            with lake.store.create(f"{RELEASE.folder}/run={run}/{contract.name}/part-0.parquet") as file:
-                pq.write_table(rows, file)
+            for folder, part in _split_by_month(contract, rows):
+                with lake.store.create(f"{RELEASE.folder}/run={run}/{folder}/part-0.parquet") as file:
+                    pq.write_table(part, file)
             state = (checks or {}).get(contract.name, CheckState())
             tables[contract.name] = ReleasedTable(rows.num_rows, MONTHS if is_monthly(contract) else (), state)
         return commit_release(lake, prepare_release(lake, run, PUBLISHED, tables, "2016-04-10T06:00:00+00:00"))

@@ -10,6 +10,7 @@ import pyarrow as pa
 from sqlalchemy import Executable, Table
 
 from i94_platform.lake.manifest import Manifest
+from i94_platform.partitions import Month
 from i94_platform.warehouse.base import Warehouse
 from i94_platform.warehouse.transaction import Transaction
 
@@ -31,9 +32,9 @@ class ObservedTransaction(Transaction):
         self._before("COPY")
         self._inner.copy(contract, manifest)
 
-    def export(self, contract: Table, folder: str) -> None:
+    def export(self, contract: Table, folder: str, month: Month | None = None) -> None:
         self._before("UNLOAD")
-        self._inner.export(contract, folder)
+        self._inner.export(contract, folder, month)
 
 
 def observe(warehouse: Warehouse, before: Callable[[str], None]) -> Callable[..., Any]:

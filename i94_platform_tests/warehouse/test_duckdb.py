@@ -11,12 +11,14 @@ import signal
 import sys
 import time
 import warnings
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
+from sqlalchemy import Table
 
 from i94_platform.contracts import PUBLISHED, i94mode, state
 from i94_platform.errors import TransientError
@@ -185,6 +187,59 @@ def test_loads_and_releases_go_on_while_a_reader_holds_the_file_of_a_release(
     assert read_release(path)[0] == second.version != first.version
 
 
+def test_the_file_of_a_release_takes_what_has_not_changed_from_the_one_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(tmp_path, "r1")
+    path, warehouse = tmp_path / "i94.duckdb", reach_release(tmp_path)
+    with warehouse.transaction(purpose="prepare a test") as transaction:
+        transaction.execute("UPDATE mart.ports SET visitors = 7 WHERE i94mon = 2")
+        transaction.execute("DELETE FROM mart.stays WHERE i94mon = 3")
+        transaction.execute("DELETE FROM i94.i94mode")
+    names, load_files = [], release_database._load_files
+
+    def record(connection: Any, lake: Lake, contract: Table, urls: list[str]) -> None:
+        names.append(contract.name)
+        load_files(connection, lake, contract, urls)
+
+    monkeypatch.setattr(release_database, "_load_files", record)
+    release = publish_release(Lake(LocalStore(tmp_path / "lake")), warehouse, "r2", {})
+    assert names == ["ports", "i94mode"], "the month of stays that is gone has no file"
+    (tmp_path / "fresh").mkdir()
+    fresh = tmp_path / "fresh" / "i94.duckdb"
+    release_database.build_database(release, Lake(LocalStore(tmp_path / "lake")), fresh, "500MB")
+    updated, anew = read_release(path), read_release(fresh)
+    assert updated[0] == anew[0] == release.version
+    assert {name: sorted(rows, key=str) for name, rows in updated[1].items()} == {
+        name: sorted(rows, key=str) for name, rows in anew[1].items()
+    }
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda path: path.write_bytes(b"x" * 9_000),
+        lambda path: execute_in_file(path, "UPDATE release SET layout = 'another'"),
+        lambda path: execute_in_file(path, "DELETE FROM mart.ports WHERE i94mon = 2"),
+        lambda path: execute_in_file(path, "DROP TABLE release"),
+    ],
+    ids=["damaged", "other columns", "fewer rows", "older"],
+)
+def test_a_file_that_can_not_be_updated_is_built_anew(tmp_path: Path, damage: Callable[[Path], object]) -> None:
+    publish(tmp_path, "r1")
+    path = tmp_path / "i94.duckdb"
+    path.chmod(0o600)
+    damage(path)
+    release = publish(tmp_path, "r2", seed=1)
+    expected = {c.name: [tuple(row.values()) for row in make_rows(c, 1, 6).to_pylist()] for c in PUBLISHED}
+    assert read_release(path) == (release.version, expected)
+
+
+def execute_in_file(path: Path, sql: str) -> None:
+    with duckdb.connect(str(path)) as connection:
+        connection.execute(sql)
+
+
 def publish_and_die(folder: Path, at: str) -> None:
     """Publish other rows, and kill this process while it builds the file, before it switches, or before the commit."""
 
@@ -192,7 +247,7 @@ def publish_and_die(folder: Path, at: str) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
     target: tuple[object, str] = {
-        "building": (release_database, "_load_table"),
+        "building": (release_database, "_load_files"),
         "switching": (Path, "replace"),
         "committing": (Lake, "commit"),
     }[at]

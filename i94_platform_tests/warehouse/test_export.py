@@ -6,14 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from i94_platform.contracts import MARTS, PUBLISHED
+from i94_platform.contracts import MARTS, MONTHLY_MARTS, PUBLISHED, load_ledger
 from i94_platform.contracts.model import is_monthly
 from i94_platform.contracts.rendering.arrow import arrow_schema
+from i94_platform.contracts.rendering.ddl import render_ddl
 from i94_platform.errors import PermanentError
 from i94_platform.lake.datasets import Lake
 from i94_platform.lake.releases import RELEASE, CheckState, Release, read_current_release
 from i94_platform.pipeline.release import publish_release
 from i94_platform.warehouse.base import Warehouse
+from i94_platform.warehouse.ledger import record_load
 from i94_platform_tests.serving.synthetic_release import fill_warehouse, make_rows
 from i94_platform_tests.support.warehouses import Reach
 
@@ -70,6 +72,56 @@ def test_the_release_before_stays_for_those_who_read_it_and_older_ones_go(
     assert runs == {"run=r2", "run=r3"}
 
 
+def record_versions(warehouse: Warehouse, version: str, *months: str) -> None:
+    """Record a version of the months of each mart in the ledger."""
+    with warehouse.transaction(purpose="prepare a test") as transaction:
+        transaction.execute(render_ddl(load_ledger, warehouse.dialect))
+        for mart in MONTHLY_MARTS:
+            for month in months:
+                record_load(transaction, mart.name, month, manifest="", fingerprint=version, run_id="r", rows=1)
+
+
+def find_runs(release: Release, name: str) -> dict[str, str]:
+    """The run that wrote each month of a table."""
+    return {
+        month: {entry.url.partition("/run=")[2].partition("/")[0] for entry in release.entries(name, month)}.pop()
+        for month in release.tables[name].months
+    }
+
+
+def test_a_month_that_has_not_changed_keeps_its_files_over_many_releases(
+    filled_warehouse: Warehouse, lake: Lake
+) -> None:
+    record_versions(filled_warehouse, "v1", "2016-01", "2016-02")
+    publish_release(lake, filled_warehouse, "r1", {})
+    record_versions(filled_warehouse, "v2", "2016-02")
+    for run in ("r2", "r3"):
+        release = publish_release(lake, filled_warehouse, run, {})
+        assert content(lake, release) == {c.name: make_rows(c, per_month=6).to_pylist() for c in PUBLISHED}
+        # the ledger has no version of March, so nothing says that it has not changed
+        assert find_runs(release, "arrivals_cube") == {"2016-01": "r1", "2016-02": "r2", "2016-03": run}
+    files = [file.path for file in lake.store.list(RELEASE.folder) if "/arrivals_cube/" in file.path]
+    assert sorted(path.removeprefix("published/run=") for path in files) == [
+        "r1/arrivals_cube/2016-01/" + files[0].rpartition("/")[2],
+        *(f"{run}/arrivals_cube/{month}/" + files[0].rpartition("/")[2] for run, month in (
+            ("r2", "2016-02"), ("r2", "2016-03"), ("r3", "2016-03"))),
+    ]  # fmt: skip
+
+
+def test_a_month_whose_rows_or_files_are_others_is_exported_though_its_version_is_the_same(
+    filled_warehouse: Warehouse, lake: Lake
+) -> None:
+    record_versions(filled_warehouse, "v1", "2016-01", "2016-02", "2016-03")
+    first = publish_release(lake, filled_warehouse, "r1", {})
+    with filled_warehouse.transaction(purpose="prepare a test") as transaction:
+        transaction.execute("DELETE FROM mart.ports WHERE i94mon = 1")
+    (entry,) = first.entries("ports", "2016-02")
+    lake.store.put(lake.store.path(entry.url), b"x" * entry.bytes)
+    release = publish_release(lake, filled_warehouse, "r2", {})
+    assert find_runs(release, "ports") == {"2016-02": "r2", "2016-03": "r1"}
+    assert set(find_runs(release, "stays").values()) == {"r1"}
+
+
 def test_a_table_without_rows_is_published_as_such(filled_warehouse: Warehouse, lake: Lake) -> None:
     (empty, *_) = MARTS
     with filled_warehouse.transaction(purpose="prepare a test") as transaction:
@@ -93,10 +145,10 @@ def test_an_extract_with_other_rows_than_the_table_is_not_published(
 ) -> None:
     export = filled_warehouse.export_tables
 
-    def one_less(folders):  # type: ignore[no-untyped-def]
+    def one_less(folders, published):  # type: ignore[no-untyped-def]
         from dataclasses import replace
 
-        tables, ledger = export(folders)
+        tables, ledger = export(folders, published)
         return {**tables, "state": replace(tables["state"], rows=tables["state"].rows + 1)}, ledger
 
     monkeypatch.setattr(filled_warehouse, "export_tables", one_less)

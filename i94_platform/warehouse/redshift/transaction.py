@@ -11,6 +11,7 @@ from sqlalchemy import Executable, Table
 
 from i94_platform.errors import PermanentError
 from i94_platform.lake.manifest import Manifest
+from i94_platform.partitions import Month
 from i94_platform.sql.statements import compile_statement
 from i94_platform.warehouse.export import render_ordered_select
 from i94_platform.warehouse.redshift.client import error_message, fetch_arrow, is_retryable
@@ -104,11 +105,11 @@ class RedshiftTransaction(Transaction):
                 "correct the rows and stage them again."
             ) from error
 
-    def export(self, contract: Table, folder: str) -> None:
+    def export(self, contract: Table, folder: str, month: Month | None = None) -> None:
         import psycopg2
 
         try:
-            self._run(_render_unload(contract, folder, self._iam_role))
+            self._run(_render_unload(contract, folder, month, self._iam_role))
         except psycopg2.Error as error:
             if not _NO_ACCESS.search(str(error)):
                 raise
@@ -148,13 +149,13 @@ def _render_copy(contract: Table, address: str, iam_role: str) -> Composable:
     )
 
 
-def _render_unload(contract: Table, folder: str, iam_role: str) -> Composable:
+def _render_unload(contract: Table, folder: str, month: Month | None, iam_role: str) -> Composable:
     """UNLOAD into one ordered file, encrypted as the bucket says, under a name that another attempt overwrites."""
     from psycopg2 import sql
 
     options = "FORMAT AS PARQUET ENCRYPTED AUTO PARALLEL OFF ALLOWOVERWRITE"
     return sql.SQL(f"UNLOAD ({{}}) TO {{}} IAM_ROLE {{}} {options}").format(
-        sql.Literal(render_ordered_select(contract)), sql.Literal(f"{folder}/part-"), _render_role(iam_role)
+        sql.Literal(render_ordered_select(contract, month)), sql.Literal(f"{folder}/part-"), _render_role(iam_role)
     )
 
 
