@@ -15,8 +15,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from i94_platform.contracts import MONTHLY_MARTS
+from i94_platform_tests.serving.live_server import run_server
 from i94_platform_tests.support.command import CommandResult, run_command_measuring_memory
 from i94_platform_tests.support.deployment import Deployment
+from i94_platform_tests.support.documented_queries import format_cell, read_questions, read_statements, run_statement
+from i94_platform_tests.support.processes import wait_for
 
 pytestmark = [pytest.mark.real_data]
 
@@ -45,7 +48,7 @@ FIGURES = {
     "SELECT count(*) FROM i94.immigration WHERE duration_of_status": 45_343,
     "SELECT count(*) FROM i94.immigration WHERE stay_days < 0": 375,
     "SELECT sum(visitors) FROM mart.destination_by_origin WHERE i94addr = 'FL'": 621_701,
-    "SELECT sum(visitors) FROM mart.destination_by_climate WHERE state = 'FLORIDA'": 621_701,
+    "SELECT sum(visitors) FROM mart.destination_by_climate WHERE state = 'Florida'": 621_701,
     "SELECT sum(visitors) FROM mart.visitor_demographics_by_state WHERE i94addr = 'FL'": 621_701,
     "SELECT visitors FROM mart.visitors_by_nationality WHERE i94cit = 135 AND nationality = 'United Kingdom'": 360_157,
     "SELECT visitors FROM mart.visitors_by_airline WHERE airline = 'AA'": 310_091,
@@ -95,6 +98,33 @@ def test_the_command_loads_the_month_within_four_gigabytes(april: tuple[Deployme
 def test_april_has_its_known_figures(april: tuple[Deployment, CommandResult]) -> None:
     deployment, _ = april
     assert {sql: deployment.query_value(sql) for sql in FIGURES} == pytest.approx(FIGURES, abs=1e-9)
+
+
+@pytest.mark.slow
+def test_the_documented_share_of_women_is_that_of_visitors_recorded_as_f_or_m(
+    april: tuple[Deployment, CommandResult],
+) -> None:
+    deployment, _ = april
+    (sql,) = [sql for sql in read_statements("marts.md") if "share_of_women" in sql]
+    columns, rows = run_statement(deployment.settings.release_path, sql)
+    shares = {row[0]: float(row[columns.index("share_of_women")]) for row in rows}
+    assert shares["Florida"] == pytest.approx(274_136 / (274_136 + 261_275), abs=1e-12)
+    assert len(shares) == 55
+
+
+@pytest.mark.slow
+def test_the_questions_have_the_documented_figures_by_sql_and_by_the_api(
+    april: tuple[Deployment, CommandResult],
+) -> None:
+    deployment, _ = april
+    with run_server(deployment.folder) as server:
+        wait_for(lambda: server.service.release_store.release, "the release to be served")
+        for question in read_questions():
+            columns, rows = run_statement(deployment.settings.release_path, question.sql)
+            answered = [[row[name] for name in columns] for row in server.get(question.path).json()["data"]]
+            assert columns == question.columns
+            for figures in (rows, answered):
+                assert [[format_cell(value) for value in row] for row in figures] == question.figures, question.title
 
 
 @pytest.mark.slow

@@ -103,6 +103,26 @@ def test_shares_pass_on_a_month_without_accepted_rows(loaded_deployment: Deploym
     assert {result.metadata[name].value for name in BOUNDS} == {0.0}
 
 
+def test_a_state_whose_code_is_written_for_another_place_warns(loaded_deployment: Deployment, tmp_path: Path) -> None:
+    deployment, asset = loaded_deployment.copy(tmp_path), "mart/destination_by_port"
+    deployment.execute("UPDATE mart.destination_by_port SET possible_meaning = NULL")
+    assert deployment.run_check(asset, "plausible_states", SAMPLE_MONTH).passed
+    deployment.execute(
+        "UPDATE mart.destination_by_port SET possible_meaning = 'Newark, NJ', usual_visitors = 1 "
+        "WHERE i94addr = 'NY' AND i94port = 'NYC'"
+    )
+    visitors, total = deployment.query(
+        "SELECT sum(visitors) FILTER (i94port = 'NYC') AS nyc, sum(visitors) AS total "
+        "FROM mart.destination_by_port WHERE i94addr = 'NY'"
+    )[0].values()
+    result = deployment.run_check(asset, "plausible_states", SAMPLE_MONTH)
+    assert not result.passed
+    assert result.severity is dg.AssetCheckSeverity.WARN
+    assert result.metadata["NY"].value == pytest.approx(float((visitors - 1) / total))
+    for fact in ("NY (New York)", "Newark, NJ (NYC: ", f"{visitors:,}, usual 1)"):
+        assert fact in result.description
+
+
 def test_many_rejected_rows_warn_and_are_shown(loaded_deployment: Deployment, tmp_path: Path) -> None:
     deployment, dataset = loaded_deployment.copy(tmp_path), "staged/immigration_quarantine"
     rejected = deployment.read_rows(immigration_quarantine, dataset, SAMPLE_MONTH)
