@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import socket
 import subprocess
 import sys
 import tempfile
+import threading
 from pathlib import Path
 
 import boto3
@@ -18,6 +21,9 @@ from i94_platform.defs.execution import WAREHOUSE_POOL
 from i94_platform.operations.dagster_instance import PROCESS_TAG, persistent_instance
 from i94_platform_tests.deploy.conftest import PASSWORD
 from i94_platform_tests.support.command import run_command_in_process
+
+HISTORY = "127.0.0.94"
+"""An address of this machine for a server that stands in the place of PostgreSQL."""
 
 
 def test_the_services_find_a_run_of_the_command_line(
@@ -104,6 +110,31 @@ def test_a_wrong_password_is_rejected(production_home: Path, monkeypatch: pytest
     with pytest.raises(Exception, match=r"password|connection") as failure:
         dg.DagsterInstance.from_config(str(production_home))
     assert PASSWORD not in str(failure.value)
+
+
+def test_no_password_is_sent_without_tls_where_it_is_required(
+    production_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
+    received = list[bytes]()
+
+    def refuse_tls(server: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while connection := server.accept()[0]:
+                with connection:
+                    received.append(connection.recv(1024))
+                    connection.sendall(b"N")  # "no TLS", as a server says, or who stands before it
+                    received.append(connection.recv(1024))
+
+    with socket.create_server((HISTORY, 5432)) as server:
+        threading.Thread(target=refuse_tls, args=(server,), daemon=True).start()
+        for name, value in {"I94_HISTORY_HOST": HISTORY, "PGHOST": "", "PGSSLMODE": "verify-full"}.items():
+            monkeypatch.setenv(name, value)
+        with pytest.raises(Exception, match="connection"):
+            dg.DagsterInstance.from_config(str(production_home))
+        server.shutdown(socket.SHUT_RDWR)
+    assert received[0].endswith(b"\x04\xd2\x16\x2f"), "a request for TLS"
+    assert {*received[1::2]} == {b""}
 
 
 def test_the_password_is_not_in_the_description_of_the_instance(production_instance: dg.DagsterInstance) -> None:
