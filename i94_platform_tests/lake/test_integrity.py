@@ -50,6 +50,21 @@ def test_a_file_that_was_written_again_with_the_same_content_is_no_problem(lake:
     assert lake.find_altered_files(manifest) == []
 
 
+@pytest.mark.parametrize("outside", ["other/data.csv", "lookup/i94port/run=r1/i94port.csv", "../outside.csv"])
+@pytest.mark.parametrize("run_id", ["r1", "x/../../../other", "x/../../.."])
+def test_a_manifest_reaches_no_file_outside_of_its_dataset(lake: Lake, outside: str, run_id: str) -> None:
+    commit_modes(lake)
+    if not outside.startswith(".."):
+        lake.store.put(outside, b"secret")
+    url = lake.store.uri(outside)
+    entry = {"url": url, "mandatory": True, "meta": {"content_length": 6, "record_count": 1}}
+    values = json.loads(lake.store.read(MODES.manifest_path)) | {
+        "run_id": run_id, "entries": [entry], "rows": 1, "content_versions": {url: ""},
+    }  # fmt: skip
+    lake.store.put(MODES.manifest_path, json.dumps(values).encode())
+    assert url in error_message(lambda: lake.require_manifest(MODES), PermanentError)
+
+
 def test_the_month_of_an_altered_file_is_in_the_command(lake: Lake) -> None:
     april = Dataset("staged/i94mode", "2016-04")
     manifest = lake.write_table(april, "r1", i94mode, modes(1), fingerprint="v")
