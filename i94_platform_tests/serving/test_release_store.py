@@ -19,6 +19,7 @@ from i94_platform.contracts import PUBLISHED, visitors_by_airline
 from i94_platform.lake.releases import RELEASE
 from i94_platform.serving import queries, release_store
 from i94_platform.serving.auth.api_keys import DEFAULT_SCOPES
+from i94_platform.serving.disclosure import EXACT
 from i94_platform.serving.release_store import ReleaseStore
 from i94_platform.serving.server import open_lake
 from i94_platform.settings import Settings
@@ -143,6 +144,16 @@ def test_a_release_whose_rows_differ_from_its_manifest_is_not_served(server: Liv
     number = make_rows(visitors_by_airline).num_rows
     assert f"visitors_by_airline has {number - 1} rows" in server.service.release_store.error
     assert f"says {number}" in server.service.release_store.error
+
+
+def test_a_release_is_not_served_whose_figures_no_rule_protects(
+    server: LiveServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = server.release
+    monkeypatch.setattr(release_store, "ROUNDED", EXACT)
+    publish_release(server.lake, "r2", seed=2)
+    wait_for(partial(_has_error, server, "disclosure control"), "the error")
+    assert server.release == before
 
 
 def test_a_request_finishes_on_the_release_that_it_started_with(tmp_path: Path) -> None:
