@@ -5,21 +5,19 @@ Every query of a release and every figure of the dashboard passes through it, la
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Column, ColumnElement, FromClause, Table
 
 from i94_platform.contracts.disclosure import (
-    MIN_BASE,
     ROUNDING,
     describe_withheld,
     has_statistics,
     is_count,
     render_rounded_count,
     render_rounded_sum,
-    round_count,
     select_rounded,
     select_summable,
 )
@@ -40,11 +38,6 @@ class DisclosureControl:
     def name(self) -> str:
         """The value of the header."""
         return "exact" if self.is_exact else f"rounded-{ROUNDING}"
-
-    @property
-    def min_base(self) -> int:
-        """The fewest visitors that a share is shown for."""
-        return 1 if self.is_exact else MIN_BASE
 
     def get_rows(self, contract: Table) -> FromClause:
         """Return the rows of a table as the caller sees them; filters, order and pages work on these."""
@@ -79,19 +72,6 @@ class DisclosureControl:
         if statistic.kind == "sum" and not self.is_exact:
             return render_rounded_sum(total, render_sum(rows.c[statistic.base]))
         return self.render_count(total)
-
-    def to_public_count(self, count: int) -> int:
-        """Return a count as the caller sees it."""
-        return count if self.is_exact else round_count(count)
-
-    def to_public_rows(self, rows: Iterable[Row]) -> list[Row]:
-        """Return rows with the visitors as the caller sees them, without those of no visitors."""
-        public = [{**row, "visitors": self.to_public_count(row["visitors"])} for row in rows]
-        return public if self.is_exact else [row for row in public if row["visitors"]]
-
-    def compute_share(self, part: int, base: int) -> float | None:
-        """Divide two counts that the caller sees; None where the base is too small."""
-        return part / base if base >= self.min_base else None
 
     def withholds_figures(self, contract: Table) -> bool:
         """Whether the caller gets other figures of a table than it has."""

@@ -11,7 +11,6 @@ from functools import cached_property
 from typing import Any
 
 from sqlalchemy import (
-    BigInteger,
     Column,
     ColumnElement,
     FromClause,
@@ -19,7 +18,6 @@ from sqlalchemy import (
     Select,
     Table,
     and_,
-    cast,
     false,
     func,
     or_,
@@ -137,31 +135,6 @@ class Query:
                 beyond.append(and_(*equal, or_(further, column.is_(None))))
             equal.append(column.is_(None) if value is None else column == value)
         return or_(false(), *beyond)
-
-
-@dataclass(frozen=True)
-class Totals:
-    """The exact visitors of a mart, summed by some of its columns, largest first as the caller sees them."""
-
-    contract: Table
-    group_by: tuple[str, ...]
-    labels: tuple[str, ...] = ()
-    """Columns that depend on the group, such as its name; if months differ, the alphabetically last value."""
-    filters: tuple[Filter, ...] = ()
-
-    def statement(self, disclosure: DisclosureControl) -> Select[Any]:
-        """Return the statement. Its visitors are not yet as the caller may see them."""
-        rows = disclosure.get_summable_rows(self.contract)
-        columns = rows.c
-        groups = [columns[name] for name in self.group_by]
-        labels = [func.max(columns[name]).label(name) for name in self.labels]
-        visitors = cast(func.sum(columns.visitors), BigInteger)
-        return (
-            select(*groups, *labels, visitors.label("visitors"))
-            .where(*(f.condition(columns) for f in self.filters))
-            .group_by(*groups)
-            .order_by(disclosure.render_count(visitors).desc(), *groups)
-        )
 
 
 def _hash(value: Any) -> str:

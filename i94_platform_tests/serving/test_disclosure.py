@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import random
-from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -26,9 +25,7 @@ from i94_platform.contracts import (
 from i94_platform.contracts.model import key_columns
 from i94_platform.lake.releases import CheckState, FailedCheck
 from i94_platform.serving.auth.api_keys import DEFAULT_SCOPES
-from i94_platform.serving.dashboard.summaries import View, summarize
-from i94_platform.serving.disclosure import HEADER, ROUNDED
-from i94_platform.serving.queries import Query, Totals
+from i94_platform.serving.disclosure import HEADER
 from i94_platform_tests.serving.live_server import LiveServer, run_server
 from i94_platform_tests.serving.requests import Row, fetch_all_pages, group_rows, path_of
 from i94_platform_tests.serving.synthetic_release import make_rows
@@ -45,7 +42,7 @@ AVERAGES = {
 STATES = path_of(destination_by_origin)
 CUBE_COUNTS = ("visitors", "no_departure", "stays", "stay_days")
 QUERY = "/api/v1/query/destination_by_origin"
-SUMMARIES = "/dashboard/summaries"
+SUMS = "/api/v1/query/destination_by_origin?group=i94addr&select=visitors.sum"
 FAILED = CheckState(3, (FailedCheck("totals", "2016-02", True, "1,799 rows too many"),))
 
 
@@ -334,7 +331,7 @@ def test_order_and_pages_follow_the_rounded_counts(site: LiveServer, reader: htt
 
 
 def test_a_cached_exact_response_is_not_sent_to_a_reader(site: LiveServer, reader: httpx.Client) -> None:
-    for path in (f"{STATES}?limit=33", f"{SUMMARIES}?from=2016-02"):
+    for path in (f"{STATES}?limit=33", f"{SUMS}&from=2016-02"):
         exact = [site.get(path) for _ in range(2)][1]
         for headers in ({}, {"If-None-Match": exact.headers["etag"]}):
             rounded = reader.get(path, headers=headers)
@@ -355,63 +352,15 @@ def test_lists_and_status_have_no_exact_figures(site: LiveServer, reader: httpx.
     assert counted == {contract.name for contract in PUBLISHED if contract not in MARTS}
 
 
-def list_counts(value: Any, name: str = "") -> Iterator[int]:
-    if isinstance(value, dict):
-        for key, child in value.items():
-            yield from list_counts(child, key)
-    elif isinstance(value, list):
-        for child in value:
-            yield from list_counts(child, name)
-    elif name in ("visitors", "before", "excluded_visitors") and value is not None:
-        yield value
-
-
-FILTERS: list[dict[str, Any]] = [{}, {"from": "2016-02"}, {"i94addr": "001"[-2:]}, {"region": "region 003"}]
-
-
-@pytest.mark.parametrize("filters", FILTERS, ids=str)
-def test_every_figure_of_the_dashboard_is_rounded_from_exact_sums(
-    site: LiveServer, reader: httpx.Client, filters: dict[str, Any]
-) -> None:
-    public, exact = reader.get(SUMMARIES, params=filters).json(), site.get(SUMMARIES, params=filters).json()
-    assert {count % 5 for count in list_counts(public)} == {0}
-    assert {count % 5 for count in list_counts(exact)} > {0}
-    assert public["visitors"] == round_to_5(exact["visitors"])
-    assert (public["disclosure"]["control"], exact["disclosure"]["control"]) == ("rounded-5", "exact")
-    for chart, keys in {
-        "states": ["i94addr"],
-        "countries": ["i94res"],
-        "age": ["age_band", "gender"],
-        "purpose": ["i94visa"],
-        "months": ["month"],
-    }.items():
-        rounded = {tuple(row[k] for k in keys): round_to_5(row["visitors"]) for row in exact["charts"][chart]}
-        shown = {tuple(row[k] for k in keys): row["visitors"] for row in public["charts"][chart]}
-        assert shown == {key: count for key, count in rounded.items() if count or chart == "months"}, chart
-    for chart in ("nationality", "origin", "airline", "climate"):
-        total = round_to_5(sum(row["visitors"] for row in exact["charts"][chart]))
-        for row in public["charts"][chart]:
-            assert row["share"] == (row["visitors"] / total if total >= 23 else None), chart
-    assert all(row["visitors"] >= 23 for row in public["charts"]["women"])
-
-
-def test_the_choices_of_the_dashboard_name_no_value_of_one_or_two_visitors(reader: httpx.Client) -> None:
-    visitors = Counter[str]()
-    for row in make_exact_rows(destination_by_origin):
-        visitors[row["i94addr"]] += row["visitors"]
-    choices = {choice["value"] for choice in reader.get(SUMMARIES).json()["choices"]["i94addr"]}
-    assert choices == {value for value, count in visitors.items() if count >= 3}
-
-
 def test_sessions_see_what_opened_them(site: LiveServer, reader: httpx.Client) -> None:
     with site.client("") as browser:
         assert browser.post("/session", headers=dict(reader.headers)).status_code == 204
         assert browser.get(f"{STATES}?format=csv").headers[HEADER] == "rounded-5"
-        assert browser.get(SUMMARIES).headers[HEADER] == "rounded-5"
+        assert browser.get(SUMS).headers[HEADER] == "rounded-5"
     token = site.service.authenticator.sessions.create_token()
     with site.client("") as owner:
         assert owner.get("/token", params={"token": token}).status_code == 303
-        assert owner.get(SUMMARIES).headers[HEADER] == "exact"
+        assert owner.get(SUMS).headers[HEADER] == "exact"
 
 
 def test_exact_figures_are_a_scope_that_is_given_explicitly_or_a_setting(tmp_path: Path) -> None:
@@ -428,18 +377,3 @@ def test_the_openapi_document_describes_disclosure_control(reader: httpx.Client)
     assert "read:exact" in document["info"]["description"]
     assert HEADER in document["paths"][STATES]["get"]["responses"]["200"]["headers"]
     assert HEADER in document["components"]["headers"]
-
-
-def test_no_name_tells_of_a_country_that_is_left_out() -> None:
-    rows = [
-        {"i94addr": "CA", "state": "CALIFORNIA", "i94res": code, "origin": "NOWHERE", "visitors": visitors}
-        for code, visitors in ((101, 40), (102, 1))
-    ]
-    view = View((), (), None, None)
-    charts = summarize(view, lambda query: rows if _is_by_residence(query) else [], ROUNDED)["charts"]
-    assert [row["label"] for row in charts["origin"]] == ["NOWHERE"]
-    assert {row["origin"] for row in charts["heat"]} == {"NOWHERE"}
-
-
-def _is_by_residence(query: Query | Totals) -> bool:
-    return isinstance(query, Totals) and query.contract is destination_by_origin and "i94res" in query.group_by

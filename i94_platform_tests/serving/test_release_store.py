@@ -34,7 +34,7 @@ MANIFEST = f"{RELEASE.folder}/manifest.json"
 
 def test_before_any_release_a_problem_says_what_to_run(tmp_path: Path) -> None:
     with run_server(tmp_path) as server:
-        for path in (AIRLINES, "/api/v1/marts", "/api/v1/status", "/readyz", "/dashboard/summaries"):
+        for path in (AIRLINES, "/api/v1/marts", "/api/v1/status", "/readyz", "/api/v1/query/arrivals_cube"):
             response = server.get(path)
             assert "i94 run" in assert_problem(response, 503, "no-release")["detail"]
             assert "retry-after" in response.headers

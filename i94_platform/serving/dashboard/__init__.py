@@ -1,1 +1,1 @@
-"""The dashboard: its page, its charts, and the summaries that they show."""
+"""The dashboard: its document, its charts, and the scripts that ask the API for every figure."""

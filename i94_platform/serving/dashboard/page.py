@@ -1,60 +1,81 @@
-"""The HTML of the dashboard: a card for each chart, and what the page's scripts must know of the charts."""
+"""The HTML of the dashboard: one document for all pages, and what its scripts must know of charts and contracts."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from html import escape
-from itertools import groupby
 from pathlib import Path
 from string import Template
 from typing import Any
 
-from sqlalchemy import Table
+from sqlalchemy import BigInteger
 
 from i94_platform.contracts import MONTHLY_MARTS
-from i94_platform.serving.dashboard.charts import Chart, load_charts
-from i94_platform.serving.dashboard.summaries import SUPPORTED_FILTERS
+from i94_platform.contracts.disclosure import MIN_BASE
+from i94_platform.contracts.marts import AGE_BANDS, CARRIERS, CLIMATE_BANDS, GENDERS, NO_CODE, NOT_GIVEN, UNKNOWN
+from i94_platform.contracts.model import MONTH_COLUMNS, key_columns
+from i94_platform.serving.api.layers import LAYERS
+from i94_platform.serving.dashboard.charts import load_charts
 
-_TEMPLATES = Path(__file__).parent / "templates"
+PAGES = {
+    "overview": "Overview",
+    "who": "Who arrives",
+    "where": "Where they go",
+    "climate": "Climate",
+    "together": "What goes together",
+    "ports": "Ports and stays",
+    "about": "About the data",
+}
+"""The title of each page; the first is at the root, every other at its name."""
+
+_FOLDER = Path(__file__).parent
 
 
-def render_page(static_url: str, vega_url: str, layers: Mapping[str, tuple[Table, ...]]) -> str:
-    """Render the page. It holds no figures, so it is the same for everybody."""
-    card, links, sections = _read_template("card.html"), list[str](), list[str]()
-    for number, (title, charts) in enumerate(groupby(load_charts(), key=lambda chart: chart.section)):
-        id_ = f"section-{number}"
-        links.append(f'<a href="#{id_}">{escape(title)}</a>')
-        cards = "".join(card.substitute(_card_values(chart)) for chart in charts)
-        sections.append(
-            f'<section aria-labelledby="{id_}"><h2 id="{id_}">{escape(title)}</h2>'
-            f'<div class="cards">{cards}</div></section>'
-        )
-    return _read_template("page.html").substitute(
+def page_path(name: str) -> str:
+    """Return the path of a page."""
+    return "/" if name == next(iter(PAGES)) else f"/{name}"
+
+
+def render_page(static_url: str, vega_url: str) -> str:
+    """Render the document. It holds no figures, so it is the same for everybody and for every page."""
+    links = "".join(f'<a id="nav-{name}" href="{page_path(name)}">{escape(title)}</a>' for name, title in PAGES.items())
+    modules = sorted(path.name for path in (_FOLDER / "static").glob("*.js"))
+    return Template((_FOLDER / "templates" / "page.html").read_text("utf-8")).substitute(
         static=static_url,
         vega=vega_url,
-        section_links="".join(links),
-        sections="".join(sections),
+        modules="".join(f'<link rel="modulepreload" href="{static_url}/{module}">\n' for module in modules),
+        links=links,
         # so that no text can end the script element
-        charts=json.dumps([_chart_json(chart) for chart in load_charts()]).replace("<", "\\u003c"),
-        downloads="".join(_download_link(layer, c) for layer, contracts in layers.items() for c in contracts),
+        config=json.dumps(_describe_contracts()).replace("<", "\\u003c"),
     )
 
 
-def _read_template(name: str) -> Template:
-    return Template((_TEMPLATES / name).read_text("utf-8"))
-
-
-def _card_values(chart: Chart) -> dict[str, str]:
-    values = {"name": chart.name, "title": chart.title, "description": chart.description}
-    return {name: escape(value) for name, value in values.items()} | {"wide": " wide" if chart.wide else ""}
-
-
-def _chart_json(chart: Chart) -> dict[str, Any]:
-    monthly = any(mart.name == chart.mart for mart in MONTHLY_MARTS)
-    return {**vars(chart), "filters": SUPPORTED_FILTERS[chart.mart], "monthly": monthly}
-
-
-def _download_link(layer: str, contract: Table) -> str:
-    url = f"/api/v1/{layer}/{contract.name}?format=csv"
-    return f'<li><a href="{url}">{contract.name}</a>: {escape(str(contract.comment))}</li>'
+def _describe_contracts() -> dict[str, Any]:
+    return {
+        "routes": [{"name": name, "title": title, "path": page_path(name)} for name, title in PAGES.items()],
+        "charts": load_charts(),
+        "min_base": MIN_BASE,
+        "climate_bands": CLIMATE_BANDS,
+        "values": {
+            "gender": GENDERS,
+            "age_band": {name: name for name, *_ in (*AGE_BANDS, (UNKNOWN, None, None))},
+            "airline": CARRIERS,
+            "visatype": {NOT_GIVEN: NOT_GIVEN},
+            **{name: {str(NO_CODE): NOT_GIVEN} for name in ("i94cit", "i94res", "i94mode")},
+        },
+        "marts": [
+            {
+                "name": mart.name,
+                "keys": [name for name in key_columns(mart) if name not in MONTH_COLUMNS],
+                "measures": [c.name for c in mart.columns if c.info["statistic"] and isinstance(c.type, BigInteger)],
+            }
+            for mart in MONTHLY_MARTS
+        ],
+        "dimensions": [contract.name for contract in LAYERS["dimensions"]],
+        "downloads": [
+            {"url": f"/api/v1/{layer}/{contract.name}", "name": contract.name, "description": contract.comment}
+            for layer, contracts in LAYERS.items()
+            for contract in contracts
+        ],
+        **json.loads((_FOLDER / "templates" / "about.json").read_text("utf-8")),
+    }

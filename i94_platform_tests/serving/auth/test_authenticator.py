@@ -19,7 +19,7 @@ REQUIRED_SCOPES = {
     "/api/v1/dimensions/country": "read:dimensions",
     "/api/v1/status": "read:status",
     "/metrics": "metrics",
-    "/dashboard/summaries": "read:marts",
+    "/api/v1/query/arrivals_cube?select=visitors.sum": "read:marts",
 }
 
 
@@ -29,7 +29,7 @@ def test_without_a_key_only_what_holds_no_data_is_open(shared_server: LiveServer
             response = client.get(path)
             assert_problem(response, 401, "no-credentials")
             assert response.headers["www-authenticate"] == 'Bearer realm="i94"'
-        for path in ("/", "/healthz", "/readyz", "/api/v1/openapi.json"):
+        for path in ("/", "/who", "/healthz", "/readyz", "/api/v1/openapi.json"):
             assert client.get(path).status_code == 200, path
 
 
@@ -190,7 +190,7 @@ def test_a_caller_with_too_many_requests_learns_when_to_retry(tmp_path: Path) ->
             assert client.get("/api/v1/status").status_code == 200, "each caller has its own rate"
         with server.client("") as stranger:
             assert {stranger.get("/api/v1/status").status_code for _ in range(8)} == {401, 429}
-            for path in ("/", "/healthz", "/readyz", "/api/v1/openapi.json", "/nothing", "/token", "/static/x"):
+            for path in ("/", "/who", "/healthz", "/readyz", "/api/v1/openapi.json", "/nothing", "/token", "/static/x"):
                 assert_problem(stranger.get(path), 429, "too-many-requests")
 
 

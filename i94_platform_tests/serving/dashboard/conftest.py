@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page
 
-from i94_platform.contracts import MARTS
+from i94_platform.contracts import PUBLISHED
 from i94_platform.serving.auth.sessions import COOKIE
 from i94_platform_tests.serving.live_server import LiveServer, run_server
 from i94_platform_tests.support.deployment import Deployment
@@ -37,8 +38,8 @@ def site(loaded_deployment: Deployment, tmp_path_factory: pytest.TempPathFactory
 
 
 @pytest.fixture(scope="module")
-def front_page(chromium: Browser, site: LiveServer) -> Iterator[Page]:
-    """The page without any filter: look at it, change nothing."""
+def page(chromium: Browser, site: LiveServer) -> Iterator[Page]:
+    """A page for all tests of a module: each opens the view that it needs."""
     with open_browser(chromium, site) as browser:
         yield open_page(browser, site)
 
@@ -58,14 +59,21 @@ def open_browser(chromium: Browser, server: LiveServer, key: str = "", **options
     return context
 
 
-def open_page(context: BrowserContext, server: LiveServer, query: str = "") -> Page:
-    """Open the page and wait until it is drawn. Any error in it fails the test."""
+def open_page(context: BrowserContext, server: LiveServer, path: str = "/") -> Page:
+    """Open a page and wait until it is drawn. Any error in it fails the test."""
     page = context.new_page()
     page.set_default_timeout(60_000)  # other tests have the processor too
     page.on("pageerror", lambda error: pytest.fail(f"the page has failed: {error}"))
-    page.goto(f"{server.url}/{query}")
+    page.goto(f"{server.url}{path}")
     wait_until_drawn(page)
     return page
+
+
+def open_view(page: Page, path: str) -> None:
+    """Open another view without loading the page again, as the back button does."""
+    script = "path => { history.pushState(null, '', path); dispatchEvent(new PopStateEvent('popstate')); }"
+    page.evaluate(script, path)
+    wait_until_drawn(page)
 
 
 def wait_until_drawn(page: Page) -> None:
@@ -78,24 +86,33 @@ def copy_vega_bundle(site: LiveServer, folder: Path) -> None:
     shutil.copytree(Path(site.settings.home, "scripts"), folder / "home" / "scripts")
 
 
-def find_card(page: Page, chart: str) -> Locator:
-    """Return the card of a chart."""
-    return page.locator(f"#{chart}")
+def find_card(page: Page, name: str) -> Locator:
+    """Return a card."""
+    return page.locator(f"#card-{name}")
+
+
+def list_cards(page: Page) -> list[str]:
+    """Return the names of the cards that the page shows."""
+    ids: list[str] = page.locator(".card").evaluate_all("cards => cards.map(card => card.id)")
+    return [id_.removeprefix("card-") for id_ in ids]
 
 
 def find_control(page: Page, name: str) -> Locator:
-    """Return one of the page's controls."""
-    return page.get_by_role("combobox", name=name, exact=True)
+    """Return one of the controls of the filters."""
+    return page.locator(f"#filter-{name}")
 
 
-def read_table(page: Page, chart: str) -> TableRows:
-    """Read the table of a chart, as a person sees it."""
-    details = find_card(page, chart).locator("details")
+def read_table(page: Page, name: str) -> TableRows:
+    """Read all rows of a card's table, as a person sees them."""
+    details = find_card(page, name).locator("details")
     if details.get_attribute("open") is None:
         details.locator("summary").click()
     details.locator("tbody").wait_for(state="attached")
-    script = "rows => rows.map(row => [...row.cells].map(cell => cell.textContent))"
-    header, *rows = details.locator("tr").evaluate_all(script)
+    more = details.get_by_role("button", name="Show all")
+    if more.is_visible():
+        more.click()
+    script = "table => [...table.rows].map(row => [...row.cells].map(cell => cell.textContent))"
+    header, *rows = details.locator("table").evaluate(script)
     return [dict(zip(header, row, strict=True)) for row in rows]
 
 
@@ -104,9 +121,20 @@ def parse_count(text: str) -> int:
     return int(text.replace(",", ""))
 
 
-def read_visitors(page: Page, chart: str, label: str) -> dict[str, int]:
-    """Read the visitors of each row of a chart's table by one of its columns."""
-    return {row[label]: parse_count(row["Visitors"]) for row in read_table(page, chart)}
+def format_percent(part: int, base: int, sign: str = "") -> str:
+    """Format a share with one decimal, as the page rounds it; with "+" as the sign of a change."""
+    rounded = (Decimal(100 * part) / base).quantize(Decimal("0.1"), ROUND_HALF_UP)
+    return f"{rounded:{sign if rounded else ''}}%"
+
+
+def read_visitors(page: Page, name: str, label: str = "Code") -> dict[str, int]:
+    """Read the visitors of each row of a card's table by one of its columns."""
+    return {row[label]: parse_count(row["Visitors"]) for row in read_table(page, name)}
+
+
+def read_total(page: Page) -> int:
+    """Read the visitors among the totals of the overview."""
+    return parse_count(page.locator(".totals dd").first.inner_text())
 
 
 def query_release(site: LiveServer, sql: str) -> list[tuple[Any, ...]]:
@@ -114,6 +142,6 @@ def query_release(site: LiveServer, sql: str) -> list[tuple[Any, ...]]:
     import duckdb
 
     files = {
-        c.name: f"read_parquet({[url.removeprefix('file://') for url in site.release.urls(c.name)]})" for c in MARTS
+        c.name: f"read_parquet({[url.removeprefix('file://') for url in site.release.urls(c.name)]})" for c in PUBLISHED
     }
     return duckdb.connect().execute(sql.format(**files)).fetchall()

@@ -1,45 +1,68 @@
-// Renders charts with Vega-Lite, in the colours of the page and at the width of their element.
+// Renders a chart with Vega-Lite, in the colours of the page and at the width of its element.
+
+import { CONFIG } from "./config.js";
 
 const vega = import(document.getElementById("vega").href);
+const COLORS = ["ink", "muted", "paper", "sea", "land", "low", "high", "blue", "orange", "grey"];
+const atlases = new Map();
 
-/** Renders rows into an element. Returns Vega's view, which can export an image. */
-export async function renderChart(chart, rows, target) {
+/** Reads a colour of the page's style sheet. */
+export const readColor = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+
+/** Fetches outlines once: `us-atlas/states-10m` or `world-atlas/countries-110m`. */
+export function loadAtlas(name) {
+  if (!atlases.has(name)) {
+    const url = `${document.getElementById("static").content}/vendor/${name}.json`;
+    atlases.set(name, fetch(url).then((response) => response.json()));
+  }
+  return atlases.get(name);
+}
+
+/**
+ * Renders a chart into an element. Returns Vega's view, which can export an image.
+ *
+ * @param {string} name the file of the specification
+ * @param {object} datasets rows by the names that the specification uses
+ * @param {object} params values of the specification's parameters
+ * @param {HTMLElement} target the element
+ * @param {Function} onPick gets the row of a mark that is clicked
+ */
+export async function renderChart(name, datasets, params, target, onPick) {
   await vega;
-  const width = target.clientWidth;
-  const { view } = await window.vegaEmbed(target, completeSpec(chart, rows, width), {
+  const canvas = document.createElement("div"); // Vega gives it a role and a name of its own
+  target.replaceChildren(canvas);
+  const { view } = await window.vegaEmbed(canvas, completeSpec(CONFIG.charts[name], datasets, params, target.clientWidth), {
     mode: "vega-lite",
     renderer: "svg",
     actions: false,
     ast: true, // interprets expressions, because the page's policy allows no eval
     defaultStyle: false,
     tooltip: { disableDefaultStyle: true },
-    config: createConfig(width),
+    config: createConfig(target.clientWidth),
   });
-  // the element around it is an image with a label, and the table has the figures
+  // the element around it is an image with a name and a summary, and the table has the figures
   target.querySelector("svg").setAttribute("aria-hidden", "true");
+  if (onPick) view.addEventListener("click", (_, item) => item?.datum?.code !== undefined && onPick(item.datum));
   return view;
 }
 
-function completeSpec(chart, rows, width) {
+function completeSpec({ spec, ratio, measure = "visitors" }, datasets, params, width) {
   const narrow = width < 480;
-  const height = chart.ratio ? { height: Math.round(width * chart.ratio * (narrow ? 1.25 : 1)) } : {};
-  const params = {
-    ...Object.fromEntries(["ink", "paper", "sea"].map((name) => [name, readColor(name)])),
-    narrow,
-    most: Math.max(0, ...rows.map((row) => row.visitors ?? 0)),
-    present: [...new Set(rows.map((row) => row[chart.legend]))],
-  };
+  const most = Math.max(0, ...datasets.rows.map((row) => row[measure] ?? 0));
+  const all = { ...Object.fromEntries(COLORS.map((color) => [color, readColor(color)])), narrow, most, ...params };
   return {
-    ...chart.spec,
-    ...height,
+    ...replaceParams(spec, all),
+    ...(ratio ? { height: Math.round(width * ratio * (narrow ? 1.2 : 1)) } : {}),
     width,
-    params: Object.entries(params).map(([name, value]) => ({ name, value })),
-    datasets: { rows },
-    autosize: { type: chart.ratio ? "fit" : "fit-x", contains: "padding" },
+    params: Object.entries(all).map(([name, value]) => ({ name, value })),
+    datasets,
+    autosize: { type: ratio ? "fit" : "fit-x", contains: "padding" },
   };
 }
 
-const readColor = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+/** Replaces each `{"$param": name}` by the value of the parameter. */
+const replaceParams = (spec, params) =>
+  JSON.parse(JSON.stringify(spec), (_, value) => (value?.$param === undefined ? value : params[value.$param]));
 
 function createConfig(width) {
   const [ink, muted, line, low, high] = ["ink", "muted", "line", "low", "high"].map(readColor);
@@ -52,7 +75,7 @@ function createConfig(width) {
     view: { stroke: null },
     axis: { ...labels, gridColor: line, domainColor: line, tickColor: line, labelPadding: 6 },
     axisY: { labelLimit: Math.min(220, Math.round(width * 0.36)) },
-    legend: { ...labels, gradientLength: Math.min(220, width * 0.6) },
+    legend: { ...labels, labelLimit: 260, gradientLength: Math.min(220, width * 0.6) },
     text: { color: ink, fontSize: 12 },
     range: { ramp: [low, high], heatmap: [low, high] },
   };

@@ -1,0 +1,140 @@
+// The application: opens the view that the URL names, and renders its page. A problem is shown in place of the cards.
+
+import { createCard } from "./cards.js";
+import { CONFIG, PAGES } from "./config.js";
+import { byId, createElement, showText } from "./dom.js";
+import { describeFilters, fillForm, fillLists, listenToForm, showBreadcrumb, updateNavigation } from "./filters.js";
+import { format } from "./formatting.js";
+import { loadNames } from "./names.js";
+import { forgetResponses, isExact, release } from "./queries.js";
+import { describePeriod, parseView, urlOf, withChoice, withFilter } from "./state.js";
+
+const LOGIN = "The session has ended, or there was none. Open the URL that i94 serve printed, or enter an API key.";
+const [main, content, login] = ["main", "content", "login"].map(byId);
+
+let view = null;
+let cards = []; // those of the page
+let opening = 0; // counts openings, so that one stops when a newer one starts
+
+/** Opens the view that the URL names. */
+async function openUrl() {
+  const number = (opening += 1);
+  main.setAttribute("aria-busy", "true");
+  try {
+    await loadNames();
+    if (!release().months.length) throw { detail: "The published release has no months yet; run 'i94 run'." };
+    const parsed = parseView(location);
+    view = parsed.view;
+    if (parsed.problems.length) history.replaceState(null, "", urlOf(view));
+    showFrame(parsed.problems);
+    const page = await import(`./page/${view.page}.js`);
+    const shown = await page.load(view, { pick, open });
+    if (number !== opening) return;
+    await showCards(shown, number);
+  } catch (error) {
+    if (number !== opening) return;
+    if (error instanceof Error) console.error(error);
+    showProblem(error);
+  }
+  if (number === opening) main.setAttribute("aria-busy", "false");
+}
+
+/** Shows all that surrounds the cards: form, breadcrumb, navigation, notes. */
+function showFrame(problems) {
+  const { title } = PAGES.find(({ name }) => name === view.page);
+  document.title = `${title} · I-94 arrivals`;
+  byId("page-title").textContent = title;
+  byId("period").textContent = [describePeriod(view), ...describeFilters(view)].join(" · ");
+  byId("release").textContent = `Data as of ${format(release().data_as_of, "time")} · release ${release().version.slice(0, 8)}`;
+  fillForm(view);
+  showBreadcrumb(view);
+  updateNavigation(view);
+  showText(byId("message"), problems.length ? `This link was changed: ${problems.join(" ")}` : "");
+  login.hidden = true;
+}
+
+async function showCards(shown, number) {
+  showText(byId("disclosure"), isExact() ? "" : `Counts are rounded to 5; 0 to 2 become 0 and are left out. Shares of fewer than ${CONFIG.min_base} visitors are withheld.`);
+  const focused = document.activeElement?.id;
+  cards.forEach((card) => card.finish());
+  cards = shown.map((card) => createCard(card, context));
+  content.replaceChildren(createElement("div", { className: "cards" }, ...cards.map(({ section }) => section)));
+  content.hidden = false;
+  if (focused) byId(focused)?.focus();
+  byId("status").textContent = `${document.title}: ${byId("period").textContent}`;
+  for (const card of cards) {
+    if (number !== opening) return;
+    await card.draw();
+  }
+}
+
+const context = {
+  describe: () => byId("period").textContent,
+  parts: () => [
+    ...new Set([view.period.first, view.period.last]),
+    ...Object.entries(view.filters).map(([column, values]) => `${column}=${values.join("+")}`),
+  ],
+  choose: (name, value) => open(withChoice(view, name, value)),
+};
+
+/** Adds a filter, as a click on a mark or on a row of a table does. */
+const pick = (column) => (row) => open(withFilter(view, column, row.code));
+
+function open(next) {
+  history.pushState(null, "", urlOf(next));
+  return openUrl();
+}
+
+function showProblem(problem) {
+  content.hidden = true;
+  login.hidden = problem.status !== 401;
+  byId("status").textContent = "";
+  showText(byId("message"), login.hidden ? (problem.detail ?? "The page has an error; the console has the details.") : LOGIN);
+}
+
+login.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const input = login.elements.key;
+  const headers = { Authorization: `Bearer ${input.value.trim()}` };
+  input.value = "";
+  const response = await fetch("/session", { method: "POST", headers }).catch(() => null);
+  forgetResponses();
+  if (response?.ok) await openUrl();
+  else showText(byId("message"), response ? (await response.json()).detail : "The server can't be reached.");
+});
+
+// links between views open without loading the page again
+document.addEventListener("click", (event) => {
+  const link = event.target.closest?.("a[href^='/']");
+  const isPage = link && PAGES.some(({ path }) => path === new URL(link.href).pathname);
+  if (!isPage || event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
+  event.preventDefault();
+  const isOtherPage = new URL(link.href).pathname !== location.pathname;
+  history.pushState(null, "", link.getAttribute("href"));
+  openUrl();
+  if (isOtherPage) scrollTo(0, 0);
+});
+
+byId("share").addEventListener("click", async ({ target }) => {
+  await navigator.clipboard.writeText(location.href);
+  byId("status").textContent = "The link to this view was copied.";
+  target.textContent = "Copied";
+  setTimeout(() => (target.textContent = "Copy link"), 2000);
+});
+byId("print").addEventListener("click", () => print());
+
+let width = window.innerWidth;
+let resizing = 0;
+const drawAgain = () => cards.forEach((card) => card.draw());
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawAgain);
+window.addEventListener("resize", () => {
+  if (window.innerWidth === width) return; // on a phone, bars change the height alone
+  width = window.innerWidth;
+  clearTimeout(resizing);
+  resizing = setTimeout(drawAgain, 150);
+});
+window.addEventListener("popstate", openUrl);
+byId("filters").addEventListener("focusin", fillLists, { once: true });
+
+listenToForm(() => view, open);
+openUrl();

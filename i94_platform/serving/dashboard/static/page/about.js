@@ -1,0 +1,71 @@
+// About: the release and its checks, what to know of the data, comparability, words, downloads.
+
+import { CONFIG } from "../config.js";
+import { createElement } from "../dom.js";
+import { format, formatPeriod } from "../formatting.js";
+import { fetchJson, release } from "../queries.js";
+
+export async function load() {
+  return [
+    await createRelease(),
+    createText("quality", "What to know of the data", CONFIG.quality),
+    createText("comparability", "Comparability with NTTO's figures", CONFIG.comparability),
+    createGlossary(),
+    createDownloads(),
+  ];
+}
+
+const card = (name, title, content, wide = false) => ({ name, title, wide, rows: [{}], content });
+
+async function createRelease() {
+  try {
+    const status = await fetchJson("/api/v1/status");
+    return card("release-facts", "Release and checks", createElement("div", {}, ...describeRelease(status.release), ...describeChecks(status)), true);
+  } catch (problem) {
+    return card("release-facts", "Release and checks", createElement("p", {}, `The results of the checks can't be shown. ${problem.detail ?? problem}`));
+  }
+}
+
+function describeRelease({ data_as_of: time, published_at: published, version }) {
+  const { months } = release();
+  const facts = {
+    "Data as of": format(time, "time"), Published: format(published, "time"), Release: version,
+    Months: `${months.length}: ${formatPeriod({ first: months[0], last: months.at(-1) })}`,
+  };
+  const entries = Object.entries(facts).flatMap(([name, value]) => [createElement("dt", {}, name), createElement("dd", {}, value)]);
+  return [createElement("dl", { className: "facts" }, ...entries)];
+}
+
+function describeChecks({ tables, error }) {
+  const states = Object.values(tables).map(({ checks }) => checks.state);
+  const counts = ["failed", "warned", "passed", "unchecked"]
+    .map((state) => [state, states.filter((other) => other === state).length])
+    .filter(([, count]) => count)
+    .map(([state, count]) => createElement("li", { className: state }, `${count} ${count === 1 ? "table" : "tables"} ${state}`));
+  const failed = Object.entries(tables).flatMap(([table, { checks }]) =>
+    checks.failed_checks.map(({ check, month, blocking, message }) => {
+      const place = [table, month, check].filter(Boolean).join(", ");
+      return createElement("li", {}, createElement("strong", { className: blocking ? "failed" : "warned" }, blocking ? "failed" : "warned"), ` ${place}: ${message}`);
+    }),
+  );
+  return [
+    error ? createElement("p", { className: "failed" }, `The newest release is broken, so the one before is shown: ${error}`) : null,
+    createElement("h3", {}, "Checks"), createElement("ul", {}, ...counts),
+    failed.length ? createElement("ul", { className: "failed-checks" }, ...failed) : null,
+  ].filter(Boolean);
+}
+
+const createText = (name, title, paragraphs) => card(name, title, createElement("ul", {}, ...paragraphs.map((text) => createElement("li", {}, text))));
+
+function createGlossary() {
+  const entries = Object.entries(CONFIG.glossary).flatMap(([term, meaning]) => [createElement("dt", {}, term), createElement("dd", {}, meaning)]);
+  return card("glossary", "Words", createElement("dl", { className: "facts" }, ...entries));
+}
+
+function createDownloads() {
+  const links = CONFIG.downloads.map(({ url, name, description }) =>
+    createElement("li", {}, createElement("a", { href: `${url}?format=csv` }, name), `: ${description}`),
+  );
+  const api = createElement("p", {}, "Each published table as CSV. The ", createElement("a", { href: "/api/v1/openapi.json" }, "API"), " has more formats and filters.");
+  return card("downloads", "Download", createElement("div", {}, api, createElement("ul", { className: "downloads" }, ...links)));
+}

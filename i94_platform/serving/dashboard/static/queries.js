@@ -1,0 +1,92 @@
+// All requests to the API: grouped sums of the arrivals, dimensions, other tables, status. Responses are kept.
+
+import { CONFIG } from "./config.js";
+
+const UNREACHABLE = "The server can't be reached. Is i94 serve still running? Reload the page to try again.";
+const MAX_ROWS = 10_000;
+
+let responses = new Map(); // promises of responses by path
+let current = null; // the release of the newest response
+let control = "exact";
+
+/** The release that the shown figures are from: `version`, `months`, `data_as_of`. */
+export const release = () => current;
+
+/** Whether counts are not rounded. */
+export const isExact = () => control === "exact";
+
+/** Divides two counts that the caller sees; null where the base is too small to tell of nobody. */
+export const computeShare = (part, base) => (base && (isExact() || base >= CONFIG.min_base) ? part / base : null);
+
+/** Forgets all responses, because the caller or the release has changed. */
+export function forgetResponses() {
+  responses = new Map();
+}
+
+/** Fetches JSON; throws a problem with `status` and `detail`. */
+export function fetchJson(path) {
+  if (!responses.has(path)) {
+    const response = request(path);
+    response.catch(() => responses.delete(path));
+    responses.set(path, response);
+  }
+  return responses.get(path);
+}
+
+async function request(path) {
+  const response = await fetch(path, { headers: { Accept: "application/json" } }).catch(() => {
+    throw { status: 0, detail: UNREACHABLE };
+  });
+  if (!response.ok) {
+    throw await response.json().catch(() => ({ status: response.status, detail: `The server answered ${response.status}.` }));
+  }
+  const content = await response.json();
+  if (content.release && path !== "/api/v1/status") {
+    current = content.release;
+    control = content.disclosure?.control ?? response.headers.get("X-Disclosure-Control") ?? control;
+  }
+  return content;
+}
+
+/** Fetches all rows of a published table. */
+export const fetchTable = async (layer, name) => (await fetchJson(`/api/v1/${layer}/${name}?limit=${MAX_ROWS}`)).data;
+
+/**
+ * Sums measures of the arrivals.
+ *
+ * @param {object} filters lists of values by column
+ * @param {object} period the `first` and `last` month; all months without it
+ * @param {string[]} group the columns to group by; without any the result has one row
+ * @param {string[]} measures the columns to sum
+ * @returns {Promise<object[]>} rows with the columns and measures, most visitors first
+ */
+export async function sumArrivals({ filters = {}, period, group = [], measures = ["visitors"] }) {
+  const table = chooseTable([...group, ...Object.keys(filters)], measures);
+  const query = new URLSearchParams();
+  if (group.length) query.set("group", group.join(","));
+  query.set("select", measures.map((measure) => `${measure}.sum`).join(","));
+  for (const [column, values] of Object.entries(filters)) query.set(column, values.join(","));
+  if (period) query.set("from", period.first);
+  if (period) query.set("to", period.last);
+  if (group.length) query.set("order", `-${measures[0]}.sum`);
+  query.set("limit", MAX_ROWS);
+  const { data } = await fetchJson(`/api/v1/query/${table}?${query.toString().replaceAll("%2C", ",")}`);
+  return data.map((row) => renameMeasures(row, measures));
+}
+
+function renameMeasures(row, measures) {
+  const renamed = { ...row };
+  for (const measure of measures) {
+    renamed[measure] = row[`${measure}_sum`] ?? 0;
+    delete renamed[`${measure}_sum`];
+  }
+  return renamed;
+}
+
+/** The smallest mart that has all columns: the API reads it faster than the cube, and their sums are equal. */
+function chooseTable(columns, measures) {
+  const needed = columns.filter((column) => !["i94yr", "i94mon"].includes(column));
+  const fits = ({ keys, measures: sums }) => needed.every((c) => keys.includes(c)) && measures.every((m) => sums.includes(m));
+  const tables = CONFIG.marts.filter(fits).sort((a, b) => a.keys.length - b.keys.length);
+  return tables.length ? tables[0].name : "arrivals_cube";
+}
