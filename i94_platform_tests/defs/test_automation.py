@@ -200,7 +200,7 @@ def test_a_failed_run_is_not_repeated_until_its_month_is_loaded_again(released: 
 
 def test_a_failed_release_is_not_repeated_until_a_table_changes(released: Daemon) -> None:
     for _ in range(2):
-        released.materialize("warehouse/i94port")
+        released.materialize("warehouse/i94addr")
         assert released.evaluate() == ["release"]
         released.instance.report_run_failed(released.start_run(PUBLISH_JOB))
     assert [released.evaluate(), released.evaluate()] == [[], []]
@@ -224,7 +224,7 @@ def test_a_month_with_a_run_in_progress_waits_and_others_do_not(released: Daemon
 @pytest.mark.parametrize("job", [REFERENCE_JOB, CORRELATIONS_JOB, PUBLISH_JOB])
 def test_the_release_waits_for_runs_in_progress(released: Daemon, job: str) -> None:
     run = released.start_run(job)
-    released.materialize("warehouse/i94port")
+    released.materialize("warehouse/i94addr")
     assert [released.evaluate(), released.evaluate()] == [[], []]
     released.instance.report_run_canceled(run)
     assert released.evaluate() == ["release"]
