@@ -64,8 +64,9 @@ METHODS = ("pearson", "weighted_pearson", "spearman", "cramers_v")
 ALL_MONTHS = "all months"
 ALL_STATES, WITHOUT_MISCODED, WITHOUT_LARGEST = "all states", "without miscoded states", "without the largest states"
 
-MISCODED_STATES = ("LA", "MI", "NE")
-"""States whose codes are probably also those of cities or other states: LA Los Angeles, MI Miami, NE New York or Nevada."""
+MISCODED_STATES = ("DE", "LA", "MI", "NE", "WA")
+"""The states whose code travellers write for another place: 4 % and more of their arrivals in April 2016, by
+`destination_by_port`."""
 
 _FACT = "immigration"
 _COUNTRY = "country"

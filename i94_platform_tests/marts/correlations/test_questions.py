@@ -115,7 +115,7 @@ def select_rows(x: str, y: str = "", period: str = ALL_MONTHS, variant: str = AL
     [
         (ALL_MONTHS, ALL_STATES, ()),
         (MONTHS[1], ALL_STATES, ()),
-        (ALL_MONTHS, WITHOUT_MISCODED, ("MI", "NE")),
+        (ALL_MONTHS, WITHOUT_MISCODED, ("MI", "NE", "WA")),
         (ALL_MONTHS, WITHOUT_LARGEST, ("NY", "VT", "WA")),
     ],
 )
@@ -142,10 +142,10 @@ def test_what_is_left_out_is_counted_by_reason() -> None:
         "residence not given: 5 arrivals, 5 visitors; residence unlisted: 300 arrivals, 300 visitors"
     )
     row = select_rows("visitors expected from the totals of state and country", variant=WITHOUT_MISCODED)["pearson"]
-    lost = int(visitors().loc[["MI", "NE"]].to_numpy().sum())
-    assert row["states_left_out"] == "LA, MI, NE"
-    assert (row["excluded"], row["excluded_visitors"]) == (5 + 10, 3_345 + lost)
-    assert f"state left out: 10 pairs, {lost:,} visitors" in row["excluded_why"]
+    lost = int(visitors().loc[["MI", "NE", "WA"]].to_numpy().sum())
+    assert row["states_left_out"] == "DE, LA, MI, NE, WA"
+    assert (row["excluded"], row["excluded_visitors"]) == (5 + 15, 3_345 + lost)
+    assert f"state left out: 15 pairs, {lost:,} visitors" in row["excluded_why"]
 
 
 def test_destination_and_climate_band_of_the_source() -> None:
