@@ -133,7 +133,11 @@ class ReleaseStore:
         try:
             build_database(release, self._lake, path, self._memory_limit, self._base)
             snapshot = Snapshot(release, path, self._memory_limit)
-            _require_protection(snapshot)
+            try:
+                _require_protection(snapshot)
+            except BaseException:
+                snapshot.retire()
+                raise
             path.replace(self._base)  # the file before it stays readable without a name while it is open
             return snapshot
         finally:
