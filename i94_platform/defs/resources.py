@@ -89,6 +89,15 @@ def configure(
     return cast("ResourceT", with_defaults(**(dependencies or {})))
 
 
+def share(resource: BuildableResource[T], shared: T) -> BuildableResource[T]:
+    """Return the resource so that every run in this process uses one object, such as one connection to a warehouse."""
+    namespace = {"__module__": type(resource).__module__, "build": lambda self: shared}
+    return cast(
+        "BuildableResource[T]",
+        new_class(type(resource).__name__, (type(resource),), exec_body=lambda body: body.update(namespace))(),
+    )
+
+
 class LocalStoreResource(BuildableResource[Store]):
     """The raw store in a local folder."""
 

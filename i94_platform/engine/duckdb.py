@@ -103,8 +103,13 @@ class DuckDBEngine(Engine):
         return bool(counts[0][0] != counts[0][1])
 
     def drop_views(self) -> None:
-        for name, kind in self._relations.items():
-            self._connection.execute(f'DROP {kind} temp."{name}"')
+        import duckdb
+
+        try:
+            for name, kind in self._relations.items():
+                self._connection.execute(f'DROP {kind} temp."{name}"')
+        except duckdb.FatalException:  # DuckDB accepts nothing more
+            vars(self).pop("_connection").close()
         self._relations = {}
         self._store.drop_local_copies()
 

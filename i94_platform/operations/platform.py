@@ -14,6 +14,7 @@ import dagster as dg
 from i94_platform.address_grammar import is_s3
 from i94_platform.audit import AuditLog
 from i94_platform.defs.build import build_definitions, build_resources
+from i94_platform.defs.resources import share
 from i94_platform.lake.datasets import Lake
 from i94_platform.lake.store import Store
 from i94_platform.settings import Settings
@@ -46,8 +47,10 @@ class Platform:
 
     @cached_property
     def definitions(self) -> dg.Definitions:
-        """The definitions that Dagster loads for it."""
-        return build_definitions(self.settings, self.overrides)
+        """The definitions that Dagster loads for it; their runs in this process share the platform's objects."""
+        resources = build_resources(self.settings)
+        shared = {name: share(resource, self._resources[name]) for name, resource in resources.items()}
+        return build_definitions(self.settings, {**shared, **(self.overrides or {})})
 
     @cached_property
     def _resources(self) -> dict[str, Any]:

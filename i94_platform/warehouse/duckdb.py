@@ -169,7 +169,16 @@ class DuckDBWarehouse(Warehouse):
             connection.execute("COMMIT")
         finally:
             connection.close()  # rolls back what is not committed
+            self._detach()
+
+    def _detach(self) -> None:
+        """Release the file; after a fatal error, in which DuckDB accepts nothing more, by closing the instance."""
+        import duckdb
+
+        try:
             self._instance.execute("DETACH warehouse")
+        except duckdb.FatalException:
+            vars(self).pop("_instance").close()
 
     @cached_property
     def _instance(self) -> duckdb.DuckDBPyConnection:

@@ -14,6 +14,7 @@ from i94_platform.errors import PermanentError
 from i94_platform.lake.datasets import Lake
 from i94_platform.lake.local import LocalStore
 from i94_platform.lake.s3 import S3Store
+from i94_platform.operations.platform import Platform
 from i94_platform.settings import PROJECT, Settings
 
 
@@ -31,6 +32,13 @@ def test_raw_and_lake_may_be_in_different_kinds_of_stores(settings: Settings) ->
     lake_on_s3 = Settings(home=settings.home, raw=settings.raw, lake="s3://bucket/lake")
     assert isinstance(build_resource(lake_on_s3, "raw"), LocalStore)
     assert isinstance(build_resource(lake_on_s3, "lake").store, S3Store)
+
+
+def test_the_runs_of_a_command_share_its_warehouse_and_its_lake(settings: Settings) -> None:
+    platform = Platform(settings)
+    with dg.build_resources(platform.definitions.resources or {}) as resources:
+        assert resources.warehouse is resources.gate.warehouse is platform.warehouse
+        assert (resources.lake, resources.raw) == (platform.lake, platform.raw)
 
 
 def test_the_resources_of_s3_are_built_without_a_request_and_without_credentials(settings: Settings) -> None:

@@ -83,6 +83,30 @@ def test_nothing_is_left_beside_the_file_between_transactions(tmp_path: Path) ->
     assert [path.name for path in (tmp_path / "w").iterdir()] == ["w.duckdb"], "a log of writes waits to be replayed"
 
 
+class InvalidatedInstance:
+    """A DuckDB instance after a fatal error: it lets nothing be detached."""
+
+    def __init__(self, instance: duckdb.DuckDBPyConnection) -> None:
+        self._instance = instance
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._instance, name)
+
+    def execute(self, sql: str) -> duckdb.DuckDBPyConnection:
+        if sql.startswith("DETACH"):
+            raise duckdb.FatalException("database has been invalidated because of a previous fatal error")
+        return self._instance.execute(sql)
+
+
+def test_the_transaction_after_a_fatal_error_works(tmp_path: Path) -> None:
+    warehouse = DuckDBWarehouse(tmp_path / "w.duckdb", tmp_path / "scratch")
+    warehouse.create_tables()
+    vars(warehouse)["_instance"] = InvalidatedInstance(warehouse._instance)
+    with pytest.raises(ValueError, match="at first"), warehouse.transaction(purpose="fail"):
+        raise ValueError("at first")
+    assert warehouse.query("SELECT 1 AS one").to_pylist() == [{"one": 1}]
+
+
 def test_a_reader_gives_up_after_the_timeout_with_a_failure_worth_a_retry(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
