@@ -76,6 +76,9 @@ def render_grants(iam_role: str = "") -> Iterator[str]:
     for name in (schema, MART):
         yield f"{writes} ON ALL TABLES IN SCHEMA {name} TO ROLE {LOADER}"
         yield f"ALTER DEFAULT PRIVILEGES IN SCHEMA {name} {writes} ON TABLES TO ROLE {LOADER}"
+    # `i94 doctor` reads what readers see
+    yield f"GRANT USAGE ON SCHEMA {ROUNDED} TO ROLE {LOADER}"
+    yield f"GRANT SELECT ON ALL TABLES IN SCHEMA {ROUNDED} TO ROLE {LOADER}"
     yield f"GRANT ANALYZE TO ROLE {LOADER}"
     # by default every user may create a table in "public" and COPY into it whatever a role of the warehouse can read
     yield "REVOKE CREATE ON SCHEMA public FROM PUBLIC"

@@ -309,11 +309,11 @@ def _check_warehouse(settings: Settings, warehouse: Warehouse) -> Iterator[Findi
 
 def _check_rounded_views(warehouse: Warehouse) -> Iterator[Finding]:
     """Ask the views that readers get in the place of the marts, and look for figures that they must not show."""
-    sql = "SELECT table_name AS name FROM information_schema.views WHERE table_schema = :schema"
-    names = warehouse.query(sql, {"schema": ROUNDED}).column("name").to_pylist() if warehouse.exists() else []
-    views = {contract.name: (contract, contract.to_metadata(MetaData(), schema=ROUNDED)) for contract in MARTS}
+    with warehouse.transaction(purpose="look for the views", read_only=True) as transaction:
+        names = transaction.list_tables()
+    views = {f"{ROUNDED}.{mart.name}": (mart, mart.to_metadata(MetaData(), schema=ROUNDED)) for mart in MARTS}
     unprotected = {
-        view.fullname: warehouse.query(select_unprotected(contract, view)).column("n")[0].as_py()
+        name: warehouse.query(select_unprotected(contract, view)).column("n")[0].as_py()
         for name, (contract, view) in views.items()
         if name in names
     }

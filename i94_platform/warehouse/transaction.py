@@ -51,4 +51,4 @@ class Transaction(ABC):
 
     @abstractmethod
     def list_tables(self) -> set[str]:
-        """The names of the tables that exist, each with its schema."""
+        """The names of the tables that exist, on Redshift also of the rounded views, each with its schema."""

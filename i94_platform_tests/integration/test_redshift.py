@@ -16,6 +16,7 @@ from i94_platform_tests.emulators.s3 import S3Server
 from i94_platform_tests.integration.conftest import assert_counts_match_manifests, assert_same_tables
 from i94_platform_tests.support.command import CommandResult, run_command_in_process
 from i94_platform_tests.support.deployment import SAMPLE_MONTH, Deployment
+from i94_platform_tests.support.redshift_dialect import find_unparsable
 
 RunCommand = Callable[..., CommandResult]
 
@@ -133,5 +134,18 @@ def test_the_printed_statements_are_the_executed_ones(
     executed = redshift_emulator.sent_statements(address.database)
     for statement in filter(None, (part.strip() for part in printed.split(";\n"))):
         # the role that copies is in the address, which the printed statements do not know
-        if not statement.startswith(("CREATE ROLE", "GRANT ASSUMEROLE")) and "i94.immigration (" not in statement:
+        if (
+            not statement.startswith(("CREATE ROLE", "GRANT ROLE", "GRANT ASSUMEROLE"))
+            and "i94.immigration (" not in statement
+        ):
             assert statement in executed
+
+
+@pytest.mark.slow
+def test_every_statement_is_redshifts(on_aws: Deployment, redshift_emulator: RedshiftEmulator) -> None:
+    """By sqlfluff's grammar; the statements are those that all commands above have sent."""
+    address = on_aws.settings.redshift_address
+    assert address is not None
+    sent = [sql for sql in redshift_emulator.sent_statements(address.database) if "nothing" not in sql]
+    assert {"COPY", "UNLOAD", "LOCK", "CREATE", "GRANT", "INSERT", "DELETE"} <= {sql.split()[0] for sql in sent}
+    assert find_unparsable(sent) == {}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Executable, Table
 
+from i94_platform.contracts.access import ROUNDED
 from i94_platform.errors import PermanentError
 from i94_platform.lake.manifest import Manifest
 from i94_platform.partitions import Month
@@ -27,7 +28,7 @@ logger = logging.getLogger(__name__)
 COPY_MANIFEST_NAME = "copy.json"
 """The file beside those that it lists for COPY."""
 
-_LOAD_ERRORS = (
+LOAD_ERRORS = (
     "SELECT trim(file_name), trim(column_name), trim(error_message) FROM sys_load_error_detail "
     "WHERE session_id = pg_backend_pid() AND start_time > getdate() - interval '1 hour' ORDER BY start_time LIMIT 3",
     # clusters without the SYS views
@@ -45,7 +46,8 @@ _QUOTED_VALUE = re.compile(r"value:?\s*'[^']*'", re.IGNORECASE)
 # information_schema leaves out what a user may reach by a role only
 _LIST_TABLES = (
     "SELECT n.nspname AS table_schema, c.relname AS table_name "  # noqa: S608 - our own names
-    f"FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'r' AND n.nspname IN {SCHEMAS}"
+    "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
+    f"WHERE c.relkind IN ('r', 'v') AND n.nspname IN {(*SCHEMAS, ROUNDED)}"
 )
 
 _QUERY = re.compile(r"(?:\s|\(|--[^\n]*\n|/\*.*?\*/)*(SELECT|WITH)\b", re.IGNORECASE | re.DOTALL)
@@ -126,7 +128,7 @@ class RedshiftTransaction(Transaction):
         """What Redshift has recorded about the COPY that has just failed; it does not record every failure."""
         import psycopg2
 
-        for sql in _LOAD_ERRORS:
+        for sql in LOAD_ERRORS:
             with self._connection.cursor() as cursor:
                 try:
                     cursor.execute("ROLLBACK")

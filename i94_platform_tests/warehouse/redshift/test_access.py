@@ -24,6 +24,7 @@ from i94_platform.contracts.rendering.arrow import arrow_schema
 from i94_platform.contracts.rendering.ddl import render_create_schema
 from i94_platform.errors import PermanentError
 from i94_platform.lake.s3 import S3Store
+from i94_platform.operations.doctor import _check_rounded_views
 from i94_platform.redshift_address import RedshiftAddress
 from i94_platform.settings import PROJECT
 from i94_platform.sql.statements import compile_statement
@@ -191,6 +192,7 @@ def test_a_loader_who_owns_nothing_loads(
     assert loader.exists(), "also where information_schema shows nothing that comes by a role"
     catalog = "SELECT count(*) AS n FROM information_schema.tables WHERE table_schema = 'i94'"
     assert loader.query(catalog).to_pylist() == [{"n": 0}]
+    assert all(finding.ok for finding in _check_rounded_views(loader))
     assert loader.replace(immigration, staging.month("2016-04", [1, 2]), "r1") == 2
     assert loader.replace(i94mode, staging.modes({1: "Air", 2: "Sea"}), "r1") == 2
     assert len(loader.read_ledger()) == 2
