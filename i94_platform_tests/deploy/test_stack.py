@@ -77,6 +77,7 @@ def test_redshift_can_only_read_the_lake_and_write_releases(stack: Stack) -> Non
     assert allowed_actions(stack, "CopyRole") == {
         "s3:ListBucket": {BUCKET},
         "s3:GetBucketLocation": {BUCKET},
+        "s3:GetEncryptionConfiguration": {BUCKET},
         "s3:GetObject": {f"{BUCKET}/lake/*"},
         "s3:PutObject": {f"{BUCKET}/lake/published/*"},
         "s3:AbortMultipartUpload": {f"{BUCKET}/lake/published/*"},

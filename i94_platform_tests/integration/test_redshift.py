@@ -146,6 +146,7 @@ def test_every_statement_is_redshifts(on_aws: Deployment, redshift_emulator: Red
     """By sqlfluff's grammar; the statements are those that all commands above have sent."""
     address = on_aws.settings.redshift_address
     assert address is not None
+    assert on_aws.run_publish().succeeded
     sent = [sql for sql in redshift_emulator.sent_statements(address.database) if "nothing" not in sql]
     assert {"COPY", "UNLOAD", "LOCK", "CREATE", "GRANT", "INSERT", "DELETE"} <= {sql.split()[0] for sql in sent}
     assert find_unparsable(sent) == {}

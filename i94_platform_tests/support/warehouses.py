@@ -145,15 +145,16 @@ def redshift_place(
     assert not unmet, "faults that no statement met"
 
 
-def reach_cluster(environment: Mapping[str, str], scratch: Path, lock_timeout: float = 0.3) -> RedshiftWarehouse:
+def reach_cluster(
+    environment: Mapping[str, str], scratch: Path, lock_timeout: float = 0.3, **options: Any
+) -> RedshiftWarehouse:
     """The warehouse on a real cluster; the database may be overwritten."""
     from i94_platform.lake.s3_client import create_s3_client
 
     os.environ.update(environment)  # another process starts without
     files = S3Store("s3://", create_s3_client, scratch)
-    return RedshiftWarehouse(
-        RedshiftAddress.parse(environment["I94_TEST_REDSHIFT"]), files, lock_timeout=lock_timeout, warn_after=0.1
-    )
+    address = RedshiftAddress.parse(environment["I94_TEST_REDSHIFT"])
+    return RedshiftWarehouse(address, files, lock_timeout=lock_timeout, **{"warn_after": 0.1} | options)
 
 
 @pytest.fixture
@@ -169,7 +170,7 @@ def cluster_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
         monkeypatch.setenv(name, value)
     reach = partial(reach_cluster, CLUSTER, tmp_path / "scratch")
     with contextlib.closing(reach()._connect("prepare a test")) as connection:
-        for schema in ("i94", "mart"):
+        for schema in ("mart_rounded", "i94", "mart"):
             connection.cursor().execute(f"DROP SCHEMA IF EXISTS {schema} CASCADE")
     return Place(reach, Lake(S3Store(f"{CLUSTER['I94_TEST_LAKE']}/{uuid4()}", create_s3_client, tmp_path / "scratch")))
 
@@ -213,12 +214,16 @@ def prepare(bare: Warehouse) -> Warehouse:
             columns = ", ".join(row)
             values = ", ".join(f":{column}" for column in row)
             transaction.execute(f"INSERT INTO i94.{name} ({columns}) VALUES ({values})", row)
-        for day in (dt.date(2016, 4, 1), dt.date(2016, 5, 1)):
-            transaction.execute(
-                "INSERT INTO i94.calendar VALUES (:date, 2016, 2, :month, 1, 1, 1, '', '', false)",
-                {"date": day, "month": day.month},
-            )
+    for day in (dt.date(2016, 4, 1), dt.date(2016, 5, 1)):
+        add_day(bare, day)
     return bare
+
+
+def add_day(warehouse: Warehouse, day: dt.date) -> None:
+    """Add a day to the calendar, where arrivals may refer to it."""
+    sql = "INSERT INTO i94.calendar VALUES (:date, 2016, 2, :month, 1, 1, 1, '', '', false)"
+    with warehouse.transaction(purpose="prepare a test") as transaction:
+        transaction.execute(sql, {"date": day, "month": day.month})
 
 
 class Staging:
