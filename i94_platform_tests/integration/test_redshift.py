@@ -143,10 +143,11 @@ def test_the_printed_statements_are_the_executed_ones(
 
 @pytest.mark.slow
 def test_every_statement_is_redshifts(on_aws: Deployment, redshift_emulator: RedshiftEmulator) -> None:
-    """By sqlfluff's grammar; the statements are those that all commands above have sent."""
+    """By sqlfluff's grammar; the statements are those of all commands above, without the views (`test_dialect`)."""
     address = on_aws.settings.redshift_address
     assert address is not None
     assert on_aws.run_publish().succeeded
-    sent = [sql for sql in redshift_emulator.sent_statements(address.database) if "nothing" not in sql]
+    statements = redshift_emulator.sent_statements(address.database)
+    sent = [sql for sql in statements if "nothing" not in sql and not sql.startswith("CREATE VIEW")]
     assert {"COPY", "UNLOAD", "LOCK", "CREATE", "GRANT", "INSERT", "DELETE"} <= {sql.split()[0] for sql in sent}
     assert find_unparsable(sent) == {}
