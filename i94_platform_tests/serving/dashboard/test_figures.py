@@ -195,6 +195,12 @@ def test_mean_stays_and_missing_departures(page: Page, site: LiveServer) -> None
     assert {row["Code"]: (row["Mean days"], row["Share"]) for row in read_table(page, "stays")} == expected
 
 
+def test_a_figure_that_is_withheld_is_no_zero(page: Page) -> None:
+    module = f"{page.locator('#static').get_attribute('content')}/queries.js"
+    compute = "async ([url, part]) => (await import(url)).computeShare(part, 50)"
+    assert [page.evaluate(compute, [module, part]) for part in (None, 0)] == [None, 0]
+
+
 def test_a_correlation_has_its_interval_and_caveat_and_leads_to_its_points(page: Page, site: LiveServer) -> None:
     open_view(page, "/together")
     rows = query_release(site, "SELECT x || ' | ' || y, coefficient, n, caveat FROM {correlations}")

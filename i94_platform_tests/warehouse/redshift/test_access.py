@@ -215,7 +215,12 @@ def test_a_typed_query_runs_under_the_login_of_the_reader(
 
 
 @pytest.mark.parametrize("role", [READER, ANALYST])
-def test_nobody_but_the_loader_creates_a_table_or_uses_the_role_of_the_lake(as_one_of: Connected, role: str) -> None:
+def test_nobody_but_the_loader_creates_a_table_or_uses_the_role_of_the_lake(
+    warehouse: RedshiftWarehouse, as_one_of: Connected, role: str
+) -> None:
+    with warehouse.transaction(purpose="do as Redshift does by itself") as transaction:
+        transaction.execute("GRANT CREATE ON SCHEMA public TO PUBLIC")
+    warehouse.create_tables()
     assert is_refused(as_one_of(role), "CREATE TABLE public.x (i INT)")
     # the emulator has no roles of AWS, so the statements themselves
     statements = [*render_grants("arn:aws:iam::123456789012:role/copy")]

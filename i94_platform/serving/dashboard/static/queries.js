@@ -15,8 +15,8 @@ export const release = () => current;
 /** Whether counts are not rounded. */
 export const isExact = () => control === "exact";
 
-/** Divides two counts that the caller sees; null where the base is too small to tell of nobody. */
-export const computeShare = (part, base) => (base && (isExact() || base >= CONFIG.min_base) ? part / base : null);
+/** Divides two figures that the caller sees; null where one is withheld, or the base is too small to tell of nobody. */
+export const computeShare = (part, base) => (part !== null && base && (isExact() || base >= CONFIG.min_base) ? part / base : null);
 
 /** Forgets all responses, because the caller or the release has changed. */
 export function forgetResponses() {
@@ -77,7 +77,7 @@ export async function sumArrivals({ filters = {}, period, group = [], measures =
 function renameMeasures(row, measures) {
   const renamed = { ...row };
   for (const measure of measures) {
-    renamed[measure] = row[`${measure}_sum`] ?? 0;
+    renamed[measure] = row[`${measure}_sum`]; // null where it is withheld
     delete renamed[`${measure}_sum`];
   }
   return renamed;
