@@ -6,11 +6,12 @@ A difference raises, so that the transaction rolls back and the table keeps its 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
-from sqlalchemy import BigInteger, ColumnElement, Table, cast, delete, func, select
+from sqlalchemy import BigInteger, ColumnElement, Table, case, cast, delete, func, select
 
 from i94_platform.contracts import immigration
+from i94_platform.contracts.marts import LONGEST_STAY
 from i94_platform.errors import PermanentError
 from i94_platform.lake.acceptance import read_acceptance
 from i94_platform.lake.footers import verify_footer
@@ -93,7 +94,7 @@ def load_mart(transaction: Transaction, mart: Table, month: Month, query: str, v
     """
     _delete_rows(transaction, mart, month)
     transaction.insert(mart, query, month_condition(month)[1])
-    visitors, arrivals = count_visitors_and_arrivals(transaction, mart, month)
+    visitors, arrivals = sum_measures(transaction, mart, month)["visitors"]
     if visitors != arrivals:
         raise PermanentError(
             f"{load_label(mart, month)} would hold {visitors:,} visitors where {arrivals:,} have arrived; it is left "
@@ -114,11 +115,24 @@ def count_rows(transaction: Transaction, contract: Table, month: Month | None = 
     return transaction.fetch_int(select(func.count()).select_from(contract).where(*in_month(contract, month)))
 
 
-def count_visitors_and_arrivals(transaction: Transaction, mart: Table, month: Month) -> tuple[int, int]:
-    """Count the visitors of a month of a mart, and the arrivals of the fact that they must add up to."""
-    visitors = cast(func.coalesce(func.sum(mart.c.visitors), 0), BigInteger)
-    found = transaction.fetch_int(select(visitors).where(*in_month(mart, month)))
-    return found, count_rows(transaction, immigration, month)
+def sum_measures(transaction: Transaction, mart: Table, month: Month) -> dict[str, tuple[int, int]]:
+    """Sum each additive measure of a month of a mart, beside what the fact has, by the measure's name."""
+    fact = immigration.c
+    known_stay = fact.stay_days.between(0, LONGEST_STAY)
+    measures: dict[str, ColumnElement[Any]] = {
+        "visitors": func.count(),
+        "no_departure": func.count() - func.count(fact.depdate),
+        "stays": func.count(case((known_stay, 1))),
+        "stay_days": func.sum(case((known_stay, fact.stay_days))),
+    }
+    names = [name for name in measures if name in mart.c]
+    in_fact = [cast(func.coalesce(measures[name], 0), BigInteger).label(name) for name in names]
+    in_mart = [cast(func.coalesce(func.sum(mart.c[name]), 0), BigInteger).label(name) for name in names]
+    (expected,) = transaction.execute(
+        select(*in_fact).select_from(immigration).where(*in_month(immigration, month))
+    ).to_pylist()
+    (sums,) = transaction.execute(select(*in_mart).where(*in_month(mart, month))).to_pylist()
+    return {name: (sums[name], expected[name]) for name in names}
 
 
 def _delete_rows(transaction: Transaction, contract: Table, month: Month | None) -> None:
