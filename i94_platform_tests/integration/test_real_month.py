@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from i94_platform.contracts import MONTHLY_MARTS
+from i94_platform_tests.marts.independent_figures import find_differences
 from i94_platform_tests.serving.live_server import run_server
 from i94_platform_tests.support.command import CommandResult, run_command_measuring_memory
 from i94_platform_tests.support.deployment import Deployment
@@ -139,6 +140,14 @@ def test_april_has_its_known_correlations(april: tuple[Deployment, CommandResult
         assert len(rows) == (2 if key[-1] == "all states" else 1), "over all months and in the only one"
         for row in rows:
             assert tuple(row.values()) == pytest.approx(figures, abs=0.02), key
+
+
+@pytest.mark.slow
+def test_every_published_cell_of_april_is_that_of_plain_sql(april: tuple[Deployment, CommandResult]) -> None:
+    deployment, _ = april
+    cells, differences = find_differences(deployment.settings.warehouse_path, deployment.home / "i94.duckdb")
+    assert not differences
+    assert cells > 14_000_000
 
 
 @pytest.mark.slow
