@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import sys
 
-from i94_platform.defs.build import build_definitions
 from i94_platform.defs.run_results import RunResult
 from i94_platform.operations.dagster_instance import persistent_instance
 from i94_platform.operations.job_runs import run_job
+from i94_platform.operations.platform import Platform
 from i94_platform.operations.process_tuning import collect_garbage_rarely
 from i94_platform.partitions import Month
 from i94_platform.settings import Settings
@@ -25,7 +25,7 @@ def run_month(home: str, raw: str, month: str, engine: str) -> float:
         RuntimeError: one of the two runs failed.
     """
     settings = Settings(home=home, raw=raw, engine=engine)
-    definitions = build_definitions(settings)
+    definitions = Platform(settings).definitions
     result = RunResult("", "")
     with persistent_instance(settings.dagster_home) as instance:
         for job, month_of_job in ((REFERENCE_JOB, None), (MONTH_JOB, Month.parse(month))):

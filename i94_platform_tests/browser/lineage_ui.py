@@ -89,6 +89,6 @@ def read_loaded_months(deployment: Deployment) -> set[str]:
 def update_screenshot(page: Page, name: str) -> None:
     """Write a picture of docs/images where `I94_UPDATE_SCREENSHOTS=1` asks for it."""
     if UPDATE_SCREENSHOTS:
-        page.wait_for_timeout(3_000)  # states appear one by one
+        page.wait_for_timeout(15_000)  # states appear one by one
         page.screenshot(path=IMAGES / f"{name}.png")
         assert (IMAGES / f"{name}.png").stat().st_size < MAX_IMAGE_BYTES

@@ -55,6 +55,7 @@ def test_the_graph_is_green_from_the_delivery_to_the_release(page: Page, lineage
         for check in state["assetChecksOrError"]["checks"]:
             assert check["executionForLatestMaterialization"]["evaluation"]["success"], (name, check["name"])
     assert {state["assetKey"]["path"][0] for state in states} == set(GROUPS)
+    page.set_viewport_size({"width": 1440, "height": 1200})  # all monthly marts
     page.goto(MONTHLY_LINEAGE_PATH)
     for layer in MONTHLY_LAYERS:
         expect(page.locator("svg").get_by_text(layer, exact=True)).to_be_visible()
