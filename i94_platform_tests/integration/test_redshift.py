@@ -84,12 +84,16 @@ def test_the_doctor_looks_at_the_warehouse(run_command: RunCommand, on_aws: Depl
     assert result.exit_code == 0, result.output
 
 
-def test_the_doctor_says_what_is_wrong_with_the_warehouse(run_command: RunCommand, on_aws: Deployment) -> None:
+def test_the_doctor_says_what_is_wrong_with_the_warehouse(
+    run_command: RunCommand, on_aws: Deployment, redshift_emulator: RedshiftEmulator
+) -> None:
     wrong = on_aws.settings.warehouse.replace("/db", "/no_db")
-    result = run_command("doctor", I94_WAREHOUSE=wrong)
-    assert "✗ I94_WAREHOUSE" in result.output
-    assert "refuses the connection" in result.output
-    assert result.exit_code == 1
+    empty = redshift_emulator.address(redshift_emulator.create_database())
+    for address, message in ((wrong, "refuses the connection"), (empty, "not created yet; run: i94 create-tables")):
+        result = run_command("doctor", I94_WAREHOUSE=address)
+        assert "✗ I94_WAREHOUSE" in result.output
+        assert message in result.output
+        assert result.exit_code == 1
 
 
 def test_the_doctor_finds_a_view_that_shows_readers_exact_counts(run_command: RunCommand, on_aws: Deployment) -> None:

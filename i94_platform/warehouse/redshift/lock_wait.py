@@ -49,13 +49,14 @@ def limit_lock_wait(
                 has_expired.set()
                 cancel()
 
-    def cut() -> None:
-        with socket.socket(fileno=os.dup(connection.fileno())) as duplicate:
-            duplicate.shutdown(socket.SHUT_RDWR)
-
-    timers = _start_timers(
-        (warn_after, lambda: logger.warning(warning)), (seconds, expire), (seconds + CUT_SECONDS, cut)
-    )
+    timers = [
+        threading.Timer(warn_after, logger.warning, [warning]),
+        threading.Timer(seconds, expire),
+        threading.Timer(seconds + CUT_SECONDS, _cut, [connection]),
+    ]
+    for timer in timers:
+        timer.daemon = True
+        timer.start()
     try:
         yield
     except psycopg2.Error:
@@ -71,9 +72,7 @@ def limit_lock_wait(
         raise LockTimeout
 
 
-def _start_timers(*actions: tuple[float, Callable[[], None]]) -> list[threading.Timer]:
-    timers = [threading.Timer(seconds, action) for seconds, action in actions]
-    for timer in timers:
-        timer.daemon = True
-        timer.start()
-    return timers
+def _cut(connection: Connection) -> None:
+    """End a connection that another thread waits on."""
+    with socket.socket(fileno=os.dup(connection.fileno())) as duplicate:
+        duplicate.shutdown(socket.SHUT_RDWR)

@@ -81,10 +81,10 @@ def run(warehouse: RedshiftWarehouse, *statements: str) -> list[Any]:
 def observe(subject: str, warehouse: RedshiftWarehouse, *statements: str) -> None:
     """Print what statements lead to."""
     try:
-        outcome = f"works: {run(warehouse, *statements)}"
+        answer = f"works: {run(warehouse, *statements)}"
     except psycopg2.Error as error:
-        outcome = f"{error.pgcode} {error}"
-    print(f"observation: {subject}: {' '.join(outcome.split())}")
+        answer = f"{error.pgcode} {error}"
+    print(f"observation: {subject}: {' '.join(answer.split())}")
 
 
 def load_unverified(warehouse: RedshiftWarehouse, manifest: Manifest) -> int:
