@@ -26,8 +26,9 @@ import psutil
 import uvicorn
 
 from i94_platform.contracts import MARTS
+from i94_platform.lake.from_settings import open_lake
 from i94_platform.serving.auth.api_keys import SCOPES
-from i94_platform.serving.server import configure_uvicorn, create_service, open_key_store, open_lake
+from i94_platform.serving.server import configure_uvicorn, create_service, open_key_store
 from i94_platform.settings import Settings
 from i94_platform_tests.serving.synthetic_release import publish_release
 

@@ -3,14 +3,23 @@
 The folder tree is the architecture, and imports point one way. `settings`, `partitions`, `errors` and `contracts`
 know nothing of the rest. `sql` and `transforms` know the contracts. `lake`, `sources`, `engine`, `warehouse` and
 `marts` read and write data; `pipeline` puts them in order. `staleness` plans what to run. `defs` is what Dagster
-loads. `operations` and `cli` run it. `serving` and `sample` stand beside.
+loads. `operations` and `cli` run it. `serving`, `sample` and `release_reader` stand beside.
 """
 
+from typing import TYPE_CHECKING, Any
 
-def __getattr__(name: str) -> str:
-    """Read `__version__` from the installed distribution, on first use because no import does I/O."""
-    if name != "__version__":
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib.metadata import version
+if TYPE_CHECKING:
+    from i94_platform.release_reader import read as read
 
-    return version("i94-platform")
+
+def __getattr__(name: str) -> Any:
+    """Load `read` and `__version__` on first use, because no import of the package does I/O or takes long."""
+    if name == "read":
+        from i94_platform.release_reader import read
+
+        return read
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("i94-platform")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -39,6 +39,7 @@ LAYERS = (
 """From the bottom up: a part may import its own layer and the layers below it."""
 
 BESIDE = {
+    "release_reader": {"settings", "errors", "contracts", "lake"},
     "sample": {"settings", "partitions", "errors", "contracts", "sources"},
     "serving": {
         "settings",

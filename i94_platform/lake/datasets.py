@@ -174,8 +174,8 @@ class Lake(ManifestReader):
         entries = self._build_entries(files, [rows.num_rows])
         return self.commit(dataset, run_id, entries, fingerprint=fingerprint, stats=stats, is_blocked=is_blocked)
 
-    def read_table(self, manifest: Manifest, contract: Table) -> pa.Table:
-        """Read the rows of a small committed dataset in the contract's types.
+    def read_table(self, manifest: Manifest, contract: Table, columns: Sequence[str] | None = None) -> pa.Table:
+        """Read the rows of a committed dataset in the contract's types, of some columns or all.
 
         Raises:
             PermanentError: a file has other content than was committed.
@@ -185,10 +185,12 @@ class Lake(ManifestReader):
 
         self.require_unaltered(manifest)
         schema = arrow_schema(contract)
+        if columns is not None:
+            schema = pa.schema([schema.field(name) for name in columns])
         tables = [schema.empty_table()]
         for url in manifest.urls:
             with self.store.open(url) as file:
-                rows = _read_csv(file, schema) if url.endswith(".csv") else pq.read_table(file)
+                rows = _read_csv(file, schema) if url.endswith(".csv") else pq.read_table(file, columns=schema.names)
             tables.append(rows.select(schema.names).cast(schema))
         return pa.concat_tables(tables)
 

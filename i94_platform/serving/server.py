@@ -10,17 +10,12 @@ import logging
 import re
 import sys
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from i94_platform.address_grammar import is_s3
 from i94_platform.errors import PermanentError
-from i94_platform.lake.datasets import Lake
-from i94_platform.lake.local import LocalStore
+from i94_platform.lake.from_settings import open_lake
 from i94_platform.lake.releases import RELEASE
-from i94_platform.lake.s3 import S3Store
-from i94_platform.lake.s3_client import create_s3_client
 from i94_platform.serving.auth.api_keys import KeyStore
 from i94_platform.serving.release_store import NOTHING_PUBLISHED
 from i94_platform.settings import Settings
@@ -122,13 +117,6 @@ def create_service(settings: Settings) -> Service:
     keys, rate_limiter = open_key_store(settings), RateLimiter(settings.serve_rate)
     authenticator = Authenticator(keys, SessionStore(), rate_limiter, settings.serves_https, disclosure)
     return Service(release_store, authenticator, settings.serve_timeout)
-
-
-def open_lake(settings: Settings) -> Lake:
-    """Open the lake for reading, without importing Dagster."""
-    if not is_s3(settings.lake):
-        return Lake(LocalStore(settings.lake))
-    return Lake(S3Store(settings.lake, partial(create_s3_client, settings.s3_endpoint), settings.scratch))
 
 
 def _find_hosts(settings: Settings, host: str) -> tuple[str, ...]:

@@ -16,9 +16,10 @@ import httpx
 import uvicorn
 
 from i94_platform.lake.datasets import Lake
+from i94_platform.lake.from_settings import open_lake
 from i94_platform.lake.releases import Release
 from i94_platform.serving.auth.api_keys import SCOPES, KeyStore
-from i94_platform.serving.server import configure_uvicorn, create_service, open_key_store, open_lake
+from i94_platform.serving.server import configure_uvicorn, create_service, open_key_store
 from i94_platform.serving.service import Service
 from i94_platform.settings import Settings
 from i94_platform_tests.serving.synthetic_release import publish_release

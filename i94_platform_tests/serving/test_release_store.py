@@ -16,12 +16,12 @@ import pytest
 from sqlalchemy import text
 
 from i94_platform.contracts import PUBLISHED, visitors_by_airline
+from i94_platform.lake.from_settings import open_lake
 from i94_platform.lake.releases import RELEASE
 from i94_platform.serving import queries, release_store
 from i94_platform.serving.auth.api_keys import DEFAULT_SCOPES
 from i94_platform.serving.disclosure import EXACT
 from i94_platform.serving.release_store import ReleaseStore
-from i94_platform.serving.server import open_lake
 from i94_platform.settings import Settings
 from i94_platform_tests.emulators.s3 import S3Server
 from i94_platform_tests.serving.live_server import LiveServer, run_server
