@@ -302,3 +302,30 @@ def _list_early_imports(module: str) -> Iterator[str]:
         heavy = [node.lineno for node in imports if str(node.module).startswith(f"{NAME}.operations")]
         if loads and heavy and min(heavy) < min(loads):
             yield f"{module}.{function.name}"
+
+
+UNSAFE = frozenset(
+    {"pickle", "cloudpickle", "dill", "joblib", "marshal", "shelve", "read_pickle", "eval", "exec", "unsafe_load"}
+)
+"""What runs what a file says."""
+
+
+def test_nothing_runs_what_a_file_says() -> None:
+    used = {
+        (path.name, name)
+        for path in PACKAGE.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        for name in _list_names(node)
+    }
+    assert {(file, name) for file, name in used if name in UNSAFE} == set()
+
+
+def _list_names(node: ast.AST) -> list[str]:
+    match node:
+        case ast.Import():
+            return [alias.name for alias in node.names]
+        case ast.ImportFrom():
+            return [node.module or "", *(alias.name for alias in node.names)]
+        case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name)):
+            return [name]
+    return []

@@ -139,17 +139,21 @@ CSV = (
 """Lines of which the third and the fifth are the record."""
 
 
-def test_the_step_takes_a_record_out_of_a_csv_and_leaves_every_other_byte(tmp_path: Path) -> None:
-    file = tmp_path / "i94_apr16_sub.csv"
-    file.write_bytes(b"".join(CSV))
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_the_step_takes_a_record_out_of_a_file_and_leaves_all_else(tmp_path: Path, ending: str) -> None:
+    file = tmp_path / f"i94_apr16_sub.{ending}"
+    rows = pa.table({"cicid": [4710.0, 4711.0, None, 4711.0, 47110.0], "insnum": ["a", "b", "4711", "d", "e"]})
+    if ending == "csv":
+        file.write_bytes(b"".join(CSV))
+    else:
+        pq.write_table(rows, file)
     file.chmod(0o640)
-    environment = {
-        **os.environ,
-        "FILE": str(file),
-        "CICID": "4711",
-        "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin",
-    }
+    paths = f"{Path(sys.executable).parent}:/usr/bin:/bin"
+    environment = {**os.environ, "FILE": str(file), "CICID": "4711", "PATH": paths}
     subprocess.run(["bash", "-euc", read_steps()[1]], env=environment, check=True)
-    assert file.read_bytes() == b"".join((CSV[0], CSV[1], CSV[3], CSV[5]))
+    if ending == "csv":
+        assert file.read_bytes() == b"".join((CSV[0], CSV[1], CSV[3], CSV[5]))
+    else:
+        assert pq.read_table(file).to_pylist() == rows.take([0, 2, 4]).to_pylist()
     assert file.stat().st_mode & 0o777 == 0o640
     assert [path.name for path in tmp_path.iterdir()] == [file.name]
