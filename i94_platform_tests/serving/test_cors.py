@@ -53,10 +53,10 @@ def test_another_origin_may_not(server_of_pages: LiveServer) -> None:
 
 def test_a_named_origin_may_read_why_it_is_refused(server_of_pages: LiveServer) -> None:
     with server_of_pages.client("", headers={"Origin": ORIGIN}) as page:
-        refused = page.get(AIRLINES)
-        assert_problem(refused, 401, "no-credentials")
-        assert allowed_origin(refused) == ORIGIN
-        while (refused := page.get(AIRLINES)).status_code == 401:
+        problem = page.get(AIRLINES)
+        assert_problem(problem, 401, "no-credentials")
+        assert allowed_origin(problem) == ORIGIN
+        while (problem := page.get(AIRLINES)).status_code == 401:
             pass
-        assert_problem(refused, 429, "too-many-requests")
-        assert allowed_origin(refused) == ORIGIN
+        assert_problem(problem, 429, "too-many-requests")
+        assert allowed_origin(problem) == ORIGIN

@@ -53,8 +53,8 @@ def test_the_document_has_every_table_and_column(document: Row) -> None:
 
 def test_the_document_describes_the_headers_of_responses(document: Row, shared_server: LiveServer) -> None:
     response = shared_server.get("/api/v1/query/destination_by_origin?to=2016-04&limit=1&count=exact")
-    described = document["paths"]["/api/v1/query/{table}"]["get"]["responses"]["200"]["headers"]
-    assert {name.lower() for name in described} <= response.headers.keys()
+    headers = document["paths"]["/api/v1/query/{table}"]["get"]["responses"]["200"]["headers"]
+    assert {name.lower() for name in headers} <= response.headers.keys()
 
 
 @pytest.mark.slow
