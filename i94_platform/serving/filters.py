@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, String, false, or_
+from sqlalchemy import ColumnElement, String, and_, false, or_
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
 
 Columns = Mapping[str, ColumnElement[Any]] | ReadOnlyColumnCollection[str, Any]
@@ -57,5 +57,9 @@ class Filter:
         if self.column == ANY_TEXT:
             texts = (column for column in columns.values() if isinstance(column.type, String))
             return or_(false(), *(_contains(text, self.value) for text in texts))
-        condition, month = OPERATORS[self.operator], self.column == MONTH
-        return condition(columns["i94yr"] * 12 + columns["i94mon"] if month else columns[self.column], self.value)
+        condition = OPERATORS[self.operator]
+        if self.column != MONTH:
+            return condition(columns[self.column], self.value)
+        year, month = columns["i94yr"], columns["i94mon"]
+        # the year alone, because the database skips blocks of rows only by a column as it is
+        return and_(condition(year, (self.value - 1) // 12), condition(year * 12 + month, self.value))
