@@ -1,8 +1,10 @@
 """`python -m bench.load` measures the web API with many clients while new releases are published.
 
-The server runs in its own process on loopback and serves synthetic rows. The clients request pages, filters and
-formats. All responses to one query of one release must be equal, and the release must have been published. The exit
-code is 1 if a response is wrong. `i94_platform_tests/serving/test_load.py` runs the same clients with pauses.
+The server runs in its own process on loopback and serves synthetic rows. The clients request pages, filters, formats
+and aggregates. All responses to one query of one release must be equal, and the release must have been published. The
+exit code is 1 if a response is wrong. `i94_platform_tests/serving/test_load.py` runs the same clients with pauses.
+
+`--months 60 --cube 100000 --publish 0` is five years of a cube; the aggregates are then compared with plain DuckDB.
 """
 
 from __future__ import annotations
@@ -19,21 +21,71 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 
 import psutil
 import uvicorn
 
+from bench.cube import COUNTRIES, STATES, make_cube_month
+from bench.query_cost import CUBE, QueryCost, measure_queries
 from i94_platform.contracts import MARTS
 from i94_platform.lake.from_settings import open_lake
+from i94_platform.lake.releases import Release
 from i94_platform.serving.auth.api_keys import SCOPES
 from i94_platform.serving.server import configure_uvicorn, create_service, open_key_store
 from i94_platform.settings import Settings
 from i94_platform_tests.serving.synthetic_release import publish_release
 
-PUBLISH_SECONDS = 3.0
-QUERIES = ("?limit=1000", "?limit=100&order=-{last}", "?limit=5000&format=csv", "?from=2016-02&to=2016-02&limit=200")
+FIRST_YEAR = 2016
+PAGES = ("?limit=1000", "?limit=100&order=-{last}", "?limit=5000&format=csv", "?from=2016-02&to=2016-02&limit=200")
+_KEYS = 20
+"""Keys of the clients; of one key two queries run at a time."""
+AGGREGATES = (
+    "?group=i94addr&order=-visitors.sum",
+    "?group=i94yr,i94mon&i94addr={state}",
+    "?group=i94res&i94addr={state}&order=-visitors.sum&limit=20",
+    "?group=age_band,gender&i94res={country}",
+    "?group=i94addr,i94res&having=visitors.sum__ge:100&order=-visitors.sum&limit=100&from=2016-02&to=2016-02",
+    "?select=visitors.sum,stays.sum,stay_days.sum&i94addr={state}",
+)
+
+
+@dataclass(frozen=True)
+class Load:
+    """What clients do for how long, to what a server has."""
+
+    clients: int
+    seconds: float
+    """The length of the measurement, after warming up."""
+    per_month: int = 300
+    """Rows of each month and mart."""
+    pause: float = 0.0
+    """The mean pause of a client between two queries, in seconds."""
+    warm_up: float = 5.0
+    """Seconds of load before the measurement."""
+    months: int = 3
+    cube_rows: int = 0
+    """Arrivals of each month of the cube; it is like the other marts where there are none."""
+    publish_seconds: float = 3.0
+    """After these a new release is published, again and again; never if 0."""
+
+    def publish(self, settings: Settings, number: int) -> Release:
+        """Publish a release; three contents take turns."""
+        make_cube = partial(make_cube_month, rows=self.cube_rows) if self.cube_rows else None
+        months = [f"{FIRST_YEAR + n // 12}-{n % 12 + 1:02}" for n in range(self.months)]
+        lake, seed = open_lake(settings), 94 + number % 3
+        return publish_release(
+            lake, f"load{number}", seed=seed, per_month=self.per_month, months=months, make_cube=make_cube
+        )
+
+    def choose_query(self, rng: random.Random) -> str:
+        """Choose a page of a mart or an aggregate of the cube."""
+        if rng.random() < 0.5:
+            return CUBE + rng.choice(AGGREGATES).format(state=rng.choice(STATES), country=rng.choice(COUNTRIES))
+        mart = rng.choice(MARTS[:-1])
+        return f"/api/v1/marts/{mart.name}" + rng.choice(PAGES).format(last=list(mart.columns)[-1].name)
 
 
 @dataclass
@@ -107,13 +159,12 @@ def _serve(settings: Settings, parent: Connection) -> None:
     uvicorn.Server(configure_uvicorn(service, settings, "127.0.0.1", 0)).run(sockets=[listener])
 
 
-async def _run_client(number: int, port: int, key: str, until: float, pause: float, result: LoadResult) -> None:
-    """Send one query after another over one connection; `pause` is the mean pause in seconds."""
+async def _run_client(load: Load, number: int, port: int, key: str, until: float, result: LoadResult) -> None:
+    """Send one query after another over one connection."""
     rng = random.Random(number)
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     while time.monotonic() < until:
-        mart = rng.choice(MARTS[:-1])
-        query = f"/api/v1/marts/{mart.name}" + rng.choice(QUERIES).format(last=list(mart.columns)[-1].name)
+        query = load.choose_query(rng)
         sent_at = time.monotonic()
         writer.write(f"GET {query} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {key}\r\n\r\n".encode())
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
@@ -123,65 +174,56 @@ async def _run_client(number: int, port: int, key: str, until: float, pause: flo
         result.statuses[int(head.split(" ")[1])] += 1
         # the ETag starts with the version of the release
         result.bodies[headers.get("etag", "")[3:35], query].add(hash(body))
-        await asyncio.sleep(rng.uniform(0, 2 * pause))
+        await asyncio.sleep(rng.uniform(0, 2 * load.pause))
     writer.close()
 
 
-async def _publish_releases(settings: Settings, until: float, per_month: int, result: LoadResult) -> None:
-    """Publish one release after another; three contents take turns."""
+async def _publish_releases(load: Load, settings: Settings, until: float, result: LoadResult) -> None:
+    """Publish one release after another."""
     number = 0
-    while time.monotonic() < until:
-        await asyncio.sleep(PUBLISH_SECONDS)
+    while load.publish_seconds and time.monotonic() < until:
+        await asyncio.sleep(load.publish_seconds)
         number += 1
-        release = await asyncio.to_thread(
-            publish_release, open_lake(settings), f"load{number}", seed=94 + number % 3, per_month=per_month
-        )
+        release = await asyncio.to_thread(load.publish, settings, number)
         result.published_versions.add(release.version)
 
 
 async def _apply_load(
-    settings: Settings,
-    port: int,
-    key: str,
-    clients: int,
-    seconds: float,
-    per_month: int,
-    pause: float,
-    result: LoadResult,
+    load: Load, settings: Settings, port: int, keys: list[str], seconds: float, result: LoadResult
 ) -> None:
     until = time.monotonic() + seconds
-    publisher = asyncio.create_task(_publish_releases(settings, until, per_month, result))
-    await asyncio.gather(*(_run_client(number, port, key, until, pause, result) for number in range(clients)))
+    publisher = asyncio.create_task(_publish_releases(load, settings, until, result))
+    clients = (
+        _run_client(load, number, port, keys[number % len(keys)], until, result) for number in range(load.clients)
+    )
+    await asyncio.gather(*clients)
     await publisher
 
 
-def measure_load(
-    folder: Path, clients: int, seconds: float, per_month: int = 300, pause: float = 0.0, warm_up: float = 5.0
-) -> LoadResult:
-    """Start a server, apply the load to it, and return the measurements.
+def measure_load(folder: Path, load: Load) -> tuple[LoadResult, list[QueryCost]]:
+    """Start a server, apply the load to it, and return the measurements, with those of single queries of a cube.
 
     Args:
         folder: the home of the server.
-        clients: the number of concurrent clients.
-        seconds: the length of the measurement, after warming up.
-        per_month: rows of each month and mart.
-        pause: the mean pause of a client between two queries, in seconds.
-        warm_up: the seconds of load before the measurement.
+        load: the load.
     """
     settings, result, warm_up_result = Settings(home=str(folder), serve_rate=1e6), LoadResult(), LoadResult()
-    _, key = open_key_store(settings).add("load", SCOPES)
-    result.published_versions.add(publish_release(open_lake(settings), "load0", seed=94, per_month=per_month).version)
+    keys = [open_key_store(settings).add(f"load {number}", SCOPES)[1] for number in range(_KEYS)]
+    release = load.publish(settings, 0)
+    result.published_versions.add(release.version)
     with run_server(settings) as (port, pid):
-        asyncio.run(_apply_load(settings, port, key, clients, warm_up, per_month, pause, warm_up_result))
+        asyncio.run(_apply_load(load, settings, port, keys, load.warm_up, warm_up_result))
         result.published_versions |= warm_up_result.published_versions
         server = psutil.Process(pid)
         rss_before, cpu_before = server.memory_info().rss, server.cpu_times()
         started = time.monotonic()
-        asyncio.run(_apply_load(settings, port, key, clients, seconds, per_month, pause, result))
+        asyncio.run(_apply_load(load, settings, port, keys, load.seconds, result))
         result.seconds = time.monotonic() - started
         result.rss_mb = (rss_before / 1e6, server.memory_info().rss / 1e6)
         result.cpu_seconds = sum(server.cpu_times()[:2]) - sum(cpu_before[:2])
-    return result
+        queries = [query.format(state=STATES[3], country=COUNTRIES[9]) for query in AGGREGATES]
+        costs = measure_queries(settings, release, port, queries) if load.cube_rows else []
+    return result, costs
 
 
 def main() -> int:
@@ -190,11 +232,24 @@ def main() -> int:
     parser.add_argument("--clients", type=int, default=200, help="concurrent clients (default 200)")
     parser.add_argument("--seconds", type=float, default=60.0, help="length of the measurement (default 60)")
     parser.add_argument("--rows", type=int, default=300, help="rows of each month and mart (default 300)")
+    parser.add_argument("--months", type=int, default=3, help="published months (default 3)")
+    parser.add_argument("--cube", type=int, default=0, help="arrivals of each month of the cube (default 0)")
+    parser.add_argument("--publish", type=float, default=3.0, help="seconds between releases (default 3, 0 for one)")
     arguments = parser.parse_args()
+    load = Load(
+        arguments.clients,
+        arguments.seconds,
+        arguments.rows,
+        months=arguments.months,
+        cube_rows=arguments.cube,
+        publish_seconds=arguments.publish,
+    )
     with tempfile.TemporaryDirectory() as folder:
-        result = measure_load(Path(folder), arguments.clients, arguments.seconds, arguments.rows)
-    print(f"{arguments.clients} clients, {arguments.rows} rows of each month and mart")
+        result, costs = measure_load(Path(folder), load)
+    print(load)
     print(result.report())
+    for cost in costs:
+        print(cost)
     return 1 if result.errors else 0
 
 

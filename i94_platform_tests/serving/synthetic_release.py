@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import datetime as dt
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from sqlalchemy import BigInteger, Boolean, Column, Date, Double, Integer, Table
 
-from i94_platform.contracts import PUBLISHED, mart_metadata
+from i94_platform.contracts import PUBLISHED, arrivals_cube, mart_metadata
 from i94_platform.contracts.model import column_names, is_monthly, key_columns, text_limit
 from i94_platform.contracts.rendering.arrow import arrow_schema
 from i94_platform.contracts.rendering.ddl import render_create_schema, render_ddl
@@ -93,13 +93,14 @@ def fill_warehouse(warehouse: Warehouse, seed: int = 94) -> None:
                 transaction.execute(f"INSERT INTO {contract.fullname} ({columns}) VALUES ({parameters})", row)
 
 
-def _split_by_month(contract: Table, rows: pa.Table) -> Iterator[tuple[str, pa.Table]]:
+def _split_by_month(contract: Table, rows: pa.Table, months: Sequence[str]) -> Iterator[tuple[str, pa.Table]]:
     """Yield the folder and the rows of each file."""
     if not is_monthly(contract):
         yield contract.name, rows
         return
-    for month in MONTHS:
-        yield f"{contract.name}/{month}", rows.filter(pc.field("i94mon") == int(month[5:]))
+    for month in months:
+        is_month = (pc.field("i94yr") == int(month[:4])) & (pc.field("i94mon") == int(month[5:]))
+        yield f"{contract.name}/{month}", rows.filter(is_month)
 
 
 def publish_release(
@@ -109,18 +110,36 @@ def publish_release(
     seed: int = 94,
     per_month: int = 40,
     most: int = 5_000,
+    months: Sequence[str] = MONTHS,
+    make_cube: Callable[[str], pa.Table] | None = None,
     checks: dict[str, CheckState] | None = None,
 ) -> Release:
-    """Publish a release without a warehouse; another seed gives other rows."""
+    """Publish a release without a warehouse; another seed gives other rows.
+
+    Args:
+        lake: where it is published.
+        run: the id of its run.
+        seed: what its rows follow from.
+        per_month: rows of each month and mart.
+        most: the largest count.
+        months: the months of each monthly mart.
+        make_cube: makes a month of `arrivals_cube` in the place of such rows.
+        checks: the results of checks by table.
+    """
     import pyarrow.parquet as pq
 
     tables = {}
     with lake.write_lock(RELEASE):
         for contract in PUBLISHED:
-            rows = make_rows(contract, seed, per_month, most=most)
-            for folder, part in _split_by_month(contract, rows):
+            if make_cube and contract is arrivals_cube:
+                parts: Iterable[tuple[str, pa.Table]] = ((f"{contract.name}/{m}", make_cube(m)) for m in months)
+            else:
+                parts = _split_by_month(contract, make_rows(contract, seed, per_month, months, most), months)
+            count = 0
+            for folder, part in parts:
                 with lake.store.create(f"{RELEASE.folder}/run={run}/{folder}/part-0.parquet") as file:
                     pq.write_table(part, file)
+                count += part.num_rows
             state = (checks or {}).get(contract.name, CheckState())
-            tables[contract.name] = ReleasedTable(rows.num_rows, MONTHS if is_monthly(contract) else (), state)
+            tables[contract.name] = ReleasedTable(count, tuple(months) if is_monthly(contract) else (), state)
         return commit_release(lake, prepare_release(lake, run, PUBLISHED, tables, "2016-04-10T06:00:00+00:00"))

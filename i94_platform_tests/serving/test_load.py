@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.load import LoadResult, measure_load
+from bench.load import Load, LoadResult, measure_load
 
 
 def assert_right(result: LoadResult, responses: int) -> None:
@@ -21,12 +21,12 @@ def assert_right(result: LoadResult, responses: int) -> None:
 
 
 def test_twenty_clients_get_right_responses_for_some_seconds(tmp_path: Path) -> None:
-    result = measure_load(tmp_path, clients=20, seconds=5.0, per_month=20, pause=0.2, warm_up=0.5)
+    result, _ = measure_load(tmp_path, Load(clients=20, seconds=5.0, per_month=20, pause=0.2, warm_up=0.5))
     assert_right(result, 20 * 5)
 
 
 @pytest.mark.slow
 def test_two_hundred_clients_get_right_responses_for_a_minute_in_constant_memory(tmp_path: Path) -> None:
-    result = measure_load(tmp_path, clients=200, seconds=60.0, per_month=60, pause=2.0)
+    result, _ = measure_load(tmp_path, Load(clients=200, seconds=60.0, per_month=60, pause=2.0))
     assert_right(result, 200 * 10)
     assert result.rss_mb[1] < result.rss_mb[0] * 1.2 + 30, "memory grew"
