@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from starlette.requests import Request
+
+from i94_platform.serving.problems import Problem
+
 
 def negotiate_format(accept: str, media_types: Mapping[str, str]) -> str:
     """Return the name of the media type that a client prefers; empty if it accepts none.
@@ -16,6 +20,16 @@ def negotiate_format(accept: str, media_types: Mapping[str, str]) -> str:
     weights = {name: _find_weight(media_type.partition(";")[0], ranges) for name, media_type in media_types.items()}
     best = max(weights, key=lambda name: weights[name])
     return best if weights[best] else ""
+
+
+def require_json(request: Request) -> None:
+    """Refuse a client that does not accept JSON.
+
+    Raises:
+        Problem: it does not.
+    """
+    if not negotiate_format(request.headers.get("accept", ""), {"json": "application/json"}):
+        raise Problem("not-acceptable", "The format is application/json.")
 
 
 def _parse_range(part: str) -> tuple[str, float]:

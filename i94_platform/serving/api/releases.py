@@ -17,6 +17,7 @@ from i94_platform.serving.api import models
 from i94_platform.serving.api.openapi import NOT_MODIFIED, PROBLEMS, document_etag
 from i94_platform.serving.api.parameters import NoParameters, refuse_parameters, require_single
 from i94_platform.serving.auth.dependencies import authorize
+from i94_platform.serving.content_negotiation import require_json
 from i94_platform.serving.data_package import stream_package
 from i94_platform.serving.http_caching import caching_headers, is_current, not_modified, send_json
 from i94_platform.serving.problems import Problem
@@ -46,7 +47,7 @@ class DownloadParameters(NoParameters):
     summary="The releases that the server has, newest first",
     response_model=models.ReleaseList,
     responses={**NOT_MODIFIED, **PROBLEMS},
-    dependencies=[Security(authorize, scopes=["read:status"]), Depends(refuse_parameters)],
+    dependencies=[Security(authorize, scopes=["read:status"]), Depends(require_json), Depends(refuse_parameters)],
 )
 async def list_releases(request: Request) -> Response:
     """Return the releases that can be queried and downloaded."""

@@ -16,6 +16,7 @@ from i94_platform.serving.api.layers import LAYERS
 from i94_platform.serving.api.openapi import NOT_MODIFIED, PROBLEMS, create_document, document_etag
 from i94_platform.serving.api.parameters import refuse_parameters
 from i94_platform.serving.auth.dependencies import authorize
+from i94_platform.serving.content_negotiation import require_json
 from i94_platform.serving.http_caching import send_json
 from i94_platform.serving.release_store import LOAD_ERROR
 from i94_platform.serving.service import get_service
@@ -23,7 +24,9 @@ from i94_platform.serving.service import get_service
 
 def create_router() -> APIRouter:
     """Create the routes that take no parameters."""
-    router = APIRouter(prefix="/api/v1", dependencies=[Depends(refuse_parameters), Depends(document_etag)])
+    router = APIRouter(
+        prefix="/api/v1", dependencies=[Depends(require_json), Depends(refuse_parameters), Depends(document_etag)]
+    )
     for layer in LAYERS:
         router.add_api_route(
             f"/{layer}",

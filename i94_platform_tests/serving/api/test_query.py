@@ -230,3 +230,9 @@ def test_a_format_that_there_is_not_is_refused_unless_one_is_named(shared_server
     headers = {"Accept": "text/html, application/json;q=0"}
     assert_problem(shared_server.get(QUERY, headers=headers), 406, "not-acceptable")
     assert shared_server.get(f"{QUERY}?format=csv", headers=headers).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/api/v1/marts", "/api/v1/status", "/api/v1/releases", "/api/v1/openapi.json"])
+def test_lists_are_json_only(shared_server: LiveServer, path: str) -> None:
+    assert_problem(shared_server.get(path, headers={"Accept": "text/csv"}), 406, "not-acceptable")
+    assert shared_server.get(path, headers={"Accept": "text/csv, application/*;q=0.1"}).status_code == 200
