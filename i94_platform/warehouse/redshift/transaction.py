@@ -50,7 +50,7 @@ _LIST_TABLES = (
     f"WHERE c.relkind IN ('r', 'v') AND n.nspname IN {(*SCHEMAS, ROUNDED)}"
 )
 
-_QUERY = re.compile(r"(?:\s|\(|--[^\n]*\n|/\*.*?\*/)*(SELECT|WITH)\b", re.IGNORECASE | re.DOTALL)
+_QUERY = re.compile(r"(?:\s|\(|--[^\n]*\n|/\*.*?\*/)*+(SELECT|WITH)\b", re.IGNORECASE | re.DOTALL)
 """How a statement begins that only reads; SELECT INTO is rolled back."""
 
 

@@ -165,6 +165,13 @@ def test_a_load_creates_no_table_but_says_who_does(
     assert not [sql for sql in sent if sql.startswith(("CREATE", "ALTER", "GRANT"))]
 
 
+def test_a_text_of_many_comments_is_refused_at_once(warehouse: RedshiftWarehouse) -> None:
+    started = time.process_time()
+    with pytest.raises(PermanentError, match="queries only"):
+        warehouse.query("/**/" * 100 + "VALUES (1)")
+    assert time.process_time() - started < 5
+
+
 def test_reading_never_asks_for_a_read_only_transaction_and_keeps_nothing(
     warehouse: RedshiftWarehouse, sent_statements: Any
 ) -> None:
