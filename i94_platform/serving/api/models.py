@@ -11,18 +11,10 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import BigInteger, Boolean, Column, Date, Double, Integer, String, Table
 
-from i94_platform.contracts.model import text_limit
-
 PYTHON_TYPES: dict[type, Any] = {
     Integer: int, BigInteger: int, Double: float, Boolean: bool, Date: dt.date, String: str
 }  # fmt: skip
 JSON_TYPES = {int: "integer", float: "number", bool: "boolean", dt.date: "string", str: "string"}
-
-_EXAMPLES: dict[str, Any] = {
-    "i94yr": 2016, "i94mon": 4, "i94addr": "FL", "state": "Florida", "i94cit": 135, "nationality": "United Kingdom",
-    "i94res": 135, "origin": "United Kingdom", "airline": "AA", "visitors": 1000, "iso3": "GBR",
-}  # fmt: skip
-_EXAMPLES_BY_TYPE = {int: 1, float: 12.5, bool: True, dt.date: "2016-04-30"}
 
 
 class ResponseModel(BaseModel):
@@ -158,15 +150,6 @@ class Readiness(ResponseModel):
 def python_type(column: Column[Any]) -> Any:
     """Return the Python type of a column's values that are not null."""
     return PYTHON_TYPES[type(column.type)]
-
-
-def example_value(column: Column[Any]) -> Any:
-    """Return a value that a column could have."""
-    if column.name in _EXAMPLES:
-        return _EXAMPLES[column.name]
-    if column.info["allowed"]:
-        return column.info["allowed"][0]
-    return _EXAMPLES_BY_TYPE.get(python_type(column), "x"[: text_limit(column) or 1])
 
 
 def summarize_table(contract: Table, href: str, rows: int | None) -> TableSummary:
