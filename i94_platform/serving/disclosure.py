@@ -25,8 +25,6 @@ from i94_platform.contracts.disclosure import (
 HEADER = "X-Disclosure-Control"
 """The header that says of each response whether its figures are exact."""
 
-Row = dict[str, Any]
-
 
 @dataclass(frozen=True)
 class DisclosureControl:

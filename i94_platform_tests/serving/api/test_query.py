@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from i94_platform.contracts import PUBLISHED, country, destination_by_origin, origin_climate, state
+from i94_platform.contracts.model import key_columns
 from i94_platform.serving.aggregates import FUNCTIONS
 from i94_platform.serving.api.query_parameters import QueryParameters
 from i94_platform_tests.serving.live_server import LiveServer
@@ -183,6 +184,22 @@ def test_the_words_of_the_api_are_not_names_of_columns() -> None:
     words |= {"month", "any text"}
     names = [c.name for contract in PUBLISHED for c in contract.columns]
     assert not [name for name in names if name in words or "__" in name or name.rpartition("_")[2] in FUNCTIONS]
+
+
+def test_every_table_has_groups(shared_server: LiveServer) -> None:
+    with shared_server.client() as client:
+        for contract in PUBLISHED:
+            key, rows = key_columns(contract)[-1], make_rows(contract).to_pylist()
+            parameters: dict[str, str | int] = {
+                "group": key,
+                "select": "count",
+                "count": "exact",
+                "limit": 1,
+                "order": "-count",
+            }
+            page = client.get(f"/api/v1/query/{contract.name}", params=parameters).json()
+            sizes = sorted(len(group) for group in group_rows(rows, key).values())
+            assert (page["page"]["total"], page["data"][0]["count"]) == (len(sizes), sizes[-1]), contract.name
 
 
 # --- months and formats -----------------------------------------------------------------------------------------------
