@@ -51,6 +51,12 @@ async function request(path) {
 /** Fetches all rows of a published table. */
 export const fetchTable = async (layer, name) => (await fetchJson(`/api/v1/${layer}/${name}?limit=${MAX_ROWS}`)).data;
 
+/** Fetches the mean temperature of each state with a measured city, by its code. */
+export async function fetchStateTemperatures() {
+  const { data } = await fetchJson("/api/v1/query/state_climate?group=i94addr&select=mean_temperature.max");
+  return new Map(data.map((row) => [row.i94addr, row.mean_temperature_max]));
+}
+
 /**
  * Sums measures of the arrivals.
  *

@@ -1,7 +1,7 @@
 // The values of the variables that `mart.correlations` names, per state or country, for the months and filters of a view.
 
 import { countries, nameOf, states } from "./names.js";
-import { computeShare, fetchTable, sumArrivals } from "./queries.js";
+import { computeShare, fetchStateTemperatures, sumArrivals } from "./queries.js";
 import { apiFilters } from "./state.js";
 
 const GROUPS = { gender: ["i94addr", "gender"], age: ["i94addr", "age_band"], purpose: ["i94addr", "i94visa"] };
@@ -42,12 +42,12 @@ export async function observeStates(view, x, y) {
   const names = Object.keys(GROUPS);
   const [totals, climates, ...groups] = await Promise.all([
     sumArrivals({ ...query, group: ["i94addr"] }),
-    fetchTable("marts", "state_climate").catch(() => []),
+    fetchStateTemperatures(),
     ...names.map((name) => sumArrivals({ ...query, group: GROUPS[name] })),
   ]);
   const observations = totals.map(({ i94addr: code, visitors }) => {
     const counts = names.map((name, index) => [name, countBy(groups[index].filter((row) => row.i94addr === code), GROUPS[name][1])]);
-    const climate = climates.find((row) => row.i94addr === code)?.mean_temperature ?? null;
+    const climate = climates.get(code) ?? null;
     return { code, visitors, climate, state: states().find((state) => state.code === code) ?? {}, ...Object.fromEntries(counts) };
   });
   return createPoints(observations.filter(({ code }) => code !== "99"), "i94addr", STATE_VARIABLES[x], STATE_VARIABLES[y]);
@@ -66,7 +66,7 @@ const countBy = (rows, column) => Object.fromEntries(rows.map((row) => [row[colu
 function createPoints(observations, column, computeX, computeY) {
   return observations
     .map((observation) => ({
-      code: observation.code, name: nameOf(column, observation.code), visitors: observation.visitors,
+      code: observation.code, name: nameOf(column, observation.code), label: observation.country?.iso3 ?? observation.code, visitors: observation.visitors,
       x: computeX(observation) ?? null, y: computeY(observation) ?? null,
     }))
     .filter(({ x, y }) => x !== null && y !== null);

@@ -4,7 +4,7 @@ import { CONFIG } from "../config.js";
 import { rankArrivals, rankingColumns } from "../figures.js";
 import { format } from "../formatting.js";
 import { countries } from "../names.js";
-import { computeShare, fetchTable, sumArrivals } from "../queries.js";
+import { computeShare, fetchStateTemperatures, sumArrivals } from "../queries.js";
 import { apiFilters } from "../state.js";
 
 const UNKNOWN = "unknown";
@@ -28,7 +28,7 @@ const groupCodes = (rows, temperatureOf) => {
 /** Visitors by the climate that they come from and the climate of the state that they go to. */
 async function createFlow(view) {
   const filters = apiFilters(view);
-  const temperatures = new Map((await fetchTable("marts", "state_climate").catch(() => [])).map((row) => [row.i94addr ?? row.code, row.mean_temperature]));
+  const temperatures = await fetchStateTemperatures();
   const sources = groupCodes(countries().filter(({ code }) => !filters.i94res || filters.i94res.includes(String(code))), (row) => row.mean_temperature);
   const rows = (await Promise.all([...sources].map(([band, group]) => sumBand(view, filters, band, group, temperatures)))).flat();
   const drawn = rows.filter(({ destination, share }) => destination !== UNKNOWN && share !== null);

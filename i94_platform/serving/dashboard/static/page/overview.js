@@ -9,6 +9,7 @@ import { apiFilters, choiceOf, comparisonPeriod, countMonths, listMonths, shiftM
 
 const SHOWN_MOVERS = 7; // in each direction
 const SHOWN_YEARS = 6;
+const YEAR_KINDS = ["newest year", "year before", "earlier years"];
 const MONTH_COLUMNS = [
   { name: "month", title: "Month" },
   { name: "visitors", title: "Visitors", kind: "count" },
@@ -18,7 +19,7 @@ const MONTH_COLUMNS = [
 
 export async function load(view, { pick }) {
   const months = await sumMonths(view);
-  return Promise.all([createTotals(view), createTrend(view, months), createYears(months), createMovers(view, pick)]);
+  return Promise.all([createTotals(view, months), createTrend(view, months), createYears(months), createMovers(view, pick)]);
 }
 
 /** Sums every published month. Months that are not published between them have null. */
@@ -37,7 +38,7 @@ async function sumMonths(view) {
   }));
 }
 
-async function createTotals(view) {
+async function createTotals(view, months) {
   const columns = ["i94res", "i94addr", "i94port"].filter((column) => view.filters[column]?.length !== 1);
   const [{ total, before }, ...rankings] = await Promise.all([
     sumTotals(view, ["visitors", "stays", "stay_days"]),
@@ -46,7 +47,7 @@ async function createTotals(view) {
   const titles = { i94res: "Most live in", i94addr: "Most go to", i94port: "Most enter at" };
   const tiles = [
     { title: "Visitors", figure: format(total.visitors, "count"), detail: formatPeriod(view.period) },
-    describeComparison(view, total, before),
+    describeComparison(view, total, before, months),
     ...rankings.map(({ rows: [first] }, index) => first && describeLeader(titles[columns[index]], first)),
     describeStay(total),
   ].filter(Boolean);
@@ -61,12 +62,19 @@ async function createTotals(view) {
   };
 }
 
-function describeComparison(view, total, before) {
+/** The change to the period that the view compares with; without one, that of its last month to the year or month before. */
+function describeComparison(view, total, before, months) {
   const other = comparisonPeriod(view);
-  if (!other) return { title: "Change", figure: "–", detail: "No period of the same length before it is published." };
+  if (!other) return describeLastMonth(months.find(({ month }) => month === view.period.last));
   const { change } = computeChange(total.visitors, before.visitors);
   const detail = `${formatPeriod(other)}: ${format(before.visitors, "count")}`;
   return { title: "Change", figure: change === null ? "–" : format(change, "change"), detail };
+}
+
+function describeLastMonth({ month, month_before: monthBefore, year_before: yearBefore }) {
+  const change = yearBefore ?? monthBefore;
+  if (change === null) return null;
+  return { title: format(month, "month"), figure: format(change, "change"), detail: yearBefore === null ? "on the month before" : "on the year before" };
 }
 
 const describeLeader = (title, { name, visitors, share }) => ({
@@ -100,11 +108,12 @@ function createYears(months) {
   const rows = months
     .filter(({ month, visitors }) => years.includes(month.slice(0, 4)) && visitors !== null)
     .map((row) => ({ ...row, year: row.month.slice(0, 4), number: Number(row.month.slice(5)), name: formatMonthName(row.month) }))
-    .map((row) => ({ ...row, kind: row.year === newest ? "newest year" : Number(row.year) === newest - 1 ? "year before" : "earlier years" }));
+    .map((row) => ({ ...row, kind: YEAR_KINDS[Math.min(newest - row.year, 2)] }));
   const last = rows.at(-1);
   const hasPairs = rows.some(({ year_before: change }) => change !== null);
   return {
-    name: "year_on_year", title: "Year on year", chart: "year_on_year", data: { rows }, columns: MONTH_COLUMNS, rows,
+    name: "year_on_year", title: "Year on year", chart: "year_on_year", data: { rows },
+    params: { kinds: YEAR_KINDS.filter((kind) => rows.some((row) => row.kind === kind)) }, columns: MONTH_COLUMNS, rows,
     empty: hasPairs ? "" : "No month is published for two years, so there is nothing to compare.",
     summary: last && last.year_before !== null ? `${format(last.month, "month")}: ${format(last.year_before, "change")} on the year before.` : "",
     note: "Each line is a year.",

@@ -1,13 +1,14 @@
 // Together: which figures go together, in words, with their sensitivity, and as points.
 
 import { createElement } from "../dom.js";
-import { format } from "../formatting.js";
+import { format, joinTexts } from "../formatting.js";
 import { fetchTable } from "../queries.js";
 import { choiceOf, withChoice } from "../state.js";
 import { observeStates, observeCountries, STATE_VARIABLES, COUNTRY_VARIABLES } from "../variables.js";
 
 const METHODS = { pearson: "Pearson's r", weighted_pearson: "weighted r", spearman: "Spearman's rho", cramers_v: "Cramér's V" };
 const ALL = { period: "all months", variant: "all states" };
+const SHOWN_MONTHS = 12;
 const COLUMNS = [
   { name: "name", title: "Pair" }, { name: "method_name", title: "Measure" }, { name: "variant", title: "States" }, { name: "period", title: "Period" },
   { name: "coefficient", title: "Coefficient", kind: "number" }, { name: "ci_low", title: "From", kind: "number" }, { name: "ci_high", title: "To", kind: "number" },
@@ -25,19 +26,20 @@ export async function load(view, { open }) {
 
 const capitalize = (text) => text[0].toUpperCase() + text.slice(1);
 const pairKey = ({ question, x, y }) => `${question}: ${x}: ${y}`;
-const isMain = ({ period, variant, coefficient }) => (period ?? ALL.period) === ALL.period && (variant ?? ALL.variant) === ALL.variant && coefficient !== null;
+const isMain = ({ period, variant, coefficient }) => period === ALL.period && variant === ALL.variant && coefficient !== null;
 const isDrawable = ({ x, y }) => [STATE_VARIABLES, COUNTRY_VARIABLES].some((variables) => x in variables && y in variables);
 
 function createCorrelations(main, rows, choose) {
   const first = main.filter(({ method }) => method !== "spearman");
-  const sentences = first.map((row) => {
+  const sentences = first.filter(({ method }) => method !== "weighted_pearson").map((row) => {
     const link = createElement("button", { type: "button", className: "link", onclick: () => choose(row) }, row.meaning || row.name);
-    return createElement("li", {}, link, createElement("span", { className: "muted" }, ` ${row.method_name} ${format(row.coefficient, "number")}. ${row.caveat}`));
+    const figures = first.filter(({ code }) => code === row.code).map((same) => `${same.method_name} ${format(same.coefficient, "number")}`);
+    return createElement("li", {}, link, createElement("span", { className: "muted" }, ` ${joinTexts(figures)}. ${row.caveat}`));
   });
   return {
-    name: "correlations", title: "What goes together", wide: true, chart: "correlations", data: { rows: first }, rows, columns: COLUMNS,
+    name: "correlations", title: "Correlations", wide: true, chart: "correlations", data: { rows: first }, rows, columns: COLUMNS,
     content: createElement("ul", { className: "sentences" }, ...sentences),
-    summary: `${first.length} pairs. Association, not cause. The filters do not apply: they are computed over all published months, each in the table too.`,
+    summary: `${sentences.length} pairs. Association, not cause. The filters do not apply: they are computed over all published months, each in the table too.`,
     note: "Lines are 95 % intervals; Cramér's V has none, because it describes all arrivals. Click a point to see the pair.",
     onPick: choose,
   };
@@ -46,12 +48,13 @@ function createCorrelations(main, rows, choose) {
 /** The coefficient of a pair without some states, and in each month. */
 function createSensitivity(rows, chosen) {
   const same = chosen ? rows.filter((row) => row.code === chosen.code && row.method === chosen.method && row.coefficient !== null) : [];
-  const shown = same.map((row) => ({ ...row, label: (row.period ?? ALL.period) === ALL.period ? (row.variant ?? ALL.variant) : row.period }));
+  const labelled = same.map((row) => ({ ...row, label: row.period === ALL.period ? row.variant : row.period }));
+  const shown = [...labelled.filter(({ period }) => period === ALL.period), ...labelled.filter(({ period }) => period !== ALL.period).slice(-SHOWN_MONTHS)];
   const values = shown.map(({ coefficient }) => coefficient);
   return {
-    name: "sensitivity", title: "Sensitivity", chart: "sensitivity", data: { rows: shown }, rows: shown, columns: COLUMNS,
+    name: "sensitivity", title: "Sensitivity", chart: "sensitivity", data: { rows: shown }, rows: labelled, columns: COLUMNS,
     summary: chosen ? `${chosen.name}: from ${format(Math.min(...values), "number")} to ${format(Math.max(...values), "number")}. ${chosen.caveat}` : "",
-    note: "The same coefficient without the states that are probably miscoded, without the three largest, and in each month.",
+    note: "The same coefficient without the states that are probably miscoded, without the three largest, and in each of the newest months; the table has all.",
     empty: shown.length ? "" : "There is no coefficient to show.",
   };
 }

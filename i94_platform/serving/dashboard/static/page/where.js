@@ -10,15 +10,16 @@ import { apiFilters, choiceOf } from "../state.js";
 import { fipsOf, peopleOf, TERRITORIES } from "../us_states.js";
 
 const MEASURES = {
-  count: { title: "Visitors", field: "visitors", kind: "count", legend: "visitors, in steps" },
-  share: { title: "Share", field: "share", kind: "share", legend: "share of all visitors, in steps" },
-  per_1000: { title: "Per 1,000 inhabitants", field: "per_1000", kind: "decimal", legend: "visitors per 1,000 inhabitants, in steps" },
+  count: { title: "Visitors", field: "visitors", kind: "count", rough: "rough", legend: "visitors, in steps" },
+  share: { title: "Share", field: "share", kind: "share", rough: "rough_share", legend: "share of all visitors, in steps" },
+  per_1000: { title: "Per 1,000 inhabitants", field: "per_1000", kind: "rate", rough: "rough", legend: "visitors per 1,000 inhabitants, in steps" },
 };
 const DRILL = ["i94addr", "i94res", "airline", "i94port"];
 const PLURAL = { i94addr: "states", i94res: "countries", airline: "carriers", i94port: "ports" };
 const SHOWN = 15;
 const SHOWN_PAIRS = 12;
 const STEPS = [0.2, 0.4, 0.6, 0.8];
+const SIZES = [0.04, 0.25, 1]; // circles of the legend, as shares of the largest
 
 export async function load(view, { pick }) {
   const [states, origins] = await Promise.all([rankArrivals(view, "i94addr"), rankArrivals(view, choiceOf(view, "by"))]);
@@ -28,14 +29,14 @@ export async function load(view, { pick }) {
 
 async function createStates(view, ranking, pick) {
   const measure = choiceOf(view, "measure");
-  const { field, legend, kind } = MEASURES[measure];
+  const { field, legend, kind, rough } = MEASURES[measure];
   const rows = ranking.rows.map((row) => {
     const people = peopleOf(row.code);
     return { ...row, fips: fipsOf(row.code), people: people ?? null, per_1000: people ? (1000 * row.visitors) / people : null };
   });
   const drawn = rows.filter((row) => row.fips && row.visitors && row[field] !== null);
   const steps = chooseSteps(drawn.map((row) => row[field]));
-  const names = nameSteps(steps, kind);
+  const names = nameSteps(steps, rough);
   const addStep = (row) => ({ ...row, step: row[field] > 0 ? names[steps.filter((step) => row[field] >= step).length] : null });
   const elsewhere = rows.filter((row) => !row.fips).reduce((sum, row) => sum + row.visitors, 0);
   const leaders = [...drawn].sort((a, b) => b[field] - a[field]).slice(0, 3).map((row) => `${row.name} (${format(row[field], kind)})`);
@@ -45,7 +46,7 @@ async function createStates(view, ranking, pick) {
     params: { steps: names, colors: pickColors(names.length), legend },
     columns: [
       ...rankingColumns(view, "State"),
-      { name: "people", title: "Inhabitants 2010", kind: "count" }, { name: "per_1000", title: "Per 1,000 inhabitants", kind: "decimal" },
+      { name: "people", title: "Inhabitants 2010", kind: "count" }, { name: "per_1000", title: "Per 1,000 inhabitants", kind: "rate" },
     ],
     choices: [{ name: "measure", label: "Show", value: measure, values: Object.entries(MEASURES).map(([key, { title: text }]) => [key, text]) }],
     summary: leaders.length ? `Most: ${joinTexts(leaders)}.` : "",
@@ -109,12 +110,12 @@ async function createWorld(view, { rows, total }, pick) {
   const missing = total - drawn.reduce((sum, { visitors }) => sum + visitors, 0);
   return {
     name: "world", title: `World: visitors by ${FILTERS[column].level}`, wide: true, chart: "world_map", rows: placed,
-    params: { sizes: chooseSteps(drawn.map((row) => row.visitors)).slice(-2) },
+    params: { sizes: [...new Set(SIZES.map((share) => roundToStep(share * (drawn[0]?.visitors ?? 1))))] },
     data: { rows: drawn, atlas: await loadAtlas("world-atlas/countries-110m") },
     columns: [...rankingColumns(view, FILTERS[column].name), { name: "region", title: "Region" }],
     choices: [{ name: "by", label: "Count by", value: column, values: [["i94res", "Residence"], ["i94cit", "Nationality"]] }],
     summary: describeRanking({ rows, total }, rows.length, ""),
-    note: `The area of a circle is the number of visitors. ${format(Math.max(0, missing), "count")} have no country with a place on the map; the table has them.`,
+    note: `The area of a circle is the number of visitors.${missing > 0 ? ` ${format(missing, "count")} have no country with a place on the map; the table has them.` : ""}`,
     onPick: pick(column),
   };
 }
@@ -130,10 +131,10 @@ async function createAffinity(view, pick) {
   const codesOf = (rows) => rows.map(({ code }) => String(code));
   const pairs = { ...filters, i94addr: codesOf(shownStates), i94res: codesOf(shownOrigins) };
   const sums = shownStates.length && shownOrigins.length ? await sumArrivals({ filters: pairs, period: view.period, group: ["i94addr", "i94res"] }) : [];
-  const rows = shownStates.flatMap((state) => shownOrigins.map((origin) => {
+  const rows = shownStates.flatMap((state) => shownOrigins.map((origin, position) => {
     const visitors = sums.find((row) => row.i94addr === state.code && row.i94res === origin.code)?.visitors ?? 0;
     const expected = (state.visitors * origin.visitors) / states.total;
-    return { name: state.name, code: state.code, origin: origin.name, visitors, expected: Math.round(expected), ratio: computeShare(visitors, expected) };
+    return { name: state.name, code: state.code, origin: origin.name, position, visitors, expected: Math.round(expected), ratio: computeShare(visitors, expected) };
   }));
   const drawn = rows.filter(({ ratio }) => ratio !== null);
   const strongest = drawn.reduce((best, row) => (row.ratio > (best?.ratio ?? 0) ? row : best), null);
