@@ -12,7 +12,7 @@ from sqlalchemy import BigInteger
 
 from i94_platform.contracts import MONTHLY_MARTS
 from i94_platform.contracts.disclosure import MIN_BASE
-from i94_platform.contracts.marts import AGE_BANDS, CARRIERS, CLIMATE_BANDS, GENDERS, NO_CODE, NOT_GIVEN, UNKNOWN
+from i94_platform.contracts.marts import AGE_BANDS, CLIMATE_BANDS, GENDERS, NO_CODE, NOT_GIVEN, UNKNOWN
 from i94_platform.contracts.model import MONTH_COLUMNS, key_columns
 from i94_platform.serving.api.layers import LAYERS
 from i94_platform.serving.dashboard.charts import load_charts
@@ -59,7 +59,6 @@ def _describe_contracts() -> dict[str, Any]:
         "values": {
             "gender": GENDERS,
             "age_band": {name: name for name, *_ in (*AGE_BANDS, (UNKNOWN, None, None))},
-            "airline": CARRIERS,
             "visatype": {NOT_GIVEN: NOT_GIVEN},
             **{name: {str(NO_CODE): NOT_GIVEN} for name in ("i94cit", "i94res", "i94mode")},
         },
@@ -71,7 +70,6 @@ def _describe_contracts() -> dict[str, Any]:
             }
             for mart in MONTHLY_MARTS
         ],
-        "dimensions": [contract.name for contract in LAYERS["dimensions"]],
         "downloads": [
             {"url": f"/api/v1/{layer}/{contract.name}", "name": contract.name, "description": contract.comment}
             for layer, contracts in LAYERS.items()

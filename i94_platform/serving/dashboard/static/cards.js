@@ -11,13 +11,16 @@ import { createTable } from "./tables.js";
  *
  * @param {object} card what it shows: `name`, `title`, `note` (how to read it), `summary` (what it shows, in words),
  *   `chart` (its specification) with `data` and `params`, `columns` and `rows` of the table, `choices`, `onPick`,
- *   `wide`, and `empty` (what stands in place of the chart)
+ *   `wide`, `isOpen` (its table), and `empty` (what stands in place of the chart)
  * @param {object} context `describe` says period and filters, `parts` are those of a file's name, `choose` sets a choice
+ * @param {object} before the card of this name that the page shows; its chart is kept if it would be drawn the same
  */
-export function createCard(card, context) {
+export function createCard(card, context, before) {
   const id = `card-${card.name}`;
   const isEmpty = !card.rows.length || Boolean(card.empty);
-  const chart = createElement("div", { className: "chart", role: "img", "aria-labelledby": `${id}-title`, "aria-describedby": `${id}-summary`, hidden: isEmpty });
+  const fingerprint = JSON.stringify([card.chart, { ...card.data, atlas: undefined }, card.params, isEmpty]);
+  const isSame = Boolean(before?.view.current) && before.fingerprint === fingerprint;
+  const chart = isSame ? before.chart : createElement("div", { className: "chart", role: "img", "aria-labelledby": `${id}-title`, "aria-describedby": `${id}-summary`, hidden: isEmpty });
   const section = createElement(
     "section", { className: card.wide ? "card wide" : "card", id, "aria-labelledby": `${id}-title` },
     createElement("h2", { id: `${id}-title` }, card.title),
@@ -28,16 +31,17 @@ export function createCard(card, context) {
     isEmpty ? createElement("p", { className: "empty" }, card.empty || "Nothing matches these months and filters.") : null,
     card.note ? createElement("p", { className: "muted note" }, card.note) : null,
   );
-  const view = { current: null };
+  const view = isSame ? before.view : { current: null };
+  chart.onPick = card.onPick;
   if (card.rows.length && card.columns) section.append(createTools(card, context, view), createDetails(card));
-  return { section, draw: () => draw(card, chart, view), finish: () => view.current?.finalize() };
+  return { name: card.name, section, chart, view, fingerprint, draw: () => draw(card, chart, view) };
 }
 
 async function draw(card, target, view) {
   if (!card.chart || target.hidden) return;
   view.current?.finalize();
   try {
-    view.current = await renderChart(card.chart, card.data, card.params, target, card.onPick);
+    view.current = await renderChart(card.chart, card.data, card.params, target);
   } catch (error) {
     console.error(error);
     target.replaceChildren("The chart can't be drawn; its table is complete.");
@@ -81,5 +85,6 @@ function createDetails(card) {
   const hidden = createElement("span", { className: "visually-hidden" }, ` of ${card.title}`);
   const details = createElement("details", {}, createElement("summary", {}, "Table", hidden));
   details.addEventListener("toggle", () => details.open && details.children.length === 1 && details.append(createTable(card)));
+  details.open = Boolean(card.isOpen);
   return details;
 }

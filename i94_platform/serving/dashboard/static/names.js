@@ -1,18 +1,18 @@
 // Names of codes, from the dimensions; a code without a name stands for itself.
 
 import { CONFIG, FILTERS } from "./config.js";
-import { fetchTable } from "./queries.js";
+import { fetchAirlines, fetchTable } from "./queries.js";
 
-const DIMENSIONS = { i94addr: "state", i94res: "country", i94cit: "country", i94port: "i94port", airline: "airline", i94mode: "i94mode", i94visa: "i94visa" };
+const DIMENSIONS = { i94addr: "state", i94res: "country", i94cit: "country", i94port: "i94port", i94mode: "i94mode", i94visa: "i94visa" };
 
 let dimensions = {};
 const names = {}; // maps of names by the text of the code, by column
 
 /** Fetches the dimensions. Must end before names are asked for. */
 export async function loadNames() {
-  const tables = [...new Set(Object.values(DIMENSIONS))].filter((table) => CONFIG.dimensions.includes(table));
-  const rows = await Promise.all(tables.map((table) => fetchTable("dimensions", table)));
-  dimensions = Object.fromEntries(tables.map((table, index) => [table, rows[index]]));
+  const tables = [...new Set(Object.values(DIMENSIONS))];
+  const [airlines, ...rows] = await Promise.all([fetchAirlines(), ...tables.map((table) => fetchTable("dimensions", table))]);
+  dimensions = { airline: airlines, ...Object.fromEntries(tables.map((table, index) => [table, rows[index]])) };
   for (const column of Object.keys(FILTERS)) names[column] = collectNames(column);
 }
 
@@ -21,7 +21,7 @@ function collectNames(column) {
   if (column === "region") {
     return new Map([...new Set(countries().map(({ region }) => region))].filter(Boolean).sort().map((region) => [region, region]));
   }
-  const rows = dimensions[DIMENSIONS[column]] ?? [];
+  const rows = dimensions[DIMENSIONS[column] ?? column] ?? [];
   return new Map([...known, ...rows.map((row) => [String(row.code), row.name || row.label])]);
 }
 
@@ -40,6 +40,3 @@ export const countries = () => dimensions.country ?? [];
 
 /** The rows of the dimension of states. */
 export const states = () => dimensions.state ?? [];
-
-/** The rows of the dimension of ports. */
-export const ports = () => dimensions.i94port ?? [];

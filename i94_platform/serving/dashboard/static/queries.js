@@ -51,6 +51,20 @@ async function request(path) {
 /** Fetches all rows of a published table. */
 export const fetchTable = async (layer, name) => (await fetchJson(`/api/v1/${layer}/${name}?limit=${MAX_ROWS}`)).data;
 
+/** Fetches the airlines that occur, each with its code and name. */
+export async function fetchAirlines() {
+  const { data } = await fetchJson(`/api/v1/query/visitors_by_airline?group=airline&select=airline_name.max&limit=${MAX_ROWS}`);
+  return data.map((row) => ({ code: row.airline, name: row.airline_name_max }));
+}
+
+/** Fetches what states' codes may stand for instead, by state and port, in a month. */
+export async function fetchDoubtfulStates(month) {
+  const columns = "i94addr,state,port,visitors,usual_visitors,possible_meaning";
+  const path = `/api/v1/query/destination_by_port?select=${columns}&possible_meaning__null=false&from=${month}&to=${month}`;
+  const { data } = await fetchJson(`${path}&order=-visitors&limit=${MAX_ROWS}`);
+  return data.filter((row) => row.possible_meaning);
+}
+
 /** Fetches the mean temperature of each state with a measured city, by its code. */
 export async function fetchStateTemperatures() {
   const { data } = await fetchJson("/api/v1/query/state_climate?group=i94addr&select=mean_temperature.max");

@@ -24,10 +24,9 @@ export function loadAtlas(name) {
  * @param {string} name the file of the specification
  * @param {object} datasets rows by the names that the specification uses
  * @param {object} params values of the specification's parameters
- * @param {HTMLElement} target the element
- * @param {Function} onPick gets the row of a mark that is clicked
+ * @param {HTMLElement} target the element; its function `onPick` gets the row of a mark that is clicked
  */
-export async function renderChart(name, datasets, params, target, onPick) {
+export async function renderChart(name, datasets, params, target) {
   await vega;
   const canvas = document.createElement("div"); // Vega gives it a role and a name of its own
   target.replaceChildren(canvas);
@@ -42,7 +41,7 @@ export async function renderChart(name, datasets, params, target, onPick) {
   });
   // the element around it is an image with a name and a summary, and the table has the figures
   target.querySelector("svg").setAttribute("aria-hidden", "true");
-  if (onPick) view.addEventListener("click", (_, item) => item?.datum?.code !== undefined && onPick(item.datum));
+  view.addEventListener("click", (_, item) => item?.datum?.code !== undefined && target.onPick?.(item.datum));
   return view;
 }
 

@@ -3,11 +3,12 @@
 import { CONFIG } from "../config.js";
 import { createElement } from "../dom.js";
 import { format, formatPeriod } from "../formatting.js";
-import { fetchJson, release } from "../queries.js";
+import { fetchDoubtfulStates, fetchJson, release } from "../queries.js";
 
-export async function load() {
+export async function load(view, { pick }) {
   return [
     await createRelease(),
+    await createDoubts(view, pick),
     createText("quality", "What to know of the data", CONFIG.quality),
     createText("comparability", "Comparability with NTTO's figures", CONFIG.comparability),
     createGlossary(),
@@ -55,6 +56,25 @@ function describeChecks({ tables, error }) {
   ].filter(Boolean);
 }
 
+/** The states whose codes visitors write for other places, as the ports of entry tell. */
+async function createDoubts(view, pick) {
+  const month = view.period.last;
+  const rows = (await fetchDoubtfulStates(month)).map((row) => ({ ...row, code: row.i94addr }));
+  return {
+    name: "doubts", title: "State codes that may mean another place", wide: true, rows,
+    columns: [
+      { name: "state", title: "State" }, { name: "code", title: "Code" }, { name: "port", title: "Port of entry" },
+      { name: "visitors", title: "Visitors", kind: "count" }, { name: "usual_visitors", title: "Usual", kind: "count" },
+      { name: "possible_meaning", title: "May mean" },
+    ],
+    summary: rows.length ? `${rows[0].state}: ${format(rows[0].visitors, "count")} visitors of ${format(month, "month")} enter at ${rows[0].port}, where ${format(rows[0].usual_visitors, "count")} would be usual.` : "",
+    note: "Usual is what the state would have at the largest share of its neighbours. The codes are kept as delivered.",
+    empty: rows.length ? "" : `No state of ${format(month, "month")} stands out.`,
+    onPick: pick("i94addr"),
+    isOpen: true,
+  };
+}
+
 const createText = (name, title, paragraphs) => card(name, title, createElement("ul", {}, ...paragraphs.map((text) => createElement("li", {}, text))));
 
 function createGlossary() {
@@ -66,6 +86,6 @@ function createDownloads() {
   const links = CONFIG.downloads.map(({ url, name, description }) =>
     createElement("li", {}, createElement("a", { href: `${url}?format=csv` }, name), `: ${description}`),
   );
-  const api = createElement("p", {}, "Each published table as CSV. The ", createElement("a", { href: "/api/v1/openapi.json" }, "API"), " has more formats and filters.");
+  const api = createElement("p", {}, "Each published table as CSV. The ", createElement("a", { href: "/docs" }, "API"), " has more formats and filters, and ", createElement("a", { href: "/api/v1/download/latest.zip" }, "all of them in one archive"), ".");
   return card("downloads", "Download", createElement("div", {}, api, createElement("ul", { className: "downloads" }, ...links)));
 }

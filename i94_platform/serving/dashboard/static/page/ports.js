@@ -23,7 +23,7 @@ export async function load(view, { pick }) {
     rank("airline", "airlines", "Airlines and other carriers", "carriers"),
     stays,
     departures,
-    rank("i94mode", "modes", "Mode of arrival", "modes"),
+    { ...(await rank("i94mode", "modes", "Mode of arrival", "modes")), wide: true },
   ]);
 }
 
@@ -43,12 +43,12 @@ function createStays(view, ranking, pick) {
   return [
     {
       ...common, name: "stays", title: "Mean length of stay", chart: "stays", data: { rows: byDays },
-      summary: byDays.length > 1 ? `Of the ${byDays.length} largest, ${byDays[0].name} stay longest (${format(byDays[0].days, "decimal")} days), ${byDays.at(-1).name} shortest (${format(byDays.at(-1).days, "decimal")}).` : "",
+      summary: byDays.length > 1 ? `Longest of the ${byDays.length} largest: ${byDays[0].name} (${format(byDays[0].days, "decimal")} days); shortest: ${byDays.at(-1).name} (${format(byDays.at(-1).days, "decimal")}).` : "",
       note: "Days from arrival to departure, of the stays of 0 to 365 days with a departure in the same delivery.",
     },
     {
       ...common, name: "departures", title: "Without a departure", chart: "departures", data: { rows: byMissing }, choices: [],
-      summary: byMissing.length ? `Of the ${byMissing.length} largest, ${byMissing[0].name} have the largest share: ${format(byMissing[0].missing, "share")}.` : "",
+      summary: byMissing.length ? `Largest share of the ${byMissing.length} largest: ${byMissing[0].name} (${format(byMissing[0].missing, "share")}).` : "",
       note: "A departure is missing if it was not recorded when the month was delivered. It does not mean that the visitor overstayed.",
     },
   ];

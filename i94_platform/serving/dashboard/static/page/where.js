@@ -4,7 +4,7 @@ import { FILTERS } from "../config.js";
 import { describeRanking, rankArrivals, rankingColumns } from "../figures.js";
 import { format, joinTexts } from "../formatting.js";
 import { countries, nameOf } from "../names.js";
-import { computeShare, sumArrivals } from "../queries.js";
+import { computeShare, fetchDoubtfulStates, sumArrivals } from "../queries.js";
 import { loadAtlas, readColor } from "../rendering.js";
 import { apiFilters, choiceOf } from "../state.js";
 import { fipsOf, peopleOf, TERRITORIES } from "../us_states.js";
@@ -18,6 +18,7 @@ const DRILL = ["i94addr", "i94res", "airline", "i94port"];
 const PLURAL = { i94addr: "states", i94res: "countries", airline: "carriers", i94port: "ports" };
 const SHOWN = 15;
 const SHOWN_PAIRS = 12;
+const SHOWN_DOUBTS = 3;
 const STEPS = [0.2, 0.4, 0.6, 0.8];
 const SIZES = [0.04, 0.25, 1]; // circles of the legend, as shares of the largest
 
@@ -28,6 +29,7 @@ export async function load(view, { pick }) {
 }
 
 async function createStates(view, ranking, pick) {
+  const doubts = await fetchDoubtfulStates(view.period.last);
   const measure = choiceOf(view, "measure");
   const { field, legend, kind, rough } = MEASURES[measure];
   const rows = ranking.rows.map((row) => {
@@ -35,8 +37,8 @@ async function createStates(view, ranking, pick) {
     return { ...row, fips: fipsOf(row.code), people: people ?? null, per_1000: people ? (1000 * row.visitors) / people : null };
   });
   const drawn = rows.filter((row) => row.fips && row.visitors && row[field] !== null);
-  const steps = chooseSteps(drawn.map((row) => row[field]));
-  const names = nameSteps(steps, rough);
+  const steps = drawn.length > 1 ? chooseSteps(drawn.map((row) => row[field])) : [];
+  const names = steps.length ? nameSteps(steps, rough) : drawn.map((row) => format(row[field], kind));
   const addStep = (row) => ({ ...row, step: row[field] > 0 ? names[steps.filter((step) => row[field] >= step).length] : null });
   const elsewhere = rows.filter((row) => !row.fips).reduce((sum, row) => sum + row.visitors, 0);
   const leaders = [...drawn].sort((a, b) => b[field] - a[field]).slice(0, 3).map((row) => `${row.name} (${format(row[field], kind)})`);
@@ -50,9 +52,22 @@ async function createStates(view, ranking, pick) {
     ],
     choices: [{ name: "measure", label: "Show", value: measure, values: Object.entries(MEASURES).map(([key, { title: text }]) => [key, text]) }],
     summary: leaders.length ? `Most: ${joinTexts(leaders)}.` : "",
-    note: `The colours are steps, not an even scale. ${format(elsewhere, "count")} visitors gave no state of the list. Inhabitants are those of the census of 2010. Click a state to go on to its countries.`,
+    note: [
+      "The colours are steps, not an even scale.",
+      elsewhere ? `${format(elsewhere, "count")} visitors gave no state of the list.` : "",
+      describeDoubts(doubts.filter(({ i94addr }) => rows.some(({ code }) => code === i94addr))),
+      "Inhabitants are those of the census of 2010. Click a state to go on to its countries.",
+    ].filter(Boolean).join(" "),
     onPick: pick("i94addr"),
   };
+}
+
+/** Names the states whose codes mean other places most often. */
+function describeDoubts(doubts) {
+  const meanings = new Map();
+  for (const { state, possible_meaning: meaning } of doubts) meanings.set(state, [...(meanings.get(state) ?? []), meaning]);
+  const shown = [...meanings].slice(0, SHOWN_DOUBTS).map(([state, others]) => `${state} (${joinTexts(others)})`);
+  return shown.length ? `Visitors write some codes for other places, very probably: ${joinTexts(shown)}; see About the data.` : "";
 }
 
 /** Bounds of 1, 2 or 5 times a power of ten that divide the values into about equal groups. */
