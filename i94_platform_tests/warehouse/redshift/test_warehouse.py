@@ -30,8 +30,7 @@ from i94_platform.warehouse.redshift.warehouse import RedshiftWarehouse
 from i94_platform_tests.emulators.redshift.emulator import ROLE, RedshiftEmulator
 from i94_platform_tests.emulators.redshift.recorded import CANCELLED
 from i94_platform_tests.emulators.s3 import S3Server
-from i94_platform_tests.support.processes import start_process, wait_for
-from i94_platform_tests.support.warehouses import Staging, hold_transaction
+from i94_platform_tests.support.warehouses import Staging
 
 
 def modes(warehouse: RedshiftWarehouse) -> list[int]:
@@ -79,15 +78,6 @@ def test_a_default_role_is_written_without_quotes(
 SLOW = pytest.mark.slow
 
 
-def test_readers_go_on_while_a_load_holds_the_lock(
-    reach: Any, warehouse: RedshiftWarehouse, tmp_path: Any, caplog: pytest.LogCaptureFixture
-) -> None:
-    with start_process(hold_transaction, reach, tmp_path / "held", False):
-        wait_for((tmp_path / "held").exists, "the writer")
-        assert modes(warehouse) == [1]
-    assert not caplog.messages
-
-
 def test_a_statement_that_takes_too_long_is_stopped_and_the_setting_is_named(reach: Any, warehouse: Any) -> None:
     started = time.monotonic()
     with pytest.raises(PermanentError, match=r"did not query within 0 s a statement; raise I94_STATEMENT_TIMEOUT"):
@@ -103,6 +93,7 @@ def test_what_redshift_records_about_a_failed_load_is_in_the_message(
         warehouse.replace(immigration, manifest, "r1")
     assert f"{manifest.urls[0]}, column fltno: The length of the data column fltno is longer" in str(failure.value)
     assert "Table: 16, Data: 19" in str(failure.value)
+    assert "dory_util" not in str(failure.value), "places in the server's own code help nobody"
 
 
 def test_a_role_that_may_not_read_the_bucket_is_named_as_the_cause(
@@ -339,11 +330,6 @@ def test_a_result_without_rows_keeps_its_types(warehouse: RedshiftWarehouse) -> 
     assert rows.schema == pa.schema(expected)
 
 
-def test_three_processes_can_create_the_tables_at_once(reach: Any) -> None:
-    with ThreadPoolExecutor(3) as pool:
-        assert list(pool.map(create_tables, [reach] * 3)) == [True] * 3
-
-
 @pytest.mark.parametrize("times", [2, pytest.param(20, marks=SLOW)])
 def test_the_guard_is_created_once_for_all_who_create_it_at_once(reach: Any, times: int) -> None:
     """Which of the server's four errors the later ones meet is a matter of microseconds, so they meet many times."""
@@ -364,9 +350,3 @@ def create_guard_together(reach: Any, callers: int) -> int:
         connection.cursor().execute("DROP SCHEMA IF EXISTS i94 CASCADE")
     with ThreadPoolExecutor(callers) as pool:
         return sum(pool.map(create, range(callers)))
-
-
-def create_tables(reach: Any) -> bool:
-    warehouse = reach(lock_timeout=20.0)
-    warehouse.create_tables()
-    return bool(warehouse.exists())
