@@ -53,8 +53,10 @@ class _Transaction(Transaction):
         return rows
 
     def list_tables(self) -> set[str]:
-        rows = self.execute("SELECT schema_name || '.' || table_name AS name FROM duckdb_tables()")
-        return {str(name) for name in rows.column("name").to_pylist()}
+        tables = (
+            "SELECT schema_name || '.' || table_name AS name FROM duckdb_tables() WHERE database_name = 'warehouse'"
+        )
+        return {str(name) for name in self.execute(tables).column("name").to_pylist()}
 
     def copy(self, contract: Table, manifest: Manifest) -> None:
         import duckdb

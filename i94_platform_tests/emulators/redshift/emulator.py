@@ -49,11 +49,12 @@ _TEMPLATE = (
     "EXECUTE format('GRANT %I TO %I', role, target); END $$",
     # what reaches a user by a role only is left out
     "CREATE VIEW redshift_visible_tables AS "
-    "SELECT n.nspname::varchar AS table_schema, c.relname::varchar AS table_name "
+    "SELECT n.nspname::varchar AS table_schema, c.relname::varchar AS table_name, c.relkind = 'v' AS is_view "
     "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'v') AND "
     "(pg_get_userbyid(c.relowner) = session_user OR EXISTS "
     "(SELECT FROM aclexplode(c.relacl) a WHERE a.grantee IN (0, session_user::regrole)))",
-    "GRANT SELECT ON redshift_visible_tables TO public",
+    "CREATE VIEW redshift_visible_views AS SELECT table_schema, table_name FROM redshift_visible_tables WHERE is_view",
+    "GRANT SELECT ON redshift_visible_tables, redshift_visible_views TO public",
     "CREATE FUNCTION redshift_too_long(bytes int) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN "
     "RAISE EXCEPTION 'value too long for type character varying(%)', bytes USING ERRCODE = '22001'; END $$",
     *(

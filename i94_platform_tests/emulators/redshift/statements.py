@@ -42,6 +42,7 @@ REFUSED_PATTERNS: tuple[tuple[str, str], ...] = (
     (r"\bARRAY ?\[|\w\[\]", 'syntax error at or near "["'),
     (r"\bIS (NOT )?DISTINCT FROM\b", 'syntax error at or near "DISTINCT"'),
     (r"\b(FROM|JOIN|,) ?\( ?VALUES\b", 'syntax error at or near "VALUES"'),
+    (r"\binformation_schema\.(?!tables|views)", "the emulator knows its tables and views only"),
     (r"\bWITH ORDINALITY\b", 'syntax error at or near "ORDINALITY"'),
 )
 ADMINISTRATOR_VIEWS = ("svv_table_info", "stv_locks", "stv_blocklist", "stl_tr_conflict")
@@ -155,7 +156,7 @@ REWRITES: tuple[tuple[str, str | Callable[[re.Match[str]], str]], ...] = (
     ),
     (r"^GRANT ROLE (\S+) TO (?:ROLE )?(\S+)$", r"SELECT redshift_grant_role('\1', '\2')"),
     (r"^REVOKE ROLE (\S+) FROM (ROLE )?", r"REVOKE \1 FROM "),
-    (r"\binformation_schema\.tables\b", "redshift_visible_tables"),
+    (r"\binformation_schema\.(tables|views)\b", r"redshift_visible_\1"),
     (r"\b(TO|FROM) ROLE (?=\S)", r"\1 "),
     (r"\bFOR USER\b", "FOR ROLE"),
     (r"\bPASSWORD DISABLE\b", "PASSWORD NULL"),
