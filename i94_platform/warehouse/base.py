@@ -182,7 +182,7 @@ class Warehouse(ABC):
         def export(transaction: Transaction) -> tuple[dict[str, ExportedTable], list[LedgerEntry]]:
             existing = transaction.list_tables()
             if missing := [contract.fullname for contract, _ in folders if contract.fullname not in existing]:
-                raise PermanentError(f"{self.address} has no table {', '.join(missing)}; run 'i94 run' first.")
+                raise PermanentError(f"{self.address} has no table {', '.join(missing)}; run 'i94 create-tables'.")
             ledger = read_entries(transaction)
             fingerprints: dict[str, dict[str, str]] = {contract.name: {} for contract, _ in folders}
             for entry in ledger:

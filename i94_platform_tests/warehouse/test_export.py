@@ -135,7 +135,7 @@ def test_a_table_without_rows_is_published_as_such(filled_warehouse: Warehouse, 
 def test_a_table_that_is_not_there_is_named_and_nothing_is_published(filled_warehouse: Warehouse, lake: Lake) -> None:
     with filled_warehouse.transaction(purpose="prepare a test") as transaction:
         transaction.execute("DROP TABLE mart.visitors_by_airline CASCADE")  # and the view for readers
-    with pytest.raises(PermanentError, match=r"has no table mart\.visitors_by_airline; run 'i94 run' first"):
+    with pytest.raises(PermanentError, match=r"has no table mart\.visitors_by_airline; run 'i94 create-tables'"):
         publish_release(lake, filled_warehouse, "r1", {})
     assert read_current_release(lake) is None
 

@@ -28,7 +28,7 @@ from i94_platform.lake.manifest import Manifest
 from i94_platform.warehouse.loading import load_manifest
 from i94_platform.warehouse.redshift.client import is_retryable
 from i94_platform.warehouse.redshift.warehouse import RedshiftWarehouse
-from i94_platform_tests.support.warehouses import Place, Staging, add_day
+from i94_platform_tests.support.warehouses import WAREHOUSES, Place, Staging, add_day
 
 USER_PASSWORD = "Aa1-for-a-test"  # pragma: allowlist secret
 PASSWORD_VARIABLE = "I94_TEST_USER_PASSWORD"
@@ -36,7 +36,7 @@ PASSWORD_VARIABLE = "I94_TEST_USER_PASSWORD"
 AsUser = Callable[[str], RedshiftWarehouse]
 
 
-@pytest.fixture(params=["redshift_place", "cluster_place"])
+@pytest.fixture(params=[name for name in WAREHOUSES if name != "duckdb_place"])
 def place(request: pytest.FixtureRequest) -> Place:
     """The emulator, then a real cluster."""
     place: Place = request.getfixturevalue(request.param)
