@@ -77,7 +77,8 @@ def test_the_server_prints_a_url_that_works_once_and_ends_cleanly(tmp_path: Path
     assert ("run 'i94 run'" in output) == (not published)
     assert "Traceback" not in output
     assert output.count(url.partition("token=")[2]) == 1, "the access log does not repeat it"
-    assert not list((tmp_path / "home").rglob("*.duckdb*"))
+    databases = [path.name for path in (tmp_path / "home").rglob("*.duckdb*")]
+    assert databases == ["base.duckdb"] * published, "the database that the next server starts from"
 
 
 def test_other_machines_need_a_key(tmp_path: Path, port: int) -> None:
