@@ -21,7 +21,8 @@ def assert_right(result: LoadResult, responses: int) -> None:
 
 
 def test_twenty_clients_get_right_responses_for_some_seconds(tmp_path: Path) -> None:
-    result, _ = measure_load(tmp_path, Load(clients=20, seconds=5.0, per_month=20, pause=0.2, warm_up=0.5))
+    load = Load(clients=20, seconds=5.0, per_month=10, pause=0.2, warm_up=0.5, publish_seconds=0.3)
+    result, _ = measure_load(tmp_path, load)
     assert_right(result, 20 * 5)
 
 
