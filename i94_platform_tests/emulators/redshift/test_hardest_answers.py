@@ -50,7 +50,7 @@ def test_a_role_is_granted_once(redshift_emulator: RedshiftEmulator, execute: Ca
 
 def connect_to(emulator: RedshiftEmulator, connection: Any, user: str = "awsuser") -> Any:
     database = connection.info.dbname
-    opened = psycopg2.connect(host="127.0.0.1", port=emulator.port, user=user, dbname=database, password="secret-1")
+    opened = psycopg2.connect(host="127.0.0.1", port=emulator.port, user=user, dbname=database, password="planted-1")
     opened.autocommit = True
     return contextlib.closing(opened)
 
@@ -62,7 +62,7 @@ def test_information_schema_leaves_out_what_a_role_reaches(
     for sql in (
         "CREATE TABLE direct (a INTEGER)",
         "CREATE ROLE readers_of_t",
-        "CREATE USER member PASSWORD 'secret-1'",
+        "CREATE USER member PASSWORD 'planted-1'",
         "GRANT ROLE readers_of_t TO member",
         "GRANT SELECT ON t TO ROLE readers_of_t",
         "GRANT SELECT ON direct TO member",
