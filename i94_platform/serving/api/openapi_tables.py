@@ -63,7 +63,7 @@ def describe_tables(other_responses: Responses, security: list[Json]) -> tuple[J
         The paths, and the components that they refer to.
     """
     paths: Json = {}
-    schemas: Json = {"query_page": _describe_page({"type": "object", "additionalProperties": True})}
+    schemas: Json = {"page": _PAGE, "query_page": _describe_page({"type": "object", "additionalProperties": True})}
     for layer, contracts in LAYERS.items():
         for contract in contracts:
             schemas[f"{contract.name}_row"] = _describe_row(contract)
@@ -149,15 +149,21 @@ def _describe_column(column: Column[Any]) -> Json:
 
 
 def _describe_page(row: Json) -> Json:
-    properties: Json = {
-        "data": {"type": "array", "items": row},
+    rows: Json = {"properties": {"data": {"type": "array", "items": row}}, "required": ["data"]}
+    return {"type": "object", "allOf": [_refer("schemas", "page"), rows]}
+
+
+_PAGE: Json = {
+    "type": "object",
+    "properties": {
         "page": _refer("schemas", "PageSummary"),
         "disclosure": _refer("schemas", "DisclosureSummary"),
         "missing_months": {"type": "array", "items": {"type": "string"}},
         "release": _refer("schemas", "ReleaseSummary"),
-    }
-    return {"type": "object", "properties": properties, "required": list(properties)}
-
+    },
+    "required": ["page", "disclosure", "missing_months", "release"],
+}
+"""What the pages of all tables have beside their rows."""
 
 _HEADERS: Json = {
     HEADER: {
