@@ -24,7 +24,7 @@ from bench import report
 from bench.subjects import Reading, Subject, Workload, build_subjects
 from i94_platform.errors import PermanentError
 from i94_platform.lake.local import LocalStore
-from i94_platform.operations.doctor import SUPPORTED_JAVA, find_java_version
+from i94_platform.operations.doctor_engine import SUPPORTED_JAVA, find_java_version
 from i94_platform.partitions import Month
 from i94_platform.settings import PROJECT
 from i94_platform.sources.listing import list_deliveries

@@ -2,6 +2,7 @@
 
 import ipaddress
 import re
+import shlex
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -64,6 +65,21 @@ def parse_local_path(value: str, valid: str = "a folder, file:///folder") -> str
 def is_s3(address: str) -> bool:
     """Whether an address of files is in a bucket."""
     return address.startswith("s3://")
+
+
+def parse_spark_options(value: str) -> dict[str, str]:
+    """Parse the configuration of Spark, quoted as for a shell, by name; ValueError if a part is none, or a secret."""
+    options = {}
+    for part in shlex.split(value):
+        name, equals, text = part.partition("=")
+        if not (equals and re.fullmatch(r"spark(\.[\w-]+)+", name)):
+            raise ValueError(
+                f"{name!r} is no option of Spark; valid are: spark.executor.memory=8g spark.executor.cores=4"
+            )
+        if re.search(r"(?i)secret|password|token|access\.key", name):
+            raise ValueError(f"{name} is a secret, which Spark shows and logs; {CREDENTIALS}")
+        options[name] = text
+    return options
 
 
 def is_in_process(engine: str) -> bool:

@@ -28,6 +28,7 @@ from i94_platform.address_grammar import (
     is_network,
     is_s3,
     parse_local_path,
+    parse_spark_options,
     parse_store,
     require_match,
 )
@@ -72,6 +73,11 @@ class Settings(BaseSettings):
         validate_default=True,
         description="jars for Spark in this process to read and write buckets: a folder (default .jars in the working "
         "directory), or Maven coordinates",
+    )
+    spark_options: str = Field(
+        default="",
+        description="configuration of Spark, quoted as for a shell: spark.executor.memory=8g spark.executor.cores=4; "
+        "a server accepts what a session may set",
     )
     first_month: str = Field(default="2016-01", description="first month that can be loaded")
     last_month: str = Field(default="", description="last month that can be loaded; default the last completed month")
@@ -271,6 +277,12 @@ class Settings(BaseSettings):
     def _spark_jars(cls, value: str) -> str:
         return value if re.fullmatch(f"{MAVEN}(,{MAVEN})*", value) else parse_local_path(value, JARS_GRAMMAR)
 
+    @field_validator("spark_options")
+    @classmethod
+    def _spark_options(cls, value: str) -> str:
+        parse_spark_options(value)
+        return value
+
     @field_validator("first_month")
     @classmethod
     def _first_month(cls, value: str) -> str:
@@ -296,6 +308,11 @@ class Settings(BaseSettings):
     def uses_s3(self) -> bool:
         """Whether the lake or the deliveries are in a bucket."""
         return is_s3(self.lake) or is_s3(self.raw)
+
+    @property
+    def spark_options_by_name(self) -> dict[str, str]:
+        """The configuration of Spark that a person sets, by name."""
+        return parse_spark_options(self.spark_options)
 
     @property
     def redshift_address(self) -> RedshiftAddress | None:

@@ -78,7 +78,7 @@ HEAVY = frozenset(
 DAGSTER_PARTS = ("staleness", "defs", "operations", "definitions", "cli")
 DAGSTER_RENDERER = "contracts.rendering.dagster_schema"
 """The one module of a lower layer that may import Dagster, inside a function: it renders Dagster's column schemas."""
-SPARK_MODULES = ("engine.spark", "engine.emr", "defs.resources")
+SPARK_MODULES = ("engine.spark", "engine.spark_version", "engine.connect", "engine.emr", "defs.resources")
 
 
 @dataclass(frozen=True)

@@ -193,6 +193,27 @@ def test_a_remote_engine_rejects_local_folders_and_every_other_combination_is_va
         Settings.from_env()
 
 
+def test_options_of_spark_are_quoted_as_for_a_shell(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("I94_SPARK_OPTIONS", "spark.executor.cores=4 spark.executor.extraJavaOptions='-Xss4m -Dx=y'")
+    assert Settings.from_env().spark_options_by_name == {
+        "spark.executor.cores": "4",
+        "spark.executor.extraJavaOptions": "-Xss4m -Dx=y",
+    }
+
+
+@pytest.mark.parametrize(
+    "options",
+    ["executor.cores=4", "spark.executor.cores", "'unclosed", "spark.hadoop.fs.s3a.secret.key=planted-secret"],
+)
+def test_a_text_that_is_no_option_of_spark_or_a_secret_is_rejected(
+    monkeypatch: pytest.MonkeyPatch, options: str
+) -> None:
+    monkeypatch.setenv("I94_SPARK_OPTIONS", options)
+    with pytest.raises(PermanentError, match="I94_SPARK_OPTIONS") as failure:
+        Settings.from_env()
+    assert "planted-secret" not in str(failure.value)
+
+
 def test_emr_serverless_rejects_an_s3_endpoint_other_than_that_of_aws(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {"ENGINE": EMR, "LAKE": S3_PREFIX, "S3_ENDPOINT": "http://minio:9000"}.items():
         monkeypatch.setenv(f"I94_{name}", value)

@@ -61,7 +61,8 @@ def _add_attributes(spec: dg.AssetSpec, settings: Settings) -> dg.AssetSpec:
 def _deployment_kinds(spec: dg.AssetSpec, layer: str, settings: Settings) -> set[str]:
     """Return the engine or the warehouse that computes the asset in this deployment."""
     if layer == "staged" and "pandas" not in spec.kinds:
-        return {"duckdb" if settings.engine == "duckdb" else "pyspark"}
+        runs_in_spark = spec.partitions_def is not None and settings.engine != "duckdb"
+        return {"pyspark" if runs_in_spark else "duckdb"}
     if layer in ("warehouse", "mart", "published"):
         return {"redshift" if settings.redshift_address else "duckdb"}
     return set()

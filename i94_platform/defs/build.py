@@ -97,7 +97,8 @@ def build_resources(settings: Settings) -> dict[str, BuildableResource[Any]]:
         "lake": configure(S3LakeResource, root=lake, **s3, **lock)
         if is_s3(lake)
         else configure(LocalLakeResource, root=lake, **lock),
-        "engine": configure(DuckDBEngineResource, **duckdb)
+        "embedded_engine": (embedded := configure(DuckDBEngineResource, **duckdb)),
+        "engine": embedded
         if settings.engine == "duckdb"
         else configure(
             SparkEngineResource,
@@ -105,6 +106,7 @@ def build_resources(settings: Settings) -> dict[str, BuildableResource[Any]]:
             on_s3=settings.uses_s3,
             s3_endpoint=settings.s3_endpoint,
             jars=settings.spark_jars,
+            options=settings.spark_options_by_name,
         ),
         "warehouse": configure(
             RedshiftWarehouseResource,

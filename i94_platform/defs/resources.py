@@ -18,9 +18,11 @@ from pydantic import Field
 from i94_platform.address_grammar import is_in_process
 from i94_platform.defs.execution import require_month
 from i94_platform.engine.base import Engine
+from i94_platform.engine.connect import open_session
 from i94_platform.engine.duckdb import DuckDBEngine
 from i94_platform.engine.emr import Application, EmrSession
-from i94_platform.engine.spark import CONFIG, SPARK_NOT_INSTALLED, SparkEngine, driver_config, s3_config
+from i94_platform.engine.spark import CONFIG, SparkEngine, driver_config, s3_config
+from i94_platform.engine.spark_version import SPARK_NOT_INSTALLED
 from i94_platform.errors import PermanentError
 from i94_platform.lake.datasets import Lake
 from i94_platform.lake.local import LocalStore
@@ -177,15 +179,16 @@ class SparkEngineResource(BuildableResource[Engine]):
     def build(self) -> Engine:
         """Build an engine over the one session of this process, which starts with the first query."""
         if self.address.startswith("emr-serverless://"):
-            return SparkEngine(self.address, emr_session(self.address, _to_items(CONFIG | self.options)).open)
+            return SparkEngine(self.address, emr_session(self.address, _to_items(self.options)).open)
+        if not is_in_process(self.address):
+            return SparkEngine(self.address, lambda: remote_session(self.address, _to_items(self.options)))
         return SparkEngine(self.address, lambda: spark_session(_to_items(self._options())))
 
     def _options(self) -> dict[str, str]:
-        if not is_in_process(self.address):
-            return CONFIG | {"spark.remote": self.address} | self.options
-        config = driver_config(is_local=self.address.startswith("local["))
+        """Build the configuration of a driver in this process: the queries' needs count more than what people set."""
+        config = driver_config(self.address)
         buckets = s3_config(self.jars, self.s3_endpoint, aws_region()) if self.on_s3 else {}
-        return CONFIG | config | {"spark.master": self.address} | buckets | self.options
+        return config | {"spark.master": self.address} | buckets | self.options | CONFIG
 
 
 def _to_items(options: dict[str, str]) -> tuple[tuple[str, str], ...]:
@@ -209,9 +212,15 @@ def spark_session(options: tuple[tuple[str, str], ...]) -> SparkSession:
 
 
 @cache
+def remote_session(address: str, options: tuple[tuple[str, str], ...]) -> SparkSession:
+    """Return the session of this process on a server, which all months share."""
+    return open_session(address, dict(options) | CONFIG)
+
+
+@cache
 def emr_session(address: str, options: tuple[tuple[str, str], ...]) -> EmrSession:
     """Return the session of this process at this address with these options; it ends with the process."""
-    session = EmrSession(Application.parse(address, aws_region()), dict(options))
+    session = EmrSession(Application.parse(address, aws_region()), CONFIG, dict(options))
     atexit.register(session.close)
     return session
 

@@ -42,9 +42,10 @@ class Engine(ABC):
     """The engine's address, for people."""
 
     @abstractmethod
-    def register_delivery(self, groups: Sequence[FileGroup]) -> None:
+    def register_delivery(self, groups: Sequence[FileGroup], rows: int) -> None:
         """Register delivered files as `delivered`: the groups' columns, `source_path`, and `source_row` from 1.
 
+        `rows` is how many rows they have.
         `source_path` is the engine's own path of the file. The relation `delivered_files` (`path`, `source_file`) gives
         the name under which the file was delivered.
         """

@@ -1,4 +1,4 @@
-"""A Spark Connect server on this machine: a process that is started, waited for and stopped."""
+"""Spark Connect: sessions on a server, and a server on this machine, which is started, waited for and stopped."""
 
 from __future__ import annotations
 
@@ -12,10 +12,14 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from i94_platform.engine.spark import SPARK_NOT_INSTALLED
+from i94_platform.engine.spark_version import SPARK_NOT_INSTALLED, require_compatible
 from i94_platform.errors import PermanentError
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 PORT = 15002
 """The default port of a Spark Connect server."""
@@ -43,6 +47,23 @@ def is_listening(address: str) -> bool:
     return False
 
 
+def open_session(address: str, options: Mapping[str, str]) -> SparkSession:
+    """Open a session on the server at an address.
+
+    Raises:
+        PermanentError: Spark is not installed, or its version and the server's don't fit.
+    """
+    try:
+        from pyspark.sql import SparkSession
+    except ModuleNotFoundError as error:
+        raise PermanentError(SPARK_NOT_INSTALLED) from error
+    session = SparkSession.builder.remote(address).getOrCreate()
+    require_compatible(session.version, address)
+    for name, value in options.items():
+        session.conf.set(name, value)
+    return session
+
+
 def find_program(name: str) -> str:
     """Find the path of a program that comes with PySpark.
 
@@ -52,7 +73,10 @@ def find_program(name: str) -> str:
     spec = importlib.util.find_spec("pyspark")
     if spec is None or spec.origin is None:
         raise PermanentError(SPARK_NOT_INSTALLED)
-    return str(Path(spec.origin).parent / "bin" / name)
+    program = Path(spec.origin).parent / "bin" / name
+    if not program.exists():  # the client of Spark Connect has no programs
+        raise PermanentError("Spark can't be started here; run: pip install 'i94-platform[spark]'.")
+    return str(program)
 
 
 @contextmanager

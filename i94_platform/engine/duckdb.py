@@ -38,7 +38,7 @@ class DuckDBEngine(Engine):
     def _connection(self) -> duckdb.DuckDBPyConnection:
         return connect(self._scratch, self._memory_limit)
 
-    def register_delivery(self, groups: Sequence[FileGroup]) -> None:
+    def register_delivery(self, groups: Sequence[FileGroup], rows: int) -> None:
         paths = self._store.fetch_local_paths(url for group in groups for url in group.files)
         self._create("VIEW", DELIVERED, " UNION ALL ".join(_select_delivered(group, paths) for group in groups))
         self.register_table(DELIVERED_FILES, build_file_table(groups, paths))

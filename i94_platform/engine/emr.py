@@ -10,14 +10,15 @@ import datetime as dt
 import logging
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property, partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import parse_qs, urlsplit
 
-from i94_platform.engine.spark import SPARK_NOT_INSTALLED
+from i94_platform.engine.spark_version import SPARK_NOT_INSTALLED, require_compatible
 from i94_platform.errors import PermanentError, PlatformError, TransientError
 from i94_platform.lake.aws_errors import error_code, error_text, translate_aws_errors
 
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 logger = logging.getLogger(__name__)
+
+RELEASES = "emr-spark-"
+"""The releases with Spark 4; those called emr-7 have Spark 3.5."""
 
 START_SECONDS, POLL_SECONDS = 900.0, 5.0
 IDLE_MINUTES = 20
@@ -81,14 +85,18 @@ class Application:
         """Fetch the application's state.
 
         Raises:
-            PermanentError: it does not exist, or takes no sessions.
+            PermanentError: it does not exist, takes no sessions, or has a release without Spark 4.
         """
         with self.translate_errors():
             application = client.get_application(applicationId=self.id)["application"]
         if not application.get("interactiveConfiguration", {}).get("sessionEnabled"):
             raise PermanentError(
-                f"{self} takes no interactive sessions; enable them in its interactive configuration (sessionEnabled, "
-                "from release emr-7.13.0 on)."
+                f"{self} takes no interactive sessions; enable them in its interactive configuration (sessionEnabled)."
+            )
+        if not application["releaseLabel"].startswith(RELEASES):
+            raise PermanentError(
+                f"{self} has the release {application['releaseLabel']}, whose Spark is too old; choose "
+                "emr-spark-8.0.0 or later."
             )
         return str(application["state"])
 
@@ -106,12 +114,14 @@ class EmrSession:
     def __init__(
         self,
         application: Application,
-        options: dict[str, str],
+        config: Mapping[str, str],
+        options: Mapping[str, str] = MappingProxyType({}),
         create_client: Callable[[], Any] | None = None,
         sleep: Callable[[float], None] = time.sleep,
         now: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC),
     ) -> None:
-        self._application, self._options = application, options
+        """`config` is set in the session; with `options` it starts, such as the memory of an executor."""
+        self._application, self._config, self._options = application, config, options
         self._create_client, self._sleep, self._now = create_client or application.client, sleep, now
         self._id, self._token, self._host = "", "", ""
         self._expires_at = self._checked_at = dt.datetime.min.replace(tzinfo=dt.UTC)
@@ -175,6 +185,7 @@ class EmrSession:
                 executionRoleArn=self._application.role,
                 idleTimeoutMinutes=IDLE_MINUTES,
                 name="i94-platform",
+                **_override(self._options),
             )
         self._id = session["sessionId"]
         logger.warning("Waiting for session %s on EMR Serverless, which takes a minute or two …", self._id)
@@ -213,7 +224,17 @@ class EmrSession:
         # PySpark's functions are those of Spark Connect only with this; its own builder sets it if given a URL
         os.environ["SPARK_CONNECT_MODE_ENABLED"] = "1"
         builder = SparkSession.builder.channelBuilder(_channel_builder(self._host, self.current_token))
-        return builder.config(map=dict(self._options)).create()  # type: ignore[return-value]
+        session = builder.create()
+        require_compatible(session.version, str(self._application))
+        for name, value in self._config.items():
+            session.conf.set(name, value)
+        return session  # type: ignore[return-value]
+
+
+def _override(options: Mapping[str, str]) -> dict[str, Any]:
+    """Build the argument of StartSession that overrides the application's defaults; none where nothing does."""
+    defaults = {"classification": "spark-defaults", "properties": dict(options)}
+    return {"configurationOverrides": {"runtimeConfiguration": [defaults]}} if options else {}
 
 
 def _channel_builder(host: str, token: Callable[[], str]) -> Any:

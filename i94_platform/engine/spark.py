@@ -5,6 +5,7 @@ Whoever builds the engine opens the session. All steps of the process share it, 
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
@@ -23,51 +24,54 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from pyspark.sql import DataFrame, SparkSession
 
-MAX_FILES = 8
-"""The most files of one write: a month then lies in files of 5 to 100 MB, which suit warehouses."""
+MIN_FILES, ROWS_PER_FILE = 8, 250_000
+"""A write has at most so many files, or files of so many rows if that is more: 5 to 100 MB each, which suit warehouses.
+
+Spark splits what it reads by its cores, so that every core of a cluster writes.
+"""
 
 FEW_ROWS = 10_000
 """Up to so many rows are faster to read from memory than by tasks; more may be too many for the driver."""
-
-SPARK_NOT_INSTALLED = "I94_ENGINE names Spark, which is not installed; run: pip install 'i94-platform[spark]'."
 
 CONFIG = {
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.ansi.enabled": "true",
     "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
-    "spark.sql.shuffle.partitions": "8",
+}
+"""What the queries rely on in every session. Nothing else is set where a cluster or a server has its own defaults."""
+
+_LOCAL_CONFIG = {
+    # nothing listens on the network
+    "spark.driver.bindAddress": "127.0.0.1",
+    "spark.driver.host": "127.0.0.1",
+    "spark.driver.memory": "2g",
+    # the checks of 28 columns become one huge method, which the JVM compiles only with this: half the time is saved
+    "spark.driver.extraJavaOptions": "-XX:-DontCompileHugeMethods",
+    "spark.ui.enabled": "false",
     # every join is with a small relation of known size, so adaptive planning only costs time
     "spark.sql.adaptive.enabled": "false",
     # on wide rows it costs time and saves none
     "spark.sql.constraintPropagation.enabled": "false",
-}
-"""What every session needs: settings that the queries rely on, and sizes that fit a month."""
-
-# the checks of 28 columns become one huge method, which the JVM compiles only with this: half the time is saved
-_JAVA_OPTIONS = "-XX:-DontCompileHugeMethods"
-
-_DRIVER_CONFIG = {
-    "spark.driver.memory": "2g",
-    "spark.ui.enabled": "false",
-    "spark.ui.showConsoleProgress": "false",
-    "spark.driver.extraJavaOptions": _JAVA_OPTIONS,
-    "spark.executor.extraJavaOptions": _JAVA_OPTIONS,
     # each broadcast code list takes a memory page, which could have up to 64 MB
     "spark.buffer.pageSize": "2m",
     # a month's queries compile to about eighty classes, which the next month uses again
     "spark.sql.codegen.cache.maxEntries": "1000",
 }
-"""What a session in this process needs as well."""
+"""What a driver that is the whole of Spark needs as well, since nobody else configures it."""
 
-_LOCAL_CONFIG = {"spark.driver.bindAddress": "127.0.0.1", "spark.driver.host": "127.0.0.1"}
-"""What it needs without other machines: nothing listens on the network."""
+_LEAST_PARTITIONS = 8
 
 
-def driver_config(*, is_local: bool) -> dict[str, str]:
-    """Build the configuration of a driver on this machine, which is the whole of Spark if it is local."""
+def driver_config(address: str) -> dict[str, str]:
+    """Build the configuration of a driver in this process; on a cluster it leaves the cluster's defaults alone."""
     # Hadoop has a umask of its own, and sets the permissions of each file by it
     umask = {"spark.hadoop.fs.permissions.umask-mode": f"{read_umask():03o}"}
-    return _DRIVER_CONFIG | (_LOCAL_CONFIG if is_local else {}) | umask
+    config = CONFIG | umask | {"spark.ui.showConsoleProgress": "false"}
+    if not address.startswith("local["):
+        return config
+    cores = address.removeprefix("local[").rstrip("]")
+    partitions = max(_LEAST_PARTITIONS, os.cpu_count() or 1 if cores == "*" else int(cores))
+    return config | _LOCAL_CONFIG | {"spark.sql.shuffle.partitions": str(partitions)}
 
 
 _AWS_SDK = "software.amazon.awssdk"
@@ -127,6 +131,7 @@ class SparkEngine(Engine):
         self._open_session = session
         self._views: list[str] = []
         self._cached: list[DataFrame] = []
+        self._delivered_rows = 0
         self._tasks = (0, 0)
         """The tasks that are done, and all, of a query on a Connect server."""
 
@@ -134,7 +139,8 @@ class SparkEngine(Engine):
     def _session(self) -> SparkSession:
         return self._open_session()
 
-    def register_delivery(self, groups: Sequence[FileGroup]) -> None:
+    def register_delivery(self, groups: Sequence[FileGroup], rows: int) -> None:
+        self._delivered_rows = rows
         if not is_in_process(self.name):
             self._session.registerProgressHandler(self._record_tasks)
         frames = [self._read(group.files) for group in groups]
@@ -170,10 +176,18 @@ class SparkEngine(Engine):
 
     def write(self, query: Query, folder: str) -> None:
         # coalesce, not repartition: the partitions are even enough, and a shuffle of a whole month is slow
-        self._run(query).coalesce(MAX_FILES).write.option("compression", "snappy").parquet(_to_hadoop(folder))
+        files = max(MIN_FILES, self._delivered_rows // ROWS_PER_FILE)
+        self._run(query).coalesce(files).write.option("compression", "snappy").parquet(_to_hadoop(folder))
 
     def fetch(self, query: Query) -> pa.Table:
         return self._run(query).toArrow()
+
+    def has_duplicates(self, relation: str, column: str) -> bool:
+        # a bit a value: the bitmaps of neighbouring values are shuffled, not the values
+        bits = f"bitmap_count(bitmap_construct_agg(bitmap_bit_position(`{column}`)))"
+        counts = f"SELECT count(*) - {bits} AS duplicates FROM `{relation}` WHERE `{column}` IS NOT NULL"
+        sql = f"SELECT sum(duplicates) AS duplicates FROM ({counts} GROUP BY bitmap_bucket_number(`{column}`))"
+        return bool(self.fetch_row(Query(sql))["duplicates"])
 
     def read_share(self) -> float | None:
         if is_in_process(self.name):

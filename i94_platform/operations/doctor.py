@@ -5,38 +5,31 @@ A check changes nothing.
 
 from __future__ import annotations
 
-import importlib.util
 import os
-import re
 import shlex
 import shutil
 import sqlite3
 import stat
-import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import MetaData
 
-from i94_platform.address_grammar import is_in_process, is_s3
+from i94_platform.address_grammar import is_s3
 from i94_platform.contracts import MARTS
 from i94_platform.contracts.access import ROUNDED
 from i94_platform.contracts.disclosure import select_unprotected
-from i94_platform.engine import connect
 from i94_platform.engine.duckdb import parse_bytes
-from i94_platform.engine.emr import Application
-from i94_platform.engine.spark import list_jars
 from i94_platform.errors import PermanentError
-from i94_platform.foreign_errors import translate_error
 from i94_platform.lake.dataset import MANIFEST_NAME
 from i94_platform.lake.datasets import Lake
 from i94_platform.lake.manifest import DamagedManifestError, Manifest
 from i94_platform.lake.releases import read_current_release
-from i94_platform.lake.s3_client import aws_region
 from i94_platform.lake.store import Store
+from i94_platform.operations.doctor_engine import check_engine
+from i94_platform.operations.findings import Finding, catch_errors
 from i94_platform.operations.platform import find_raw_problem
 from i94_platform.settings import Settings
 from i94_platform.sources.listing import DeliveryListing, list_deliveries
@@ -50,18 +43,6 @@ LEAST_FREE_BYTES = 1_000_000_000
 LEAST_MEMORY_BYTES = 100_000_000
 """Below it the embedded engine stages no month of 3 million rows."""
 
-SUPPORTED_JAVA = (17, 21)
-"""The Java versions that Spark 4 supports."""
-
-
-@dataclass(frozen=True)
-class Finding:
-    """The result of one check; the message says what is there or what to do."""
-
-    subject: str
-    ok: bool
-    message: str
-
 
 def diagnose(settings: Settings, raw: Store, lake: Lake, warehouse: Warehouse) -> Iterator[Finding]:
     """Check everything that a run needs, in the order in which it needs it."""
@@ -69,33 +50,22 @@ def diagnose(settings: Settings, raw: Store, lake: Lake, warehouse: Warehouse) -
     yield from (
         Finding("variables", False, message) for message in find_unknown_variables(os.environ, Settings.model_fields)
     )
-    yield from _catch_errors("I94_RAW", lambda: _check_raw(settings, raw))
+    yield from catch_errors("I94_RAW", lambda: _check_raw(settings, raw))
     if is_s3(settings.lake):
-        yield from _catch_errors("I94_LAKE", lambda: _check_bucket("I94_LAKE", lake.store))
+        yield from catch_errors("I94_LAKE", lambda: _check_bucket("I94_LAKE", lake.store))
     else:
-        yield from _catch_errors("I94_LAKE", lambda: _check_folder("I94_LAKE", Path(settings.lake)))
-    yield from _catch_errors("manifests", lambda: _check_manifests(lake))
-    yield from _catch_errors("I94_HOME", lambda: _check_folder("I94_HOME", Path(settings.home)))
-    yield from _catch_errors("permissions", lambda: _check_permissions(settings))
-    yield from _catch_errors("I94_HOME", lambda: _check_instance_config(settings.dagster_home))
-    yield from _catch_errors("I94_HOME", lambda: _check_sqlite_databases(Path(settings.home)))
+        yield from catch_errors("I94_LAKE", lambda: _check_folder("I94_LAKE", Path(settings.lake)))
+    yield from catch_errors("manifests", lambda: _check_manifests(lake))
+    yield from catch_errors("I94_HOME", lambda: _check_folder("I94_HOME", Path(settings.home)))
+    yield from catch_errors("permissions", lambda: _check_permissions(settings))
+    yield from catch_errors("I94_HOME", lambda: _check_instance_config(settings.dagster_home))
+    yield from catch_errors("I94_HOME", lambda: _check_sqlite_databases(Path(settings.home)))
     yield _check_memory_limit(settings)
-    yield from _check_engine(settings)
-    yield from _catch_errors("I94_WAREHOUSE", lambda: _check_warehouse(settings, warehouse))
+    yield from check_engine(settings)
+    yield from catch_errors("I94_WAREHOUSE", lambda: _check_warehouse(settings, warehouse))
     if settings.redshift_address is not None:
-        yield from _catch_errors("disclosure", lambda: _check_rounded_views(warehouse))
-    yield from _catch_errors("release", lambda: _check_release(lake, warehouse))
-
-
-def find_java_version() -> int | None:
-    """Find the major version of the Java that Spark would start; None without Java."""
-    home = os.environ.get("JAVA_HOME")
-    java = str(Path(home, "bin", "java")) if home else shutil.which("java")
-    if not java or not Path(java).exists():
-        return None
-    output = subprocess.run([java, "-version"], capture_output=True, text=True, check=False).stderr
-    match = re.search(r'version "(\d+)', output)
-    return int(match[1]) if match else None
+        yield from catch_errors("disclosure", lambda: _check_rounded_views(warehouse))
+    yield from catch_errors("release", lambda: _check_release(lake, warehouse))
 
 
 def _check_raw(settings: Settings, raw: Store) -> Iterator[Finding]:
@@ -236,65 +206,6 @@ def _check_memory_limit(settings: Settings) -> Finding:
     return Finding(name, True, f"{value} of {memory / 1e9:.1f} GB")
 
 
-def _check_engine(settings: Settings) -> Iterator[Finding]:
-    engine = settings.engine
-    if engine == "duckdb":
-        yield Finding("I94_ENGINE", True, "duckdb, in this process")
-        return
-    installed = importlib.util.find_spec("pyspark") is not None
-    install = "pyspark is not installed; run: pip install 'i94-platform[spark]'"
-    yield Finding("I94_ENGINE", installed, engine if installed else install)
-    if is_in_process(engine):
-        yield _check_java()
-        if settings.uses_s3:
-            yield _check_jars(settings.spark_jars)
-    if engine.startswith(("sc://", "spark://")):
-        yield _check_spark_server(settings)
-    if engine == "yarn":
-        yield _check_yarn()
-    if engine.startswith("emr-serverless://"):
-        application = Application.parse(engine, aws_region())
-        yield from _catch_errors("application", lambda: _check_application(application))
-
-
-def _check_java() -> Finding:
-    version = find_java_version()
-    java = "no Java" if version is None else f"Java {version}"
-    ok = version in SUPPORTED_JAVA
-    return Finding("java", ok, java if ok else f"{java} found; install Java 17 or 21 and set JAVA_HOME")
-
-
-def _check_jars(address: str) -> Finding:
-    if ":" in address:
-        return Finding("jars", True, f"Spark fetches {address} by itself when it starts")
-    if jars := list_jars(address):
-        return Finding("jars", True, f"{len(jars)} for s3:// in {address}")
-    todo = "run: make jars, or set I94_SPARK_JARS to their folder"
-    return Finding("jars", False, f"none in {address}, and Spark needs them for s3://; {todo}")
-
-
-def _check_spark_server(settings: Settings) -> Finding:
-    address = settings.engine
-    if connect.is_listening(address):
-        needs_jars = settings.uses_s3 and address.startswith("sc://")
-        note = "; its jars and configuration for s3:// are its own: docs/operations.md, Spark on S3"
-        return Finding("spark", True, f"{address} answers{note if needs_jars else ''}")
-    todo = "i94 dev starts a server there" if connect.is_local(address) else "start it, or correct I94_ENGINE"
-    return Finding("spark", False, f"nothing answers at {address}; {todo}")
-
-
-def _check_yarn() -> Finding:
-    folder = os.environ.get("HADOOP_CONF_DIR") or os.environ.get("YARN_CONF_DIR") or ""
-    if Path(folder, "yarn-site.xml").is_file():
-        return Finding("spark", True, f"the cluster of {folder}")
-    return Finding("spark", False, "set HADOOP_CONF_DIR to the folder that holds the cluster's yarn-site.xml")
-
-
-def _check_application(application: Application) -> Iterator[Finding]:
-    state = application.fetch_state(application.client())
-    yield Finding("application", True, f"{application} takes sessions and is {state}")
-
-
 def _check_warehouse(settings: Settings, warehouse: Warehouse) -> Iterator[Finding]:
     if not warehouse.exists():
         todo = "run: i94 create-tables" if settings.redshift_address else "the first run does"
@@ -333,13 +244,3 @@ def _check_release(lake: Lake, warehouse: Warehouse) -> Iterator[Finding]:
     if path and read_current_release(lake):
         todo = " does not exist; run 'i94 run --select published'"
         yield Finding("release", path.exists(), f"{path}{', for BI tools and notebooks' if path.exists() else todo}")
-
-
-def _catch_errors(subject: str, check: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
-    try:
-        yield from check()
-    except Exception as error:
-        translated = translate_error(error)
-        if translated is None:
-            raise
-        yield Finding(subject, False, str(translated))

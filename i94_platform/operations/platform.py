@@ -54,7 +54,9 @@ class Platform:
 
     @cached_property
     def _resources(self) -> dict[str, Any]:
-        return {name: resource.build() for name, resource in build_resources(self.settings).items()}
+        resources = build_resources(self.settings)
+        objects = {id(resource): resource.build() for resource in resources.values()}
+        return {name: objects[id(resource)] for name, resource in resources.items()}
 
     @property
     def raw(self) -> Store:

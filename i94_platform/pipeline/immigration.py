@@ -32,6 +32,9 @@ from i94_platform.sources.preparation import PreparedDelivery, name_damaged_file
 from i94_platform.sql.query import Query
 from i94_platform.transforms.immigration import queries
 
+KEYS_ARE_UNIQUE = "keys_are_unique"
+"""The stat of the accepted rows by which nobody needs to look for repeated keys again."""
+
 
 @dataclass(frozen=True)
 class StagedMonth:
@@ -76,7 +79,7 @@ def stage_month(
         stats = _delivery_stats(delivery, prepared, raw) | files.unreadable.stats | values.stats
         accepted_rows, rejected_rows = _count_rows(files.accepted), _count_rows(files.rejected)
         verdict = gate.judge(accepted, accepted_rows, {**stats, "rejected_rows": rejected_rows})
-        accepted_stats = {"quarantined_rows": rejected_rows, **verdict.stats}
+        accepted_stats = {"quarantined_rows": rejected_rows, KEYS_ARE_UNIQUE: files.keys_are_unique, **verdict.stats}
         commit = partial(lake.commit, run_id=files.run_id, fingerprint=version, is_blocked=verdict.is_blocked)
         # the accepted rows last: who finds them finds the others too
         return StagedMonth(
@@ -106,6 +109,7 @@ class _WrittenMonth:
     rejected: tuple[Entry, ...]
     reject_stats: dict[str, Any]
     unreadable: UnreadableValues
+    keys_are_unique: bool
 
 
 def _write_month(
@@ -120,14 +124,14 @@ def _write_month(
 ) -> _WrittenMonth:
     """Write the files of the three datasets."""
     accepted, rejected, unreadable = datasets
-    engine.register_delivery(prepared.groups)
-    run_id, entries = _write_accepted(month, lake, engine, accepted, run_id)
+    engine.register_delivery(prepared.groups, prepared.rows)
+    run_id, entries, keys_are_unique = _write_accepted(month, lake, engine, accepted, run_id)
     start_phase("checking", prepared.rows)
     has_rejects = prepared.rows > _count_rows(entries)
     rejects, reject_stats = _write_rejected(month, lake, engine, rejected, run_id, has_rejects=has_rejects)
     suspects = find_suspect_columns(prepared, raw, lake, engine, entries, rejects)
     values = write_unreadable(month, lake, engine, unreadable, run_id, scratch, suspects)
-    return _WrittenMonth(run_id, entries, rejects, reject_stats, values)
+    return _WrittenMonth(run_id, entries, rejects, reject_stats, values, keys_are_unique)
 
 
 def _count_rows(entries: Sequence[Entry]) -> int:
@@ -169,17 +173,22 @@ def _register_code_lists(lake: Lake, engine: Engine) -> None:
 
 def _write_accepted(
     month: Month, lake: Lake, engine: Engine, dataset: Dataset, run_id: str
-) -> tuple[str, tuple[Entry, ...]]:
-    """Write the accepted rows and register them as `staged`; return the run folder's name and its files."""
+) -> tuple[str, tuple[Entry, ...], bool]:
+    """Write the accepted rows and register them as `staged`.
+
+    Returns:
+        The run folder's name, its files, and whether no key repeats in them.
+    """
     engine.register_table("duplicate_rows", queries.empty_duplicate_rows())
     entries = _write(queries.render_accepted(month), lake, engine, dataset, run_id)
-    if entries and engine.has_duplicates("staged", "cicid"):
-        engine.materialize("duplicate_keys", queries.render_duplicate_keys())
-        engine.materialize("duplicate_rows", queries.render_duplicate_rows(month))
-        # a folder of its own: the duplicates are read from the first one, which the commit sweeps
-        run_id = f"{run_id}-distinct"
-        entries = _write(queries.render_accepted(month, distinct=True), lake, engine, dataset, run_id)
-    return run_id, entries
+    if not (entries and engine.has_duplicates("staged", "cicid")):
+        return run_id, entries, True
+    engine.materialize("duplicate_keys", queries.render_duplicate_keys())
+    engine.materialize("duplicate_rows", queries.render_duplicate_rows(month))
+    # a folder of its own: the duplicates are read from the first one, which the commit sweeps
+    run_id = f"{run_id}-distinct"
+    entries = _write(queries.render_accepted(month, distinct=True), lake, engine, dataset, run_id)
+    return run_id, entries, not engine.has_duplicates("staged", "cicid")
 
 
 def _write(query: Query, lake: Lake, engine: Engine, dataset: Dataset, run_id: str) -> tuple[Entry, ...]:

@@ -47,7 +47,7 @@ def stage_temperatures(
         path, headers = delivery.files[0].path, tuple(HEADERS.values())
         prepared = prepare_text_file(delivery, raw, lake.store, scratch, headers)
         progress.start("staging", prepared.rows, engine.read_share)
-        engine.register_delivery(prepared.groups)
+        engine.register_delivery(prepared.groups, prepared.rows)
         iso3 = _register_countries(engine)
         reading = (_detect_date_order(engine, path), today or dt.datetime.now(dt.UTC).date())
         rejected = _fetch_rejected(engine, reading)

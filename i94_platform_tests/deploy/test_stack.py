@@ -209,8 +209,8 @@ def test_spark_has_sessions_and_stops_when_idle(stack: Stack) -> None:
     ("release", "is_valid"),
     [
         ("emr-spark-8.0.0", True),
-        ("emr-7.13.0", True),
-        ("emr-7.20.1", True),
+        ("emr-7.13.0", False),
+        ("emr-spark-8.1.2", True),
         ("emr-7.12.0", False),
         ("emr-6.15.0", False),
         ("latest", False),

@@ -12,27 +12,20 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from i94_platform.contracts import world_temperature
 from i94_platform.engine.base import Engine
-from i94_platform.lake.datasets import Dataset, Lake
-from i94_platform.lake.local import LocalStore
 from i94_platform.partitions import Month
 from i94_platform_tests.support.arrivals import ACCEPTED_ROWS, APRIL, REJECTED_ROWS, delivered_table
 from i94_platform_tests.support.staging import (
     assert_equal_months,
-    assert_equal_tables,
-    read_rows,
-    read_sorted_temperatures,
     read_staged_month,
     stage_in_subprocess,
     stage_into_lake,
-    stage_sorted_temperatures,
 )
 
 pytestmark = [pytest.mark.spark, pytest.mark.slow]
 
 
-def test_spark_connect_stages_sample_dirty_rows_and_temperatures_like_duckdb(
+def test_spark_connect_stages_sample_and_dirty_rows_like_duckdb(
     duckdb: Engine, connect: str, sample: Path, tmp_path: Path
 ) -> None:
     raw = tmp_path / "raw data+100%"
@@ -41,13 +34,9 @@ def test_spark_connect_stages_sample_dirty_rows_and_temperatures_like_duckdb(
     dirty = delivered_table([row for row, _ in (*REJECTED_ROWS, *ACCEPTED_ROWS)])
     for name in ("é 1.parquet", "é%201.parquet"):
         pq.write_table(dirty, folder / name)
-    for file in ("i94_jan16_sub.parquet", "GlobalLandTemperaturesByCity.csv"):
-        shutil.copy(sample / file, raw)
-    stage_in_subprocess(connect, raw, tmp_path / "connect", "2016-01", APRIL.key, "temperatures")
+    shutil.copy(sample / "i94_jan16_sub.parquet", raw)
+    stage_in_subprocess(connect, raw, tmp_path / "connect", "2016-01", APRIL.key)
     for month in (Month(2016, 1), APRIL):
         assert_equal_months(
             read_staged_month(tmp_path / "connect", month), stage_into_lake(duckdb, raw, tmp_path / "lake", month)
         )
-    manifest = Lake(LocalStore(tmp_path / "connect")).require_manifest(Dataset("staged/world_temperature"))
-    assert read_rows(manifest, world_temperature).num_rows > 0
-    assert_equal_tables(read_sorted_temperatures(manifest), stage_sorted_temperatures(duckdb, raw, tmp_path / "lake"))

@@ -9,7 +9,6 @@ from __future__ import annotations
 import datetime as dt
 import logging
 from collections.abc import Iterator
-from concurrent import futures
 from typing import Any
 
 import boto3
@@ -21,6 +20,7 @@ from pyspark.sql.connect import proto
 from i94_platform.engine import emr
 from i94_platform.engine.emr import Application, EmrSession
 from i94_platform.errors import PermanentError, PlatformError, TransientError
+from i94_platform_tests.support.fake_connect import start_fake_server
 
 ROLE = "arn:aws:iam::123456789012:role/team/i94-spark"
 ADDRESS = f"emr-serverless://00f1abcdefghij?role={ROLE}&region=us-west-2"
@@ -61,7 +61,7 @@ def aws() -> Iterator[Stubber]:
 def session(aws: Stubber, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> EmrSession:
     """A session with a fake Spark session."""
     monkeypatch.setattr(EmrSession, "_connect", Spark)
-    return EmrSession(APPLICATION, {}, lambda: aws.client, clock.sleep, clock)
+    return EmrSession(APPLICATION, {}, {}, lambda: aws.client, clock.sleep, clock)
 
 
 class Spark:
@@ -91,7 +91,7 @@ def expect_state(aws: Stubber, state: str, session_id: str = "00session1") -> No
         "arn": f"arn:aws:emr-serverless:us-west-2:123456789012:/applications/{APPLICATION.id}/sessions/{session_id}",
         "state": state,
         "stateDetails": "as it is.",
-        "releaseLabel": "emr-7.13.0",
+        "releaseLabel": "emr-spark-8.0.0",
         "executionRoleArn": ROLE,
         "createdBy": "arn:aws:iam::123456789012:user/me",
         "createdAt": START,
@@ -236,12 +236,21 @@ def test_a_missing_region_and_missing_credentials_are_reported(monkeypatch: pyte
         EmrSession(APPLICATION, {}).open()
 
 
-@pytest.mark.parametrize("enabled", [True, False])
-def test_an_application_without_interactive_sessions_is_reported_before_a_run(aws: Stubber, enabled: bool) -> None:
+@pytest.mark.parametrize(
+    ("enabled", "release", "problem"),
+    [
+        (True, "emr-spark-8.0.0", ""),
+        (False, "emr-spark-8.0.0", "sessionEnabled"),
+        (True, "emr-7.13.0", "emr-spark-8.0.0 or later"),
+    ],
+)
+def test_an_application_without_sessions_or_spark_4_is_reported_before_a_run(
+    aws: Stubber, enabled: bool, release: str, problem: str
+) -> None:
     application = {
         "applicationId": APPLICATION.id,
         "arn": f"arn:aws:emr-serverless:us-west-2:123456789012:/applications/{APPLICATION.id}",
-        "releaseLabel": "emr-7.13.0",
+        "releaseLabel": release,
         "type": "Spark",
         "state": "STARTED",
         "createdAt": START,
@@ -249,10 +258,10 @@ def test_an_application_without_interactive_sessions_is_reported_before_a_run(aw
         "interactiveConfiguration": {"sessionEnabled": enabled},
     }
     aws.add_response("get_application", {"application": application}, {"applicationId": APPLICATION.id})
-    if enabled:
+    if not problem:
         assert APPLICATION.fetch_state(aws.client) == "STARTED"
     else:
-        with pytest.raises(PermanentError, match="sessionEnabled"):
+        with pytest.raises(PermanentError, match=problem):
             APPLICATION.fetch_state(aws.client)
 
 
@@ -265,16 +274,7 @@ def connect_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, list[
         headers.append(dict(context.invocation_metadata()))
         return proto.ConfigResponse(session_id=request.session_id)
 
-    handler = grpc.unary_unary_rpc_method_handler(
-        config,
-        request_deserializer=proto.ConfigRequest.FromString,
-        response_serializer=proto.ConfigResponse.SerializeToString,
-    )
-    service = "spark.connect.SparkConnectService"
-    server = grpc.server(futures.ThreadPoolExecutor(2))
-    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, {"Config": handler}),))
-    port = server.add_secure_port("127.0.0.1:0", grpc.local_server_credentials())
-    server.start()
+    server, port = start_fake_server("4.0.2", config, grpc.local_server_credentials())
     monkeypatch.setattr(grpc, "ssl_channel_credentials", grpc.local_channel_credentials)
     monkeypatch.setenv("SPARK_CONNECT_MODE_ENABLED", "1")  # undone at the end, for the tests that follow
     yield f"127.0.0.1:{port}", headers
@@ -289,7 +289,7 @@ def test_every_call_carries_the_current_token_and_no_output_shows_it(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     host, headers = connect_server
-    session = EmrSession(APPLICATION, {"spark.sql.ansi.enabled": "true"}, lambda: aws.client, clock.sleep, clock)
+    session = EmrSession(APPLICATION, {"spark.sql.ansi.enabled": "true"}, {}, lambda: aws.client, clock.sleep, clock)
     expect_start(aws)
     expect_state(aws, "STARTED")
     expect_token(aws, TOKENS[0], START + dt.timedelta(hours=1), host)

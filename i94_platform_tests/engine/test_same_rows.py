@@ -8,7 +8,6 @@ blank in a path.
 
 from __future__ import annotations
 
-import datetime as dt
 import shutil
 from collections import Counter
 from collections.abc import Mapping
@@ -24,7 +23,6 @@ from i94_platform.contracts import immigration
 from i94_platform.engine.base import Engine
 from i94_platform.partitions import Month
 from i94_platform.transforms.immigration.values import OPTIONAL_COLUMNS
-from i94_platform.transforms.temperatures import queries as climates
 from i94_platform_tests.engine.conftest import StageOnBoth
 from i94_platform_tests.support.arrivals import (
     ACCEPTED_ROWS,
@@ -36,12 +34,8 @@ from i94_platform_tests.support.arrivals import (
 )
 from i94_platform_tests.support.staging import (
     assert_equal_rows,
-    assert_equal_tables,
     stage_into_lake,
-    stage_sorted_temperatures,
 )
-from i94_platform_tests.support.temperatures import DEGREES, NUMBERS, ODD_DATES, ODD_DEGREES, ODD_NUMBERS
-from i94_platform_tests.support.temperatures import delivered_table as delivered_temperatures
 
 pytestmark = [pytest.mark.spark, pytest.mark.slow]
 
@@ -192,55 +186,3 @@ def test_both_engines_stage_sas_alike(stage_on_both: StageOnBoth, real_data: Pat
     shutil.copy(real_data / "i94_apr16_sub_20k.sas7bdat", raw / "i94_apr16_sub.sas7bdat")
     by_duckdb, _ = stage_on_both(raw)
     assert (by_duckdb.accepted.rows, by_duckdb.rejected.rows) == (20_000, 0)
-
-
-def test_both_engines_stage_the_temperatures_of_the_sample_alike(
-    duckdb: Engine, spark: Engine, sample: Path, tmp_path: Path
-) -> None:
-    assert _compare_temperatures(duckdb, spark, sample, tmp_path).num_rows > 0
-
-
-@pytest.mark.real_data
-def test_both_engines_stage_the_real_temperatures_alike(
-    duckdb: Engine, spark: Engine, real_data: Path, tmp_path: Path
-) -> None:
-    duplicate_rows = 504  # under a second spelling of the date
-    assert _compare_temperatures(duckdb, spark, real_data, tmp_path).num_rows == 72_583 - duplicate_rows
-
-
-def test_both_engines_read_and_reject_the_same_spellings_of_temperatures(duckdb: Engine, spark: Engine) -> None:
-    odd: list[dict[str, str | None]] = [{"dt": text} for text in (*ODD_DATES, "9/1/2013", "12/31/1899")]
-    odd += [{name: text} for name in NUMBERS for text in (*ODD_NUMBERS, "1.", "-.5", "+1e3", None)]
-    odd += [{name: text} for name in DEGREES for text in (*ODD_DEGREES, "0S", "0.0W", "1e1N", None)]
-    results = []
-    for engine in (duckdb, spark):
-        with engine.session():
-            engine.register_table("delivered", delivered_temperatures(*odd))
-            engine.register_table("country_iso3", pa.table({"country": ["Chile"], "iso3": ["CHL"]}))
-            engine.materialize("validated", climates.render_validated("month first", dt.date(2016, 4, 30)))
-            engine.materialize("contradicting_rows", climates.render_contradicting_rows())
-            accepted = engine.fetch(climates.render_accepted())
-            results.append(
-                (
-                    accepted.sort_by([("dt", "ascending"), ("latitude", "ascending"), ("longitude", "ascending")]),
-                    engine.fetch(climates.render_rejected()),
-                    engine.fetch(climates.render_date_orders()),
-                )
-            )
-    for by_duckdb, by_spark in zip(*results, strict=True):
-        assert_equal_tables(by_duckdb, by_spark)
-
-
-def _compare_temperatures(duckdb: Engine, spark: Engine, raw: Path, folder: Path) -> pa.Table:
-    """Stage on both engines, and compare the rows and the climates computed from them."""
-    results = []
-    for engine in (duckdb, spark):
-        rows = stage_sorted_temperatures(engine, raw, folder / engine.name)
-        with engine.session():
-            engine.register_table("world_temperature", rows)
-            climate = engine.fetch(climates.render_climate()).sort_by("iso3")
-        results.append((rows, climate))
-    (by_duckdb, by_duckdb_climate), (by_spark, spark_climate) = results
-    assert_equal_tables(by_spark, by_duckdb)
-    assert_equal_tables(spark_climate, by_duckdb_climate)
-    return by_duckdb

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from i94_platform.defs.resources import SparkEngineResource
-from i94_platform.engine.spark import S3_CONFIG, s3_config
+from i94_platform.engine.spark import CONFIG, S3_CONFIG, s3_config
 from i94_platform.errors import PermanentError
 
 
@@ -29,13 +29,26 @@ def test_only_a_driver_in_this_process_is_configured_for_buckets(
         assert options["spark.hadoop.fs.s3a.endpoint"] == "http://minio:9000"
         assert options["spark.hadoop.fs.s3a.path.style.access"] == "true"
         assert options["spark.hadoop.fs.s3a.endpoint.region"] == "us-west-2"
-    assert not [name for name in session_options(address="sc://host", **on_s3) if "s3a" in name or "jars" in name]
     assert not [name for name in session_options(address="local[*]") if "s3a" in name or "jars" in name]
 
 
 def test_a_local_session_listens_on_loopback_and_a_clusters_driver_does_not() -> None:
     assert session_options(address="local[*]")["spark.driver.bindAddress"] == "127.0.0.1"
     assert not {"spark.driver.bindAddress", "spark.driver.host"} & session_options(address="spark://master:7077").keys()
+
+
+def test_what_a_cluster_sets_itself_stays_and_a_person_sets_the_rest() -> None:
+    cluster = session_options(address="spark://master:7077")
+    assert cluster.keys() - CONFIG.keys() <= {
+        "spark.master",
+        "spark.hadoop.fs.permissions.umask-mode",
+        "spark.ui.showConsoleProgress",
+    }
+    assert int(session_options(address="local[64]")["spark.sql.shuffle.partitions"]) == 64
+    options = {"spark.driver.memory": "8g", "spark.sql.ansi.enabled": "false"}
+    configured = session_options(address="local[2]", options=options)
+    assert configured["spark.driver.memory"] == "8g"
+    assert configured["spark.sql.ansi.enabled"] == "true", "the queries rely on it"
 
 
 def test_missing_jars_are_reported_with_their_folder(tmp_path: Path) -> None:

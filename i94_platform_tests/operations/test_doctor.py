@@ -10,6 +10,7 @@ import pytest
 
 from i94_platform_tests.emulators.s3 import S3Server
 from i94_platform_tests.support.command import CommandResult, run_command_in_process
+from i94_platform_tests.support.fake_connect import fake_connect_server
 
 
 def doctor(home: Path, **environment: str) -> CommandResult:
@@ -52,11 +53,11 @@ NOBODY = "127.0.0.1:9"
 
 
 def test_a_spark_server_that_answers_is_ok_and_one_that_does_not_is_reported(home: Path, listening: str) -> None:
-    for scheme in ("sc", "spark"):
-        assert (
-            f"✓ spark          {scheme}://{listening} answers\n"
-            in doctor(home, I94_ENGINE=f"{scheme}://{listening}").output
-        )
+    assert f"✓ spark          spark://{listening} answers\n" in doctor(home, I94_ENGINE=f"spark://{listening}").output
+    with fake_connect_server("4.0.9") as address:
+        assert f"✓ spark          {address} runs Spark 4.0.9, and PySpark " in doctor(home, I94_ENGINE=address).output
+    with fake_connect_server("3.5.6") as address:
+        assert f"✗ spark          {address}: it runs Spark 3.5.6, and" in doctor(home, I94_ENGINE=address).output
     result = doctor(home, I94_ENGINE=f"sc://{NOBODY}")
     assert result.exit_code == 1
     assert f"✗ spark          nothing answers at sc://{NOBODY}; i94 dev starts a server there" in result.output
@@ -64,9 +65,10 @@ def test_a_spark_server_that_answers_is_ok_and_one_that_does_not_is_reported(hom
     assert f"✗ spark          nothing answers at spark://{NOBODY}; start it, or correct I94_ENGINE" in result.output
 
 
-def test_a_spark_server_on_s3_is_said_to_need_jars_of_its_own(s3: S3Server, home: Path, listening: str) -> None:
-    result = doctor(home, I94_ENGINE=f"sc://{listening}", I94_LAKE=f"s3://{s3.create_bucket()}")
-    assert "answers; its jars and configuration for s3:// are its own: docs/operations.md, Spark on S3" in result.output
+def test_a_spark_server_on_s3_is_said_to_need_jars_of_its_own(s3: S3Server, home: Path) -> None:
+    with fake_connect_server("4.0.2") as address:
+        result = doctor(home, I94_ENGINE=address, I94_LAKE=f"s3://{s3.create_bucket()}")
+    assert "here; its jars and configuration for s3:// are its own: docs/operations.md, Spark on S3" in result.output
     assert "jars  " not in result.output
 
 

@@ -51,7 +51,7 @@ def read_delivered(engine: Engine, raw: Path, lake: Path) -> DeliveredRows:
     delivery = Delivery(APRIL.key, tuple(sorted(store.list())))
     prepared = prepare_arrivals(delivery, store, LocalStore(lake), "scratch")
     with engine.session(), name_damaged_files(prepared, store):
-        engine.register_delivery(prepared.groups)
+        engine.register_delivery(prepared.groups, prepared.rows)
         query = Query(
             "SELECT delivered.*, source_file FROM delivered JOIN delivered_files ON path = source_path "
             "ORDER BY source_file, source_row"

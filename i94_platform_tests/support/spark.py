@@ -55,7 +55,7 @@ def s3_spark_skip_reason() -> str | None:
 def start_connect_server(folder: Path) -> Iterator[str]:
     """Run a Spark Connect server as long as the context, with its log in `folder`, and give its address."""
     address = f"sc://127.0.0.1:{_free_port()}"
-    options = driver_config(is_local=True) | {"spark.driver.extraJavaOptions": SHORT_LIVED_JAVA_OPTIONS}
+    options = driver_config("local[*]") | {"spark.driver.extraJavaOptions": SHORT_LIVED_JAVA_OPTIONS}
     with connect.connect_server(address, folder / "connect.log", options):
         yield address
 

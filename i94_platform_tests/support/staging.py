@@ -1,8 +1,8 @@
 """Stage months for tests and compare the tables of two engines.
 
 A place is a folder, or a prefix of a bucket on the server that the environment names. A process holds only one kind of
-Spark session, so this module also runs as a program (`python -m i94_platform_tests.support.staging ADDRESS RAW LAKE
-WHAT…`), where WHAT is a month such as 2016-04, or `temperatures`.
+Spark session, so this module also runs as a program: `python -m i94_platform_tests.support.staging ADDRESS RAW LAKE
+MONTH…`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ import pyarrow.parquet as pq
 from sqlalchemy import Table
 
 from i94_platform.address_grammar import is_in_process, is_s3
-from i94_platform.contracts import immigration, immigration_quarantine, immigration_unreadable, world_temperature
+from i94_platform.contracts import immigration, immigration_quarantine, immigration_unreadable
 from i94_platform.contracts.codes import CODE_LISTS, read_reviewed_list
 from i94_platform.contracts.model import column_names, key_columns
 from i94_platform.contracts.rendering.arrow import arrow_schema, to_arrow
@@ -40,7 +40,6 @@ from i94_platform.lake.store import Store
 from i94_platform.partitions import Month
 from i94_platform.pipeline.gate import Gate
 from i94_platform.pipeline.immigration import stage_month
-from i94_platform.pipeline.temperatures import stage_temperatures
 from i94_platform.settings import PROJECT
 from i94_platform_tests.support.spark import JARS, SHORT_LIVED_JAVA_OPTIONS
 
@@ -141,18 +140,6 @@ def read_staged_month(place: Location, month: Month) -> StagedMonth:
     return StagedMonth(accepted, rejected, unreadable)
 
 
-def stage_sorted_temperatures(engine: Engine, raw: Path, folder: Path) -> pa.Table:
-    """Stage the city temperatures and sort them by key."""
-    staged = stage_temperatures(LocalStore(raw), Lake(LocalStore(folder)), engine, Gate(), "run")
-    return read_sorted_temperatures(staged)
-
-
-def read_sorted_temperatures(manifest: Manifest) -> pa.Table:
-    """Read city temperatures, sorted by key."""
-    keys = ("dt", "city", "country", "latitude", "longitude")
-    return read_rows(manifest, world_temperature).sort_by([(key, "ascending") for key in keys])
-
-
 def read_rows(manifest: Manifest, contract: Table) -> pa.Table:
     """Read every committed row, and check that the files have the contract's columns in order and type."""
     schema = arrow_schema(contract)
@@ -237,9 +224,9 @@ def build_spark_engine(address: str, options: Mapping[str, str] = TEST_OPTIONS) 
     return resource.build()
 
 
-def stage_in_subprocess(address: str, raw: Location, lake: Location, *what: str, **environment: str) -> str:
-    """Stage months, or `temperatures`, in a separate process with Spark at `address`; return its output."""
-    command = [sys.executable, "-m", "i94_platform_tests.support.staging", address, str(raw), str(lake), *what]
+def stage_in_subprocess(address: str, raw: Location, lake: Location, *months: str, **environment: str) -> str:
+    """Stage months in a separate process with Spark at `address`; return its output."""
+    command = [sys.executable, "-m", "i94_platform_tests.support.staging", address, str(raw), str(lake), *months]
     done = subprocess.run(
         command,
         cwd=PROJECT,
@@ -253,14 +240,11 @@ def stage_in_subprocess(address: str, raw: Location, lake: Location, *what: str,
     return done.stdout + done.stderr
 
 
-def main(address: str, raw: Location, lake: Location, what: Sequence[str]) -> None:
-    """Stage `what` with Spark at `address`."""
+def main(address: str, raw: Location, lake: Location, months: Sequence[str]) -> None:
+    """Stage months with Spark at `address`."""
     engine = build_spark_engine(address, SHORT_LIVED_OPTIONS)
-    for name in what:
-        if name == "temperatures":
-            stage_temperatures(open_store(raw), Lake(open_store(lake)), engine, Gate(), "run")
-        else:
-            stage_into_lake(engine, raw, lake, Month.parse(name))
+    for name in months:
+        stage_into_lake(engine, raw, lake, Month.parse(name))
 
 
 if __name__ == "__main__":

@@ -41,7 +41,7 @@ _MONTH_CODE = (
     "transforms/immigration/values.py",
     "transforms/immigration/typed.sql",
 )
-_PLAUSIBILITY_CODE = ("transforms/immigration/plausibility.py", "transforms/immigration/country_codes.sql")
+_PLAUSIBILITY_CODE = ("transforms/immigration/plausibility.py",)
 
 
 @dg.multi_asset(
@@ -215,12 +215,12 @@ def world_temperature(
     context: dg.AssetExecutionContext,
     raw: dg.ResourceParam[Store],
     lake: dg.ResourceParam[Lake],
-    engine: dg.ResourceParam[Engine],
+    embedded_engine: dg.ResourceParam[Engine],
     gate: dg.ResourceParam[Gate],
 ) -> dg.MaterializeResult[Any]:
     """Stage the city temperatures with the ISO codes of their countries."""
     with raise_dagster_failures() as seconds:
-        manifest = stage_temperatures(raw, lake, engine, gate, run_folder(context))
+        manifest = stage_temperatures(raw, lake, embedded_engine, gate, run_folder(context))
         tag_acceptance(context, manifest)
         stats = manifest.stats
         metadata = {
@@ -228,7 +228,7 @@ def world_temperature(
             "repeated_rows": stats["repeated_rows"],
             "date_order": stats["date_order"],
             "countries_without_iso3": ", ".join(stats["countries_without_iso3"]) or "none",
-            "engine": engine.name,
+            "engine": embedded_engine.name,
         }
         return dataset_result(context.asset_key, reference.world_temperature, manifest, lake, seconds(), metadata)
 

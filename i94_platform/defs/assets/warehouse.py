@@ -74,14 +74,16 @@ def _deps(contract: Table, *upstream: str) -> list[dg.AssetKey]:
 def code_lists(
     context: dg.AssetExecutionContext,
     lake: dg.ResourceParam[Lake],
-    engine: dg.ResourceParam[Engine],
+    embedded_engine: dg.ResourceParam[Engine],
     warehouse: dg.ResourceParam[Warehouse],
 ) -> Iterator[dg.MaterializeResult[Any]]:
     """Load the selected code lists in one step. Ports refer to states, so states come first."""
     for contract in sorted(LOOKUPS, key=lambda c: len(_parent_keys(c))):
         asset_key = to_key(f"warehouse/{contract.name}")
         if asset_key in context.selected_asset_keys:
-            yield _load_built(context, asset_key, contract, code_list_builder(contract), lake, engine, warehouse)
+            yield _load_built(
+                context, asset_key, contract, code_list_builder(contract), lake, embedded_engine, warehouse
+            )
 
 
 @dg.asset(
@@ -140,11 +142,11 @@ def world_temperature(
 def state(
     context: dg.AssetExecutionContext,
     lake: dg.ResourceParam[Lake],
-    engine: dg.ResourceParam[Engine],
+    embedded_engine: dg.ResourceParam[Engine],
     warehouse: dg.ResourceParam[Warehouse],
 ) -> dg.MaterializeResult[Any]:
     """Load one row per state code, with the people of its cities."""
-    return _load_built(context, context.asset_key, contracts.state, build_state_rows, lake, engine, warehouse)
+    return _load_built(context, context.asset_key, contracts.state, build_state_rows, lake, embedded_engine, warehouse)
 
 
 @dg.asset(
@@ -160,11 +162,13 @@ def state(
 def country(
     context: dg.AssetExecutionContext,
     lake: dg.ResourceParam[Lake],
-    engine: dg.ResourceParam[Engine],
+    embedded_engine: dg.ResourceParam[Engine],
     warehouse: dg.ResourceParam[Warehouse],
 ) -> dg.MaterializeResult[Any]:
     """Load one row per listed country code; codes that only arrivals carry stay."""
-    return _load_built(context, context.asset_key, contracts.country, build_country_rows, lake, engine, warehouse)
+    return _load_built(
+        context, context.asset_key, contracts.country, build_country_rows, lake, embedded_engine, warehouse
+    )
 
 
 @dg.asset(
@@ -178,11 +182,13 @@ def country(
 def calendar(
     context: dg.AssetExecutionContext,
     lake: dg.ResourceParam[Lake],
-    engine: dg.ResourceParam[Engine],
+    embedded_engine: dg.ResourceParam[Engine],
     warehouse: dg.ResourceParam[Warehouse],
 ) -> dg.MaterializeResult[Any]:
     """Load one row per day."""
-    return _load_built(context, context.asset_key, contracts.calendar, build_calendar_rows, lake, engine, warehouse)
+    return _load_built(
+        context, context.asset_key, contracts.calendar, build_calendar_rows, lake, embedded_engine, warehouse
+    )
 
 
 @dg.asset(

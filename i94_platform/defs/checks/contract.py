@@ -6,7 +6,7 @@ there, and foreign keys, because it has the parent tables. `sql.rules` renders t
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
+from functools import cache
 from typing import Any
 
 import dagster as dg
@@ -19,6 +19,7 @@ from i94_platform.errors import PermanentError
 from i94_platform.lake.datasets import Dataset, Lake
 from i94_platform.lake.manifest import Manifest
 from i94_platform.partitions import Month
+from i94_platform.pipeline.immigration import KEYS_ARE_UNIQUE
 from i94_platform.sql.dialects import requote
 from i94_platform.sql.query import Query
 from i94_platform.sql.rules import (
@@ -47,6 +48,17 @@ class Subject:
     asset_key: dg.AssetKey
     contract: Table
     rule_types: Collection[str]
+
+
+@dataclass(frozen=True)
+class KnownRows:
+    """What is known of the rows of a dataset without a scan, or by a quick one."""
+
+    rows: int
+    has_duplicates: Callable[[str, str], bool]
+    """Tests one column of a relation."""
+    stats: Mapping[str, ColumnStats]
+    """What the footers say of each column."""
 
 
 def build_subjects(layer: str, contracts: Iterable[Table], types: Collection[str]) -> Iterator[Subject]:
@@ -104,24 +116,29 @@ def _evaluate_dataset(
     """Check a dataset in the lake; `read_manifest` says which content of it."""
     # the lock prevents that another run sweeps the files
     with lake.write_lock(dataset), engine.session():
-        stats = _register_dataset(read_manifest(dataset), subject.contract, lake, engine)
-        return _evaluate_rules(
-            subject,
-            f"`{subject.contract.name}`",
-            "",
-            lambda sql: engine.fetch(Query(sql, is_portable=True)).to_pylist(),
-            engine.has_duplicates,
-            stats,
-        )
+        manifest = read_manifest(dataset)
+        is_parquet = bool(manifest.urls) and manifest.urls[0].endswith(".parquet")
 
+        @cache
+        def register() -> None:  # only if a query needs it: an engine may take a minute to start
+            if is_parquet:
+                engine.register_files(subject.contract.name, manifest.urls)
+            else:
+                engine.register_table(subject.contract.name, lake.read_table(manifest, subject.contract))
 
-def _register_dataset(manifest: Manifest, contract: Table, lake: Lake, engine: Engine) -> Mapping[str, ColumnStats]:
-    """Register a dataset under its contract's name; return the column statistics of its Parquet files."""
-    if manifest.urls and manifest.urls[0].endswith(".parquet"):
-        engine.register_files(contract.name, manifest.urls)
-        return lake.read_column_stats(manifest)
-    engine.register_table(contract.name, lake.read_table(manifest, contract))
-    return {}
+        def fetch(sql: str) -> list[dict[str, Any]]:
+            register()
+            return engine.fetch(Query(sql, is_portable=True)).to_pylist()
+
+        def has_duplicates(relation: str, column: str) -> bool:
+            if manifest.stats.get(KEYS_ARE_UNIQUE):
+                return False
+            register()
+            return engine.has_duplicates(relation, column)
+
+        stats = lake.read_column_stats(manifest) if is_parquet else {}
+        known = KnownRows(manifest.rows, has_duplicates, stats)
+        return _evaluate_rules(subject, f"`{subject.contract.name}`", "", fetch, known)
 
 
 def check_in_warehouse(
@@ -151,15 +168,11 @@ def _evaluate_rules(
     relation: str,
     where: str,
     fetch: FetchRows,
-    has_duplicates: Callable[[str, str], bool] | None = None,
-    stats: Mapping[str, ColumnStats] = MappingProxyType({}),
+    known: KnownRows | None = None,
 ) -> dg.AssetCheckResult:
-    """Return how many rows break each rule, of how many, with a sample.
-
-    Two shortcuts avoid scans: `stats` can prove that a rule holds, and `has_duplicates` tests one column quickly.
-    """
+    """Return how many rows break each rule, of how many, with a sample; what is `known` avoids scans."""
     rules = contract_rules(subject.contract, relation, subject.rule_types, where)
-    rows, broken_rows = _count_broken_rows(rules, subject.contract.name, relation, where, fetch, has_duplicates, stats)
+    rows, broken_rows = _count_broken_rows(rules, subject.contract.name, relation, where, fetch, known)
     # the rules that block come first
     rule_counts = sorted(((r, broken_rows[id(r)]) for r in rules), key=lambda count: not count[0].is_blocking)
     return _build_result(subject.asset_key, rule_counts, rows, fetch)
@@ -171,16 +184,16 @@ def _count_broken_rows(
     relation: str,
     where: str,
     fetch: FetchRows,
-    has_duplicates: Callable[[str, str], bool] | None,
-    stats: Mapping[str, ColumnStats],
+    known: KnownRows | None,
 ) -> tuple[int, dict[int, int]]:
     """Return the number of rows, and the number of rows that break each rule, by the rule's `id`."""
+    stats = known.stats if known else {}
     broken_rows = {id(rule): 0 for rule in rules if rule.column in stats and rule.satisfied_by(stats[rule.column])}
     sql, row_rules = render_row_counts([rule for rule in rules if id(rule) not in broken_rows], relation, where)
-    totals = fetch(sql)[0]
+    totals = fetch(sql)[0] if row_rules or known is None else {"row_count": known.rows}
     broken_rows |= {id(rule): int(totals[f"r{i}"]) for i, rule in enumerate(row_rules)}
-    if has_duplicates:
-        broken_rows |= {id(r): 0 for r in rules if r.unique_column and not has_duplicates(name, r.unique_column)}
+    if known:
+        broken_rows |= {id(r): 0 for r in rules if r.unique_column and not known.has_duplicates(name, r.unique_column)}
     if remaining := [rule for rule in rules if id(rule) not in broken_rows]:
         counts = fetch(render_counts(remaining))[0]
         broken_rows |= {id(rule): int(counts[f"r{i}"]) for i, rule in enumerate(remaining)}

@@ -64,13 +64,13 @@ def staged_immigration_checks(
     can_subset=True,
 )
 def lookup_checks(
-    context: dg.AssetCheckExecutionContext, lake: dg.ResourceParam[Lake], engine: dg.ResourceParam[Engine]
+    context: dg.AssetCheckExecutionContext, lake: dg.ResourceParam[Lake], embedded_engine: dg.ResourceParam[Engine]
 ) -> Iterator[dg.AssetCheckResult]:
     """Check the code lists in one step, because they come from one file."""
     with raise_dagster_failures():
         for subject in _LISTS:
             yield from report_gate(context, subject.asset_key, lake)
-        yield from check_in_lake(context, _LISTS, lake, engine)
+        yield from check_in_lake(context, _LISTS, lake, embedded_engine)
         yield from plausibility.compare_with_reviewed(context, lake)
 
 
@@ -84,11 +84,11 @@ def _build_checks(contract: Table) -> dg.AssetChecksDefinition:
         can_subset=True,
     )
     def check(
-        context: dg.AssetCheckExecutionContext, lake: dg.ResourceParam[Lake], engine: dg.ResourceParam[Engine]
+        context: dg.AssetCheckExecutionContext, lake: dg.ResourceParam[Lake], embedded_engine: dg.ResourceParam[Engine]
     ) -> Iterator[dg.AssetCheckResult]:
         with raise_dagster_failures():
             yield from report_gate(context, asset_key, lake)
-            yield from check_in_lake(context, subjects, lake, engine)
+            yield from check_in_lake(context, subjects, lake, embedded_engine)
 
     return check
 

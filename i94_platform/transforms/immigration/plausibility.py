@@ -9,7 +9,6 @@ from i94_platform.contracts import immigration
 from i94_platform.contracts.codes import ENCODERS
 from i94_platform.sql.expressions import render_literal, render_none_of
 from i94_platform.sql.query import Query
-from i94_platform.sql.templates import load_template
 
 COUNTRY_COLUMNS = tuple(e.column for e in ENCODERS.values() if e.policy == "keep")
 """The columns that keep codes outside their list."""
@@ -25,17 +24,14 @@ ones, and of a value outside the contract's."""
 
 
 def render_value_counts() -> Query:
-    """Render how many values each column of `IMPLAUSIBLE` has, and how many are implausible: one row.
+    """Render how many values each column of `IMPLAUSIBLE` has, and how many are implausible, by both country codes.
 
-    Its columns are `values_<column>` and `implausible_<column>`.
+    The columns are those of `COUNTRY_COLUMNS`, `arrivals`, `values_<column>` and `implausible_<column>`.
     """
     counts = (
         f"count(`{name}`) AS `values_{name}`, count(CASE WHEN {condition} THEN 1 END) AS `implausible_{name}`"
         for name, condition in IMPLAUSIBLE.items()
     )
-    return Query(f"SELECT {', '.join(counts)} FROM staged", is_portable=True)
-
-
-def render_country_codes() -> Query:
-    """Render how many rows carry each country code: `column_name` of `COUNTRY_COLUMNS`, `code`, `arrivals`."""
-    return Query(load_template(__package__, "country_codes").template, is_portable=True)
+    countries = ", ".join(f"`{name}`" for name in COUNTRY_COLUMNS)
+    figures = ", ".join([countries, "count(*) AS arrivals", *counts])
+    return Query(f"SELECT {figures} FROM staged GROUP BY {countries}", is_portable=True)

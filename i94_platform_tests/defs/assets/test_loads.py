@@ -12,6 +12,8 @@ from typing import Any
 from sqlalchemy import Table
 
 from i94_platform.engine.duckdb import DuckDBEngine
+from i94_platform.engine.spark import SparkEngine
+from i94_platform.errors import PermanentError
 from i94_platform.lake.manifest import Manifest
 from i94_platform.settings import Settings
 from i94_platform.sql.query import Query
@@ -75,3 +77,19 @@ def test_a_month_is_locked_while_it_is_checked(loaded_deployment: Deployment, tm
     assert deployment.run_month(SAMPLE_MONTH).succeeded
     assert recorder.locked
     assert all(recorder.locked)
+
+
+def test_a_run_that_stages_no_month_starts_no_spark(loaded_deployment: Deployment, tmp_path: Path) -> None:
+    starts: list[str] = []
+
+    def start() -> Any:
+        starts.append("session")
+        raise PermanentError("no Spark here")
+
+    deployment = loaded_deployment.copy(tmp_path, override_resource("engine", SparkEngine("local[2]", start)))
+    assert deployment.run_reference().succeeded
+    assert deployment.run_step("warehouse/immigration", SAMPLE_MONTH).succeeded
+    assert deployment.run_marts(SAMPLE_MONTH).succeeded
+    assert not starts
+    assert not deployment.run_month(SAMPLE_MONTH).succeeded
+    assert starts

@@ -88,7 +88,7 @@ def test_a_reference_table_that_breaks_its_contract_stays(loaded_deployment: Dep
         loaded_deployment,
         tmp_path,
         lambda settings: override_resource(
-            "engine", CorruptingEngine(settings, "staged/world_temperature", repeat_first_row)
+            "embedded_engine", CorruptingEngine(settings, "staged/world_temperature", repeat_first_row)
         ),
     )
     tables = deployment.fingerprint_tables()
