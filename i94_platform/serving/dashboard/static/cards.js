@@ -9,7 +9,7 @@ import { createTable } from "./tables.js";
 /**
  * Creates a card.
  *
- * @param {object} card what it shows: `name`, `title`, `note` (how to read it), `summary` (what it shows, in words),
+ * @param {object} card what it shows: `name`, `title`, `note` (how to read it), `hint` (what a click does), `summary` (what it shows, in words),
  *   `chart` (its specification) with `data` and `params`, `columns` and `rows` of the table, `choices`, `onPick`,
  *   `wide`, `isOpen` (its table), and `empty` (what stands in place of the chart)
  * @param {object} context `describe` says period and filters, `parts` are those of a file's name, `choose` sets a choice
@@ -30,6 +30,7 @@ export function createCard(card, context, before) {
     card.chart ? chart : null,
     isEmpty ? createElement("p", { className: "empty" }, card.empty || "Nothing matches these months and filters.") : null,
     card.note ? createElement("p", { className: "muted note" }, card.note) : null,
+    card.hint && !isEmpty ? createElement("p", { className: "muted hint" }, card.hint) : null,
   );
   const view = isSame ? before.view : { current: null };
   chart.onPick = card.onPick;

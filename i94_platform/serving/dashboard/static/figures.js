@@ -51,8 +51,10 @@ export async function rankArrivals(view, column, measures = ["visitors"]) {
 
 function describeRow(row, column, total, before) {
   const figures = { ...row, code: row[column], name: nameOf(column, row[column]), share: computeShare(row.visitors, total) };
-  if (before === null) return figures;
-  return { ...figures, before, ...computeChange(row.visitors, before) };
+  const count = format(row.visitors, "count");
+  if (before === null) return { ...figures, label: count };
+  const change = computeChange(row.visitors, before);
+  return { ...figures, before, ...change, label: change.change === null ? count : `${count} (${format(change.change, "change")})` };
 }
 
 /** The difference of two counts, and its share of the earlier one; null where that is too small. */

@@ -40,7 +40,8 @@ function createCorrelations(main, rows, choose) {
     name: "correlations", title: "Correlations", wide: true, chart: "correlations", data: { rows: first }, rows, columns: COLUMNS,
     content: createElement("ul", { className: "sentences" }, ...sentences),
     summary: `${sentences.length} pairs. Association, not cause. The filters do not apply: they are computed over all published months, each in the table too.`,
-    note: "Lines are 95 % intervals; Cramér's V has none, because it describes all arrivals. Click a point to see the pair.",
+    note: "Lines are 95 % intervals; Cramér's V has none, because it describes all arrivals.",
+    hint: "Click a point or a sentence to see the pair below.",
     onPick: choose,
   };
 }

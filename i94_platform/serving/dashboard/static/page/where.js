@@ -56,8 +56,9 @@ async function createStates(view, ranking, pick) {
       "The colours are steps, not an even scale.",
       elsewhere ? `${format(elsewhere, "count")} visitors gave no state of the list.` : "",
       describeDoubts(doubts.filter(({ i94addr }) => rows.some(({ code }) => code === i94addr))),
-      "Inhabitants are those of the census of 2010. Click a state to go on to its countries.",
+      "Inhabitants are those of the census of 2010.",
     ].filter(Boolean).join(" "),
+    hint: "Click a state to go on to its countries.",
     onPick: pick("i94addr"),
   };
 }
@@ -67,7 +68,7 @@ function describeDoubts(doubts) {
   const meanings = new Map();
   for (const { state, possible_meaning: meaning } of doubts) meanings.set(state, [...(meanings.get(state) ?? []), meaning]);
   const shown = [...meanings].slice(0, SHOWN_DOUBTS).map(([state, others]) => `${state} (${joinTexts(others)})`);
-  return shown.length ? `Visitors write some codes for other places, very probably: ${joinTexts(shown)}; see About the data.` : "";
+  return shown.length ? `Some codes very probably stand for something else, too: ${joinTexts(shown)}; see About the data.` : "";
 }
 
 /** Bounds of 1, 2 or 5 times a power of ten that divide the values into about equal groups. */
@@ -108,7 +109,7 @@ async function createDrill(view, pick) {
       name: `drill-${index + 1}`, title: [...way, `by ${FILTERS[column].level}`].join(" › ").replace(/^by /, "By "), chart: "ranking",
       data: { rows: ranking.rows.filter(({ visitors }) => visitors).slice(0, SHOWN) }, rows: ranking.rows, columns: rankingColumns(view, FILTERS[column].name),
       summary: describeRanking(ranking, SHOWN, PLURAL[column]),
-      note: "Click a bar, or a name in the table, to go one level deeper; the path at the top leads back.",
+      hint: "Click a bar, or a name in the table, to go one level deeper; the path at the top leads back.",
       onPick: pick(column),
     };
   }));

@@ -34,7 +34,7 @@ function createRanking(view, column, ranking, pick) {
     data: { rows: ranking.rows.filter(({ visitors }) => visitors).slice(0, SHOWN_COUNTRIES) }, columns: rankingColumns(view, FILTERS[column].name),
     choices: [{ name: "by", label: "Count by", value: column, values: [["i94res", "Residence"], ["i94cit", "Nationality"]] }],
     summary: describeRanking(ranking, SHOWN_COUNTRIES, PLURAL[column]),
-    note: "Click a bar or a name in the table to see that country alone.",
+    hint: "Click a bar, or a name in the table, to see that country alone.",
     onPick: pick(column),
   };
 }
