@@ -30,6 +30,7 @@ from i94_platform.contracts import ALL
 from i94_platform.contracts.rendering.dictionary import render_dictionary
 from i94_platform.defs.column_lineage.lineage_file import load_column_sources
 from i94_platform.definitions import defs
+from i94_platform.serving.api.openapi import create_document
 from i94_platform.serving.app import create_app
 from i94_platform.sources.listing import DeliveryListing
 
@@ -46,7 +47,7 @@ print(json.dumps({
     "awaited by the sensor": "gdp.csv" in DeliveryListing().missing_references,
     "lineage": [load_column_sources("staged/gdp")["value"], load_column_sources("mart/visitors_by_port")["port"]],
     "dictionary": [name for name in ("i94.gdp", "mart.visitors_by_port") if name in render_dictionary(ALL)],
-    "endpoints": [path for path in create_app().openapi()["paths"] if "visitors_by_port" in path],
+    "endpoints": [path for path in create_document(create_app())["paths"] if "visitors_by_port" in path],
 }))
 """
 
