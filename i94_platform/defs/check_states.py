@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from textwrap import shorten
 from typing import Any
 
 import dagster as dg
@@ -12,8 +13,8 @@ from i94_platform.lake.releases import CheckState, FailedCheck
 _EVALUATIONS = 200
 """How many evaluations of one check are read to find the newest one of each month."""
 
-_MESSAGE_CHARACTERS = 500
-"""The length at which the message of a failed check is cut."""
+_MESSAGE_CHARACTERS = 1_000
+"""The length at which the message of a failed check is cut, between two words."""
 
 
 def collect_check_state(
@@ -34,7 +35,7 @@ def collect_check_state(
             name,
             month,
             evaluation.severity is dg.AssetCheckSeverity.ERROR,
-            (evaluation.description or "")[:_MESSAGE_CHARACTERS],
+            shorten(evaluation.description or "", _MESSAGE_CHARACTERS, placeholder=" …"),
         )
         for (name, month), evaluation in sorted(newest.items())
         if not evaluation.passed

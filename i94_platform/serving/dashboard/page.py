@@ -8,7 +8,7 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from sqlalchemy import BigInteger
+from sqlalchemy import BigInteger, Table
 
 from i94_platform.contracts import MONTHLY_MARTS
 from i94_platform.contracts.disclosure import MIN_BASE
@@ -50,6 +50,13 @@ def render_page(static_url: str, vega_url: str) -> str:
     )
 
 
+def _download_url(layer: str, contract: Table) -> str:
+    """Return where all rows are: a month's table may have more than a page of CSV, an archive has them all."""
+    if contract in MONTHLY_MARTS:
+        return f"/api/v1/download/latest.zip?tables={contract.name}"
+    return f"/api/v1/{layer}/{contract.name}?format=csv"
+
+
 def _describe_contracts() -> dict[str, Any]:
     return {
         "routes": [{"name": name, "title": title, "path": page_path(name)} for name, title in PAGES.items()],
@@ -71,7 +78,7 @@ def _describe_contracts() -> dict[str, Any]:
             for mart in MONTHLY_MARTS
         ],
         "downloads": [
-            {"url": f"/api/v1/{layer}/{contract.name}", "name": contract.name, "description": contract.comment}
+            {"url": _download_url(layer, contract), "name": contract.name, "description": contract.comment}
             for layer, contracts in LAYERS.items()
             for contract in contracts
         ],

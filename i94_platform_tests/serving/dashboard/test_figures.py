@@ -217,6 +217,7 @@ def test_the_release_and_its_checks_are_shown(page: Page, site: LiveServer) -> N
     text = find_card(page, "release-facts").inner_text()
     assert site.release.version in text
     assert "January 2016 to February 2016" in text
+    assert "March 2016 to December 2016" in text, "the months of the year that are missing"
     failed = [check for table in site.release.tables.values() for check in table.checks.failed_checks]
     assert find_card(page, "release-facts").locator(".failed-checks li").count() == len(failed)
     assert all(check.message in text for check in failed)

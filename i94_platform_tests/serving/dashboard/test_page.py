@@ -255,6 +255,16 @@ def test_the_keyboard_alone_filters_and_drills(browser: BrowserContext, site: Li
     page.keyboard.press("Enter")
     assert find_control(page, "i94res").evaluate("input => input.validationMessage") != ""
     find_control(page, "i94res").fill("")
+    page.locator("#more").focus()
+    page.keyboard.press("Enter")
+    for column, text, code in [("visatype", "B2", "B2"), ("airline", "lufthansa", "LH")]:
+        find_control(page, column).fill(text)
+        page.keyboard.press("Enter")
+        page.wait_for_url(f"**{column}={code}*")
+        page.get_by_role("link", name=f"Remove {text}", exact=False).focus()
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/where?i94addr=FL")
+        wait_until_drawn(page)
     find_card(page, "drill-1").locator("summary").focus()
     page.keyboard.press("Enter")
     find_card(page, "drill-1").get_by_role("button", name="United Kingdom", exact=True).focus()

@@ -96,8 +96,9 @@ export function showBreadcrumb(view) {
     const removals = values.map((value, index) =>
       createElement("a", { className: "remove", href: urlOf(withoutFilter(view, column, value)), "aria-label": `Remove ${names[index]}` }, "×"),
     );
-    const link = createElement("a", { href }, `${FILTERS[column].name}: ${names.join(", ")}`);
-    steps.push(createElement("li", {}, link, ...removals));
+    const link = createElement("a", { href }, `${FILTERS[column].name}: ${names[0]}`);
+    const others = names.slice(1).flatMap((name, index) => [createElement("span", {}, name), removals[index + 1]]);
+    steps.push(createElement("li", {}, link, removals[0], ...others));
   }
   steps.at(-1).querySelector("a").setAttribute("aria-current", "location");
   byId("breadcrumb").replaceChildren(createElement("ol", {}, ...steps));

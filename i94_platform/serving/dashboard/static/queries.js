@@ -57,6 +57,12 @@ export async function fetchAirlines() {
   return data.map((row) => ({ code: row.airline, name: row.airline_name_max }));
 }
 
+/** Fetches the visa classes, whose codes are their names. */
+export async function fetchVisaClasses() {
+  const { data } = await fetchJson(`/api/v1/query/arrivals_cube?group=visatype&select=visitors.sum&limit=${MAX_ROWS}`);
+  return data.map(({ visatype }) => ({ code: visatype, name: visatype }));
+}
+
 /** Fetches what states' codes may stand for instead, by state and port, in a month. */
 export async function fetchDoubtfulStates(month) {
   const columns = "i94addr,state,port,visitors,usual_visitors,possible_meaning";

@@ -60,7 +60,7 @@ function parsePeriod(query, problems) {
     return standard;
   }
   if (published[0] === period.first && published.at(-1) === period.last) return period;
-  problems.push(`Published of these months are ${formatPeriod({ first: published[0], last: published.at(-1) })}.`);
+  problems.push(`Of these months, only ${formatPeriod({ first: published[0], last: published.at(-1) })} can be shown; About the data lists those that are missing.`);
   return { first: published[0], last: published.at(-1) };
 }
 

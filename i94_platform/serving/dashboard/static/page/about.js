@@ -2,8 +2,9 @@
 
 import { CONFIG } from "../config.js";
 import { createElement } from "../dom.js";
-import { format, formatPeriod } from "../formatting.js";
+import { format, formatPeriod, joinTexts } from "../formatting.js";
 import { fetchDoubtfulStates, fetchJson, release } from "../queries.js";
+import { listMonths, shiftMonth } from "../state.js";
 
 export async function load(view, { pick }) {
   return [
@@ -29,12 +30,24 @@ async function createRelease() {
 
 function describeRelease({ data_as_of: time, published_at: published, version }) {
   const { months } = release();
+  const years = months.length ? listMonths({ first: `${months[0].slice(0, 4)}-01`, last: `${months.at(-1).slice(0, 4)}-12` }) : [];
+  const missing = years.filter((month) => !months.includes(month));
   const facts = {
     "Data as of": format(time, "time"), Published: format(published, "time"), Release: version,
-    Months: `${months.length}: ${formatPeriod({ first: months[0], last: months.at(-1) })}`,
+    Months: `${months.length}: ${describeMonths(months)}`, "Not published": missing.length ? describeMonths(missing) : "none of these years",
   };
   const entries = Object.entries(facts).flatMap(([name, value]) => [createElement("dt", {}, name), createElement("dd", {}, value)]);
   return [createElement("dl", { className: "facts" }, ...entries)];
+}
+
+/** Names months in order, those that follow each other as one period. */
+function describeMonths(months) {
+  const periods = [];
+  for (const month of months) {
+    if (periods.length && shiftMonth(periods.at(-1).last, 1) === month) periods.at(-1).last = month;
+    else periods.push({ first: month, last: month });
+  }
+  return joinTexts(periods.map(formatPeriod));
 }
 
 function describeChecks({ tables, error }) {
@@ -84,8 +97,8 @@ function createGlossary() {
 
 function createDownloads() {
   const links = CONFIG.downloads.map(({ url, name, description }) =>
-    createElement("li", {}, createElement("a", { href: `${url}?format=csv` }, name), `: ${description}`),
+    createElement("li", {}, createElement("a", { href: url }, name), `: ${description}`),
   );
-  const api = createElement("p", {}, "Each published table as CSV. The ", createElement("a", { href: "/docs" }, "API"), " has more formats and filters, and ", createElement("a", { href: "/api/v1/download/latest.zip" }, "all of them in one archive"), ".");
+  const api = createElement("p", {}, "Each published table as CSV with all rows, those with months in an archive. The ", createElement("a", { href: "/docs" }, "API"), " has more formats and filters, and ", createElement("a", { href: "/api/v1/download/latest.zip" }, "all of them in one archive"), ".");
   return card("downloads", "Download", createElement("div", {}, api, createElement("ul", { className: "downloads" }, ...links)));
 }
