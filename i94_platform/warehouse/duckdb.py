@@ -107,6 +107,15 @@ def _describe_constraint(error: duckdb.ConstraintException) -> str:
     return "a key repeats"
 
 
+def _search_all_schemas(connection: duckdb.DuckDBPyConnection) -> None:
+    """Let a query name tables without their schema, and `SHOW TABLES` list all of them."""
+    rows = connection.execute(
+        "SELECT schema_name FROM duckdb_schemas() "
+        "WHERE database_name = 'warehouse' AND schema_name IN ('main', 'i94', 'mart')"
+    ).fetchall()
+    connection.execute("SET search_path = " + quote_literal(",".join(f"warehouse.{name}" for (name,) in rows)))
+
+
 class DuckDBWarehouse(Warehouse):
     """Tables in one local file."""
 
@@ -153,8 +162,8 @@ class DuckDBWarehouse(Warehouse):
         with TemporaryDirectory(dir=self._scratch, prefix=prefix) as spill:  # DuckDB lets queries read this folder
             instance = connect(Path(spill), self._memory_limit)
             with closing(instance), closing(self._attach(instance, "query", read_only=True)) as connection:
+                _search_all_schemas(connection)
                 lock_down(connection, self._query_folders, self._memory_limit)
-                connection.execute("USE warehouse")
                 return run_query(connection, sql, self._query_timeout, self._memory_limit)
 
     def replace_release_database(self, release: Release, lake: Lake) -> None:

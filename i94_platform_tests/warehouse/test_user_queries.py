@@ -115,6 +115,8 @@ def list_files(folder: Path) -> dict[str, int]:
         ("SELECT count(*) FROM i94.immigration", 0),
         ("SELECT n FROM read_parquet('{home}/lake/staged/*/*.parquet')", 42),
         ("DESCRIBE i94.i94mode", "code"),
+        ("SELECT count(*) FROM arrivals_cube", 0),
+        ("SELECT list_has_all(list(name), ['arrivals_cube', 'immigration']) FROM (SHOW TABLES)", True),
         ("SELECT sum(range) FROM range(1000001)", 500_000_500_000),
         ("FROM (VALUES (1))", 1),
     ],

@@ -35,6 +35,10 @@ OptionalMonth = Annotated[
 ]
 
 
+UNKNOWN_FILTER = "unknown_filter"
+"""The type of the validation error whose message says what there is instead of a filter."""
+
+
 class NoParameters(BaseModel):
     """For routes without query parameters: any is refused."""
 
@@ -75,10 +79,8 @@ def describe_validation_error(error: RequestValidationError) -> Problem:
     """Return the problem of the first invalid parameter, without the value that was sent."""
     first = error.errors()[0]
     name = str(first["loc"][1]) if len(first["loc"]) > 1 else ""
-    if first["type"] == "extra_forbidden":
-        detail = (
-            "There is no parameter or column of this name here; /api/v1/openapi.json lists those that there are. "
-            "Keys are sent in a header, never in a URL."
-        )
+    if first["type"] in ("extra_forbidden", UNKNOWN_FILTER):
+        reason = first["msg"] if first["type"] == UNKNOWN_FILTER else "/api/v1/openapi.json lists the parameters."
+        detail = f"{reason} Keys are sent in a header, never in a URL."
         return Problem("invalid-parameter", detail, parameter=KEY_PATTERN.sub("…", name)[:64])
     return Problem("invalid-parameter", f"{name}: {first['msg']}.", parameter=name)

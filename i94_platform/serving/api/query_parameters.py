@@ -21,7 +21,7 @@ from i94_platform.contracts.disclosure import is_count
 from i94_platform.contracts.model import is_monthly, key_columns
 from i94_platform.serving.aggregates import FUNCTIONS, Aggregate
 from i94_platform.serving.api.models import PYTHON_TYPES
-from i94_platform.serving.api.parameters import FiniteFloat, Int32, Int64, MonthRange, Text
+from i94_platform.serving.api.parameters import UNKNOWN_FILTER, FiniteFloat, Int32, Int64, MonthRange, Text
 from i94_platform.serving.filters import ANY_TEXT, OPERATORS, REPEATABLE, Filter
 from i94_platform.serving.problems import Problem
 from i94_platform.serving.queries import DEFAULT_LIMIT, Order, Query
@@ -136,11 +136,22 @@ def _parse_filters(contract: Table, items: Sequence[tuple[str, str]]) -> list[Fi
     return [_parse_filter(contract, name, texts) for name, texts in values.items()]
 
 
+def _describe_unknown(contract: Table, name: str, column: Column[Any] | None) -> str:
+    """Say what there is instead of a filter that there is not."""
+    if name in QueryParameters.model_fields:
+        return f"This is a parameter of /api/v1/query/{contract.name}."
+    if column is None:
+        return f"{contract.name} has no such column or parameter; its columns are {', '.join(contract.columns.keys())}."
+    operators = ", ".join(f"__{operator}" for operator in OPERATORS if operator and _has_operator(column, operator))
+    return f"The operators of {column.name} are {operators}."
+
+
 def _parse_filter(contract: Table, name: str, texts: list[str]) -> Filter:
     column_name, separator, operator = name.partition("__")
     column = contract.columns.get(column_name)
     if column is None or not _has_operator(column, operator) or (separator and not operator):
-        raise RequestValidationError([{"type": "extra_forbidden", "loc": ("query", name)}])
+        detail = _describe_unknown(contract, name, column)
+        raise RequestValidationError([{"type": UNKNOWN_FILTER, "loc": ("query", name), "msg": detail}])
     if operator in REPEATABLE:
         parts = [part for text in texts for part in _split_list(column, text)]
         return Filter(
@@ -213,7 +224,7 @@ def _split(text: str) -> list[str]:
 
 def _require_columns(contract: Table, parameter: str, names: list[str]) -> tuple[str, ...]:
     if {*names} - {*contract.columns.keys()} or len(set(names)) < len(names):
-        raise _invalid(parameter, f"{parameter} is names of columns of {contract.name}, each once.")
+        raise _invalid(parameter, f"{parameter} is names of columns, each once: {', '.join(contract.columns.keys())}.")
     return tuple(names)
 
 

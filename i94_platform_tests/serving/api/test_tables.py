@@ -153,6 +153,15 @@ def test_a_wrong_parameter_is_named(shared_server: LiveServer, parameters: str, 
     assert problem["parameter"] == name
 
 
+@pytest.mark.parametrize(
+    ("name", "help_"),
+    [("visitor", "visitors"), ("select", "/api/v1/query/"), ("visitors__over", "__ge"), ("airline__foo", "__like")],
+)
+def test_a_problem_names_what_there_is_instead(shared_server: LiveServer, name: str, help_: str) -> None:
+    problem = assert_problem(shared_server.get(f"{AIRLINES}?{name}=1"), 422, "invalid-parameter")
+    assert help_ in problem["detail"]
+
+
 @pytest.mark.parametrize("value", ["sent-value", "2016-99", "sent%00value"])
 def test_a_problem_does_not_repeat_a_value(shared_server: LiveServer, value: str) -> None:
     for name in ("visitors", "from", "order", "limit", "cursor", "format", "airline"):
