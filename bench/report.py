@@ -18,6 +18,9 @@ from bench.subjects import Reading
 MAX_RATIO = {"month, warm, duckdb": 1.5, "command to the fact, duckdb": 3.0}
 """The bounds on the ratio, by subject. They hold for DuckDB as engine and warehouse."""
 
+MAX_SPARK_RATIO = 2.0
+"""The bound on a warm month on Spark, as a multiple of the hand-written PySpark script."""
+
 MAX_PEAK_MB = 4_000
 """The bound on the memory of a command, on every engine."""
 
@@ -64,6 +67,16 @@ def _summarize_subject(subject: str, readings: Sequence[Reading], baseline_secon
         peak_mb,
         MAX_PEAK_MB if peak_mb is not None else None,
     )
+
+
+def describe_spark_ratios(summaries: Sequence[SubjectSummary]) -> Iterator[str]:
+    """Say how a warm month on Spark compares with the hand-written PySpark script."""
+    seconds = {summary.subject: summary.seconds for summary in summaries}
+    for subject, script_seconds in seconds.items():
+        kind, _, engine = subject.rpartition(", ")
+        if kind == "PySpark script, warm":
+            ratio = seconds[f"month, warm, {engine}"] / script_seconds
+            yield f"A warm month on {engine} takes {ratio:.2f} times the PySpark script, bound {MAX_SPARK_RATIO:.1f}."
 
 
 def render_table(summaries: Sequence[SubjectSummary], title: str) -> Table:

@@ -77,16 +77,17 @@ def time_command(engine: str, layers: Sequence[str], workload: Workload) -> Read
     return Reading(time.perf_counter() - started, peak_mb)
 
 
-def build_warm_month(engine: str) -> Subject:
+def build_warm_month(engine: str, *, is_script: bool = False) -> Subject:
     """Build the subject that times a month in a warm process: imports are done, and Spark has its session.
 
-    The first reading includes both; drop it.
+    The first reading includes both; drop it. `is_script` times the hand-written PySpark script instead of the platform.
     """
     processes: list[subprocess.Popen[str]] = []
+    start = _start_pyspark_script if is_script else _start_warm_process
 
     def time_month(workload: Workload) -> Reading:
         if not processes:
-            processes.append(_start_warm_process(engine, workload))
+            processes.append(start(engine, workload))
         stdin, stdout = cast(IO[str], processes[0].stdin), cast(IO[str], processes[0].stdout)
         print(workload.clear_home(), file=stdin, flush=True)
         if not (seconds := stdout.readline()):
@@ -99,7 +100,16 @@ def build_warm_month(engine: str) -> Subject:
 def _start_warm_process(engine: str, workload: Workload) -> subprocess.Popen[str]:
     """Start `bench.warm`. It ends with this process, because its standard input is closed then."""
     command = [sys.executable, "-W", "ignore", "-m", "bench.warm", str(workload.raw), workload.month, engine]
-    with _log_path(engine, workload).open("w") as log:
+    return _start_process(command, engine, workload)
+
+
+def _start_pyspark_script(engine: str, workload: Workload) -> subprocess.Popen[str]:
+    script = str(Path(__file__).with_name("pyspark_script.py"))
+    return _start_process([sys.executable, script, workload.month, engine, *map(str, workload.files)], engine, workload)
+
+
+def _start_process(command: list[str], engine: str, workload: Workload) -> subprocess.Popen[str]:
+    with _log_path(engine, workload).open("a") as log:
         return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True)
 
 
@@ -111,6 +121,8 @@ def build_subjects(engines: list[str]) -> Mapping[str, Subject]:
     """Build the subjects by name, in the order of a round."""
     subjects: dict[str, Subject] = {"plain DuckDB script": time_plain_script}
     for engine in engines:
+        if engine.startswith("local["):
+            subjects[f"PySpark script, warm, {engine}"] = build_warm_month(engine, is_script=True)
         subjects[f"month, warm, {engine}"] = build_warm_month(engine)
         subjects[f"command to the fact, {engine}"] = partial(time_command, engine, FACT_LAYERS)
         subjects[f"whole command, {engine}"] = partial(time_command, engine, ())
