@@ -7,7 +7,7 @@ column `unreadable`. The rows of each file are counted twice: by the reader, and
 from __future__ import annotations
 
 import shutil
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,19 +20,19 @@ from i94_platform.progress import advance_progress
 from i94_platform.sources import csv
 from i94_platform.sources.column_names import list_extra_columns, match_columns
 from i94_platform.sources.compression import COPY_BYTES, check_delivered, detect_compression, open_decompressed
+from i94_platform.sources.conversion_processes import convert_in_order
 from i94_platform.sources.csv_conversion import UNREADABLE_COLUMN, convert_arrivals
 from i94_platform.sources.delivery import Delivery
 from i94_platform.sources.immigration import DELIVERED_COLUMNS, NUMBER_COLUMNS, is_arrival
 from i94_platform.sources.parquet import check_pages, convert_parquet, converted_schema, read_footer, read_layout
-from i94_platform.sources.sas import SasReport, read_sas_chunks
+from i94_platform.sources.sas import SasPart, SasReport, read_sas_part, split_sas
 from i94_platform.sources.spellings import render_text_or_null
 
 if TYPE_CHECKING:
-    import pandas as pd
     import pyarrow as pa
 
 CHUNK_ROWS = 100_000
-"""Rows of a SAS file that a conversion holds at a time: about 100 MB."""
+"""Rows of a SAS file that each process of a conversion holds at a time: about 100 MB."""
 
 _SCHEMA_OF_CONVERTED = (("converted", ""),)
 
@@ -174,12 +174,18 @@ def _prepare_sas(raw: Store, file: StoredFile, lake: Store, target: str) -> _Pre
     import pyarrow.parquet as pq
 
     check_delivered(raw, file, "sas7bdat")
-    path, schema, names, report = f"{target}.parquet", converted_schema(), list[str](), SasReport()
-    with lake.create(path) as output, pq.ParquetWriter(output, schema) as writer:
-        for frame in read_sas_chunks(raw, file, CHUNK_ROWS, report):
-            names = list(frame.columns)
-            writer.write_table(_convert_frame(file.path, frame, schema))
-            advance_progress(len(frame))
+    path, names, report = f"{target}.parquet", list[str](), SasReport()
+
+    def split() -> Iterator[SasPart]:
+        for part in split_sas(raw, file, CHUNK_ROWS, report):
+            names[:] = part.columns.names
+            yield part
+
+    with lake.create(path) as output, pq.ParquetWriter(output, converted_schema()) as writer:
+        for rows, latin_1_texts in convert_in_order(_convert_sas_part, split()):
+            writer.write_table(rows)
+            report.latin_1_texts.update(latin_1_texts)
+            advance_progress(rows.num_rows)
     return _PreparedFile(
         lake.uri(path),
         _SCHEMA_OF_CONVERTED,
@@ -192,12 +198,14 @@ def _prepare_sas(raw: Store, file: StoredFile, lake: Store, target: str) -> _Pre
     )
 
 
-def _convert_frame(path: str, frame: pd.DataFrame, schema: pa.Schema) -> pa.Table:
+def _convert_sas_part(part: SasPart) -> tuple[pa.Table, Counter[str]]:
     import pyarrow as pa
 
-    names = match_columns(path, frame.columns, DELIVERED_COLUMNS)
+    frame, latin_1_texts = read_sas_part(part)
+    schema = converted_schema()
+    names = match_columns(part.path, frame.columns, DELIVERED_COLUMNS)
     arrays = [pa.array(frame[names[field.name]], type=field.type, from_pandas=True) for field in schema]
-    return pa.table(arrays, schema=schema)
+    return pa.table(arrays, schema=schema), latin_1_texts
 
 
 _PREPARE: dict[str, Callable[[Store, StoredFile, Store, str], _PreparedFile]] = {

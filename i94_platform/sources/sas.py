@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
@@ -50,25 +51,39 @@ class SasReport:
         return tuple(remarks)
 
 
-def read_sas_chunks(
-    store: Store, file: StoredFile, chunk_rows: int, report: SasReport | None = None
-) -> Iterator[pd.DataFrame]:
-    """Read the rows of a month in chunks; dates stay the numbers that the file stores.
+@dataclass(frozen=True)
+class SasColumns:
+    """The names of a file's columns, and which of them are delivered for the contract."""
 
-    Rows that are marked as deleted are left out, and columns without contract are empty.
+    names: tuple[str, ...]
+    delivered: list[str]
+
+
+@dataclass(frozen=True)
+class SasPart:
+    """A range of the rows of a SAS file, which any process can read by itself."""
+
+    path: str
+    content: bytes
+    """A SAS file of these rows with all metadata."""
+    columns: SasColumns
+    encoding: int
+
+
+def split_sas(store: Store, file: StoredFile, part_rows: int, report: SasReport) -> Iterator[SasPart]:
+    """Split a file of a month into parts of about `part_rows` rows, in order.
 
     Raises:
         PermanentError: the file can't be read, states other rows than it holds, or a column is missing or of another
             kind.
     """
-    report = report or SasReport()
     with decompress_to_local(store, file.path) as path, path.open("rb") as content:
         pages = read_sas_pages(content, file.path, path.stat().st_size)
         report.rows, report.deleted_rows = pages.rows, pages.deleted_rows
-        columns: _Columns | None = None
-        for part in pages.read_parts(content, chunk_rows):
+        columns: SasColumns | None = None
+        for part in pages.read_parts(content, part_rows):
             columns = columns or _read_columns(file.path, part)
-            yield _read_part(file.path, part, columns, pages.header.encoding, report)
+            yield SasPart(file.path, part, columns, pages.header.encoding)
 
 
 def count_sas_rows(store: Store, file: StoredFile) -> int:
@@ -81,42 +96,35 @@ def count_sas_rows(store: Store, file: StoredFile) -> int:
         return read_sas_pages(content, file.path, path.stat().st_size).rows
 
 
-@dataclass(frozen=True)
-class _Columns:
-    """The names of a file's columns, and which of them are delivered for the contract."""
-
-    names: tuple[str, ...]
-    delivered: list[str]
-
-
-def _read_columns(path: str, part: bytes) -> _Columns:
+def _read_columns(path: str, part: bytes) -> SasColumns:
     """Read the names of the columns in the file's order, and compare them with the contract."""
     _, meta = _read(path, part, metadataonly=True)
     types: dict[str, str] = meta.readstat_variable_types
     names = check_columns(
         path, {name: ("text" if type_ == "string" else "number", type_) for name, type_ in types.items()}
     )
-    return _Columns(tuple(types), list(names.values()))
+    return SasColumns(tuple(types), list(names.values()))
 
 
-def _read_part(path: str, part: bytes, columns: _Columns, encoding: int, report: SasReport) -> pd.DataFrame:
-    """Read the delivered columns of a part; the others are empty, because reading them takes time."""
-    if encoding == _NO_ENCODING:
-        frame = _read_latin_1(path, part, columns.delivered, encoding, report)
-    else:
-        try:
-            frame, _ = _parse(part, usecols=columns.delivered)
-        except _parse_errors():
-            frame = _read_latin_1(path, part, columns.delivered, encoding, report)
-    for name in columns.names:
-        if name not in frame:
-            frame[name] = None
-    return frame
+def read_sas_part(part: SasPart) -> tuple[pd.DataFrame, Counter[str]]:
+    """Read the delivered columns of a part without deleted rows; dates stay the numbers that the file stores.
+
+    Returns:
+        The rows, and by column the texts that were read as Latin-1, though the file declares another encoding.
+
+    Raises:
+        PermanentError: it can't be read.
+    """
+    if part.encoding != _NO_ENCODING:
+        with suppress(*_parse_errors()):
+            return _parse(part.content, usecols=part.columns.delivered)[0], Counter()
+    return _read_latin_1(part.path, part.content, part.columns.delivered, part.encoding)
 
 
-def _read_latin_1(path: str, part: bytes, columns: list[str], encoding: int, report: SasReport) -> pd.DataFrame:
+def _read_latin_1(path: str, part: bytes, columns: list[str], encoding: int) -> tuple[pd.DataFrame, Counter[str]]:
     """Read a part as Latin-1, which can decode anything, and decode each text as declared, if that can be done."""
     frame, _ = _read(path, declare_latin_1(part), usecols=columns)
+    latin_1_texts: Counter[str] = Counter()
     codec = _CODECS.get(encoding)
     for name in map(str, frame.select_dtypes(exclude="number")):
         texts = frame[name].tolist()
@@ -125,9 +133,9 @@ def _read_latin_1(path: str, part: bytes, columns: list[str], encoding: int, rep
                 try:
                     texts[position] = text.encode("latin-1").decode(codec or "ascii")
                 except UnicodeDecodeError:
-                    report.latin_1_texts[name] += 1
+                    latin_1_texts[name] += 1
         frame[name] = texts
-    return frame
+    return frame, latin_1_texts
 
 
 def _read(path: str, part: bytes, **options: Any) -> tuple[pd.DataFrame, Any]:

@@ -20,7 +20,7 @@ from i94_platform.engine.base import Engine
 from i94_platform.errors import PermanentError
 from i94_platform.lake.local import LocalStore
 from i94_platform.sources.immigration import DELIVERED_COLUMNS
-from i94_platform.sources.sas import SasReport, count_sas_rows, read_sas_chunks
+from i94_platform.sources.sas import SasReport, count_sas_rows, read_sas_part, split_sas
 from i94_platform_tests.sources.delivered_files import SAS, WIDTHS
 from i94_platform_tests.support.arrivals import APRIL, GOOD_ROW
 from i94_platform_tests.support.sas import load_readstat, write_sas
@@ -49,7 +49,12 @@ def read(raw: Path, chunk_rows: int = 1_000, name: str = SAS) -> tuple[list[pd.D
     """Read a landed file."""
     store, report = LocalStore(raw), SasReport()
     file = next(file for file in store.list() if file.path == name)
-    return list(read_sas_chunks(store, file, chunk_rows, report)), report
+    frames = []
+    for part in split_sas(store, file, chunk_rows, report):
+        frame, latin_1_texts = read_sas_part(part)
+        report.latin_1_texts.update(latin_1_texts)
+        frames.append(frame)
+    return frames, report
 
 
 def count(raw: Path) -> int:
@@ -262,14 +267,13 @@ def test_a_header_that_states_other_rows_is_refused_with_both_numbers(
             use(raw)
 
 
-def test_columns_without_contract_are_empty_and_those_with_it_whole(raw: Path, image: SasImage) -> None:
+def test_columns_without_contract_are_left_out_and_those_with_it_whole(raw: Path, image: SasImage) -> None:
     extra: dict[str, Any] = {"validres": 1.0, "delete_days": 2.0}
     rows = [extra | GOOD_ROW | {"cicid": float(number)} for number in range(ROWS)]
     write_sas(raw / SAS, dict.fromkeys(extra, None) | WIDTHS, rows, ROWS)
     frames, _ = read(raw, 17)
     assert numbers(frames) == list(range(ROWS))
-    assert {*frames[0].columns} == {*extra, *WIDTHS}
-    assert frames[0][[*extra]].isna().all(axis=None)
+    assert {*frames[0].columns} == {*WIDTHS}
 
 
 def test_names_are_matched_without_case(raw: Path, image: SasImage) -> None:
