@@ -117,10 +117,11 @@ document.addEventListener("click", (event) => {
 });
 
 byId("share").addEventListener("click", async ({ target }) => {
+  if (!navigator.clipboard) return prompt("The link to this view", location.href); // a page by plain HTTP of another machine has none
   await navigator.clipboard.writeText(location.href);
   byId("status").textContent = "The link to this view was copied.";
   target.textContent = "Copied";
-  setTimeout(() => (target.textContent = "Copy link"), 2000);
+  return setTimeout(() => (target.textContent = "Copy link"), 2000);
 });
 byId("print").addEventListener("click", () => print());
 
