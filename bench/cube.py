@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from i94_platform.contracts import arrivals_cube
-from i94_platform.contracts.marts import AGE_BANDS
+from i94_platform.contracts.groups import AGE_BANDS
 from i94_platform.contracts.model import key_columns
 from i94_platform.contracts.rendering.arrow import arrow_schema
 

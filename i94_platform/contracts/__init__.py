@@ -1,11 +1,13 @@
 """Every table, declared once.
 
-`immigration`, `reference`, `marts` and `ledger` declare the tables in the terms of `model`; `rendering` turns a
-contract into the terms of each tool; `codes` reads the reviewed code lists; `access` grants roles their tables.
+`immigration`, `reference`, `marts`, `correlations` and `ledger` declare the tables in the terms of `model`; `rendering`
+turns a contract into the terms of each tool. `groups` has what the marts group by; `codes` reads the reviewed code
+lists; `access` grants roles their tables; `disclosure` says what is rounded.
 """
 
 from sqlalchemy import Table
 
+from i94_platform.contracts.correlations import correlations
 from i94_platform.contracts.immigration import (
     STAGED_MONTH,
     delivered_immigration,
@@ -17,7 +19,6 @@ from i94_platform.contracts.ledger import load_ledger
 from i94_platform.contracts.marts import (
     MONTHLY_MARTS,
     arrivals_cube,
-    correlations,
     destination_by_climate,
     destination_by_origin,
     destination_by_port,

@@ -13,7 +13,7 @@ from sqlalchemy import String, Table
 
 from i94_platform.contracts.codes import read_airline_names
 from i94_platform.contracts.disclosure import MIN_BASE
-from i94_platform.contracts.marts import (
+from i94_platform.contracts.groups import (
     AGE_BANDS,
     AIRLINE,
     CARRIERS,

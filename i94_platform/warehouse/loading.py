@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 from sqlalchemy import BigInteger, ColumnElement, Table, case, cast, delete, func, select
 
 from i94_platform.contracts import immigration
-from i94_platform.contracts.marts import LONGEST_STAY
+from i94_platform.contracts.groups import LONGEST_STAY
 from i94_platform.errors import PermanentError
 from i94_platform.lake.acceptance import read_acceptance
 from i94_platform.lake.footers import verify_footer

@@ -18,7 +18,7 @@ from i94_platform.contracts.codes import (
     read_port_corrections,
     read_reviewed_list,
 )
-from i94_platform.contracts.marts import CARRIERS
+from i94_platform.contracts.groups import CARRIERS
 from i94_platform.contracts.model import column_names
 from i94_platform.errors import PermanentError
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from i94_platform.contracts import immigration
-from i94_platform.contracts.marts import AGE_BANDS, CLIMATE_BANDS, UNKNOWN
+from i94_platform.contracts.groups import AGE_BANDS, CLIMATE_BANDS, UNKNOWN
 from i94_platform.lake.datasets import Dataset
 from i94_platform.warehouse.base import Warehouse
 from i94_platform_tests.marts.arrivals import MARTS, load_arrivals, refresh, select_sorted

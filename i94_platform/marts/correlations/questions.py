@@ -9,12 +9,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from i94_platform.contracts.marts import (
+from i94_platform.contracts.correlations import (
     ALL_MONTHS,
     ALL_STATES,
     MISCODED_STATES,
     WITHOUT_LARGEST,
     WITHOUT_MISCODED,
+)
+from i94_platform.contracts.marts import (
     destination_by_origin,
     origin_climate,
     state_climate,

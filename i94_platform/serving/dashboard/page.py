@@ -12,7 +12,7 @@ from sqlalchemy import BigInteger, Table
 
 from i94_platform.contracts import MONTHLY_MARTS
 from i94_platform.contracts.disclosure import MIN_BASE
-from i94_platform.contracts.marts import AGE_BANDS, CLIMATE_BANDS, GENDERS, NO_CODE, NOT_GIVEN, UNKNOWN
+from i94_platform.contracts.groups import AGE_BANDS, CLIMATE_BANDS, GENDERS, NO_CODE, NOT_GIVEN, UNKNOWN
 from i94_platform.contracts.model import MONTH_COLUMNS, key_columns
 from i94_platform.serving.api.layers import LAYERS
 from i94_platform.serving.dashboard.charts import load_charts

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 from i94_platform.contracts import MONTHLY_MARTS, correlations
-from i94_platform.contracts.marts import ALL_MONTHS, ALL_STATES, WITHOUT_LARGEST, WITHOUT_MISCODED
+from i94_platform.contracts.correlations import ALL_MONTHS, ALL_STATES, WITHOUT_LARGEST, WITHOUT_MISCODED
 from i94_platform.contracts.model import column_names, key_columns
 from i94_platform.marts.correlations import SOURCES, compute_correlations, render_query
 from i94_platform.warehouse.base import Warehouse

@@ -10,7 +10,8 @@ from typing import Any
 
 from i94_platform.contracts import country, i94addr, state
 from i94_platform.contracts.codes import FOLDER
-from i94_platform.contracts.marts import GENDERS, arrivals_cube
+from i94_platform.contracts.groups import GENDERS
+from i94_platform.contracts.marts import arrivals_cube
 from i94_platform.contracts.model import MONTH_COLUMNS, key_columns
 from i94_platform.serving.dashboard.charts import load_charts
 from i94_platform.serving.dashboard.page import render_page
