@@ -13,6 +13,7 @@ from i94_platform.contracts.codes import FOLDER
 from i94_platform.contracts.groups import GENDERS
 from i94_platform.contracts.marts import arrivals_cube
 from i94_platform.contracts.model import MONTH_COLUMNS, key_columns
+from i94_platform.marts.correlations import variables
 from i94_platform.serving.dashboard.charts import load_charts
 from i94_platform.serving.dashboard.page import render_page
 
@@ -65,6 +66,13 @@ def test_the_inhabitants_add_up_to_the_resident_population_of_2010() -> None:
     people = dict(re.findall(r"\b([A-Z]{2}) \d\d (\d+)", SCRIPTS["us_states.js"]))
     territories = re.findall(r'"([A-Z]{2})"', SCRIPTS["us_states.js"].split("TERRITORIES =")[1].splitlines()[0])
     assert sum(int(count) for code, count in people.items() if code not in territories) == 308_745_538
+
+
+def test_every_correlation_of_states_and_countries_has_points() -> None:
+    declared = [value for value in vars(variables).values() if isinstance(value, variables.Variables)]
+    declared += [share.variables for share in variables.SHARES]
+    names = {name for v in declared if v.unit in ("states", "countries") for name in (v.x, v.y)}
+    assert names <= set(re.findall(r'^  "(.+?)": ', SCRIPTS["variables.js"], re.M))
 
 
 def test_the_scripts_read_columns_that_the_dimensions_have() -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import statistics
+from urllib.parse import urlencode
+
 import pytest
 from playwright.sync_api import Page
 
@@ -222,3 +225,22 @@ def test_the_release_and_its_checks_are_shown(page: Page, site: LiveServer) -> N
     assert find_card(page, "release-facts").locator(".failed-checks li").count() == len(failed)
     assert all(check.message in text for check in failed)
     assert "passed" in text
+
+
+def test_the_points_of_a_pair_give_its_coefficient(page: Page, site: LiveServer) -> None:
+    sql = (
+        "SELECT question || ': ' || x || ': ' || y, coefficient FROM {correlations} WHERE method = 'pearson' "
+        "AND unit_of_observation = 'one state' AND period = 'all months' AND variant = 'all states' "
+        "AND coefficient IS NOT NULL"
+    )
+    pairs = dict(query_release(site, sql))
+    assert pairs
+    for pair, coefficient in pairs.items():
+        open_view(page, f"/together?{urlencode({'pair': pair})}")
+        points = [(float(row["x"]), float(row["y"])) for row in rename_values(read_table(page, "scatter"))]
+        assert statistics.correlation(*zip(*points, strict=True)) == pytest.approx(coefficient, abs=0.02), pair
+
+
+def rename_values(rows: list[dict[str, str]]) -> list[dict[str, str]]:
+    """Call the second and third column of a table x and y."""
+    return [dict(zip(("name", "x", "y"), row.values(), strict=False)) for row in rows]

@@ -178,6 +178,7 @@ def test_without_a_session_the_page_asks_for_a_key_and_shows_no_figures(chromium
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("page")  # it makes the bundle
 def test_a_missing_and_a_broken_release_are_explained_and_names_are_never_markup(
     chromium: Browser, site: LiveServer, tmp_path: Path
 ) -> None:
@@ -273,6 +274,8 @@ def test_the_keyboard_alone_filters_and_drills(browser: BrowserContext, site: Li
     page.keyboard.press("Enter")
     page.wait_for_url("**/where?i94addr=FL&i94res=135")
     wait_until_drawn(page)
+    assert page.evaluate("document.activeElement.id") == "page-title", "what had the focus is gone"
+    assert find_card(page, "drill-1").locator("details").get_attribute("open") is not None, "an open table stays open"
     open_view(page, "/who")
     page.locator("#card-countries-by-i94res").focus()
     page.keyboard.press("ArrowRight")

@@ -55,13 +55,15 @@ function showFrame(problems) {
 
 async function showCards(shown, number) {
   showText(byId("disclosure"), isExact() ? "" : `Counts are rounded to 5; 0 to 2 become 0 and are left out. Shares of fewer than ${CONFIG.min_base} visitors are withheld.`);
-  const focused = document.activeElement?.id;
+  const { activeElement } = document;
+  const wasInside = content.contains(activeElement);
   const before = new Map(cards.map((card) => [card.name, card]));
-  cards = shown.map((card) => createCard(card, context, before.get(card.name)));
+  const isOpen = (name) => Boolean(before.get(name)?.section.querySelector(".card > details")?.open);
+  cards = shown.map((card) => createCard({ ...card, isOpen: card.isOpen || isOpen(card.name) }, context, before.get(card.name)));
   for (const { view: drawn } of before.values()) if (!cards.some((card) => card.view === drawn)) drawn.current?.finalize();
   content.replaceChildren(createElement("div", { className: "cards" }, ...cards.map(({ section }) => section)));
   content.hidden = false;
-  if (focused) byId(focused)?.focus();
+  if (wasInside) (byId(activeElement.id) ?? byId("page-title")).focus(); // what was clicked may be gone
   byId("status").textContent = `${document.title}: ${byId("period").textContent}`;
   for (const card of cards) {
     if (number !== opening) return;

@@ -15,7 +15,7 @@ export const FILTERS = {
   airline: { name: "Airline", all: "All airlines", level: "airline" },
   i94mode: { name: "Mode", all: "All modes", level: "mode" },
   i94visa: { name: "Purpose", all: "All purposes", level: "purpose" },
-  visatype: { name: "Visa class", all: "All classes", level: "visa class" },
+  visatype: { name: "Visa class", all: "All, such as B2", level: "visa class" },
   gender: { name: "Gender", all: "All genders", level: "gender" },
   age_band: { name: "Age", all: "All ages", level: "age" },
 };

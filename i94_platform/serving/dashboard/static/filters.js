@@ -3,8 +3,8 @@
 import { FILTERS, PAGES } from "./config.js";
 import { byId, createElement } from "./dom.js";
 import { format, formatPeriod } from "./formatting.js";
-import { listNames, nameOf } from "./names.js";
-import { release } from "./queries.js";
+import { isKnown, listNames, nameOf } from "./names.js";
+import { fetchVisaClasses, release } from "./queries.js";
 import { comparisonPeriod, startingMonths, urlOf, withFilter, withoutFilter } from "./state.js";
 
 const form = byId("filters");
@@ -40,12 +40,13 @@ function listComparisons(view) {
   ];
 }
 
-/** Fills the lists that the text fields suggest from. */
-export function fillLists() {
+/** Fills the lists that the text fields suggest from. That of visa classes takes a query over all arrivals. */
+export async function fillLists() {
   for (const input of form.querySelectorAll("input[list]")) {
     const list = byId(input.getAttribute("list"));
     if (!list.children.length) list.append(...listNames(input.name).map(({ name }) => new Option(name)));
   }
+  byId("list-visatype").append(...(await fetchVisaClasses()).map((code) => new Option(code)));
 }
 
 /** Calls back with another view when the user changes the form. */
@@ -71,13 +72,14 @@ function withPeriod(view, name, value) {
   return { ...view, period, compare };
 }
 
-/** The code of a name or a code, or of the only name that contains a text. */
+/** The code of a name or a code, or of the only name that contains a text. Airlines and visa classes have no complete list. */
 function findCode(column, text) {
   const lower = text.toLowerCase();
   const all = listNames(column);
   const exact = all.find(({ code, name }) => [code, name].some((value) => value.toLowerCase() === lower));
   const similar = all.filter(({ name }) => name.toLowerCase().includes(lower));
-  return (exact ?? (similar.length === 1 ? similar[0] : undefined))?.code;
+  const match = exact ?? (similar.length === 1 ? similar[0] : undefined);
+  return match?.code ?? (isKnown(column, text) ? text.toUpperCase() : undefined);
 }
 
 /** Describes the filters of a view, such as "State: Florida". */

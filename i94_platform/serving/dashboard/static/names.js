@@ -1,7 +1,7 @@
 // Names of codes, from the dimensions; a code without a name stands for itself.
 
 import { CONFIG, FILTERS } from "./config.js";
-import { fetchAirlines, fetchTable, fetchVisaClasses } from "./queries.js";
+import { fetchAirlines, fetchTable } from "./queries.js";
 
 const DIMENSIONS = { i94addr: "state", i94res: "country", i94cit: "country", i94port: "i94port", i94mode: "i94mode", i94visa: "i94visa" };
 
@@ -11,8 +11,8 @@ const names = {}; // maps of names by the text of the code, by column
 /** Fetches the dimensions. Must end before names are asked for. */
 export async function loadNames() {
   const tables = [...new Set(Object.values(DIMENSIONS))];
-  const [airline, visatype, ...rows] = await Promise.all([fetchAirlines(), fetchVisaClasses(), ...tables.map((table) => fetchTable("dimensions", table))]);
-  dimensions = { airline, visatype, ...Object.fromEntries(tables.map((table, index) => [table, rows[index]])) };
+  const [airline, ...rows] = await Promise.all([fetchAirlines(), ...tables.map((table) => fetchTable("dimensions", table))]);
+  dimensions = { airline, ...Object.fromEntries(tables.map((table, index) => [table, rows[index]])) };
   for (const column of Object.keys(FILTERS)) names[column] = collectNames(column);
 }
 

@@ -57,10 +57,10 @@ export async function fetchAirlines() {
   return data.map((row) => ({ code: row.airline, name: row.airline_name_max }));
 }
 
-/** Fetches the visa classes, whose codes are their names. */
+/** Fetches the codes of the visa classes that occur. */
 export async function fetchVisaClasses() {
   const { data } = await fetchJson(`/api/v1/query/arrivals_cube?group=visatype&select=visitors.sum&limit=${MAX_ROWS}`);
-  return data.map(({ visatype }) => ({ code: visatype, name: visatype }));
+  return data.map(({ visatype }) => visatype);
 }
 
 /** Fetches what states' codes may stand for instead, by state and port, in a month. */
@@ -96,8 +96,19 @@ export async function sumArrivals({ filters = {}, period, group = [], measures =
   if (period) query.set("to", period.last);
   if (group.length) query.set("order", `-${measures[0]}.sum`);
   query.set("limit", MAX_ROWS);
-  const { data } = await fetchJson(`/api/v1/query/${table}?${query.toString().replaceAll("%2C", ",")}`);
-  return data.map((row) => renameMeasures(row, measures));
+  const rows = await fetchPages(`/api/v1/query/${table}?${query.toString().replaceAll("%2C", ",")}`);
+  return rows.map((row) => renameMeasures(row, measures));
+}
+
+async function fetchPages(path) {
+  const rows = [];
+  let next = "";
+  do {
+    const { data, page } = await fetchJson(next ? `${path}&cursor=${next}` : path);
+    rows.push(...data);
+    next = page.next;
+  } while (next);
+  return rows;
 }
 
 function renameMeasures(row, measures) {

@@ -4,9 +4,10 @@ import { countries, nameOf, states } from "./names.js";
 import { computeShare, fetchStateTemperatures, sumArrivals } from "./queries.js";
 import { apiFilters } from "./state.js";
 
-const GROUPS = { gender: ["i94addr", "gender"], age: ["i94addr", "age_band"], purpose: ["i94addr", "i94visa"] };
+const SOURCE_TEMPERATURE = "mean temperature of the visitors' countries of residence";
+const GROUPS = { residence: ["i94addr", "i94res"], gender: ["i94addr", "gender"], age: ["i94addr", "age_band"], purpose: ["i94addr", "i94visa"] };
 const log = (value) => (value > 0 ? Math.log(value) : null);
-const divide = (part, base) => (base ? part / base : null);
+const divide = (part, base) => (base && part !== null && part !== undefined ? part / base : null);
 
 /** How each variable of a state is computed from its `state` (dimension), `visitors`, `climate`, and counts by group. */
 export const STATE_VARIABLES = {
@@ -17,6 +18,7 @@ export const STATE_VARIABLES = {
   "median age in the state's cities": ({ state }) => state.median_age,
   "share of women in the state's cities": ({ state }) => divide(state.female_population, state.female_population + state.male_population),
   "mean temperature of the state's cities": ({ climate }) => climate,
+  "mean temperature of the visitors' countries of residence": ({ residence }) => averageTemperature(residence),
   "share of women among visitors recorded as F or M": ({ gender }) => computeShare(gender.F ?? 0, (gender.F ?? 0) + (gender.M ?? 0)),
   "share of visitors below 18": ({ age }) => shareOfAges(age, "0-17"),
   "share of visitors from 18 to 34": ({ age }) => shareOfAges(age, "18-24", "25-34"),
@@ -31,6 +33,13 @@ export const COUNTRY_VARIABLES = {
   "log of visitors": ({ visitors }) => log(visitors),
 };
 
+/** The mean temperature of countries, each as often as it has visitors; null where none has a temperature. */
+function averageTemperature(residence) {
+  const measured = countries().filter(({ code, mean_temperature: degrees }) => degrees !== null && residence[code]);
+  const visitors = measured.reduce((sum, { code }) => sum + residence[code], 0);
+  return divide(measured.reduce((sum, { code, mean_temperature: degrees }) => sum + degrees * residence[code], 0), visitors);
+}
+
 function shareOfAges(age, ...bands) {
   const known = Object.entries(age).reduce((sum, [band, visitors]) => sum + (band === "unknown" ? 0 : visitors), 0);
   return computeShare(bands.reduce((sum, band) => sum + (age[band] ?? 0), 0), known);
@@ -39,7 +48,7 @@ function shareOfAges(age, ...bands) {
 /** Returns a point for each state that has both variables. */
 export async function observeStates(view, x, y) {
   const query = { filters: apiFilters(view), period: view.period };
-  const names = Object.keys(GROUPS);
+  const names = Object.keys(GROUPS).filter((name) => name !== "residence" || [x, y].includes(SOURCE_TEMPERATURE)); // it has many rows
   const [totals, climates, ...groups] = await Promise.all([
     sumArrivals({ ...query, group: ["i94addr"] }),
     fetchStateTemperatures(),
