@@ -137,8 +137,8 @@ def _print_results(summaries: list[report.SubjectSummary], delivery: dict[str, A
         return
     title = f"{delivery['month']}, {delivery['source']}, {delivery['rounds']} rounds"
     Console(width=None if sys.stdout.isatty() else 110).print(report.render_table(summaries, title))
-    for sentence in report.describe_spark_ratios(summaries):
-        print(sentence)
+    for ratio in report.describe_spark_ratios(summaries):
+        print(ratio)
     print(", ".join(f"{name} {value}" for name, value in report.machine_info().items()))
 
 
