@@ -94,6 +94,16 @@ def test_a_reader_sees_and_saves_rounded_figures_and_a_note(chromium: Browser, s
         assert "Counts are rounded to 5." in content.decode("utf-8-sig")
 
 
+def test_a_printed_chart_is_no_wider_than_the_paper(page: Page) -> None:
+    open_view(page, "/where?i94addr=FL")
+    page.emulate_media(media="print")
+    page.evaluate("document.body.style.width = '700px'")
+    widths = "[...document.querySelectorAll('.chart svg')].map(svg => svg.getBoundingClientRect().width)"
+    assert all(0 < width <= 700 for width in page.evaluate(widths))
+    assert not page.locator("#filters:visible, nav:visible, .tools:visible").count()
+    assert page.locator("#period").is_visible()
+
+
 def test_a_text_in_a_saved_csv_is_not_a_formula(page: Page) -> None:
     texts = ["=1+1", "+1", "-1", "@x", "\tx", 'a "b", c', "*GA", ""]
     script = """async (texts) => {

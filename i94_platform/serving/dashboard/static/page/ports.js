@@ -48,7 +48,7 @@ function createStays(view, ranking, pick) {
     },
     {
       ...common, name: "departures", title: "Without a departure", chart: "departures", data: { rows: byMissing }, choices: [],
-      summary: byMissing.length ? `Largest share of the ${byMissing.length} largest: ${byMissing[0].name} (${format(byMissing[0].missing, "share")}).` : "",
+      summary: byMissing.length ? `${byMissing.length > 1 ? `Largest share of the ${byMissing.length} largest: ` : ""}${byMissing[0].name} (${format(byMissing[0].missing, "share")}).` : "",
       note: "A departure is missing if it was not recorded when the month was delivered. It does not mean that the visitor overstayed.",
     },
   ];

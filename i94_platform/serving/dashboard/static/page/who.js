@@ -120,7 +120,7 @@ async function createStates(view, pick) {
     name: "age_by_state", wide: true, title: "Age by state of the first address", chart: "age_by_state", rows,
     data: { rows: rows.filter(({ code, share }) => shown.includes(code) && share !== null) }, params: { bands: bands.filter((band) => band !== "unknown") },
     columns: [{ name: "name", title: "State" }, { name: "code", title: "Code" }, { name: "age_band", title: "Age" }, { name: "visitors", title: "Visitors", kind: "count" }, { name: "share", title: "Share of the state", kind: "share" }],
-    summary: oldest ? `Of the ${shown.length} largest, ${oldest.name} has the largest share of visitors of 65 and more: ${format(oldest.share, "share")}.` : "",
+    summary: oldest ? `Visitors of 65 and more${shown.length > 1 ? `, the largest share of the ${shown.length} largest` : ""}: ${oldest.name} (${format(oldest.share, "share")}).` : "",
     note: "Each bar is all visitors of a state with a known age.",
     onPick: pick("i94addr"),
   };
