@@ -160,6 +160,7 @@ def test_filters_without_visitors_say_so_in_place_of_each_chart(page: Page) -> N
     for name in ("", "who", "where", "ports"):
         open_view(page, f"/{name}?i94addr=WY&airline=BA&i94port=HHW&visatype=ZZ")
         assert page.locator(".card .empty:visible").count() >= 3, name
+        assert "the 0 " not in page.locator("#content").inner_text().lower(), name
         assert page.locator(".chart:visible svg").count() <= 1, name
 
 

@@ -29,7 +29,7 @@ export function createCard(card, context, before) {
     card.content ?? null,
     card.chart ? chart : null,
     isEmpty ? createElement("p", { className: "empty" }, card.empty || "Nothing matches these months and filters.") : null,
-    card.note ? createElement("p", { className: "muted note" }, card.note) : null,
+    card.note && card.rows.length ? createElement("p", { className: "muted note" }, card.note) : null,
     card.hint && !isEmpty ? createElement("p", { className: "muted hint" }, card.hint) : null,
   );
   const view = isSame ? before.view : { current: null };
