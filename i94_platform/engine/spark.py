@@ -74,6 +74,11 @@ def driver_config(address: str) -> dict[str, str]:
     return config | _LOCAL_CONFIG | {"spark.sql.shuffle.partitions": str(partitions)}
 
 
+def count_files(rows: int) -> int:
+    """Count the files, at most, that a write of a delivery of so many rows has."""
+    return max(MIN_FILES, rows // ROWS_PER_FILE)
+
+
 _AWS_SDK = "software.amazon.awssdk"
 _CLOUD = "org.apache.spark.internal.io.cloud"
 
@@ -176,8 +181,8 @@ class SparkEngine(Engine):
 
     def write(self, query: Query, folder: str) -> None:
         # coalesce, not repartition: the partitions are even enough, and a shuffle of a whole month is slow
-        files = max(MIN_FILES, self._delivered_rows // ROWS_PER_FILE)
-        self._run(query).coalesce(files).write.option("compression", "snappy").parquet(_to_hadoop(folder))
+        frame = self._run(query).coalesce(count_files(self._delivered_rows))
+        frame.write.option("compression", "snappy").parquet(_to_hadoop(folder))
 
     def fetch(self, query: Query) -> pa.Table:
         return self._run(query).toArrow()

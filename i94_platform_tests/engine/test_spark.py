@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from i94_platform.defs.resources import SparkEngineResource
-from i94_platform.engine.spark import CONFIG, S3_CONFIG, s3_config
+from i94_platform.engine.spark import CONFIG, S3_CONFIG, count_files, s3_config
 from i94_platform.errors import PermanentError
 
 
@@ -49,6 +49,10 @@ def test_what_a_cluster_sets_itself_stays_and_a_person_sets_the_rest() -> None:
     configured = session_options(address="local[2]", options=options)
     assert configured["spark.driver.memory"] == "8g"
     assert configured["spark.sql.ansi.enabled"] == "true", "the queries rely on it"
+
+
+def test_the_files_of_a_write_grow_with_its_rows() -> None:
+    assert [count_files(rows) for rows in (0, 1_000_000, 10_000_000, 300_000_000)] == [8, 8, 40, 1200]
 
 
 def test_missing_jars_are_reported_with_their_folder(tmp_path: Path) -> None:
