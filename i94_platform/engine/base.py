@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from i94_platform.sql.query import Query
 
@@ -40,6 +40,9 @@ class Engine(ABC):
 
     name: str
     """The engine's address, for people."""
+
+    looks_for_keys_again: ClassVar[bool] = True
+    """Whether checks look for repeated keys in staged files, or rely on what staging has recorded."""
 
     @abstractmethod
     def register_delivery(self, groups: Sequence[FileGroup], rows: int) -> None:
