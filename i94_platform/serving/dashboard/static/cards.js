@@ -17,7 +17,7 @@ import { createTable } from "./tables.js";
  */
 export function createCard(card, context, before) {
   const id = `card-${card.name}`;
-  const isEmpty = !card.rows.length || Boolean(card.empty);
+  const isEmpty = Boolean(card.empty) || !card.rows.length || (card.chart && !card.data.rows.length);
   const fingerprint = JSON.stringify([card.chart, { ...card.data, atlas: undefined }, card.params, isEmpty]);
   const isSame = Boolean(before?.view.current) && before.fingerprint === fingerprint;
   const chart = isSame ? before.chart : createElement("div", { className: "chart", role: "img", "aria-labelledby": `${id}-title`, "aria-describedby": `${id}-summary`, hidden: isEmpty });
@@ -28,15 +28,18 @@ export function createCard(card, context, before) {
     createElement("p", { className: "summary", id: `${id}-summary` }, card.summary ?? ""),
     card.content ?? null,
     card.chart ? chart : null,
-    isEmpty ? createElement("p", { className: "empty" }, card.empty || "Nothing matches these months and filters.") : null,
+    isEmpty ? createElement("p", { className: "empty" }, card.empty || describeNothing()) : null,
     card.note && card.rows.length ? createElement("p", { className: "muted note" }, card.note) : null,
     card.hint && !isEmpty ? createElement("p", { className: "muted hint" }, card.hint) : null,
   );
   const view = isSame ? before.view : { current: null };
   chart.onPick = card.onPick;
-  if (card.rows.length && card.columns) section.append(createTools(card, context, view), createDetails(card));
+  if (card.rows.length && card.columns) section.append(createTools(card, context, view, isEmpty), createDetails(card));
   return { name: card.name, section, chart, view, fingerprint, draw: () => draw(card, chart, view) };
 }
+
+const describeNothing = () =>
+  isExact() ? "Nothing matches these months and filters." : "No figure that can be shown matches these months and filters.";
 
 async function draw(card, target, view) {
   if (!card.chart || target.hidden) return;
@@ -65,7 +68,7 @@ function createChoice({ name, label, values, value }, id, { choose }) {
   return createElement("fieldset", { className: "choice" }, createElement("legend", {}, label), ...radios);
 }
 
-function createTools(card, context, view) {
+function createTools(card, context, view, isEmpty) {
   const comments = [card.title, context.describe(), describeSource(release(), isExact())];
   const parts = [card.name, ...context.parts(), ...(isExact() ? [] : ["rounded-5"])];
   const saveCsv = () => {
@@ -78,7 +81,7 @@ function createTools(card, context, view) {
     saveFile(await composePng(view.current, card.title, notes, colors), fileName(parts, "png"));
   };
   const button = (text, onclick) => createElement("button", { type: "button", onclick, "aria-label": `${text} of ${card.title}` }, text);
-  return createElement("div", { className: "tools" }, button("CSV", saveCsv), card.chart && !card.empty ? button("PNG", savePng) : null);
+  return createElement("div", { className: "tools" }, button("CSV", saveCsv), card.chart && !isEmpty ? button("PNG", savePng) : null);
 }
 
 /** Creates the table when it is opened. */
