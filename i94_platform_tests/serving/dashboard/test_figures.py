@@ -130,9 +130,8 @@ def test_ages_and_genders_are_shares_of_the_known(page: Page, site: LiveServer) 
 
 FILTERS = {
     "i94addr=FL&gender=F": "i94addr = 'FL' AND gender = 'F'",
-    "i94res=135,209&i94visa=2": "i94res IN (135, 209) AND i94visa = 2",
-    "region=Southern+Europe&age_band=25-34": (
-        "age_band = '25-34' AND i94res IN (SELECT code FROM {country} WHERE region = 'Southern Europe')"
+    "region=Southern+Europe&i94visa=2&age_band=25-34": (
+        "age_band = '25-34' AND i94visa = 2 AND i94res IN (SELECT code FROM {country} WHERE region = 'Southern Europe')"
     ),
 }
 

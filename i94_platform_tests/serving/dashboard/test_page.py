@@ -231,7 +231,8 @@ def test_axe_finds_no_violation(chromium: Browser, site: LiveServer, scheme: str
         page = open_page(context, site)
         for name in PAGES:
             open_view(page, f"{page_path(name)}?i94addr=FL")
-            page.locator("#filters details, .card:nth-child(2) details").evaluate_all(OPEN_ALL)
+            if name == "overview":  # all tables are alike, and these are small
+                page.locator("details").evaluate_all(OPEN_ALL)
             page.wait_for_timeout(200)  # charts fade in
             # what surrounds the cards is the same on every page
             checked = {"include": [["body" if name == "overview" else "#content"]], "exclude": [[".chart svg"]]}
@@ -245,7 +246,7 @@ def test_on_a_phone_nothing_is_wider_than_the_screen(chromium: Browser, site: Li
         page = open_page(context, site)
         for name in PAGES:
             open_view(page, page_path(name))
-            page.locator(".card details").evaluate_all(OPEN_ALL)
+            page.locator(".card:nth-child(-n+2) details").evaluate_all(OPEN_ALL)
             assert page.evaluate("document.documentElement.scrollWidth") == width, name
             script = "charts => charts.map(chart => chart.getBoundingClientRect().right)"
             assert max(page.locator(".chart svg").evaluate_all(script), default=0) <= width, name
