@@ -94,8 +94,8 @@ def test_a_reader_sees_and_saves_rounded_figures_and_a_note(chromium: Browser, s
         assert "Counts are rounded to 5." in content.decode("utf-8-sig")
 
 
-def test_a_printed_chart_is_no_wider_than_the_paper(page: Page) -> None:
-    open_view(page, "/where?i94addr=FL")
+def test_a_printed_chart_is_no_wider_than_the_paper(browser: BrowserContext, site: LiveServer) -> None:
+    page = open_page(browser, site, "/where?i94addr=FL")  # one of its own, because it stays as it would be printed
     page.emulate_media(media="print")
     page.evaluate("document.body.style.width = '700px'")
     widths = "[...document.querySelectorAll('.chart svg')].map(svg => svg.getBoundingClientRect().width)"
