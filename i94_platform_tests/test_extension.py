@@ -184,4 +184,4 @@ def test_a_month_of_the_sample_fills_the_mart_and_the_reference_table(package_co
     )
     (row,) = json.loads(run_i94(package_copy, "query", query, "--format", "json"))
     assert row == {"rows": pytest.approx(200, abs=20), "several": True, "complete": True}
-    assert list((package_copy / "home/lake/published").glob("run=*/visitors_by_port/*.parquet"))
+    assert list((package_copy / "home/lake/published").glob("run=*/visitors_by_port/*/*.parquet"))
