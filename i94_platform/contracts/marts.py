@@ -106,6 +106,14 @@ def _port() -> Column[Any]:
     return column("i94port", String(3), "Port of entry, a CBP code and not an IATA one; XXX where missing or unlisted.", source=_FACT, key=True)
 
 
+def _named_port() -> list[Column[Any]]:
+    return [
+        _port(),
+        column("port", String(128), "Name of the port of entry.", source="i94port", nullable=False),
+        column("port_state", String(2), "State or territory where the port lies; null where its label names none.", source="i94port"),
+    ]
+
+
 def _mode() -> Column[Any]:
     return column("i94mode", Integer(), f"Code of the mode of arrival; 9 not reported or unlisted, {NO_CODE} where it is not given.", source=_FACT, key=True, low=NO_CODE)
 
@@ -256,9 +264,7 @@ visitor_demographics_by_state: Table = _monthly_mart(
 ports: Table = _monthly_mart(
     "ports",
     "Arrivals by port of entry and mode of arrival.",
-    _port(),
-    column("port", String(128), "Name of the port of entry.", source="i94port", nullable=False),
-    column("port_state", String(2), "State or territory where the port lies; null where its label names none.", source="i94port"),
+    *_named_port(),
     _mode(),
     column("mode", String(32), f"Mode of arrival in words, '{NOT_GIVEN}' where it is missing.", source="i94mode", nullable=False),
     _visitors("through this port by this mode"),
@@ -269,9 +275,7 @@ destination_by_port: Table = _monthly_mart(
     "destination_by_port",
     "Arrivals by state of the first address and port of entry, with what the state's code may stand for instead.",
     *_destination(),
-    _port(),
-    column("port", String(128), "Name of the port of entry.", source="i94port", nullable=False),
-    column("port_state", String(2), "State or territory where the port lies; null where its label names none.", source="i94port"),
+    *_named_port(),
     _visitors("to this state through this port"),
     column("usual_visitors", BigInteger(), "Visitors that the state would have at the largest share through this port of any state that it borders on; null where the port lies in one of these, and for states without neighbours.", source=_FACT, unit="arrivals", low=0, statistic=Statistic("count")),
     column("possible_meaning", String(128), "A hint, not a fact: the place that people may have meant by the state's code. It begins like the code or has its initials, and more than 1 % of the state's visitors beyond the usual ones enter there.", source=_FACT, statistic=Statistic("text", "visitors")),

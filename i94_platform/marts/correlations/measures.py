@@ -52,7 +52,7 @@ def pearson(x: NDArray[Any], y: NDArray[Any], weights: NDArray[Any] | None = Non
     sums = np.stack([(w * v).sum(axis=1) for v in (np.ones_like(x), x, y, x * x, y * y, x * y)])
     # einsum and not BLAS, whose threads cost more than they save here
     resampled = _correlate_sums(*np.einsum("vc,sc->vs", sums, _resample(len(x))))
-    return _bootstrapped(float(_correlate_sums(*sums.sum(axis=1))), resampled)
+    return _summarize_bootstrap(float(_correlate_sums(*sums.sum(axis=1))), resampled)
 
 
 def pearson_with_expected(table: NDArray[Any]) -> Coefficient:
@@ -79,7 +79,7 @@ def pearson_with_expected(table: NDArray[Any]) -> Coefficient:
         expected_by_cell = (column_products * counts * row_totals).sum(axis=1)
         return _correlate_sums(n, total, total, expected_squares, squares, expected_by_cell)
 
-    return _bootstrapped(float(correlate(np.ones((1, len(table))))[0]), correlate(_resample(len(table))))
+    return _summarize_bootstrap(float(correlate(np.ones((1, len(table))))[0]), correlate(_resample(len(table))))
 
 
 def spearman(x: NDArray[Any], y: NDArray[Any]) -> Coefficient:
@@ -144,7 +144,7 @@ def _correlate_sums(n: Any, x: Any, y: Any, xx: Any, yy: Any, xy: Any) -> Any:
     return np.clip((n * xy - x * y) / np.sqrt(variances[0] * variances[1]), -1, 1)
 
 
-def _bootstrapped(r: float, resampled: NDArray[Any]) -> Coefficient:
+def _summarize_bootstrap(r: float, resampled: NDArray[Any]) -> Coefficient:
     """Return r with the interval and the two-sided p-value of its bootstrap distribution."""
     import numpy as np
 
