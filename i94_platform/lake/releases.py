@@ -12,6 +12,7 @@ import logging
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from typing import Any
 
 from sqlalchemy import Table
@@ -98,14 +99,17 @@ class Release:
     tables: Mapping[str, ReleasedTable]
     manifest: Manifest
 
+    @cached_property
+    def _entries_by_folder(self) -> dict[str, list[Entry]]:
+        return _group_by_folder(self.manifest.entries)
+
     def entries(self, name: str, month: str = "") -> list[Entry]:
-        """The files of a table, or of a month of it; none if it has no rows."""
-        folder = f"{name}/{month}/" if month else f"{name}/"
-        return [entry for entry in self.manifest.entries if _path_in_run(entry.url).startswith(folder)]
+        """The files of a table that is not monthly, or of a month of one that is; none if it has no rows."""
+        return self._entries_by_folder.get(f"{name}/{month}" if month else name, [])
 
     def urls(self, name: str) -> list[str]:
         """The addresses of a table's files; none if it has no rows."""
-        return [entry.url for entry in self.entries(name)]
+        return [entry.url for entry in self.manifest.entries if _path_in_run(entry.url).startswith(f"{name}/")]
 
 
 def prepare_release(
@@ -152,10 +156,9 @@ def _collect_entries(
     lake: Lake, run_id: str, contract: Table, table: ReleasedTable, unchanged: Sequence[Entry]
 ) -> list[Entry]:
     """Collect the files of a table, in the order of its months."""
-    entries: list[Entry] = []
+    entries, old = list[Entry](), _group_by_folder(unchanged)
     for folder in [f"{contract.name}/{month}" for month in table.months] if is_monthly(contract) else [contract.name]:
-        old = [entry for entry in unchanged if _path_in_run(entry.url).startswith(f"{folder}/")]
-        entries += old or lake.collect_entries(RELEASE, f"{run_id}/{folder}", contract)
+        entries += old.get(folder) or lake.collect_entries(RELEASE, f"{run_id}/{folder}", contract)
     return entries
 
 
@@ -229,6 +232,14 @@ def _compute_version(entries: Sequence[Entry]) -> str:
     for path, version in sorted((_path_in_run(entry.url), entry.content_version) for entry in entries):
         digest.update(f"{path} {version}\n".encode())
     return digest.hexdigest()
+
+
+def _group_by_folder(entries: Sequence[Entry]) -> dict[str, list[Entry]]:
+    """Group files by their folder below that of the run, such as `state` or `stays/2016-04`."""
+    groups: dict[str, list[Entry]] = {}
+    for entry in entries:
+        groups.setdefault(_path_in_run(entry.url).rpartition("/")[0], []).append(entry)
+    return groups
 
 
 def _path_in_run(url: str) -> str:

@@ -90,15 +90,17 @@ def load_mart(transaction: Transaction, mart: Table, month: Month, query: str, v
         run_id: The run, for the ledger.
 
     Raises:
-        PermanentError: the visitors do not add up to the arrivals, or the rows break a rule of the table.
+        PermanentError: visitors or stays do not add up to those of the fact, or the rows break a rule of the table.
     """
     _delete_rows(transaction, mart, month)
     transaction.insert(mart, query, month_condition(month)[1])
-    visitors, arrivals = sum_measures(transaction, mart, month)["visitors"]
-    if visitors != arrivals:
+    sums = sum_measures(transaction, mart, month)
+    if wrong := [
+        f"{n:,} {name} where the fact has {expected:,}" for name, (n, expected) in sums.items() if n != expected
+    ]:
         raise PermanentError(
-            f"{load_label(mart, month)} would hold {visitors:,} visitors where {arrivals:,} have arrived; it is left "
-            "as it was. Its SQL loses or doubles arrivals: correct it, or load the dimensions that it joins."
+            f"{load_label(mart, month)} would hold {', '.join(wrong)}; it is left as it was. "
+            "Its SQL loses or doubles arrivals: correct it, or load the dimensions that it joins."
         )
     rows = count_rows(transaction, mart, month)
     record_load(transaction, mart.name, month.key, manifest="", fingerprint=version, run_id=run_id, rows=rows)

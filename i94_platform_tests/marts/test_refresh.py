@@ -41,14 +41,21 @@ def test_a_month_that_is_refreshed_twice_exists_once_and_no_other_is_touched(apr
         assert sum(row["visitors"] for row in read_rows(april_warehouse, mart, MAY)) == 1
 
 
-def test_a_refresh_that_loses_a_visitor_leaves_the_old_month(april_warehouse: Warehouse) -> None:
-    for mart in MONTHLY_MARTS:
+@pytest.mark.parametrize(("measure", "wrong"), [("visitors", "visitors - 1"), ("stay_days", "stay_days + 1")])
+def test_a_refresh_that_loses_or_adds_arrivals_or_days_leaves_the_old_month(
+    april_warehouse: Warehouse, measure: str, wrong: str
+) -> None:
+    marts = [mart for mart in MONTHLY_MARTS if measure in mart.c]
+    assert marts
+    for mart in marts:
         refresh(april_warehouse, mart)
         before, ledger = read_rows(april_warehouse, mart), april_warehouse.read_ledger()
-        columns = ", ".join("visitors - 1" if name == "visitors" else name for name in column_names(mart))
-        losing = f"SELECT {columns} FROM ({render_month_query(mart, april_warehouse.dialect)}) AS result"
-        with pytest.raises(PermanentError, match=r"would hold \d visitors where 8 have arrived; it is left as it was"):
-            april_warehouse.refresh_mart(mart, APRIL, losing, "version", "r3")
+        columns = ", ".join(wrong if name == measure else name for name in column_names(mart))
+        query = f"SELECT {columns} FROM ({render_month_query(mart, april_warehouse.dialect)}) AS result"
+        with pytest.raises(
+            PermanentError, match=rf"would hold \d+ {measure} where the fact has \d+; it is left as it was"
+        ):
+            april_warehouse.refresh_mart(mart, APRIL, query, "version", "r3")
         assert read_rows(april_warehouse, mart) == before
         assert april_warehouse.read_ledger() == ledger
 

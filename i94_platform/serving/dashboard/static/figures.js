@@ -59,8 +59,7 @@ function describeRow(row, column, total, before) {
 
 /** The difference of two counts, and its share of the earlier one; null where that is too small. */
 export function computeChange(now, before) {
-  const share = computeShare(now - before, before);
-  return { difference: now - before, change: computeShare(before, before) === null ? null : share ?? (now - before) / before };
+  return { difference: now - before, change: computeShare(now - before, before) };
 }
 
 /** Says what a ranking shows, and how many visitors it leaves to the table. */
