@@ -179,6 +179,7 @@ class Lake(ManifestReader):
 
         Raises:
             PermanentError: a file has other content than was committed.
+            TransientError: a file is gone, because another run has replaced the dataset since the manifest was read.
         """
         import pyarrow as pa
         import pyarrow.parquet as pq
@@ -189,10 +190,17 @@ class Lake(ManifestReader):
             schema = pa.schema([schema.field(name) for name in columns])
         tables = [schema.empty_table()]
         for url in manifest.urls:
-            with self.store.open(url) as file:
+            with self._open(manifest, url) as file:
                 rows = _read_csv(file, schema) if url.endswith(".csv") else pq.read_table(file, columns=schema.names)
             tables.append(rows.select(schema.names).cast(schema))
         return pa.concat_tables(tables)
+
+    def _open(self, manifest: Manifest, url: str) -> BinaryIO:
+        try:
+            return self.store.open(url)
+        except FileNotFoundError as error:
+            dataset = Dataset(manifest.dataset, manifest.partition)
+            raise TransientError(f"{dataset}: {url} was replaced while it was read; run again.") from error
 
     def read_first_rows(self, manifest: Manifest, contract: Table, columns: list[str], limit: int) -> pa.Table | None:
         """Read up to `limit` rows of the first file that has any; None if another run has swept it by now.

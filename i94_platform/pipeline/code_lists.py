@@ -67,7 +67,9 @@ def _judge_list(contract: Table, rows: pa.Table, lake: Lake, gate: Gate) -> Verd
 def _read_list(dataset: Dataset, contract: Table, lake: Lake) -> pa.Table | None:
     """Read the committed list; None if there is none, or its file is damaged: the new list replaces it."""
     manifest = lake.read_manifest(dataset)
+    if manifest is None or lake.find_missing_files(manifest):
+        return None
     try:
-        return lake.read_table(manifest, contract) if manifest else None
-    except (PermanentError, FileNotFoundError):
+        return lake.read_table(manifest, contract)
+    except PermanentError:
         return None

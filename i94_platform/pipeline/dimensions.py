@@ -52,12 +52,13 @@ def build_country_rows(lake: Lake, engine: Engine) -> tuple[pa.Table, list[str]]
     from i94_platform.transforms.country import build_country
 
     codes, version = _read_frame(lake, "lookup", i94cit_res)
-    temperature = lake.find_manifest(Dataset("staged/world_temperature"))
-    with engine.session():
+    dataset = Dataset("staged/world_temperature")
+    with lake.write_lock(dataset), engine.session():  # another run would sweep the files while they are read
+        temperature = lake.find_manifest(dataset)
         if temperature is None:
             engine.register_table("world_temperature", arrow_schema(world_temperature).empty_table())
         else:
-            temperature = lake.require_manifest(Dataset("staged/world_temperature"))
+            temperature = lake.require_manifest(dataset)
             lake.require_unaltered(temperature)
             engine.register_files("world_temperature", temperature.urls)
         climate = engine.fetch(temperatures.render_climate()).to_pandas()

@@ -83,6 +83,13 @@ def test_a_new_version_replaces_the_old_one_and_its_files(lake: Lake) -> None:
     assert paths(lake, "staged/i94mode") == ["staged/i94mode/manifest.json", "staged/i94mode/run=r2/part-0.parquet"]
 
 
+def test_a_reader_of_a_replaced_version_is_told_to_run_again(lake: Lake) -> None:
+    old = commit(lake, "r1", modes(1))
+    commit(lake, "r2", modes(2))
+    with pytest.raises(TransientError, match=r"staged/i94mode: .*/run=r1/part-0\.parquet was replaced"):
+        codes(lake, old)
+
+
 def test_files_of_a_crashed_run_are_never_read_and_the_next_commit_deletes_them(lake: Lake) -> None:
     commit(lake, "r1", modes(1))
     put_parquet(lake, "staged/i94mode/run=r20/part-0.parquet", modes(7))
@@ -289,7 +296,7 @@ def read_whole_version(lake: Lake) -> int:
         manifest = lake.require_manifest(MODES)
         try:
             rows = codes(lake, manifest)
-        except FileNotFoundError:  # replaced and swept while we read: nothing half was read
+        except TransientError:  # replaced and swept while we read: nothing half was read
             assert lake.read_manifest(MODES) != manifest
             continue
         number = int(manifest.fingerprint)

@@ -158,7 +158,16 @@ class Deployment:
         """Read the rows of a committed dataset."""
         return self.lake.read_table(self.manifest(dataset, month), contract)
 
-    def rewrite_dataset(self, contract: Table, dataset: str, rows: pa.Table, month: str = "", **stats: Any) -> None:
+    def rewrite_dataset(
+        self,
+        contract: Table,
+        dataset: str,
+        rows: pa.Table,
+        month: str = "",
+        *,
+        run_id: str = "rewritten",
+        **stats: Any,
+    ) -> None:
         """Commit other rows in place of a dataset's, as only a fault of the platform could."""
         old = self.manifest(dataset, month)
         name = old.urls[0].rpartition("/")[2]
@@ -166,7 +175,7 @@ class Deployment:
         commit_files(
             self.lake,
             Dataset(dataset, month),
-            "rewritten",
+            run_id,
             {name: rows},
             fingerprint=old.fingerprint,
             stats=old.stats | stats,

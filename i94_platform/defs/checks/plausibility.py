@@ -113,20 +113,19 @@ def compare_shares(
     """Compare the shares of unusual rows, which staging has counted, with their bounds, if the check is selected."""
     if SHARES_SPEC.key not in context.selected_asset_check_keys:
         return
-    manifest = lake.require_newest(Dataset("staged/immigration", month))
-    shares = {share.name: share.count(manifest) / manifest.rows if manifest.rows else 0.0 for share in SHARES}
-    excessive = [share for share in SHARES if shares[share.name] > share.bound]
-    sentences = [_describe_share(share, manifest) for share in excessive or SHARES]
+    dataset = Dataset("staged/immigration", month)
+    with lake.write_lock(dataset):  # another run would sweep the files of the samples
+        manifest = lake.require_newest(dataset)
+        shares = {share.name: share.count(manifest) / manifest.rows if manifest.rows else 0.0 for share in SHARES}
+        excessive = [share for share in SHARES if shares[share.name] > share.bound]
+        samples = {f"sample of {share.name}": _fetch_sample(share, manifest, lake, engine) for share in excessive}
     yield dg.AssetCheckResult(
         asset_key=_STAGED,
         check_name=SHARES_SPEC.name,
         passed=not excessive,
         severity=dg.AssetCheckSeverity.WARN,
-        description=" ".join(sentences),
-        metadata={
-            **shares,
-            **{f"sample of {share.name}": _fetch_sample(share, manifest, lake, engine) for share in excessive},
-        },
+        description=" ".join(_describe_share(share, manifest) for share in excessive or SHARES),
+        metadata={**shares, **samples},
     )
 
 
@@ -136,8 +135,7 @@ def _describe_share(share: Share, manifest: Manifest) -> str:
 
 
 def _fetch_sample(share: Share, manifest: Manifest, lake: Lake, engine: Engine) -> dg.MarkdownMetadataValue:
-    # the lock prevents that another run sweeps the files
-    with lake.write_lock(Dataset(manifest.dataset, manifest.partition)), engine.session():
+    with engine.session():
         engine.register_files("staged", manifest.urls)
         codes = lake.require_manifest(Dataset("lookup/i94cit_res"))
         engine.register_table("i94cit_res", lake.read_table(codes, i94cit_res).select(["code"]))

@@ -6,7 +6,10 @@ Each share is tested at its bound, where it passes, and with one row more, where
 from __future__ import annotations
 
 import datetime as dt
+import logging
 import math
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +19,10 @@ import pytest
 
 from i94_platform.contracts import LOOKUPS, i94addr, i94cit_res, immigration, immigration_quarantine
 from i94_platform.defs.checks.plausibility import QUARANTINE_BOUND, SHARES
+from i94_platform.lake.datasets import Dataset
 from i94_platform_tests.support.deployment import SAMPLE_MONTH, Deployment
 from i94_platform_tests.support.faulty_resources import replace_value
+from i94_platform_tests.support.processes import TIMEOUT_SECONDS
 
 UNUSUAL: dict[str, tuple[str, str, Any, Any]] = {
     "unknown_state": ("i94addr", "i94addr", "99", "CA"),
@@ -75,6 +80,32 @@ def test_a_share_warns_above_its_bound_and_not_at_it(loaded_deployment: Deployme
     lines = above.metadata[f"sample of {name}"].value.splitlines()
     assert lines[0] == "| cicid | i94yr | i94mon |"
     assert len(lines) == 2 + min(at_most + 1, 5)
+
+
+def test_rows_that_another_run_replaces_meanwhile_are_sampled_from_the_new_files(
+    loaded_deployment: Deployment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deployment, dataset = loaded_deployment.copy(tmp_path), "staged/immigration"
+    rows = deployment.read_rows(immigration, dataset, SAMPLE_MONTH)
+    late = replace_value(rows, "stay_days", -1, rows.num_rows)
+    counts = with_share(deployment.manifest(dataset, SAMPLE_MONTH).stats, rows.num_rows, "negative_stay", rows.num_rows)
+    deployment.rewrite_dataset(immigration, dataset, late, SAMPLE_MONTH, **counts)
+    holds, waits = threading.Event(), threading.Event()
+    monkeypatch.setattr(logging.getLogger("i94_platform.lake.local"), "warning", lambda *_: waits.set())
+
+    def replace_rows() -> None:
+        with deployment.lake.write_lock(Dataset(dataset, SAMPLE_MONTH)):
+            holds.set()
+            assert waits.wait(TIMEOUT_SECONDS)
+            deployment.rewrite_dataset(immigration, dataset, late, SAMPLE_MONTH, run_id="another", **counts)
+
+    with ThreadPoolExecutor(1) as threads:
+        other_run = threads.submit(replace_rows)
+        assert holds.wait(TIMEOUT_SECONDS)
+        result = deployment.run_check(dataset, "plausible_shares", SAMPLE_MONTH)
+        other_run.result()
+    assert not result.passed
+    assert len(result.metadata["sample of negative_stay"].value.splitlines()) == 2 + 5
 
 
 def test_staging_counts_what_the_shares_read(loaded_deployment: Deployment) -> None:
