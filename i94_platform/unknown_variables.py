@@ -27,4 +27,4 @@ def find_unknown_variables(environment: Iterable[str], settings: Iterable[str]) 
 
 def _suggest(name: str, known: Iterable[str]) -> str:
     nearest = difflib.get_close_matches(name, known, n=1)
-    return f"; did you mean {nearest[0]}?" if nearest else "; docs/operations.md lists them."
+    return f"; did you mean {nearest[0]}?" if nearest else "; docs/reference/settings.md lists them."

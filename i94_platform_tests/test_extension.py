@@ -1,4 +1,4 @@
-"""Test that the example mart and the example source of docs/contributing.md work from delivery to query.
+"""Test that the example mart and the example source of docs/how-to work from delivery to query.
 
 The tests add both to a copy of the package, exactly as the page says, and edit nothing else.
 """
@@ -20,7 +20,7 @@ import pytest
 
 from i94_platform.settings import PROJECT
 
-PAGE = (PROJECT / "docs/contributing.md").read_text("utf-8")
+PAGES = PROJECT / "docs" / "how-to"
 PACKAGE = Path("i94_platform")
 MONTH = "2016-01"
 
@@ -64,10 +64,9 @@ def package_copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def _extract_examples(section: str) -> list[str]:
-    """Return the blocks of Python and SQL in a section of the page, in order."""
-    text = PAGE.split(f"\n## {section}\n")[1].split("\n## ")[0]
-    blocks = re.findall(r"```(?:python|sql)\n(.*?)\n *```", text, re.DOTALL)
+def _extract_examples(page: str) -> list[str]:
+    """Return the blocks of Python and SQL of a page, in order."""
+    blocks = re.findall(r"```(?:python|sql)\n(.*?)\n *```", (PAGES / page).read_text("utf-8"), re.DOTALL)
     return [f"{textwrap.dedent(block)}\n" for block in blocks]
 
 
@@ -82,7 +81,7 @@ def _replace_in_module(path: str, *replacements: tuple[str, str]) -> str:
 
 def _edit_for_mart() -> dict[str, str]:
     """Return the files that the example mart changes, by path, with their new text."""
-    contract, sql = _extract_examples("Add a mart")
+    contract, sql = _extract_examples("new-mart.md")
     return {
         "contracts/marts.py": _replace_in_module(
             "contracts/marts.py", ("MONTHLY_MARTS: tuple", f"{contract}\nMONTHLY_MARTS: tuple")
@@ -93,7 +92,7 @@ def _edit_for_mart() -> dict[str, str]:
 
 def _edit_for_source() -> dict[str, str]:
     """Return the files that the example source changes, by path, with their new text."""
-    contract, source_module, staged_asset, warehouse_asset = _extract_examples("Add a source")
+    contract, source_module, staged_asset, warehouse_asset = _extract_examples("new-source.md")
     return {
         "contracts/reference.py": _replace_in_module(
             "contracts/reference.py",
@@ -140,9 +139,9 @@ def test_the_page_states_how_many_files_and_lines_an_example_changes(example: st
         old_lines = original.read_text("utf-8").splitlines() if original.exists() else []
         diff = ndiff(old_lines, text.splitlines())
         added_lines += sum(line.startswith("+ ") and bool(line[2:].strip()) for line in diff)
-    row = next(line for line in PAGE.splitlines() if line.startswith(f"| the {example} above"))
-    _, _, files_cell, lines_cell, *_ = row.split("|")
-    assert (int(files_cell.split(":")[0]), int(lines_cell)) == (len(edits), added_lines)
+    counts = re.search(r"these are (\d+) files .*? and (\d+) lines", (PAGES / f"new-{example}.md").read_text("utf-8"))
+    assert counts
+    assert tuple(map(int, counts.groups())) == (len(edits), added_lines)
 
 
 def test_the_graph_holds_the_assets_checks_and_endpoints_of_the_examples(package_copy: Path) -> None:

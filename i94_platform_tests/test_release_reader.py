@@ -87,7 +87,7 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
 
 
 def test_the_example_of_the_docs_runs(published: tuple[Path, Release], monkeypatch: pytest.MonkeyPatch) -> None:
-    page = (PROJECT / "docs" / "serving.md").read_text("utf-8")
+    page = (PROJECT / "docs" / "how-to" / "bi-tools.md").read_text("utf-8")
     (example,) = re.findall(r"```python\n(import i94_platform\n.*?)```", page, re.DOTALL)
     monkeypatch.setenv("I94_HOME", str(published[0]))
     names: dict[str, object] = {}

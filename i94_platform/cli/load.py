@@ -42,7 +42,10 @@ Verbose = Annotated[
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print only errors.")]
 AsJson = Annotated[
-    bool, typer.Option("--json", help="Print one JSON object a line for each event; docs/operations.md has its fields.")
+    bool,
+    typer.Option(
+        "--json", help="Print one JSON object a line for each event; docs/reference/json-output.md has its fields."
+    ),
 ]
 
 

@@ -13,8 +13,8 @@ from i94_platform.settings import PROJECT
 
 
 def dictionary(
-    write: Annotated[bool, typer.Option("--write", help="Write docs/data-dictionary.md.")] = False,
-    check: Annotated[bool, typer.Option("--check", help="Fail if docs/data-dictionary.md is stale.")] = False,
+    write: Annotated[bool, typer.Option("--write", help="Write docs/reference/data-dictionary.md.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Fail if docs/reference/data-dictionary.md is stale.")] = False,
 ) -> None:
     """Print the data dictionary, rendered from the contracts.
 
@@ -25,7 +25,9 @@ def dictionary(
     from i94_platform.contracts import ALL
     from i94_platform.contracts.rendering.dictionary import render_dictionary
 
-    _print_or_update(render_dictionary(ALL), PROJECT / "docs" / "data-dictionary.md", "dictionary", write, check)
+    _print_or_update(
+        render_dictionary(ALL), PROJECT / "docs" / "reference" / "data-dictionary.md", "dictionary", write, check
+    )
 
 
 def lineage(

@@ -15,7 +15,7 @@ from i94_platform.cli.platform import load_platform
 
 def status(
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON document; docs/operations.md has its fields.")
+        bool, typer.Option("--json", help="Print one JSON document; docs/reference/json-output.md has its fields.")
     ] = False,
 ) -> None:
     """Show each month and what every layer holds of it, and why a month is not loaded in its newest content.

@@ -92,7 +92,7 @@ def _compare_versions(address: str, server: str, *, uses_s3: bool) -> Finding:
     client = client_version()
     if problem := find_version_problem(server, client):
         return Finding("spark", False, f"{address}: {problem}")
-    note = "; its jars and configuration for s3:// are its own: docs/operations.md, Spark on S3" if uses_s3 else ""
+    note = "; its jars and configuration for s3:// are its own: docs/how-to/spark.md" if uses_s3 else ""
     return Finding("spark", True, f"{address} runs Spark {server}, and PySpark {client} is here{note}")
 
 

@@ -12,7 +12,7 @@ from i94_platform_tests.cli.command_line import I94
 
 def test_the_committed_dictionary_is_what_the_contracts_say(i94: I94) -> None:
     assert i94("dictionary", "--check").exit_code == 0
-    assert i94("dictionary").out == (PROJECT / "docs" / "data-dictionary.md").read_text("utf-8")
+    assert i94("dictionary").out == (PROJECT / "docs" / "reference" / "data-dictionary.md").read_text("utf-8")
 
 
 def test_a_stale_lineage_fails_the_check_and_can_be_rewritten(
@@ -34,14 +34,14 @@ def test_a_stale_lineage_fails_the_check_and_can_be_rewritten(
 def test_a_stale_dictionary_fails_the_check_and_can_be_rewritten(
     i94: I94, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    page = tmp_path / "docs" / "data-dictionary.md"
-    page.parent.mkdir()
+    page = tmp_path / "docs" / "reference" / "data-dictionary.md"
+    page.parent.mkdir(parents=True)
     page.write_text("stale")
     monkeypatch.setattr("i94_platform.cli.render.PROJECT", tmp_path)
     (tmp_path / "pyproject.toml").touch()
     output = i94("dictionary", "--check")
     assert output.exit_code == 2
-    assert "docs/data-dictionary.md is stale; run: i94 dictionary --write" in output.err
+    assert "docs/reference/data-dictionary.md is stale; run: i94 dictionary --write" in output.err
     assert i94("dictionary", "--write").exit_code == 0
     assert i94("dictionary", "--check").exit_code == 0
 

@@ -188,7 +188,7 @@ def test_the_example_environment_names_existing_settings_and_no_password() -> No
 
 
 def test_the_outputs_of_the_stack_give_every_variable_of_the_example_environment() -> None:
-    """docs/deployment.md builds i94.env from them: each description starts with the name of its variable."""
+    """docs/how-to/production.md builds i94.env from them: each description starts with the name of its variable."""
     openings = [output["Description"].partition(", ")[0] for output in Stack().template["Outputs"].values()]
     variables = {name for name in openings if re.fullmatch(r"[A-Z0-9_]+", name)}
     assert variables | {"I94_HISTORY_HOST"} == set(example_environment())

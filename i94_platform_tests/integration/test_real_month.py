@@ -106,7 +106,7 @@ def test_the_documented_share_of_women_is_that_of_visitors_recorded_as_f_or_m(
     april: tuple[Deployment, CommandResult],
 ) -> None:
     deployment, _ = april
-    (sql,) = [sql for sql in read_statements("marts.md") if "share_of_women" in sql]
+    (sql,) = [sql for sql in read_statements("reference/marts.md") if "share_of_women" in sql]
     columns, rows = run_statement(deployment.settings.release_path, sql)
     shares = {row[0]: float(row[columns.index("share_of_women")]) for row in rows}
     assert shares["Florida"] == pytest.approx(274_136 / (274_136 + 261_275), abs=1e-12)

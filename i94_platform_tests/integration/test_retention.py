@@ -1,4 +1,4 @@
-"""Take one record out of a whole home by the steps of `docs/retention.md`, and look at every file before and after.
+"""Take one record out of a whole home by the steps of `docs/how-to/forget-a-person.md`, and look at every file.
 
 The home is that of the command line, so its history, logs, release and pages are looked at too.
 """
@@ -75,7 +75,7 @@ def read_text(path: Path) -> str:
 
 def read_steps() -> list[str]:
     """Read the scripts of the page."""
-    return re.findall(r"```sh\n(.*?)```", (PROJECT / "docs" / "retention.md").read_text(), re.DOTALL)
+    return re.findall(r"```sh\n(.*?)```", (PROJECT / "docs" / "how-to" / "forget-a-person.md").read_text(), re.DOTALL)
 
 
 def fetch_pages(deployment: Deployment) -> str:

@@ -49,5 +49,5 @@ def test_a_mart_names_the_tables_that_it_reads(mart: Table) -> None:
 
 @every_mart
 def test_a_mart_has_its_row_on_the_page_of_the_marts(mart: Table) -> None:
-    page = (PROJECT / "docs" / "marts.md").read_text("utf-8")
+    page = (PROJECT / "docs" / "reference" / "marts.md").read_text("utf-8")
     assert f"| `{mart.name}` | " in page, "add its question to the table"

@@ -68,7 +68,7 @@ def test_a_spark_server_that_answers_is_ok_and_one_that_does_not_is_reported(hom
 def test_a_spark_server_on_s3_is_said_to_need_jars_of_its_own(s3: S3Server, home: Path) -> None:
     with fake_connect_server("4.0.2") as address:
         result = doctor(home, I94_ENGINE=address, I94_LAKE=f"s3://{s3.create_bucket()}")
-    assert "here; its jars and configuration for s3:// are its own: docs/operations.md, Spark on S3" in result.output
+    assert "here; its jars and configuration for s3:// are its own: docs/how-to/spark.md" in result.output
     assert "jars  " not in result.output
 
 

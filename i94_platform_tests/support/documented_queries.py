@@ -18,7 +18,7 @@ Rows = list[tuple[Any, ...]]
 
 @dataclass(frozen=True)
 class Question:
-    """A question of docs/questions.md: its statement, its API call, and the table of figures as it is printed."""
+    """A question of docs/reference/questions.md: its statement, its API call, and the figures as printed."""
 
     title: str
     sql: str
@@ -34,8 +34,8 @@ def read_statements(page: str) -> list[str]:
 
 
 def read_questions() -> list[Question]:
-    """Read the questions of docs/questions.md, in order."""
-    sections = re.split(r"\n## \d+\. ", (_DOCS / "questions.md").read_text(encoding="utf-8"))[1:]
+    """Read the questions of docs/reference/questions.md, in order."""
+    sections = re.split(r"\n## \d+\. ", (_DOCS / "reference" / "questions.md").read_text(encoding="utf-8"))[1:]
     return [_read_question(section) for section in sections]
 
 

@@ -198,7 +198,7 @@ class RedshiftWarehouse(Warehouse):
             if NEEDS_SHA256 in reason:
                 raise PermanentError(
                     f"{self.address} keeps the password of {self.location.user} as SHA-256, which PostgreSQL's client "
-                    "can't use; log in with &auth=iam, or give the user an MD5 password (docs/operations.md, Redshift)."
+                    "can't use; log in with &auth=iam, or give the user an MD5 password (docs/how-to/redshift.md)."
                 ) from None
             raise PermanentError(f"{self.address} refuses the connection: {reason}.") from None
         try:

@@ -13,7 +13,7 @@ from i94_platform.settings import PROJECT
 
 
 def test_the_data_dictionary_is_up_to_date() -> None:
-    page = (PROJECT / "docs" / "data-dictionary.md").read_text("utf-8")
+    page = (PROJECT / "docs" / "reference" / "data-dictionary.md").read_text("utf-8")
     assert page == render_dictionary(ALL), "run: i94 dictionary --write"
 
 

@@ -13,5 +13,5 @@ their sources.
 It does not catch: IAM (any role may read), skew, encodings and sort order, WLM and queues, the real timing of 1023,
 Redshift's own functions and system tables (`svv_roles`, `svv_role_grants`, `sys_load_error_detail` and `getdate`
 exist), its other types, its old parser (PostgreSQL takes more), trailing blanks in computed texts, and how Redshift's
-security policies treat views. `docs/unproven.md` lists what a real cluster must confirm.
+security policies treat views. `docs/explanation/unproven.md` lists what a real cluster must confirm.
 """

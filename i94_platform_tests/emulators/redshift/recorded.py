@@ -1,6 +1,7 @@
 """What real clusters have answered, each with the public page that shows it.
 
-Texts of the emulator that are not here, nor PostgreSQL's own, are assumptions: `docs/unproven.md` lists them.
+Texts of the emulator that are not here, nor PostgreSQL's own, are assumptions:
+`docs/explanation/unproven.md` lists them.
 """
 
 from __future__ import annotations

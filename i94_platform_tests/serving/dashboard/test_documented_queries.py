@@ -1,4 +1,4 @@
-"""Run every SQL statement and API call of docs/marts.md and docs/questions.md on the sample.
+"""Run every SQL statement and API call of docs/reference/marts.md and questions.md on the sample.
 
 Their figures are compared with the real April in `integration/test_real_month.py`. The incident: the documented share
 of women was of all visitors, and the dashboard's of those recorded as female or male.
@@ -22,7 +22,7 @@ from i94_platform_tests.support.documented_queries import (
 MONTH = Month.parse(MONTHS[0])
 
 
-@pytest.mark.parametrize("sql", read_statements("marts.md"))
+@pytest.mark.parametrize("sql", read_statements("reference/marts.md"))
 def test_a_statement_of_the_marts_has_rows(site: LiveServer, sql: str) -> None:
     _, rows = run_statement(site.settings.release_path, of_month(sql, MONTH))
     assert rows

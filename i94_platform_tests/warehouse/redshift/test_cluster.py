@@ -1,4 +1,4 @@
-"""Test what docs/unproven.md assumes about Redshift, on the emulator and on a real cluster if there is one.
+"""Test what docs/explanation/unproven.md assumes about Redshift, on the emulator and on a real cluster if there is one.
 
 A test fails where the platform would. What the platform does not depend on is printed as an observation (`-s`).
 docs/testing.md says how to run it; the tests of every warehouse and mart run over that cluster too.
