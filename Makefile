@@ -77,11 +77,20 @@ lint: .venv/.dev ## every check of code, SQL, docs, lock, definitions and deploy
 	@tools/check_deployment.sh
 	@$(BIN)/i94 dictionary --check
 	@$(BIN)/i94 lineage --check
+	@$(BIN)/python tools/reference_pages.py --check
+	@$(BIN)/codespell
+	@$(BUILD_SITE)
 
-docs: .venv/.dev ## write what is generated (data dictionary, column lineage), and check the links of the docs
+# The variable silences a notice of the theme that there will be a successor.
+BUILD_SITE := NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+docs: .venv/.dev ## write what is generated (dictionary, column lineage, reference), and build the site into build/site
 	@$(BIN)/i94 dictionary --write
 	@$(BIN)/i94 lineage --write
+	@$(BIN)/python tools/reference_pages.py
 	@$(BIN)/python tools/check_docs.py
+	@$(BUILD_SITE)
+	@echo 'build/site/index.html is the documentation; a browser opens it without a server.'
 
 format: .venv/.dev ## sort imports, apply ruff's safe fixes and its format (declarations of tables are laid out by hand)
 	@$(BIN)/ruff check --fix --exit-zero --quiet

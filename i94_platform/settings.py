@@ -59,13 +59,23 @@ class Settings(BaseSettings):
         default=DEFAULT_UMASK,
         description="permissions that files do not get, as for the shell's umask; 027 lets the group read",
     )
-    lake: str = Field(default="", validate_default=True, description="staged data and manifests; default <home>/lake")
-    raw: str = Field(default="", validate_default=True, description="where deliveries arrive; default <lake>/raw")
-    engine: str = Field(default="duckdb", description="what runs the staging SQL")
+    lake: str = Field(
+        default="",
+        validate_default=True,
+        description="staged data and manifests: a folder or s3://bucket/prefix; default <home>/lake",
+    )
+    raw: str = Field(
+        default="", validate_default=True, description="where deliveries arrive, at any depth; default <lake>/raw"
+    )
+    engine: str = Field(
+        default="duckdb",
+        description="what runs the staging SQL: duckdb, or Spark by local[N], local[*], sc://host:port, "
+        "spark://host:port, yarn or emr-serverless://application?role=arn",
+    )
     warehouse: str = Field(
         default="",
         validate_default=True,
-        description="the warehouse; default duckdb:///<home>/warehouse.duckdb",
+        description="duckdb:///path or redshift://user@host:5439/database?iam_role=arn; default duckdb:///<home>/warehouse.duckdb",
     )
     s3_endpoint: str = Field(default="", description="URL of an S3-compatible store; default AWS itself")
     spark_jars: str = Field(
@@ -82,7 +92,9 @@ class Settings(BaseSettings):
     first_month: str = Field(default="2016-01", description="first month that can be loaded")
     last_month: str = Field(default="", description="last month that can be loaded; default the last completed month")
     memory_limit: str = Field(
-        default="2GB", pattern=r"^\d+(MB|GB)$", description="maximum memory of the embedded engine and warehouse"
+        default="2GB",
+        pattern=r"^\d+(MB|GB)$",
+        description="maximum memory of the embedded engine and warehouse, which spill beyond it",
     )
     fact_diststyle: Literal["key", "even", "auto"] = Field(
         default="key", description="distribution of the fact on Redshift: by its key, even or auto"
@@ -97,8 +109,16 @@ class Settings(BaseSettings):
     settle_seconds: float = Field(
         default=60.0, ge=0, description="seconds without a change after which a delivery counts as complete"
     )
-    sensor_interval_seconds: int = Field(default=30, gt=0, description="minimum seconds between two ticks of a sensor")
-    sensor_max_requests: int = Field(default=12, gt=0, description="maximum months that the sensor requests in a tick")
+    sensor_interval_seconds: int = Field(
+        default=30,
+        gt=0,
+        description="minimum seconds between two ticks of a sensor; that of all months ticks half as often",
+    )
+    sensor_max_requests: int = Field(
+        default=12,
+        gt=0,
+        description="maximum months that the sensor requests in a tick; the next tick requests the others",
+    )
     retention_days: int = Field(
         default=90, gt=0, description="days after which ended runs are deleted that nothing needs any more"
     )
@@ -115,17 +135,22 @@ class Settings(BaseSettings):
         default=0.5, ge=0, le=1, description="share of unreadable values of a column above which it is blocked"
     )
     staging_concurrency: int = Field(
-        default=2, gt=0, description="maximum months that are staged at a time, over all runs"
+        default=2,
+        gt=0,
+        description="maximum months that are staged at a time, over all runs; read when i94 dev or the daemon starts",
     )
     alert_webhook: SecretStr = Field(
         default=SecretStr(""),
         description="URL that receives alerts; a secret: whoever knows it can write there",
     )
-    ui_url: str = Field(default="http://127.0.0.1:3000", description="URL of the lineage UI, for links in alerts")
+    ui_url: str = Field(
+        default="http://127.0.0.1:3000",
+        description="URL of the lineage UI, for links in alerts; the only host beside loopback that it answers to",
+    )
 
     freeze_definitions: bool = Field(
         default=False,
-        description="keep the definitions out of garbage collections, for code servers",
+        description="keep the definitions out of garbage collections, for code servers; i94 dev and the image set it",
     )
     code_url: str = Field(
         default="",

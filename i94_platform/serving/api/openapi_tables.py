@@ -65,12 +65,11 @@ def describe_tables(other_responses: Responses, security: list[Json]) -> tuple[J
     paths: Json = {}
     schemas: Json = {"page": _PAGE, "query_page": _describe_page({"type": "object", "additionalProperties": True})}
     for layer, contracts in LAYERS.items():
+        scoped = [{scheme: [f"read:{layer}"] for scheme in way} for way in security]
         for contract in contracts:
             schemas[f"{contract.name}_row"] = _describe_row(contract)
             schemas[f"{contract.name}_page"] = _describe_page(_refer("schemas", f"{contract.name}_row"))
-            paths[f"/api/v1/{layer}/{contract.name}"] = {
-                "get": _describe_operation(contract, other_responses, security)
-            }
+            paths[f"/api/v1/{layer}/{contract.name}"] = {"get": _describe_operation(contract, other_responses, scoped)}
     schemas |= {name: schema for model in _SUMMARIES for name, schema in _list_schemas(model).items()}
     paths["/api/v1/query/{table}"] = {"get": _describe_query(other_responses, security)}
     return paths, {"schemas": schemas, "parameters": _describe_parameters(), "headers": _HEADERS}
