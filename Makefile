@@ -71,6 +71,7 @@ lint: .venv/.dev ## every check of code, SQL, docs, lock, definitions and deploy
 	@$(BIN)/python tools/check_docs.py
 	@$(BIN)/python tools/check_names.py
 	@$(BIN)/python tools/check_private_imports.py
+	@$(BIN)/python tools/check_functions.py
 	@tools/check_lock.sh
 	@tools/check_secrets.sh
 	@tools/check_definitions.sh

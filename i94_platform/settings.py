@@ -6,7 +6,6 @@ settings is the webhook of the alerts; passwords have variables of their own.
 
 import logging
 import os
-import re
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -15,28 +14,26 @@ from typing import Literal, Self
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from i94_platform.address_grammar import (
-    CREDENTIALS,
-    ENGINE_GRAMMAR,
-    JARS_GRAMMAR,
-    MAVEN,
-    ORIGIN,
-    SECRET_PARAMETER,
-    URL,
-    WAREHOUSE_GRAMMAR,
-    WEBHOOK,
-    is_network,
-    is_s3,
-    parse_local_path,
-    parse_spark_options,
-    parse_store,
-    require_match,
-)
+from i94_platform.address_grammar import WAREHOUSE_GRAMMAR, is_s3, parse_spark_options, parse_store, require_match
 from i94_platform.errors import PermanentError
-from i94_platform.partitions import Month
 from i94_platform.redshift_address import RedshiftAddress
+from i94_platform.setting_types import (
+    CodeUrl,
+    Endpoint,
+    EngineAddress,
+    LocalFolder,
+    MonthKey,
+    Networks,
+    OptionalMonthKey,
+    Origin,
+    Origins,
+    SparkJars,
+    SparkOptions,
+    UiUrl,
+    Umask,
+    Webhook,
+)
 from i94_platform.umask import DEFAULT as DEFAULT_UMASK
-from i94_platform.umask import GRAMMAR as UMASK_GRAMMAR
 from i94_platform.unknown_variables import find_unknown_variables
 
 logger = logging.getLogger(__name__)
@@ -50,12 +47,12 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="I94_", env_ignore_empty=True, extra="forbid", frozen=True)
 
-    home: str = Field(
+    home: LocalFolder = Field(
         default=".i94",
         validate_default=True,
         description="local state: Dagster instance, default lake and warehouse; default .i94 in the working directory",
     )
-    umask: str = Field(
+    umask: Umask = Field(
         default=DEFAULT_UMASK,
         description="permissions that files do not get, as for the shell's umask; 027 lets the group read",
     )
@@ -67,7 +64,7 @@ class Settings(BaseSettings):
     raw: str = Field(
         default="", validate_default=True, description="where deliveries arrive, at any depth; default <lake>/raw"
     )
-    engine: str = Field(
+    engine: EngineAddress = Field(
         default="duckdb",
         description="what runs the staging SQL: duckdb, or Spark by local[N], local[*], sc://host:port, "
         "spark://host:port, yarn or emr-serverless://application?role=arn",
@@ -77,20 +74,22 @@ class Settings(BaseSettings):
         validate_default=True,
         description="duckdb:///path or redshift://user@host:5439/database?iam_role=arn; default duckdb:///<home>/warehouse.duckdb",
     )
-    s3_endpoint: str = Field(default="", description="URL of an S3-compatible store; default AWS itself")
-    spark_jars: str = Field(
+    s3_endpoint: Endpoint = Field(default="", description="URL of an S3-compatible store; default AWS itself")
+    spark_jars: SparkJars = Field(
         default=".jars",
         validate_default=True,
         description="jars for Spark in this process to read and write buckets: a folder (default .jars in the working "
         "directory), or Maven coordinates",
     )
-    spark_options: str = Field(
+    spark_options: SparkOptions = Field(
         default="",
         description="configuration of Spark, quoted as for a shell: spark.executor.memory=8g spark.executor.cores=4; "
         "a server accepts what a session may set",
     )
-    first_month: str = Field(default="2016-01", description="first month that can be loaded")
-    last_month: str = Field(default="", description="last month that can be loaded; default the last completed month")
+    first_month: MonthKey = Field(default="2016-01", description="first month that can be loaded")
+    last_month: OptionalMonthKey = Field(
+        default="", description="last month that can be loaded; default the last completed month"
+    )
     memory_limit: str = Field(
         default="2GB",
         pattern=r"^\d+(MB|GB)$",
@@ -139,11 +138,11 @@ class Settings(BaseSettings):
         gt=0,
         description="maximum months that are staged at a time, over all runs; read when i94 dev or the daemon starts",
     )
-    alert_webhook: SecretStr = Field(
+    alert_webhook: Webhook = Field(
         default=SecretStr(""),
         description="URL that receives alerts; a secret: whoever knows it can write there",
     )
-    ui_url: str = Field(
+    ui_url: UiUrl = Field(
         default="http://127.0.0.1:3000",
         description="URL of the lineage UI, for links in alerts; the only host beside loopback that it answers to",
     )
@@ -152,7 +151,7 @@ class Settings(BaseSettings):
         default=False,
         description="keep the definitions out of garbage collections, for code servers; i94 dev and the image set it",
     )
-    code_url: str = Field(
+    code_url: CodeUrl = Field(
         default="",
         description="URL of this version's files, for links to code, such as https://host/group/project/tree/v1",
     )
@@ -162,15 +161,15 @@ class Settings(BaseSettings):
     )
     serve_rate: float = Field(default=50.0, gt=0, description="maximum requests per second of one caller of the API")
     serve_timeout: float = Field(default=10.0, gt=0, description="maximum seconds of a query of the API")
-    serve_url: str = Field(
+    serve_url: Origin = Field(
         default="",
         description="URL by which a proxy leads people to API and dashboard, such as https://i94.example.gov",
     )
-    serve_trusted_proxies: str = Field(
+    serve_trusted_proxies: Networks = Field(
         default="",
         description="addresses or networks of the proxies, separated by commas, whose X-Forwarded-For names the client",
     )
-    serve_cors_origins: str = Field(
+    serve_cors_origins: Origins = Field(
         default="",
         description="origins of pages of others that may read the API with a key, separated by commas; or *",
     )
@@ -196,25 +195,6 @@ class Settings(BaseSettings):
             )
             raise PermanentError(f"The settings in the environment are not valid. {message}") from None
 
-    @field_validator("home")
-    @classmethod
-    def _home(cls, value: str) -> str:
-        return parse_local_path(value)
-
-    @field_validator("umask")
-    @classmethod
-    def _umask(cls, value: str) -> str:
-        if not re.fullmatch(UMASK_GRAMMAR, value):
-            raise ValueError(f"{value!r} is no umask; valid are: 077, 027")
-        return value
-
-    @field_validator("engine")
-    @classmethod
-    def _engine(cls, value: str) -> str:
-        if value.startswith("sc://") and re.search(SECRET_PARAMETER, value):
-            raise ValueError("an address holds no credentials; leave a token to SPARK_CONNECT_AUTHENTICATE_TOKEN")
-        return require_match(value, ENGINE_GRAMMAR)
-
     # info.data lacks an address that is not valid; then its error is reported, not one that follows from it
     @field_validator("lake")
     @classmethod
@@ -238,85 +218,6 @@ class Settings(BaseSettings):
                     f"Redshift loads from S3 only, and the lake is the folder {lake}; set I94_LAKE to s3://bucket/prefix"
                 )
         return value
-
-    @field_validator("s3_endpoint")
-    @classmethod
-    def _s3_endpoint(cls, value: str) -> str:
-        if "@" in value:
-            raise ValueError(f"an endpoint holds no credentials; {CREDENTIALS}")
-        if value and not re.fullmatch(r"https?://[^/\s?#]+/?", value):
-            raise ValueError(f"{value!r} is not an endpoint; valid are: https://host, http://host:port")
-        return value.rstrip("/")
-
-    @field_validator("code_url")
-    @classmethod
-    def _code_url(cls, value: str) -> str:
-        if "@" in value:
-            raise ValueError("it holds no credentials: it is shown to everyone who sees the UI")
-        if value and not re.fullmatch(r"https?://[^/\s?#]+(/[^\s?#]*)?", value):
-            raise ValueError(f"{value!r} is not the address of a folder; valid are: https://host/group/project/tree/v1")
-        return value.rstrip("/")
-
-    @field_validator("alert_webhook")
-    @classmethod
-    def _alert_webhook(cls, value: SecretStr) -> SecretStr:
-        if value.get_secret_value() and not re.fullmatch(WEBHOOK, value.get_secret_value()):
-            raise ValueError("this is not a URL (it is not shown here); valid are: https://host/path")
-        return value
-
-    @field_validator("ui_url")
-    @classmethod
-    def _ui_url(cls, value: str) -> str:
-        if not re.fullmatch(URL, value) or re.search("[?#]", value):
-            raise ValueError("this is not the address of a UI; valid are: https://host/path, http://host:port")
-        return value.rstrip("/")
-
-    @field_validator("serve_url")
-    @classmethod
-    def _serve_url(cls, value: str) -> str:
-        value = value.rstrip("/").lower()
-        if value and not re.fullmatch(ORIGIN, value):
-            raise ValueError("this is not scheme, host and port of a URL; valid are: https://host, https://host:port")
-        return value
-
-    @field_validator("serve_cors_origins")
-    @classmethod
-    def _serve_cors_origins(cls, value: str) -> str:
-        origins = [part.strip().lower() for part in value.split(",") if part.strip()]
-        for origin in origins:
-            if origin != "*" and not re.fullmatch(ORIGIN, origin):
-                raise ValueError("this is not scheme, host and port of a page; valid are: https://host, *")
-        return ",".join(origins)
-
-    @field_validator("serve_trusted_proxies")
-    @classmethod
-    def _serve_trusted_proxies(cls, value: str) -> str:
-        networks = [part.strip() for part in value.split(",") if part.strip()]
-        for network in networks:
-            if not is_network(network):
-                raise ValueError(f"{network!r} is no address or network; valid are: 10.0.0.7, 10.0.0.0/24")
-        return ",".join(networks)
-
-    @field_validator("spark_jars")
-    @classmethod
-    def _spark_jars(cls, value: str) -> str:
-        return value if re.fullmatch(f"{MAVEN}(,{MAVEN})*", value) else parse_local_path(value, JARS_GRAMMAR)
-
-    @field_validator("spark_options")
-    @classmethod
-    def _spark_options(cls, value: str) -> str:
-        parse_spark_options(value)
-        return value
-
-    @field_validator("first_month")
-    @classmethod
-    def _first_month(cls, value: str) -> str:
-        return Month.parse(value).key
-
-    @field_validator("last_month")
-    @classmethod
-    def _last_month(cls, value: str) -> str:
-        return Month.parse(value).key if value else ""
 
     @model_validator(mode="after")
     def _require_valid_combination(self) -> Self:

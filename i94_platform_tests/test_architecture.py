@@ -22,7 +22,7 @@ NAME = PACKAGE.name
 
 LAYERS = (
     {
-        *("redshift_address", "address_grammar", "unknown_variables", "settings"),
+        *("redshift_address", "address_grammar", "unknown_variables", "setting_types", "settings"),
         *("partitions", "errors", "foreign_errors", "progress", "audit", "umask", "contracts"),
     },
     {"sql"},

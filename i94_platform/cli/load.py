@@ -17,6 +17,7 @@ from i94_platform.partitions import Month
 if TYPE_CHECKING:
     import dagster as dg
 
+    from i94_platform.operations.backfill import BackfillProgress
     from i94_platform.operations.platform import Platform
     from i94_platform.operations.runner import Runner
     from i94_platform.staleness.plan import RunPlan
@@ -119,12 +120,7 @@ def backfill(
         output.print_result(progress.plan_message())
         output.label = progress.label
         runner = _build_runner(platform, instance, output, tags=progress.tags)
-        is_stopped = False
-        try:
-            for result in runner.run(plan):
-                output.print_message(progress.add(result))
-        except KeyboardInterrupt:
-            is_stopped = True
+        is_stopped = _run_months(runner, plan, progress, output)
     stopped = f"Stopped. What is loaded stays; go on with: i94 backfill --from {from_} --to {to}"
     output.print_summary(
         progress.results, [stopped] if is_stopped else [f"not run {reason}" for reason in progress.skipped_months()]
@@ -133,6 +129,16 @@ def backfill(
         raise typer.Exit(130)
     if not progress.has_succeeded:
         raise typer.Exit(1)
+
+
+def _run_months(runner: Runner, plan: RunPlan, progress: BackfillProgress, output: RunOutput) -> bool:
+    """Run the planned months and print what became of each; return whether Ctrl-C stopped them."""
+    try:
+        for result in runner.run(plan):
+            output.print_message(progress.add(result))
+    except KeyboardInterrupt:
+        return True
+    return False
 
 
 def _plan_runs(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
@@ -11,6 +11,10 @@ from rich.markup import escape
 from i94_platform.cli import console
 from i94_platform.cli.console import err, out
 from i94_platform.cli.platform import load_platform
+
+if TYPE_CHECKING:
+    from i94_platform.operations.platform import Platform
+    from i94_platform.operations.status import Status
 
 
 def status(
@@ -37,7 +41,12 @@ def status(
         err.print(f"I94_RAW: {escape(problem)}.", style="yellow")
     if as_json:
         typer.echo(json.dumps(current.to_document(), indent=2))
-        return
+    else:
+        _print_status(current, platform)
+
+
+def _print_status(current: Status, platform: Platform) -> None:
+    """Print the months as a table, then the reason of each one that is not loaded in its newest content."""
     for note in current.notes:
         err.print(escape(note), style="yellow", highlight=False, soft_wrap=True)
     if not current.months:

@@ -5,7 +5,7 @@ The two functions that declare one, and the accessors that read it.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Required, TypedDict, Unpack
 
 from sqlalchemy import Column, ForeignKey, MetaData, String, Table
 from sqlalchemy.types import TypeEngine
@@ -42,23 +42,53 @@ class Statistic:
     """Decimal places of a rounded average."""
 
 
+class ColumnInfo(TypedDict, total=False):
+    """What a contract says of a column beyond its declaration in SQL, in the column's `info`."""
+
+    source: Required[str]
+    """Where the value comes from."""
+    unit: str
+    """Its unit; empty for codes and text."""
+    key: bool
+    """Whether it belongs to the key, which identifies a row."""
+    allowed: Sequence[str | int]
+    """All valid values; a null is valid too."""
+    low: Any
+    """The lowest valid value; a null is valid too."""
+    high: Any
+    """The highest valid value; a null is valid too."""
+    byte_encoding: str | None
+    """Redshift's ENCODE; chosen by type unless given."""
+    personal: bool
+    """Whether the value leads to one person; only analysts and loaders see it."""
+    quasi_identifier: bool
+    """Whether the value leads to one person together with others of its kind, such as age and port."""
+    statistic: Statistic | None
+    """How the value is computed from arrivals, for disclosure control."""
+
+
+_DEFAULT_INFO = ColumnInfo(
+    source="",
+    unit="",
+    key=False,
+    allowed=(),
+    low=None,
+    high=None,
+    byte_encoding=None,
+    personal=False,
+    quasi_identifier=False,
+    statistic=None,
+)
+
+
 def column(
     name: str,
     type_: TypeEngine[Any],
     description: str,
     *,
-    source: str,
-    unit: str = "",
     nullable: bool = True,
-    key: bool = False,
     references: str | None = None,
-    allowed: Sequence[str | int] = (),
-    low: Any = None,
-    high: Any = None,
-    byte_encoding: str | None = None,
-    personal: bool = False,
-    quasi_identifier: bool = False,
-    statistic: Statistic | None = None,
+    **info: Unpack[ColumnInfo],
 ) -> Column[Any]:
     """Declare a column of a contract.
 
@@ -66,37 +96,17 @@ def column(
         name: Its name.
         type_: Its type, one of `rendering.types.TYPES`.
         description: What the value means, in one sentence for people.
-        source: Where the value comes from.
-        unit: Its unit; empty for codes and text.
         nullable: Whether it may be missing; a key column never is.
-        key: Whether it belongs to the key, which identifies a row.
         references: `table.column` of a dimension in schema `i94`.
-        allowed: All valid values; a null is valid too.
-        low: The lowest valid value; a null is valid too.
-        high: The highest valid value; a null is valid too.
-        byte_encoding: Redshift's ENCODE; chosen by type unless given.
-        personal: Whether the value leads to one person; only analysts and loaders see it.
-        quasi_identifier: Whether the value leads to one person together with others of its kind, such as age and port.
-        statistic: How the value is computed from arrivals, for disclosure control.
+        info: What else the contract says of it; see `ColumnInfo`.
     """
     return Column(
         name,
         type_,
         *([ForeignKey(f"i94.{references}")] if references else []),
-        nullable=nullable and not key,
+        nullable=nullable and not info.get("key"),
         comment=description,
-        info={
-            "source": source,
-            "unit": unit,
-            "key": key,
-            "allowed": tuple(allowed),
-            "low": low,
-            "high": high,
-            "encode": byte_encoding,
-            "personal": personal,
-            "quasi_identifier": quasi_identifier,
-            "statistic": statistic,
-        },
+        info={**_DEFAULT_INFO, **info, "allowed": tuple(info.get("allowed", ()))},
     )
 
 

@@ -98,34 +98,42 @@ def build_resources(settings: Settings) -> dict[str, BuildableResource[Any]]:
         if is_s3(lake)
         else configure(LocalLakeResource, root=lake, **lock),
         "embedded_engine": (embedded := configure(DuckDBEngineResource, **duckdb)),
-        "engine": embedded
-        if settings.engine == "duckdb"
-        else configure(
-            SparkEngineResource,
-            address=settings.engine,
-            on_s3=settings.uses_s3,
-            s3_endpoint=settings.s3_endpoint,
-            jars=settings.spark_jars,
-            options=settings.spark_options_by_name,
-        ),
-        "warehouse": configure(
-            RedshiftWarehouseResource,
-            address=settings.warehouse,
-            fact_diststyle=settings.fact_diststyle,
-            statement_timeout=settings.statement_timeout,
-            reader=settings.redshift_reader,
-            query_timeout=settings.query_timeout,
-            **s3,
-            **lock,
-        )
+        "engine": embedded if settings.engine == "duckdb" else _configure_spark(settings),
+        "warehouse": _configure_redshift(settings, **s3, **lock)
         if settings.redshift_address
-        else configure(
-            DuckDBWarehouseResource,
-            path=str(settings.warehouse_path),
-            release_path=str(settings.release_path),
-            query_timeout=settings.query_timeout,
-            query_folders=[] if is_s3(lake) else [f"{lake}/staged"],
-            **duckdb,
-            **lock,
-        ),
+        else _configure_embedded_warehouse(settings, **duckdb, **lock),
     }
+
+
+def _configure_spark(settings: Settings) -> BuildableResource[Any]:
+    return configure(
+        SparkEngineResource,
+        address=settings.engine,
+        on_s3=settings.uses_s3,
+        s3_endpoint=settings.s3_endpoint,
+        jars=settings.spark_jars,
+        options=settings.spark_options_by_name,
+    )
+
+
+def _configure_redshift(settings: Settings, **common: Any) -> BuildableResource[Any]:
+    return configure(
+        RedshiftWarehouseResource,
+        address=settings.warehouse,
+        fact_diststyle=settings.fact_diststyle,
+        statement_timeout=settings.statement_timeout,
+        reader=settings.redshift_reader,
+        query_timeout=settings.query_timeout,
+        **common,
+    )
+
+
+def _configure_embedded_warehouse(settings: Settings, **common: Any) -> BuildableResource[Any]:
+    return configure(
+        DuckDBWarehouseResource,
+        path=str(settings.warehouse_path),
+        release_path=str(settings.release_path),
+        query_timeout=settings.query_timeout,
+        query_folders=[] if is_s3(settings.lake) else [f"{settings.lake}/staged"],
+        **common,
+    )

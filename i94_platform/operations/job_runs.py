@@ -54,17 +54,7 @@ def run_job(
     started = time.monotonic()
     used = job.get_required_resource_defs()
     config = {**_QUIET, "resources": {name: value for name, value in (resources or {}).items() if name in used}}
-    run = instance.create_run_for_job(
-        job,
-        run_config=config,
-        tags={
-            **({PARTITION_TAG: month.key} if month else {}),
-            **(tags or {}),
-            REPOSITORY_TAG: REPOSITORY,
-            PROCESS_TAG: str(ProcessIdentity.of_this_process()),
-        },
-        asset_selection=job.asset_selection,
-    )
+    run = _create_run(job, instance, config, {**({PARTITION_TAG: month.key} if month else {}), **(tags or {})})
     result = RunResult(job.name, month.key if month else "", run.run_id)
     steps = len(create_execution_plan(InMemoryJob(job), run_config=config).step_keys_to_execute)
     on_event(RunStart(result.name, job.name, result.month, run.run_id, steps))
@@ -81,6 +71,16 @@ def run_job(
     if result.interrupted:
         raise KeyboardInterrupt
     return result
+
+
+def _create_run(
+    job: dg.JobDefinition, instance: dg.DagsterInstance, config: Mapping[str, Any], tags: Mapping[str, str]
+) -> dg.DagsterRun:
+    """Record a run of this process that has not started yet."""
+    own_tags = {REPOSITORY_TAG: REPOSITORY, PROCESS_TAG: str(ProcessIdentity.of_this_process())}
+    return instance.create_run_for_job(
+        job, run_config=config, tags={**tags, **own_tags}, asset_selection=job.asset_selection
+    )
 
 
 def _report_log_line(run: str, on_event: EventCallback, entry: dg.EventLogEntry) -> None:

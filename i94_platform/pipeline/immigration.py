@@ -62,9 +62,7 @@ def stage_month(
     Raises:
         PermanentError: there is no delivery, a file can't be read, or a column is missing or has another type.
     """
-    accepted, rejected, unreadable = datasets = [
-        Dataset(f"staged/{contract.name}", month.key) for contract in STAGED_MONTH
-    ]
+    datasets = [Dataset(f"staged/{contract.name}", month.key) for contract in STAGED_MONTH]
     with _lock(lake, engine, datasets) as scratch, report_progress(month.key, report) as progress:
         delivery = list_deliveries(raw).require_month(month, raw.root)
         version = compute_month_version(delivery, raw, lake)
@@ -77,16 +75,7 @@ def stage_month(
             values = count_values(lake, engine) if files.accepted else ValueCounts({}, {})
         _report_unreadable(files.unreadable, report)
         stats = _delivery_stats(delivery, prepared, raw) | files.unreadable.stats | values.stats
-        accepted_rows, rejected_rows = _count_rows(files.accepted), _count_rows(files.rejected)
-        verdict = gate.judge(accepted, accepted_rows, {**stats, "rejected_rows": rejected_rows})
-        accepted_stats = {"quarantined_rows": rejected_rows, KEYS_ARE_UNIQUE: files.keys_are_unique, **verdict.stats}
-        commit = partial(lake.commit, run_id=files.run_id, fingerprint=version, is_blocked=verdict.is_blocked)
-        # the accepted rows last: who finds them finds the others too
-        return StagedMonth(
-            quarantine=commit(rejected, entries=files.rejected, stats=stats | files.reject_stats),
-            unreadable=commit(unreadable, entries=files.unreadable.entries, stats=stats),
-            accepted=commit(accepted, entries=files.accepted, stats=stats | accepted_stats),
-        )
+        return _commit_month(files, datasets, lake, gate, version, stats)
 
 
 @contextmanager
@@ -132,6 +121,23 @@ def _write_month(
     suspects = find_suspect_columns(prepared, raw, lake, engine, entries, rejects)
     values = write_unreadable(month, lake, engine, unreadable, run_id, scratch, suspects)
     return _WrittenMonth(run_id, entries, rejects, reject_stats, values, keys_are_unique)
+
+
+def _commit_month(
+    files: _WrittenMonth, datasets: Sequence[Dataset], lake: Lake, gate: Gate, version: str, stats: dict[str, Any]
+) -> StagedMonth:
+    """Commit the files of the three datasets; those that the gate blocks replace nothing."""
+    accepted, rejected, unreadable = datasets
+    rejected_rows = _count_rows(files.rejected)
+    verdict = gate.judge(accepted, _count_rows(files.accepted), {**stats, "rejected_rows": rejected_rows})
+    accepted_stats = {"quarantined_rows": rejected_rows, KEYS_ARE_UNIQUE: files.keys_are_unique, **verdict.stats}
+    commit = partial(lake.commit, run_id=files.run_id, fingerprint=version, is_blocked=verdict.is_blocked)
+    # the accepted rows last: who finds them finds the others too
+    return StagedMonth(
+        quarantine=commit(rejected, entries=files.rejected, stats=stats | files.reject_stats),
+        unreadable=commit(unreadable, entries=files.unreadable.entries, stats=stats),
+        accepted=commit(accepted, entries=files.accepted, stats=stats | accepted_stats),
+    )
 
 
 def _count_rows(entries: Sequence[Entry]) -> int:

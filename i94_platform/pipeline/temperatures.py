@@ -10,7 +10,7 @@ from i94_platform.contracts import world_temperature
 from i94_platform.engine.base import Engine
 from i94_platform.errors import PermanentError
 from i94_platform.lake.datasets import Dataset, Lake
-from i94_platform.lake.manifest import Manifest
+from i94_platform.lake.manifest import Entry, Manifest
 from i94_platform.lake.store import Store
 from i94_platform.pipeline.data_versions import combine_versions
 from i94_platform.pipeline.gate import Gate
@@ -51,24 +51,26 @@ def stage_temperatures(
         iso3 = _register_countries(engine)
         reading = (_detect_date_order(engine, path), today or dt.datetime.now(dt.UTC).date())
         rejected = _fetch_rejected(engine, reading)
-        rejected_rows = sum(issue["rows"] for issue in rejected)
-        _require_rows(prepared.rows, rejected_rows, rejected, path)
-        engine.write(queries.render_accepted(), lake.run_folder(dataset, run_id))
-        entries = lake.collect_entries(dataset, run_id, world_temperature)
-        require_valid_rows(engine, [entry.url for entry in entries])
+        _require_rows(prepared.rows, rejected, path)
+        entries = _write_accepted(engine, lake, dataset, run_id)
+        accepted_rows = sum(entry.rows for entry in entries)
         stats = {
-            "delivered_rows": prepared.rows,
-            "rejected_rows": rejected_rows,
-            "rejected": rejected,
-            "implausible": [],
-            "repeated_rows": prepared.rows - rejected_rows - sum(entry.rows for entry in entries),
+            **_count_rows(prepared.rows, accepted_rows, rejected),
             "date_order": reading[0],
             "countries_without_iso3": sorted(name for name, code in iso3.items() if code is None),
         }
         version = combine_versions(delivery.fingerprint(raw))
-        verdict = gate.judge(dataset, sum(entry.rows for entry in entries), stats)
+        verdict = gate.judge(dataset, accepted_rows, stats)
         stats |= verdict.stats
         return lake.commit(dataset, run_id, entries, fingerprint=version, stats=stats, is_blocked=verdict.is_blocked)
+
+
+def _write_accepted(engine: Engine, lake: Lake, dataset: Dataset, run_id: str) -> tuple[Entry, ...]:
+    """Write the accepted rows and check that they are valid; return their files."""
+    engine.write(queries.render_accepted(), lake.run_folder(dataset, run_id))
+    entries = lake.collect_entries(dataset, run_id, world_temperature)
+    require_valid_rows(engine, [entry.url for entry in entries])
+    return entries
 
 
 def require_valid_rows(engine: Engine, urls: Sequence[str]) -> None:
@@ -98,10 +100,26 @@ def _detect_date_order(engine: Engine, path: str) -> queries.DateOrder:
     return "day first" if counts["day_first"] > counts["month_first"] else "month first"
 
 
-def _require_rows(delivered_rows: int, rejected_rows: int, rejected: list[dict[str, Any]], path: str) -> None:
+def _count_rows(delivered_rows: int, accepted_rows: int, rejected: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the stats of the rows: each was accepted, rejected, or repeats another one."""
+    rejected_rows = _count_rejected(rejected)
+    return {
+        "delivered_rows": delivered_rows,
+        "rejected_rows": rejected_rows,
+        "rejected": rejected,
+        "implausible": [],
+        "repeated_rows": delivered_rows - rejected_rows - accepted_rows,
+    }
+
+
+def _count_rejected(rejected: list[dict[str, Any]]) -> int:
+    return sum(issue["rows"] for issue in rejected)
+
+
+def _require_rows(delivered_rows: int, rejected: list[dict[str, Any]], path: str) -> None:
     if not delivered_rows:
         raise PermanentError(f"{path} has a header and no rows; deliver the whole file.")
-    if rejected_rows == delivered_rows:
+    if _count_rejected(rejected) == delivered_rows:
         raise PermanentError(f"{path} has no row that can be used: {rejected[0]['problem']} ({rejected[0]['sample']}).")
 
 

@@ -51,17 +51,7 @@ def detect_layout(path: str, lines: Sequence[str], columns: Sequence[str], is_pl
         PermanentError: there is no header, a column is missing, two have one name, or rows and header do not fit.
     """
     delimiter, header_lines = detect_delimiter(lines, columns)
-    if len(lines) < header_lines:
-        raise PermanentError(f"{path} has no header: it holds no line; ask for it to be delivered again.")
-    header = lines[header_lines - 1]
-    if is_quote_open(header, delimiter):
-        raise PermanentError(f"{path}, line {header_lines}: a quote opens and does not close; correct the header.")
-    names = split_line(header, delimiter)
-    if not {normalize_name(name) for name in names} & {normalize_name(column) for column in columns}:
-        raise PermanentError(
-            f"{path} has no header: its first line names none of the {len(columns)} columns, such as {columns[0]}; "
-            "put a line with their names first."
-        )
+    names = _read_header(path, lines, columns, delimiter, header_lines)
     places = {column: names.index(name) for column, name in match_columns(path, names, columns).items()}
     rows = [split_line(line, delimiter) for line in lines[header_lines:] if line]
     cells = Counter(map(len, rows)).most_common(1)[0][0] if rows else len(names)
@@ -86,6 +76,24 @@ def detect_layout(path: str, lines: Sequence[str], columns: Sequence[str], is_pl
         {column: place + offset for column, place in places.items()},
         tuple(range(len(names) + offset, cells)),
     )
+
+
+def _read_header(
+    path: str, lines: Sequence[str], columns: Sequence[str], delimiter: str, header_lines: int
+) -> list[str]:
+    """Read the names of the header, of which one at least is a column's."""
+    if len(lines) < header_lines:
+        raise PermanentError(f"{path} has no header: it holds no line; ask for it to be delivered again.")
+    header = lines[header_lines - 1]
+    if is_quote_open(header, delimiter):
+        raise PermanentError(f"{path}, line {header_lines}: a quote opens and does not close; correct the header.")
+    names = split_line(header, delimiter)
+    if not {normalize_name(name) for name in names} & {normalize_name(column) for column in columns}:
+        raise PermanentError(
+            f"{path} has no header: its first line names none of the {len(columns)} columns, such as {columns[0]}; "
+            "put a line with their names first."
+        )
+    return names
 
 
 def list_names(lines: Sequence[str], columns: Sequence[str]) -> list[str]:

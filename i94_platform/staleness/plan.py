@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import dagster as dg
@@ -12,7 +12,7 @@ from i94_platform.lake.datasets import Lake
 from i94_platform.lake.store import Store
 from i94_platform.partitions import Month
 from i94_platform.sources.listing import DeliveryListing, list_deliveries
-from i94_platform.staleness.asset_states import AssetStates, Reason
+from i94_platform.staleness.asset_states import AssetState, AssetStates, Reason
 from i94_platform.staleness.held_versions import HeldVersions
 from i94_platform.staleness.run_inputs import find_failed_runs
 from i94_platform.warehouse.base import Warehouse
@@ -62,24 +62,14 @@ def plan_runs(
         PermanentError: a requested month is outside the range of months.
     """
     requested = _require_in_range(requested, first_month, last_month)
-    listing, ledger = list_deliveries(raw), warehouse.read_ledger()
-    states = AssetStates(
-        listing, raw, lake, HeldVersions.from_ledger(ledger, instance), find_failed_runs(instance), reads_files=True
-    )
+    listing = list_deliveries(raw)
+    held = HeldVersions.from_ledger(warehouse.read_ledger(), instance)
+    states = AssetStates(listing, raw, lake, held, find_failed_runs(instance), reads_files=True)
     references = [state for state in states.find_references() if state.reason]
     if requested and not only_stale:
         return RunPlan(bool(references), requested, _list_notes(listing, requested), requested)
-    undelivered = [month for month in requested if month not in listing.months]
-    if requested:
-        delivered = [month for month in requested if month in listing.months]
-    else:
-        delivered = [month for month in listing.months if first_month <= month <= last_month]
-    reasons = {month: states.find_month(month).reason for month in delivered}
-    # the label file has the code lists, which encode every month
-    has_stale_lists = any(state.asset.startswith("lookup/") for state in references)
-    on_labels = frozenset(
-        month for month, reason in reasons.items() if has_stale_lists and reason in (None, Reason.CODE_LISTS_CHANGED)
-    )
+    reasons = {m: states.find_month(m).reason for m in _delivered_months(listing, requested, first_month, last_month)}
+    on_labels = _find_label_months(reasons, references)
     months = tuple(month for month, reason in reasons.items() if reason or month in on_labels)
     outside = () if requested else _ignored_months(listing, first_month, last_month)
     return RunPlan(
@@ -87,10 +77,24 @@ def plan_runs(
         months,
         (*_list_notes(listing, months), *outside),
         requested,
-        tuple((month, listing.missing_month_message(month, raw.root)) for month in undelivered),
+        tuple((m, listing.missing_month_message(m, raw.root)) for m in requested if m not in listing.months),
         on_labels,
         "" if requested else _describe_unusable(listing, raw),
     )
+
+
+def _delivered_months(
+    listing: DeliveryListing, requested: Sequence[Month], first: Month, last: Month
+) -> Iterator[Month]:
+    """Yield the requested months that are delivered; without any, those of the range."""
+    yield from (m for m in requested or listing.months if m in listing.months and first <= m <= last)
+
+
+def _find_label_months(reasons: Mapping[Month, Reason | None], references: Sequence[AssetState]) -> frozenset[Month]:
+    """Find the months that only a changed label file makes stale: its code lists encode every month."""
+    if not any(state.asset.startswith("lookup/") for state in references):
+        return frozenset()
+    return frozenset(month for month, reason in reasons.items() if reason in (None, Reason.CODE_LISTS_CHANGED))
 
 
 def _require_in_range(requested: Sequence[Month], first: Month, last: Month) -> tuple[Month, ...]:

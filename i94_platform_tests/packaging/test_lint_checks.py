@@ -63,6 +63,31 @@ def test_a_private_import_of_a_dependency_is_reported(
     assert [name for _, name in import_tool("check_private_imports").private_imports(module)] == imports
 
 
+@pytest.mark.parametrize(("lines", "problems"), [(40, []), (41, [2])])
+def test_a_function_of_more_than_40_lines_is_reported(import_tool: ImportTool, lines: int, problems: list[int]) -> None:
+    code = "\ndef f():\n" + "    pass\n" * (lines - 1)
+    assert [line for line, _ in import_tool("check_functions").find_long_parts(code)] == problems
+
+
+def test_a_module_of_more_than_350_lines_is_reported(import_tool: ImportTool) -> None:
+    find_long_parts = import_tool("check_functions").find_long_parts
+    assert not list(find_long_parts("x = 1\n" * 350))
+    assert [line for line, _ in find_long_parts("x = 1\n" * 351)] == [1]
+
+
+def test_a_public_method_without_a_docstring_is_reported_unless_it_overrides_one(
+    import_tool: ImportTool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "module_of_stores.py").write_text(
+        "class Store:\n    'Files.'\n    def read(self):\n        'Read.'\n    def write(self): ...\n"
+        "    def _close(self): ...\n"
+        "class LocalStore(Store):\n    'Local files.'\n    def read(self): ...\ndef load(): ...\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    module = importlib.import_module("module_of_stores")
+    assert list(import_tool("check_functions").find_undocumented(module)) == ["Store.write", "load"]
+
+
 def test_definitions_in_python_are_names_and_uses_are_not(import_tool: ImportTool, tmp_path: Path) -> None:
     module = tmp_path / "module.py"
     module.write_text(

@@ -96,4 +96,4 @@ def _encoding(contract: Table, col: Column[Any]) -> str:
     """The leading sort column stays raw, as Redshift advises."""
     if contract.info["sort"][:1] == (col.name,):
         return "raw"
-    return str(col.info["encode"] or type_names(col).encoding)
+    return str(col.info["byte_encoding"] or type_names(col).encoding)

@@ -122,14 +122,14 @@ def build_month_results(
         seconds,
         {"reasons": dg.MetadataValue.md(render_markdown_table(reasons, 100))},
     )
-    stats = manifests.accepted.stats
+    unreadable = _unreadable_figures(manifests.accepted.stats)
     yield dataset_result(
         to_key("staged/immigration_unreadable"),
         contracts.immigration_unreadable,
         manifests.unreadable,
         lake,
         seconds,
-        {"unreadable": dg.MetadataValue.md(render_markdown_table(_unreadable_figures(stats), 100))},
+        {"unreadable": dg.MetadataValue.md(render_markdown_table(unreadable, 100))},
     )
     yield dataset_result(
         to_key("staged/immigration"),
@@ -137,20 +137,24 @@ def build_month_results(
         manifests.accepted,
         lake,
         seconds,
-        {
-            "delivered_rows": stats["delivered_rows"],
-            "deleted_rows": stats["deleted_rows"],
-            "engine": engine_name,
-            "quarantined_rows": stats["quarantined_rows"],
-            "unreadable": stats["unreadable"],
-            "extra_columns": ", ".join(stats["extra_columns"]) or "none",
-            "superseded": ", ".join(stats["superseded"]) or "none",
-            "remarks": dg.MetadataValue.md(
-                "\n".join(f"- {escape_markdown(remark)}" for remark in stats["remarks"]) or "none"
-            ),
-            "unlisted_countries": stats["unlisted_countries"],
-        },
+        _accepted_metadata(manifests.accepted.stats, engine_name),
     )
+
+
+def _accepted_metadata(stats: Mapping[str, Any], engine_name: str) -> dict[str, Any]:
+    """Return what the UI shows of the accepted rows beside the figures of every dataset."""
+    remarks = "\n".join(f"- {escape_markdown(remark)}" for remark in stats["remarks"])
+    return {
+        "delivered_rows": stats["delivered_rows"],
+        "deleted_rows": stats["deleted_rows"],
+        "engine": engine_name,
+        "quarantined_rows": stats["quarantined_rows"],
+        "unreadable": stats["unreadable"],
+        "extra_columns": ", ".join(stats["extra_columns"]) or "none",
+        "superseded": ", ".join(stats["superseded"]) or "none",
+        "remarks": dg.MetadataValue.md(remarks or "none"),
+        "unlisted_countries": stats["unlisted_countries"],
+    }
 
 
 def _unreadable_figures(stats: Mapping[str, Any]) -> list[dict[str, Any]]:

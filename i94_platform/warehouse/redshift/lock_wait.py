@@ -49,27 +49,33 @@ def limit_lock_wait(
                 has_expired.set()
                 cancel()
 
-    timers = [
-        threading.Timer(warn_after, logger.warning, [warning]),
-        threading.Timer(seconds, expire),
-        threading.Timer(seconds + CUT_SECONDS, _cut, [connection]),
-    ]
-    for timer in timers:
-        timer.daemon = True
-        timer.start()
-    try:
-        yield
-    except psycopg2.Error:
-        if has_expired.is_set():
-            raise LockTimeout from None
-        raise
-    finally:
-        for timer in timers:
-            timer.cancel()
+    with (
+        _call_after(warn_after, logger.warning, warning),
+        _call_after(seconds, expire),
+        _call_after(seconds + CUT_SECONDS, _cut, connection),
+    ):
+        try:
+            yield
+        except psycopg2.Error:
+            if has_expired.is_set():
+                raise LockTimeout from None
+            raise
     with mutex:
         is_over.set()
     if has_expired.is_set():
         raise LockTimeout
+
+
+@contextmanager
+def _call_after(seconds: float, function: Callable[..., None], *arguments: object) -> Iterator[None]:
+    """Call a function in a thread of its own if the block takes longer than so many seconds."""
+    timer = threading.Timer(seconds, function, arguments)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def _cut(connection: Connection) -> None:
