@@ -31,6 +31,8 @@ SHORT_LIVED_JAVA_OPTIONS = (
 )
 """Java options for a short life: compile lightly and at once, which halves the time of variables months."""
 
+_SHORT_LIVED_DRIVER = {"spark.driver.extraJavaOptions": SHORT_LIVED_JAVA_OPTIONS}
+
 JARS = str(PROJECT / ".jars")
 
 
@@ -52,11 +54,10 @@ def s3_spark_skip_reason() -> str | None:
 
 
 @contextmanager
-def start_connect_server(folder: Path) -> Iterator[str]:
+def start_connect_server(folder: Path, options: Mapping[str, str] = _SHORT_LIVED_DRIVER) -> Iterator[str]:
     """Run a Spark Connect server as long as the context, with its log in `folder`, and give its address."""
     address = f"sc://127.0.0.1:{_free_port()}"
-    options = driver_config("local[*]") | {"spark.driver.extraJavaOptions": SHORT_LIVED_JAVA_OPTIONS}
-    with connect.connect_server(address, folder / "connect.log", options):
+    with connect.connect_server(address, folder / "connect.log", driver_config("local[*]") | dict(options)):
         yield address
 
 
