@@ -4,7 +4,7 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo dev serve jars test test-slow test-servers lint docs format bench sbom clean
+.PHONY: help demo dev serve jars test test-slow test-servers lint docs format bench sbom release clean
 
 BIN := .venv/bin
 DEMO := $(CURDIR)/.i94/demo
@@ -33,7 +33,7 @@ demo: $(RUNTIME) ## three synthetic months through the whole graph, then a summa
 		'I94_HOME=.i94/demo $(BIN)/i94 query "SELECT i94yr, i94mon, count(*) FROM i94.immigration GROUP BY 1, 2 ORDER BY 1, 2"' \
 		'make dev                                               the lineage UI on these months' \
 		'make serve                                             the API and the dashboard on these months' \
-		'$(BIN)/i94 --help                                      every command'
+		'$(BIN)/i94 --help                                        every command'
 
 dev: $(RUNTIME) ## lineage UI and daemon (schedules, sensors, backfills), of the demo where it was run, else of I94_HOME
 	@if [ -d "$(DEMO)" ] && [ -z "$$I94_HOME$$I94_LAKE" ]; then \
@@ -99,6 +99,9 @@ format: .venv/.dev ## sort imports, apply ruff's safe fixes and its format (decl
 
 sbom: .venv/.base ## the bill of materials of an installation (CycloneDX), from uv.lock, into build/sbom.json
 	@tools/sbom.sh
+
+release: .venv/.base ## build wheel, sdist, bill of materials and changelog section into dist/, and run the demo from the wheel
+	@tools/release.sh $(ARGS)
 
 bench: .venv/.dev ## the benchmarks of a month and of the sensors' ticks over 100,000 objects
 	@$(WITH_JAVA) $(BIN)/python -m bench; code=$$?; $(BIN)/python -m bench.ticks && exit $$code
