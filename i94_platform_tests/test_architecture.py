@@ -162,7 +162,7 @@ def allowed_parts(part: str) -> set[str]:
 
 def test_every_part_of_the_package_has_a_layer() -> None:
     known = set().union(*LAYERS, BESIDE)
-    assert not PARTS - known, f"give {sorted(PARTS - known)} a layer here and in docs/explanation/architecture.md"
+    assert not PARTS - known, f"give {sorted(PARTS - known)} a layer here and in docs/explanation/design.md"
 
 
 def test_imports_point_one_way() -> None:
