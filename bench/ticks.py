@@ -80,7 +80,7 @@ def measure_stores() -> bool:
 
 def _run_s3_server(folder: Path) -> AbstractContextManager[S3Server]:
     program = find_versitygw()
-    return run_versitygw(program, folder) if program else run_moto()
+    return run_versitygw(program, folder) if program else run_moto(folder)
 
 
 def object_names(objects: int) -> Iterator[str]:

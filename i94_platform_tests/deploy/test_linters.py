@@ -30,6 +30,7 @@ def test_the_deployment_passes_its_linters() -> None:
         ("compose.yaml", "    restart: unless-stopped\n", "    restarts: often\n", "restarts"),
         ("Dockerfile", "USER 10094", "USER root", "DL3002"),
         ("cloudformation.yaml", "PubliclyAccessible: false", "PubliclyAccesible: false", "E3002"),
+        ("cloudformation.yaml", "emr-serverless:GetSessionEndpoint", "emr-serverless:GetSessionEnd", "W3037"),
     ],
 )
 def test_a_linter_reports_a_fault_with_its_file(tmp_path: Path, file: str, old: str, new: str, message: str) -> None:

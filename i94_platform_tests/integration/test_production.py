@@ -14,7 +14,12 @@ from i94_platform.contracts import immigration
 from i94_platform.sample import write_sample
 from i94_platform_tests.emulators.redshift.emulator import RedshiftEmulator
 from i94_platform_tests.emulators.s3 import S3Server
-from i94_platform_tests.integration.conftest import assert_counts_match_manifests, assert_same_tables
+from i94_platform_tests.integration.conftest import (
+    COPY_ROLE,
+    assert_counts_match_manifests,
+    assert_same_tables,
+    deploy_on_s3,
+)
 from i94_platform_tests.support.command import run_command, run_command_in_process
 from i94_platform_tests.support.deployment import Deployment
 from i94_platform_tests.support.spark import SHORT_LIVED_JAVA_OPTIONS, s3_spark_skip_reason
@@ -29,14 +34,11 @@ def production(
     module_s3: S3Server, sample: Path, redshift_emulator: RedshiftEmulator, tmp_path_factory: pytest.TempPathFactory
 ) -> Deployment:
     """The sample's months, staged from bucket to bucket and loaded into Redshift."""
-    bucket = module_s3.create_bucket()
-    deployment = Deployment(
+    deployment = deploy_on_s3(
+        module_s3,
         tmp_path_factory.mktemp("production"),
-        raw=f"s3://{bucket}/raw",
-        lake=f"s3://{bucket}/lake",
         engine="duckdb" if s3_spark_skip_reason() else "local[*]",
-        warehouse=redshift_emulator.address(redshift_emulator.create_database()),
-        s3_endpoint=module_s3.endpoint,
+        warehouse=redshift_emulator.address(redshift_emulator.create_database(), iam_role=COPY_ROLE),
     )
     deployment.warehouse.create_tables()
     deployment.deliver(*sample.iterdir())
