@@ -55,7 +55,7 @@ class Production:
             "PGPASSWORD": PASSWORD,
         }
         for command in commands:
-            subprocess.run(command, shell=True, cwd=self.folder, env=environment, check=True, timeout=60)
+            subprocess.run(["sh", "-c", command], cwd=self.folder, env=environment, check=True, timeout=60)
 
     def run(self) -> str:
         """Run `i94 run` and return what it prints."""
