@@ -98,16 +98,16 @@ def production(s3_server: S3Server, tmp_path_factory: pytest.TempPathFactory) ->
 
 
 def test_a_restored_history_is_the_lost_one_and_nothing_is_left_to_do(production: Production) -> None:
-    history, state = production.read_history(), production.deployment.state()
-    assert history[0]
+    records, state = production.read_history(), production.deployment.state()
+    assert records[0]
     backup, restore = read_commands("Backing up the history"), read_commands("Restoring")
     assert backup
     production.execute(backup)
     production.server.execute("DROP DATABASE dagster WITH (FORCE)")
     production.execute(restore)
-    assert production.read_history() == history
+    assert production.read_history() == records
     assert "Nothing to do" in production.run()
-    assert (production.read_history(), production.deployment.state()) == (history, state)
+    assert (production.read_history(), production.deployment.state()) == (records, state)
 
 
 def test_without_a_backup_an_empty_history_loads_nothing_again(production: Production) -> None:

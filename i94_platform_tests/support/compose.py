@@ -60,7 +60,8 @@ class Services:
     machine: Mapping[str, str]
     """What leads a process of this machine to the stand-ins for AWS, as its role leads a container."""
     compose: dict[str, Any] = field(default_factory=read_compose_file)
-    history: Postgres | None = None
+    database: Postgres | None = None
+    """The server of the service `history`, once it was started."""
     _processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     _containers: Iterator[int] = field(default_factory=itertools.count)
     _exit_stack: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
@@ -95,8 +96,8 @@ class Services:
         import psutil
 
         if name == "history":
-            assert self.history is not None
-            self.history.kill()
+            assert self.database is not None
+            self.database.kill()
             return
         process = self._processes.pop(name)
         with contextlib.suppress(psutil.NoSuchProcess):
@@ -146,19 +147,19 @@ class Services:
 
     def _is_running(self, name: str) -> bool:
         if name == "history":
-            return self.history is not None and self.history.is_running
+            return self.database is not None and self.database.is_running
         return name in self._processes
 
     def _start_history(self) -> None:
         """Start the database as the image of PostgreSQL does: the first start creates the user and the database."""
-        if self.history is not None:
-            self.history.start()
+        if self.database is not None:
+            self.database.start()
             return
-        self.history = self._exit_stack.enter_context(run_postgres(self._history_address))
+        self.database = self._exit_stack.enter_context(run_postgres(self._history_address))
         service = self.compose["services"]["history"]["environment"]
         user, database = service["POSTGRES_USER"], service["POSTGRES_DB"]
         password = self.secrets[Path(service["POSTGRES_PASSWORD_FILE"]).name]
-        self.history.execute(
+        self.database.execute(
             f"CREATE ROLE {user} SUPERUSER LOGIN PASSWORD '{password}'", f"CREATE DATABASE {database} OWNER {user}"
         )
 
@@ -249,8 +250,8 @@ class Services:
     ) -> subprocess.Popen[Any]:
         """Start a command in the container of a service, with the environment of that container only."""
         if name == "history":
-            assert self.history is not None
-            variables = {"PATH": self._image_environment["PATH"], "PGHOST": str(self.history.folder)}
+            assert self.database is not None
+            variables = {"PATH": self._image_environment["PATH"], "PGHOST": str(self.database.folder)}
             return subprocess.Popen(command, env=variables, **options)
         service = self.compose["services"][name]
         variables = {**self._image_environment, "HOME": "/var/lib/i94", "SECRETS": "/run/secrets"}
