@@ -19,19 +19,24 @@ import pytest
 
 from i94_platform.contracts import immigration
 from i94_platform.partitions import Month
-from i94_platform.sample import write_sample
 from i94_platform.staleness.job_names import MONTH_JOB
 from i94_platform_tests.emulators.endpoint import Endpoint
 from i94_platform_tests.emulators.redshift.emulator import RedshiftEmulator
 from i94_platform_tests.emulators.s3 import REGION, S3Server
-from i94_platform_tests.integration.conftest import assert_counts_match_manifests, assert_same_tables
+from i94_platform_tests.emulators.s3_roles import PLATFORM, SERVE
+from i94_platform_tests.integration.conftest import (
+    COPY_ROLE,
+    assert_counts_match_manifests,
+    assert_same_tables,
+    deploy_on_s3,
+)
 from i94_platform_tests.support.compose import Services
 from i94_platform_tests.support.deployment import Deployment
 from i94_platform_tests.support.processes import wait_for
 
 pytestmark = pytest.mark.slow
 
-MONTHS, ROWS = ("2016-01", "2016-02"), 300
+MONTHS = ("2016-01", "2016-02")
 TIMEOUT_SECONDS = 480.0
 """The limit for one part of the story, in seconds, which only a fault reaches."""
 
@@ -53,18 +58,18 @@ class Machine:
     s3: Endpoint
     """Where the services reach the S3 server."""
     redshift: RedshiftEmulator
-    outbox: Path
-    bucket: str
+    outbox: list[Path]
 
-    def put(self, pattern: str) -> None:
+    def put(self, *paths: Path) -> None:
         """Put deliveries into the bucket with boto3 alone."""
         client = self.s3_server.create_client()
-        for path in self.outbox.glob(pattern):
-            client.upload_file(str(path), self.bucket, f"raw/{path.name}")
+        bucket, prefix = self.deployment.settings.raw.removeprefix("s3://").split("/")
+        for path in paths:
+            client.upload_file(str(path), bucket, f"{prefix}/{path.name}")
 
     def put_month(self, month: str) -> None:
         """Put the delivery of a month into the bucket."""
-        self.put(f"{Month.parse(month).file_stem}.parquet")
+        self.put(*(path for path in self.outbox if path.stem == Month.parse(month).file_stem))
 
     @cached_property
     def key(self) -> str:
@@ -110,32 +115,34 @@ class Machine:
 
 @pytest.fixture(scope="module")
 def machine(
-    module_s3: S3Server, redshift_emulator: RedshiftEmulator, tmp_path_factory: pytest.TempPathFactory
+    module_s3: S3Server, sample: Path, redshift_emulator: RedshiftEmulator, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Machine]:
     """The machine after two months, during which everything was killed once."""
-    folder, bucket = tmp_path_factory.mktemp("deployment"), module_s3.create_bucket()
-    write_sample(folder / "outbox", first=MONTHS[0], last=MONTHS[-1], rows=ROWS)
-    addresses: dict[str, Any] = {
-        "raw": f"s3://{bucket}/raw",
-        "lake": f"s3://{bucket}/lake",
-        "engine": "duckdb",
-        "warehouse": redshift_emulator.address(redshift_emulator.create_database()),
-    }
-    deployment = Deployment(folder / "reader", **addresses, s3_endpoint=module_s3.endpoint)
-    settings = {f"I94_{name.upper()}": value for name, value in addresses.items()}
-    env_files = {
-        "i94.env": {"AWS_REGION": REGION, **settings, "I94_LOGS_BUCKET": bucket, "I94_HISTORY_HOST": "history"},
-        "serve.env": {"AWS_REGION": REGION, "I94_LAKE": addresses["lake"], "I94_SERVE_URL": f"https://{HOST}"},
-    }
+    folder = tmp_path_factory.mktemp("deployment")
+    warehouse = redshift_emulator.address(redshift_emulator.create_database(), iam_role=COPY_ROLE)
+    deployment = deploy_on_s3(module_s3, folder / "reader", warehouse=warehouse)
     with Endpoint(module_s3.endpoint) as s3:
-        stand_ins = {**module_s3.environment, "I94_S3_ENDPOINT": s3.url, "AWS_ENDPOINT_URL_S3": s3.url}
-        intervals = {"I94_SETTLE_SECONDS": "0.5", "I94_SENSOR_INTERVAL_SECONDS": "3"}
-        with Services(
-            folder / "machine", env_files, {"history_password": PASSWORD}, {**stand_ins, **intervals}
-        ) as services:
-            machine = Machine(services, deployment, module_s3, s3, redshift_emulator, folder / "outbox", bucket)
+        env_files = build_env_files(deployment, module_s3, s3)
+        with Services(folder / "machine", env_files, {"history_password": PASSWORD}) as services:
+            machine = Machine(services, deployment, module_s3, s3, redshift_emulator, [*sample.iterdir()])
             run_story(machine)
             yield machine
+
+
+def build_env_files(deployment: Deployment, server: S3Server, s3: Endpoint) -> dict[str, dict[str, str]]:
+    """Build the settings of both machines, each with the key of its role; months are loaded soon after they arrive."""
+    lake, bucket = deployment.settings.lake, deployment.settings.lake.split("/")[2]
+    addresses = {
+        f"I94_{name.upper()}": str(getattr(deployment.settings, name)) for name in ("raw", "engine", "warehouse")
+    }
+    platform = {"AWS_REGION": REGION, "I94_LAKE": lake, "I94_LOGS_BUCKET": bucket, "I94_HISTORY_HOST": "history"}
+    serve = {"AWS_REGION": REGION, "I94_LAKE": lake, "I94_SERVE_URL": f"https://{HOST}"}
+    servers = {"I94_S3_ENDPOINT": s3.url, "AWS_ENDPOINT_URL_S3": s3.url}
+    intervals = {"I94_SETTLE_SECONDS": "0.5", "I94_SENSOR_INTERVAL_SECONDS": "3"}
+    return {
+        "i94.env": {**server.as_role(PLATFORM).environment, **platform, **addresses, **servers, **intervals},
+        "serve.env": {**server.as_role(SERVE).environment, **serve, **servers},
+    }
 
 
 def run_story(machine: Machine) -> None:
@@ -145,7 +152,7 @@ def run_story(machine: Machine) -> None:
     assert machine.key
     for name in services.compose["services"]:
         services.start(name)
-    machine.put("[!i]*")
+    machine.put(*(path for path in machine.outbox if path.suffix != ".parquet"))
     machine.put_month(first)
     machine.wait_for_run(first)
     machine.restart("code")
@@ -169,10 +176,12 @@ def test_every_service_is_healthy_after_it_was_killed(machine: Machine) -> None:
         machine.services.wait_until_healthy(name)
 
 
-def test_the_warehouse_is_the_one_of_an_undisturbed_run(machine: Machine, tmp_path: Path) -> None:
-    undisturbed = Deployment(tmp_path)
-    undisturbed.deliver(*machine.outbox.iterdir())
-    results = undisturbed.run(*MONTHS)
+def test_the_warehouse_is_the_one_of_an_undisturbed_run(
+    machine: Machine, loaded_deployment: Deployment, tmp_path: Path
+) -> None:
+    undisturbed = loaded_deployment.copy(tmp_path)
+    jobs = [undisturbed.run_month(MONTHS[1]), *map(undisturbed.run_marts, MONTHS)]
+    results = [*jobs, undisturbed.run_correlations()]
     assert all(result.succeeded for result in results), results
     assert_same_tables(machine.deployment, undisturbed)
     assert_counts_match_manifests(machine.deployment)

@@ -54,15 +54,15 @@ class Services:
 
     folder: Path
     env_files: Mapping[str, Mapping[str, str]]
-    """The variables of each `env_file`."""
+    """The variables of each `env_file`, and those that lead to the stand-ins for AWS under the role of its machine."""
     secrets: Mapping[str, str]
     """The content of each secret."""
-    machine: Mapping[str, str]
-    """What leads a process of this machine to the stand-ins for AWS, as its role leads a container."""
     compose: dict[str, Any] = field(default_factory=read_compose_file)
     database: Postgres | None = None
     """The server of the service `history`, once it was started."""
     _processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    _healthy: set[str] = field(default_factory=set)
+    """The services that have passed their check since they were started; a check takes seconds."""
     _containers: Iterator[int] = field(default_factory=itertools.count)
     _exit_stack: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
 
@@ -95,6 +95,7 @@ class Services:
         """Kill all processes of a service at once, as the end of its container does."""
         import psutil
 
+        self._healthy.discard(name)
         if name == "history":
             assert self.database is not None
             self.database.kill()
@@ -130,8 +131,11 @@ class Services:
         return check.wait(START_SECONDS) == 0
 
     def wait_until_healthy(self, name: str) -> None:
-        """Wait until the health check of a service passes."""
+        """Wait until the health check of a service has passed."""
+        if name in self._healthy:
+            return
         wait_for(lambda: self.is_healthy(name), f"{name} to be healthy", START_SECONDS, interval=0.1)
+        self._healthy.add(name)
 
     def url(self, name: str) -> str:
         """Return the address of a service that is published to the machine."""
@@ -264,7 +268,7 @@ class Services:
         variables = {key: _localize_paths(value, root) for key, value in variables.items()}
         return subprocess.Popen(
             [self._localize_port(name, _localize_paths(word, root)) for word in command],
-            env={**variables, "TMPDIR": str(root / "tmp"), **self.machine, **(environment or {})},
+            env={**variables, "TMPDIR": str(root / "tmp"), **(environment or {})},
             cwd=root / self._instruction("WORKDIR").lstrip("/"),
             start_new_session=True,
             **options,
