@@ -70,6 +70,7 @@ def test_every_file_that_the_image_copies_exists_and_reaches_the_builder() -> No
         assert f"!{Path(source).parts[0]}" in lines or f"!{source}" in lines, source
 
 
+@pytest.mark.slow
 def test_the_image_copies_all_files_that_the_code_location_needs(tmp_path: Path) -> None:
     for source in copy_sources():
         (tmp_path / source).parent.mkdir(parents=True, exist_ok=True)

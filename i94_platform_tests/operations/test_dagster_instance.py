@@ -161,6 +161,7 @@ def can_create_namespaces() -> bool:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not can_create_namespaces(), reason="PID namespaces need rights that this user lacks")
 def test_the_first_process_of_a_container_frees_the_slot_of_the_one_before(tmp_path: Path) -> None:
     with persistent_instance(tmp_path) as instance:
