@@ -4,7 +4,7 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo dev serve jars test test-slow test-servers lint docs format bench sbom release clean
+.PHONY: help demo dev serve jars test test-slow test-servers lint docs format bench sbom notebook release clean
 
 BIN := .venv/bin
 DEMO := $(CURDIR)/.i94/demo
@@ -103,8 +103,11 @@ sbom: .venv/.base ## the bill of materials of an installation (CycloneDX), from 
 release: .venv/.base ## build wheel, sdist, bill of materials and changelog section into dist/, and run the demo from the wheel
 	@tools/release.sh $(ARGS)
 
-bench: .venv/.dev ## the benchmarks of a month and of the sensors' ticks over 100,000 objects
-	@$(WITH_JAVA) $(BIN)/python -m bench; code=$$?; $(BIN)/python -m bench.ticks && exit $$code
+bench: .venv/.dev ## measure, and write docs/benchmarks.md (PARTS="month rows" for some; bench/__main__.py lists them)
+	@$(WITH_JAVA) $(BIN)/python -W ignore -m bench $(PARTS)
+
+notebook: .venv/.dev ## execute notebooks/april_2016.ipynb on the real April, and render it into the documentation
+	@$(BIN)/python -W ignore -m notebooks.render
 
 clean: ## remove the virtual environment, the demo and every cache (your own .i94 stays)
 	@rm -rf .venv .uv .i94/demo .jars .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist *.egg-info \

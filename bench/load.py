@@ -24,12 +24,14 @@ from dataclasses import dataclass, field
 from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 import psutil
 import uvicorn
 
 from bench.cube import COUNTRIES, STATES, make_cube_month
 from bench.query_cost import CUBE, QueryCost, measure_queries
+from bench.results import Bound
 from i94_platform.contracts import MARTS
 from i94_platform.lake.from_settings import open_lake
 from i94_platform.lake.releases import Release
@@ -116,6 +118,19 @@ class LoadResult:
     def quantile_ms(self, share: float) -> float:
         """Return the latency in ms that this share of the responses did not exceed."""
         return 1000 * sorted(self.latencies)[min(len(self.latencies) - 1, int(share * len(self.latencies)))]
+
+    def summarize(self) -> dict[str, float]:
+        """Return the figures that docs/benchmarks.md shows."""
+        return {
+            "requests": len(self.latencies),
+            "per_second": len(self.latencies) / self.seconds,
+            "p50_ms": self.quantile_ms(0.5),
+            "p99_ms": self.quantile_ms(0.99),
+            "cpu_ms": 1000 * self.cpu_seconds / len(self.latencies),
+            "memory_mb": self.rss_mb[1],
+            "releases": len(self.published_versions),
+            "errors": len(self.errors),
+        }
 
     def report(self) -> str:
         """Return the measurements as text."""
@@ -224,6 +239,22 @@ def measure_load(folder: Path, load: Load) -> tuple[LoadResult, list[QueryCost]]
         queries = [query.format(state=STATES[3], country=COUNTRIES[9]) for query in AGGREGATES]
         costs = measure_queries(settings, release, port, queries) if load.cube_rows else []
     return result, costs
+
+
+def measure_api() -> tuple[dict[str, Any], list[Bound]]:
+    """Measure clients without pauses, and a hundred people who look at something every five seconds."""
+    results = {}
+    for name, load in LOADS.items():
+        with tempfile.TemporaryDirectory() as folder:
+            results[name] = measure_load(Path(folder), load)[0].summarize()
+    bounds = [Bound(f"web API, {name}, wrong responses", of_load["errors"], 0, "") for name, of_load in results.items()]
+    return results, bounds
+
+
+LOADS = {
+    "200 clients without pauses": Load(clients=200, seconds=30.0),
+    "100 people, a request every 5 s": Load(clients=100, seconds=30.0, pause=5.0),
+}
 
 
 def main() -> int:

@@ -1,17 +1,16 @@
-"""`python -m bench.start` measures the seconds from the command `i94 dev` to a usable page.
+"""Seconds from the command `i94 dev` to a usable page, on a new home and again on the same one.
 
-It starts `i94 dev` on a new home and again on the same home, three times each. The page is usable once the UI's server
-has loaded the code location. The exit code is 1 if the bound is missed.
+The page is usable once the UI's server has loaded the code location.
 """
 
 from __future__ import annotations
 
-import argparse
-import sys
 import tempfile
 from pathlib import Path
 from statistics import median
+from typing import Any
 
+from bench.results import Bound
 from i94_platform_tests.support.dev import start_dev_server
 
 MAX_SECONDS = 15.0
@@ -20,24 +19,19 @@ MAX_SECONDS = 15.0
 ROUNDS = 3
 
 
-def main() -> int:
-    """Measure the starts, print them, and return 0 if the bound is met."""
-    argparse.ArgumentParser(
-        prog="python -m bench.start",
-        description=f"Start `i94 dev` on a new home and again on the same one, {ROUNDS} times each.",
-    ).parse_args()
+def measure_starts() -> tuple[dict[str, Any], list[Bound]]:
+    """Measure the starts; return the medians by kind of start, and the bound."""
     seconds: dict[str, list[float]] = {"first": [], "next": []}
+    cpu_seconds: dict[str, list[float]] = {"first": [], "next": []}
     for _ in range(ROUNDS):
         with tempfile.TemporaryDirectory(prefix="bench-start-") as folder:
             home = {"I94_HOME": str(Path(folder, "home")), "I94_RAW": folder}
-            for kind_of_start, readings in seconds.items():
+            for kind_of_start in ("first", "next"):
                 with start_dev_server(home, Path(folder, "log")) as server:
-                    readings.append(server.seconds)
+                    seconds[kind_of_start].append(server.seconds)
+                    cpu_seconds[kind_of_start].append(server.cpu_seconds)
                     server.interrupt()
-                print(f"{kind_of_start} start: {server.seconds:.1f} s, {server.cpu_seconds:.1f} s of CPU time")
-    print(f"medians {median(seconds['first']):.1f} and {median(seconds['next']):.1f} s, bound {MAX_SECONDS:.0f} s")
-    return 0 if median(seconds["first"]) <= MAX_SECONDS else 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    medians = {
+        kind: {"seconds": median(seconds[kind]), "cpu_seconds": median(cpu_seconds[kind])} for kind in ("first", "next")
+    }
+    return medians, [Bound("first start of `i94 dev`", medians["first"]["seconds"], MAX_SECONDS)]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 ADAPTER = ROOT / "i94_platform" / "defs" / "dagster_internals.py"
-OWN_PACKAGES = {"i94_platform", "i94_platform_tests", "bench", "tools"}
+OWN_PACKAGES = {"i94_platform", "i94_platform_tests", "bench", "notebooks", "tools"}
 
 
 def is_private(dotted_name: str) -> bool:

@@ -40,7 +40,7 @@ case $what in
     base) extras=() description="the platform" stamps="base" ;;
     spark) extras=(spark) description="the platform with Spark" stamps="base spark" ;;
     serve) extras=(serve) description="the platform with its web API" stamps="base serve" ;;
-    dev) extras=(spark aws postgres serve dev) description="the platform with Spark, AWS, its web API and the tools for tests and linters" stamps="base spark serve dev" ;;
+    dev) extras=(spark aws postgres serve dev notebook) description="the platform with Spark, AWS, its web API and the tools for tests and linters" stamps="base spark serve dev" ;;
     *) fail "usage: tools/setup.sh base|spark|serve|dev" ;;
 esac
 

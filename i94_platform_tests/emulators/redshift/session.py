@@ -10,7 +10,6 @@ import ssl
 import struct
 import threading
 from collections.abc import Iterator
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from i94_platform_tests.emulators.redshift.copy import Column, LoadError, parse_copy
@@ -36,7 +35,6 @@ from i94_platform_tests.emulators.redshift.recorded import (
 from i94_platform_tests.emulators.redshift.statements import (
     NO_OPERATION,
     RefusedStatement,
-    find_role,
     refuse_read_only,
     translate,
 )
@@ -215,7 +213,7 @@ class Session(socketserver.BaseRequestHandler):
                 Column(name or "", type_ or "", int(length) if length else None, required == "t")
                 for name, type_, length, required in self._fetch(_COLUMNS.format(table=copy.table.replace("'", "''")))
             ]
-            for _, rows in copy.rows(columns, partial(self.emulator.read, role=find_role(sql))):
+            for _, rows in copy.rows(columns, self.emulator.read):
                 self._load(copy.table, rows)
         except RefusedStatement as refusal:
             if is_alone:
@@ -230,8 +228,7 @@ class Session(socketserver.BaseRequestHandler):
         columns = list[tuple[str, int]]()
         rows = self._fetch(translate(unload.query).sql, columns)
         if rows:
-            content, role = render_parquet(columns, rows), find_role(sql)
-            self.emulator.write(unload.file, content, unload.overwrites, role, **unload.encryption)
+            self.emulator.write(unload.file, render_parquet(columns, rows), unload.overwrites, **unload.encryption)
         self._relay(NO_OPERATION)
 
     def _load(self, table: str, rows: bytes) -> None:

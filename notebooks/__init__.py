@@ -1,0 +1,1 @@
+"""Notebooks that explain the data, and what executes and renders them."""
