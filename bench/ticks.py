@@ -70,7 +70,7 @@ def measure_stores() -> tuple[dict[str, Any], list[Bound]]:
 
 def _run_s3_server(folder: Path) -> AbstractContextManager[S3Server]:
     program = find_versitygw()
-    return run_versitygw(program, folder) if program else run_moto()
+    return run_versitygw(program, folder) if program else run_moto(folder)
 
 
 def object_names(objects: int) -> Iterator[str]:

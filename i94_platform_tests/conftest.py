@@ -96,10 +96,19 @@ def share_botocore_loader() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def check_aws_calls() -> Iterator[None]:
+    """Fail a test whose code calls AWS as the template's roles may not."""
+    from i94_platform_tests.support.aws_permissions import check_calls
+
+    with check_calls():
+        yield
+
+
 @pytest.fixture(scope="session")
-def s3_server() -> Iterator[S3Server]:
+def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
     """Run an S3 server on loopback; see `emulators.s3`."""
-    with run_moto() as server:
+    with run_moto(tmp_path_factory.mktemp("moto")) as server:
         yield server
 
 

@@ -23,7 +23,7 @@ NAME = PACKAGE.name
 LAYERS = (
     {
         *("redshift_address", "address_grammar", "unknown_variables", "setting_types", "settings"),
-        *("partitions", "errors", "foreign_errors", "progress", "audit", "umask", "contracts"),
+        *("partitions", "errors", "foreign_errors", "progress", "audit", "umask", "processes", "contracts"),
     },
     {"sql"},
     {"transforms"},

@@ -37,6 +37,7 @@ from i94_platform.defs.run_retention import retention_job, run_retention
 from i94_platform.defs.schedules import SCHEDULES
 from i94_platform.defs.sensors.delivery_sensors import delivered_months, delivered_references
 from i94_platform.defs.sensors.failed_runs import failed_runs
+from i94_platform.defs.sensors.lost_runs import lost_runs
 from i94_platform.defs.validation import require_assets, require_listed_contracts
 from i94_platform.settings import Settings
 from i94_platform.sources.listing_cache import ListingCache
@@ -61,6 +62,7 @@ def build_definitions(settings: Settings, overrides: Mapping[str, Any] | None = 
             delivered_references,
             marts_and_release,
             failed_runs,
+            lost_runs,
             completeness_of_months,
         ],
         schedules=[*SCHEDULES, run_retention],

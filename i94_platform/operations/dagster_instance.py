@@ -16,7 +16,7 @@ from dagster_shared.yaml_utils import load_yaml_from_path
 from i94_platform.defs.dagster_internals import InstanceRef
 from i94_platform.lake.local import LocalStore
 from i94_platform.operations.dagster_storage import PooledSqliteStorage
-from i94_platform.operations.processes import ProcessIdentity, is_running
+from i94_platform.processes import ProcessIdentity, is_running
 
 PROCESS_TAG = ".dagster/i94_process"
 """The process that executes a run of the command line. A run whose process is gone was killed. The UI hides the tag."""

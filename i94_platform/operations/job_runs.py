@@ -14,7 +14,6 @@ from i94_platform.defs.run_results import RunResult
 from i94_platform.errors import PermanentError
 from i94_platform.operations.dagster_instance import PROCESS_TAG, REPOSITORY, REPOSITORY_TAG
 from i94_platform.operations.pool_waits import watch_pool_waits
-from i94_platform.operations.processes import ProcessIdentity
 from i94_platform.operations.run_events import (
     CheckFailure,
     EventCallback,
@@ -26,6 +25,7 @@ from i94_platform.operations.run_events import (
     StepStart,
 )
 from i94_platform.partitions import Month
+from i94_platform.processes import ProcessIdentity
 from i94_platform.staleness.run_inputs import PARTITION_TAG
 
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from i94_platform.operations.processes import is_running
+from i94_platform.processes import is_running
 
 GRACE_SECONDS = 10.0
 """How long a query that is out of time may take to stop by itself."""

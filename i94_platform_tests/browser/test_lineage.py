@@ -1,8 +1,7 @@
-"""Test the smallest use of the lineage UI: it shows the graph, and a month that lands is loaded by itself."""
+"""Test the smallest use of the lineage UI: it starts and shows the graph. What people do in it is in `test_ui`."""
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 
 import pytest
@@ -11,28 +10,20 @@ from playwright.sync_api import Page, expect
 from i94_platform_tests.browser.lineage_ui import (
     FACT_PATH,
     GROUPS,
-    MONTHS_SENSOR_PATH,
     LineageUi,
-    read_loaded_months,
     start_lineage_ui,
-    wait_for_run,
 )
-from i94_platform_tests.support.deployment import SAMPLE_MONTH, Deployment
+from i94_platform_tests.support.deployment import Deployment
 
 pytestmark = pytest.mark.browser
-
-NEXT_MONTH = "2016-02"
 
 
 @pytest.fixture(scope="module")
 def lineage_ui(loaded_deployment: Deployment, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LineageUi]:
-    """The UI on a copy of the loaded deployment; the deliveries of the months wait in the outbox."""
+    """The UI on a copy of the loaded deployment."""
     folder = tmp_path_factory.mktemp("lineage")
-    deployment, outbox = loaded_deployment.copy(folder / "deployment"), folder / "outbox"
-    outbox.mkdir()
-    for delivery in deployment.raw.glob("i94_*"):
-        shutil.move(delivery, outbox)
-    with start_lineage_ui(deployment, outbox, folder / "log") as lineage_ui:
+    deployment = loaded_deployment.copy(folder / "deployment")
+    with start_lineage_ui(deployment, deployment.raw, folder / "log") as lineage_ui:
         yield lineage_ui
 
 
@@ -41,12 +32,3 @@ def test_the_lineage_of_the_fact_leads_from_the_delivery_to_the_release(page: Pa
     page.goto(f"{FACT_PATH}?view=lineage&lineageScope=neighbors&lineageDepth=6")
     for group in GROUPS:
         expect(page.locator("svg").get_by_text(group, exact=True)).to_be_visible()
-
-
-def test_a_month_that_lands_is_loaded_by_itself(page: Page, lineage_ui: LineageUi) -> None:
-    deployment = lineage_ui.deployment
-    deployment.deliver(lineage_ui.file(NEXT_MONTH))
-    expected = {SAMPLE_MONTH, NEXT_MONTH}
-    wait_for_run(lambda: read_loaded_months(deployment) == expected, "the month to be loaded")
-    page.goto(MONTHS_SENSOR_PATH)
-    expect(page.get_by_text("1 run requested", exact=True).first).to_be_visible()

@@ -45,6 +45,7 @@ def content_of(deployment: Deployment) -> tuple[object, object]:
     return deployment.fingerprint_tables(), manifests
 
 
+@pytest.mark.slow
 def test_damaged_manifests_are_named_and_healed_by_the_next_run(
     i94: I94, deployment: Deployment, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -100,6 +101,7 @@ def test_missing_files_are_named_and_made_again_by_the_next_run(
     assert content_of(deployment) == before
 
 
+@pytest.mark.slow
 def test_an_altered_code_list_stops_a_month_until_the_command_of_the_message_is_called(
     i94: I94, deployment: Deployment
 ) -> None:

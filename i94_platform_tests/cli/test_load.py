@@ -234,6 +234,7 @@ def test_a_broken_label_file_holds_back_only_the_code_lists(i94: I94, deployment
     assert i94("run", **deployment.environment).exit_code == 0
 
 
+@pytest.mark.slow
 def test_months_are_loaded_without_the_temperatures(i94: I94, deployment: Deployment, tmp_path: Path) -> None:
     first = Deployment(tmp_path)
     first.deliver(*deployment.raw.iterdir())

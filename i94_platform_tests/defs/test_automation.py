@@ -19,6 +19,7 @@ from i94_platform.contracts import MONTHLY_MARTS, PUBLISHED, WAREHOUSE, immigrat
 from i94_platform.defs.automation import marts_and_release
 from i94_platform.defs.build import build_definitions
 from i94_platform.defs.keys import to_key
+from i94_platform.defs.sensors.unrecorded_loads import find_unrecorded_loads
 from i94_platform.marts.rendering import source_tables
 from i94_platform.settings import Settings
 from i94_platform.staleness.job_names import CORRELATIONS_JOB, MARTS_JOB, MONTH_JOB, PUBLISH_JOB, REFERENCE_JOB
@@ -120,6 +121,7 @@ def released(instance: dg.DagsterInstance) -> Daemon:
     return daemon
 
 
+@pytest.mark.slow
 def test_twelve_deliveries_cause_twelve_runs_of_marts_one_of_correlations_and_one_release(
     instance: dg.DagsterInstance,
 ) -> None:
@@ -221,13 +223,14 @@ def test_a_month_with_a_run_in_progress_waits_and_others_do_not(released: Daemon
     assert "release" not in requests
 
 
-@pytest.mark.parametrize("job", [REFERENCE_JOB, CORRELATIONS_JOB, PUBLISH_JOB])
-def test_the_release_waits_for_runs_in_progress(released: Daemon, job: str) -> None:
-    run = released.start_run(job)
-    released.materialize("warehouse/i94addr")
-    assert [released.evaluate(), released.evaluate()] == [[], []]
-    released.instance.report_run_canceled(run)
-    assert released.evaluate() == ["release"]
+def test_the_release_waits_for_runs_in_progress(released: Daemon) -> None:
+    for job in (REFERENCE_JOB, CORRELATIONS_JOB, PUBLISH_JOB):
+        run = released.start_run(job)
+        released.materialize("warehouse/i94addr")
+        assert [released.evaluate(), released.evaluate()] == [[], []], job
+        released.instance.report_run_canceled(run)
+        assert released.evaluate() == ["release"], job
+        released.execute("release")
 
 
 def test_marts_wait_for_the_reference_run(released: Daemon) -> None:
@@ -240,3 +243,17 @@ def test_marts_wait_for_the_reference_run(released: Daemon) -> None:
 
 def test_marts_and_correlations_of_the_command_line_are_not_requested(loaded_deployment: Deployment) -> None:
     assert Daemon(loaded_deployment.instance).evaluate() == ["release"], "the deployment is not published"
+
+
+def test_a_new_history_with_the_loads_of_the_ledger_repeats_nothing_and_goes_on(loaded_deployment: Deployment) -> None:
+    """As after the loss of Dagster's database; the deployment was never published."""
+    ledger = loaded_deployment.warehouse.read_ledger()
+    with dg.DagsterInstance.ephemeral() as new:
+        daemon = Daemon(new)
+        assert daemon.evaluate() == []
+        for load in find_unrecorded_loads(ledger, loaded_deployment.lake, new):
+            new.report_runless_asset_event(load)
+        assert find_unrecorded_loads(ledger, loaded_deployment.lake, new) == []
+        assert daemon.evaluate_until_idle() == ["release"]
+        daemon.materialize(FACT, MAY)
+        assert daemon.evaluate_until_idle() == [f"marts {MAY}", "correlations", "release"]

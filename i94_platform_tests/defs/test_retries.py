@@ -137,6 +137,7 @@ def month_job() -> dg.JobDefinition:
     return build_definitions(Settings.from_env()).resolve_job_def(MONTH_JOB)
 
 
+@pytest.mark.slow
 def test_a_re_execution_continues_where_the_run_failed(
     loaded_deployment: Deployment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

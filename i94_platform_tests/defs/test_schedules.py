@@ -25,6 +25,7 @@ from i94_platform.defs.keys import source_key
 from i94_platform.defs.schedules import HOUR, last_month_delivered, previous_month, release_of_the_day
 from i94_platform.lake.datasets import Lake
 from i94_platform.lake.local import LocalStore
+from i94_platform.operations.dagster_instance import persistent_instance
 from i94_platform.partitions import Month
 from i94_platform.sources.registry import REFERENCE_FILES
 from i94_platform.staleness.job_names import MONTH_JOB
@@ -45,7 +46,7 @@ APRIL = "i94_apr16_sub.sas7bdat"
 @pytest.fixture
 def ticks(tmp_path: Path) -> Iterator[DaemonSimulator]:
     """A deployment with loaded reference files; its instance is on disk."""
-    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
+    with persistent_instance(tmp_path / "dagster") as instance:
         ticks = DaemonSimulator(LocalStore(tmp_path / "raw"), Lake(LocalStore(tmp_path / "lake")), instance=instance)
         ticks.deliver_references()
         yield ticks

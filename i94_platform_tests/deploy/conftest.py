@@ -12,6 +12,7 @@ import pytest
 from i94_platform.settings import PROJECT
 from i94_platform_tests.emulators.postgres import Postgres, missing_server, run_postgres
 from i94_platform_tests.emulators.s3 import S3Server
+from i94_platform_tests.emulators.s3_roles import PLATFORM
 
 PASSWORD = "planted-history-password-94"
 """A recognizable password, so that a test can search every output for it."""
@@ -43,7 +44,7 @@ def production_environment(postgres_server: Postgres, s3_server: S3Server) -> di
     PostgreSQL listens on a socket only. The address names no host, so libpq takes the socket's folder from PGHOST.
     """
     return {
-        **s3_server.environment,
+        **s3_server.as_role(PLATFORM).environment,
         "AWS_ENDPOINT_URL_S3": s3_server.endpoint,
         "I94_LOGS_BUCKET": s3_server.create_bucket(),
         "I94_HISTORY_HOST": "",

@@ -6,13 +6,14 @@ The module knows only the functions of CloudFormation that the template uses; cf
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
+from itertools import product
 from typing import Any
 
 from cfnlint.decode.cfn_yaml import load
 
 from i94_platform.settings import PROJECT
+from i94_platform_tests.support.iam import Statement
 
 TEMPLATE = PROJECT / "deploy" / "cloudformation.yaml"
 
@@ -33,27 +34,24 @@ _SAMPLE_VALUES = {
 """Sample values of references whose form a test checks."""
 
 
-@dataclass(frozen=True)
-class Statement:
-    """One statement of a policy, with references resolved."""
-
-    owner: str
-    """The resource that carries the policy."""
-    sid: str
-    effect: str
-    actions: tuple[str, ...]
-    resources: tuple[str, ...]
-    principal: Any
-    condition: Mapping[str, Any]
-
-
 class Stack:
-    """The template with the defaults of its parameters."""
+    """The template with the defaults of its parameters, apart from the given ones."""
 
-    def __init__(self) -> None:
+    def __init__(self, **parameters: str) -> None:
         self.template: dict[str, Any] = load(str(TEMPLATE))
         self.parameters: dict[str, Any] = self.template["Parameters"]
-        self.resources: dict[str, Any] = self.template["Resources"]
+        self._values = parameters
+        self.resources: dict[str, Any] = {
+            name: resource
+            for name, resource in self.template["Resources"].items()
+            if self._is_true(resource.get("Condition", ""))
+        }
+
+    def _is_true(self, condition: str) -> bool:
+        if not condition:
+            return True
+        left, right = self.resolve(self.template["Conditions"][condition]["Fn::Equals"])
+        return bool(left == right)
 
     def properties(self, name: str) -> Any:
         """Return the properties of a resource, with references resolved."""
@@ -68,16 +66,17 @@ class Stack:
         return [name for name, resource in self.resources.items() if resource["Type"] == resource_type]
 
     def statements(self) -> list[Statement]:
-        """Return every statement of the policies of the roles, the bucket and the key."""
+        """Return every statement of the policies; one for roles once for each of them."""
         return [statement for name in self.resources for statement in self._statements(name)]
 
     def _statements(self, name: str) -> Iterator[Statement]:
         properties = self.properties(name)
         documents = [policy["PolicyDocument"] for policy in properties.get("Policies", [])]
         documents += [properties[key] for key in ("PolicyDocument", "KeyPolicy") if key in properties]
-        for statement in (statement for document in documents for statement in document["Statement"]):
+        owners = properties.get("Roles") or [properties.get("RoleName") or name]
+        for owner, statement in product(owners, (one for document in documents for one in document["Statement"])):
             yield Statement(
-                name,
+                owner,
                 statement.get("Sid", ""),
                 statement["Effect"],
                 tuple(_as_list(statement["Action"])),
@@ -96,7 +95,11 @@ class Stack:
             case {"Fn::GetAtt": parts}:
                 result = self._resolve_name(".".join(parts))
             case {"Fn::Sub": text}:
-                result = re.sub(r"\$\{([\w.:]+)\}", lambda match: str(self._resolve_name(match[1])), text.strip())
+                result = re.sub(
+                    r"\$\{([\w.:]+)\}", lambda match: str(self._resolve_name(match[1])), text.strip()
+                ).replace("${!", "${")
+            case {"Fn::If": [condition, first, second]}:
+                result = self.resolve(first if self._is_true(condition) else second)
             case {"Fn::FindInMap": [first, second, third]}:
                 result = self.template["Mappings"][first][self.resolve(second)][third]
             case dict():
@@ -109,7 +112,7 @@ class Stack:
         if name in _PSEUDO_PARAMETERS or name in _SAMPLE_VALUES:
             return _PSEUDO_PARAMETERS.get(name) or _SAMPLE_VALUES[name]
         if name in self.parameters:
-            return self.parameters[name].get("Default", f"a-{name}")
+            return self._values.get(name) or self.parameters[name].get("Default", f"a-{name}")
         resource = name.partition(".")[0]
         assert resource in self.resources, f"{name} is neither a parameter nor a resource"
         is_role_arn = self.resources[resource]["Type"] == "AWS::IAM::Role" and name.endswith(".Arn")

@@ -26,6 +26,7 @@ HISTORY = "127.0.0.94"
 """An address of this machine for a server that stands in the place of PostgreSQL."""
 
 
+@pytest.mark.slow
 def test_the_services_find_a_run_of_the_command_line(
     production_home: Path, sample: Path, production_instance: dg.DagsterInstance
 ) -> None:

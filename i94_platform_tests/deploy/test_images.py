@@ -19,57 +19,45 @@ import yaml
 from i94_platform.operations import webserver
 from i94_platform.settings import PROJECT, Settings
 from i94_platform_tests.deploy.stack import Stack
+from i94_platform_tests.support.compose import DEPLOY, read_compose_file, read_dockerfile
 
-DEPLOY = PROJECT / "deploy"
 INSTANCE_VARIABLES = {"I94_HISTORY_HOST", "I94_HISTORY_PASSWORD", "I94_LOGS_BUCKET", "AWS_REGION"}
 """The environment variables that deploy/dagster.yaml reads."""
 
 
 @pytest.fixture(scope="module")
 def compose() -> dict[str, Any]:
-    return dict(yaml.safe_load((DEPLOY / "compose.yaml").read_text()))
-
-
-def dockerfile_instructions() -> list[tuple[str, str]]:
-    """Return the instructions of the Dockerfile and their arguments, with continued lines joined."""
-    text = re.sub(r"\\\n", " ", re.sub(r"(?m)^#.*\n", "", (DEPLOY / "Dockerfile").read_text()))
-    return [(line.split()[0], line.partition(" ")[2].strip()) for line in text.splitlines() if line.strip()]
+    return read_compose_file()
 
 
 def copy_sources() -> list[str]:
     """Return the source paths of every COPY."""
-    return [
-        source for name, arguments in dockerfile_instructions() if name == "COPY" for source in arguments.split()[:-1]
-    ]
+    return [source for name, arguments in read_dockerfile() if name == "COPY" for source in arguments.split()[:-1]]
 
 
 def test_the_image_runs_as_a_user_other_than_root() -> None:
-    names = [name for name, _ in dockerfile_instructions()]
-    last_user = next(arguments for name, arguments in reversed(dockerfile_instructions()) if name == "USER")
+    names = [name for name, _ in read_dockerfile()]
+    last_user = next(arguments for name, arguments in reversed(read_dockerfile()) if name == "USER")
     assert int(last_user) > 0
     assert names.index("USER") < names.index("CMD")
 
 
 def test_the_image_installs_the_locked_versions() -> None:
-    (install,) = [
-        arguments for name, arguments in dockerfile_instructions() if name == "RUN" and "pip install" in arguments
-    ]
+    (install,) = [arguments for name, arguments in read_dockerfile() if name == "RUN" and "pip install" in arguments]
     assert "--require-hashes --requirement tools/uv-requirements.txt" in install
     assert "uv sync --frozen" in install
-    base = next(arguments for name, arguments in dockerfile_instructions() if name == "ARG")
+    base = next(arguments for name, arguments in read_dockerfile() if name == "ARG")
     assert re.fullmatch(r"PYTHON=python:\d+\.\d+\.\d+-slim-\w+", base)
 
 
 def test_every_extra_of_the_image_exists() -> None:
     extras = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
-    (extra,) = [
-        arguments for name, arguments in dockerfile_instructions() if name == "ARG" and arguments.startswith("EXTRAS=")
-    ]
+    (extra,) = [arguments for name, arguments in read_dockerfile() if name == "ARG" and arguments.startswith("EXTRAS=")]
     assert set(extra.removeprefix("EXTRAS=").split(",")) <= set(extras)
 
 
 def test_the_image_names_no_secret_and_copies_none() -> None:
-    for name, arguments in dockerfile_instructions():
+    for name, arguments in read_dockerfile():
         assert not (name in ("ARG", "ENV") and re.search(r"password|secret|token|key", arguments, re.IGNORECASE))
     assert not [source for source in copy_sources() if "secret" in source or source.endswith(".env") or source == "."]
 
@@ -82,6 +70,7 @@ def test_every_file_that_the_image_copies_exists_and_reaches_the_builder() -> No
         assert f"!{Path(source).parts[0]}" in lines or f"!{source}" in lines, source
 
 
+@pytest.mark.slow
 def test_the_image_copies_all_files_that_the_code_location_needs(tmp_path: Path) -> None:
     for source in copy_sources():
         (tmp_path / source).parent.mkdir(parents=True, exist_ok=True)
@@ -117,7 +106,7 @@ def test_the_services_start_programs_that_the_image_has(compose: dict[str, Any])
 def test_each_service_has_the_name_and_port_that_others_use(compose: dict[str, Any]) -> None:
     (server,) = yaml.safe_load((DEPLOY / "workspace.yaml").read_text())["load_from"]
     assert server["grpc_server"]["host"] in compose["services"]
-    (command,) = [arguments for name, arguments in dockerfile_instructions() if name == "CMD"]
+    (command,) = [arguments for name, arguments in read_dockerfile() if name == "CMD"]
     assert f'"-p", "{server["grpc_server"]["port"]}"' in command
     assert example_environment()["I94_HISTORY_HOST"] in compose["services"]
 
@@ -155,7 +144,7 @@ def test_every_service_has_a_health_check_and_can_gain_no_privileges(compose: di
         assert "healthcheck" in service or name in services_checked_by_the_image, name
         assert service["security_opt"] == ["no-new-privileges:true"], name
         assert not service.get("privileged"), name
-    assert "HEALTHCHECK" in [name for name, _ in dockerfile_instructions()]
+    assert "HEALTHCHECK" in [name for name, _ in read_dockerfile()]
 
 
 def test_services_keep_data_in_named_volumes_and_secrets_in_files(compose: dict[str, Any]) -> None:

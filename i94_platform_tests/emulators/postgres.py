@@ -22,7 +22,6 @@ from typing import Any
 START_SECONDS, STOP_SECONDS = 30.0, 10.0
 
 _OPTIONS = {
-    "listen_addresses": "",
     "fsync": "off",
     "full_page_writes": "off",
     "synchronous_commit": "off",
@@ -35,15 +34,53 @@ _OPTIONS = {
     "timezone": "UTC",
 }
 
-ACCESS = "local all postgres trust\nlocal all awsuser trust\nlocal all all scram-sha-256\n"
+ACCESS = """\
+local all postgres trust
+local all awsuser trust
+local all all scram-sha-256
+host all all 127.0.0.0/8 scram-sha-256
+"""
 """Everyone but the two administrators needs a password."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Postgres:
-    """A running server; its user `postgres` may do everything without a password."""
+    """A server; its user `postgres` may do everything without a password."""
 
     folder: Path
+    address: str = ""
+    """Where it listens beside its socket."""
+    _process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        options = [word for name, value in _OPTIONS.items() for word in ("-c", f"{name}={value}")]
+        options += ["-c", f"listen_addresses={self.address}", "-k", str(self.folder), "-p", "5432"]
+        command = [str(find_program("postgres")), "-D", str(self.folder / "data"), *options]
+        with (self.folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(command, cwd=self.folder, stdout=log, stderr=log, **_account())
+        _wait_until_ready(self, self._process)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether its first process runs."""
+        return self._process is not None and self._process.poll() is None
+
+    def kill(self) -> None:
+        """Kill all its processes, as an out-of-memory killer would; what it has committed stays in the folder."""
+        import psutil
+
+        assert self._process is not None
+        children = psutil.Process(self._process.pid).children()
+        for process in (self._process, *children):
+            process.kill()
+        self._process.wait(STOP_SECONDS)
+        psutil.wait_procs(children, STOP_SECONDS)
+
+    def stop(self) -> None:
+        """End it at once: nobody needs its data again."""
+        if self._process and self.is_running:
+            _stop(self._process)
 
     @property
     def socket(self) -> str:
@@ -94,27 +131,26 @@ def missing_server() -> str | None:
 
 
 @contextlib.contextmanager
-def run_postgres() -> Iterator[Postgres]:
-    """Run a server until the context ends."""
+def run_postgres(address: str = "") -> Iterator[Postgres]:
+    """Run a server until the context ends; it also listens at the address, if there is one."""
     folder = Path(tempfile.mkdtemp(prefix="i94-pg-", dir="/tmp"))  # a socket's path has at most 107 bytes
     try:
         account = _account()
         if account:
             os.chown(folder, account["user"], account["group"])
         _initialize(folder, account)
-        options = [word for name, value in _OPTIONS.items() for word in ("-c", f"{name}={value}")]
-        command = [str(_program("postgres")), "-D", str(folder / "data"), "-k", str(folder), "-p", "5432", *options]
-        with (folder / "log").open("wb") as log:
-            server = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log, **account)
+        server = Postgres(folder, address)
         try:
-            yield _wait_until_ready(Postgres(folder), server)
+            server.start()
+            yield server
         finally:
-            _stop(server)
+            server.stop()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _program(name: str) -> Path:
+def find_program(name: str) -> Path:
+    """Find a program of the server, such as `pg_dump`."""
     folder = find_programs()
     assert folder is not None, missing_server()
     return folder / name
@@ -130,7 +166,18 @@ def _account() -> dict[str, Any]:
 
 
 def _initialize(folder: Path, account: dict[str, Any]) -> None:
-    command = [str(_program("initdb")), "-D", str(folder / "data"), "-U", "postgres", "-A", "trust", "-N", "-E", "UTF8"]
+    command = [
+        str(find_program("initdb")),
+        "-D",
+        str(folder / "data"),
+        "-U",
+        "postgres",
+        "-A",
+        "trust",
+        "-N",
+        "-E",
+        "UTF8",
+    ]
     result = subprocess.run(
         [*command, "--locale=C"], cwd=folder, capture_output=True, text=True, check=False, **account
     )
@@ -138,7 +185,7 @@ def _initialize(folder: Path, account: dict[str, Any]) -> None:
     (folder / "data" / "pg_hba.conf").write_text(ACCESS)
 
 
-def _wait_until_ready(server: Postgres, process: subprocess.Popen[bytes]) -> Postgres:
+def _wait_until_ready(server: Postgres, process: subprocess.Popen[bytes]) -> None:
     import psycopg2
 
     deadline = time.monotonic() + START_SECONDS
@@ -150,7 +197,7 @@ def _wait_until_ready(server: Postgres, process: subprocess.Popen[bytes]) -> Pos
                 raise AssertionError(f"PostgreSQL did not start: {error}\n{server.log[-4000:]}") from None
             time.sleep(0.02)
         else:
-            return server
+            return
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

@@ -1,8 +1,9 @@
 """S3 servers for tests, each in a process of its own on loopback: moto's, and versitygw's as a second opinion.
 
 moto checks the condition of a conditional put and writes in two steps. Its requests are served in turns, which makes
-them one step as on S3. It does not show whether a policy permits a request (every key is let in), how fast S3 is, and
-which signatures S3 rejects. versitygw checks signatures; its tests are skipped where it is not installed.
+them one step as on S3. A key that is called like a role of the CloudFormation template has the permissions of that role
+(`s3_roles`), every other key has all. It does not show how fast S3 is, and which signatures S3 rejects. versitygw
+checks signatures; its tests are skipped where it is not installed.
 
 Fixtures of the root conftest:
 
@@ -10,7 +11,8 @@ Fixtures of the root conftest:
   `environment` are the variables that lead any process to the server;
 - `s3`: the same, with those variables set for the length of the test.
 
-Run as a program, this module is the server: it prints its port and ends with its standard input.
+Run as a program with the path of a log, this module is the server: it prints its port and ends with its standard
+input.
 """
 
 from __future__ import annotations
@@ -24,10 +26,11 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from i94_platform_tests.emulators.s3_roles import RoleGuard
 from i94_platform_tests.support.processes import wait_for
 
 REGION = "us-west-2"
@@ -45,6 +48,18 @@ class S3Server:
     """Its URL, such as `http://127.0.0.1:40123`."""
     access_key: str = "test-access-key"
     secret_key: str = "test-secret-key"
+    log: Path | None = None
+    """What the roles of the template have needed."""
+
+    def as_role(self, role: str) -> S3Server:
+        """The server for somebody who has a role of the template."""
+        return replace(self, access_key=role)
+
+    def read_permissions(self) -> set[tuple[str, str, str]]:
+        """Read what roles have needed so far: role, action, and `allowed` or `denied`."""
+        assert self.log is not None
+        lines = [line.split("\t") for line in self.log.read_text().splitlines()] if self.log.exists() else []
+        return {(role, action, answer) for role, action, _, answer in lines}
 
     @property
     def environment(self) -> dict[str, str]:
@@ -78,9 +93,10 @@ class S3Server:
 
 
 @contextlib.contextmanager
-def run_moto() -> Iterator[S3Server]:
-    """Run moto's server until the context ends."""
-    command = [sys.executable, "-m", "i94_platform_tests.emulators.s3"]
+def run_moto(folder: Path) -> Iterator[S3Server]:
+    """Run moto's server until the context ends; it logs in `folder`."""
+    log = folder / "permissions"
+    command = [sys.executable, "-m", "i94_platform_tests.emulators.s3", str(log)]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
@@ -90,7 +106,7 @@ def run_moto() -> Iterator[S3Server]:
             if not port:
                 _, errors = process.communicate(timeout=10)
                 raise AssertionError(f"The S3 server did not start:\n{errors[-4000:]}")
-            yield S3Server(f"http://127.0.0.1:{port}")
+            yield S3Server(f"http://127.0.0.1:{port}", log=log)
         finally:
             process.kill()
 
@@ -150,7 +166,8 @@ def main() -> None:
         with turn:
             return application(environ, start_response)
 
-    server = make_server("127.0.0.1", 0, in_turn, threaded=True, request_handler=Handler)
+    guarded = RoleGuard(in_turn, Path(sys.argv[1]))
+    server = make_server("127.0.0.1", 0, guarded, threaded=True, request_handler=Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     sys.stdout.write(f"{server.server_port}\n")
     sys.stdout.flush()

@@ -49,7 +49,7 @@ def test_an_engine_finds_duplicates_in_a_column(engine_name: str, request: pytes
             assert engine.has_duplicates("numbers", "number") is expected, case
 
 
-@pytest.mark.parametrize("engine_name", ["duckdb", pytest.param("spark", marks=pytest.mark.spark)])
+@pytest.mark.parametrize("engine_name", ["duckdb", pytest.param("spark", marks=[pytest.mark.spark, pytest.mark.slow])])
 def test_the_share_of_a_query_that_is_done_can_be_read_while_it_runs(
     engine_name: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:

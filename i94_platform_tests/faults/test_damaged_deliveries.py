@@ -35,7 +35,7 @@ from i94_platform_tests.support.damage.reference_oracle import check_table, coun
 from i94_platform_tests.support.damage.sas_files import build_sas
 from i94_platform_tests.support.sas import load_readstat
 
-CASES, FAST_CASES = 500, 40
+CASES, FAST_CASES = 500, 24
 
 FOREIGN = re.compile(
     r"Traceback|pyarrow|Arrow[A-Z]|duckdb\.|Binder|psycopg|ReadStat|pyreadstat|pandas|Exception|<class|0x[0-9a-f]{6}"

@@ -111,13 +111,10 @@ def output_path(deployment: Deployment) -> Path:
 
 
 RANDOM = random.Random(94)
-QUICK = "between the commits of quarantine and month"
-"""The one point of `make test`: a kill there leaves one of two datasets new."""
-
 POINTS: dict[str, tuple[Callable[[Deployment], Condition], float]] = {
     "at the first written file": (lambda d: watch_for_file(d, STAGED), 0.0),
     "at the first rejected row, before the commit": (lambda d: watch_for_file(d, QUARANTINE), 0.0),
-    QUICK: (lambda d: watch_for_commit(d, QUARANTINE), 0.0),
+    "between the commits of quarantine and month": (lambda d: watch_for_commit(d, QUARANTINE), 0.0),
     "after the commit": (lambda d: watch_for_commit(d, STAGED), 0.0),
     "in the load": (watch_for_load, 0.0),
     "at the end of the load": (watch_for_load, 0.05),
@@ -129,9 +126,8 @@ POINTS: dict[str, tuple[Callable[[Deployment], Condition], float]] = {
 }
 
 
-@pytest.mark.parametrize(
-    "point", [point if point == QUICK else pytest.param(point, marks=pytest.mark.slow) for point in POINTS]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("point", POINTS)
 def test_a_run_that_is_killed_leaves_a_whole_month_and_the_next_run_ends_as_if_undisturbed(
     scenario: KillScenario, point: str
 ) -> None:

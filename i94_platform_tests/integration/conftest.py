@@ -3,23 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from i94_platform.contracts import MARTS, WAREHOUSE
 from i94_platform.contracts.model import column_names, key_columns
 from i94_platform.lake.datasets import Dataset
+from i94_platform.lake.s3 import S3Store
 from i94_platform_tests.emulators.s3 import S3Server
+from i94_platform_tests.emulators.s3_roles import COPY, PLATFORM
 from i94_platform_tests.support.deployment import Deployment
+
+COPY_ROLE = f"arn:aws:iam::123456789012:role/{COPY}"
+"""The role by which Redshift reaches the lake."""
 
 
 @pytest.fixture(scope="module")
 def module_s3(s3_server: S3Server) -> Iterator[S3Server]:
-    """The S3 server, with the environment leading to it for the length of a module."""
+    """The S3 server, with the environment leading to it as the platform's role for the length of a module."""
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in s3_server.environment.items():
+        for name, value in s3_server.as_role(PLATFORM).environment.items():
             patch.setenv(name, value)
         yield s3_server
+
+
+def deploy_on_s3(server: S3Server, folder: Path, lake_path: str = "lake", **settings: str) -> Deployment:
+    """Create a deployment on a new bucket, laid out as in the template, into which somebody else delivers."""
+    bucket = server.create_bucket()
+    addresses = {"raw": f"s3://{bucket}/raw", "lake": f"s3://{bucket}/{lake_path}", **settings}
+    deployment = Deployment(folder, None, s3_endpoint=server.endpoint, **addresses)
+    deployment.deliveries = S3Store(addresses["raw"], server.create_client, folder / "deliveries")
+    return deployment
 
 
 def assert_same_tables(found: Deployment, expected: Deployment) -> None:

@@ -92,6 +92,9 @@ BAD_MONTHS: dict[str, tuple[Callable[[pa.Table], pa.Table], set[str]]] = {
 }
 
 
+FAST_BAD_MONTHS = ("no rows", "arrivals outside the month")
+
+
 def list_failed_findings(result: RunResult) -> set[str]:
     """List the findings that the failed checks name, each of which is a gate."""
     assert all(" gate: " in message for message in result.failed_checks)
@@ -99,7 +102,9 @@ def list_failed_findings(result: RunResult) -> set[str]:
 
 
 @pytest.mark.parametrize("as_csv", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["parquet", "csv"])
-@pytest.mark.parametrize("case", BAD_MONTHS)
+@pytest.mark.parametrize(
+    "case", [pytest.param(case, marks=() if case in FAST_BAD_MONTHS else pytest.mark.slow) for case in BAD_MONTHS]
+)
 def test_a_bad_delivery_leaves_the_loaded_month_its_marts_and_its_dataset(
     deployment: Deployment, case: str, as_csv: bool
 ) -> None:
@@ -205,6 +210,7 @@ def test_a_code_list_that_drops_or_changes_codes_in_use_leaves_all_code_lists(
     assert deployment.run_reference(accept=REASON).succeeded
 
 
+@pytest.mark.slow
 def test_a_reference_file_that_lost_most_rows_leaves_its_table(deployment: Deployment) -> None:
     before = deployment.fingerprint("i94.us_cities_demographics")
     (file,) = deployment.raw.rglob("us-cities-demographics.csv")
@@ -217,6 +223,7 @@ def test_a_reference_file_that_lost_most_rows_leaves_its_table(deployment: Deplo
     assert deployment.fingerprint("i94.us_cities_demographics") != before
 
 
+@pytest.mark.slow
 def test_a_reference_file_of_which_most_rows_are_implausible_leaves_its_table(deployment: Deployment) -> None:
     before = deployment.fingerprint("i94.us_cities_demographics")
     (file,) = deployment.raw.rglob("us-cities-demographics.csv")

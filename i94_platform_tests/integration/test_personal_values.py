@@ -6,7 +6,7 @@ Data may have them: deliveries, Parquet of the lake, the warehouse. Nothing else
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -107,7 +107,7 @@ def deployment(loaded_deployment: Deployment, tmp_path: Path) -> Deployment:
     return loaded_deployment.copy(tmp_path)
 
 
-@pytest.mark.parametrize("format_", WRITERS)
+@pytest.mark.parametrize("format_", ["Parquet", *(pytest.param(f, marks=pytest.mark.slow) for f in ("CSV", "SAS"))])
 def test_a_loaded_month_shows_no_value_of_a_traveller(
     deployment: Deployment, format_: str, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -178,7 +178,16 @@ FAILURES: dict[str, tuple[str, Callable[[Path], object]]] = {
 }
 
 
-@pytest.mark.parametrize("case", FAILURES)
+FAST_FAILURES = ("Parquet cut", "Parquet with rows to reject", "CSV cut", "CSV with an open quote", "SAS cut")
+FAST_FAULTS = ("a required value missing", "a value outside its range")
+
+
+def slow_unless(fast: Collection[str], cases: Iterable[str]) -> list[Any]:
+    """List the cases; all but the fast ones are slow."""
+    return [pytest.param(case, marks=() if case in fast else pytest.mark.slow) for case in cases]
+
+
+@pytest.mark.parametrize("case", slow_unless(FAST_FAILURES, FAILURES))
 def test_a_month_that_fails_shows_no_value_of_a_traveller(
     deployment: Deployment, case: str, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -206,7 +215,7 @@ FAULTS: dict[str, Row] = {
 }
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("fault", slow_unless(FAST_FAULTS, FAULTS))
 def test_a_fault_in_staged_rows_shows_no_value_of_a_traveller(
     deployment: Deployment, fault: str, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -174,6 +174,7 @@ def slice_of_april(real_data: Path, tmp_path_factory: pytest.TempPathFactory) ->
     return deployment
 
 
+@pytest.mark.slow
 def test_the_sas_file_gives_the_same_fact_as_parquet(
     slice_of_april: Deployment, real_data: Path, tmp_path: Path
 ) -> None:
@@ -188,6 +189,7 @@ def test_the_sas_file_gives_the_same_fact_as_parquet(
     assert deployment.fingerprint_tables() == before
 
 
+@pytest.mark.slow
 def test_the_slice_has_every_row_and_no_orphan(slice_of_april: Deployment) -> None:
     for sql, figure in FIGURES.items():
         if figure == 0:

@@ -13,7 +13,12 @@ from i94_platform.contracts import MARTS
 from i94_platform.errors import PermanentError
 from i94_platform_tests.emulators.redshift.emulator import RedshiftEmulator
 from i94_platform_tests.emulators.s3 import S3Server
-from i94_platform_tests.integration.conftest import assert_counts_match_manifests, assert_same_tables
+from i94_platform_tests.integration.conftest import (
+    COPY_ROLE,
+    assert_counts_match_manifests,
+    assert_same_tables,
+    deploy_on_s3,
+)
 from i94_platform_tests.support.command import CommandResult, run_command_in_process
 from i94_platform_tests.support.deployment import SAMPLE_MONTH, Deployment
 from i94_platform_tests.support.redshift_dialect import find_unparsable
@@ -29,14 +34,8 @@ def on_aws(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Deployment:
     """The deliveries of the loaded deployment, staged from bucket to bucket and loaded into Redshift."""
-    bucket = module_s3.create_bucket()
-    deployment = Deployment(
-        tmp_path_factory.mktemp("on_aws"),
-        raw=f"s3://{bucket}/raw",
-        lake=f"s3://{bucket}/lake",
-        warehouse=redshift_emulator.address(redshift_emulator.create_database()),
-        s3_endpoint=module_s3.endpoint,
-    )
+    warehouse = redshift_emulator.address(redshift_emulator.create_database(), iam_role=COPY_ROLE)
+    deployment = deploy_on_s3(module_s3, tmp_path_factory.mktemp("on_aws"), warehouse=warehouse)
     deployment.warehouse.create_tables()
     deployment.deliver(*loaded_deployment.raw.iterdir())
     results = deployment.run(SAMPLE_MONTH)

@@ -18,6 +18,7 @@ from sqlalchemy import Double
 from i94_platform.contracts import delivered_immigration, immigration_quarantine
 from i94_platform.defs.build import build_resources
 from i94_platform_tests.emulators.s3 import S3Server
+from i94_platform_tests.integration.conftest import deploy_on_s3
 from i94_platform_tests.support.command import run_command_in_process
 from i94_platform_tests.support.deployment import MONTHLY, SAMPLE_MONTH, Deployment
 from i94_platform_tests.support.sas import load_readstat, write_sas
@@ -28,13 +29,7 @@ STEM = "i94_jan16_sub"
 @pytest.fixture(scope="module")
 def on_s3(module_s3: S3Server, loaded_deployment: Deployment, tmp_path_factory: pytest.TempPathFactory) -> Deployment:
     """A deployment on S3 with the deliveries of the loaded one."""
-    bucket = module_s3.create_bucket()
-    deployment = Deployment(
-        tmp_path_factory.mktemp("on_s3"),
-        raw=f"s3://{bucket}/raw",
-        lake=f"s3://{bucket}/the lake",
-        s3_endpoint=module_s3.endpoint,
-    )
+    deployment = deploy_on_s3(module_s3, tmp_path_factory.mktemp("on_s3"), lake_path="lake/of arrivals")
     deployment.deliver(*loaded_deployment.raw.iterdir())
     results = deployment.run(SAMPLE_MONTH)
     assert all(result.succeeded for result in results), results
@@ -99,7 +94,7 @@ def test_the_same_month_delivered_another_way_gives_the_same_fact(
     on_s3: Deployment, loaded_deployment: Deployment, tmp_path: Path, write: Any
 ) -> None:
     rows = pq.read_table(loaded_deployment.raw / f"{STEM}.parquet")
-    on_s3.raw_store.delete([f"{STEM}.parquet"])
+    on_s3.deliveries.delete([f"{STEM}.parquet"])
     path = write(rows, tmp_path)
     on_s3.deliver(path)
     try:
@@ -110,7 +105,7 @@ def test_the_same_month_delivered_another_way_gives_the_same_fact(
         assert set(rejected["source_file"].to_pylist()) <= {file.path for file in on_s3.raw_store.list()}
         assert_nothing_is_left_behind(on_s3)
     finally:
-        on_s3.raw_store.delete([file.path for file in on_s3.raw_store.list() if file.path.startswith(path.name)])
+        on_s3.deliveries.delete([file.path for file in on_s3.raw_store.list() if file.path.startswith(path.name)])
         on_s3.deliver(loaded_deployment.raw / f"{STEM}.parquet")
 
 

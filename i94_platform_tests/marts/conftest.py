@@ -15,6 +15,8 @@ from i94_platform_tests.emulators.redshift.emulator import RedshiftEmulator
 from i94_platform_tests.emulators.s3 import S3Server
 from i94_platform_tests.marts.arrivals import load_arrivals, refresh_all
 from i94_platform_tests.support.warehouses import (
+    WAREHOUSES,
+    Place,
     Staging,
     bare,
     bucket,
@@ -22,7 +24,6 @@ from i94_platform_tests.support.warehouses import (
     connect_s3,
     duckdb_place,
     lake,
-    place,
     prepare,
     prepared_database,
     reach,
@@ -64,6 +65,13 @@ def refreshed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
     lake = Lake(S3Store(f"s3://{server.create_bucket()}/{database}", connect, folder))
     yield refresh_all(load_arrivals(warehouse, Staging(lake)))
     emulator.drop_database(database)
+
+
+@pytest.fixture(params=[WAREHOUSES[0], *(pytest.param(name, marks=pytest.mark.slow) for name in WAREHOUSES[1:])])
+def place(request: pytest.FixtureRequest) -> Place:
+    """Each warehouse in turn, with its lake; `refreshed` has the marts of both in every run."""
+    place: Place = request.getfixturevalue(request.param)
+    return place
 
 
 @pytest.fixture

@@ -32,7 +32,7 @@ def test_every_breakdown_sums_to_all_arrivals_of_the_month(refreshed: Warehouse,
 
 
 def test_a_month_that_is_refreshed_twice_exists_once_and_no_other_is_touched(april_warehouse: Warehouse) -> None:
-    for mart in MONTHLY_MARTS:
+    for mart in (MARTS["arrivals_cube"], MARTS["origin_climate"]):  # one statement replaces the month of every mart
         for month in (APRIL, MAY):
             refresh(april_warehouse, mart, month)
         once = read_rows(april_warehouse, mart)
@@ -45,9 +45,7 @@ def test_a_month_that_is_refreshed_twice_exists_once_and_no_other_is_touched(apr
 def test_a_refresh_that_loses_or_adds_arrivals_or_days_leaves_the_old_month(
     april_warehouse: Warehouse, measure: str, wrong: str
 ) -> None:
-    marts = [mart for mart in MONTHLY_MARTS if measure in mart.c]
-    assert marts
-    for mart in marts:
+    for mart in (MARTS["arrivals_cube"], MARTS["stays" if measure == "stay_days" else "ports"]):
         refresh(april_warehouse, mart)
         before, ledger = read_rows(april_warehouse, mart), april_warehouse.read_ledger()
         columns = ", ".join(wrong if name == measure else name for name in column_names(mart))

@@ -25,7 +25,7 @@ from i94_platform.operations.dagster_instance import (
     set_pool_limit,
 )
 from i94_platform.operations.job_runs import run_job
-from i94_platform.operations.processes import ProcessIdentity
+from i94_platform.processes import ProcessIdentity
 from i94_platform.staleness.run_inputs import DELIVERED_TAG
 from i94_platform_tests.support.dev import LOCATION
 
@@ -140,7 +140,7 @@ import os, signal, sys
 from pathlib import Path
 import dagster as dg
 from i94_platform.operations.dagster_instance import PROCESS_TAG, persistent_instance
-from i94_platform.operations.processes import ProcessIdentity
+from i94_platform.processes import ProcessIdentity
 
 assert os.getpid() == 1
 with persistent_instance(Path(sys.argv[1])) as instance:
@@ -161,6 +161,7 @@ def can_create_namespaces() -> bool:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not can_create_namespaces(), reason="PID namespaces need rights that this user lacks")
 def test_the_first_process_of_a_container_frees_the_slot_of_the_one_before(tmp_path: Path) -> None:
     with persistent_instance(tmp_path) as instance:

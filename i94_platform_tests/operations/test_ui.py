@@ -163,6 +163,7 @@ def test_each_signal_to_end_stops_the_command_its_children_and_the_server(
         process.wait(20)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_no_process_of_a_ui_that_a_script_started_is_left(home: Path, tmp_path: Path, number: signal.Signals) -> None:
     """The shell of the script ignores SIGINT in the background job, and is killed itself before the job ends."""

@@ -130,6 +130,7 @@ def test_a_secret_is_reported_with_its_line(tmp_path: Path, line: str, is_secret
     assert (check.returncode, f"{file}:2" in check.stdout) == (int(is_secret), is_secret), check.stdout
 
 
+@pytest.mark.slow
 def test_the_bill_of_materials_is_the_same_each_time_and_has_a_hash_of_every_package(tmp_path: Path) -> None:
     """It holds what uv.lock installs with every extra but the tools of developers."""
     texts = set()

@@ -130,6 +130,7 @@ def test_the_mix_of_origins_moves_with_the_season_and_the_year(tmp_path: Path) -
     assert share(Month(2016, 8), "visatype", "F1") > 2 * share(Month(2016, 4), "visatype", "F1")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="the peak of a process's memory is read from Linux's /proc")
 def test_a_million_rows_are_written_in_row_groups_and_under_a_gigabyte(tmp_path: Path) -> None:
     rows = 1_000_000

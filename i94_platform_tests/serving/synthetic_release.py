@@ -86,11 +86,11 @@ def fill_warehouse(warehouse: Warehouse, seed: int = 94) -> None:
         for contract in PUBLISHED:
             transaction.execute(render_ddl(contract, warehouse.dialect))
             transaction.execute(f"DELETE FROM {contract.fullname}")
-            names = column_names(contract)
-            parameters = ", ".join(f":{name}" for name in names)
-            columns = ", ".join(f'"{name}"' for name in names)
-            for row in make_rows(contract, seed, per_month=6).to_pylist():
-                transaction.execute(f"INSERT INTO {contract.fullname} ({columns}) VALUES ({parameters})", row)
+            columns = ", ".join(f'"{name}"' for name in column_names(contract))
+            rows = [list(row.values()) for row in make_rows(contract, seed, per_month=6).to_pylist()]
+            parameters = {f"p{r}_{c}": value for r, row in enumerate(rows) for c, value in enumerate(row)}
+            values = ", ".join(f"({', '.join(f':p{r}_{c}' for c in range(len(row)))})" for r, row in enumerate(rows))
+            transaction.execute(f"INSERT INTO {contract.fullname} ({columns}) VALUES {values}", parameters)
 
 
 def _split_by_month(contract: Table, rows: pa.Table, months: Sequence[str]) -> Iterator[tuple[str, pa.Table]]:

@@ -246,14 +246,14 @@ def test_readers_see_whole_releases_only_while_they_change(server: LiveServer) -
     readers = [threading.Thread(target=read) for _ in range(6)]
     for reader in readers:
         reader.start()
-    for seed in range(1, 6):
+    for seed in range(1, 5):
         seeds[server.publish(f"n{seed}", seed=seed).version] = seed
     stop.set()
     for reader in readers:
         reader.join(20)
     assert failures == []
     expected = {version: make_rows(visitors_by_airline, seed).to_pylist() for version, seed in seeds.items()}
-    assert len({version for version, _ in responses}) >= 4
+    assert len({version for version, _ in responses}) >= 3
     assert all(rows == expected[version] for version, rows in responses)
 
 

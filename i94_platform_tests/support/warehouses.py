@@ -182,6 +182,12 @@ def place(request: pytest.FixtureRequest) -> Place:
     return place
 
 
+redshift_is_slow = pytest.mark.parametrize(
+    "place", [WAREHOUSES[0], *(pytest.param(name, marks=pytest.mark.slow) for name in WAREHOUSES[1:])], indirect=True
+)
+"""Marks a test of a step that is the same on every warehouse; what differs has tests that run on each."""
+
+
 @pytest.fixture
 def reach(place: Place) -> Reach:
     """A way to reach the warehouse."""
@@ -204,6 +210,11 @@ def bare(reach: Reach) -> Warehouse:
 def warehouse(place: Place) -> Warehouse:
     """A warehouse with its tables and the code lists and days that arrivals refer to."""
     return place.prepare()
+
+
+def list_own_messages(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """List what the platform has logged: a connection of an earlier test also logs when it is collected."""
+    return [record.getMessage() for record in caplog.records if record.name.startswith("i94_platform.")]
 
 
 def prepare(bare: Warehouse) -> Warehouse:

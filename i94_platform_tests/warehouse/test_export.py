@@ -17,7 +17,7 @@ from i94_platform.pipeline.release import publish_release
 from i94_platform.warehouse.base import Warehouse
 from i94_platform.warehouse.ledger import record_load
 from i94_platform_tests.serving.synthetic_release import fill_warehouse, make_rows
-from i94_platform_tests.support.warehouses import Reach
+from i94_platform_tests.support.warehouses import Reach, redshift_is_slow
 
 
 @pytest.fixture
@@ -56,6 +56,7 @@ def test_a_release_holds_every_published_table_in_the_order_of_its_key(filled_wa
     assert all(bool(release.tables[c.name].months) == is_monthly(c) for c in PUBLISHED)
 
 
+@redshift_is_slow
 def test_equal_content_has_an_equal_version_and_other_content_another(filled_warehouse: Warehouse, lake: Lake) -> None:
     first, again = (publish_release(lake, filled_warehouse, run, {}) for run in ("r1", "r2"))
     fill_warehouse(filled_warehouse, seed=1)
@@ -63,6 +64,7 @@ def test_equal_content_has_an_equal_version_and_other_content_another(filled_war
     assert first.version == again.version != other.version
 
 
+@redshift_is_slow
 def test_the_release_before_stays_for_those_who_read_it_and_older_ones_go(
     filled_warehouse: Warehouse, lake: Lake
 ) -> None:
@@ -108,6 +110,7 @@ def test_a_month_that_has_not_changed_keeps_its_files_over_many_releases(
     ]  # fmt: skip
 
 
+@redshift_is_slow
 def test_a_month_whose_rows_or_files_are_others_is_exported_though_its_version_is_the_same(
     filled_warehouse: Warehouse, lake: Lake
 ) -> None:
@@ -122,6 +125,7 @@ def test_a_month_whose_rows_or_files_are_others_is_exported_though_its_version_i
     assert set(find_runs(release, "stays").values()) == {"r1"}
 
 
+@redshift_is_slow
 def test_a_table_without_rows_is_published_as_such(filled_warehouse: Warehouse, lake: Lake) -> None:
     (empty, *_) = MARTS
     with filled_warehouse.transaction(purpose="prepare a test") as transaction:
@@ -140,6 +144,7 @@ def test_a_table_that_is_not_there_is_named_and_nothing_is_published(filled_ware
     assert read_current_release(lake) is None
 
 
+@redshift_is_slow
 def test_an_extract_with_other_rows_than_the_table_is_not_published(
     filled_warehouse: Warehouse, lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:

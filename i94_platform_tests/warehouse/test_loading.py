@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import re
 from collections.abc import Callable
 
 import pyarrow as pa
@@ -218,15 +219,15 @@ WRONG_MONTHS: dict[str, tuple[Callable[[Staging], Manifest], str]] = {
 }
 
 
-@pytest.mark.parametrize("what", WRONG_MONTHS)
-def test_a_wrong_month_is_refused_and_leaves_what_was_there(warehouse: Warehouse, staging: Staging, what: str) -> None:
+def test_a_wrong_month_is_refused_and_leaves_what_was_there(warehouse: Warehouse, staging: Staging) -> None:
     warehouse.replace(immigration, staging.month("2016-04", [1, 2]), "r1")
     before = warehouse.read_ledger()
-    stage, message = WRONG_MONTHS[what]
-    with pytest.raises(PermanentError, match=message):
-        warehouse.replace(immigration, stage(staging), "r2")
-    assert read_arrivals(warehouse) == april(1, 2)
-    assert warehouse.read_ledger() == before
+    for what, (stage, message) in WRONG_MONTHS.items():
+        with pytest.raises(PermanentError) as refusal:
+            warehouse.replace(immigration, stage(staging), "r2")
+        assert re.search(message, str(refusal.value)), what
+        assert read_arrivals(warehouse) == april(1, 2), what
+        assert warehouse.read_ledger() == before, what
 
 
 def test_a_null_in_an_optional_code_is_no_orphan(warehouse: Warehouse, staging: Staging) -> None:

@@ -19,6 +19,7 @@ from i94_platform.contracts import immigration
 from i94_platform.defs.deployment import SETTINGS
 from i94_platform.defs.metadata import join_names
 from i94_platform.defs.partitions import monthly_partitions
+from i94_platform.defs.sensors.unrecorded_loads import find_unrecorded_loads
 from i94_platform.errors import PermanentError
 from i94_platform.lake.datasets import Lake
 from i94_platform.lake.store import Store
@@ -130,9 +131,12 @@ class Tick:
         is_complete = unchanged > 0 and delivery.is_marked_complete(self.raw, self.listing.hidden)
         return unchanged < self.settings.settle_seconds and not is_complete
 
-    def result(self, requests: list[dg.RunRequest], reason: str) -> dg.SensorResult:
-        """Build the result of the tick from the requests, or from the reason for none."""
-        return dg.SensorResult(requests, None if requests else reason, cursor=self.cursor.model_dump_json())
+    def result(
+        self, requests: list[dg.RunRequest], reason: str, loads: Sequence[dg.AssetMaterialization] = ()
+    ) -> dg.SensorResult:
+        """Build the result of the tick from the requests, or from the reason for none; `loads` are recorded."""
+        cursor = self.cursor.model_dump_json()
+        return dg.SensorResult(requests, None if requests else reason, cursor=cursor, asset_events=loads)
 
 
 @dg.sensor(
@@ -251,7 +255,7 @@ def delivered_references(
     settings: dg.ResourceParam[Settings],
     clock: dg.ResourceParam[Clock],
 ) -> dg.SensorResult:
-    """Request one run for all reference files together."""
+    """Request one run for all reference files together; after the loss of the history, record what is loaded."""
     tick = Tick.begin(context, raw, listings, settings, clock)
     fingerprints = json.dumps(run_inputs.compute_reference_fingerprints(tick.listing, raw))
     files = tuple(file for delivery in tick.listing.references.values() for file in delivery.files)
@@ -265,13 +269,16 @@ def delivered_references(
         return tick.result([], _REFERENCES_LOADED)
     if reason := _why_references_wait(tick, delivered, previous, stale):
         return tick.result([], reason)
-    states_by_ledger = replace(states, held=HeldVersions.from_records(context.instance, warehouse))
-    if seen.handled == handled or not any(state.reason for state in states_by_ledger.find_references()):
-        seen.handled = handled
+    if seen.handled == handled:
         return tick.result([], _REFERENCES_LOADED)
+    held = HeldVersions.from_records(context.instance, warehouse)
+    loads = [] if previous else find_unrecorded_loads(held.read_ledger(), lake, context.instance)
+    if not any(state.reason for state in replace(states, held=held).find_references()):
+        seen.handled = handled
+        return tick.result([], _REFERENCES_LOADED, loads)
     after = previous.runs[0].run_id if previous else "nothing"
     tags = run_inputs.reference_tags(tick.listing, raw)
-    return tick.result([dg.RunRequest(run_key=f"{_digest(fingerprints)} after {after}", tags=tags)], "")
+    return tick.result([dg.RunRequest(run_key=f"{_digest(fingerprints)} after {after}", tags=tags)], "", loads)
 
 
 def _why_references_wait(

@@ -9,6 +9,7 @@ import fcntl
 from pathlib import Path
 from typing import Any
 
+import pytest
 from sqlalchemy import Table
 
 from i94_platform.engine.duckdb import DuckDBEngine
@@ -79,6 +80,7 @@ def test_a_month_is_locked_while_it_is_checked(loaded_deployment: Deployment, tm
     assert all(recorder.locked)
 
 
+@pytest.mark.slow
 def test_a_run_that_stages_no_month_starts_no_spark(loaded_deployment: Deployment, tmp_path: Path) -> None:
     starts: list[str] = []
 

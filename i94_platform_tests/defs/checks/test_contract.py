@@ -281,12 +281,14 @@ def test_a_check_reads_only_the_month_of_its_run(loaded_deployment: Deployment, 
     assert result.metadata["rows"].value == deployment.manifest("staged/immigration", SAMPLE_MONTH).rows
 
 
-@pytest.mark.parametrize("contract", STAGED_MONTH, ids=lambda contract: contract.name)
-def test_an_empty_month_satisfies_every_rule(loaded_deployment: Deployment, tmp_path: Path, contract: Table) -> None:
+def test_an_empty_month_satisfies_every_rule(loaded_deployment: Deployment, tmp_path: Path) -> None:
     deployment = loaded_deployment.copy(tmp_path)
-    dataset = f"staged/{contract.name}"
-    empty = deployment.read_rows(contract, dataset, SAMPLE_MONTH).slice(0, 0)
-    deployment.rewrite_dataset(contract, dataset, empty, SAMPLE_MONTH)
-    result = deployment.run_check(dataset, "contract", SAMPLE_MONTH)
-    assert result.passed
-    assert result.metadata["rows"].value == 0
+    datasets = {f"staged/{contract.name}": contract for contract in STAGED_MONTH}
+    for dataset, contract in datasets.items():
+        empty = deployment.read_rows(contract, dataset, SAMPLE_MONTH).slice(0, 0)
+        deployment.rewrite_dataset(contract, dataset, empty, SAMPLE_MONTH)
+    results = deployment.run_checks([(dataset, "contract") for dataset in datasets], SAMPLE_MONTH)
+    assert len(results) == 3
+    for result in results.values():
+        assert result.passed
+        assert result.metadata["rows"].value == 0

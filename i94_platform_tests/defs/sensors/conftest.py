@@ -13,7 +13,7 @@ from i94_platform_tests.support.daemon_simulator import DaemonSimulator
 from i94_platform_tests.support.stores import StoreLocation
 
 
-@pytest.fixture(params=["local", "s3"])
+@pytest.fixture(params=["local", pytest.param("s3", marks=pytest.mark.slow)])  # the stores have tests of their own
 def empty(request: pytest.FixtureRequest, tmp_path: Path) -> DaemonSimulator:
     """A deployment without deliveries; they land in a folder or in a bucket."""
     place = StoreLocation(str(tmp_path / "raw"))

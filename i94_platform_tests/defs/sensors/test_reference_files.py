@@ -18,6 +18,7 @@ from i94_platform_tests.support.daemon_simulator import (
     STARTED,
     DaemonSimulator,
 )
+from i94_platform_tests.support.deployment import SAMPLE_MONTH, Deployment
 
 APRIL = "i94_apr16_sub.sas7bdat"
 LABELS = REFERENCE_FILES["i94_labels"]
@@ -142,3 +143,20 @@ def test_months_do_not_wait_for_a_reference_file_that_was_removed_after_its_run(
 
 
 # --- with real runs ---------------------------------------------------------------------------------------------------
+
+
+def test_a_new_history_records_what_the_ledger_knows_and_requests_nothing(loaded_deployment: Deployment) -> None:
+    """As after the loss of Dagster's database."""
+    lost = DaemonSimulator(loaded_deployment.raw_store, loaded_deployment.lake, loaded_deployment.warehouse)
+    assert not lost.tick(REFERENCES_SENSOR).asset_events, "the files may still arrive"
+    tick = lost.tick(REFERENCES_SENSOR, SETTLE_SECONDS)
+    assert not tick.run_requests
+    recorded = {(event.asset_key.to_user_string(), event.partition) for event in tick.asset_events}
+    lines = {(line.table_name, line.partition_key or None) for line in loaded_deployment.warehouse.read_ledger()}
+    assert {(asset.partition("/")[2], month) for asset, month in recorded} == lines
+    assert ("warehouse/immigration", SAMPLE_MONTH) in recorded
+    for event in tick.asset_events:
+        lost.instance.report_runless_asset_event(event)
+    again = lost.tick(REFERENCES_SENSOR)
+    assert (again.run_requests or [], again.asset_events) == ([], [])
+    assert lost.months_after_settling() == ["2016-02"], "which is delivered and not loaded"

@@ -9,7 +9,6 @@ import re
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,6 +18,7 @@ from i94_platform_tests.emulators.redshift.recorded import RecordedError
 from i94_platform_tests.emulators.redshift.session import listen
 from i94_platform_tests.emulators.redshift.statements import Layout, RefusedStatement
 from i94_platform_tests.emulators.s3 import S3Server
+from i94_platform_tests.emulators.s3_roles import ROLES
 
 ADMINISTRATOR = "awsuser"
 ROLE = "arn:aws:iam::123456789012:role/i94-redshift"
@@ -107,6 +107,7 @@ class RedshiftEmulator:
     """Whether a request to cancel a statement has no effect."""
     sha256_users: set[str] = field(default_factory=set)
     """The users whose password is kept as SHA-256, which libpq can't use."""
+    _clients: dict[str, Any] = field(default_factory=dict)
     _numbers: Iterator[int] = field(default_factory=itertools.count)
 
     def create_database(self, template: str = "redshift") -> str:
@@ -127,9 +128,9 @@ class RedshiftEmulator:
         """Drop a database and end its clients: hundreds would fill the disk."""
         self.server.execute(f"DROP DATABASE {database} WITH (FORCE)")
 
-    def address(self, database: str, user: str = ADMINISTRATOR, sslmode: str = "disable") -> str:
+    def address(self, database: str, user: str = ADMINISTRATOR, sslmode: str = "disable", iam_role: str = ROLE) -> str:
         """The value of `I94_WAREHOUSE`."""
-        return f"redshift://{user}@localhost:{self.port}/{database}?iam_role={ROLE}&sslmode={sslmode}"
+        return f"redshift://{user}@localhost:{self.port}/{database}?iam_role={iam_role}&sslmode={sslmode}"
 
     def sent_statements(self, database: str) -> list[str]:
         """The statements that clients of a database have sent."""
@@ -155,33 +156,54 @@ class RedshiftEmulator:
                 return fault
         return None
 
-    @cached_property
-    def _objects(self) -> Any:
-        return self.s3.create_client()
+    def _connect(self, role: str) -> Any:
+        """A client with the permissions of a role, which the S3 server knows by its name."""
+        if role not in self._clients:
+            server = self.s3.as_role(role) if role in ROLES else self.s3
+            self._clients[role] = server.create_client()
+        return self._clients[role]
 
-    def read(self, url: str) -> bytes | None:
-        """An object of the S3 server, over HTTP."""
-        parts, client = urlsplit(url), self._objects
-        try:
-            content: bytes = client.get_object(Bucket=parts.netloc, Key=parts.path.lstrip("/"))["Body"].read()
-        except (client.exceptions.NoSuchKey, client.exceptions.NoSuchBucket):
-            return None
+    def read(self, url: str, role: str = "") -> bytes | None:
+        """An object of the S3 server, over HTTP.
+
+        Raises:
+            RefusedStatement: the role may not read it.
+        """
+        parts, client = urlsplit(url), self._connect(role)
+        with _refuse_access(url):
+            try:
+                content: bytes = client.get_object(Bucket=parts.netloc, Key=parts.path.lstrip("/"))["Body"].read()
+            except (client.exceptions.NoSuchKey, client.exceptions.NoSuchBucket):
+                return None
         return content
 
-    def write(self, url: str, content: bytes, overwrites: bool, **encryption: str) -> None:
+    def write(self, url: str, content: bytes, overwrites: bool, role: str = "", **encryption: str) -> None:
         """Put an object on the S3 server, encrypted as its bucket says unless told otherwise.
 
         Raises:
-            RefusedStatement: it is there already, or its bucket is not.
+            RefusedStatement: it is there already, its bucket is not, or the role may not write it.
         """
-        parts, client = urlsplit(url), self._objects
-        if not overwrites and self.read(url) is not None:
+        parts, client = urlsplit(url), self._connect(role)
+        if not overwrites and self.read(url, role) is not None:
             raise RefusedStatement("Specified unload destination on S3 is not empty", code="XX000")
-        try:
-            client.put_object(Bucket=parts.netloc, Key=parts.path.lstrip("/"), Body=content, **encryption)
-        except client.exceptions.NoSuchBucket:
-            message = f"S3ServiceException: The specified bucket does not exist: {url}"
-            raise RefusedStatement(message, code="XX000") from None
+        with _refuse_access(url):
+            try:
+                client.put_object(Bucket=parts.netloc, Key=parts.path.lstrip("/"), Body=content, **encryption)
+            except client.exceptions.NoSuchBucket:
+                message = f"S3ServiceException: The specified bucket does not exist: {url}"
+                raise RefusedStatement(message, code="XX000") from None
+
+
+@contextlib.contextmanager
+def _refuse_access(url: str) -> Iterator[None]:
+    from botocore.exceptions import ClientError
+
+    try:
+        yield
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "AccessDenied":
+            raise
+        raise RefusedStatement(f"S3ServiceException:Access Denied,Status 403: {url}", code="XX000") from None
 
 
 @contextlib.contextmanager

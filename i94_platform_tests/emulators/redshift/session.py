@@ -10,6 +10,7 @@ import ssl
 import struct
 import threading
 from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from i94_platform_tests.emulators.redshift.copy import Column, LoadError, parse_copy
@@ -35,6 +36,7 @@ from i94_platform_tests.emulators.redshift.recorded import (
 from i94_platform_tests.emulators.redshift.statements import (
     NO_OPERATION,
     RefusedStatement,
+    find_role,
     refuse_read_only,
     translate,
 )
@@ -213,7 +215,7 @@ class Session(socketserver.BaseRequestHandler):
                 Column(name or "", type_ or "", int(length) if length else None, required == "t")
                 for name, type_, length, required in self._fetch(_COLUMNS.format(table=copy.table.replace("'", "''")))
             ]
-            for _, rows in copy.rows(columns, self.emulator.read):
+            for _, rows in copy.rows(columns, partial(self.emulator.read, role=find_role(sql))):
                 self._load(copy.table, rows)
         except RefusedStatement as refusal:
             if is_alone:
@@ -228,7 +230,8 @@ class Session(socketserver.BaseRequestHandler):
         columns = list[tuple[str, int]]()
         rows = self._fetch(translate(unload.query).sql, columns)
         if rows:
-            self.emulator.write(unload.file, render_parquet(columns, rows), unload.overwrites, **unload.encryption)
+            content, role = render_parquet(columns, rows), find_role(sql)
+            self.emulator.write(unload.file, content, unload.overwrites, role, **unload.encryption)
         self._relay(NO_OPERATION)
 
     def _load(self, table: str, rows: bytes) -> None:

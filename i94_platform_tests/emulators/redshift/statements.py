@@ -217,3 +217,9 @@ def _refuse_unknown_columns(text: str, masked: MaskedStatement, names: Iterable[
     for name in filter(None, names):
         if not re.search(rf"[(,]\s*\"?{re.escape(name.lower())}\"?\s", columns):
             raise RefusedStatement(f'column "{name}" named in key does not exist', code="42703")
+
+
+def find_role(sql: str) -> str:
+    """The name of the role by which a COPY or UNLOAD reaches S3; empty for the default one."""
+    match = re.search(r"IAM_ROLE 'arn:[^']*:role/([^',]+)'", sql, re.IGNORECASE)
+    return match[1] if match else ""

@@ -43,7 +43,7 @@ def test_an_older_release_is_listed_and_can_be_queried(server: LiveServer) -> No
     assert_problem(server.get(f"/api/v1/download/{unknown}.zip"), 410, "release-gone")
 
 
-@pytest.mark.parametrize("is_exact", [True, False])
+@pytest.mark.parametrize("is_exact", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_an_archive_has_every_table_as_the_caller_sees_it(server: LiveServer, is_exact: bool) -> None:
     server.publish("r2", most=40)
     _, reader = server.keys.add("reader", DEFAULT_SCOPES)
