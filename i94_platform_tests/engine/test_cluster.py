@@ -8,6 +8,8 @@ secret may be in Spark's configuration or event log.
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -77,6 +79,9 @@ def stage_and_compare(
         "spark.eventLog.enabled true",
         f"spark.eventLog.dir file://{folder}/events",
         "spark.eventLog.compress false",
+        # the first tasks wait for both executors
+        "spark.scheduler.minRegisteredResourcesRatio 1.0",
+        "spark.scheduler.maxRegisteredResourcesWaitingTime 120s",
     )
     (folder / "spark-defaults.conf").write_text("\n".join(defaults))
     variables = {"SPARK_LOCAL_IP": "127.0.0.1", "SPARK_CONF_DIR": str(folder)}
@@ -84,7 +89,20 @@ def stage_and_compare(
     assert_equal_months(read_staged_month(lake, APRIL), expected)
     (application,) = standalone.fetch_status()["completedapps"]
     assert application["cores"] == 2, "only one worker took part"
-    return output + "".join(file.read_text() for file in (folder / "events").rglob("events_*"))
+    events = "".join(file.read_text() for file in (folder / "events").rglob("events_*"))
+    written = count_written_rows(events)
+    assert sorted(written) == ["0", "1"], "both executors write rows"
+    assert sum(written.values()) == expected.accepted.rows + expected.rejected.rows
+    return output + events
+
+
+def count_written_rows(events: str) -> Counter[str]:
+    """Count the rows that each executor wrote, from the tasks of an event log."""
+    rows: Counter[str] = Counter()
+    for event in map(json.loads, events.splitlines()):
+        if event["Event"] == "SparkListenerTaskEnd":
+            rows[event["Task Info"]["Executor ID"]] += event["Task Metrics"]["Output Metrics"]["Records Written"]
+    return +rows
 
 
 def assert_magic_committer_wrote(month: StagedMonth) -> None:

@@ -304,6 +304,19 @@ def test_a_staged_month_says_what_its_sas_file_leaves_out(
     ] * 2
 
 
+@pytest.mark.slow
+def test_rows_that_several_processes_convert_keep_their_numbers(
+    raw: Path, image: SasImage, duckdb: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("i94_platform.sources.preparation.CHUNK_ROWS", 10)
+    rejected = {8, 34, 59}
+    rows = [GOOD_ROW | {"cicid": float(row), "i94visa": 9.0 if row in rejected else 2.0} for row in range(1, ROWS + 1)]
+    write_sas(raw / SAS, WIDTHS, rows, ROWS)
+    staged = stage_into_lake(duckdb, raw, tmp_path / "lake", APRIL)
+    assert {row for _, row in staged.reasons} == rejected
+    assert staged.arrivals["cicid"].to_pylist() == [row for row in range(1, ROWS + 1) if row not in rejected]
+
+
 @pytest.mark.real_data
 @pytest.mark.parametrize("is_compressed", [False, True])
 def test_the_real_file_is_read_by_parts_as_in_one_go(raw: Path, real_data: Path, is_compressed: bool) -> None:
