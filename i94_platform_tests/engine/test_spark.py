@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
+from i94_platform.defs import resources
 from i94_platform.defs.resources import SparkEngineResource
 from i94_platform.engine.spark import CONFIG, S3_CONFIG, count_files, s3_config
 from i94_platform.errors import PermanentError
@@ -49,6 +52,20 @@ def test_what_a_cluster_sets_itself_stays_and_a_person_sets_the_rest() -> None:
     configured = session_options(address="local[2]", options=options)
     assert configured["spark.driver.memory"] == "8g"
     assert configured["spark.sql.ansi.enabled"] == "true", "the queries rely on it"
+
+
+def test_the_months_of_a_process_share_one_session_on_a_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[str] = []
+
+    def open_session(address: str, options: Mapping[str, str]) -> Mock:
+        opened.append(address)
+        return Mock()
+
+    monkeypatch.setattr(resources, "open_session", open_session)
+    for _month in range(3):
+        engine = SparkEngineResource(address="sc://shared:1").build()
+        engine.register_files("staged", ["/nowhere.parquet"])
+    assert opened == ["sc://shared:1"]
 
 
 def test_the_files_of_a_write_grow_with_its_rows() -> None:
