@@ -79,7 +79,13 @@ class Load:
         months = [f"{FIRST_YEAR + n // 12}-{n % 12 + 1:02}" for n in range(self.months)]
         lake, seed = open_lake(settings), 94 + number % 3
         return publish_release(
-            lake, f"load{number}", seed=seed, per_month=self.per_month, months=months, make_cube=make_cube
+            lake,
+            f"load{number}",
+            seed=seed,
+            per_month=self.per_month,
+            months=months,
+            make_cube=make_cube,
+            codes={"state": STATES, "country": COUNTRIES},
         )
 
     def choose_query(self, rng: random.Random) -> str:

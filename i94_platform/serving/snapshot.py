@@ -8,10 +8,10 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Executable
 
@@ -45,6 +45,7 @@ class Snapshot:
         }
         self._connection = duckdb.connect(str(path), read_only=True, config=settings)
         self._lock, self._users, self._retired = threading.Lock(), 0, False
+        self._values: dict[tuple[str, ...], dict[Any, str]] = {}
 
     @contextmanager
     def lease(self) -> Iterator[Snapshot]:
@@ -91,6 +92,12 @@ class Snapshot:
             except duckdb.OutOfMemoryException:
                 raise MemoryError from None
             return rows
+
+    def remember(self, name: tuple[str, ...], fetch: Callable[[], dict[Any, str]]) -> dict[Any, str]:
+        """Return values that stay as they are as long as the release is open; fetched at the first call."""
+        if name not in self._values:
+            self._values[name] = fetch()
+        return self._values[name]
 
     def stream(self, statement: Executable) -> Iterator[pa.RecordBatch]:
         """Run a statement and yield its rows as they come, so that they need no memory."""

@@ -103,6 +103,12 @@ def _split_by_month(contract: Table, rows: pa.Table, months: Sequence[str]) -> I
         yield f"{contract.name}/{month}", rows.filter(is_month)
 
 
+def _add_codes(rows: pa.Table, codes: Iterable[Any]) -> pa.Table:
+    """Add a row for each code that is not there."""
+    added = [rows.slice(0, 1).to_pylist()[0] | {"code": code} for code in codes if code not in rows["code"].to_pylist()]
+    return pa.concat_tables([rows, pa.Table.from_pylist(added, rows.schema)]) if added else rows
+
+
 def publish_release(
     lake: Lake,
     run: str,
@@ -112,6 +118,7 @@ def publish_release(
     most: int = 5_000,
     months: Sequence[str] = MONTHS,
     make_cube: Callable[[str], pa.Table] | None = None,
+    codes: Mapping[str, Iterable[Any]] | None = None,
     checks: dict[str, CheckState] | None = None,
 ) -> Release:
     """Publish a release without a warehouse; another seed gives other rows.
@@ -124,6 +131,7 @@ def publish_release(
         most: the largest count.
         months: the months of each monthly mart.
         make_cube: makes a month of `arrivals_cube` in the place of such rows.
+        codes: the codes that a dimension has beside those of such rows, by its name.
         checks: the results of checks by table.
     """
     import pyarrow.parquet as pq
@@ -134,7 +142,8 @@ def publish_release(
             if make_cube and contract is arrivals_cube:
                 parts: Iterable[tuple[str, pa.Table]] = ((f"{contract.name}/{m}", make_cube(m)) for m in months)
             else:
-                parts = _split_by_month(contract, make_rows(contract, seed, per_month, months, most), months)
+                rows = make_rows(contract, seed, per_month, months, most)
+                parts = _split_by_month(contract, _add_codes(rows, (codes or {}).get(contract.name, ())), months)
             count = 0
             for folder, part in parts:
                 with lake.store.create(f"{RELEASE.folder}/run={run}/{folder}/part-0.parquet") as file:

@@ -59,7 +59,7 @@ def test_the_access_log_has_a_line_for_each_request_without_any_secret(
 
     wait_for(lambda: len(read_lines()) == 4, "the log of every request")
     assert [(line["path"], line["status"]) for line in read_lines()] == [
-        (AIRLINES, 200), ("/?", 404), ("/api/v1/status", 422), ("/token", 303),
+        (AIRLINES, 422), ("/?", 404), ("/api/v1/status", 422), ("/token", 303),
     ]  # fmt: skip
     first = read_lines()[0]
     assert first["caller"] == f"key {server.key.split('_')[1]}"

@@ -14,7 +14,7 @@ from i94_platform.serving.problems import Problem
 from i94_platform.serving.release_store import LOAD_ERROR
 from i94_platform.serving.service import get_service
 
-router = APIRouter(dependencies=[Depends(refuse_parameters)])
+router = APIRouter(dependencies=[Depends(refuse_parameters)], tags=["server"])
 
 
 @router.get("/healthz", operation_id="healthz", summary="Whether the server runs", responses=PROBLEMS)

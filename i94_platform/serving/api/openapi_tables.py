@@ -69,7 +69,9 @@ def describe_tables(other_responses: Responses, security: list[Json]) -> tuple[J
         for contract in contracts:
             schemas[f"{contract.name}_row"] = _describe_row(contract)
             schemas[f"{contract.name}_page"] = _describe_page(_refer("schemas", f"{contract.name}_row"))
-            paths[f"/api/v1/{layer}/{contract.name}"] = {"get": _describe_operation(contract, other_responses, scoped)}
+            paths[f"/api/v1/{layer}/{contract.name}"] = {
+                "get": _describe_operation(layer, contract, other_responses, scoped)
+            }
     schemas |= {name: schema for model in _SUMMARIES for name, schema in _list_schemas(model).items()}
     paths["/api/v1/query/{table}"] = {"get": _describe_query(other_responses, security)}
     return paths, {"schemas": schemas, "parameters": _describe_parameters(), "headers": _HEADERS}
@@ -83,8 +85,9 @@ def _list_schemas(model: type[BaseModel]) -> Json:
     return {model.__name__: model.model_json_schema()}
 
 
-def _describe_operation(contract: Table, other_responses: Responses, security: list[Json]) -> Json:
+def _describe_operation(layer: str, contract: Table, other_responses: Responses, security: list[Json]) -> Json:
     return {
+        "tags": [layer],
         "operationId": contract.name,
         "summary": str(contract.comment),
         "description": f"Grain: {contract.info['grain']}.",
@@ -101,6 +104,7 @@ def _describe_query(other_responses: Responses, security: list[Json]) -> Json:
     all_names = [field.alias or name for name, field in QueryParameters.model_fields.items()]
     return {
         "operationId": "query",
+        "tags": ["query"],
         "summary": "Chosen columns, groups and aggregates of any table",
         "description": "Sums are computed from exact counts and rounded last; see the description of the API.",
         "parameters": [

@@ -44,6 +44,7 @@ class DownloadParameters(NoParameters):
 @router.get(
     "/releases",
     operation_id="list_releases",
+    tags=["releases"],
     summary="The releases that the server has, newest first",
     response_model=models.ReleaseList,
     responses={**NOT_MODIFIED, **PROBLEMS},
@@ -78,6 +79,7 @@ class _ArchiveResponse(StreamingResponse):
 @router.get(
     "/download/{release}.zip",
     operation_id="download_release",
+    tags=["releases"],
     summary="A release as one archive: a CSV file for each table, with datapackage.json and csv-metadata.json",
     response_class=Response,
     responses={

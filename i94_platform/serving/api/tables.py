@@ -20,6 +20,7 @@ from i94_platform.serving.api.query_parameters import PageParameters, QueryParam
 from i94_platform.serving.content_negotiation import negotiate_format
 from i94_platform.serving.disclosure import DisclosureControl
 from i94_platform.serving.http_caching import with_gzip
+from i94_platform.serving.known_values import require_known_values
 from i94_platform.serving.queries import Query
 from i94_platform.serving.response_cache import CachedResponse
 from i94_platform.serving.service import Service, get_service
@@ -84,6 +85,7 @@ def _parse_request(service: Service, contract: Table, model: type[PageParameters
 
 def make_page(query: Query, snapshot: Snapshot, disclosure: DisclosureControl, deadline: float) -> CachedResponse:
     """Run a query and serialize its rows. The row beyond the page only says that another page follows."""
+    require_known_values(query.contract, query.filters, snapshot, disclosure, deadline)
     rows, next_cursor, headers = snapshot.fetch(query.statement(disclosure), deadline), "", dict[str, str]()
     if rows.num_rows > query.limit:
         rows = rows.slice(0, query.limit)

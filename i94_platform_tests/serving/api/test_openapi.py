@@ -51,6 +51,13 @@ def test_the_document_has_every_table_and_column(document: Row) -> None:
         assert "group" not in names
 
 
+def test_every_operation_is_in_one_group_that_the_document_describes(document: Row) -> None:
+    groups = {tag["name"] for tag in document["tags"] if tag["description"]}
+    used = [operation.get("tags", []) for path in document["paths"].values() for operation in path.values()]
+    assert [tags for tags in used if len(tags) != 1] == []
+    assert {name for (name,) in used} == groups
+
+
 def test_the_document_describes_the_headers_of_responses(document: Row, shared_server: LiveServer) -> None:
     response = shared_server.get("/api/v1/query/destination_by_origin?to=2016-04&limit=1&count=exact")
     headers = document["paths"]["/api/v1/query/{table}"]["get"]["responses"]["200"]["headers"]

@@ -18,7 +18,6 @@ const CHOICES = {
 };
 
 const MAX_DEFAULT_MONTHS = 12;
-const NOWHERE = "-2"; // no country's code, for a country and a region that exclude each other
 
 /** Reads a URL. Returns the view, and what of the URL was left out, in words. */
 export function parseView({ pathname, search }) {
@@ -155,7 +154,8 @@ export function apiFilters({ filters }) {
   if (!region) return others;
   const inRegion = countries().filter((country) => region.includes(country.region)).map(({ code }) => String(code));
   const codes = (others.i94res ?? inRegion).filter((code) => inRegion.includes(code));
-  return { ...others, i94res: codes.length ? codes : [NOWHERE] };
+  if (codes.length) return { ...others, i94res: codes };
+  return { ...others, i94res__ne: others.i94res }; // a country and a region that exclude each other: no arrivals
 }
 
 /** Describes the period and the comparison of a view. */
