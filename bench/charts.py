@@ -9,18 +9,15 @@ INK, ACCENT, GREY = "#333333", "#1f5a8a", "#9aa5b1"
 
 
 def draw_subjects(subjects: dict[str, dict[str, Any]], path: Path) -> None:
-    """Draw the CPU seconds and the seconds of each subject of the comparison."""
+    """Draw the CPU seconds of each subject of the comparison."""
     import matplotlib.pyplot as plt
 
     names = [*subjects][::-1]
-    figure, axes = plt.subplots(figsize=(8, 0.45 * len(names) + 1))
-    for key, shift, color, label in (("seconds", 0.2, GREY, "seconds"), ("cpu_seconds", -0.2, ACCENT, "CPU seconds")):
-        values = [subjects[name][key] for name in names]
-        bars = axes.barh([n + shift for n in range(len(names))], values, 0.38, color=color, label=label)
-        axes.bar_label(bars, fmt="%.1f", padding=3, fontsize=8, color=INK)
-    axes.set(yticks=range(len(names)), yticklabels=names, xlabel="seconds for April 2016, 3,096,313 rows; log scale")
-    axes.set_xscale("log")
-    axes.legend(frameon=False, loc="lower right")
+    figure, axes = plt.subplots(figsize=(8, 0.35 * len(names) + 1))
+    colors = [ACCENT if name.startswith("platform") else GREY for name in names]
+    bars = axes.barh(names, [subjects[name]["cpu_seconds"] for name in names], 0.6, color=colors)
+    axes.bar_label(bars, fmt="%.1f", padding=3, fontsize=8, color=INK)
+    axes.set_xlabel("CPU seconds for April 2016, 3,096,313 rows")
     _save(figure, axes, path)
 
 

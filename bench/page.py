@@ -55,23 +55,9 @@ def _format(value: Any) -> str:
 
 
 def _list_subjects(values: Results) -> Rendered:
-    header = (
-        "subject",
-        "CPU s",
-        "CPU ratio",
-        "seconds",
-        "fastest to slowest",
-        "ratio",
-        "peak MB",
-        "warm readings",
-        "first, CPU s",
-    )
-    keys = ("cpu_seconds", "cpu_ratio", "seconds", "range", "ratio", "peak_mb", "readings", "first_cpu_seconds")
-    subjects = {
-        name: {**subject, "range": f"{subject['fastest']:.1f} to {subject['slowest']:.1f}"}
-        for name, subject in values["subjects"].items()
-    }
-    return header, ([name, *(subject[key] for key in keys)] for name, subject in subjects.items())
+    header = ("subject", "CPU s", "CPU ratio", "first, CPU s", "seconds", "ratio", "peak MB", "warm readings")
+    keys = ("cpu_seconds", "cpu_ratio", "first_cpu_seconds", "seconds", "ratio", "peak_mb", "readings")
+    return header, ([name, *(subject[key] for key in keys)] for name, subject in values["subjects"].items())
 
 
 def _list_rows(values: Results) -> Rendered:
