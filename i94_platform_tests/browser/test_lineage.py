@@ -20,9 +20,11 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture(scope="module")
 def lineage_ui(loaded_deployment: Deployment, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LineageUi]:
-    """The UI on a copy of the loaded deployment."""
+    """The UI on a copy of the loaded deployment, without deliveries of months, so that no run is requested."""
     folder = tmp_path_factory.mktemp("lineage")
     deployment = loaded_deployment.copy(folder / "deployment")
+    for delivery in deployment.raw.glob("i94_*"):
+        delivery.unlink()
     with start_lineage_ui(deployment, deployment.raw, folder / "log") as lineage_ui:
         yield lineage_ui
 

@@ -17,7 +17,13 @@ from i94_platform_tests.support.stores import StoreLocation
 SERVERS = {"moto": "s3_server"} | ({"versitygw": "second_s3_server"} if find_versitygw() else {})
 
 
-@pytest.fixture(params=["local", *SERVERS])
+FAST_PLACES = ("local", [*SERVERS][-1])
+"""A folder and one S3 server; the other server is slow."""
+
+
+@pytest.fixture(
+    params=[pytest.param(p, marks=() if p in FAST_PLACES else pytest.mark.slow) for p in ("local", *SERVERS)]
+)
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> StoreLocation:
     """The location of an empty store: a folder, or a prefix of a bucket on either server."""
     if request.param == "local":

@@ -135,8 +135,10 @@ sys.exit(run_with_children([sys.executable, "-c", child], server()))
 """
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-@pytest.mark.parametrize("is_background_job", [False, True])
+@pytest.mark.parametrize(
+    ("number", "is_background_job"),
+    [(signal.SIGINT, False), (signal.SIGINT, True), (signal.SIGTERM, True), (signal.SIGHUP, False)],
+)
 def test_each_signal_to_end_stops_the_command_its_children_and_the_server(
     tmp_path: Path, number: signal.Signals, is_background_job: bool
 ) -> None:
