@@ -1,6 +1,6 @@
-"""Test that the example mart and the example source of docs/how-to work from delivery to query.
+"""Test that the example mart, source and column of docs/how-to work from delivery to query.
 
-The tests add both to a copy of the package, exactly as the page says, and edit nothing else.
+The tests add them to a copy of the package, exactly as the page says, and edit nothing else.
 """
 
 from __future__ import annotations
@@ -45,7 +45,8 @@ print(json.dumps({
     "checks": {name: sorted(check.name for check in graph.get(key).check_keys) for name, key in added.items()},
     "jobs": {job: sorted(name for name, key in added.items() if key in keys) for job, keys in jobs.items()},
     "awaited by the sensor": "gdp.csv" in DeliveryListing().missing_references,
-    "lineage": [load_column_sources("staged/gdp")["value"], load_column_sources("mart/visitors_by_port")["port"]],
+    "lineage": [load_column_sources("staged/gdp")["value"], load_column_sources("mart/visitors_by_port")["port"],
+        load_column_sources("staged/immigration")["arrival_day"]],
     "dictionary": [name for name in ("i94.gdp", "mart.visitors_by_port") if name in render_dictionary(ALL)],
     "endpoints": [path for path in create_document(create_app())["paths"] if "visitors_by_port" in path],
 }))
@@ -54,11 +55,11 @@ print(json.dumps({
 
 @pytest.fixture(scope="module")
 def package_copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Add the mart `visitors_by_port`, the source `gdp` and their column lineage to a copy of the package."""
+    """Add the mart `visitors_by_port`, the source `gdp`, the column `arrival_day` to a copy of the package."""
     folder = tmp_path_factory.mktemp("copy")
     shutil.copytree(PROJECT / PACKAGE, folder / PACKAGE, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(PROJECT / "pyproject.toml", folder)  # commands recognize a checkout by this file
-    for path, text in (MART_EDITS | SOURCE_EDITS).items():
+    for path, text in (MART_EDITS | SOURCE_EDITS | COLUMN_EDITS).items():
         (folder / PACKAGE / path).write_text(text, "utf-8")
     run_i94(folder, "lineage", "--write")
     return folder
@@ -110,7 +111,20 @@ def _edit_for_source() -> dict[str, str]:
     }
 
 
-MART_EDITS, SOURCE_EDITS = _edit_for_mart(), _edit_for_source()
+def _edit_for_column() -> dict[str, str]:
+    """Return the files that the example column changes, by path, with their new text."""
+    declaration, expression = (
+        textwrap.indent(block.rstrip() + ",\n", "    ") for block in _extract_examples("new-column.md")
+    )
+    contract, queries = "contracts/immigration.py", "transforms/immigration/queries.py"
+    end = '    domain="arrivals",\n    grain="one row per arrival record (i94yr, i94mon, cicid)",\n    distribution='
+    return {
+        contract: _replace_in_module(contract, (end, declaration + end)),
+        queries: _replace_in_module(queries, ("}\n_QUARANTINED", f"{expression}}}\n_QUARANTINED")),
+    }
+
+
+MART_EDITS, SOURCE_EDITS, COLUMN_EDITS = _edit_for_mart(), _edit_for_source(), _edit_for_column()
 
 
 def run_i94(folder: Path, *arguments: str) -> str:
@@ -131,7 +145,9 @@ def run_python(folder: Path, *arguments: str) -> str:
     return result.stdout
 
 
-@pytest.mark.parametrize(("example", "edits"), [("mart", MART_EDITS), ("source", SOURCE_EDITS)])
+@pytest.mark.parametrize(
+    ("example", "edits"), [("mart", MART_EDITS), ("source", SOURCE_EDITS), ("column", COLUMN_EDITS)]
+)
 def test_the_page_states_how_many_files_and_lines_an_example_changes(example: str, edits: dict[str, str]) -> None:
     added_lines = 0
     for path, text in edits.items():
@@ -168,6 +184,7 @@ def test_the_graph_holds_the_assets_checks_and_endpoints_of_the_examples(package
     assert graph["lineage"] == [
         ["raw/gdp.Value"],
         ["warehouse/i94port.code", "warehouse/i94port.label", "warehouse/immigration.i94port"],
+        ["raw/immigration.arrdate"],
     ]
     assert graph["dictionary"] == ["i94.gdp", "mart.visitors_by_port"]
     assert graph["endpoints"] == ["/api/v1/marts/visitors_by_port"]
@@ -179,8 +196,9 @@ def test_a_month_of_the_sample_fills_the_mart_and_the_reference_table(package_co
     run_i94(package_copy, "run", "--month", MONTH)
     query = (
         "SELECT (SELECT count(*) FROM i94.gdp) AS rows, (SELECT count(DISTINCT country) > 1 FROM i94.gdp) AS several, "
-        "(SELECT sum(visitors) FROM mart.visitors_by_port) = (SELECT count(*) FROM i94.immigration) AS complete"
+        "(SELECT sum(visitors) FROM mart.visitors_by_port) = (SELECT count(*) FROM i94.immigration) AS complete, "
+        "(SELECT bool_and(arrival_day = day(arrdate)) FROM i94.immigration) AS right_days"
     )
     (row,) = json.loads(run_i94(package_copy, "query", query, "--format", "json"))
-    assert row == {"rows": pytest.approx(200, abs=20), "several": True, "complete": True}
+    assert row == {"rows": pytest.approx(200, abs=20), "several": True, "complete": True, "right_days": True}
     assert list((package_copy / "home/lake/published").glob("run=*/visitors_by_port/*/*.parquet"))
