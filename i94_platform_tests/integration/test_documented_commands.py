@@ -80,7 +80,7 @@ def test_every_page_with_blocks_has_a_test_that_runs_them_or_a_reason() -> None:
         assert Path(page).name in (PROJECT / "i94_platform_tests" / test).read_text("utf-8") or test.endswith(
             "queries.py"
         )
-    known = {"sh", "sql", "python", "yaml", "nginx", "mermaid", "text"}
+    known = {"sh", "sql", "python", "yaml", "nginx", "text"}
     assert {block.language for page in list_pages() for block in read_blocks(page)} <= known
 
 
