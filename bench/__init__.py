@@ -1,5 +1,4 @@
-"""Benchmarks: they measure how long the platform takes, beside the least that a month takes on the same machine.
+"""Benchmarks: what a month costs beside scripts on the same machine, and what API, dashboard and sensors cost.
 
-`python -m bench` compares a month with a plain script: `baseline` is that script, `subjects` times it and the platform,
-`report` computes the results and holds the bounds. `load`, `start` and `ticks` are benchmarks of their own.
+`python -m bench` measures the parts, `results` stores what was measured, and `page` writes docs/benchmarks.md from it.
 """
