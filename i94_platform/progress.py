@@ -73,6 +73,19 @@ class Progress:
         )
 
 
+@contextmanager
+def send_progress(handler: logging.Handler) -> Iterator[None]:
+    """Send the messages of all steps to a handler while the context lasts."""
+    level = logger.level
+    logger.setLevel(logging.INFO)
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+
+
 _current: ContextVar[Progress | None] = ContextVar("progress", default=None)
 
 

@@ -64,6 +64,14 @@ class ConsoleHandler(logging.Handler):
             err.print(text, highlight=False)
 
 
+class ProgressHandler(logging.Handler):
+    """Prints what long steps report on standard error, a line each time."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print a record."""
+        err.print(record.getMessage(), highlight=False, markup=False)
+
+
 class RowFormat(StrEnum):
     """How the rows of a query are printed."""
 

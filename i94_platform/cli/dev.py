@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import sys
+from itertools import chain
 from typing import Annotated
 
 import typer
 from rich.markup import escape
 
-from i94_platform.cli.console import err, out
+from i94_platform.cli.console import ProgressHandler, err, out
 from i94_platform.cli.platform import load_platform
+from i94_platform.progress import send_progress
 from i94_platform.settings import Settings
 
 
@@ -29,14 +31,28 @@ def dev(
     sys.exit(serve_ui(Settings.from_env(), port, lambda message: err.print(escape(message), highlight=False)))
 
 
-def doctor() -> None:
-    """Check Python, Java, the addresses and the folders, and say what to do."""
+def doctor(
+    deep: Annotated[
+        bool,
+        typer.Option("--deep", help="Also write, stage, load and publish a few rows, undo that, and compare clocks."),
+    ] = False,
+) -> None:
+    """Check Python, Java, the addresses and the folders, and say what to do. The exit code is 1 if a check fails.
+
+    Example: [bold]i94 doctor --deep[/bold]
+    """
     platform = load_platform()
     from i94_platform.operations.doctor import diagnose
+    from i94_platform.operations.doctor_deep import diagnose_deeply
 
-    findings = list(diagnose(platform.settings, platform.raw, platform.lake, platform.warehouse))
-    for finding in findings:
-        mark = "[green]✓[/green]" if finding.ok else "[red]✗[/red]"
-        out.print(f"{mark} {finding.subject:<14} {escape(finding.message)}", highlight=False, soft_wrap=True)
-    if not all(finding.ok for finding in findings):
+    findings = diagnose(platform.settings, platform.raw, platform.lake, platform.warehouse)
+    if deep:
+        findings = chain(findings, diagnose_deeply(platform))
+    with send_progress(ProgressHandler()):
+        is_ok = True
+        for finding in findings:
+            mark = "[green]✓[/green]" if finding.ok else "[red]✗[/red]"
+            out.print(f"{mark} {finding.subject:<14} {escape(finding.message)}", highlight=False, soft_wrap=True)
+            is_ok = is_ok and finding.ok
+    if not is_ok:
         raise typer.Exit(1)

@@ -14,8 +14,7 @@ from rich.table import Table
 from i94_platform.cli.console import RUN_PREFIX, err, escape_control, format_count, out, print_table
 from i94_platform.errors import PermanentError
 from i94_platform.foreign_errors import describe_fault, translate_error
-from i94_platform.progress import FIELDS
-from i94_platform.progress import logger as progress_logger
+from i94_platform.progress import FIELDS, send_progress
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -80,14 +79,8 @@ class RunOutput(logging.Handler):
     @contextmanager
     def show_progress(self) -> Iterator[None]:
         """Show progress and waits while the context lasts."""
-        level = progress_logger.level
-        progress_logger.setLevel(logging.INFO)
-        progress_logger.addHandler(self)
-        try:
+        with send_progress(self):
             yield
-        finally:
-            progress_logger.removeHandler(self)
-            progress_logger.setLevel(level)
 
 
 class QuietOutput(RunOutput):

@@ -111,7 +111,8 @@ class LocalStore(Store):
         try:
             lock.acquire(blocking=False)
         except Timeout:
-            logger.warning("%s", waiting)
+            if waiting:
+                logger.warning("%s", waiting)
             try:
                 lock.acquire(self.lock_timeout)
             except Timeout:

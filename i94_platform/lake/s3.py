@@ -6,7 +6,8 @@ import datetime as dt
 import io
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cached_property
@@ -16,6 +17,7 @@ from typing import Any, BinaryIO
 from i94_platform.lake.local import LocalStore
 from i94_platform.lake.s3_errors import response_error, translate_s3_errors
 from i94_platform.lake.s3_lease import LEASE_SECONDS, Lease, hold_lease
+from i94_platform.lake.s3_probe import fetch_time, find_ignored_conditions
 from i94_platform.lake.store import Store, StoredFile, is_skipped_folder
 
 SCHEME = "s3://"
@@ -133,6 +135,16 @@ class S3Store(Store):
                 yield
             finally:
                 self._leases.remove(lease)
+
+    def find_ignored_conditions(self) -> Sequence[str]:
+        """Find the headers of conditional writes that the store ignores: then locks would keep nobody out."""
+        with self._requests() as client:
+            return find_ignored_conditions(client, self._bucket, self._key(f".locks/doctor-{uuid.uuid4().hex}"))
+
+    def fetch_time(self) -> float:
+        """Fetch the store's time, in seconds since 1970."""
+        with self._requests() as client:
+            return fetch_time(client, self._bucket, self._key(""))
 
     def fetch_local_paths(self, addresses: Iterable[str]) -> dict[str, str]:
         # engines read an object many times and from both ends: one download costs less than many small requests

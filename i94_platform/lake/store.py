@@ -38,6 +38,8 @@ class Store(ABC):
 
     root: str
     """The address: an absolute folder, or `s3://bucket/prefix`."""
+    lock_timeout: float
+    """Seconds to wait for a lock."""
 
     @abstractmethod
     def list(self, prefix: str = "") -> Iterator[StoredFile]:
@@ -95,7 +97,7 @@ class Store(ABC):
 
     @abstractmethod
     def lock(self, name: str, waiting: str) -> AbstractContextManager[None]:
-        """Lock `name` against other processes. Log the message `waiting` once if the lock is not free.
+        """Lock `name` against other processes. Log the message `waiting`, unless it is empty, if the lock is not free.
 
         Raises:
             TransientError: another process held the lock until the timeout.

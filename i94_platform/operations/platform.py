@@ -15,6 +15,7 @@ from i94_platform.address_grammar import is_s3
 from i94_platform.audit import AuditLog
 from i94_platform.defs.build import build_definitions, build_resources
 from i94_platform.defs.resources import share
+from i94_platform.engine.base import Engine
 from i94_platform.lake.datasets import Lake
 from i94_platform.lake.store import Store
 from i94_platform.settings import Settings
@@ -67,6 +68,11 @@ class Platform:
     def lake(self) -> Lake:
         """The lake."""
         return self._resources["lake"]  # type: ignore[no-any-return]
+
+    @property
+    def engine(self) -> Engine:
+        """The engine."""
+        return self._resources["engine"]  # type: ignore[no-any-return]
 
     @property
     def warehouse(self) -> Warehouse:

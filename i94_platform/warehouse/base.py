@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -62,6 +63,10 @@ class Warehouse(ABC):
     @abstractmethod
     def exists(self) -> bool:
         """Whether the warehouse was ever created."""
+
+    def fetch_time(self) -> float:
+        """Fetch the time of the warehouse's machine, in seconds since 1970; this machine's by default."""
+        return time.time()
 
     @abstractmethod
     def run_user_query(self, sql: str) -> pa.Table:

@@ -6,6 +6,7 @@ snapshot: two loads take turns, and readers go on. A retryable error repeats the
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
 import random
 import time
@@ -128,6 +129,10 @@ class RedshiftWarehouse(Warehouse):
 
     def exists(self) -> bool:
         return self._read("look for the tables", lambda transaction: load_ledger.fullname in transaction.list_tables())
+
+    def fetch_time(self) -> float:
+        now = self.query("SELECT getdate() AS now").column("now")[0].as_py()
+        return float(now.replace(tzinfo=dt.UTC).timestamp())
 
     def run_user_query(self, sql: str) -> pa.Table:
         require_select(sql)
