@@ -147,7 +147,9 @@ class Warehouse(ABC):
             with self.transaction(purpose=f"load {load_label(contract, month)}", run_id=run_id) as transaction:
                 if missing := sorted({table.fullname for table in _TABLES} - transaction.list_tables()):
                     self.add_tables(transaction, missing)
-                return load(transaction)
+                rows = load(transaction)
+                transaction.add_comments(contract)
+                return rows
 
         rows = self.with_retries(load_in_transaction)
         self.after_load(contract)

@@ -45,6 +45,9 @@ class Transaction(ABC):
         names = ", ".join(column_names(contract))
         self.execute(f"INSERT INTO {contract.fullname} ({names}) {query}", values)
 
+    def add_comments(self, contract: Table) -> None:  # noqa: B027
+        """Give a table and its columns their descriptions, if it has none; nothing by default."""
+
     def fetch_int(self, statement: Executable) -> int:
         """Run a query that has one row of one whole number, and return the number."""
         return int(self.execute(statement).column(0)[0].as_py())

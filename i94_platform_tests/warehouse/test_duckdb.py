@@ -34,6 +34,20 @@ from i94_platform_tests.support.processes import join_process, start_process, wa
 from i94_platform_tests.support.warehouses import Place, Staging, hold_transaction, list_own_messages, reach_duckdb
 
 
+def test_a_loaded_table_and_its_columns_carry_their_descriptions(tmp_path: Path) -> None:
+    warehouse, staging = reach_duckdb(tmp_path), Staging(Lake(LocalStore(str(tmp_path / "lake"))))
+    for run in ("first", "second"):
+        warehouse.replace(i94mode, staging.modes({1: "Air"}), run)
+        columns = warehouse.query(
+            "SELECT column_name, comment FROM duckdb_columns() WHERE table_name = 'i94mode' ORDER BY column_index"
+        ).to_pylist()
+        assert [(row["column_name"], row["comment"]) for row in columns] == [
+            (c.name, c.comment) for c in i94mode.columns
+        ]
+    table = warehouse.query("SELECT comment FROM duckdb_tables() WHERE table_name = 'i94mode'").to_pylist()
+    assert table == [{"comment": i94mode.comment}]
+
+
 def test_a_file_that_is_no_database_fails_at_once_also_below_a_folder_called_lock(tmp_path: Path) -> None:
     path = tmp_path / "clocks" / "lock.duckdb"
     path.parent.mkdir()
