@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Table
@@ -21,34 +21,28 @@ from i94_platform.pipeline.data_versions import (
     ledger_versions,
 )
 from i94_platform.warehouse.base import Warehouse
+from i94_platform.warehouse.loading import MartQuery, RefreshedMart
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-@dataclass(frozen=True)
-class RefreshedMart:
-    """The data version and the row count of a month of a mart after its refresh."""
+def refresh_marts(marts: Sequence[Table], month: Month, warehouse: Warehouse, run_id: str) -> list[RefreshedMart]:
+    """Compute a month of some marts from the star schema, all or none of them.
 
-    version: str
-    rows: int
-
-
-def refresh_mart(
-    mart: Table, month: Month, versions: LedgerVersions, warehouse: Warehouse, run_id: str
-) -> RefreshedMart:
-    """Compute a month of a mart from the star schema.
-
-    Read `versions` before: if the fact changes in between, the mart is stale again.
+    The ledger is read before: if the fact changes in between, the marts are stale again.
 
     Raises:
         PermanentError: the month is not loaded, or the visitors do not add up to the arrivals.
     """
-    version = compute_mart_version(mart, month.key, versions)
-    if not version:
-        raise PermanentError(f"{month.key} is not loaded, so it has no marts; run: i94 run --month {month.key}")
-    query = rendering.render_month_query(mart, warehouse.dialect)
-    return RefreshedMart(version, warehouse.refresh_mart(mart, month, query, version, run_id))
+    versions = ledger_versions(warehouse.read_ledger())
+    queries = []
+    for mart in marts:
+        version = compute_mart_version(mart, month.key, versions)
+        if not version:
+            raise PermanentError(f"{month.key} is not loaded, so it has no marts; run: i94 run --month {month.key}")
+        queries.append(MartQuery(mart, rendering.render_month_query(mart, warehouse.dialect), version))
+    return warehouse.refresh_marts(month, queries, run_id)
 
 
 def load_correlations(lake: Lake, warehouse: Warehouse, *, run_id: str, run_folder: str) -> Manifest:

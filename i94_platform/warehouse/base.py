@@ -20,7 +20,14 @@ from i94_platform.lake.releases import Release, ReleasedMonth
 from i94_platform.partitions import Month
 from i94_platform.warehouse.export import ExportedTable, export_table
 from i94_platform.warehouse.ledger import LedgerEntry, read_entries
-from i94_platform.warehouse.loading import load_label, load_manifest, load_mart, verify_files
+from i94_platform.warehouse.loading import (
+    MartQuery,
+    RefreshedMart,
+    load_label,
+    load_manifest,
+    load_marts,
+    verify_files,
+)
 from i94_platform.warehouse.transaction import SCHEMAS, Transaction
 
 if TYPE_CHECKING:
@@ -127,33 +134,41 @@ class Warehouse(ABC):
         verify_files(contract, manifest, self.open)
         month = Month.parse(manifest.partition) if manifest.partition else None
         return self._load(
-            contract, month, run_id, lambda transaction: load_manifest(transaction, contract, manifest, run_id)
+            [contract],
+            load_label(contract, month),
+            run_id,
+            lambda transaction: load_manifest(transaction, contract, manifest, run_id),
         )
 
-    def refresh_mart(self, mart: Table, month: Month, query: str, version: str, run_id: str) -> int:
-        """Replace a month of a mart by the rows of a query over the warehouse; return the rows.
+    def refresh_marts(self, month: Month, queries: Sequence[MartQuery], run_id: str) -> list[RefreshedMart]:
+        """Replace a month of some marts by the rows of queries over the warehouse, in one transaction.
 
-        The arguments are those of `loading.load_mart`. After an error the month holds what it held before.
+        After an error each of them holds what it held before.
 
         Raises:
-            PermanentError: the visitors do not add up to the arrivals, or the rows break a rule of the table.
+            PermanentError: visitors or stays do not add up to those of the fact, or the rows break a rule of a table.
         """
         return self._load(
-            mart, month, run_id, lambda transaction: load_mart(transaction, mart, month, query, version, run_id)
+            [query.mart for query in queries],
+            f"marts of {month.key}",
+            run_id,
+            lambda transaction: load_marts(transaction, month, queries, run_id),
         )
 
-    def _load(self, contract: Table, month: Month | None, run_id: str, load: Callable[[Transaction], int]) -> int:
-        def load_in_transaction() -> int:
-            with self.transaction(purpose=f"load {load_label(contract, month)}", run_id=run_id) as transaction:
+    def _load(self, tables: Sequence[Table], label: str, run_id: str, load: Callable[[Transaction], T]) -> T:
+        def load_in_transaction() -> T:
+            with self.transaction(purpose=f"load {label}", run_id=run_id) as transaction:
                 if missing := sorted({table.fullname for table in _TABLES} - transaction.list_tables()):
                     self.add_tables(transaction, missing)
-                rows = load(transaction)
-                transaction.add_comments(contract)
-                return rows
+                result = load(transaction)
+                for table in tables:
+                    transaction.add_comments(table)
+                return result
 
-        rows = self.with_retries(load_in_transaction)
-        self.after_load(contract)
-        return rows
+        result = self.with_retries(load_in_transaction)
+        for table in tables:
+            self.after_load(table)
+        return result
 
     def query(self, sql: str | Executable, values: Mapping[str, Any] | None = None) -> pa.Table:
         """Run a read-only query, of SQLAlchemy or in the warehouse's SQL with values bound to its markers (`:name`)."""

@@ -5,7 +5,9 @@ A difference raises, so that the transaction rolls back and the table keeps its 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 from sqlalchemy import BigInteger, ColumnElement, Table, case, cast, delete, func, select
@@ -22,6 +24,16 @@ from i94_platform.sql.rules import contract_rules, render_counts
 from i94_platform.warehouse.inferred_members import add_inferred_members
 from i94_platform.warehouse.ledger import record_load
 from i94_platform.warehouse.transaction import Transaction
+
+_known_stay = immigration.c.stay_days.between(0, LONGEST_STAY)
+
+_ADDITIVE_MEASURES: Mapping[str, ColumnElement[Any]] = {
+    "visitors": func.count(),
+    "no_departure": func.count() - func.count(immigration.c.depdate),
+    "stays": func.count(case((_known_stay, 1))),
+    "stay_days": func.sum(case((_known_stay, immigration.c.stay_days))),
+}
+"""By the name of a measure that the rows of each mart add up to, what it is in the fact."""
 
 
 def load_label(contract: Table, month: Month | None) -> str:
@@ -78,33 +90,55 @@ def load_manifest(transaction: Transaction, contract: Table, manifest: Manifest,
     return rows
 
 
-def load_mart(transaction: Transaction, mart: Table, month: Month, query: str, version: str, run_id: str) -> int:
-    """Replace a month of a mart by the rows of a query; return the rows.
+@dataclass(frozen=True)
+class MartQuery:
+    """The query for a month of a mart."""
 
-    Args:
-        transaction: An open transaction.
-        mart: The mart.
-        month: The month, which is bound to `:year` and `:month`.
-        query: The query in the warehouse's SQL, with the mart's columns in their order.
-        version: The data version of what the query reads, for the ledger.
-        run_id: The run, for the ledger.
+    mart: Table
+    sql: str
+    """In the warehouse's SQL, with the mart's columns in their order; the month is bound to `:year` and `:month`."""
+    version: str
+    """The data version of what it reads, for the ledger."""
+
+
+@dataclass(frozen=True)
+class RefreshedMart:
+    """A month of a mart after its refresh."""
+
+    mart: Table
+    version: str
+    rows: int
+    seconds: float
+
+
+def load_marts(
+    transaction: Transaction, month: Month, queries: Sequence[MartQuery], run_id: str
+) -> list[RefreshedMart]:
+    """Replace a month of some marts by the rows of their queries.
 
     Raises:
         PermanentError: visitors or stays do not add up to those of the fact, or the rows break a rule of the table.
     """
+    expected = sum_fact(transaction, month)
+    return [_load_mart(transaction, month, query, expected, run_id) for query in queries]
+
+
+def _load_mart(
+    transaction: Transaction, month: Month, query: MartQuery, expected: Mapping[str, int], run_id: str
+) -> RefreshedMart:
+    started, mart = time.perf_counter(), query.mart
     _delete_rows(transaction, mart, month)
-    transaction.insert(mart, query, month_condition(month)[1])
-    sums = sum_measures(transaction, mart, month)
+    transaction.insert(mart, query.sql, month_condition(month)[1])
+    rows, sums = sum_mart(transaction, mart, month)
     if wrong := [
-        f"{n:,} {name} where the fact has {expected:,}" for name, (n, expected) in sums.items() if n != expected
+        f"{n:,} {name} where the fact has {expected[name]:,}" for name, n in sums.items() if n != expected[name]
     ]:
         raise PermanentError(
             f"{load_label(mart, month)} would hold {', '.join(wrong)}; it is left as it was. "
             "Its SQL loses or doubles arrivals: correct it, or load the dimensions that it joins."
         )
-    rows = count_rows(transaction, mart, month)
-    record_load(transaction, mart.name, month.key, manifest="", fingerprint=version, run_id=run_id, rows=rows)
-    return rows
+    record_load(transaction, mart.name, month.key, manifest="", fingerprint=query.version, run_id=run_id, rows=rows)
+    return RefreshedMart(mart, query.version, rows, time.perf_counter() - started)
 
 
 def month_condition(month: Month | None) -> tuple[str, dict[str, int]]:
@@ -117,24 +151,28 @@ def count_rows(transaction: Transaction, contract: Table, month: Month | None = 
     return transaction.fetch_int(select(func.count()).select_from(contract).where(*in_month(contract, month)))
 
 
-def sum_measures(transaction: Transaction, mart: Table, month: Month) -> dict[str, tuple[int, int]]:
-    """Sum each additive measure of a month of a mart, beside what the fact has, by the measure's name."""
-    fact = immigration.c
-    known_stay = fact.stay_days.between(0, LONGEST_STAY)
-    measures: dict[str, ColumnElement[Any]] = {
-        "visitors": func.count(),
-        "no_departure": func.count() - func.count(fact.depdate),
-        "stays": func.count(case((known_stay, 1))),
-        "stay_days": func.sum(case((known_stay, fact.stay_days))),
-    }
-    names = [name for name in measures if name in mart.c]
-    in_fact = [cast(func.coalesce(measures[name], 0), BigInteger).label(name) for name in names]
-    in_mart = [cast(func.coalesce(func.sum(mart.c[name]), 0), BigInteger).label(name) for name in names]
-    (expected,) = transaction.execute(
-        select(*in_fact).select_from(immigration).where(*in_month(immigration, month))
+def sum_fact(transaction: Transaction, month: Month) -> dict[str, int]:
+    """Compute each additive measure over the arrivals of a month, by the measure's name in the marts."""
+    columns = [_to_whole_number(measure).label(name) for name, measure in _ADDITIVE_MEASURES.items()]
+    (sums,) = transaction.execute(
+        select(*columns).select_from(immigration).where(*in_month(immigration, month))
     ).to_pylist()
-    (sums,) = transaction.execute(select(*in_mart).where(*in_month(mart, month))).to_pylist()
-    return {name: (sums[name], expected[name]) for name in names}
+    return sums
+
+
+def sum_mart(transaction: Transaction, mart: Table, month: Month) -> tuple[int, dict[str, int]]:
+    """Count the rows of a month of a mart, and sum each of its additive measures, by name."""
+    names = [name for name in _ADDITIVE_MEASURES if name in mart.c]
+    columns = [_to_whole_number(func.sum(mart.c[name])).label(name) for name in names]
+    (sums,) = transaction.execute(
+        select(func.count().label("row_count"), *columns).where(*in_month(mart, month))
+    ).to_pylist()
+    return sums.pop("row_count"), sums
+
+
+def _to_whole_number(measure: ColumnElement[Any]) -> ColumnElement[int]:
+    """A sum is null over no rows, and may be a decimal."""
+    return cast(func.coalesce(measure, 0), BigInteger)
 
 
 def _delete_rows(transaction: Transaction, contract: Table, month: Month | None) -> None:

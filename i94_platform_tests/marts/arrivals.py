@@ -13,6 +13,7 @@ from i94_platform.lake.datasets import Dataset
 from i94_platform.marts.rendering import render_month_query
 from i94_platform.partitions import Month
 from i94_platform.warehouse.base import Warehouse
+from i94_platform.warehouse.loading import MartQuery
 from i94_platform_tests.support.warehouses import (
     Staging,
     arrivals,
@@ -48,9 +49,8 @@ ARRIVALS: tuple[dict[str, Any], ...] = (
 every_mart = pytest.mark.parametrize("mart", MONTHLY_MARTS, ids=lambda mart: mart.name)
 
 
-def refresh_all(warehouse: Warehouse) -> Warehouse:
-    for mart in MONTHLY_MARTS:
-        refresh(warehouse, mart)
+def refresh_all(warehouse: Warehouse, month: Month = APRIL) -> Warehouse:
+    warehouse.refresh_marts(month, [_month_query(mart, month, warehouse) for mart in MONTHLY_MARTS], "r2")
     return warehouse
 
 
@@ -80,9 +80,12 @@ def load_arrivals(warehouse: Warehouse, staging: Staging) -> Warehouse:
 
 
 def refresh(warehouse: Warehouse, mart: Table, month: Month = APRIL, run_id: str = "r2") -> int:
-    return warehouse.refresh_mart(
-        mart, month, render_month_query(mart, warehouse.dialect), f"version of {month.key}", run_id
-    )
+    (refreshed,) = warehouse.refresh_marts(month, [_month_query(mart, month, warehouse)], run_id)
+    return refreshed.rows
+
+
+def _month_query(mart: Table, month: Month, warehouse: Warehouse) -> MartQuery:
+    return MartQuery(mart, render_month_query(mart, warehouse.dialect), f"version of {month.key}")
 
 
 def read_rows(warehouse: Warehouse, mart: Table, month: Month | None = APRIL) -> list[dict[str, Any]]:

@@ -25,10 +25,10 @@ from i94_platform.lake.datasets import Lake
 from i94_platform.marts.correlations import SOURCES
 from i94_platform.marts.rendering import source_tables
 from i94_platform.partitions import Month
-from i94_platform.pipeline.data_versions import ledger_versions
-from i94_platform.pipeline.marts import load_correlations, refresh_mart
+from i94_platform.pipeline.marts import load_correlations, refresh_marts
 from i94_platform.warehouse.base import Warehouse
 from i94_platform.warehouse.loading import month_condition
+from i94_platform.warehouse.transaction import Transaction
 
 
 @dg.multi_asset(
@@ -53,24 +53,28 @@ def monthly_marts(
 ) -> Iterator[dg.MaterializeResult[Any]]:
     """Refresh the selected marts of one month in one step, because they read the same fact."""
     month = Month.parse(context.partition_key)
+    selected = [mart for mart in MONTHLY_MARTS if to_key(f"mart/{mart.name}") in context.selected_asset_keys]
     with raise_dagster_failures():
-        versions = ledger_versions(warehouse.read_ledger())
-    for mart in MONTHLY_MARTS:
-        asset_key = to_key(f"mart/{mart.name}")
-        if asset_key in context.selected_asset_keys:
-            with raise_dagster_failures() as seconds:
-                result = refresh_mart(mart, month, versions, warehouse, context.run.run_id)
-                metadata = {**table_location(mart, warehouse), "preview": _preview_largest(mart, month, warehouse)}
-                yield table_result(
-                    asset_key, mart, result.version, result.rows, seconds(), partitioned=True, extra=metadata
-                )
+        refreshed_marts = refresh_marts(selected, month, warehouse, context.run.run_id)
+        with warehouse.transaction(purpose="preview", read_only=True) as transaction:
+            previews = [_preview_largest(mart, month, transaction) for mart in selected]
+    for refreshed, preview in zip(refreshed_marts, previews, strict=True):
+        yield table_result(
+            to_key(f"mart/{refreshed.mart.name}"),
+            refreshed.mart,
+            refreshed.version,
+            refreshed.rows,
+            refreshed.seconds,
+            partitioned=True,
+            extra={**table_location(refreshed.mart, warehouse), "preview": preview},
+        )
 
 
-def _preview_largest(mart: Table, month: Month, warehouse: Warehouse) -> dg.TableMetadataValue:
+def _preview_largest(mart: Table, month: Month, transaction: Transaction) -> dg.TableMetadataValue:
     """Return the rows of a month with the most visitors."""
     where, values = month_condition(month)
     columns = column_names(mart)
-    rows = warehouse.query(
+    rows = transaction.execute(
         f"SELECT {', '.join(columns)} FROM {mart.fullname} WHERE {where} ORDER BY visitors DESC LIMIT {PREVIEW_ROWS}",
         values,
     )
