@@ -78,6 +78,19 @@ def test_spearman_is_pearson_of_the_ranks_with_the_interval_of_bonett_and_wright
     assert (result.coefficient, result.ci_low, result.ci_high) == pytest.approx((rho, low, high), abs=1e-6)
 
 
+def test_rho_chi_square_and_adjusted_p_values_are_those_of_scipy() -> None:
+    from scipy import stats  # here only, because its import takes half a second
+
+    expected, result = stats.spearmanr(X, Y), spearman(X, Y)
+    assert (result.coefficient, result.p_value) == pytest.approx((expected.statistic, expected.pvalue), abs=1e-11)
+    chi2 = stats.chi2_contingency(TABLE, correction=False)
+    phi2, n = chi2.statistic / TABLE.sum() - chi2.dof / (TABLE.sum() - 1), TABLE.sum()
+    corrected_side = min(side - (side - 1) ** 2 / (n - 1) for side in TABLE.shape) - 1
+    assert cramers_v(TABLE).coefficient == pytest.approx(math.sqrt(phi2 / corrected_side), abs=1e-12)
+    p_values = [0.01, 0.04, 0.03, 0.005, 0.9, 0.03, 0.0]
+    assert adjust_p_values(p_values) == pytest.approx(stats.false_discovery_control(p_values).tolist(), abs=1e-15)
+
+
 @pytest.mark.parametrize("measure", [pearson, spearman])
 def test_a_perfect_line_has_an_interval_of_one_point(measure: Any) -> None:
     line = np.arange(8.0)
