@@ -91,12 +91,12 @@ def spearman(x: NDArray[Any], y: NDArray[Any]) -> Coefficient:
 
     if len(x) < MIN_OBSERVATIONS or not _vary(x, y):
         return Coefficient()
-    # a perfect order gives 1 but for the last digits
-    rho = round(float(np.corrcoef(pd.Series(x).rank(), pd.Series(y).rank())[0, 1]), 12)
+    exact = float(np.corrcoef(pd.Series(x).rank(), pd.Series(y).rank())[0, 1])
+    rho = round(exact, 12)  # a perfect order gives 1 but for the last digits
     if abs(rho) == 1:
         return Coefficient(rho, rho, rho, 0.0)
     freedom = len(x) - 2
-    p_value = 2 * float(stdtr(freedom, -abs(rho) * np.sqrt(freedom / (1 - rho**2))))
+    p_value = 2 * float(stdtr(freedom, -abs(exact) * np.sqrt(freedom / (1 - exact**2))))
     margin = _Z95 * np.sqrt((1 + rho**2 / 2) / (len(x) - 3))
     low, high = np.tanh([np.arctanh(rho) - margin, np.arctanh(rho) + margin])
     return Coefficient(rho, float(low), float(high), p_value)
