@@ -16,18 +16,18 @@ def find_ignored_conditions(client: Any, bucket: str, key: str) -> list[str]:
     target = {"Bucket": bucket, "Key": key}
     etag = client.put_object(**target, Body=b"1", IfNoneMatch="*")["ETag"]
     try:
-        refused = {
-            "If-None-Match": _is_refused(client, **target, Body=b"2", IfNoneMatch="*"),
-            "If-Match": _is_refused(client, **target, Body=b"3", IfMatch=_OTHER_ETAG),
+        rejected = {
+            "If-None-Match": _is_rejected(client, **target, Body=b"2", IfNoneMatch="*"),
+            "If-Match": _is_rejected(client, **target, Body=b"3", IfMatch=_OTHER_ETAG),
         }
-        if all(refused.values()):
+        if all(rejected.values()):
             client.put_object(**target, Body=b"4", IfMatch=etag)  # a store may refuse every condition
     finally:
         client.delete_object(**target)
-    return [header for header, is_refused in refused.items() if not is_refused]
+    return [header for header, is_rejected in rejected.items() if not is_rejected]
 
 
-def _is_refused(client: Any, **request: Any) -> bool:
+def _is_rejected(client: Any, **request: Any) -> bool:
     from botocore.exceptions import ClientError
 
     try:
