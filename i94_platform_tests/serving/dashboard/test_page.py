@@ -230,7 +230,7 @@ OPEN_ALL = "all => all.forEach(details => (details.open = true))"
     [
         ("light", ["overview", "where"]),
         pytest.param("light", [name for name in PAGES if name not in ("overview", "where")], marks=pytest.mark.slow),
-        pytest.param("dark", PAGES, marks=pytest.mark.slow),
+        pytest.param("dark", list(PAGES), marks=pytest.mark.slow),
     ],
     ids=["light", "other pages", "dark"],
 )
