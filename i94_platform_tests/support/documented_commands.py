@@ -112,7 +112,7 @@ class Workspace:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=500,
+            timeout=1_800,  # which only a fault reaches
             check=False,
         )
         assert process.returncode == 0, f"{script}\n{process.stdout}"
