@@ -31,7 +31,7 @@ for i in "${{!arguments[@]}}"; do
 done
 {python} -m i94_platform.cli.main "${{arguments[@]}}" --port "$port" &
 server=$!
-{curl} -sf -o /dev/null --retry 60 --retry-delay 1 --retry-connrefused "http://127.0.0.1:$port/$path"
+{curl} -sf -o /dev/null --retry 300 --retry-delay 1 --retry-connrefused "http://127.0.0.1:$port/$path"
 answered=$?
 kill -TERM $server
 wait $server
