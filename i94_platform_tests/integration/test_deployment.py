@@ -93,6 +93,8 @@ class Machine:
     def wait_for_run(self, month: str, retry: bool = False) -> None:
         """Wait until a run of a month, or one that repeats a lost run, is in progress."""
 
+        self.services.wait_until_healthy("webserver")
+
         def is_in_progress() -> bool:
             return any(run["parentRunId"] or not retry for run in self.find_runs(month, "STARTED"))
 
@@ -100,6 +102,8 @@ class Machine:
 
     def wait_for_release(self, *months: str) -> None:
         """Wait until the web API serves these months."""
+
+        self.services.wait_until_healthy("serve")
 
         def is_released() -> bool:
             status = self.get("/api/v1/status")
@@ -162,7 +166,6 @@ def run_story(machine: Machine) -> None:
     for name in ("webserver", "viewer", "serve", "daemon"):
         machine.restart(name)
     machine.put_month(second)
-    services.wait_until_healthy("webserver")
     machine.wait_for_run(second)
     machine.s3.kill()
     machine.s3.start()
