@@ -36,7 +36,8 @@ def render_page(results: Mapping[str, Results]) -> str:
         texts |= {part: "Not measured yet.", f"{part}_measured": "not measured"}
         if measured := results.get(part):
             texts[part] = "\n".join(_render_table(*list_rows(measured["values"])))
-            texts[f"{part}_measured"] = f"{measured['measured']}, {measured['machine']}"
+            load = measured["load_average"]
+            texts[f"{part}_measured"] = f"{measured['measured']}, {measured['machine']}, load {load:.0f}"
             texts["software"] = measured["software"]
     return Template(TEMPLATE.read_text("utf-8")).substitute(texts)
 

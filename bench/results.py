@@ -37,6 +37,7 @@ def store_results(part: str, values: dict[str, Any], bounds: list[Bound]) -> Non
         "measured": dt.datetime.now(dt.UTC).date().isoformat(),
         "machine": describe_machine(),
         "software": describe_software(),
+        "load_average": os.getloadavg()[1],
         "values": values,
         "bounds": [asdict(bound) for bound in bounds],
     }

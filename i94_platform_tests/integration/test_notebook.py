@@ -33,7 +33,9 @@ def test_the_notebook_runs_on_a_synthetic_month(tmp_path: Path) -> None:
 def test_the_page_is_that_of_the_real_april(real_data: Path, tmp_path: Path) -> None:
     load_month(real_data, tmp_path / "home")
     page, charts = render_page(execute_notebook(real_data, tmp_path / "home"))
-    assert page == PAGE.read_text("utf-8"), "run make notebook, and commit the page"
+    # what follows are measured times, which change with the next benchmark
+    (expected, _, _), (actual, _, _) = (text.partition("## Three") for text in (PAGE.read_text("utf-8"), page))
+    assert actual == expected, "run make notebook, and commit the page"
     assert {*charts} == {file.name for file in IMAGES.glob("*.png")}
 
 
