@@ -4,6 +4,7 @@ import { CONFIG } from "./config.js";
 
 const vega = import(document.getElementById("vega").href);
 const COLORS = ["ink", "muted", "paper", "sea", "land", "low", "high", "blue", "orange", "grey"];
+const LEAST_DEGREES = 0.08; // two pixels of the largest map
 const atlases = new Map();
 
 /** Reads a colour of the page's style sheet. */
@@ -13,9 +14,26 @@ export const readColor = (name) => getComputedStyle(document.documentElement).ge
 export function loadAtlas(name) {
   if (!atlases.has(name)) {
     const url = `${document.getElementById("static").content}/vendor/${name}.json`;
-    atlases.set(name, fetch(url).then((response) => response.json()));
+    atlases.set(name, fetch(url).then((response) => response.json()).then(simplifyOutlines));
   }
   return atlases.get(name);
+}
+
+/** Leaves out points that no screen tells apart: neighbours share the same lines, so no gap opens. */
+function simplifyOutlines(atlas) {
+  const [scaleX, scaleY] = atlas.transform.scale;
+  const arcs = atlas.arcs.map((arc) => {
+    const points = [arc[0]];
+    let [stepX, stepY] = [0, 0]; // from the last point that stays
+    arc.slice(1).forEach(([x, y], index) => {
+      [stepX, stepY] = [stepX + x, stepY + y];
+      if (index < arc.length - 2 && Math.hypot(stepX * scaleX, stepY * scaleY) < LEAST_DEGREES) return;
+      points.push([stepX, stepY]);
+      [stepX, stepY] = [0, 0];
+    });
+    return points.length < 4 ? arc : points; // a small island keeps its shape
+  });
+  return { ...atlas, arcs };
 }
 
 /**
