@@ -60,8 +60,9 @@ def render_page(notebook: NotebookNode) -> tuple[str, dict[str, bytes]]:
     note = "<!-- Written by `make notebook` from notebooks/april_2016.ipynb; change that. -->"
     body = f"{head}\n\n{note}\n{rest}".replace("](../docs/", "](../")
     lines = (line.rstrip() for line in body.splitlines())
-    page = re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip() + "\n"
-    return page, {Path(name).name: content for name, content in resources["outputs"].items()}
+    parts = re.split(r"(^```.*?^```$)", "\n".join(lines), flags=re.DOTALL | re.MULTILINE)
+    parts[::2] = (re.sub(r"\n{3,}", "\n\n", text) for text in parts[::2])  # between the blocks of code
+    return "".join(parts).strip() + "\n", {Path(name).name: content for name, content in resources["outputs"].items()}
 
 
 def main() -> None:
