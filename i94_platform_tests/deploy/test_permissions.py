@@ -144,6 +144,7 @@ DOCUMENTED = {
         ("HEAD", "raw/i94_apr16_sub.parquet", ""),
         ("GET", "", "list-type=2&prefix=raw/i94_apr16_sub.parquet/"),
         ("GET", "raw/i94_apr16_sub.parquet", ""),
+        ("HEAD", "lake", ""),
         ("HEAD", "lake/staged/immigration/run=1", ""),
         ("GET", "", "list-type=2&prefix=lake/staged/immigration/run=1/"),
         ("PUT", "lake/staged/immigration/run=1/__magic/job-1/", ""),

@@ -17,11 +17,11 @@ from i94_platform.engine.duckdb import DuckDBEngine
 from i94_platform.operations import doctor_deep
 from i94_platform_tests.emulators.redshift.emulator import RedshiftEmulator
 from i94_platform_tests.emulators.s3 import S3Server
-from i94_platform_tests.emulators.s3_roles import CLOCK_BEHIND, COPY, IGNORES_CONDITIONS, PLATFORM, SERVE
+from i94_platform_tests.emulators.s3_roles import CLOCK_BEHIND, COPY, IGNORES_CONDITIONS, PLATFORM, SERVE, SPARK
 from i94_platform_tests.support.command import CommandResult, run_command, run_command_in_process
 from i94_platform_tests.support.deployment import Deployment
 from i94_platform_tests.support.fake_connect import fake_connect_server
-from i94_platform_tests.support.spark import spark_skip_reason, start_connect_server
+from i94_platform_tests.support.spark import JARS, s3_spark_skip_reason, spark_skip_reason, start_connect_server
 
 
 def deep(deployment: Deployment, **environment: str) -> CommandResult:
@@ -134,6 +134,19 @@ def test_the_roles_of_the_template_suffice_and_nothing_is_left(on_aws: Deploymen
     assert [line[:1] for name in ("engine", "clock", "warehouse") for line in lines(result, name)] == ["✓"] * 4
     assert list_objects(s3, on_aws) == []
     assert on_aws.query(f"SELECT * FROM {i94mode.fullname}") == []
+
+
+@pytest.mark.slow
+def test_the_role_of_spark_suffices_for_what_spark_does_on_s3(on_aws: Deployment, s3: S3Server) -> None:
+    if reason := s3_spark_skip_reason():
+        pytest.skip(reason)
+    spark = {"I94_ENGINE": "local[*]", "I94_SPARK_JARS": JARS}
+    result = run_command({**on_aws.environment, **spark}, "doctor", "--deep")
+    assert lines(result, "engine")[-1].startswith("✓ engine local[*] staged 3 of 3 rows"), result.output
+    decisions = {(action, decision) for role, action, decision in s3.read_permissions() if role == SPARK}
+    assert ("s3:PutObject", "allowed") in decisions
+    assert [action for action, decision in decisions if decision == "denied"] == []
+    assert [key for key in list_objects(s3, on_aws) if not key.endswith("/")] == [], "Hadoop leaves markers of folders"
 
 
 def test_a_role_that_may_not_copy_is_reported_with_its_cause(
