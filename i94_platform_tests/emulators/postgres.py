@@ -72,8 +72,9 @@ class Postgres:
 
         assert self._process is not None
         children = psutil.Process(self._process.pid).children()
-        for process in (self._process, *children):
-            process.kill()
+        self._process.kill()
+        for child in children:
+            child.kill()
         self._process.wait(STOP_SECONDS)
         psutil.wait_procs(children, STOP_SECONDS)
 
