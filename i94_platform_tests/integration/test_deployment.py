@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -59,6 +59,10 @@ class Machine:
     """Where the services reach the S3 server."""
     redshift: RedshiftEmulator
     outbox: list[Path]
+    client: httpx.Client = field(
+        default_factory=lambda: httpx.Client(timeout=60, limits=httpx.Limits(max_keepalive_connections=0))
+    )
+    """It keeps no connection: services are killed."""
 
     def put(self, *paths: Path) -> None:
         """Put deliveries into the bucket with boto3 alone."""
@@ -80,14 +84,14 @@ class Machine:
     def get(self, path: str) -> httpx.Response:
         """Ask the web API, as a proxy in front of it does."""
         headers = {"Authorization": f"Bearer {self.key}", "Host": HOST, "X-Forwarded-For": "192.0.2.94"}
-        return httpx.get(f"{self.services.url('serve')}{path}", headers=headers, timeout=60)
+        return self.client.get(f"{self.services.url('serve')}{path}", headers=headers)
 
     def find_runs(self, month: str, *statuses: str) -> list[dict[str, Any]]:
         """Find the runs of a month by the lineage UI's server, the newest first."""
         tags = [{"key": "dagster/partition", "value": month}]
         filter_ = {"pipelineName": MONTH_JOB, "tags": tags, **({"statuses": statuses} if statuses else {})}
         body = {"query": RUNS_QUERY, "variables": {"filter": filter_}}
-        response = httpx.post(f"{self.services.url('webserver')}/graphql", json=body, timeout=60)
+        response = self.client.post(f"{self.services.url('webserver')}/graphql", json=body)
         return list(response.json()["data"]["runsOrError"]["results"])
 
     def wait_for_run(self, month: str, retry: bool = False) -> None:
