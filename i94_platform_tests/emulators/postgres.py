@@ -73,8 +73,9 @@ class Postgres:
         assert self._process is not None
         children = psutil.Process(self._process.pid).children()
         self._process.kill()
-        for child in children:
-            child.kill()
+        for child in children:  # of which some end by themselves
+            with contextlib.suppress(psutil.NoSuchProcess):
+                child.kill()
         self._process.wait(STOP_SECONDS)
         psutil.wait_procs(children, STOP_SECONDS)
 
