@@ -138,6 +138,8 @@ WRONG_LINKS = {
     "/?colour=red&i94addr=FL": ("colour is not a filter", {"i94addr": ["FL"]}),
     "/who?i94addr=FL,QQ": ("State QQ is unknown", {"i94addr": ["FL"]}),
     "/?i94res=x&by=i94cit": ("Country of residence x is unknown", {"by": ["i94cit"]}),
+    "/ports?i94addr=FL&visatype=ZZ": ("visatype has no such value", {"i94addr": ["FL"]}),
+    "/?airline=b%61": ("Nearest: BA", {}),
     "/who?by=colour": ("by is one of", {}),
     "/?from=yesterday": ("from is a month", {}),
     "/?from=2016-02&to=2016-01": ("", {}),
@@ -159,7 +161,7 @@ def test_a_wrong_link_shows_what_is_right_of_it(page: Page) -> None:
 
 def test_filters_without_visitors_say_so_in_place_of_each_chart(page: Page) -> None:
     for name in ("", "who", "where", "ports"):
-        open_view(page, f"/{name}?i94addr=WY&airline=BA&i94port=HHW&visatype=ZZ")
+        open_view(page, f"/{name}?i94addr=WY&airline=BA&i94port=HHW&visatype=E2")
         assert page.locator(".card .empty:visible").count() >= 3, name
         assert "the 0 " not in page.locator("#content").inner_text().lower(), name
         assert page.locator(".chart:visible svg").count() <= 1, name

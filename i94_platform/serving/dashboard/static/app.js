@@ -16,8 +16,8 @@ let view = null;
 let cards = []; // those of the page
 let opening = 0; // counts openings, so that one stops when a newer one starts
 
-/** Opens the view that the URL names. */
-async function openUrl() {
+/** Opens the view that the URL names; `leftOut` says what of the URL is gone already. */
+async function openUrl(leftOut = []) {
   const number = (opening += 1);
   main.setAttribute("aria-busy", "true");
   try {
@@ -26,7 +26,7 @@ async function openUrl() {
     const parsed = parseView(location);
     view = parsed.view;
     if (parsed.problems.length) history.replaceState(null, "", urlOf(view));
-    showFrame(parsed.problems);
+    showFrame([...leftOut, ...parsed.problems]);
     const page = await import(`./page/${view.page}.js`);
     const shown = await page.load(view, { pick, open });
     if (number !== opening) return;
@@ -34,9 +34,17 @@ async function openUrl() {
   } catch (error) {
     if (number !== opening) return;
     if (error instanceof Error) console.error(error);
+    if (view?.filters[error.parameter]) return openWithout(error);
     showProblem(error);
   }
   if (number === opening) main.setAttribute("aria-busy", "false");
+}
+
+/** Opens the view without the filter that the server knows no rows of. */
+function openWithout({ parameter, detail }) {
+  const { [parameter]: _, ...filters } = view.filters;
+  history.replaceState(null, "", urlOf({ ...view, filters }));
+  return openUrl([detail]);
 }
 
 /** Shows all that surrounds the cards: form, breadcrumb, navigation, notes. */
@@ -137,7 +145,7 @@ window.addEventListener("resize", () => {
   clearTimeout(resizing);
   resizing = setTimeout(drawAgain, 150);
 });
-window.addEventListener("popstate", openUrl);
+window.addEventListener("popstate", () => openUrl());
 byId("filters").addEventListener("focusin", fillLists, { once: true });
 
 listenToForm(() => view, open);
