@@ -182,25 +182,24 @@ class Lake(ManifestReader):
             TransientError: a file is gone, because another run has replaced the dataset since the manifest was read.
         """
         import pyarrow as pa
-        import pyarrow.parquet as pq
 
-        self.require_unaltered(manifest)
         schema = arrow_schema(contract)
         if columns is not None:
             schema = pa.schema([schema.field(name) for name in columns])
-        tables = [schema.empty_table()]
-        for url in manifest.urls:
-            with self._open(manifest, url) as file:
-                rows = _read_csv(file, schema) if url.endswith(".csv") else pq.read_table(file, columns=schema.names)
-            tables.append(rows.select(schema.names).cast(schema))
-        return pa.concat_tables(tables)
-
-    def _open(self, manifest: Manifest, url: str) -> BinaryIO:
         try:
-            return self.store.open(url)
+            self.require_unaltered(manifest)
+            parts = [self._read_part(url, schema) for url in manifest.urls]
         except FileNotFoundError as error:
             dataset = Dataset(manifest.dataset, manifest.partition)
-            raise TransientError(f"{dataset}: {url} was replaced while it was read; run again.") from error
+            raise TransientError(f"{dataset} was replaced while it was read; run again. {error}") from error
+        return pa.concat_tables([schema.empty_table(), *parts])
+
+    def _read_part(self, url: str, schema: pa.Schema) -> pa.Table:
+        import pyarrow.parquet as pq
+
+        with self.store.open(url) as file:
+            rows = _read_csv(file, schema) if url.endswith(".csv") else pq.read_table(file, columns=schema.names)
+        return rows.select(schema.names).cast(schema)
 
     def read_first_rows(self, manifest: Manifest, contract: Table, columns: list[str], limit: int) -> pa.Table | None:
         """Read up to `limit` rows of the first file that has any; None if another run has swept it by now.

@@ -86,7 +86,7 @@ def test_a_new_version_replaces_the_old_one_and_its_files(lake: Lake) -> None:
 def test_a_reader_of_a_replaced_version_is_told_to_run_again(lake: Lake) -> None:
     old = commit(lake, "r1", modes(1))
     commit(lake, "r2", modes(2))
-    with pytest.raises(TransientError, match=r"staged/i94mode: .*/run=r1/part-0\.parquet was replaced"):
+    with pytest.raises(TransientError, match="staged/i94mode was replaced while it was read"):
         codes(lake, old)
 
 

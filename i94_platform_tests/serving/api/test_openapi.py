@@ -97,10 +97,10 @@ def check_generated_client(server: LiveServer) -> None:
 
     rows: list[Row] = make_rows(destination_by_origin).to_pylist()
     client = load("client").AuthenticatedClient(base_url=server.url, token=server.key)
-    page = load("api.default.destination_by_origin").sync(client=client, limit=5, from_="2016-02")
+    page = load("api.marts.destination_by_origin").sync(client=client, limit=5, from_="2016-02")
     assert [row.to_dict() for row in page.data] == [row for row in rows if row["i94mon"] >= 2][:5]
     models = load("models")
-    groups = load("api.default.query").sync(
+    groups = load("api.query.query").sync(
         models.QueryTable.DESTINATION_BY_ORIGIN,
         client=client,
         group="i94mon",
@@ -114,6 +114,6 @@ def check_generated_client(server: LiveServer) -> None:
         }
         for month in (1, 2, 3)
     ]
-    problem = load("api.default.status").sync(client=load("client").Client(base_url=server.url))
+    problem = load("api.releases.status").sync(client=load("client").Client(base_url=server.url))
     assert problem.type_ == "/problems/no-credentials"
-    assert len(load("api.default.list_releases").sync(client=client).releases) == 1
+    assert len(load("api.releases.list_releases").sync(client=client).releases) == 1
