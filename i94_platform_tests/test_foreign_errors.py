@@ -62,9 +62,10 @@ def write_beyond_the_limit(folder: Path) -> None:
 
 def open_too_many_files(folder: Path) -> None:
     files = []
-    with limit(resource.RLIMIT_NOFILE, len(os.listdir("/proc/self/fd")) + 8):
+    descriptors = len(os.listdir("/proc/self/fd")) + 8
+    with limit(resource.RLIMIT_NOFILE, descriptors):
         try:
-            for _ in range(100):
+            for _ in range(descriptors + 1):  # those above the limit may be open already, and leave room below it
                 files.append(Path("/dev/null").open())  # noqa: SIM115 (they must stay open)
         finally:
             for file in files:
