@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 import dagster as dg
 
-from i94_platform.contracts import MARTS, PUBLISHED
+from i94_platform.contracts import MARTS, PUBLISHED, WAREHOUSE
 from i94_platform.defs.keys import to_key
 from i94_platform.lake.datasets import Lake
 from i94_platform.staleness.asset_states import find_release_state
@@ -18,13 +18,17 @@ from i94_platform.staleness.held_versions import DATA_VERSION_TAG, HeldVersions
 from i94_platform.warehouse.ledger import LedgerEntry
 
 _MARTS = {mart.name for mart in MARTS}
+_RANKS = {contract.name: rank for rank, contract in enumerate((*WAREHOUSE, *MARTS))}
+"""The tables in an order in which each comes after what it is made from."""
 
 
 def find_unrecorded_loads(
     ledger: Iterable[LedgerEntry], lake: Lake, instance: dg.DagsterInstance
 ) -> list[dg.AssetMaterialization]:
     """Build a materialization of each load without a record, in their order, and of the release if it is current."""
-    entries, records = sorted(ledger, key=lambda entry: entry.loaded_at), HeldVersions.from_records(instance)
+    # the ledger has whole seconds, and a mart before its fact would be refreshed again
+    entries = sorted(ledger, key=lambda entry: (entry.loaded_at, _RANKS.get(entry.table_name, len(_RANKS))))
+    records = HeldVersions.from_records(instance)
     loads = [
         _build_materialization(entry)
         for entry in entries
