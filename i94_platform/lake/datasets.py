@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Table
 
@@ -195,10 +195,13 @@ class Lake(ManifestReader):
         return pa.concat_tables([schema.empty_table(), *parts])
 
     def _read_part(self, url: str, schema: pa.Schema) -> pa.Table:
+        import pyarrow as pa
         import pyarrow.parquet as pq
 
         with self.store.open(url) as file:
-            rows = _read_csv(file, schema) if url.endswith(".csv") else pq.read_table(file, columns=schema.names)
+            # as a whole: a thread of Arrow that still calls a Python file as the process ends would abort it
+            content = pa.BufferReader(file.read())
+        rows = _read_csv(content, schema) if url.endswith(".csv") else pq.read_table(content, columns=schema.names)
         return rows.select(schema.names).cast(schema)
 
     def read_first_rows(self, manifest: Manifest, contract: Table, columns: list[str], limit: int) -> pa.Table | None:
@@ -245,7 +248,7 @@ class Lake(ManifestReader):
         self.store.delete([file.path for file in self.store.list(folder)])
 
 
-def _read_csv(file: BinaryIO, schema: pa.Schema) -> pa.Table:
+def _read_csv(file: Any, schema: pa.Schema) -> pa.Table:
     import pyarrow.csv as pc
 
     options = pc.ConvertOptions(column_types=schema, strings_can_be_null=True, null_values=[""])
