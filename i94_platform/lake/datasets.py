@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from sqlalchemy import Table
 
@@ -195,12 +195,10 @@ class Lake(ManifestReader):
         return pa.concat_tables([schema.empty_table(), *parts])
 
     def _read_part(self, url: str, schema: pa.Schema) -> pa.Table:
-        import pyarrow as pa
         import pyarrow.parquet as pq
 
         with self.store.open(url) as file:
-            # as a whole: a thread of Arrow that still calls a Python file as the process ends would abort it
-            content = pa.BufferReader(file.read())
+            content = read_into_memory(file)
         rows = _read_csv(content, schema) if url.endswith(".csv") else pq.read_table(content, columns=schema.names)
         return rows.select(schema.names).cast(schema)
 
@@ -222,7 +220,7 @@ class Lake(ManifestReader):
             return None
         with file:
             if url.endswith(".csv"):
-                return _read_csv(file, schema).select(columns).slice(0, limit)
+                return _read_csv(read_into_memory(file), schema).select(columns).slice(0, limit)
             batch = next(pq.ParquetFile(file).iter_batches(batch_size=limit, columns=columns))
             return pa.Table.from_batches([batch]).select(columns)
 
@@ -246,6 +244,16 @@ class Lake(ManifestReader):
 
     def _delete_folder(self, folder: str) -> None:
         self.store.delete([file.path for file in self.store.list(folder)])
+
+
+def read_into_memory(file: BinaryIO) -> Any:
+    """Read a small file as a whole, for Arrow.
+
+    Arrow reads a Python file in threads of its own. One that does so while the process ends aborts the process.
+    """
+    import pyarrow as pa
+
+    return pa.BufferReader(file.read())
 
 
 def _read_csv(file: Any, schema: pa.Schema) -> pa.Table:

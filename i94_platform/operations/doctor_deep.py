@@ -16,7 +16,7 @@ from i94_platform.contracts import i94mode
 from i94_platform.contracts.rendering.arrow import arrow_schema
 from i94_platform.engine.base import Engine
 from i94_platform.errors import TransientError
-from i94_platform.lake.datasets import Lake
+from i94_platform.lake.datasets import Lake, read_into_memory
 from i94_platform.lake.manifest import Entry, Manifest
 from i94_platform.lake.s3 import S3Store
 from i94_platform.lake.store import Store
@@ -178,7 +178,7 @@ def _count_row(store: Store, path: str) -> int:
     import pyarrow.parquet as pq
 
     with store.open(path) as file:
-        rows: pa.Table = pq.read_table(file)
+        rows: pa.Table = pq.read_table(read_into_memory(file))
     codes: list[Any] = rows.column("code").to_pylist()
     return codes.count(_CODE)
 

@@ -1,6 +1,6 @@
-"""Values that a filter may name: a code without rows means no arrivals, one that there is not means a typo.
+"""The values that a filter may name: those of the code lists, and those of the rows. Any other is a typo.
 
-They are looked up as the caller sees them, so that a problem tells nobody of a row that is withheld.
+The rows are looked up as the caller sees them, so that a problem tells nobody of a row that is withheld.
 """
 
 from __future__ import annotations
@@ -39,7 +39,6 @@ def require_known_values(
     Raises:
         Problem: there is no such value; the detail has the nearest ones.
     """
-
     for filter_ in filters:
         column = contract.columns.get(filter_.column)
         if column is None or filter_.operator not in REPEATABLE or not _has_names(contract, column):
@@ -57,7 +56,11 @@ def require_known_values(
 
 
 def _find_unknown(filter_: Filter, known: Mapping[Any, str]) -> list[Any]:
-    """Find the values that are not known. A text with a comma is there whole and in parts, and either may be meant."""
+    """Find the values that are not known.
+
+    A filter has a text with a comma as a whole and in parts, since a comma also separates values. If the whole is
+    known, its parts need not be.
+    """
     whole = [value for value in filter_.value if isinstance(value, str) and "," in value]
     parts = {part for value in whole if value in known for part in value.split(",")}
     return [value for value in filter_.value if value not in known and value not in parts and value not in whole]

@@ -7,8 +7,10 @@ SIGKILL at random moments, and readers still find whole versions only.
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import random
+import threading
 import time
 from typing import Any
 
@@ -88,6 +90,27 @@ def test_a_reader_of_a_replaced_version_is_told_to_run_again(lake: Lake) -> None
     commit(lake, "r2", modes(2))
     with pytest.raises(TransientError, match="staged/i94mode was replaced while it was read"):
         codes(lake, old)
+
+
+class FileOfOneThread(io.BytesIO):
+    """A file that no other thread may read, as a thread of Arrow does that outlives Python."""
+
+    def __init__(self, content: bytes) -> None:
+        super().__init__(content)
+        self._thread = threading.get_ident()
+
+    def read(self, size: int | None = -1) -> bytes:
+        assert threading.get_ident() == self._thread
+        return super().read(size)
+
+
+def test_rows_are_read_in_the_thread_of_the_caller(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    manifest = commit(lake, "r1", modes(1, 2), modes(3))
+    contents = {lake.store.path(url): lake.store.read(lake.store.path(url)) for url in manifest.urls}
+    monkeypatch.setattr(
+        lake.store, "open", lambda path: FileOfOneThread(contents[path.removeprefix(f"{lake.store.root}/")])
+    )
+    assert codes(lake, manifest) == [1, 2, 3]
 
 
 def test_files_of_a_crashed_run_are_never_read_and_the_next_commit_deletes_them(lake: Lake) -> None:

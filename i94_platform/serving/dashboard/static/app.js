@@ -40,7 +40,7 @@ async function openUrl(leftOut = []) {
   if (number === opening) main.setAttribute("aria-busy", "false");
 }
 
-/** Opens the view without the filter that the server knows no rows of. */
+/** Opens the view without the filter whose value the server has refused. */
 function openWithout({ parameter, detail }) {
   const { [parameter]: _, ...filters } = view.filters;
   history.replaceState(null, "", urlOf({ ...view, filters }));
