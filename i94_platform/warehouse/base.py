@@ -161,8 +161,7 @@ class Warehouse(ABC):
                 if missing := sorted({table.fullname for table in _TABLES} - transaction.list_tables()):
                     self.add_tables(transaction, missing)
                 result = load(transaction)
-                for table in tables:
-                    transaction.add_comments(table)
+                transaction.add_comments(tables)
                 return result
 
         result = self.with_retries(load_in_transaction)

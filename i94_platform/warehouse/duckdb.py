@@ -77,14 +77,15 @@ class _Transaction(Transaction):
         finally:
             self._store.drop_local_copies()
 
-    def add_comments(self, contract: Table) -> None:
+    def add_comments(self, contracts: Sequence[Table]) -> None:
         # not with the DDL of all tables: three hundred of them cost a tenth of a second
         query = (
-            "SELECT comment IS NULL AS is_bare FROM duckdb_tables() "
-            "WHERE database_name = 'warehouse' AND table_name = :name"
+            "SELECT schema_name || '.' || table_name AS name FROM duckdb_tables() "
+            "WHERE database_name = 'warehouse' AND comment IS NULL"
         )
-        if self.execute(query, {"name": contract.name}).column("is_bare").to_pylist() == [True]:
-            self._connection.execute("; ".join(render_comments(contract)))
+        bare = set(self.execute(query).column("name").to_pylist())
+        if missing := [text for table in contracts if table.fullname in bare for text in render_comments(table)]:
+            self._connection.execute("; ".join(missing))
 
     def export(self, contract: Table, folder: str, month: Month | None = None) -> None:
         try:

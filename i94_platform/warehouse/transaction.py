@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Executable, Table
@@ -45,8 +45,8 @@ class Transaction(ABC):
         names = ", ".join(column_names(contract))
         self.execute(f"INSERT INTO {contract.fullname} ({names}) {query}", values)
 
-    def add_comments(self, contract: Table) -> None:  # noqa: B027
-        """Give a table and its columns their descriptions, if it has none; nothing by default."""
+    def add_comments(self, contracts: Sequence[Table]) -> None:  # noqa: B027
+        """Give tables and their columns their descriptions, where they have none; nothing by default."""
 
     def fetch_int(self, statement: Executable) -> int:
         """Run a query that has one row of one whole number, and return the number."""

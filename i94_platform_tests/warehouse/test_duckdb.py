@@ -206,7 +206,7 @@ def test_a_release_is_one_read_only_file_with_its_tables_and_their_descriptions(
         columns = "SELECT column_name, comment FROM duckdb_columns() WHERE table_name = 'state' ORDER BY column_index"
         assert connection.execute(columns).fetchall() == [(c.name, c.comment) for c in state.columns]
         versions = connection.execute("SELECT tags['storage_version'] FROM duckdb_databases() WHERE NOT internal")
-        assert versions.fetchall() == [("v1.0.0+",)], "tools that bring an older DuckDB can open it"
+        assert versions.fetchall() == [("v1.3.0+",)], "tools that bring an older DuckDB can open it"
 
 
 def test_loads_and_releases_go_on_while_a_reader_holds_the_file_of_a_release(
