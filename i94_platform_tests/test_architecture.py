@@ -22,7 +22,7 @@ NAME = PACKAGE.name
 
 LAYERS = (
     {
-        *("redshift_address", "address_grammar", "unknown_variables", "setting_types", "settings"),
+        *("redshift_address", "address_grammar", "unknown_variables", "setting_types", "settings", "listening"),
         *("partitions", "errors", "foreign_errors", "progress", "audit", "umask", "processes", "contracts"),
     },
     {"sql"},
@@ -48,6 +48,7 @@ BESIDE = {
         "errors",
         "audit",
         "foreign_errors",
+        "listening",
         "contracts",
         "sql",
         "lake",

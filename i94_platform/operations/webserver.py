@@ -6,10 +6,14 @@ options of `dagster-webserver`.
 
 from __future__ import annotations
 
+import logging
+import os
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from i94_platform.listening import run_server
 from i94_platform.settings import Settings
 
 if TYPE_CHECKING:
@@ -22,8 +26,19 @@ _NO_FRAMES = ((b"content-security-policy", b"frame-ancestors 'none'"), (b"x-fram
 
 
 def main() -> None:
-    """Run `dagster-webserver` with the checks."""
-    from dagster_webserver import app, cli
+    """Run `dagster-webserver` with the checks, and have it print its URL only when it listens."""
+    from dagster_webserver import cli
+
+    vars(cli)["host_dagster_ui_with_workspace_process_context"] = _serve  # the command has no option for either
+    cli.cli(auto_envvar_prefix="DAGSTER_WEBSERVER")
+
+
+def _serve(
+    context: Any, host: str | None, port: int | None, path_prefix: str, log_level: str, poll_rate: int | None = None
+) -> None:
+    """Serve the UI; the parameters are those of Dagster's own function."""
+    import uvicorn
+    from dagster_webserver.cli import DEFAULT_WEBSERVER_PORT, WEBSERVER_LOGGER_NAME
     from dagster_webserver.webserver import DagsterWebserver
     from starlette.middleware import Middleware
 
@@ -35,8 +50,16 @@ def main() -> None:
         def build_middleware(self) -> list[Middleware]:
             return [Middleware(SameOriginMiddleware, hosts=LOOPBACK | {ui_host}), *super().build_middleware()]
 
-    vars(app)["DagsterWebserver"] = CheckedWebserver  # the command has no option for a class
-    cli.cli(auto_envvar_prefix="DAGSTER_WEBSERVER")
+    app = CheckedWebserver(context, path_prefix, poll_rate).create_asgi_app()
+    host, port = host or "127.0.0.1", port or DEFAULT_WEBSERVER_PORT
+    url = f"http://{host}:{port}{path_prefix}"
+    logger = logging.getLogger(WEBSERVER_LOGGER_NAME)
+
+    def log_url() -> None:
+        logger.info("Serving dagster-webserver on %s in process %d", url, os.getpid())
+
+    with suppress(KeyboardInterrupt):
+        run_server(uvicorn.Config(app, host=host, port=port, log_level=log_level), log_url)
 
 
 class SameOriginMiddleware:

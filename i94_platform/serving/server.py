@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from i94_platform.errors import PermanentError
 from i94_platform.lake.from_settings import open_lake
 from i94_platform.lake.releases import RELEASE
+from i94_platform.listening import run_server
 from i94_platform.serving.auth.api_keys import KeyStore
 from i94_platform.serving.release_store import NOTHING_PUBLISHED
 from i94_platform.settings import Settings
@@ -43,29 +44,30 @@ def serve(settings: Settings, host: str, port: int, say: Callable[[str], None]) 
     Raises:
         PermanentError: other machines could reach a server without keys.
     """
-    server, token = create_server(settings, host, port)
+    config, token = configure_server(settings, host, port)
     if open_lake(settings).read_manifest(RELEASE) is None:
         say(NOTHING_PUBLISHED)
     url = settings.serve_url or f"http://{f'[{host}]' if ':' in host else host}:{port}"
-    say(f"Serving {settings.lake} at {url} (Ctrl-C stops it)")
-    if token:
-        say(f"Open this URL, which works once, within ten minutes: {url}/token?token={token}")
-    else:
-        say(f"Send a key with each request: curl -H 'Authorization: Bearer i94_…' {url}/api/v1/marts")
+
+    def say_url() -> None:
+        say(f"Serving {settings.lake} at {url} (Ctrl-C stops it)")
+        if token:
+            say(f"Open this URL, which works once, within ten minutes: {url}/token?token={token}")
+        else:
+            say(f"Send a key with each request: curl -H 'Authorization: Bearer i94_…' {url}/api/v1/marts")
+
     try:
-        server.run()
+        run_server(config, say_url)
     except KeyboardInterrupt:
         say("Stopped.")
 
 
-def create_server(settings: Settings, host: str, port: int) -> tuple[uvicorn.Server, str]:
-    """Create the server, without starting it. Returns it with its one-time token, which is empty if there are keys.
+def configure_server(settings: Settings, host: str, port: int) -> tuple[uvicorn.Config, str]:
+    """Return how the server runs, with its one-time token, which is empty if there are keys.
 
     Raises:
         PermanentError: other machines could reach a server without keys.
     """
-    import uvicorn
-
     has_keys = open_key_store(settings).has_active_key()
     if not has_keys and (settings.serve_url or not _is_loopback(host)):
         raise PermanentError(
@@ -75,7 +77,7 @@ def create_server(settings: Settings, host: str, port: int) -> tuple[uvicorn.Ser
     _configure_logging()
     service = create_service(settings)
     token = "" if has_keys else service.authenticator.sessions.create_token()
-    return uvicorn.Server(configure_uvicorn(service, settings, host, port)), token
+    return configure_uvicorn(service, settings, host, port), token
 
 
 def configure_uvicorn(service: Service, settings: Settings, host: str, port: int) -> uvicorn.Config:

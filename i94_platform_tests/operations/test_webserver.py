@@ -54,8 +54,8 @@ def webserver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Webserver]:
     command = [sys.executable, "-m", "i94_platform.operations.webserver", "--empty-workspace", "-p", str(port)]
     with log.open("w") as file, subprocess.Popen(command, stdout=file, stderr=file, env=environment) as process:
         try:
-            wait_for(lambda: is_listening(port) or process.poll() is not None, "the server")
-            assert process.poll() is None, log.read_text()
+            wait_for(lambda: f"http://127.0.0.1:{port}" in log.read_text() or process.poll() is not None, "the URL")
+            assert is_listening(port), log.read_text()
             yield Webserver(port)
         finally:
             process.terminate()

@@ -11,7 +11,7 @@ import pytest
 
 from i94_platform.errors import PermanentError
 from i94_platform.serving.auth.sessions import SECURE_COOKIE
-from i94_platform.serving.server import create_server
+from i94_platform.serving.server import configure_server
 from i94_platform.settings import Settings
 from i94_platform_tests.serving.live_server import LiveServer, run_server
 from i94_platform_tests.serving.requests import AIRLINES
@@ -102,4 +102,4 @@ def test_only_a_trusted_proxy_gives_clients_a_rate_of_their_own(
 
 def test_what_a_proxy_shows_to_others_needs_a_key(tmp_path: Path) -> None:
     with pytest.raises(PermanentError, match=f"{HOST}.*i94 keys add"):
-        create_server(Settings(home=str(tmp_path), serve_url=f"https://{HOST}"), "127.0.0.1", 8094)
+        configure_server(Settings(home=str(tmp_path), serve_url=f"https://{HOST}"), "127.0.0.1", 8094)
