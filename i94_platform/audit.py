@@ -18,7 +18,8 @@ from i94_platform.errors import PermanentError
 
 logger = logging.getLogger(__name__)
 
-FILE_NAME = "audit.jsonl"
+FILE_NAME = "audit/audit.jsonl"
+"""Below the home, in a folder of its own, which a container keeps on a volume."""
 
 
 @dataclass(frozen=True)

@@ -102,6 +102,7 @@ def test_the_file_is_its_owners_and_the_logger_gets_no_text_of_a_query(
 
 def test_nothing_is_done_that_can_not_be_recorded(tmp_path: Path) -> None:
     (tmp_path / "elsewhere").touch()
+    (tmp_path / FILE_NAME).parent.mkdir()
     (tmp_path / FILE_NAME).symlink_to(tmp_path / "elsewhere")
     keys = KeyStore(tmp_path / "keys.sqlite")
     with pytest.raises(PermanentError, match=FILE_NAME):

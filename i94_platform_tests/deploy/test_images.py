@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 import yaml
 
+from i94_platform.audit import FILE_NAME
 from i94_platform.operations import webserver
 from i94_platform.settings import PROJECT, Settings
 from i94_platform_tests.deploy.stack import Stack
@@ -150,10 +151,18 @@ def test_every_service_has_a_health_check_and_can_gain_no_privileges(compose: di
 def test_services_keep_data_in_named_volumes_and_secrets_in_files(compose: dict[str, Any]) -> None:
     mounts = [volume for service in compose["services"].values() for volume in service.get("volumes", [])]
     volume_names = {volume.partition(":")[0] for volume in mounts}
-    assert volume_names == set(compose["volumes"]) == {"history", "scratch", "served"}
+    assert volume_names == set(compose["volumes"]) == {"audit", "history", "scratch", "served"}
     assert compose["secrets"] == {"history_password": {"file": "secrets/history_password"}}
     gitignore = (PROJECT / ".gitignore").read_text().splitlines()
     assert {"deploy/secrets/", "deploy/i94.env", "deploy/serve.env"} <= set(gitignore)
+
+
+@pytest.mark.parametrize("name", ["code", "serve"])
+def test_the_audit_log_outlives_the_container(compose: dict[str, Any], name: str) -> None:
+    service = compose["services"][name]
+    home = Path(service.get("environment", {}).get("I94_HOME", "/var/lib/i94"))
+    mounts = {Path(volume.partition(":")[2]) for volume in service["volumes"]}
+    assert mounts & set((home / FILE_NAME).parents)
 
 
 def test_the_environment_of_no_service_holds_a_password(compose: dict[str, Any]) -> None:

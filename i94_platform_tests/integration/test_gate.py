@@ -152,7 +152,7 @@ def test_an_accepted_delivery_is_loaded_and_run_manifest_and_ledger_say_who_acce
         assert REASON in text
         assert "a test" in text
     assert any(REASON in warning for warning in result.warnings)
-    (line,) = (deployment.home / "audit.jsonl").read_text().splitlines()
+    (line,) = (deployment.home / "audit" / "audit.jsonl").read_text().splitlines()
     assert json.loads(line) | {
         "by": "a test",
         "dataset": Dataset("staged/immigration", SAMPLE_MONTH).folder,
