@@ -53,23 +53,25 @@ def query(
 
 
 def ddl(dialect: Annotated[Dialect, typer.Option(help="The dialect of the statements.")] = Dialect.duckdb) -> None:
-    """Print the statements that create the schemas and tables, for Redshift also the roles and their grants.
+    """Print the statements that create the schemas and tables, for Redshift also roles, grants and comments.
 
     Example: [bold]i94 ddl --dialect redshift > tables.sql[/bold]
     """
     from i94_platform.contracts.access import render_access
     from i94_platform.warehouse.base import render_table_ddl
+    from i94_platform.warehouse.redshift.comments import render_redshift_comments
     from i94_platform.warehouse.redshift.warehouse import render_redshift_ddl
 
     if dialect is Dialect.redshift:
-        statements = [*render_redshift_ddl(Settings.from_env().fact_diststyle), *render_access()]
+        tables = render_redshift_ddl(Settings.from_env().fact_diststyle)
+        statements = [*tables, *render_access(), *render_redshift_comments()]
     else:
         statements = [*render_table_ddl(dialect.value)]
     sys.stdout.write("".join(f"{statement};\n\n" for statement in statements))
 
 
 def create_tables() -> None:
-    """Create the schemas and tables that do not exist yet, on Redshift also the roles. Can be repeated."""
+    """Create the schemas and tables that do not exist yet, on Redshift also roles and comments. Can be repeated."""
     platform = load_platform()
     platform.warehouse.create_tables()
     out.print(f"The tables are in {escape(platform.warehouse.address)}", highlight=False)

@@ -59,7 +59,7 @@ def render_create_schema(name: str, dialect: str) -> str:
 
 
 def render_comments(contract: Table) -> Iterator[str]:
-    """Render the descriptions of a table and its columns as `COMMENT ON` of DuckDB."""
+    """Render the descriptions of a table, then of its columns, as `COMMENT ON`, which both dialects read alike."""
     dialect = load_dialect("duckdb")
     yield str(SetTableComment(contract).compile(dialect=dialect))
     yield from (str(SetColumnComment(col).compile(dialect=dialect)) for col in contract.columns)

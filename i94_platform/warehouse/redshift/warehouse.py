@@ -31,6 +31,7 @@ from i94_platform.lake.store import Store
 from i94_platform.redshift_address import RedshiftAddress
 from i94_platform.warehouse.base import Warehouse, render_table_ddl
 from i94_platform.warehouse.redshift.client import NEEDS_SHA256, error_message, is_retryable
+from i94_platform.warehouse.redshift.comments import add_missing_comments
 from i94_platform.warehouse.redshift.lock_wait import LockTimeout, limit_lock_wait
 from i94_platform.warehouse.redshift.login import PASSWORD, READER_PASSWORD, connection_parameters
 from i94_platform.warehouse.redshift.query_guard import require_select
@@ -113,7 +114,7 @@ class RedshiftWarehouse(Warehouse):
     def _create_tables(self) -> None:
         self._create_guard()
         super()._create_tables()
-        with self.transaction(purpose="create the roles and their grants") as transaction:
+        with self.transaction(purpose="create the roles, their grants and the comments") as transaction:
             roles = transaction.execute("SELECT role_name FROM svv_roles").column("role_name").to_pylist()
             grants = transaction.execute("SELECT role_name, granted_role_name FROM svv_role_grants").to_pylist()
             statements = [
@@ -123,6 +124,7 @@ class RedshiftWarehouse(Warehouse):
             ]
             for statement in statements:
                 transaction.execute(statement)
+            add_missing_comments(transaction)
 
     def add_tables(self, transaction: Transaction, missing: Sequence[str]) -> None:
         raise PermanentError(f"{self.address} has no table {', '.join(missing)}; run 'i94 create-tables' first.")

@@ -114,8 +114,8 @@ def translate(sql: str) -> Translation:
         RefusedStatement: Redshift does not take it.
     """
     masked = MaskedStatement(sql)
-    if ";" in masked.text:
-        raise RefusedStatement("the emulator takes one statement at a time")
+    if not all(part.strip().startswith("COMMENT ON") for part in masked.text.split(";")[1:]):
+        raise RefusedStatement("the emulator takes one statement at a time, but for comments")
     for pattern, message in REFUSED_PATTERNS:
         if re.search(pattern, masked.text, re.IGNORECASE):
             raise RefusedStatement(message, code="42601" if "syntax" in message else "0A000")

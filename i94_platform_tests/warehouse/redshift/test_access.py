@@ -28,6 +28,7 @@ from i94_platform.operations.doctor import _check_rounded_views
 from i94_platform.redshift_address import RedshiftAddress
 from i94_platform.settings import PROJECT
 from i94_platform.sql.statements import compile_statement
+from i94_platform.warehouse.redshift.comments import add_missing_comments
 from i94_platform.warehouse.redshift.warehouse import RedshiftWarehouse
 from i94_platform_tests.emulators.redshift.emulator import RedshiftEmulator
 from i94_platform_tests.serving.synthetic_release import fill_warehouse
@@ -196,6 +197,10 @@ def test_a_loader_who_owns_nothing_loads(
     assert loader.replace(immigration, staging.month("2016-04", [1, 2]), "r1") == 2
     assert loader.replace(i94mode, staging.modes({1: "Air", 2: "Sea"}), "r1") == 2
     assert len(loader.read_ledger()) == 2
+    with warehouse.transaction(purpose="prepare a test") as transaction:
+        transaction.execute("COMMENT ON TABLE i94.i94mode IS NULL")
+    with loader.transaction(purpose="describe the tables") as transaction:
+        add_missing_comments(transaction)  # leaves the tables of others alone, since Redshift refuses it
 
 
 def test_a_typed_query_runs_under_the_login_of_the_reader(

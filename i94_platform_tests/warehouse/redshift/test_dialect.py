@@ -15,6 +15,7 @@ from i94_platform.marts.correlations.questions import SOURCES, render_query
 from i94_platform.marts.rendering import render_month_query
 from i94_platform.settings import PROJECT
 from i94_platform.sql.statements import compile_statement
+from i94_platform.warehouse.redshift.comments import FETCH_COMMENTS, render_redshift_comments
 from i94_platform.warehouse.redshift.transaction import LOAD_ERRORS
 from i94_platform.warehouse.redshift.warehouse import render_redshift_ddl
 from i94_platform_tests.support.redshift_dialect import GAPS, find_unparsable
@@ -25,6 +26,11 @@ SLOW = pytest.mark.slow
 @pytest.mark.parametrize("diststyle", ["key", pytest.param("even", marks=SLOW), pytest.param("auto", marks=SLOW)])
 def test_the_tables_are_redshifts(diststyle: str) -> None:
     assert find_unparsable(render_redshift_ddl(diststyle)) == {}
+
+
+def test_comments_are_redshifts() -> None:
+    relations = {sql.rpartition(" IS ")[0]: sql for sql in render_redshift_comments() if ".state" in sql}
+    assert find_unparsable([FETCH_COMMENTS, *relations.values()]) == {}
 
 
 def test_roles_and_grants_are_redshifts() -> None:
