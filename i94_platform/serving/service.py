@@ -6,9 +6,9 @@ import asyncio
 import datetime as dt
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
@@ -38,6 +38,9 @@ QUERY_THREADS = 4
 QUERIES_PER_CALLER = 2
 """Queries that run for one caller at a time; further ones wait, so that nobody takes all threads from others."""
 
+WAIT_SECONDS = 30.0
+"""Seconds that a query waits for others before the server is too busy for it: as long as a person waits."""
+
 MakeResponse = Callable[[Snapshot, DisclosureControl, float], CachedResponse]
 """Queries a release for a caller until a deadline."""
 
@@ -60,6 +63,8 @@ class Service:
         default_factory=lambda: ThreadPoolExecutor(QUERY_THREADS, thread_name_prefix="query")
     )
 
+    threads: asyncio.Semaphore = field(default_factory=partial(asyncio.Semaphore, QUERY_THREADS))
+    """The queries that may still start."""
     turns: WeakValueDictionary[str, asyncio.Semaphore] = field(default_factory=WeakValueDictionary)
     """The queries that each caller may still start; those of callers without any go at some time."""
 
@@ -132,23 +137,35 @@ class Service:
     async def _run_query(
         self, caller: str, snapshot: Snapshot, disclosure: DisclosureControl, make: MakeResponse
     ) -> CachedResponse:
-        deadline = time.monotonic() + self.query_seconds
-        turn = self.turns.setdefault(caller, asyncio.Semaphore(QUERIES_PER_CALLER))
         try:
             with snapshot.lease():  # the request may end before the query does
-                async with asyncio.timeout(self.query_seconds):
-                    await turn.acquire()
-                try:
+                async with self._wait_for_turn(caller):
+                    deadline = time.monotonic() + self.query_seconds
                     loop = asyncio.get_running_loop()
                     return await loop.run_in_executor(self.executor, make, snapshot, disclosure, deadline)
-                finally:
-                    turn.release()
         except TimeoutError:
             self.metrics.stopped.inc()
             detail = f"The query was stopped after {self.query_seconds:g} s; ask for less, or try again later."
             raise Problem("query-timeout", detail, retry_after=self.query_seconds) from None
         except MemoryError:
             raise Problem("query-too-large", "The query needs more memory than the server has; ask for less.") from None
+
+    @asynccontextmanager
+    async def _wait_for_turn(self, caller: str) -> AsyncIterator[None]:
+        """Wait until the caller and the server may start another query.
+
+        Raises:
+            Problem: that takes too long.
+        """
+        turn = self.turns.setdefault(caller, asyncio.Semaphore(QUERIES_PER_CALLER))
+        async with AsyncExitStack() as taken:
+            try:
+                async with asyncio.timeout(WAIT_SECONDS):
+                    for semaphore in (turn, self.threads):
+                        await taken.enter_async_context(semaphore)
+            except TimeoutError:
+                raise Problem("busy", "Too many queries are in progress; try again soon.", retry_after=10) from None
+            yield
 
     async def refresh_release(self) -> None:
         """Load the newest release, if it is not served yet."""

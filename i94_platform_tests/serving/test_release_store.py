@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -11,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Executable, text
 
 from i94_platform.contracts import PUBLISHED, visitors_by_airline
 from i94_platform.lake.from_settings import open_lake
@@ -22,6 +24,7 @@ from i94_platform.serving import queries, release_store
 from i94_platform.serving.auth.api_keys import DEFAULT_SCOPES
 from i94_platform.serving.disclosure import EXACT
 from i94_platform.serving.release_store import ReleaseStore
+from i94_platform.serving.snapshot import Snapshot
 from i94_platform.settings import Settings
 from i94_platform_tests.emulators.s3 import S3Server
 from i94_platform_tests.serving.live_server import LiveServer, run_server
@@ -209,7 +212,7 @@ def test_one_caller_does_not_take_all_threads(server: LiveServer, monkeypatch: p
     monkeypatch.setattr(
         queries.Query, "statement", lambda query, disclosure: slow if query.filters else usual(query, disclosure)
     )
-    server.service.query_seconds = 1.5
+    server.service.query_seconds = 0.5
     _, other = server.keys.add("other", DEFAULT_SCOPES)
     with ThreadPoolExecutor(8) as attackers, server.client(other) as client:
         attacks = [attackers.submit(server.get, f"{AIRLINES}?visitors={number}") for number in range(8)]
@@ -219,6 +222,25 @@ def test_one_caller_does_not_take_all_threads(server: LiveServer, monkeypatch: p
         assert time.monotonic() - started < 1
         assert {attack.result().status_code for attack in attacks} == {503}
     assert server.get(AIRLINES).status_code == 200, "its own turns are free again"
+
+
+def test_the_time_that_a_query_waits_for_others_does_not_count(
+    server: LiveServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usual = Snapshot.fetch
+
+    def fetch_slowly(snapshot: Snapshot, statement: Executable, deadline: float) -> pa.Table:
+        time.sleep(0.4)
+        return usual(snapshot, statement, deadline)
+
+    monkeypatch.setattr(Snapshot, "fetch", fetch_slowly)
+    server.service.query_seconds = 0.6
+    with ThreadPoolExecutor(6) as clients:
+        list_statuses = partial(clients.map, lambda number: server.get(f"{AIRLINES}?visitors={number}").status_code)
+        assert set(list_statuses(range(6))) == {200}, "two at a time, so the last ones wait 0.8 s"
+        monkeypatch.setattr("i94_platform.serving.service.WAIT_SECONDS", 0.2)
+        assert Counter(list_statuses(range(6, 12))) == {200: 2, 503: 4}
+    assert server.get(f"{AIRLINES}?visitors=12").status_code == 200, "its turns are free again"
 
 
 def test_a_query_that_needs_too_much_memory_is_a_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
