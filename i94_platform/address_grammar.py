@@ -26,13 +26,6 @@ _BUCKET = r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"
 _PREFIX = r"(/(?!\.\.?(/|$))[^/?#\r\n\t]+)*"
 
 
-def require_match(value: str, grammar: dict[str, str]) -> str:
-    """Return an address that one of the patterns matches; ValueError with the valid forms for any other."""
-    if not any(re.fullmatch(pattern, value) for pattern in grammar.values()):
-        raise ValueError(f"{redact_user(value)!r} is not an address known here; valid are: {', '.join(grammar)}")
-    return value
-
-
 MAVEN = r"[^:/\\\s,]+(:[^:/\\\s,]+){2}"
 SECRET_PARAMETER = r"(?i)[/;][^;=]*(token|auth|secret|password)[^;=]*="  # noqa: S105 - a pattern
 
@@ -44,6 +37,14 @@ URL = r"https?://[^/@\s\x00-\x1f?#]+([/?][\x21-\x7e]*)?"
 ORIGIN = r"https?://([a-z0-9_.-]+|\[[0-9a-f:]+\])(:\d{1,5})?"
 
 CREDENTIALS = "leave them to AWS's own variables and files (AWS_ACCESS_KEY_ID, AWS_PROFILE, a role)"
+"""What to do instead of writing credentials into a setting."""
+
+
+def require_match(value: str, grammar: dict[str, str]) -> str:
+    """Return an address that one of the patterns matches; ValueError with the valid forms for any other."""
+    if not any(re.fullmatch(pattern, value) for pattern in grammar.values()):
+        raise ValueError(f"{redact_user(value)!r} is not an address known here; valid are: {', '.join(grammar)}")
+    return value
 
 
 def is_network(text: str) -> bool:

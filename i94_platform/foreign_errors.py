@@ -48,7 +48,6 @@ _TRANSIENT_SYSTEM_ERRORS = {
 }
 _PATH = re.compile(r"""["']([^"'\n]*/[^"'\n]*)["']""")
 
-_REMOVE_YAML = "correct it, or move it away, so that i94 writes its own"
 _RELOAD = "move it away and run 'i94 run', which loads everything anew"
 _DUCKDB_ERRORS: tuple[tuple[str, str, str], ...] = (
     (
@@ -244,7 +243,9 @@ def _translate_library_error(error: BaseException) -> PlatformError | None:
     if type(error).__module__.startswith(("pyspark.", "py4j.", "grpc")):
         return PermanentError(f"Spark could not do a step ({type(error).__name__}); its log says why. Run again then.")
     if _is_from(error, "yaml", "YAMLError"):
-        return PermanentError(f"dagster.yaml under I94_HOME is no YAML; {_REMOVE_YAML}.")
+        return PermanentError(
+            "dagster.yaml under I94_HOME is no YAML; correct it, or move it away, so that i94 writes its own."
+        )
     return None
 
 

@@ -84,14 +84,9 @@ class DeliveryName:
 def parse_delivery_name(path: str) -> DeliveryName | None:
     """Parse the path of a delivered file at any depth, or of a part file in a delivery's folder.
 
-    `path` uses `/`. Returns None for every other name, for markers such as `_SUCCESS` and for hidden files.
+    `path` uses `/`. Returns None for every other name, for markers such as `_SUCCESS` and for hidden files. A part
+    whose ending is unknown, or is not that of its folder, has an empty format.
     """
-    name = parse_part_name(path)
-    return name if name and name.format else None
-
-
-def parse_part_name(path: str) -> DeliveryName | None:
-    """Parse a path as `parse_delivery_name` does; a part with an unknown ending has a name with an empty format."""
     location = _FOLDER.fullmatch(path)
     if location is None:
         file = _FILE.fullmatch(path)

@@ -1,4 +1,4 @@
-"""The progress of long steps: who listens to the logger gets a message every two seconds, a run's log some of them."""
+"""The progress of long steps: a message every two seconds for the command line, every ten for the log of a run."""
 
 from __future__ import annotations
 

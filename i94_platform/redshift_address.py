@@ -6,7 +6,6 @@ An address holds no secret. One that does is rejected, with a message that does 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -14,6 +13,7 @@ GRAMMAR = "redshift://user@host:5439/database?iam_role=arn:aws:iam::123456789012
 SSLMODES = ("verify-full", "verify-ca", "require", "disable")
 """From strict to none: the certificate names the host; a known authority signed it; any certificate; no encryption."""
 AUTHS = ("password", "iam")
+_CHOICES = {"sslmode": SSLMODES, "auth": AUTHS}
 
 _ROLE = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=.@/-]+", re.ASCII)
 _PROVISIONED = re.compile(r"(?P<name>[\w-]+)\.[\w-]+\.(?P<region>[\w-]+)\.redshift\.amazonaws\.com(?:\.cn)?")
@@ -91,7 +91,7 @@ class RedshiftAddress:
 
 def _parse_options(query: str) -> dict[str, str]:
     options = {name: values[-1] for name, values in parse_qs(query, keep_blank_values=True).items()}
-    known = ("iam_role", "sslmode", "auth")
+    known = ("iam_role", *_CHOICES)
     # names only: a value that we do not know could be a secret
     if unknown := sorted(set(options) - set(known)):
         raise ValueError(f"unknown option {', '.join(unknown)} in the address; valid are: {', '.join(known)}")
@@ -105,6 +105,3 @@ def _parse_options(query: str) -> dict[str, str]:
         if options.get(name, valid[0]) not in valid:
             raise ValueError(f"{name} in the address is one of: {', '.join(valid)}")
     return options
-
-
-_CHOICES: Mapping[str, tuple[str, ...]] = {"sslmode": SSLMODES, "auth": AUTHS}

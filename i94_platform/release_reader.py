@@ -38,12 +38,13 @@ def read(
         home: The home of the deployment; that of the settings unless given.
 
     Raises:
-        PermanentError: nothing is published, there is no such table, month or column, or a file is gone or altered.
+        PermanentError: nothing is published, there is no such table, month or column, a file is gone or altered, or
+            a setting in the environment is not valid.
     """
     contract = _find_contract(table)
     if unknown := [name for name in columns or () if name not in contract.c]:
         raise PermanentError(f"{table} has no column {', '.join(unknown)}; it has {', '.join(column_names(contract))}.")
-    lake = open_lake(Settings.from_env() if home is None else Settings(home=str(home)))
+    lake = open_lake(Settings.from_env() if home is None else Settings.from_env(home=str(home)))
     release = read_current_release(lake)
     if release is None:
         raise PermanentError(f"Nothing is published in {lake.store.root}; run 'i94 run', which publishes at its end.")

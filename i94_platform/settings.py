@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -176,8 +176,11 @@ class Settings(BaseSettings):
     serve_memory: str = Field(default="1GB", pattern=r"^\d+(MB|GB)$", description="maximum memory of the API's data")
 
     @classmethod
-    def from_env(cls) -> Self:
+    def from_env(cls, **values: Any) -> Self:
         """Read and validate the environment; warn once of variables that nothing reads.
+
+        Args:
+            values: By field, what counts instead of a variable.
 
         Raises:
             PermanentError: a value is unknown; the message names the variable and lists the valid values.
@@ -185,7 +188,7 @@ class Settings(BaseSettings):
         for message in find_unknown_variables(os.environ, cls.model_fields):
             _warn_once(message)
         try:
-            return cls()
+            return cls(**values)
         except ValidationError as error:
             message = "; ".join(
                 # an error of several settings names them itself
@@ -198,17 +201,17 @@ class Settings(BaseSettings):
     # info.data lacks an address that is not valid; then its error is reported, not one that follows from it
     @field_validator("lake")
     @classmethod
-    def _lake(cls, value: str, info: ValidationInfo) -> str:
+    def _parse_lake(cls, value: str, info: ValidationInfo) -> str:
         return parse_store(value or f"{info.data.get('home')}/lake")
 
     @field_validator("raw")
     @classmethod
-    def _raw(cls, value: str, info: ValidationInfo) -> str:
+    def _parse_raw(cls, value: str, info: ValidationInfo) -> str:
         return parse_store(value or f"{info.data.get('lake')}/raw")
 
     @field_validator("warehouse")
     @classmethod
-    def _warehouse(cls, value: str, info: ValidationInfo) -> str:
+    def _parse_warehouse(cls, value: str, info: ValidationInfo) -> str:
         value = require_match(value or f"duckdb:///{info.data.get('home')}/warehouse.duckdb", WAREHOUSE_GRAMMAR)
         if value.startswith("redshift://"):
             RedshiftAddress.parse(value)

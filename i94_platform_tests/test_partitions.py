@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from i94_platform.partitions import FORMATS, MONTH_NAMES, DeliveryName, Month, parse_delivery_name, parse_part_name
+from i94_platform.partitions import FORMATS, MONTH_NAMES, DeliveryName, Month, parse_delivery_name
 
 MONTHS = st.builds(Month, st.integers(2000, 2099), st.integers(1, 12))
 FOLDER_PATHS = st.lists(st.text("abcXYZ019 -=+.", min_size=1, max_size=8), max_size=3).map(
@@ -120,9 +120,9 @@ def test_markers_and_hidden_parts_are_not_deliveries(month: Month, folders: str,
 
 
 @given(MONTHS, FORMAT_NAMES, FORMAT_NAMES)
-def test_a_part_in_another_format_than_its_folder_is_not_a_delivery(month: Month, folder: str, part: str) -> None:
+def test_a_part_in_another_format_than_its_folder_has_no_format(month: Month, folder: str, part: str) -> None:
     delivery = parse_delivery_name(f"{month.file_stem}.{folder}/part-0.{part}")
-    assert delivery == (DeliveryName(month, part) if folder == part else None)
+    assert delivery == DeliveryName(month, part if folder == part else "")
 
 
 @pytest.mark.parametrize(
@@ -152,9 +152,8 @@ def test_the_parts_of_a_hive_partitioned_folder_belong_to_one_delivery() -> None
 
 @pytest.mark.parametrize("part", ["part-1.parq", "000000_0", "part-1.csv", "a/README"])
 def test_a_part_with_an_unknown_ending_is_a_part_without_a_format(part: str) -> None:
-    assert parse_part_name(f"i94_apr16_sub.parquet/{part}") == DeliveryName(Month(2016, 4), "")
-    assert parse_delivery_name(f"i94_apr16_sub.parquet/{part}") is None
-    assert parse_part_name(part) is None
+    assert parse_delivery_name(f"i94_apr16_sub.parquet/{part}") == DeliveryName(Month(2016, 4), "")
+    assert parse_delivery_name(part) is None
 
 
 @pytest.mark.parametrize(

@@ -68,6 +68,12 @@ def test_an_unknown_name_is_rejected_with_those_that_exist(
     assert all(fact in str(error.value) for fact in facts)
 
 
+def test_a_setting_that_is_not_valid_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("I94_FIRST_MONTH", "April")
+    with pytest.raises(PermanentError, match="I94_FIRST_MONTH"):
+        i94_platform.read("state", home=tmp_path)
+
+
 def test_without_a_release_and_with_an_altered_file_nothing_is_read(tmp_path: Path) -> None:
     with pytest.raises(PermanentError, match="i94 run"):
         i94_platform.read("state", home=tmp_path)

@@ -53,10 +53,12 @@ from i94_platform.contracts.reference import (
 WAREHOUSE: tuple[Table, ...] = (*LOOKUPS, *REFERENCES, *DIMENSIONS, immigration)
 """The star schema."""
 MARTS: tuple[Table, ...] = (*MONTHLY_MARTS, correlations)
+"""The answers, which the warehouse computes from the star schema."""
 PUBLISHED: tuple[Table, ...] = (*MARTS, state, country, *LOOKUPS)
 """The tables of a release, which dashboard and API show; no two have one name."""
 
 ALL: tuple[Table, ...] = (*WAREHOUSE, *MARTS, *STAGED_MONTH[1:], load_ledger)
+"""Every table that the platform writes, in the order of the data dictionary."""
 
 __all__ = [
     "ALL",

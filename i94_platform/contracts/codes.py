@@ -1,4 +1,7 @@
-"""The reviewed code lists: reading them, comparing them with a delivered list, and the encoders of unlisted codes."""
+"""The reviewed code lists: reading them, comparing them with a delivered list, and the encoders of unlisted codes.
+
+Each function that reads a file raises a PermanentError if the file is missing, can't be read or lacks a column.
+"""
 
 from __future__ import annotations
 
@@ -105,7 +108,7 @@ def read_reviewed_list(name: str) -> pd.DataFrame:
     The file is read once; each caller has a frame of its own.
 
     Raises:
-        PermanentError: there is no such code list; its file is missing, can't be read, or breaks its contract.
+        PermanentError: there is no such code list, or its file breaks its contract.
     """
     return _read_reviewed(name).copy()
 
@@ -127,7 +130,7 @@ def read_port_corrections() -> pd.DataFrame:
     """Read what the rules for port labels misread: text columns city, state and country, by the exact label.
 
     Raises:
-        PermanentError: the file is missing, lacks a column or repeats a label.
+        PermanentError: the file repeats a label.
     """
     frame = _read_file("port_corrections.csv", ["label", "city", "state", "country", "reason"])
     duplicates = frame["label"][frame["label"].duplicated()]
@@ -159,11 +162,7 @@ def read_airline_names() -> Mapping[str, str]:
 
 @cache
 def read_country_corrections() -> pd.DataFrame:
-    """Read what ISO 3166 can't know of a country's name: text columns list, key, iso3 (empty: none), name, reason.
-
-    Raises:
-        PermanentError: the file is missing or lacks a column.
-    """
+    """Read what ISO 3166 can't know of a country's name: text columns list, key, iso3 (null: none), name, reason."""
     return _read_file("country_corrections.csv", ["list", "key", "iso3", "name", "reason"])
 
 
@@ -182,11 +181,7 @@ def read_unlisted_names() -> Mapping[int, str]:
 
 
 def _read_pairs(file: str) -> Mapping[str, str]:
-    """Map the first column of a file to its second, without pandas, which a load of a month has no need of.
-
-    Raises:
-        PermanentError: the file is missing or can't be read.
-    """
+    """Map the first column of a file to its second, without pandas, which a load of a month has no need of."""
     try:
         with (FOLDER / file).open(encoding="utf-8", newline="") as lines:
             return {row[0]: row[1] for row in list(csv.reader(lines))[1:]}

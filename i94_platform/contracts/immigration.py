@@ -48,6 +48,9 @@ _DELIVERED: tuple[tuple[str, TypeEngine[Any], str], ...] = (
     ("visatype", _TEXT, "Class of admission"),
 )
 
+NUMBER_COLUMNS = frozenset(name for name, type_, _ in _DELIVERED if type_ is _NUMBER)
+"""The columns that are delivered as numbers."""
+
 delivered_immigration: Table = table(
     raw_metadata,
     "immigration",

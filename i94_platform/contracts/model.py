@@ -17,7 +17,7 @@ mart_metadata = MetaData(schema="mart")
 """The marts, which the warehouse computes from schema `i94`."""
 
 lake_metadata = MetaData(schema="staged")
-"""The quarantine, which stays in the lake."""
+"""The quarantine and the unreadable values, which stay in the lake."""
 
 raw_metadata = MetaData(schema="raw")
 """Deliveries as they arrive."""

@@ -80,7 +80,7 @@ def find_program(name: str) -> str:
 
 
 @contextmanager
-def connect_server(address: str, log: Path, options: Mapping[str, str]) -> Iterator[None]:
+def run_connect_server(address: str, log: Path, options: Mapping[str, str]) -> Iterator[None]:
     """Run a server at an address of this machine as long as the context.
 
     Raises:

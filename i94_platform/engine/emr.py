@@ -65,7 +65,7 @@ class Application:
         options = {name: values[0] for name, values in parse_qs(parts.query.replace("+", "%2B")).items()}
         return cls(parts.netloc, options["role"], options.get("region", region))
 
-    def client(self) -> Any:
+    def create_client(self) -> Any:
         """Create a boto3 client; credentials come from AWS's own chain.
 
         Raises:
@@ -122,7 +122,7 @@ class EmrSession:
     ) -> None:
         """`config` is set in the session; with `options` it starts, such as the memory of an executor."""
         self._application, self._config, self._options = application, config, options
-        self._create_client, self._sleep, self._now = create_client or application.client, sleep, now
+        self._create_client, self._sleep, self._now = create_client or application.create_client, sleep, now
         self._id, self._token, self._host = "", "", ""
         self._expires_at = self._checked_at = dt.datetime.min.replace(tzinfo=dt.UTC)
         self._spark: SparkSession | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from i94_platform.lake.manifest import Manifest
+from i94_platform.lake.manifest import Entry, Manifest
 from i94_platform.lake.store import Store, StoredFile
 
 HASHING_THREADS = 4
@@ -26,22 +26,25 @@ def find_missing_files(store: Store, manifest: Manifest, files: Iterable[StoredF
 
 def find_altered_files(store: Store, manifest: Manifest, files: Iterable[StoredFile]) -> list[str]:
     """Describe each file of a manifest that has other content among `files`; missing ones are left out."""
-    by_url = {store.uri(file.path): file for file in files}
-    entries = [entry for entry in manifest.entries if entry.url in by_url]
-    versions = compute_content_versions(store, [by_url[entry.url] for entry in entries])
     return [
         f"{entry.url} has other content than was committed"
-        for entry, version in zip(entries, versions, strict=True)
+        for entry, version in _compute_versions(store, manifest, files).items()
         if version != entry.content_version
     ]
 
 
 def find_intact_urls(store: Store, manifest: Manifest, files: Iterable[StoredFile]) -> set[str]:
-    """Find the files of a manifest that are among `files` with the length and the content that were committed."""
+    """Find the files of a manifest that are among `files` with the content that was committed."""
+    versions = _compute_versions(store, manifest, files)
+    return {entry.url for entry, version in versions.items() if version == entry.content_version}
+
+
+def _compute_versions(store: Store, manifest: Manifest, files: Iterable[StoredFile]) -> dict[Entry, str]:
+    """Compute the version of the content of each file of a manifest that is among `files`."""
     by_url = {store.uri(file.path): file for file in files}
-    entries = [entry for entry in manifest.entries if entry.url in by_url and by_url[entry.url].size == entry.bytes]
+    entries = [entry for entry in manifest.entries if entry.url in by_url]
     versions = compute_content_versions(store, [by_url[entry.url] for entry in entries])
-    return {entry.url for entry, version in zip(entries, versions, strict=True) if version == entry.content_version}
+    return dict(zip(entries, versions, strict=True))
 
 
 def compute_content_versions(store: Store, files: Sequence[StoredFile]) -> list[str]:

@@ -140,7 +140,7 @@ class ManifestReader:
         return integrity.find_altered_files(self.store, manifest, self._list_files(manifest))
 
     def find_intact_urls(self, manifest: Manifest) -> set[str]:
-        """Find the files of a manifest that have the length and the content that were committed."""
+        """Find the files of a manifest that have the content that was committed."""
         return integrity.find_intact_urls(self.store, manifest, self._list_files(manifest))
 
     def _list_files(self, manifest: Manifest) -> Iterator[StoredFile]:

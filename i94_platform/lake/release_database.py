@@ -41,7 +41,7 @@ _PARTS = "release_parts"
 def replace_database(release: Release, lake: Lake, path: Path, memory_limit: str) -> None:
     """Put a release in the place of the one before it, in one atomic step. Hold the `write_lock` of the release.
 
-    Who has the file before it open reads that on. A process that is killed leaves it in its place.
+    A process that has the old file open goes on reading it. One that is killed here leaves the old file in place.
 
     Raises:
         PermanentError: a file is not what the contract or the release says.

@@ -133,9 +133,9 @@ def prepare_release(
     Raises:
         PermanentError: a file differs from its contract, or a table's files hold other rows than the table.
     """
-    entries: list[Entry] = []
+    entries, old = list[Entry](), _group_by_folder(unchanged)
     for contract in contracts:
-        table_entries = _collect_entries(lake, run_id, contract, tables[contract.name], unchanged)
+        table_entries = _collect_entries(lake, run_id, contract, tables[contract.name], old)
         exported, expected = sum(entry.rows for entry in table_entries), tables[contract.name].rows
         if exported != expected:
             raise PermanentError(
@@ -153,10 +153,10 @@ def prepare_release(
 
 
 def _collect_entries(
-    lake: Lake, run_id: str, contract: Table, table: ReleasedTable, unchanged: Sequence[Entry]
+    lake: Lake, run_id: str, contract: Table, table: ReleasedTable, old: Mapping[str, list[Entry]]
 ) -> list[Entry]:
-    """Collect the files of a table, in the order of its months."""
-    entries, old = list[Entry](), _group_by_folder(unchanged)
+    """Collect the files of a table, in the order of its months; those in `old` are by folder."""
+    entries: list[Entry] = []
     for folder in [f"{contract.name}/{month}" for month in table.months] if is_monthly(contract) else [contract.name]:
         entries += old.get(folder) or lake.collect_entries(RELEASE, f"{run_id}/{folder}", contract)
     return entries

@@ -48,6 +48,7 @@ class _LockState:
     process: str
     """Host and process of the holder, for people."""
     age: float
+    """Seconds since the last write, by the clock of S3."""
 
 
 class Lease:
@@ -155,7 +156,7 @@ class Lease:
 
 @contextmanager
 def hold_lease(client: Any, bucket: str, key: str, *, waiting: str, timeout: float, seconds: float) -> Iterator[Lease]:
-    """Hold the lock at `key`; log the message `waiting` once if the lock is not free.
+    """Hold the lock at `key`. Log the message `waiting` once, unless it is empty, if the lock is not free.
 
     Raises:
         TransientError: another process held the lock until the timeout.
@@ -174,7 +175,7 @@ def hold_lease(client: Any, bucket: str, key: str, *, waiting: str, timeout: flo
 
 
 def _wait(lease: Lease, address: str, waiting: str, timeout: float, poll_seconds: float) -> None:
-    deadline, is_logged = time.monotonic() + timeout, False
+    deadline, is_logged = time.monotonic() + timeout, not waiting
     while holder := lease.acquire():
         if time.monotonic() > deadline:
             raise TransientError(

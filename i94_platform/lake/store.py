@@ -66,7 +66,11 @@ class Store(ABC):
 
     @abstractmethod
     def put(self, path: str, data: bytes) -> None:
-        """Write a small file in one atomic step: readers see the old content or the new, never a part."""
+        """Write a small file in one atomic step: readers see the old content or the new, never a part.
+
+        Raises:
+            TransientError: a lock of this store was lost to another process.
+        """
 
     @abstractmethod
     def create(self, path: str) -> AbstractContextManager[BinaryIO]:

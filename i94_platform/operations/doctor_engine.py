@@ -104,5 +104,5 @@ def _check_yarn() -> Finding:
 
 
 def _check_application(application: Application) -> Iterator[Finding]:
-    state = application.fetch_state(application.client())
+    state = application.fetch_state(application.create_client())
     yield Finding("application", True, f"{application} takes sessions and is {state}")

@@ -101,6 +101,6 @@ def _connect_server(settings: Settings, notify: Callable[[str], None]) -> Abstra
     s3_options = s3_config(settings.spark_jars, settings.s3_endpoint, aws_region()) if settings.uses_s3 else {}
     log = Path(settings.home) / "spark" / "connect.log"
     notify(f"Starting a Spark Connect server at {settings.engine}; its log is {log}")
-    return connect.connect_server(
+    return connect.run_connect_server(
         settings.engine, log, driver_config("local[*]") | s3_options | settings.spark_options_by_name
     )

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from i94_platform.contracts import immigration, immigration_unreadable
 from i94_platform.contracts.codes import ENCODERS
+from i94_platform.contracts.immigration import NUMBER_COLUMNS
 from i94_platform.contracts.model import text_limit
 from i94_platform.contracts.rendering.arrow import arrow_schema
 from i94_platform.engine.base import Engine
@@ -24,7 +25,7 @@ from i94_platform.partitions import Month
 from i94_platform.sources.csv_conversion import UNREADABLE_COLUMN
 from i94_platform.sources.preparation import PreparedDelivery
 from i94_platform.transforms.immigration import queries
-from i94_platform.transforms.immigration.values import NUMBER_COLUMNS, OPTIONAL_COLUMNS
+from i94_platform.transforms.immigration.values import OPTIONAL_COLUMNS
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -1,9 +1,9 @@
 """The airports of the world: airport-codes_csv.csv to the contract `airport_codes`.
 
-The vintages of the file write coordinates in two orders. The order is a property of the whole file, declared or
-detected, never guessed for one row: "40.07, -74.93" reads as well one way as the other. Rows that stand far from the
-other airports of their country, but near them in the other order, are named. Airports are never joined to ports of
-entry, whose codes are CBP's and not IATA's.
+The vintages of the file write coordinates in two orders. The order is a property of the whole file, never guessed for
+one row: "40.07, -74.93" reads as well one way as the other. Rows that stand far from the other airports of their
+country, but near them in the other order, are named. Airports are never joined to ports of entry, whose codes are CBP's
+and not IATA's.
 """
 
 from __future__ import annotations
@@ -21,11 +21,8 @@ from i94_platform.sources.source import Source
 if TYPE_CHECKING:
     from pandas import DataFrame, Series
 
-FileOrder = Literal["lat, lon", "lon, lat"]
+CoordinateOrder = Literal["lat, lon", "lon, lat"]
 """How a file writes its coordinates: the newer vintage, and the older."""
-
-CoordinateOrder = Literal["detect", "lat, lon", "lon, lat"]
-"""A declared order, or `detect`."""
 
 _COORDINATES = "coordinates"
 HEADERS = {name: name for name in column_names(airport_codes)} | dict.fromkeys(("latitude", "longitude"), _COORDINATES)
@@ -41,7 +38,7 @@ _FAR_DEGREES, _FAR = 10, 3
 """A far row is this many degrees away, and this many times as far as the usual one and as the other order."""
 
 
-def read_airports(source: Path | BinaryIO, name: str, order: CoordinateOrder = "detect") -> DataFrame:
+def read_airports(source: Path | BinaryIO, name: str) -> DataFrame:
     """Read a delivery, called `name` in messages, as one row per airport with latitude and longitude in degrees.
 
     The text NA is kept: North America and Namibia. A row that breaks the contract is rejected, and so is one whose
@@ -54,18 +51,18 @@ def read_airports(source: Path | BinaryIO, name: str, order: CoordinateOrder = "
     rejected, implausible = RowIssues(), RowIssues()
     text = read_delimited(source, name, HEADERS)
     pairs = _split_coordinates(text["latitude"], rejected)
-    file_order = detect_order(pairs, name) if order == "detect" else order
-    latitude, longitude = ("first", "second") if file_order == "lat, lon" else ("second", "first")
+    order = detect_order(pairs, name)
+    latitude, longitude = ("first", "second") if order == "lat, lon" else ("second", "first")
     text = text.assign(latitude=pairs[latitude], longitude=pairs[longitude])
     frame = conform(text, airport_codes, HEADERS, rejected)
     is_swapped = _find_swapped(rejected.drop_rows(frame)).reindex(frame.index, fill_value=False)
     implausible.add(is_swapped, frame["ident"], "latitude and longitude seem swapped")
     result = drop_rejected(frame, rejected, name)
-    result.attrs |= {"implausible": implausible.summarize(), "coordinate_order": file_order}
+    result.attrs |= {"implausible": implausible.summarize(), "coordinate_order": order}
     return result
 
 
-def detect_order(pairs: DataFrame, name: str) -> FileOrder:
+def detect_order(pairs: DataFrame, name: str) -> CoordinateOrder:
     """Detect the order of a whole file: a value beyond ±90 must be a longitude.
 
     `pairs` has the numbers, or their texts, in columns `first` and `second`. Where values prove both orders, the one
@@ -85,7 +82,7 @@ def detect_order(pairs: DataFrame, name: str) -> FileOrder:
     if not first and not second:
         raise PermanentError(
             f"{name}, column {_COORDINATES!r}: no value lies beyond ±{_MAX_LATITUDE} degrees, so the file does not "
-            f"show its order; declare it as 'lat, lon' or 'lon, lat'."
+            "show whether it is 'lat, lon' or 'lon, lat'; deliver the file with all airports."
         )
     return "lon, lat" if first > second else "lat, lon"
 

@@ -26,7 +26,7 @@ def match_columns(path: str, names: Iterable[str], columns: Sequence[str]) -> di
     for name in names:
         by_name[normalize_name(name)].append(name)
     candidates = {column: by_name.get(normalize_name(column), []) for column in columns}
-    if missing := [column for column, found in candidates.items() if not found]:
+    if missing := [column for column, same in candidates.items() if not same]:
         raise PermanentError(
             f"{path} lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)}; deliver it with every column."
         )

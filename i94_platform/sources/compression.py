@@ -102,12 +102,9 @@ def check_delivered(store: Store, file: StoredFile, expected: ExpectedFormat) ->
     else:
         with open_decompressed(store, file.path) as content:
             head = content.read(HEAD_BYTES)
-        # the end of a compressed file is known only when it has been read; the footer's reader finds a missing one
-        check_bytes(file.path, head, _end_of_whole_file(head), expected)
-
-
-def _end_of_whole_file(head: bytes) -> bytes:
-    return head if len(head) < HEAD_BYTES else head + head[:4]
+        # the end of a longer file is not known before it has been read; the reader of the footer finds a missing one
+        tail = head if len(head) < HEAD_BYTES else head + head[:4]
+        check_bytes(file.path, head, tail, expected)
 
 
 def _open_gzip(content: BinaryIO) -> BinaryIO:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from i94_platform.errors import PermanentError
 from i94_platform.lake.store import Store, StoredFile
 from i94_platform.progress import advance_progress
-from i94_platform.sources.column_names import list_extra_columns, normalize_name
+from i94_platform.sources.column_names import list_extra_columns
 from i94_platform.sources.compression import check_delivered
 from i94_platform.sources.csv_layout import CsvLayout, IsPlausible, detect_layout, is_quote_open, list_names, split_line
 from i94_platform.sources.hive_partitions import parse_partition_values
@@ -168,9 +168,7 @@ def open_csv(
     scan = scan_text(store, file.path)
     with open_utf8(store, file.path, scan) as content:
         lines = [line.decode("utf-8", "replace").rstrip("\r\n") for line in islice(content, _SAMPLE_LINES)]
-    values = parse_partition_values(file.path, columns)
-    names = set(map(normalize_name, list_names(lines, columns)))
-    values = {column: value for column, value in values.items() if normalize_name(column) not in names}
+    values = parse_partition_values(file.path, columns, list_names(lines, columns))
     held = [column for column in columns if column not in values]
     layout = detect_layout(
         file.path, lines, held, lambda row: is_plausible({**row, **{c: v or "" for c, v in values.items()}})

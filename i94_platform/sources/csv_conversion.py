@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from i94_platform.contracts.immigration import NUMBER_COLUMNS
 from i94_platform.progress import advance_progress
 from i94_platform.sources.csv import CsvFile
 from i94_platform.sources.csv_layout import CsvLayout
-from i94_platform.sources.immigration import DELIVERED_COLUMNS, NUMBER_COLUMNS
+from i94_platform.sources.immigration import DELIVERED_COLUMNS
 from i94_platform.sources.parquet import converted_schema
 from i94_platform.sources.spellings import null_empty, read_numbers, trim_texts
 

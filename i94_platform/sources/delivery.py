@@ -60,7 +60,7 @@ class Delivery:
         return hashlib.blake2b("\n".join([self.listing_fingerprint(store), *neighbours]).encode()).hexdigest()[:32]
 
     def is_marked_complete(self, store: Store, hidden: Iterable[StoredFile]) -> bool:
-        """Say whether each file has a `_SUCCESS`, in its folder or above, that is not older than the newest file.
+        """Whether each file has a `_SUCCESS`, in its folder or above, that is not older than the newest file.
 
         Files may arrive with old times, so a marker counts only if nothing changed for a while.
         """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from urllib.parse import unquote
 
 from i94_platform.sources.column_names import normalize_name
@@ -10,9 +10,13 @@ from i94_platform.sources.column_names import normalize_name
 _NULL = "__HIVE_DEFAULT_PARTITION__"
 
 
-def parse_partition_values(path: str, columns: Sequence[str]) -> dict[str, str | None]:
-    """Parse the values of `columns` that the folders of a path name; null where the writer had no value."""
-    wanted = {normalize_name(column): column for column in columns}
+def parse_partition_values(path: str, columns: Sequence[str], names: Iterable[str]) -> dict[str, str | None]:
+    """Parse the values that the folders of a path give to those of `columns` that are not among the file's `names`.
+
+    A value is None where the writer had none.
+    """
+    in_file = set(map(normalize_name, names))
+    wanted = {name: column for column in columns if (name := normalize_name(column)) not in in_file}
     values: dict[str, str | None] = {}
     for folder in path.split("/")[:-1]:
         name, is_pair, value = folder.partition("=")

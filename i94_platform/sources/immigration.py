@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-from sqlalchemy import Double
-
 from i94_platform.contracts import STAGED_MONTH, delivered_immigration
+from i94_platform.contracts.immigration import NUMBER_COLUMNS
 from i94_platform.contracts.model import column_names
 from i94_platform.errors import PermanentError
 from i94_platform.sources.column_names import match_columns
 from i94_platform.sources.source import Source
 
 DELIVERED_COLUMNS = tuple(column_names(delivered_immigration))
-NUMBER_COLUMNS = frozenset(c.name for c in delivered_immigration.columns if isinstance(c.type, Double))
 
 LONG_NUMBER_COLUMNS = frozenset({"cicid", "admnum"})
 """The columns whose numbers have more than the seven digits that a number of 32 bits keeps."""

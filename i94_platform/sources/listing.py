@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from i94_platform.errors import PermanentError
 from i94_platform.lake.store import Store, StoredFile
-from i94_platform.partitions import Month, is_hidden, parse_part_name
+from i94_platform.partitions import Month, is_hidden, parse_delivery_name
 from i94_platform.sources.delivery import Delivery
 from i94_platform.sources.delivery_versions import NamedFile, choose_version, find_table_folder
 from i94_platform.sources.month_footers import FooterMonths, recognize_months
@@ -141,7 +141,7 @@ class _FilesByKind:
         base = file.path.rpartition("/")[2].lower()
         if table := find_table_folder(file.path):
             self.tables[table[0]] = table[1]
-        elif name := parse_part_name(file.path):
+        elif name := parse_delivery_name(file.path):
             self.months[name.month].append((name, file))
         elif base in self._by_file_name:
             self.references[self._by_file_name[base]].append(file)

@@ -6,14 +6,16 @@ Only footers are read, and each one once in a process as long as its file does n
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from i94_platform.errors import PermanentError
 from i94_platform.lake.store import Store, StoredFile
 from i94_platform.partitions import DeliveryName, Month, is_hidden
+from i94_platform.sources.column_names import normalize_name
 from i94_platform.sources.delivery_versions import NamedFile
+from i94_platform.sources.hive_partitions import parse_partition_values
 from i94_platform.sources.immigration import DELIVERED_COLUMNS
 
 if TYPE_CHECKING:
@@ -59,7 +61,7 @@ def recognize_months(files: Iterable[StoredFile], raw: Store) -> FooterMonths:
         folders[_delivery_folder(file.path)].append(file)
     months = FooterMonths()
     for folder, parts in folders.items():
-        footers = {file: _read_cached(file, folder, raw) for file in parts}
+        footers = {file: _read_cached(file, raw) for file in parts}
         if not any(footer.has_columns for footer in footers.values()):
             continue
         if problem := next((f"{file.path} {f.problem}" for file, f in footers.items() if f.problem), ""):
@@ -89,44 +91,43 @@ def _delivery_folder(path: str) -> str:
     return "/".join(folders[:depth])
 
 
-def _read_cached(file: StoredFile, folder: str, raw: Store) -> ArrivalsFooter:
+def _read_cached(file: StoredFile, raw: Store) -> ArrivalsFooter:
     key = (raw.root, file)
     if key not in _footers:
         if len(_footers) >= _MOST_CACHED:
             _footers.clear()
-        hive_columns = dict(_hive_columns(file.path[len(folder) :]))
-        _footers[key] = _read_footer(file, hive_columns, raw)
+        try:
+            _footers[key] = _read_footer(file, raw)
+        except (OSError, PermanentError):  # a lost share, or a missing right: the next listing may read the file
+            return ArrivalsFooter("can't be read", has_columns=False)
     return _footers[key]
 
 
-def _hive_columns(path: str) -> Iterator[tuple[str, str]]:
-    for name in path.split("/")[:-1]:
-        column, equals, value = name.partition("=")
-        if equals:
-            yield column.strip().lower(), value
-
-
-def _read_footer(file: StoredFile, hive_columns: Mapping[str, str], raw: Store) -> ArrivalsFooter:
+def _read_footer(file: StoredFile, raw: Store) -> ArrivalsFooter:
     """Read the footer of a file, whose other columns are in the names of its folders."""
+    damaged = ArrivalsFooter("is no whole Parquet file", has_columns=False)
     if file.size < _SHORTEST_FILE:
-        return ArrivalsFooter("is no whole Parquet file", has_columns=False)
+        return damaged
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
         with raw.open(file.path) as content:
             metadata = pq.ParquetFile(content).metadata
-            names = [name.strip().lower() for name in metadata.schema.names]
-            if missing := set(DELIVERED_COLUMNS) - {*names, *hive_columns}:
+            names = [normalize_name(name) for name in metadata.schema.names]
+            values = parse_partition_values(file.path, DELIVERED_COLUMNS, names)
+            if missing := set(DELIVERED_COLUMNS) - {*names, *values}:
                 return ArrivalsFooter(f"lacks {len(missing)} of the columns of a month", has_columns=False)
-            ranges = {name: _read_range(metadata, names, hive_columns, name) for name in ("i94yr", "i94mon")}
-    except (pa.ArrowException, OSError, PermanentError):
-        return ArrivalsFooter("is no whole Parquet file", has_columns=False)
+            ranges = {name: _read_range(metadata, names, values, name) for name in ("i94yr", "i94mon")}
+    except (pa.ArrowException, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        return damaged
     return _to_month(metadata.num_rows, ranges)
 
 
 def _read_range(
-    metadata: pq.FileMetaData, names: list[str], hive_columns: Mapping[str, str], name: str
+    metadata: pq.FileMetaData, names: list[str], partition_values: Mapping[str, str | None], name: str
 ) -> tuple[float, float] | None:
     """The least and the greatest value of a column over all row groups; None if the footer does not say."""
     values: list[Any] = []
@@ -138,7 +139,7 @@ def _read_range(
                 return None
             values += [statistics.min, statistics.max]
     else:
-        values.append(hive_columns[name])
+        values.append(partition_values[name])
     try:
         numbers = [float(value) for value in values]
     except (TypeError, ValueError):

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from i94_platform.contracts.immigration import NUMBER_COLUMNS
 from i94_platform.errors import PermanentError
 from i94_platform.lake.store import Store
 from i94_platform.progress import advance_progress
-from i94_platform.sources.column_names import list_extra_columns, match_columns, normalize_name
+from i94_platform.sources.column_names import list_extra_columns, match_columns
 from i94_platform.sources.hive_partitions import parse_partition_values
-from i94_platform.sources.immigration import DELIVERED_COLUMNS, NUMBER_COLUMNS, ColumnKind, check_columns
-from i94_platform.sources.read_errors import translate_read_errors
+from i94_platform.sources.immigration import DELIVERED_COLUMNS, ColumnKind, check_columns
 from i94_platform.sources.spellings import read_numbers
 
 if TYPE_CHECKING:
@@ -43,11 +45,9 @@ def read_footer(store: Store, path: str, delivered_path: str) -> tuple[pa.Schema
     Raises:
         PermanentError: the file can't be read.
     """
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    errors = (pa.ArrowException, OSError)
-    with translate_read_errors(delivered_path, "Parquet", *errors), store.open(path) as content:
+    with _translate_damage(delivered_path), store.open(path) as content:
         footer = pq.ParquetFile(content)
         return footer.schema_arrow, footer.metadata.num_rows
 
@@ -59,12 +59,7 @@ def read_layout(store: Store, path: str, delivered_path: str) -> ParquetLayout:
         PermanentError: the file can't be read, or a column is missing, of another kind or there twice.
     """
     schema, rows = read_footer(store, path, delivered_path)
-    held = set(map(normalize_name, schema.names))
-    values = {
-        column: value
-        for column, value in parse_partition_values(delivered_path, DELIVERED_COLUMNS).items()
-        if column not in held
-    }
+    values = parse_partition_values(delivered_path, DELIVERED_COLUMNS, schema.names)
     match_columns(delivered_path, [*schema.names, *values], DELIVERED_COLUMNS)
     types = {field.name: _value_type(field.type) for field in schema}
     columns = {name: (column_kind(type_), str(type_)) for name, type_ in types.items()}
@@ -104,9 +99,8 @@ def convert_parquet(store: Store, path: str, delivered_path: str, layout: Parque
     import pyarrow.parquet as pq
 
     schema = converted_schema()
-    errors = (pa.ArrowException, OSError)
     with (
-        translate_read_errors(delivered_path, "Parquet", *errors),
+        _translate_damage(delivered_path),
         store.open(path) as content,
         pq.ParquetWriter(target, schema) as writer,
     ):
@@ -127,12 +121,26 @@ def check_pages(store: Store, path: str, delivered_path: str) -> None:
     Raises:
         PermanentError: a page can't be read.
     """
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    with translate_read_errors(delivered_path, "Parquet", pa.ArrowException, OSError), store.open(path) as content:
+    with _translate_damage(delivered_path), store.open(path) as content:
         for _ in pq.ParquetFile(content).iter_batches(BATCH_ROWS):
             pass
+
+
+@contextmanager
+def _translate_damage(path: str) -> Iterator[None]:
+    """Raise what Arrow raises of a damaged file as a PermanentError; errors of the operating system pass."""
+    import pyarrow as pa
+
+    try:
+        yield
+    except (pa.ArrowException, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        raise PermanentError(
+            f"{path} can't be read as Parquet, because it is damaged or incomplete; ask for it to be delivered again."
+        ) from error
 
 
 def converted_schema() -> pa.Schema:

@@ -13,17 +13,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from i94_platform.contracts.immigration import NUMBER_COLUMNS
 from i94_platform.engine.base import FileGroup
 from i94_platform.errors import PermanentError, PlatformError
 from i94_platform.lake.store import Store, StoredFile
 from i94_platform.progress import advance_progress
 from i94_platform.sources import csv
-from i94_platform.sources.column_names import list_extra_columns, match_columns
+from i94_platform.sources.column_names import match_columns
 from i94_platform.sources.compression import COPY_BYTES, check_delivered, detect_compression, open_decompressed
 from i94_platform.sources.conversion_processes import convert_in_order
 from i94_platform.sources.csv_conversion import UNREADABLE_COLUMN, convert_arrivals
 from i94_platform.sources.delivery import Delivery
-from i94_platform.sources.immigration import DELIVERED_COLUMNS, NUMBER_COLUMNS, is_arrival
+from i94_platform.sources.immigration import DELIVERED_COLUMNS, is_arrival
 from i94_platform.sources.parquet import check_pages, convert_parquet, converted_schema, read_footer, read_layout
 from i94_platform.sources.sas import SasPart, SasReport, read_sas_part, split_sas
 from i94_platform.sources.spellings import render_text_or_null
@@ -174,15 +175,10 @@ def _prepare_sas(raw: Store, file: StoredFile, lake: Store, target: str) -> _Pre
     import pyarrow.parquet as pq
 
     check_delivered(raw, file, "sas7bdat")
-    path, names, report = f"{target}.parquet", list[str](), SasReport()
-
-    def split() -> Iterator[SasPart]:
-        for part in split_sas(raw, file, CHUNK_ROWS, report):
-            names[:] = part.columns.names
-            yield part
-
+    path, report = f"{target}.parquet", SasReport()
+    parts = split_sas(raw, file, CHUNK_ROWS, report)
     with lake.create(path) as output, pq.ParquetWriter(output, converted_schema()) as writer:
-        for rows, latin_1_texts in convert_in_order(_convert_sas_part, split()):
+        for rows, latin_1_texts in convert_in_order(_convert_sas_part, parts):
             writer.write_table(rows)
             report.latin_1_texts.update(latin_1_texts)
             advance_progress(rows.num_rows)
@@ -192,7 +188,7 @@ def _prepare_sas(raw: Store, file: StoredFile, lake: Store, target: str) -> _Pre
         _render_casts(has_unreadable=False),
         read_footer(lake, path, file.path)[1],
         report.rows,
-        tuple(list_extra_columns(names, DELIVERED_COLUMNS)),
+        report.extra_columns,
         report.list_remarks(file.path),
         report.deleted_rows,
     )

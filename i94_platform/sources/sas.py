@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from i94_platform.errors import PermanentError
 from i94_platform.lake.store import Store, StoredFile
+from i94_platform.sources.column_names import list_extra_columns
 from i94_platform.sources.compression import decompress_to_local
-from i94_platform.sources.immigration import check_columns
+from i94_platform.sources.immigration import DELIVERED_COLUMNS, check_columns
 from i94_platform.sources.sas_pages import declare_latin_1, read_sas_pages
 
 if TYPE_CHECKING:
@@ -35,6 +36,9 @@ class SasReport:
     deleted_rows: int = 0
     """The rows that the file marks as deleted."""
 
+    extra_columns: tuple[str, ...] = ()
+    """The columns without contract."""
+
     latin_1_texts: Counter[str] = field(default_factory=Counter)
     """By column, the texts that can't be decoded in the declared encoding and were read as Latin-1."""
 
@@ -52,26 +56,19 @@ class SasReport:
 
 
 @dataclass(frozen=True)
-class SasColumns:
-    """The names of a file's columns, and which of them are delivered for the contract."""
-
-    names: tuple[str, ...]
-    delivered: list[str]
-
-
-@dataclass(frozen=True)
 class SasPart:
     """A range of the rows of a SAS file, which any process can read by itself."""
 
     path: str
     content: bytes
     """A SAS file of these rows with all metadata."""
-    columns: SasColumns
+    columns: list[str]
+    """The file's names of the delivered contract's columns."""
     encoding: int
 
 
 def split_sas(store: Store, file: StoredFile, part_rows: int, report: SasReport) -> Iterator[SasPart]:
-    """Split a file of a month into parts of about `part_rows` rows, in order.
+    """Split a file of a month into parts of about `part_rows` rows, in order, and report on the file.
 
     Raises:
         PermanentError: the file can't be read, states other rows than it holds, or a column is missing or of another
@@ -80,9 +77,9 @@ def split_sas(store: Store, file: StoredFile, part_rows: int, report: SasReport)
     with decompress_to_local(store, file.path) as path, path.open("rb") as content:
         pages = read_sas_pages(content, file.path, path.stat().st_size)
         report.rows, report.deleted_rows = pages.rows, pages.deleted_rows
-        columns: SasColumns | None = None
+        columns: list[str] = []
         for part in pages.read_parts(content, part_rows):
-            columns = columns or _read_columns(file.path, part)
+            columns = columns or _read_columns(file.path, part, report)
             yield SasPart(file.path, part, columns, pages.header.encoding)
 
 
@@ -96,14 +93,15 @@ def count_sas_rows(store: Store, file: StoredFile) -> int:
         return read_sas_pages(content, file.path, path.stat().st_size).rows
 
 
-def _read_columns(path: str, part: bytes) -> SasColumns:
-    """Read the names of the columns in the file's order, and compare them with the contract."""
+def _read_columns(path: str, part: bytes, report: SasReport) -> list[str]:
+    """Read the names of the contract's columns, and report the others."""
     _, meta = _read(path, part, metadataonly=True)
     types: dict[str, str] = meta.readstat_variable_types
     names = check_columns(
         path, {name: ("text" if type_ == "string" else "number", type_) for name, type_ in types.items()}
     )
-    return SasColumns(tuple(types), list(names.values()))
+    report.extra_columns = tuple(list_extra_columns(types, DELIVERED_COLUMNS))
+    return list(names.values())
 
 
 def read_sas_part(part: SasPart) -> tuple[pd.DataFrame, Counter[str]]:
@@ -117,8 +115,8 @@ def read_sas_part(part: SasPart) -> tuple[pd.DataFrame, Counter[str]]:
     """
     if part.encoding != _NO_ENCODING:
         with suppress(*_parse_errors()):
-            return _parse(part.content, usecols=part.columns.delivered)[0], Counter()
-    return _read_latin_1(part.path, part.content, part.columns.delivered, part.encoding)
+            return _parse(part.content, usecols=part.columns)[0], Counter()
+    return _read_latin_1(part.path, part.content, part.columns, part.encoding)
 
 
 def _read_latin_1(path: str, part: bytes, columns: list[str], encoding: int) -> tuple[pd.DataFrame, Counter[str]]:

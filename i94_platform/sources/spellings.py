@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from i94_platform.contracts.missing_values import MISSING
+from i94_platform.sql.expressions import render_literal
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -100,6 +101,5 @@ def _is_exact(texts: Any) -> Any:
 
 def render_text_or_null(column: str, spellings: frozenset[str]) -> str:
     """Render the SQL that reads a text column of a file that spells missing values so, for every engine."""
-    # chr, since engines differ in what a backslash in a literal is
-    literals = ["'" + text.replace("\\", "' || chr(92) || '") + "'" for text in sorted(spellings)]
-    return f"CASE WHEN trim({column}) IN ({', '.join(literals)}) THEN NULL ELSE CAST({column} AS STRING) END"
+    literals = ", ".join(map(render_literal, sorted(spellings)))
+    return f"CASE WHEN trim({column}) IN ({literals}) THEN NULL ELSE CAST({column} AS STRING) END"

@@ -46,7 +46,7 @@ def decode_text(data: bytes, name: str) -> str:
             raise PermanentError(
                 f"{name} can't be read as UTF-16 from byte {error.start}; deliver it again."
             ) from error
-        text = "".join(map(_decode_line, data.removeprefix(b"\xef\xbb\xbf").splitlines(keepends=True)))
+        text = "".join(map(_decode_line, data.removeprefix(codecs.BOM_UTF8).splitlines(keepends=True)))
     if "\x00" in text:
         line = text.count("\n", 0, text.index("\x00")) + 1
         raise PermanentError(f"{name} has a NUL character in line {line}; deliver it again.")

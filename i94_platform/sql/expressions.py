@@ -39,8 +39,9 @@ def render_any(conditions: Iterable[str]) -> str:
 
 
 def render_literal(value: str | int | None) -> str:
-    """Render a value of a contract or code list, which holds no quote, as a literal."""
-    return f"'{value}'" if isinstance(value, str) else str(value)
+    """Render a value of ours, which holds no quote, as a literal."""
+    # chr, since engines differ in what a backslash in a literal is
+    return "'" + value.replace("\\", "' || chr(92) || '") + "'" if isinstance(value, str) else str(value)
 
 
 def render_none_of(name: str, allowed: Iterable[str | int]) -> str:

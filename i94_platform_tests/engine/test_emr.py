@@ -231,7 +231,7 @@ def test_a_session_that_can_not_be_ended_is_only_a_warning(
 
 def test_a_missing_region_and_missing_credentials_are_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(PermanentError, match="You must specify a region"):
-        Application("00f1", ROLE, "").client()
+        Application("00f1", ROLE, "").create_client()
     with pytest.raises(PermanentError, match="AWS_ACCESS_KEY_ID"):
         EmrSession(APPLICATION, {}).open()
 

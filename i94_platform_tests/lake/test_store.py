@@ -113,6 +113,13 @@ def test_a_writer_waits_for_a_held_lock_with_one_message_until_the_timeout(
             pass  # another name is free
 
 
+def test_a_wait_without_a_message_logs_nothing(place: StoreLocation, caplog: pytest.LogCaptureFixture) -> None:
+    waiter = place.open_store(lock_timeout=0.1)
+    with place.open_store().lock("x", "waiting"), pytest.raises(TransientError), waiter.lock("x", ""):
+        pytest.fail("two holders of one lock")
+    assert caplog.messages == []
+
+
 def test_the_lock_of_a_killed_process_becomes_free(place: StoreLocation, tmp_path: Path) -> None:
     held = tmp_path / "held"
     with start_process(hold_lock, place, "x", held) as process:

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from i94_platform.contracts.model import column_names
 from i94_platform.contracts.reference import airport_codes
 from i94_platform.errors import PermanentError
-from i94_platform.sources.airports import CoordinateOrder, FileOrder, detect_order, read_airports
+from i94_platform.sources.airports import CoordinateOrder, detect_order, read_airports
 
 HEADER = (
     "ident,type,name,elevation_ft,continent,iso_country,iso_region,"
@@ -31,12 +31,12 @@ def line(coordinates: str, ident: str = "00A", continent: str = "NA", country: s
     return f'{ident},heliport,Total Rf,{height},{continent},{country},US-PA,Bensalem,00A,,00A,"{coordinates}"'
 
 
-def read(*lines: str, order: CoordinateOrder = "detect", header: str = HEADER) -> pd.DataFrame:
-    return read_airports(io.BytesIO("\r\n".join([header, *lines, ""]).encode()), "airports.csv", order)
+def read(*lines: str, header: str = HEADER) -> pd.DataFrame:
+    return read_airports(io.BytesIO("\r\n".join([header, *lines, ""]).encode()), "airports.csv")
 
 
 def test_a_row_is_read_into_the_contracts_columns_and_types() -> None:
-    frame = read(line("40.07, -74.93"), order="lat, lon")
+    frame = read(line("40.07, -74.93"), line("20.9, -156.4", ident="HI1"))
     assert frame.columns.tolist() == column_names(airport_codes)
     assert frame.iloc[0].drop("iata_code").tolist() == [
         "00A", "heliport", "Total Rf", 11, "NA", "US", "US-PA", "Bensalem", "00A", "00A", 40.07, -74.93,
@@ -63,11 +63,6 @@ def test_one_value_beyond_90_shows_the_order_of_the_whole_file(far: str, near: s
     assert frame.attrs["coordinate_order"] == order
 
 
-def test_a_declared_order_needs_no_proof() -> None:
-    frame = read(line("-74.93, 40.07"), order="lon, lat")
-    assert frame[["latitude", "longitude"]].iloc[0].tolist() == [40.07, -74.93]
-
-
 def test_an_extra_column_is_ignored_and_reported() -> None:
     frame = read(line("20.9, -156.4") + ",x", header=HEADER + ",home_link")
     assert frame.attrs["extra_columns"] == ["home_link"]
@@ -81,7 +76,7 @@ def test_an_extra_column_is_ignored_and_reported() -> None:
             [line("-156.4, 20.9"), line("20.9, -156.4", ident="B")],
             "airports.csv, column 'coordinates': row 2 can only be 'lon, lat' and row 3 only 'lat, lon'",
         ),
-        ([line("40.07, -74.93")], "does not show its order; declare it as 'lat, lon' or 'lon, lat'"),
+        ([line("40.07, -74.93")], "column 'coordinates': no value lies beyond ±90 degrees"),
     ],
 )
 def test_a_file_whose_order_is_unclear_is_refused(lines: list[str], message: str) -> None:
@@ -93,7 +88,6 @@ def test_a_file_whose_order_is_unclear_is_refused(lines: list[str], message: str
 @pytest.mark.parametrize(
     ("odd", "problem", "sample"),
     [
-        (line("-156.4, 20.9", ident="B"), "column 'coordinates' is below -90", "row 3: '-156.4'"),
         (line("20.9, 180.5", ident="B"), "column 'coordinates' is above 180", "row 3: '180.5'"),
         (line("40.07; -74.93", ident="B"), "column 'coordinates' is not two numbers", "row 3: '40.07; -74.93'"),
         (line("40.07, -74.93, 3", ident="B"), "column 'coordinates' is not two numbers", "row 3: '40.07, -74.93, 3'"),
@@ -109,7 +103,7 @@ def test_a_file_whose_order_is_unclear_is_refused(lines: list[str], message: str
     ],
 )
 def test_one_odd_row_is_rejected_and_the_others_are_read(odd: str, problem: str, sample: str) -> None:
-    frame = read(line("20.9, -156.4"), odd, line("40.07, -74.93", ident="C"), order="lat, lon")
+    frame = read(line("20.9, -156.4"), odd, line("40.07, -74.93", ident="C"))
     assert frame["ident"].tolist() == ["00A", "C"]
     (issue,) = frame.attrs["rejected"]
     assert problem in issue["problem"]
@@ -121,7 +115,9 @@ def test_one_row_in_the_other_order_does_not_decide_the_order_of_the_file() -> N
     rows = [line(f"{20 + i / 10}, -156.4", ident=f"HI{i}") for i in range(40)]
     frame = read(*rows, line("-156.4, 20.9", ident="X"))
     assert frame.attrs["coordinate_order"] == "lat, lon"
-    assert frame.attrs["rejected"][0]["sample"] == "row 42: '-156.4'"
+    (issue,) = frame.attrs["rejected"]
+    assert "column 'coordinates' is below -90" in issue["problem"]
+    assert issue["sample"] == "row 42: '-156.4'"
     assert len(frame) == 40
 
 
@@ -141,7 +137,7 @@ def test_a_missing_column_is_named() -> None:
 
 @settings(max_examples=30, deadline=None)
 @given(st.lists(st.tuples(LATITUDES, LONGITUDES), min_size=1), st.sampled_from(["lat, lon", "lon, lat"]))
-def test_places_survive_either_order(places: list[tuple[float, float]], order: FileOrder) -> None:
+def test_places_survive_either_order(places: list[tuple[float, float]], order: CoordinateOrder) -> None:
     assume(any(abs(longitude) > 90 for _, longitude in places))
     written = [(a, b) if order == "lat, lon" else (b, a) for a, b in places]
     frame = read(*[line(f"{a!r}, {b!r}", ident=str(i)) for i, (a, b) in enumerate(written)])
@@ -152,7 +148,7 @@ def test_places_survive_either_order(places: list[tuple[float, float]], order: F
 @settings(max_examples=30, deadline=None)
 @given(st.lists(st.tuples(LATITUDES, LATITUDES), min_size=1))
 def test_an_order_without_proof_is_never_guessed(places: list[tuple[float, float]]) -> None:
-    with pytest.raises(PermanentError, match="declare it"):
+    with pytest.raises(PermanentError, match="no value lies beyond"):
         detect_order(pd.DataFrame(places, columns=["first", "second"]), "airports.csv")
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import io
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from i94_platform.errors import PermanentError
 from i94_platform.lake.local import LocalStore
 from i94_platform.lake.store import Store
 from i94_platform.partitions import Month
@@ -159,3 +162,15 @@ def test_a_footer_is_read_once_until_the_file_changes(tmp_path: Path, monkeypatc
     assert opened == ["sas_data/0.parquet"]
     deliver(store, "sas_data/0.parquet", {"i94mon": 5.0})
     assert list(list_deliveries(store).months) == [MAY]
+
+
+@pytest.mark.parametrize("error", [OSError(errno.EIO, "Input/output error"), PermanentError("access is denied")])
+def test_a_file_that_could_not_be_opened_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    store, refuse_open = LocalStore(tmp_path), Mock(side_effect=error)
+    deliver(store, "sas_data/0.parquet")
+    with monkeypatch.context() as patched:
+        patched.setattr(LocalStore, "open", refuse_open)
+        assert list_deliveries(store).unknown == ("sas_data/0.parquet",)
+    assert find_months(store) == {"2016-04": ["sas_data/0.parquet"]}

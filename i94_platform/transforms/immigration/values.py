@@ -5,9 +5,10 @@ The expressions read the relations `delivered` and `typed` (see `typed.sql`).
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Date, String
+from sqlalchemy import BigInteger, Date
 
 from i94_platform.contracts import delivered_immigration, immigration
+from i94_platform.contracts.immigration import NUMBER_COLUMNS
 from i94_platform.contracts.model import text_limit
 from i94_platform.contracts.rendering.types import sql_type
 from i94_platform.sql.expressions import render_date
@@ -17,8 +18,6 @@ REQUIRED_COLUMNS = ("cicid", "i94yr", "i94mon", "arrdate", "i94visa")
 """The columns that a row can't live without: its key, month, arrival date and purpose."""
 OPTIONAL_COLUMNS = tuple(c.name for c in delivered_immigration.columns if c.name not in REQUIRED_COLUMNS)
 """The columns whose unreadable values become null."""
-NUMBER_COLUMNS = frozenset(c.name for c in delivered_immigration.columns if not isinstance(c.type, String))
-"""The columns that are delivered as numbers."""
 
 _LAST_SAS_DAY = 2_936_549  # 9999-12-31, the last date that every engine writes
 _NO_DOUBLE = 2**63 - 1  # what Spark makes of 2^63, which is beyond BIGINT; no double has this value
@@ -29,7 +28,7 @@ def render_typed(name: str) -> str:
     """Render a delivered column as a value of the contract's type and range; null where it is none."""
     target = immigration.columns[name]
     source = f"delivered.`{name}`"
-    if isinstance(delivered_immigration.columns[name].type, String):
+    if name not in NUMBER_COLUMNS:
         text = f"nullif(rtrim({source}), '')"
         if name == _YYYYMMDD:
             return render_date(text, year=1, month=5, day=7)

@@ -11,7 +11,7 @@ from typing import Literal
 from i94_platform.contracts import world_temperature
 from i94_platform.contracts.missing_values import MISSING
 from i94_platform.contracts.model import text_limit
-from i94_platform.sql.expressions import render_final_casts
+from i94_platform.sql.expressions import render_final_casts, render_literal
 from i94_platform.sql.query import Query
 from i94_platform.sql.templates import load_template
 
@@ -29,9 +29,8 @@ def _render_number(text: str) -> str:
 
 
 def _render_is_missing(text: str) -> str:
-    """Render whether a text is a spelling of a missing value; `chr`, since engines escape a backslash differently."""
-    literals = ["'" + spelling.replace("\\", "' || chr(92) || '") + "'" for spelling in sorted(MISSING)]
-    return f"lower({text}) IN ({', '.join(literals)})"
+    """Render whether a text is a spelling of a missing value."""
+    return f"lower({text}) IN ({', '.join(map(render_literal, sorted(MISSING)))})"
 
 
 def _render_typed_rows(order: DateOrder) -> str:
@@ -102,5 +101,5 @@ def render_rejected() -> Query:
 
 
 def render_climate() -> Query:
-    """Render one row per ISO country from the relation `world_temperature`: temperature, place, number of cities."""
+    """Render the relation `world_temperature` by country: `iso3`, `mean_temperature` (°C), `temperature_cities`."""
     return Query(load_template(__package__, "climate").template, is_portable=True)

@@ -9,13 +9,14 @@ import dagster as dg
 import pytest
 
 from i94_platform.contracts import immigration, immigration_quarantine
+from i94_platform.contracts.immigration import NUMBER_COLUMNS
 from i94_platform.contracts.model import column_names
 from i94_platform.defs.build import build_definitions
 from i94_platform.defs.column_lineage.lineage_file import FILE, load_column_sources
 from i94_platform.defs.column_lineage.schema import column_lineage, column_schema
 from i94_platform.errors import PermanentError
 from i94_platform.settings import Settings
-from i94_platform.transforms.immigration.values import NUMBER_COLUMNS, OPTIONAL_COLUMNS
+from i94_platform.transforms.immigration.values import OPTIONAL_COLUMNS
 
 LINEAGE: dict[str, dict[str, list[str] | str]] = json.loads(FILE.read_text("utf-8"))
 
