@@ -28,6 +28,13 @@ def test_rows_are_counted_by_footer_header_or_record(raw: Path) -> None:
     assert rows == {PARQUET: 2, SAS: 3, CSV: 2, "labels.SAS": 1}
 
 
+@pytest.mark.parametrize("name", ["000000_0", "april.pq", "part.0"])
+def test_a_part_of_any_name_is_counted_by_its_footer(raw: Path, name: str) -> None:
+    write_delivery(raw / PARQUET, delivered_table([{}, {}]))
+    (raw / PARQUET).rename(raw / name)
+    assert count_file(raw, name) == 2
+
+
 def test_a_long_text_is_not_read_only_to_be_count_file(raw: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (raw / CSV).write_text("cicid\n1\n")
     monkeypatch.setattr(row_counts, "MAX_COUNTED_BYTES", 5)
