@@ -108,7 +108,7 @@ def report_progress(step: str, log: Callable[[str], None] = lambda message: None
         _current.reset(token)
 
 
-def start_phase(phase: str, total_rows: int = 0) -> None:
+def start_phase(phase: str, total_rows: int) -> None:
     """Start a phase in the step that this thread reports, if it reports any."""
     if progress := _current.get():
         progress.start(phase, total_rows)

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Literal
 
 from sqlalchemy import Integer, Table
 
-import i94_platform
 from i94_platform.contracts.model import column_names
 from i94_platform.contracts.reference import LOOKUPS
 from i94_platform.errors import PermanentError
@@ -23,7 +22,7 @@ from i94_platform.errors import PermanentError
 if TYPE_CHECKING:
     import pandas as pd
 
-FOLDER: Path = Path(i94_platform.__file__).parent / "lookup"
+FOLDER = Path(__file__).parent.parent / "lookup"
 """The folder of the reviewed files: in a checkout a link to `lookup/` at its top."""
 
 CODE_LISTS: Mapping[str, Table] = MappingProxyType({contract.name: contract for contract in LOOKUPS})

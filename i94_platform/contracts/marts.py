@@ -74,8 +74,8 @@ def _nationality() -> Column[Any]:
     return column("i94cit", Integer(), f"Code of the country of citizenship; {NO_CODE} where it is not given.", source=_FACT, key=True, low=NO_CODE)
 
 
-def _residence(*, key: bool = True) -> Column[Any]:
-    return column("i94res", Integer(), f"Code of the country of residence; {NO_CODE} where it is not given.", source=_FACT, key=key, low=NO_CODE)
+def _residence() -> Column[Any]:
+    return column("i94res", Integer(), f"Code of the country of residence; {NO_CODE} where it is not given.", source=_FACT, key=True, low=NO_CODE)
 
 
 def _airline() -> Column[Any]:
@@ -118,9 +118,9 @@ def _mode() -> Column[Any]:
     return column("i94mode", Integer(), f"Code of the mode of arrival; 9 not reported or unlisted, {NO_CODE} where it is not given.", source=_FACT, key=True, low=NO_CODE)
 
 
-def _origin(*, key: bool = True) -> list[Column[Any]]:
+def _origin() -> list[Column[Any]]:
     return [
-        _residence(key=key),
+        _residence(),
         column("origin", String(128), "Name of the country of residence; of a code outside the list its number, with a hint where reviewed.", source=_COUNTRY, nullable=False),
     ]
 
