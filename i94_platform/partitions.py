@@ -90,12 +90,12 @@ def parse_delivery_name(path: str) -> DeliveryName | None:
     location = _FOLDER.fullmatch(path)
     if location is None:
         file = _FILE.fullmatch(path)
-        return _delivery_name(file, file) if file else None
+        return _build_name(file, file) if file else None
     if is_hidden(location["part"]):
         return None
     ending = _PART.fullmatch(location["part"])
     formats = {match.lower() for match in (location["folder_format"], ending and ending["format"]) if match}
-    return _delivery_name(location, ending if len(formats) == 1 else None, "/")
+    return _build_name(location, ending if len(formats) == 1 else None, "/")
 
 
 def is_hidden(path: str) -> bool:
@@ -107,7 +107,7 @@ def is_hidden(path: str) -> bool:
     return any(name.startswith(("_", ".")) for name in names) or names[-1].lower().endswith(_SKIPPED_ENDINGS)
 
 
-def _delivery_name(location: re.Match[str], ending: re.Match[str] | None, slash: str = "") -> DeliveryName:
+def _build_name(location: re.Match[str], ending: re.Match[str] | None, slash: str = "") -> DeliveryName:
     month, root = MONTH_NAMES.index(location["month"].lower()) + 1, location["root"] + slash
     format_, compression = (ending["format"], ending["compression"] or "") if ending else ("", "")
     return DeliveryName(Month(2000 + int(location["year"]), month), format_.lower(), compression.lower(), root)

@@ -280,7 +280,7 @@ def _warn_once(message: str) -> None:
     logger.warning("%s", message)
 
 
-def _runs_on_other_machines(settings: Settings) -> bool:
+def _is_on_other_machines(settings: Settings) -> bool:
     return settings.engine == "yarn" or settings.engine.startswith("emr-serverless://")
 
 
@@ -291,11 +291,11 @@ def _can_log_in_as_reader(address: RedshiftAddress | None) -> bool:
 
 INVALID_COMBINATIONS: tuple[tuple[Callable[[Settings], bool], str], ...] = (
     (
-        lambda s: _runs_on_other_machines(s) and not is_s3(s.lake),
+        lambda s: _is_on_other_machines(s) and not is_s3(s.lake),
         "I94_LAKE: the machines of I94_ENGINE don't see a folder of this one; set I94_LAKE to s3://bucket/prefix",
     ),
     (
-        lambda s: _runs_on_other_machines(s) and is_s3(s.lake) and not is_s3(s.raw),
+        lambda s: _is_on_other_machines(s) and is_s3(s.lake) and not is_s3(s.raw),
         "I94_RAW: the machines of I94_ENGINE don't see a folder of this one; set I94_RAW to s3://bucket/prefix",
     ),
     (

@@ -41,8 +41,8 @@ class Engine(ABC):
     name: str
     """The engine's address, for people."""
 
-    looks_for_keys_again: ClassVar[bool] = True
-    """Whether checks look for repeated keys in staged files, or rely on what staging has recorded."""
+    has_cheap_key_check: ClassVar[bool] = True
+    """Whether checks look for duplicate keys in staged files; else they rely on what staging has recorded."""
 
     @abstractmethod
     def register_delivery(self, groups: Sequence[FileGroup], rows: int) -> None:

@@ -130,7 +130,7 @@ def list_jars(folder: str) -> list[str]:
 class SparkEngine(Engine):
     """Runs the staging SQL in Spark, unchanged."""
 
-    looks_for_keys_again = False  # it takes a shuffle of every key
+    has_cheap_key_check = False  # it takes a shuffle of every key
 
     def __init__(self, address: str, session: Callable[[], SparkSession]) -> None:
         """`session` opens the session, or returns the open one."""

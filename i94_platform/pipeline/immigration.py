@@ -185,7 +185,7 @@ def _write_accepted(
     Returns:
         The run folder's name, its files, and whether no key repeats in them.
     """
-    engine.register_table("duplicate_rows", queries.empty_duplicate_rows())
+    engine.register_table("duplicate_rows", queries.build_empty_duplicate_rows())
     entries = _write(queries.render_accepted(month), lake, engine, dataset, run_id)
     if not (entries and engine.has_duplicates("staged", "cicid")):
         return run_id, entries, True

@@ -57,7 +57,7 @@ _footers: dict[tuple[str, StoredFile], ArrivalsFooter] = {}
 def recognize_months(files: Iterable[StoredFile], raw: Store) -> FooterMonths:
     """Find the months among files of other names; a folder counts if all of its Parquet files do."""
     folders: dict[str, list[StoredFile]] = defaultdict(list)
-    for file in filter(_may_be_parquet, files):
+    for file in filter(_can_be_parquet, files):
         folders[_delivery_folder(file.path)].append(file)
     months = FooterMonths()
     for folder, parts in folders.items():
@@ -78,7 +78,7 @@ def recognize_months(files: Iterable[StoredFile], raw: Store) -> FooterMonths:
     return months
 
 
-def _may_be_parquet(file: StoredFile) -> bool:
+def _can_be_parquet(file: StoredFile) -> bool:
     name = file.path.rpartition("/")[2]
     ending = name.rpartition(".")[2].lower() if "." in name else ""
     return ending in ENDINGS and not file.problem and not is_hidden(file.path)

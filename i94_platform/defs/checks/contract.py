@@ -131,7 +131,7 @@ def _evaluate_dataset(
             return engine.fetch(Query(sql, is_portable=True)).to_pylist()
 
         def has_duplicates(relation: str, column: str) -> bool:
-            if manifest.stats.get(KEYS_ARE_UNIQUE) and not engine.looks_for_keys_again:
+            if manifest.stats.get(KEYS_ARE_UNIQUE) and not engine.has_cheap_key_check:
                 return False
             register()
             return engine.has_duplicates(relation, column)

@@ -110,8 +110,8 @@ def render_rejected(month: Month) -> Query:
     return _render("rejected", month)
 
 
-def empty_duplicate_rows() -> pa.Table:
-    """The relation `duplicate_rows` of a month without duplicate keys."""
+def build_empty_duplicate_rows() -> pa.Table:
+    """Build the relation `duplicate_rows` of a month without duplicate keys."""
     import pyarrow as pa
 
     types = {"source_path": pa.string(), "source_row": pa.int64()}
