@@ -41,6 +41,20 @@ def _any_match(keys: Iterable[dg.AssetKey], condition: Condition) -> Condition:
     return _any_of(dg.AutomationCondition.asset_matches(key, condition) for key in keys)
 
 
+_FACT_UPDATED = dg.AutomationCondition.asset_matches(_FACT, _UPDATED)
+_FACT_IN_PROGRESS = dg.AutomationCondition.asset_matches(_FACT, _IN_PROGRESS)
+_MARTS_IN_PROGRESS = dg.AutomationCondition.any_deps_match(_IN_PROGRESS)
+
+
+def _has_just_ended(in_progress: Condition, updated: Condition) -> Condition:
+    """It has ended since the last tick, without an update that this tick has read.
+
+    A tick reads the updates before the runs: what a run brings that ends in between is seen by the next tick only.
+    """
+    has_ended = (~in_progress).newly_true() & ~dg.AutomationCondition.initial_evaluation()
+    return has_ended & ~updated
+
+
 # a `since` of an `or` would forget which of two events between two evaluations came last
 _OUTDATED = _UPSTREAM_UPDATED.since(_UPDATED) & ~_MISSING
 STALE: Condition = (
@@ -52,7 +66,11 @@ STALE: Condition = (
 """Missing, of older code, or older than what it reads; not requested since, so that a failed run is not repeated."""
 
 MONTHLY_MART: Condition = (
-    STALE & ~_IN_PROGRESS & ~dg.AutomationCondition.any_deps_missing() & ~_any_match(_MART_SOURCES, _RUN_IN_PROGRESS)
+    STALE
+    & ~_IN_PROGRESS
+    & ~dg.AutomationCondition.any_deps_missing()
+    & ~_any_match(_MART_SOURCES, _RUN_IN_PROGRESS)
+    & ~_has_just_ended(_RUN_IN_PROGRESS | _FACT_IN_PROGRESS, _UPDATED | _FACT_UPDATED)
 )
 """For months with a fact. All marts wait for the runs of the sources of all, so that one run refreshes a month."""
 
@@ -60,9 +78,10 @@ CORRELATIONS: Condition = (
     STALE
     & dg.AutomationCondition.all_deps_match(~_MISSING)
     & ~_IN_PROGRESS
-    & ~dg.AutomationCondition.any_deps_match(_IN_PROGRESS)
+    & ~_MARTS_IN_PROGRESS
     # the marts of a fact that has just been updated are requested now
-    & ~dg.AutomationCondition.asset_matches(_FACT, _UPDATED | _IN_PROGRESS)
+    & ~(_FACT_UPDATED | _FACT_IN_PROGRESS)
+    & ~_has_just_ended(_RUN_IN_PROGRESS | _FACT_IN_PROGRESS | _MARTS_IN_PROGRESS, _UPDATED | _UPSTREAM_UPDATED)
 )
 """After the marts of all months that are loaded together."""
 
@@ -72,8 +91,12 @@ RELEASE: Condition = (
     & reduce(and_, (dg.AutomationCondition.asset_matches(key, ~_MISSING) for key in _MARTS))
     & ~_IN_PROGRESS
     & ~_any_match(_TABLES, _RUN_IN_PROGRESS)
-    & ~dg.AutomationCondition.asset_matches(_FACT, _UPDATED | _IN_PROGRESS)
+    & ~(_FACT_UPDATED | _FACT_IN_PROGRESS)
     & ~_any_match(_MARTS, _OUTDATED | _IN_PROGRESS)
+    & ~_has_just_ended(
+        _RUN_IN_PROGRESS | _FACT_IN_PROGRESS | _any_match(_MARTS, _RUN_IN_PROGRESS),
+        _UPDATED | _any_match(_PUBLISHED, _UPDATED),
+    )
 )
 """For the published correlations, which come last. Their run publishes all tables."""
 
