@@ -57,7 +57,7 @@ def s3_spark_skip_reason() -> str | None:
 def start_connect_server(folder: Path, options: Mapping[str, str] = _SHORT_LIVED_DRIVER) -> Iterator[str]:
     """Run a Spark Connect server as long as the context, with its log in `folder`, and give its address."""
     address = f"sc://127.0.0.1:{_free_port()}"
-    with connect.connect_server(address, folder / "connect.log", driver_config("local[*]") | dict(options)):
+    with connect.run_connect_server(address, folder / "connect.log", driver_config("local[*]") | dict(options)):
         yield address
 
 
