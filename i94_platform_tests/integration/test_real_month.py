@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from i94_platform.contracts import MONTHLY_MARTS
+from i94_platform_tests.marts.correlation_differences import find_correlation_differences
 from i94_platform_tests.marts.independent_figures import find_differences
 from i94_platform_tests.serving.live_server import run_server
 from i94_platform_tests.support.command import CommandResult, run_command_measuring_memory
@@ -148,6 +149,14 @@ def test_every_published_cell_of_april_is_that_of_plain_sql(april: tuple[Deploym
     cells, differences = find_differences(deployment.settings.warehouse_path, deployment.home / "i94.duckdb")
     assert not differences
     assert cells > 14_000_000
+
+
+@pytest.mark.slow
+def test_every_published_correlation_of_april_is_that_of_plain_sql(april: tuple[Deployment, CommandResult]) -> None:
+    deployment, _ = april
+    rows, differences = find_correlation_differences(deployment.settings.warehouse_path, deployment.home / "i94.duckdb")
+    assert not differences
+    assert rows == 71 + 31
 
 
 @pytest.mark.slow

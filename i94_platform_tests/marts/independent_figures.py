@@ -185,18 +185,23 @@ QUERIES = {
 }
 
 
+def connect(warehouse: Path, release: Path | None = None) -> duckdb.DuckDBPyConnection:
+    """Connect to a warehouse, with the marts of a release or its own as `published`, and prepare the tables above."""
+    connection = duckdb.connect()
+    connection.execute(f"ATTACH '{warehouse}' AS warehouse (READ_ONLY)")
+    connection.execute(f"ATTACH '{release or warehouse}' AS published (READ_ONLY)")
+    connection.execute("USE warehouse")
+    connection.execute(_PREPARATION.replace("{airlines}", str(PROJECT / "lookup" / "airlines.csv")))
+    return connection
+
+
 def find_differences(warehouse: Path, release: Path | None = None) -> tuple[int, list[str]]:
     """Compare each cell of the marts, or of those in the DuckDB file of a release, with plain SQL over the fact.
 
     Returns:
         How many cells were compared, and for each column that differs how many cells do, with an example.
     """
-    airlines = PROJECT / "lookup" / "airlines.csv"
-    with duckdb.connect() as connection:
-        connection.execute(f"ATTACH '{warehouse}' AS warehouse (READ_ONLY)")
-        connection.execute(f"ATTACH '{release or warehouse}' AS published (READ_ONLY)")
-        connection.execute("USE warehouse")
-        connection.execute(_PREPARATION.replace("{airlines}", str(airlines)))
+    with connect(warehouse, release) as connection:
         cells, differences = 0, list[str]()
         for mart in MONTHLY_MARTS:
             connection.execute(f"CREATE OR REPLACE TEMP TABLE expected AS {QUERIES[mart.name]}")
