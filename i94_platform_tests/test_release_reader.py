@@ -1,4 +1,4 @@
-"""Test `i94_platform.read`: the rows of a release by months and columns, its errors, the example of the docs."""
+"""Test `i94_platform.read`: the rows of a release by months and columns, its errors, the examples of the docs."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
-import pyarrow as pa
+import polars
 import pytest
 
 import i94_platform
@@ -20,6 +21,14 @@ from i94_platform.settings import PROJECT, Settings
 from i94_platform_tests.serving.synthetic_release import make_rows, publish_release
 
 HEAVY = ("pyarrow", "pandas", "duckdb", "sqlalchemy", "dagster", "pydantic", "boto3")
+
+POLARS_TYPES = {
+    "string": polars.String,
+    "int32": polars.Int32,
+    "int64": polars.Int64,
+    "double": polars.Float64,
+}
+"""By type of Arrow."""
 
 
 @pytest.fixture(scope="module")
@@ -92,11 +101,26 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
     assert result.stdout.strip() == "[]"
 
 
-def test_the_example_of_the_docs_runs(published: tuple[Path, Release], monkeypatch: pytest.MonkeyPatch) -> None:
-    page = (PROJECT / "docs" / "how-to" / "bi-tools.md").read_text("utf-8")
-    (example,) = re.findall(r"```python\n(import i94_platform\n.*?)```", page, re.DOTALL)
+def test_polars_has_the_rows_and_types_of_every_published_table(published: tuple[Path, Release]) -> None:
+    for contract in PUBLISHED:
+        rows = i94_platform.read(contract.name, home=published[0])
+        frame = polars.from_arrow(rows)
+        assert isinstance(frame, polars.DataFrame)
+        assert frame.to_dicts() == rows.to_pylist()
+        assert frame.dtypes == [POLARS_TYPES[str(field.type)] for field in rows.schema]
+
+
+def test_the_examples_of_the_docs_run(published: tuple[Path, Release], monkeypatch: pytest.MonkeyPatch) -> None:
+    page = (PROJECT / "docs" / "how-to" / "bi-tools.md").read_text("utf-8").partition("## Arrow, pandas and Polars")[2]
+    examples = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    assert len(examples) == 2
     monkeypatch.setenv("I94_HOME", str(published[0]))
-    names: dict[str, object] = {}
-    exec(example, names)  # noqa: S102 - it is our own page
-    assert isinstance(names["winter"], pa.Table)
-    assert len(names["largest"]) == 5  # type: ignore[arg-type]
+    names: dict[str, Any] = {}
+    exec("".join(examples), names)  # noqa: S102 - it is our own page
+    winter = names["winter"].to_pandas()
+    assert {*winter["i94mon"]} == {1, 2}
+    totals = winter.groupby("state")["visitors"].sum()
+    assert names["largest"].tolist() == totals.nlargest(5).tolist()
+    assert names["by_state"].sort("visitors", descending=True)["visitors"].to_list() == names["largest"].tolist()
+    by_origin = dict(names["by_origin"].iter_rows())
+    assert by_origin == winter.groupby("origin")["visitors"].sum().to_dict()
