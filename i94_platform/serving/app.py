@@ -28,7 +28,7 @@ def create_app(service: Service | None = None, scripts_folder: str = "", hosts: 
 
     Args:
         service: its state; without it the application can only describe itself.
-        scripts_folder: where the JavaScript that is made once is kept.
+        scripts_folder: where the bundle of Vega-Lite is kept, which takes seconds to make.
         hosts: the host names that it answers to, any unless given.
     """
 

@@ -17,10 +17,6 @@ MONTH, ANY_TEXT = "month", "any text"
 """What stands in the place of a column: the number of the month (year * 12 + month), and every column with texts."""
 
 
-def _contains(column: ColumnElement[Any], text: str) -> ColumnElement[bool]:
-    return column.icontains(text, autoescape=True)
-
-
 def _matches_pattern(column: ColumnElement[Any], pattern: str) -> ColumnElement[bool]:
     """Whether a text matches a pattern, in which `*` stands for any characters and `%` too, as in SQL."""
     escaped = pattern.replace("/", "//").replace("_", "/_").replace("*", "%")
@@ -56,7 +52,7 @@ class Filter:
         """Return the condition in SQL."""
         if self.column == ANY_TEXT:
             texts = (column for column in columns.values() if isinstance(column.type, String))
-            return or_(false(), *(_contains(text, self.value) for text in texts))
+            return or_(false(), *(text.icontains(self.value, autoescape=True) for text in texts))
         condition = OPERATORS[self.operator]
         if self.column != MONTH:
             return condition(columns[self.column], self.value)

@@ -60,19 +60,19 @@ def send(request: Request, cached: CachedResponse, etag: str, cache_control: str
 
 def send_json(request: Request, body: bytes) -> Response:
     """Return a JSON document, or a 304 if the client has it."""
-    etag = compute_digest(body)
-    if is_current(request, etag):
-        return not_modified(etag)
-    return send(request, with_gzip(body, serializers.MEDIA_TYPES["json"]), etag)
+    return _send_body(request, body, serializers.MEDIA_TYPES["json"])
 
 
 def send_page(request: Request, html: str) -> Response:
-    """Return a page that is the same for everybody, or a 304 if the client has it."""
-    body = html.encode()
+    """Return an HTML page, or a 304 if the client has it."""
+    return _send_body(request, html.encode(), "text/html; charset=utf-8")
+
+
+def _send_body(request: Request, body: bytes, media_type: str) -> Response:
     etag = compute_digest(body)
     if is_current(request, etag):
         return not_modified(etag)
-    return send(request, with_gzip(body, "text/html; charset=utf-8"), etag)
+    return send(request, with_gzip(body, media_type), etag)
 
 
 def caching_headers(etag: str, cache_control: str = REVALIDATE) -> dict[str, str]:

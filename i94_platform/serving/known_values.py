@@ -14,7 +14,7 @@ from sqlalchemy import BigInteger, Column, Integer, String, Table, select
 
 from i94_platform.contracts import PUBLISHED
 from i94_platform.contracts.groups import NO_CODE
-from i94_platform.contracts.model import is_monthly, key_columns
+from i94_platform.contracts.model import MONTH_COLUMNS, is_monthly, key_columns
 from i94_platform.serving.disclosure import DisclosureControl
 from i94_platform.serving.filters import REPEATABLE, Filter
 from i94_platform.serving.problems import Problem
@@ -27,7 +27,6 @@ _DIMENSIONS = {"i94cit": "country", "i94res": "country", "i94addr": "state"} | {
 }
 """The dimension that has the codes of a column, by the column."""
 
-_MONTH = ("i94yr", "i94mon")
 _MAX_VALUES, _MAX_SUGGESTIONS, _LEAST_SIMILARITY = 100_000, 3, 0.6
 
 
@@ -68,7 +67,7 @@ def _find_unknown(filter_: Filter, known: Mapping[Any, str]) -> list[Any]:
 
 def _has_names(contract: Table, column: Column[Any]) -> bool:
     """Whether a column holds codes or names, and no figure or text about a row."""
-    if column.name in _MONTH or column.info["statistic"]:
+    if column.name in MONTH_COLUMNS or column.info["statistic"]:
         return False
     is_code = column.name in key_columns(contract) and isinstance(column.type, Integer | BigInteger)
     return isinstance(column.type, String) or is_code or column.name in _DIMENSIONS

@@ -20,6 +20,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from i94_platform.serving import missing_months
 from i94_platform.serving.auth.authenticator import Authenticator
 from i94_platform.serving.disclosure import HEADER, ROUNDED
 from i94_platform.serving.metrics import Metrics
@@ -44,8 +45,8 @@ STRICT_TRANSPORT_SECURITY = (b"strict-transport-security", b"max-age=31536000")
 """For a server that is reached by TLS: browsers use nothing else for a year."""
 
 _EXPOSED_HEADERS = (
-    "Content-Disposition", "ETag", "Link", "RateLimit", "RateLimit-Policy", "Retry-After", "X-Disclosure-Control",
-    "X-Missing-Months", "X-Request-Id", "X-Total-Count",
+    "Content-Disposition", "ETag", "Link", "RateLimit", "RateLimit-Policy", "Retry-After", HEADER,
+    missing_months.HEADER, "X-Request-Id", "X-Total-Count",
 )  # fmt: skip
 """What a page of another origin may read of a response, besides its content."""
 
@@ -67,8 +68,8 @@ class Middleware:
         app: ASGIApp,
         authenticator: Authenticator,
         metrics: Metrics,
-        is_https: bool = False,
-        cors_origins: Sequence[str] = (),
+        is_https: bool,
+        cors_origins: Sequence[str],
     ) -> None:
         self._app, self._authenticator, self._metrics, self._in_flight = app, authenticator, metrics, 0
         # around limits and authentication, so that pages can read those problems too
@@ -127,9 +128,8 @@ class Middleware:
             await problem.to_response()(scope, receive, send)
         except Exception:
             logger.exception("Request %s failed", scope["state"]["request_id"])
-            if (
-                scope["state"]["sent"].status != 500
-            ):  # the application has sent no error response, so the connection must break
+            # without an error response of the application, the connection must break
+            if scope["state"]["sent"].status != 500:
                 raise
 
     def _enforce_limits(self, scope: Scope) -> None:

@@ -28,7 +28,7 @@ from i94_platform.serving.snapshot import Snapshot
 logger = logging.getLogger(__name__)
 
 RETRY_SECONDS = 30.0
-"""After these a release that could not be loaded is tried again."""
+"""The time until a release that could not be loaded is tried again."""
 
 _ABANDONED_SECONDS = 3_600.0
 """A database file that is older was left by a server that was killed."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 MAX_BYTES = 64 << 20
 _OVERHEAD_BYTES = 500
+"""What a response takes in memory besides its bodies, about."""
 
 
 @dataclass(frozen=True)
@@ -32,8 +33,8 @@ class CachedResponse:
 class ResponseCache:
     """The most recently used responses by name."""
 
-    def __init__(self, max_bytes: int = MAX_BYTES) -> None:
-        self._max_bytes, self._bytes = max_bytes, 0
+    def __init__(self) -> None:
+        self._bytes = 0
         self._responses: OrderedDict[str, CachedResponse] = OrderedDict()
         self._pending: dict[str, asyncio.Task[CachedResponse]] = {}
 
@@ -55,10 +56,10 @@ class ResponseCache:
             response = await make()
         finally:
             del self._pending[name]
-        if response.size <= self._max_bytes // 4:
+        if response.size <= MAX_BYTES // 4:
             self._responses[name] = response
             self._bytes += response.size
-            while self._bytes > self._max_bytes:
+            while self._bytes > MAX_BYTES:
                 _, oldest = self._responses.popitem(last=False)
                 self._bytes -= oldest.size
         return response

@@ -51,8 +51,10 @@ class Service:
 
     release_store: ReleaseStore
     authenticator: Authenticator
-    query_seconds: float = 10.0
+    query_seconds: float
+    """After these a query is stopped."""
     poll_seconds: float = 3.0
+    """The time between two looks for a new release."""
     response_cache: ResponseCache = field(default_factory=ResponseCache)
     metrics: Metrics = field(default_factory=Metrics)
     valid_queries: dict[tuple[str, bytes, str], Query] = field(default_factory=dict)
@@ -62,11 +64,10 @@ class Service:
     executor: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(QUERY_THREADS, thread_name_prefix="query")
     )
-
     threads: asyncio.Semaphore = field(default_factory=partial(asyncio.Semaphore, QUERY_THREADS))
     """The queries that may still start."""
     turns: WeakValueDictionary[str, asyncio.Semaphore] = field(default_factory=WeakValueDictionary)
-    """The queries that each caller may still start; those of callers without any go at some time."""
+    """How many queries each caller may still start. That of a caller without queries is dropped."""
 
     def require_release(self) -> Release:
         """Return the release that is served.
@@ -80,14 +81,14 @@ class Service:
         detail = "No release can be loaded; the log of the server says why." if is_published else NOTHING_PUBLISHED
         raise Problem("no-release", detail, retry_after=self.poll_seconds)
 
-    async def respond(self, request: Request, key: str, make: MakeResponse, version: str = "") -> Response:
+    async def respond(self, request: Request, key: str, make: MakeResponse, version: str) -> Response:
         """Respond from the cache, or make the response and cache it.
 
         Args:
             request: the request, which may carry the ETag of an earlier response.
             key: what the response depends on apart from the release and what the caller may see.
             make: queries the release; runs in a thread.
-            version: the release to read, the newest unless given.
+            version: the release to read; empty for the newest.
 
         Raises:
             Problem: there is no such release, or the query takes too long.
@@ -108,7 +109,7 @@ class Service:
 
     @contextmanager
     def lease(self, version: str) -> Iterator[Snapshot]:
-        """Keep a release open, the newest unless a version is given.
+        """Keep the release of a version open, or the newest if the version is empty.
 
         Raises:
             Problem: there is no such release.
@@ -121,10 +122,10 @@ class Service:
 
     @contextmanager
     def take_download_slot(self, caller: str, most: int) -> Iterator[None]:
-        """Count a download.
+        """Count a download in progress, of which each caller may have one and all together `most`.
 
         Raises:
-            Problem: the caller has one in progress, or as many as there may be are.
+            Problem: there is no slot for it.
         """
         if caller in self.downloads or len(self.downloads) >= most:
             raise Problem("busy", "Other downloads are in progress; try again soon.", retry_after=10)

@@ -23,9 +23,10 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 THREADS_PER_QUERY = 2
-"""Requests run side by side anyway."""
+"""More would take the processors from the queries of other requests."""
 
 _BATCH_ROWS = 50_000
+"""Rows that `stream` holds in memory at a time."""
 
 
 class Snapshot:
@@ -83,10 +84,7 @@ class Snapshot:
         import duckdb
 
         sql, values = compile_statement(statement, "duckdb")
-        with (
-            closing(self._connection.cursor()) as cursor,
-            interrupt_after(cursor, deadline - time.monotonic()),
-        ):
+        with closing(self._connection.cursor()) as cursor, interrupt_after(cursor, deadline - time.monotonic()):
             try:
                 rows: pa.Table = cursor.sql(sql, params=values).to_arrow_table()
             except duckdb.OutOfMemoryException:
@@ -94,7 +92,7 @@ class Snapshot:
             return rows
 
     def remember(self, name: tuple[str, ...], fetch: Callable[[], dict[Any, str]]) -> dict[Any, str]:
-        """Return values that stay as they are as long as the release is open; fetched at the first call."""
+        """Return the values of a name, which are fetched once, because an open release does not change."""
         if name not in self._values:
             self._values[name] = fetch()
         return self._values[name]

@@ -18,7 +18,6 @@ _DESCRIPTION = (
     "filters, order and pages work on what is left."
 )
 
-
 _TAGS = [
     {"name": "query", "description": "Chosen columns, groups and aggregates of any table."},
     {"name": "marts", "description": "Monthly figures, one table for each question, and correlations."},

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import BaseModel
 from sqlalchemy import Column, Date, Table
 
 from i94_platform.contracts.model import key_columns
@@ -72,7 +71,7 @@ def describe_tables(other_responses: Responses, security: list[Json]) -> tuple[J
             paths[f"/api/v1/{layer}/{contract.name}"] = {
                 "get": _describe_operation(layer, contract, other_responses, scoped)
             }
-    schemas |= {name: schema for model in _SUMMARIES for name, schema in _list_schemas(model).items()}
+    schemas |= {model.__name__: model.model_json_schema() for model in _SUMMARIES}
     paths["/api/v1/query/{table}"] = {"get": _describe_query(other_responses, security)}
     return paths, {"schemas": schemas, "parameters": _describe_parameters(), "headers": _HEADERS}
 
@@ -81,8 +80,8 @@ def _refer(kind: str, name: str) -> Json:
     return {"$ref": f"#/components/{kind}/{name}"}
 
 
-def _list_schemas(model: type[BaseModel]) -> Json:
-    return {model.__name__: model.model_json_schema()}
+def _refer_parameters(names: list[str]) -> list[Json]:
+    return [_refer("parameters", name) for name in (*names, *_COMMON_PARAMETERS)]
 
 
 def _describe_operation(layer: str, contract: Table, other_responses: Responses, security: list[Json]) -> Json:
@@ -91,25 +90,23 @@ def _describe_operation(layer: str, contract: Table, other_responses: Responses,
         "operationId": contract.name,
         "summary": str(contract.comment),
         "description": f"Grain: {contract.info['grain']}.",
-        "parameters": [
-            *(_refer("parameters", name) for name in [*list_names(PageParameters, contract), *_COMMON_PARAMETERS])
-        ],
+        "parameters": _refer_parameters(list_names(PageParameters, contract)),
         "responses": _describe_responses(f"{contract.name}_page", other_responses),
         "security": security,
     }
 
 
 def _describe_query(other_responses: Responses, security: list[Json]) -> Json:
-    names = [contract.name for contracts in LAYERS.values() for contract in contracts]
-    all_names = [field.alias or name for name, field in QueryParameters.model_fields.items()]
+    tables = [contract.name for contracts in LAYERS.values() for contract in contracts]
+    names = [field.alias or name for name, field in QueryParameters.model_fields.items()]
     return {
         "operationId": "query",
         "tags": ["query"],
         "summary": "Chosen columns, groups and aggregates of any table",
         "description": "Sums are computed from exact counts and rounded last; see the description of the API.",
         "parameters": [
-            {"name": "table", "in": "path", "required": True, "schema": {"type": "string", "enum": names}},
-            *(_refer("parameters", name) for name in [*all_names, *_COMMON_PARAMETERS]),
+            {"name": "table", "in": "path", "required": True, "schema": {"type": "string", "enum": tables}},
+            *_refer_parameters(names),
         ],
         "responses": _describe_responses("query_page", other_responses),
         "security": security,

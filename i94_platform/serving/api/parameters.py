@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from typing import Annotated
 
 from fastapi import Query as QueryParameters
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
-from starlette.requests import Request
 
 from i94_platform.partitions import Month
 from i94_platform.serving.auth.api_keys import KEY_PATTERN
@@ -33,7 +34,6 @@ OptionalMonth = Annotated[
     BeforeValidator(_parse_month),
     WithJsonSchema({"type": "string", "pattern": "^20[0-9]{2}-(0[1-9]|1[0-2])$", "examples": ["2016-04"]}),
 ]
-
 
 UNKNOWN_FILTER = "unknown_filter"
 """The type of the validation error whose message says what there is instead of a filter."""
@@ -61,17 +61,14 @@ def refuse_parameters(_: Annotated[NoParameters, QueryParameters()]) -> None:
     """Refuse any query parameter."""
 
 
-def require_single(request: Request, parameters: BaseModel) -> None:
-    """Refuse a parameter that is repeated although it takes one value.
+def require_single(names: Iterable[str]) -> None:
+    """Refuse a parameter that is repeated.
 
     Raises:
         Problem: there is such a parameter.
     """
-    names = [name for name, _ in request.query_params.multi_items()]
-    fields = type(parameters).model_fields
-    for name in set(names):
-        is_list = name in fields and isinstance(fields[name].default, list)
-        if not is_list and names.count(name) > 1:
+    for name, number in Counter(names).items():
+        if number > 1:
             raise Problem("invalid-parameter", f"{name} is given more than once.", parameter=name)
 
 

@@ -7,7 +7,6 @@ the name of a column, and an operator of `filters.OPERATORS`.
 from __future__ import annotations
 
 import base64
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
@@ -21,7 +20,15 @@ from i94_platform.contracts.disclosure import is_count
 from i94_platform.contracts.model import is_monthly, key_columns
 from i94_platform.serving.aggregates import FUNCTIONS, Aggregate
 from i94_platform.serving.api.models import PYTHON_TYPES
-from i94_platform.serving.api.parameters import UNKNOWN_FILTER, FiniteFloat, Int32, Int64, MonthRange, Text
+from i94_platform.serving.api.parameters import (
+    UNKNOWN_FILTER,
+    FiniteFloat,
+    Int32,
+    Int64,
+    MonthRange,
+    Text,
+    require_single,
+)
 from i94_platform.serving.filters import ANY_TEXT, OPERATORS, REPEATABLE, Filter
 from i94_platform.serving.problems import Problem
 from i94_platform.serving.queries import DEFAULT_LIMIT, Order, Query
@@ -31,7 +38,6 @@ MAX_ROWS = {"json": 10_000, "csv": 100_000, "parquet": 100_000}
 
 _VALUE_TYPES: dict[type, Any] = {Integer: Int32, BigInteger: Int64, Double: FiniteFloat, String: Text}
 """What a client may send for a column; types that are absent here have no limits."""
-
 
 _LIMIT = (
     f"Rows of a page: in JSON {DEFAULT_LIMIT:,} unless given and at most {MAX_ROWS['json']:,}, in CSV and Parquet "
@@ -117,9 +123,7 @@ def _invalid(parameter: str, detail: str) -> Problem:
 
 
 def _parse_parameters(model: type[PageParameters], items: Sequence[tuple[str, str]]) -> PageParameters:
-    for name, number in Counter(name for name, _ in items).items():
-        if number > 1:
-            raise _invalid(name, f"{name} is given more than once.")
+    require_single(name for name, _ in items)
     try:
         return model.model_validate(dict(items))
     except ValidationError as error:

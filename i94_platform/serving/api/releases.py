@@ -95,7 +95,7 @@ async def download_release(
     parameters: Annotated[DownloadParameters, Query()],
 ) -> Response:
     """Send an archive as the caller may see it, while it is made."""
-    require_single(request, parameters)
+    require_single(name for name, _ in request.query_params.multi_items())
     service, disclosure, contracts = get_service(request), request.state.disclosure, _find_tables(parameters.tables)
     keeps_formulas = parameters.formulas == "keep"
     with ExitStack() as resources:

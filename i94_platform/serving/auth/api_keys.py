@@ -92,7 +92,7 @@ class KeyStore:
         with closing(self.open()) as database, database:
             database.execute(
                 "INSERT INTO keys (id, name, digest, scopes, created_at, expires_at) VALUES (?, ?, ?, ?, ?, ?)",
-                (key.id, name, _hash(secret), " ".join(sorted(granted)), key.created_at, expires_at),
+                (key.id, name, hash_secret(secret), " ".join(sorted(granted)), key.created_at, expires_at),
             )
         return key, f"i94_{key.id}_{secret}"
 
@@ -169,7 +169,7 @@ class KeyVerifier:
         id_, _, secret = text.removeprefix("i94_").partition("_")
         row = self._find(id_)
         # compare also for an unknown id, so that it takes as long as a wrong secret
-        matches = hmac.compare_digest(_hash(secret), row[7] if row else bytes(32))
+        matches = hmac.compare_digest(hash_secret(secret), row[7] if row else bytes(32))
         return self.get_active(id_) if row and matches else None
 
     def get_active(self, id_: str) -> ApiKey | None:
@@ -207,7 +207,8 @@ def _to_key(row: tuple[Any, ...]) -> ApiKey:
     return ApiKey(id_, name, frozenset(scopes.split()), created_at, expires_at, used_at, revoked_at)
 
 
-def _hash(secret: str) -> bytes:
+def hash_secret(secret: str) -> bytes:
+    """Return the SHA-256 of a secret, the only form in which it is kept."""
     return hashlib.sha256(secret.encode()).digest()
 
 

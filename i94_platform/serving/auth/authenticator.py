@@ -10,7 +10,7 @@ from starlette.requests import Request
 from i94_platform.serving.auth.api_keys import EXACT_SCOPE, SCOPES, ApiKey, KeyStore, KeyVerifier
 from i94_platform.serving.auth.rate_limiter import RateLimiter
 from i94_platform.serving.auth.sessions import COOKIE, SECURE_COOKIE, SessionStore
-from i94_platform.serving.disclosure import EXACT, ROUNDED, DisclosureControl
+from i94_platform.serving.disclosure import EXACT, DisclosureControl
 from i94_platform.serving.problems import Problem
 
 _HOW_TO = (
@@ -37,8 +37,8 @@ class Authenticator:
         keys: KeyStore,
         sessions: SessionStore,
         rate_limiter: RateLimiter,
-        is_https: bool = False,
-        disclosure: DisclosureControl = ROUNDED,
+        is_https: bool,
+        disclosure: DisclosureControl,
     ) -> None:
         self.sessions, self.cookie_name = sessions, SECURE_COOKIE if is_https else COOKIE
         self._verifier, self._rate_limiter = KeyVerifier(keys), rate_limiter
@@ -46,7 +46,7 @@ class Authenticator:
         self._disclosure = disclosure  # of callers without the scope for exact figures
 
     def authenticate(self, request: Request) -> None:
-        """Note on a request its caller, its allowance and what it may see. Without credentials the address is counted.
+        """Note on a request its caller, its allowance and what it may see. A caller without a key is its address.
 
         Raises:
             Problem: the caller sends too many requests.
@@ -60,8 +60,8 @@ class Authenticator:
         if allowance.retry_after:
             raise _too_many(allowance.retry_after)
 
-    def authorize(self, request: Request, scope: str) -> Caller:
-        """Return the caller of a request.
+    def authorize(self, request: Request, scope: str) -> None:
+        """Require that the caller of a request has a scope.
 
         Raises:
             Problem: the caller is unknown, or lacks the scope.
@@ -71,7 +71,6 @@ class Authenticator:
             raise caller.problem
         if scope not in caller.scopes:
             raise Problem("missing-scope", f"This needs the scope {scope}; i94 keys add --scope {scope} creates a key.")
-        return caller
 
     def open_session(self, request: Request) -> str:
         """Open a session for the key in the header of a request, and return its cookie.

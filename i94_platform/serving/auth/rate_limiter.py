@@ -14,7 +14,7 @@ _MAX_CALLERS = 10_000
 
 @dataclass(frozen=True)
 class Allowance:
-    """What a caller may still send after a request was counted."""
+    """How many requests a caller may still send after one was counted."""
 
     burst: float
     per_second: float
@@ -37,7 +37,7 @@ class Allowance:
 
 
 class RateLimiter:
-    """Allows each caller so many requests a second, and a burst after a pause: of twice as many unless given."""
+    """Allows each caller `per_second` requests, and after a pause `burst` at once, by default those of 2 s."""
 
     def __init__(self, per_second: float, burst: float = 0.0, clock: Callable[[], float] = time.monotonic) -> None:
         self._per_second, self._burst, self._clock = per_second, burst or max(1.0, 2 * per_second), clock

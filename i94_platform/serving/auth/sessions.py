@@ -5,12 +5,13 @@ Sessions live in memory, as hashes, for twelve hours at most. A session of a key
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+
+from i94_platform.serving.auth.api_keys import hash_secret
 
 COOKIE = "i94_session"
 
@@ -32,6 +33,7 @@ class Session:
     key_id: str
     """The key that opened it; empty for the one-time token."""
     expires: float
+    """The second at which it ends, as the clock of the store counts."""
 
 
 class SessionStore:
@@ -44,13 +46,13 @@ class SessionStore:
     def create_token(self) -> str:
         """Create a token that works once, within ten minutes; it replaces any token created before."""
         token = secrets.token_urlsafe(32)
-        self._token_hash, self._token_expires = _hash(token), self._clock() + _TOKEN_SECONDS
+        self._token_hash, self._token_expires = hash_secret(token), self._clock() + _TOKEN_SECONDS
         return token
 
     def redeem_token(self, token: str) -> str | None:
         """Exchange the one-time token for a session cookie; None if the token is wrong, used or too old."""
         is_valid = bool(self._token_hash) and self._clock() < self._token_expires
-        if not is_valid or not hmac.compare_digest(self._token_hash, _hash(token)):
+        if not is_valid or not hmac.compare_digest(self._token_hash, hash_secret(token)):
             return None
         self._token_hash = b""
         return self.open("")
@@ -63,18 +65,14 @@ class SessionStore:
         if len(same_key) >= MAX_SESSIONS_PER_KEY:
             del self._sessions[same_key[0]]
         cookie = secrets.token_urlsafe(32)
-        self._sessions[_hash(cookie)] = Session(secrets.token_hex(4), key_id, now + _LIFETIME_SECONDS)
+        self._sessions[hash_secret(cookie)] = Session(secrets.token_hex(4), key_id, now + _LIFETIME_SECONDS)
         return cookie
 
     def find(self, cookie: str) -> Session | None:
         """Return the session of a cookie, or None if it is unknown or has expired."""
-        session = self._sessions.get(_hash(cookie))
+        session = self._sessions.get(hash_secret(cookie))
         return session if session and session.expires > self._clock() else None
 
     def close(self, cookie: str) -> None:
         """Close the session of a cookie, if there is one."""
-        self._sessions.pop(_hash(cookie), None)
-
-
-def _hash(text: str) -> bytes:
-    return hashlib.sha256(text.encode()).digest()
+        self._sessions.pop(hash_secret(cookie), None)

@@ -9,14 +9,12 @@ the chart. `{"$param": "name"}` stands for a parameter's value where Vega-Lite t
 from __future__ import annotations
 
 import json
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 _SPECS = Path(__file__).parent / "chart_specs"
 
 
-@cache
 def load_charts() -> dict[str, dict[str, Any]]:
-    """Load every chart by its name."""
+    """Load every chart, by the name of its file."""
     return {path.stem: json.loads(path.read_text("utf-8")) for path in sorted(_SPECS.glob("*.json"))}

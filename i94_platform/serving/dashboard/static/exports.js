@@ -80,7 +80,7 @@ function wrapText(context, text, width) {
   return lines;
 }
 
-/** Comments of a file, for its header or its foot. */
+/** Says where the figures of a file are from. */
 export const describeSource = (release, isExact) =>
   `Source: I-94 arrivals, release ${release.version.slice(0, 12)}, data as of ${format(release.data_as_of, "time")}.` +
   (isExact ? "" : " Counts are rounded to 5.");

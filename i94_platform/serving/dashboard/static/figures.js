@@ -17,6 +17,8 @@ export function rankingColumns(view, title) {
   return [...columns, { name: "before", title: "Compared with", kind: "count" }, { name: "change", title: "Change", kind: "change" }];
 }
 
+const zerosOf = (measures) => Object.fromEntries(measures.map((measure) => [measure, 0]));
+
 /** Sums all arrivals of a view. Returns measures, and those of the period that it compares with, or null. */
 export async function sumTotals(view, measures = ["visitors"]) {
   const filters = apiFilters(view);
@@ -25,8 +27,7 @@ export async function sumTotals(view, measures = ["visitors"]) {
     sumArrivals({ filters, period: view.period, measures }),
     other ? sumArrivals({ filters, period: other, measures }) : [null],
   ]);
-  const none = Object.fromEntries(measures.map((measure) => [measure, 0]));
-  return { total: totals[0] ?? none, before: other ? (before[0] ?? none) : null };
+  return { total: totals[0] ?? zerosOf(measures), before: other ? (before[0] ?? zerosOf(measures)) : null };
 }
 
 /**
@@ -37,16 +38,16 @@ export async function sumTotals(view, measures = ["visitors"]) {
 export async function rankArrivals(view, column, measures = ["visitors"]) {
   const filters = apiFilters(view);
   const other = comparisonPeriod(view);
-  const [rows, earlier, { total }] = await Promise.all([
+  const [rows, earlier, [all]] = await Promise.all([
     sumArrivals({ filters, period: view.period, group: [column], measures }),
     other ? sumArrivals({ filters, period: other, group: [column] }) : [],
-    sumTotals(view),
+    sumArrivals({ filters, period: view.period }),
   ]);
+  const total = all?.visitors ?? 0;
   const before = new Map(earlier.map((row) => [row[column], row.visitors]));
-  const zero = Object.fromEntries(measures.map((measure) => [measure, 0]));
-  const all = [...rows, ...earlier.filter((row) => !rows.some((now) => now[column] === row[column])).map((row) => ({ ...row, ...zero }))];
-  const ranked = all.map((row) => describeRow(row, column, total.visitors, other && (before.get(row[column]) ?? 0)));
-  return { rows: ranked, total: total.visitors };
+  const gone = earlier.filter((row) => !rows.some((now) => now[column] === row[column]));
+  const ranked = [...rows, ...gone.map((row) => ({ ...row, ...zerosOf(measures) }))];
+  return { rows: ranked.map((row) => describeRow(row, column, total, other && (before.get(row[column]) ?? 0))), total };
 }
 
 function describeRow(row, column, total, before) {

@@ -1,6 +1,6 @@
 // The URL is the whole state: page, period, comparison, filters in the order of the drill, and choices of the charts.
 //
-// A wrong link recovers: what it names and nobody knows is left out, and said.
+// A wrong link still opens: what nobody knows of it is left out, and the page says so.
 
 import { FILTERS, PAGES } from "./config.js";
 import { formatPeriod } from "./formatting.js";
@@ -8,7 +8,7 @@ import { countries, isKnown } from "./names.js";
 import { release } from "./queries.js";
 
 /** The choices of charts, each with its values; the first is the default, and any text is allowed without values. */
-const CHOICES = {
+export const CHOICES = {
   by: ["i94res", "i94cit"],
   measure: ["count", "share", "per_1000"],
   movers: ["i94res", "i94cit", "i94addr", "airline", "i94port"],
@@ -81,11 +81,14 @@ function parseCompare(text, period, problems) {
   return "";
 }
 
+/** The month of a row of arrivals, such as "2016-04". */
+export const monthOf = ({ i94yr, i94mon }) => `${i94yr}-${String(i94mon).padStart(2, "0")}`;
+
 /** Shifts a month by a number of months. */
 export function shiftMonth(month, count) {
   const [year, number] = month.split("-").map(Number);
   const index = year * 12 + number - 1 + count;
-  return `${Math.floor(index / 12)}-${String((index % 12) + 1).padStart(2, "0")}`;
+  return monthOf({ i94yr: Math.floor(index / 12), i94mon: (index % 12) + 1 });
 }
 
 /** The number of months of a period. */

@@ -5,7 +5,7 @@ import { createElement } from "../dom.js";
 import { computeChange, rankArrivals, sumTotals } from "../figures.js";
 import { format, formatMonthName, formatPeriod } from "../formatting.js";
 import { computeShare, release, sumArrivals } from "../queries.js";
-import { apiFilters, choiceOf, comparisonPeriod, countMonths, listMonths, shiftMonth } from "../state.js";
+import { apiFilters, CHOICES, choiceOf, comparisonPeriod, countMonths, listMonths, monthOf, shiftMonth } from "../state.js";
 
 const SHOWN_MOVERS = 7; // in each direction
 const SHOWN_YEARS = 6;
@@ -25,7 +25,7 @@ export async function load(view, { pick }) {
 /** Sums every published month. Months that are not published between them have null. */
 async function sumMonths(view) {
   const sums = await sumArrivals({ filters: apiFilters(view), group: ["i94yr", "i94mon"] });
-  const visitors = new Map(sums.map((row) => [`${row.i94yr}-${String(row.i94mon).padStart(2, "0")}`, row.visitors]));
+  const visitors = new Map(sums.map((row) => [monthOf(row), row.visitors]));
   const { months } = release();
   const countOf = (month) => (months.includes(month) ? (visitors.get(month) ?? 0) : null);
   const changeTo = (month, count) => (count === null || countOf(month) === null ? null : computeChange(count, countOf(month)).change);
@@ -140,7 +140,7 @@ async function createMovers(view, pick) {
       { name: "visitors", title: "Visitors", kind: "count" }, { name: "before", title: "Compared with", kind: "count" },
       { name: "difference", title: "Difference", kind: "difference" }, { name: "change", title: "Change", kind: "change" },
     ],
-    choices: [{ name: "movers", label: "By", value: column, values: ["i94res", "i94cit", "i94addr", "airline", "i94port"].map((key) => [key, FILTERS[key].name]) }],
+    choices: [{ name: "movers", label: "By", value: column, values: CHOICES.movers.map((key) => [key, FILTERS[key].name]) }],
     empty: other ? "" : "No earlier period is published to compare with.",
     summary: other ? `${formatPeriod(compared.period)} against ${formatPeriod(other)}. ${sentences.join(" ")}` : "",
     onPick: pick(column),

@@ -4,10 +4,9 @@ import { FILTERS } from "../config.js";
 import { describeRanking, rankArrivals, rankingColumns } from "../figures.js";
 import { format } from "../formatting.js";
 import { computeShare } from "../queries.js";
-import { choiceOf } from "../state.js";
+import { CHOICES, choiceOf } from "../state.js";
 
 const SHOWN = 15;
-const STAYS = ["i94res", "i94cit", "i94visa", "visatype", "i94addr", "age_band"];
 
 export async function load(view, { pick }) {
   const rank = async (column, name, title, plural) => {
@@ -31,7 +30,7 @@ function createStays(view, ranking, pick) {
   const column = choiceOf(view, "stays");
   const rows = ranking.rows.map((row) => ({ ...row, days: computeShare(row.stay_days, row.stays), missing: computeShare(row.no_departure, row.visitors) }));
   const largest = rows.slice(0, SHOWN);
-  const choices = [{ name: "stays", label: "By", value: column, values: STAYS.map((key) => [key, FILTERS[key].name]) }];
+  const choices = [{ name: "stays", label: "By", value: column, values: CHOICES.stays.map((key) => [key, FILTERS[key].name]) }];
   const columns = [
     { name: "name", title: FILTERS[column].name }, { name: "code", title: "Code" }, { name: "visitors", title: "Visitors", kind: "count" },
     { name: "stays", title: "Known stays", kind: "count" }, { name: "days", title: "Mean days", kind: "decimal" },

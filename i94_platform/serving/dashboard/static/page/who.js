@@ -6,7 +6,7 @@ import { describeRanking, rankArrivals, rankingColumns } from "../figures.js";
 import { format, joinTexts } from "../formatting.js";
 import { listNames, nameOf } from "../names.js";
 import { computeShare, release, sumArrivals } from "../queries.js";
-import { apiFilters, choiceOf, listMonths, withChoice } from "../state.js";
+import { apiFilters, choiceOf, listMonths, monthOf, withChoice } from "../state.js";
 
 const SHOWN_COUNTRIES = 15;
 const SHOWN_LINES = 5;
@@ -46,7 +46,7 @@ async function createTrend(view, column, { rows }, open) {
   const filters = { ...apiFilters(view), [column]: codes };
   const sums = codes.length ? await sumArrivals({ filters, group: [column, "i94yr", "i94mon"] }) : [];
   const { months } = release();
-  const visitors = new Map(sums.map((row) => [`${row[column]} ${row.i94yr}-${String(row.i94mon).padStart(2, "0")}`, row.visitors]));
+  const visitors = new Map(sums.map((row) => [`${row[column]} ${monthOf(row)}`, row.visitors]));
   const lines = codes.flatMap((code) =>
     listMonths({ first: months[0], last: months.at(-1) }).map((month) => ({
       month, code, name: nameOf(column, code),
@@ -136,7 +136,8 @@ async function createClasses(view, pick) {
   const purposes = [...new Set([...rows].sort((a, b) => a.i94visa - b.i94visa).map(({ purpose }) => purpose))];
   const shares = purposes.map((purpose) => {
     const visitors = rows.filter((row) => row.purpose === purpose).reduce((sum, row) => sum + row.visitors, 0);
-    return `${purpose} ${format(visitors, "count")}${computeShare(visitors, total) === null ? "" : ` (${format(visitors / total, "share")})`}`;
+    const share = computeShare(visitors, total);
+    return `${purpose} ${format(visitors, "count")}${share === null ? "" : ` (${format(share, "share")})`}`;
   });
   return {
     name: "classes", title: "Purpose and visa class", chart: "visa_classes", data: { rows: rows.slice(0, SHOWN_CLASSES) }, rows, params: { purposes },
