@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 STATES = tuple(f"{number:02}" for number in range(54))
 COUNTRIES = range(101, 331)
+_SEED = 94
 
 _VALUES: dict[str, tuple[Any, ...]] = {
     "i94cit": tuple(COUNTRIES),
@@ -30,12 +31,12 @@ _VALUES: dict[str, tuple[Any, ...]] = {
 """The values of each column, the most frequent first."""
 
 
-def make_cube_month(month: str, rows: int, seed: int = 94) -> pa.Table:
-    """Make a month of the cube from so many arrivals, most of which are alone in their row; a seed gives equal rows."""
+def make_cube_month(month: str, rows: int) -> pa.Table:
+    """Make a month (`YYYY-MM`) of the cube from so many arrivals, most of which are alone in their row."""
     import numpy as np
     import pyarrow as pa
 
-    rng = np.random.default_rng([seed, int(month.replace("-", ""))])
+    rng = np.random.default_rng([_SEED, int(month.replace("-", ""))])
     columns = {
         name: pa.array(values).take(pa.array((len(values) * rng.random(rows) ** 3).astype("int32")))
         for name, values in _VALUES.items()

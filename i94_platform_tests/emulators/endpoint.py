@@ -11,7 +11,7 @@ import contextlib
 import subprocess
 import sys
 
-from i94_platform_tests.support.dev import find_free_port
+from i94_platform_tests.support.processes import find_free_port
 
 
 class Endpoint:

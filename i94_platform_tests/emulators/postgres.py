@@ -19,6 +19,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from i94_platform_tests.support.processes import kill_process_tree
+
 START_SECONDS, STOP_SECONDS = 30.0, 10.0
 
 _OPTIONS = {
@@ -68,21 +70,16 @@ class Postgres:
 
     def kill(self) -> None:
         """Kill all its processes, as an out-of-memory killer would; what it has committed stays in the folder."""
-        import psutil
-
         assert self._process is not None
-        children = psutil.Process(self._process.pid).children()
-        self._process.kill()
-        for child in children:  # of which some end by themselves
-            with contextlib.suppress(psutil.NoSuchProcess):
-                child.kill()
-        self._process.wait(STOP_SECONDS)
-        psutil.wait_procs(children, STOP_SECONDS)
+        kill_process_tree(self._process)
 
     def stop(self) -> None:
         """End it at once: nobody needs its data again."""
-        if self._process and self.is_running:
-            _stop(self._process)
+        for sign in (signal.SIGQUIT, signal.SIGKILL):
+            if self._process and self.is_running:
+                self._process.send_signal(sign)
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    self._process.wait(STOP_SECONDS)
 
     @property
     def socket(self) -> str:
@@ -168,21 +165,9 @@ def _account() -> dict[str, Any]:
 
 
 def _initialize(folder: Path, account: dict[str, Any]) -> None:
-    command = [
-        str(find_program("initdb")),
-        "-D",
-        str(folder / "data"),
-        "-U",
-        "postgres",
-        "-A",
-        "trust",
-        "-N",
-        "-E",
-        "UTF8",
-    ]
-    result = subprocess.run(
-        [*command, "--locale=C"], cwd=folder, capture_output=True, text=True, check=False, **account
-    )
+    options = ("--username=postgres", "--auth=trust", "--no-sync", "--encoding=UTF8", "--locale=C")
+    command = [str(find_program("initdb")), f"--pgdata={folder / 'data'}", *options]
+    result = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, **account)
     assert result.returncode == 0, result.stderr
     (folder / "data" / "pg_hba.conf").write_text(ACCESS)
 
@@ -199,13 +184,4 @@ def _wait_until_ready(server: Postgres, process: subprocess.Popen[bytes]) -> Non
                 raise AssertionError(f"PostgreSQL did not start: {error}\n{server.log[-4000:]}") from None
             time.sleep(0.02)
         else:
-            return
-
-
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    """End the server at once: nobody needs its data again."""
-    for sign in (signal.SIGQUIT, signal.SIGKILL):
-        process.send_signal(sign)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(STOP_SECONDS)
             return

@@ -32,11 +32,10 @@ from pathlib import Path
 from typing import Any
 
 from i94_platform_tests.emulators.s3_roles import CLOCK_BEHIND, RoleGuard
-from i94_platform_tests.support.processes import wait_for
+from i94_platform_tests.support.processes import find_free_port, wait_for
 
 REGION = "us-west-2"
 """Not the one that clients take where none is set, so that a region that got lost on the way shows."""
-
 
 _NUMBERS = itertools.count()
 
@@ -120,10 +119,9 @@ def find_versitygw() -> str | None:
 @contextlib.contextmanager
 def run_versitygw(program: str, folder: Path) -> Iterator[S3Server]:
     """Run the second server until the context ends; it stores and logs in `folder`."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{probe.getsockname()[1]}"
-    server, (host, port) = S3Server(f"http://{address}"), address.split(":")
+    port = find_free_port()
+    address = f"127.0.0.1:{port}"
+    server = S3Server(f"http://{address}")
     (folder / "buckets").mkdir()
     command = [program, "--port", address, "--region", REGION, "--quiet"]
     keys = {"ROOT_ACCESS_KEY": server.access_key, "ROOT_SECRET_KEY": server.secret_key}
@@ -139,7 +137,7 @@ def run_versitygw(program: str, folder: Path) -> Iterator[S3Server]:
 
         def answers() -> bool:
             assert process.poll() is None, (folder / "log").read_text()
-            with contextlib.suppress(OSError), socket.create_connection((host, int(port)), timeout=1):
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
                 return True
             return False
 

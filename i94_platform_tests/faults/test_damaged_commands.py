@@ -60,7 +60,7 @@ def damage_delivery(deployment: Deployment, base: PlatformBase, case: Case, scra
         (deployment.raw / NAME).unlink()
         for path, content in delivery.files.items():
             deployment.raw_store.put(path, content)
-        expected = oracle.expect_month(delivery.rows, MONTH, base.codes)
+        expected = oracle.expect_month(delivery.rows, MONTH)
         if delivery.reading == Reading.UNCERTAIN:
             return None
         return delivery.reading == Reading.READABLE and not expected.list_blocking(ROWS)

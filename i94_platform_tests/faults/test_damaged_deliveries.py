@@ -120,7 +120,7 @@ def check_month(base: PlatformBase, delivery: Delivery) -> None:
 
         if not stage(base, delivery.reading, names, run):
             return
-        expected = oracle.expect_month(delivery.rows, MONTH, base.codes)
+        expected = oracle.expect_month(delivery.rows, MONTH)
         blocking = check_verdict(staged[0].accepted)
         assert blocking == expected.list_blocking(ROWS)
         stats = staged[0].accepted.stats

@@ -37,7 +37,7 @@ def deploy_on_s3(server: S3Server, folder: Path, lake_path: str = "lake", **sett
     return deployment
 
 
-def assert_same_tables(found: Deployment, expected: Deployment) -> None:
+def assert_same_tables(actual: Deployment, expected: Deployment) -> None:
     """Compare the rows of every table and mart, none of which may be empty; the warehouses may differ in kind."""
     differing, empty = [], []
     for contract in (*WAREHOUSE, *MARTS):
@@ -48,7 +48,7 @@ def assert_same_tables(found: Deployment, expected: Deployment) -> None:
                 deployment.query(f"SELECT {names} FROM {contract.fullname}"),
                 key=lambda row: repr([row[key] for key in keys]),
             )
-            for deployment in (found, expected)
+            for deployment in (actual, expected)
         )
         if rows != expected_rows:
             pairs = zip(rows, expected_rows, strict=False)

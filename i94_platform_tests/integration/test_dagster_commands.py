@@ -16,8 +16,8 @@ import yaml
 from i94_platform.operations.dagster_instance import create_home, open_instance
 from i94_platform.settings import PROJECT
 from i94_platform_tests.support.deployment import SAMPLE_MONTH, Deployment
-from i94_platform_tests.support.dev import STOP_SECONDS, DevServer, find_free_port
-from i94_platform_tests.support.processes import wait_for
+from i94_platform_tests.support.dev import STOP_SECONDS, DevServer
+from i94_platform_tests.support.processes import find_free_port, wait_for
 
 FIRST_LOCATION = "{ repositoriesOrError { ... on RepositoryConnection { nodes { name location { name } } } } }"
 TICKS = """query Ticks($where: RepositorySelector!) { sensorsOrError(repositorySelector: $where) {

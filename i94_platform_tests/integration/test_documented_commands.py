@@ -19,7 +19,6 @@ import yaml
 
 from i94_platform.settings import PROJECT
 from i94_platform_tests.support.command import start_command
-from i94_platform_tests.support.dev import find_free_port
 from i94_platform_tests.support.documented_commands import (
     DOCS,
     Workspace,
@@ -27,7 +26,7 @@ from i94_platform_tests.support.documented_commands import (
     list_pages,
     read_blocks,
 )
-from i94_platform_tests.support.processes import wait_for
+from i94_platform_tests.support.processes import find_free_port, wait_for
 
 ELSEWHERE = {
     "explanation/april-2016.md": "../notebooks/render.py",

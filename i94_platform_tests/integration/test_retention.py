@@ -23,8 +23,7 @@ from i94_platform.sources.registry import REFERENCE_FILES
 from i94_platform_tests.integration.test_personal_values import PLANTED, PLANTED_ROWS, STEM, VALID
 from i94_platform_tests.support.command import start_command
 from i94_platform_tests.support.deployment import SAMPLE_MONTH, Deployment
-from i94_platform_tests.support.dev import find_free_port
-from i94_platform_tests.support.processes import wait_for
+from i94_platform_tests.support.processes import find_free_port, wait_for
 
 CICID = 1_999_999
 RECORD = {**VALID, "cicid": float(CICID), "insnum": "QZERASED94999"}

@@ -18,8 +18,7 @@ from pathlib import Path
 import pytest
 
 from i94_platform.settings import PROJECT
-from i94_platform_tests.support.dev import find_free_port
-from i94_platform_tests.support.processes import wait_for
+from i94_platform_tests.support.processes import find_free_port, wait_for
 
 pytestmark = pytest.mark.slow
 

@@ -27,8 +27,7 @@ import yaml
 
 from i94_platform.settings import PROJECT
 from i94_platform_tests.emulators.postgres import Postgres, find_program, run_postgres
-from i94_platform_tests.support.dev import find_free_port
-from i94_platform_tests.support.processes import wait_for
+from i94_platform_tests.support.processes import find_free_port, kill_process_tree, wait_for
 
 DEPLOY = PROJECT / "deploy"
 START_SECONDS = 90.0
@@ -93,21 +92,12 @@ class Services:
 
     def kill(self, name: str) -> None:
         """Kill all processes of a service at once, as the end of its container does."""
-        import psutil
-
         self._healthy.discard(name)
         if name == "history":
             assert self.database is not None
             self.database.kill()
             return
-        process = self._processes.pop(name)
-        with contextlib.suppress(psutil.NoSuchProcess):
-            members = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
-            for member in members:
-                with contextlib.suppress(psutil.NoSuchProcess):
-                    member.kill()
-            psutil.wait_procs(members[1:], START_SECONDS)
-        process.wait(START_SECONDS)
+        kill_process_tree(self._processes.pop(name))
 
     def run(self, name: str, *command: str, **environment: str) -> str:
         """Run a command in a new container of a service, as `docker compose run --rm` does, and return its output."""
@@ -186,7 +176,7 @@ class Services:
         return {"code": self._instruction("EXPOSE"), **published}
 
     def _instruction(self, name: str) -> str:
-        return next(arguments for found, arguments in read_dockerfile() if found == name)
+        return next(arguments for instruction, arguments in read_dockerfile() if instruction == name)
 
     @cached_property
     def _entrypoint(self) -> list[str]:

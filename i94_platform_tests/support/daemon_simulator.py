@@ -175,10 +175,10 @@ class DaemonSimulator:
         """Land a file."""
         self.raw.put(name, content)
 
-    def deliver_references(self, version: str = "1") -> None:
+    def deliver_references(self) -> None:
         """Land every reference file, and load them when the sensor requests it."""
         for file in REFERENCE_FILES.values():
-            self.deliver(file, version.encode())
+            self.deliver(file)
         self.tick(REFERENCES_SENSOR)
         assert self.tick(REFERENCES_SENSOR, SETTLE_SECONDS).run_requests, "the reference run is asked for"
 

@@ -219,13 +219,13 @@ class Deployment:
 
     def read_manifests(self) -> dict[str, Any]:
         """Read fingerprint, rows and statistics of every committed dataset, which do not depend on the run."""
-        found = {}
+        manifests = {}
         for file in self.lake.store.list():
             if file.path.endswith("/manifest.json"):
                 manifest = Manifest.from_json(self.lake.store.read(file.path), file.path)
-                facts = {name: fact for name, fact in manifest.stats.items() if name not in STATS_OF_A_RUN}
-                found[file.path.rpartition("/")[0]] = (manifest.fingerprint, manifest.rows, facts)
-        return found
+                stats = {name: value for name, value in manifest.stats.items() if name not in STATS_OF_A_RUN}
+                manifests[file.path.rpartition("/")[0]] = (manifest.fingerprint, manifest.rows, stats)
+        return manifests
 
     def state(self) -> dict[str, Any]:
         """All that a run leaves behind, but its id and its time."""
@@ -233,11 +233,11 @@ class Deployment:
 
     def list_run_folders(self) -> dict[str, list[str]]:
         """List the run folders by dataset; an object store has no empty ones."""
-        found: dict[str, list[str]] = {}
+        folders: dict[str, list[str]] = {}
         for dataset, _, inside in sorted(f.path.partition("/run=") for f in self.lake.store.list()):
-            if inside and (run := inside.partition("/")[0]) not in found.setdefault(dataset, []):
-                found[dataset].append(run)
-        return found
+            if inside and (run := inside.partition("/")[0]) not in folders.setdefault(dataset, []):
+                folders[dataset].append(run)
+        return folders
 
     def list_superseded_runs(self) -> dict[str, list[str]]:
         """List the datasets that still have run folders of older runs; the release may keep one."""
@@ -248,7 +248,7 @@ class Deployment:
         """Read the check results of a run, by `asset check`."""
         events = self.instance.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
         data = [event.get_dagster_event().asset_check_evaluation_data for event in events]
-        return {f"{'/'.join(found.asset_key.path)} {found.check_name}": found for found in data}
+        return {f"{'/'.join(one.asset_key.path)} {one.check_name}": one for one in data}
 
     def run_check(self, asset: str, name: str, month: str | None = None) -> Any:
         """Run one check, with the others of its step, and return its result."""

@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import signal
-import socket
 import subprocess
 import time
 import urllib.request
@@ -20,7 +19,7 @@ from dagster._core.storage.asset_check_execution_record import AssetCheckExecuti
 
 from i94_platform.defs.checks.completeness import CHECK_KEY
 from i94_platform_tests.support.command import start_command
-from i94_platform_tests.support.processes import wait_for
+from i94_platform_tests.support.processes import find_free_port, kill_process_tree, wait_for
 
 START_SECONDS = 60.0
 """The limit for a start: other tests run beside it."""
@@ -69,8 +68,8 @@ class DevServer:
 
         def have_ticked() -> bool:
             # UI and daemon both store the state of a new sensor, and the second of them fails
-            found = self.query_graphql(SENSORS_QUERY, where=LOCATION)["sensorsOrError"]["results"]
-            states.update({sensor["name"]: sensor["sensorState"] for sensor in found})
+            sensors = self.query_graphql(SENSORS_QUERY, where=LOCATION)["sensorsOrError"]["results"]
+            states.update({sensor["name"]: sensor["sensorState"] for sensor in sensors})
             return all(states[name]["ticks"] for name in names)
 
         wait_for(have_ticked, "the daemon to know the sensors", timeout=START_SECONDS, interval=0.2)
@@ -85,15 +84,7 @@ class DevServer:
 
     def kill(self) -> None:
         """Send SIGKILL to all processes: UI, daemon, code server, and the runs in progress."""
-        import psutil
-
-        command = psutil.Process(self.process.pid)
-        processes = [command, *command.children(recursive=True)]
-        for process in processes:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process.kill()
-        self.process.wait(START_SECONDS)
-        psutil.wait_procs(processes[1:], START_SECONDS)
+        kill_process_tree(self.process)
 
 
 @contextlib.contextmanager
@@ -120,7 +111,7 @@ def start_dev_server(environment: Mapping[str, str], log: Path) -> Iterator[DevS
 
 
 def _sum_cpu_seconds(process: subprocess.Popen[str]) -> float:
-    """The processor time of a process and its children."""
+    """Return the processor time of a process and its children."""
     import psutil
 
     first = psutil.Process(process.pid)
@@ -138,10 +129,3 @@ def latest_completeness(instance: dg.DagsterInstance) -> dg.AssetCheckEvaluation
     entry = records[0].event
     assert entry is not None
     return entry.get_dagster_event().asset_check_evaluation_data
-
-
-def find_free_port() -> int:
-    """Find a port of loopback that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-    return port

@@ -1,4 +1,4 @@
-"""Processes that run one function, for tests of what happens between processes; and waiting for conditions.
+"""Processes that run one function, for tests of what happens between processes; waiting, killing, free ports.
 
 A fork server that has imported the heavy modules forks each process, which then starts in some hundredths of a second
 and inherits no thread or lock of the tests. Functions must be importable, and arguments picklable.
@@ -9,6 +9,8 @@ from __future__ import annotations
 import contextlib
 import logging
 import multiprocessing
+import socket
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from multiprocessing.context import ForkServerProcess
@@ -56,6 +58,28 @@ def wait_for(
     while not condition():
         assert time.monotonic() < deadline, f"waited {timeout:.0f} s in vain for {what}"
         time.sleep(interval)
+
+
+def kill_process_tree(process: subprocess.Popen[Any]) -> None:
+    """Kill a process and all that it has started, and wait until they have ended."""
+    import psutil
+
+    members: list[psutil.Process] = []
+    with contextlib.suppress(psutil.NoSuchProcess):
+        members = [psutil.Process(process.pid)]
+        members += members[0].children(recursive=True)
+    for member in members:
+        with contextlib.suppress(psutil.NoSuchProcess):  # some end with their parents
+            member.kill()
+    process.wait(TIMEOUT_SECONDS)
+    psutil.wait_procs(members[1:], TIMEOUT_SECONDS)
+
+
+def find_free_port() -> int:
+    """Find a port of loopback that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port: int = probe.getsockname()[1]
+    return port
 
 
 def log_warnings_to(path: Path) -> None:

@@ -48,7 +48,7 @@ def list_needed_permissions(
         method: The method of HTTP.
         path: `/bucket` or `/bucket/key`, percent-encoded or not.
         query: The query of the URL.
-        headers: The headers, by names in small letters.
+        headers: The headers, by names in lower case.
         body: The body of a request that deletes several objects.
 
     Raises:

@@ -31,13 +31,13 @@ def load_readstat() -> ctypes.CDLL | None:
     from pyreadstat import _readstat_writer
 
     try:
-        found = ctypes.CDLL(_readstat_writer.__file__)
+        readstat = ctypes.CDLL(_readstat_writer.__file__)
         for name, (result, arguments) in _FUNCTIONS.items():
-            function = getattr(found, name)
+            function = getattr(readstat, name)
             function.restype, function.argtypes = result, arguments
     except (OSError, AttributeError):
         return None
-    return found
+    return readstat
 
 
 def write_sas(

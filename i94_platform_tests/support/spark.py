@@ -8,7 +8,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import urllib.request
 from collections.abc import Iterator, Mapping
@@ -20,7 +19,7 @@ from typing import Any
 from i94_platform.engine import connect
 from i94_platform.engine.spark import driver_config, list_jars
 from i94_platform.settings import PROJECT
-from i94_platform_tests.support.processes import wait_for
+from i94_platform_tests.support.processes import find_free_port, wait_for
 
 SHORT_LIVED_JAVA_OPTIONS = (
     "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:-DontCompileHugeMethods "
@@ -29,7 +28,7 @@ SHORT_LIVED_JAVA_OPTIONS = (
     # verifying Spark's classes takes a tenth of a short life
     "-XX:+UnlockDiagnosticVMOptions -XX:-BytecodeVerificationRemote"
 )
-"""Java options for a short life: compile lightly and at once, which halves the time of variables months."""
+"""Java options for a short life: compile lightly and at once, which halves the time of a few months."""
 
 _SHORT_LIVED_DRIVER = {"spark.driver.extraJavaOptions": SHORT_LIVED_JAVA_OPTIONS}
 
@@ -56,7 +55,7 @@ def s3_spark_skip_reason() -> str | None:
 @contextmanager
 def start_connect_server(folder: Path, options: Mapping[str, str] = _SHORT_LIVED_DRIVER) -> Iterator[str]:
     """Run a Spark Connect server as long as the context, with its log in `folder`, and give its address."""
-    address = f"sc://127.0.0.1:{_free_port()}"
+    address = f"sc://127.0.0.1:{find_free_port()}"
     with connect.run_connect_server(address, folder / "connect.log", driver_config("local[*]") | dict(options)):
         yield address
 
@@ -84,7 +83,7 @@ class Cluster:
 @contextmanager
 def start_cluster(folder: Path, environment: Mapping[str, str]) -> Iterator[Cluster]:
     """Run a master and two workers of one core and 512 MB as long as the context, with logs in `folder`."""
-    port, page = _free_port(), _free_port()
+    port, page = find_free_port(), find_free_port()
     cluster = Cluster(f"spark://127.0.0.1:{port}", f"http://127.0.0.1:{page}/json/")
     master = ["deploy.master.Master", "--host", "127.0.0.1", "--port", str(port), "--webui-port", str(page)]
     worker = ["deploy.worker.Worker", "--host", "127.0.0.1", "--cores", "1", "--memory", "512m", "--webui-port", "0"]
@@ -125,10 +124,3 @@ def _daemon(command: list[str], folder: Path, environment: Mapping[str, str]) ->
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -1,6 +1,6 @@
 """Test what becomes of each delivered row: the reasons why it is rejected, or its values, and never both.
 
-The module `arrival_rules` writes the rules again. Wrong here before, in other pipelines: filters and inner joins that
+`support.damage.oracle` has the rules a second time. Wrong here before, in other pipelines: filters and inner joins that
 lost a fifth of the arrivals without a word, int32 for admission numbers, an epoch of 1900, `D/S` read as a date.
 All on DuckDB, which takes no JVM; `engine/test_same_rows.py` pins that Spark gives the same rows.
 """
@@ -44,9 +44,11 @@ from i94_platform_tests.support.arrivals import (
     delivered_table,
     deliveries,
 )
+from i94_platform_tests.support.damage.model import DeliveredRow
+from i94_platform_tests.support.damage.oracle import expect_month
 from i94_platform_tests.support.staging import StagedMonth, assert_equal_tables, stage_into_lake
-from i94_platform_tests.transforms.arrival_rules import DELIVERY, expect_staged, find_reasons
 
+DELIVERY = "i94_apr16_sub.parquet"
 DATES = [c.name for c in immigration.columns if isinstance(c.type, Date)]
 
 StageTables = Callable[..., StagedMonth]
@@ -76,7 +78,13 @@ def stage_tables(duckdb: Engine, tmp_path: Path) -> StageTables:
 
 @pytest.mark.parametrize(("row", "reasons"), REJECTED_ROWS, ids=lambda value: str(value)[:60])
 def test_the_rules_give_the_listed_reasons(row: Row, reasons: str) -> None:
-    assert "; ".join(find_reasons(GOOD_ROW | dict(row))) == reasons
+    assert expect_month([DeliveredRow("", 1, GOOD_ROW | dict(row))], APRIL).rejected == {("", 1): reasons}
+
+
+@pytest.mark.parametrize(("row", "texts"), UNREADABLE_ROWS, ids=lambda value: str(value)[:60])
+def test_the_rules_find_the_listed_unreadable_values(row: Row, texts: Row) -> None:
+    expected = expect_month([DeliveredRow("", 1, GOOD_ROW | dict(row))], APRIL)
+    assert (expected.rejected, expected.unreadable) == ({}, {("", 1, name): row[name] for name in texts})
 
 
 def test_each_bad_row_is_rejected_for_its_reasons_and_quarantined_as_delivered(stage_tables: StageTables) -> None:
@@ -233,16 +241,25 @@ def test_country_codes_outside_the_list_stay_and_are_counted(stage_tables: Stage
 def check_generated(stage_tables: StageTables, rows: list[dict[str, Any]], more: list[dict[str, Any]]) -> None:
     tables = [delivered_table(rows), delivered_table(more)]
     staged = stage_tables(*tables)
-    expected_rows, expected_reasons, expected_values = expect_staged([table.to_pylist() for table in tables])
-    assert staged.reasons == expected_reasons
-    assert_equal_tables(staged.arrivals, expected_rows)
+    expected = expect_month(
+        [
+            DeliveredRow(f"{DELIVERY}/{part}.parquet", number, row)
+            for part, table in enumerate(tables)
+            for number, row in enumerate(table.to_pylist(), 1)
+        ],
+        APRIL,
+    )
+    assert staged.reasons == expected.rejected
+    by_key = [row for _, row in sorted(expected.accepted.items())]
+    assert_equal_tables(staged.arrivals, pa.Table.from_pylist(by_key, arrow_schema(immigration)))
     values = {
         (v["source_file"], v["source_row"], v["column_name"]): v["value"] for v in staged.unreadable_values.to_pylist()
     }
-    assert values.keys() == expected_values.keys()
-    assert {at: v if isinstance(expected_values[at], str) else float(v) for at, v in values.items()} == expected_values
+    texts = expected.unreadable
+    assert values.keys() == texts.keys()
+    assert {at: v if isinstance(texts[at], str) else float(v) for at, v in values.items()} == texts
     stats = staged.accepted.stats
-    assert stats["unreadable"] == Counter(name for _, _, name in expected_values)
+    assert stats["unreadable"] == Counter(name for _, _, name in texts)
     assert stats["delivered_rows"] == 60 == staged.accepted.rows + staged.rejected.rows
     assert stats["quarantined_rows"] == staged.rejected.rows == sum(staged.rejected.stats["reasons"].values())
 

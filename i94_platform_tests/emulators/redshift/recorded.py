@@ -6,7 +6,7 @@ Texts of the emulator that are not here, nor PostgreSQL's own, are assumptions:
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
@@ -17,10 +17,6 @@ class RecordedError:
     message: str
     detail: str
     source: str
-
-    def with_detail(self, detail: str) -> RecordedError:
-        """The same error about something else."""
-        return replace(self, detail=detail)
 
 
 _DEVELOPER_GUIDE = "https://docs.aws.amazon.com/redshift/latest/dg"

@@ -127,9 +127,9 @@ def format_percent(part: int, base: int, sign: str = "") -> str:
     return f"{rounded:{sign if rounded else ''}}%"
 
 
-def read_visitors(page: Page, name: str, label: str = "Code") -> dict[str, int]:
-    """Read the visitors of each row of a card's table by one of its columns."""
-    return {row[label]: parse_count(row["Visitors"]) for row in read_table(page, name)}
+def read_visitors(page: Page, name: str) -> dict[str, int]:
+    """Read the visitors of each row of a card's table, by its code."""
+    return {row["Code"]: parse_count(row["Visitors"]) for row in read_table(page, name)}
 
 
 def read_total(page: Page) -> int:

@@ -1,9 +1,10 @@
-"""What becomes of delivered arrivals, written in Python from the contract: no SQL of the platform takes part."""
+"""The rules of staged arrivals a second time, row by row in Python from the contract: no SQL takes part."""
 
 from __future__ import annotations
 
 import datetime as dt
 import math
+import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,12 +13,15 @@ from typing import Any
 from sqlalchemy import BigInteger, Date, String
 
 from i94_platform.contracts import delivered_immigration, immigration
+from i94_platform.contracts.codes import ENCODERS, read_reviewed_list
 from i94_platform.contracts.model import text_limit
 from i94_platform.partitions import Month
 from i94_platform_tests.support.damage.model import DeliveredRow, Unreadable
 
 NUMBERS = tuple(c.name for c in delivered_immigration.columns if not isinstance(c.type, String))
 TEXTS = tuple(c.name for c in delivered_immigration.columns if isinstance(c.type, String))
+LISTED_CODES = {e.column: set(read_reviewed_list(e.list_name)["code"]) for e in ENCODERS.values()}
+"""The listed codes by column."""
 UNKNOWN_CODES: Mapping[str, Any] = {"i94port": "XXX", "i94addr": "99", "i94mode": 9}
 LOSS, REJECTED, UNREADABLE = 0.2, 0.05, 0.5
 """The bounds of the gate as the documentation has them."""
@@ -32,7 +36,6 @@ class ExpectedMonth:
     unreadable: dict[tuple[str, int, str], Any] = field(default_factory=dict)
     delivered: int = 0
     values: Counter[str] = field(default_factory=Counter)
-    codes: Mapping[str, set[Any]] = field(default_factory=dict)
 
     def list_blocking(self, loaded_rows: int) -> set[str]:
         """List the checks that must block it, where `loaded_rows` are loaded."""
@@ -53,7 +56,7 @@ class ExpectedMonth:
             *((sum(row[name] == code for row in rows), len(rows)) for name, code in UNKNOWN_CODES.items()),
             (sum((row["stay_days"] or 0) < 0 for row in rows), sum(row["depdate"] is not None for row in rows)),
             (sum(not row["admitted_until"] and not row["duration_of_status"] for row in until), len(until)),
-            *(self._count_unlisted(name, self.codes[name]) for name in ("i94cit", "i94res")),
+            *(self._count_unlisted(name, LISTED_CODES[name]) for name in ("i94cit", "i94res")),
             *(self._count_unlisted(c.name, c.info["allowed"]) for c in immigration.columns if c.info["allowed"]),
         ]
         return any(count > UNREADABLE * values for count, values in counts)
@@ -63,25 +66,25 @@ class ExpectedMonth:
         return sum(value not in listed for value in values), len(values)
 
 
-def expect_month(rows: Sequence[DeliveredRow], month: Month, codes: Mapping[str, set[Any]]) -> ExpectedMonth:
-    """Derive what a month becomes; `codes` has the listed codes by column."""
-    expected = ExpectedMonth(delivered=len(rows), codes=codes)
+def expect_month(rows: Sequence[DeliveredRow], month: Month) -> ExpectedMonth:
+    """Derive what a month becomes."""
+    expected = ExpectedMonth(delivered=len(rows))
     for row in sorted(rows, key=lambda row: (row.file, row.number)):
         place = (row.file, row.number)
         typed = {name: read_value(name, row.values[name]) for name in row.values}
-        unreadable = {name for name, value in typed.items() if value is None and not is_missing(name, row.values[name])}
-        if reasons := _list_reasons(row.values, typed, unreadable, month, codes):
+        unreadable = {name for name, value in typed.items() if value is None and not is_missing(row.values[name])}
+        if reasons := _list_reasons(row.values, typed, unreadable, month):
             expected.rejected[place] = "; ".join(reasons)
         elif typed["cicid"] in expected.accepted:
             expected.rejected[place] = "duplicate_key"
         else:
-            expected.accepted[typed["cicid"]] = _complete(typed, codes)
-            expected.values.update(name for name in typed if not is_missing(name, row.values[name]))
+            expected.accepted[typed["cicid"]] = _complete(typed)
+            expected.values.update(name for name in typed if not is_missing(row.values[name]))
             expected.unreadable |= {(*place, name): row.values[name] for name in unreadable}
     return expected
 
 
-def is_missing(name: str, value: Any) -> bool:
+def is_missing(value: Any) -> bool:
     """Whether nothing was delivered."""
     if isinstance(value, str):
         return not value.rstrip(" ")
@@ -91,7 +94,7 @@ def is_missing(name: str, value: Any) -> bool:
 def read_value(name: str, value: Any) -> Any:
     """Read a delivered value as the contract's type; None where it is missing or unreadable."""
     column = immigration.columns[name]
-    if isinstance(value, Unreadable) or is_missing(name, value):
+    if isinstance(value, Unreadable) or is_missing(value):
         return None
     if isinstance(value, str):
         text, limit = value.rstrip(" "), text_limit(column)
@@ -112,37 +115,31 @@ def read_value(name: str, value: Any) -> Any:
 
 def _parse_date(text: str, pattern: str) -> dt.date | None:
     try:
-        return dt.datetime.strptime(text, pattern).date() if len(text) == 8 and text.isdecimal() else None
+        return dt.datetime.strptime(text, pattern).date() if re.fullmatch("[0-9]{8}", text) else None
     except ValueError:
         return None
 
 
-def _list_reasons(
-    values: Mapping[str, Any],
-    typed: Mapping[str, Any],
-    unreadable: set[str],
-    month: Month,
-    codes: Mapping[str, set[Any]],
-) -> list[str]:
+def _list_reasons(values: Mapping[str, Any], typed: Mapping[str, Any], unreadable: set[str], month: Month) -> list[str]:
     keys = ("cicid", "i94yr", "i94mon")
     year, number, arrival = (typed[name] for name in ("i94yr", "i94mon", "arrdate"))
     is_this_month = (year, number) == (month.year, month.month)
     is_other_month = (year is not None and year != month.year) or (number is not None and number != month.month)
     is_within = arrival is not None and (arrival.year, arrival.month) == (month.year, month.month)
     return [
-        *(["null_key"] if any(is_missing(name, values[name]) for name in keys) else []),
+        *(["null_key"] if any(is_missing(values[name]) for name in keys) else []),
         *(f"unreadable:{name}" for name in keys if name in unreadable),
         *(["other_month"] if is_other_month else []),
         *(["arrival_outside_month"] if is_this_month and not is_within else []),
-        *(["unlisted:i94visa"] if typed["i94visa"] not in codes["i94visa"] else []),
+        *(["unlisted:i94visa"] if typed["i94visa"] not in LISTED_CODES["i94visa"] else []),
     ]
 
 
-def _complete(typed: dict[str, Any], codes: Mapping[str, set[Any]]) -> dict[str, Any]:
+def _complete(typed: dict[str, Any]) -> dict[str, Any]:
     """Add the codes for unknown ones and the derived columns."""
     row = dict(typed)
     for name, unknown in UNKNOWN_CODES.items():
-        if row[name] not in codes[name] and not (name == "i94mode" and row[name] is None):
+        if row[name] not in LISTED_CODES[name] and not (name == "i94mode" and row[name] is None):
             row[name] = unknown
     until = row["dtaddto"] or ""
     row["admitted_until"] = _parse_date(until.zfill(8) if len(until) == 7 else until, "%m%d%Y")
