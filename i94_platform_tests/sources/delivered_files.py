@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import zipfile
 from pathlib import Path
 
 import pyarrow as pa
@@ -33,12 +31,3 @@ def write_sas_delivery(path: Path, table: pa.Table, **widths: int | None) -> Non
         pytest.skip("this build of pyreadstat keeps ReadStat's writing functions to itself")
     columns = {name: width for name, width in (WIDTHS | widths).items() if name in table.column_names}
     write_sas(path, columns, table.to_pylist(), table.num_rows)
-
-
-def zip_files(files: dict[str, bytes]) -> bytes:
-    """A zip file with these files."""
-    target = io.BytesIO()
-    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in files.items():
-            archive.writestr(name, content)
-    return target.getvalue()

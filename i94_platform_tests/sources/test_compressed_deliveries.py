@@ -9,8 +9,8 @@ import pytest
 
 from i94_platform.engine.base import Engine
 from i94_platform.errors import PermanentError
-from i94_platform_tests.sources.delivered_files import zip_files
 from i94_platform_tests.sources.delivered_rows import GOOD, read_delivered, render_csv
+from i94_platform_tests.support.damage.compression import zip_files
 
 TEXT = render_csv([GOOD, GOOD])
 

@@ -15,9 +15,9 @@ import pytest
 
 from i94_platform.engine.base import Engine
 from i94_platform.errors import PermanentError
-from i94_platform_tests.sources.delivered_files import zip_files
 from i94_platform_tests.sources.delivered_rows import COLUMNS, read_delivered, render_csv
 from i94_platform_tests.support.arrivals import GOOD_ROW, delivered_table
+from i94_platform_tests.support.damage.compression import zip_files
 
 DRAWS = [pytest.param(range(60)), pytest.param(range(60, 1_000), marks=pytest.mark.slow)]
 MISSING = {"occup": None, "gender": None, "depdate": None, "i94bir": None}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from random import Random
 
 from i94_platform_tests.support.damage.csv_dialects import DIALECTS
@@ -28,25 +29,25 @@ def draw_case(number: int) -> Case:
     match family:
         case "csv":
             damages = [
-                *_draw(random, tuple(CSV_ROW_DAMAGES), (0, 1, 1, 2)),
-                *_draw(random, tuple(DIALECTS), (0, 1, 2)),
-                *_draw(random, tuple(FILE_DAMAGES), (0, 1, 1)),
+                *_draw(random, CSV_ROW_DAMAGES, (0, 1, 1, 2)),
+                *_draw(random, DIALECTS, (0, 1, 2)),
+                *_draw(random, FILE_DAMAGES, (0, 1, 1)),
             ]
         case "parquet":
             damages = [
-                *_draw(random, tuple(ROW_DAMAGES), (0, 1, 1, 2)),
-                *_draw(random, tuple(TYPE_DAMAGES), (0, 1, 1)),
-                *_draw(random, tuple(COLUMN_DAMAGES), (0, 0, 1)),
-                *_draw(random, tuple(LAYOUT_DAMAGES), (0, 1)),
+                *_draw(random, ROW_DAMAGES, (0, 1, 1, 2)),
+                *_draw(random, TYPE_DAMAGES, (0, 1, 1)),
+                *_draw(random, COLUMN_DAMAGES, (0, 0, 1)),
+                *_draw(random, LAYOUT_DAMAGES, (0, 1)),
             ]
         case "sas":
-            damages = [*_draw(random, tuple(ROW_DAMAGES), (0, 1, 1)), *_draw(random, SAS_DAMAGES, (0, 1, 1, 2))]
+            damages = [*_draw(random, ROW_DAMAGES, (0, 1, 1)), *_draw(random, SAS_DAMAGES, (0, 1, 1, 2))]
         case "labels":
-            damages = _draw(random, tuple(LABEL_DAMAGES), (1, 1, 2))
+            damages = _draw(random, LABEL_DAMAGES, (1, 1, 2))
         case _:
-            damages = _draw(random, tuple(TABLE_DAMAGES), (1, 1, 2, 3))
+            damages = _draw(random, TABLE_DAMAGES, (1, 1, 2, 3))
     return Case(number, family, tuple(damages))
 
 
-def _draw(random: Random, names: tuple[str, ...], counts: tuple[int, ...]) -> list[str]:
-    return random.sample(names, random.choice(counts))
+def _draw(random: Random, names: Iterable[str], counts: tuple[int, ...]) -> list[str]:
+    return random.sample(tuple(names), random.choice(counts))

@@ -18,11 +18,11 @@ def compress(name: str, content: bytes, random: Random) -> tuple[str, bytes]:
 
 
 def zip_files(files: dict[str, bytes]) -> bytes:
-    """Make a zip file."""
+    """Make a zip file that is the same for the same files."""
     target = io.BytesIO()
-    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+    with zipfile.ZipFile(target, "w") as archive:
         for name, content in files.items():
-            archive.writestr(zipfile.ZipInfo(name), content)
+            archive.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
     return target.getvalue()
 
 

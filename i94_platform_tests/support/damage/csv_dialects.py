@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from i94_platform_tests.support.damage.model import Reading, Rows, Unreadable
+from i94_platform_tests.support.damage.model import Draft, Reading, Rows, Unreadable
 from i94_platform_tests.support.damage.oracle import NUMBERS
 
 MISSING = ("NA", "NULL", "None", ".", "   ", "NaN", "\\N", "n/a", "#N/A", "--")
 
 
 @dataclass
-class CsvDraft:
+class CsvDraft(Draft):
     """A CSV file before its lines are joined."""
 
     rows: Rows
@@ -28,13 +28,9 @@ class CsvDraft:
     has_separator_line: bool = False
     number: str = "float"
     missing: str = ""
-    last: list[tuple[str, Callable[[bytes, CsvDraft], bytes]]] = field(default_factory=list)
+    last: list[Callable[[bytes], bytes]] = field(default_factory=list)
     reading: Reading = Reading.READABLE
     compression: str = ""
-
-    def refuse(self, reading: Reading = Reading.UNUSABLE) -> None:
-        """Say that the file is refused, if nothing before said so."""
-        self.reading = max(self.reading, reading)
 
     def render_rows(self) -> None:
         """Render the values as cells, in the draft's spelling of numbers and missing values."""
@@ -71,8 +67,8 @@ class CsvDraft:
         first = [f"sep={self.delimiter}{self.newline}"] if self.has_separator_line else []
         lines = [*first, self.render_line(self.header), *map(self.render_line, self.cells)]
         content = "".join(lines).encode(self.encoding)
-        for _, damage in self.last:
-            content = damage(content, self)
+        for damage in self.last:
+            content = damage(content)
         return content
 
 

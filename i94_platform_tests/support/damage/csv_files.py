@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -75,10 +76,7 @@ def repeat_column(draft: CsvDraft) -> None:
 
 
 def lose_header(draft: CsvDraft) -> None:
-    if draft.cells:
-        draft.header = draft.cells.pop(0)
-    else:
-        draft.header = ["1"]
+    draft.header = draft.cells.pop(0) if draft.cells else ["1"]
     draft.refuse()
 
 
@@ -99,15 +97,15 @@ def add_cell(draft: CsvDraft) -> None:
 
 
 def insert_blank_lines(draft: CsvDraft) -> None:
-    def damage(content: bytes, draft: CsvDraft) -> bytes:
+    def damage(content: bytes) -> bytes:
         encoding = {"utf-16": "utf-16-le", "utf-8-sig": "utf-8"}.get(draft.encoding, draft.encoding)
         newline = draft.newline.encode(encoding)
         return content + newline * draft.random.choice((1, 2))
 
-    draft.last.append(("blank lines", damage))
+    draft.last.append(damage)
 
 
-def _cut_inside(content: bytes, draft: CsvDraft) -> bytes:
+def _cut_inside(draft: CsvDraft, content: bytes) -> bytes:
     """Cut a file within a line, so that its last line lacks its end."""
     newline = draft.newline.encode()
     lines = content.split(newline)
@@ -121,19 +119,19 @@ def _cut_inside(content: bytes, draft: CsvDraft) -> bytes:
 
 def cut_inside_line(draft: CsvDraft) -> None:
     if "utf-16" not in draft.encoding:
-        draft.last.append(("cut", _cut_inside))
+        draft.last.append(partial(_cut_inside, draft))
         draft.refuse()
 
 
 def cut_header(draft: CsvDraft) -> None:
-    draft.last.append(("cut", lambda content, draft: content[: draft.random.randrange(60)]))
+    draft.last.append(lambda content: content[: draft.random.randrange(60)])
     draft.refuse()
 
 
 def open_quotes(draft: CsvDraft) -> None:
     """Begin cells with a quote that nothing closes."""
 
-    def damage(content: bytes, draft: CsvDraft) -> bytes:
+    def damage(content: bytes) -> bytes:
         text = content.decode(draft.encoding)
         lines = text.split(draft.newline)
         for place in draft.random.sample(range(1, len(lines) - 1), min(2, max(0, len(lines) - 2))):
@@ -143,16 +141,12 @@ def open_quotes(draft: CsvDraft) -> None:
         return draft.newline.join(lines).encode(draft.encoding)
 
     if draft.cells:
-        draft.last.append(("quotes", damage))
+        draft.last.append(damage)
         draft.refuse()
 
 
 def insert_nul(draft: CsvDraft) -> None:
-    def damage(content: bytes, draft: CsvDraft) -> bytes:
-        place = draft.random.randrange(len(content))
-        return content[:place] + b"\0" + content[place:]
-
-    draft.last.append(("NUL", damage))
+    draft.last.append(draft.insert_nul)
     draft.refuse()
 
 
@@ -170,7 +164,7 @@ def replace_content(draft: CsvDraft) -> None:
             b'{"cicid": 1, "i94yr": 2016}\n',
         )
     )
-    draft.last.append(("replaced", lambda content, draft: other))
+    draft.last.append(lambda content: other)
     draft.refuse()
 
 

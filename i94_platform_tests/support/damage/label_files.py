@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
 
-from i94_platform_tests.support.damage.model import Case, LabelDelivery, Reading
+from i94_platform_tests.support.damage.model import Case, Draft, LabelDelivery, Reading
 
 _BLOCKS = {
     "i94cntyl": "i94cit_res",
@@ -38,7 +38,7 @@ class Line:
 
 
 @dataclass
-class LabelDraft:
+class LabelDraft(Draft):
     """The lines of a label file."""
 
     lines: list[Line]
@@ -55,10 +55,6 @@ class LabelDraft:
     def choose_list(self) -> str:
         """Choose a list."""
         return self.random.choice(tuple(_BLOCKS.values()))
-
-    def refuse(self, reading: Reading = Reading.UNUSABLE) -> None:
-        """Say that the file is refused, if nothing before said so."""
-        self.reading = max(self.reading, reading)
 
 
 DamageLabels = Callable[[LabelDraft], None]
@@ -189,11 +185,7 @@ def cut(draft: LabelDraft) -> None:
 
 
 def insert_nul(draft: LabelDraft) -> None:
-    def damage(content: bytes) -> bytes:
-        place = draft.random.randrange(len(content))
-        return content[:place] + b"\0" + content[place:]
-
-    draft.last.append(damage)
+    draft.last.append(draft.insert_nul)
     draft.refuse()
 
 

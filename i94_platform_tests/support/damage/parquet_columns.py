@@ -12,12 +12,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from i94_platform_tests.support.damage.model import Reading, Rows
+from i94_platform_tests.support.damage.model import Draft, Reading, Rows
 from i94_platform_tests.support.damage.oracle import NUMBERS, TEXTS
 
 
 @dataclass
-class ParquetDraft:
+class ParquetDraft(Draft):
     """A month's Parquet before it is written. `table` has the columns of `rows`, changed or not."""
 
     rows: Rows
@@ -27,10 +27,6 @@ class ParquetDraft:
     layout: str = "file"
     damage_bytes: Callable[[bytes, Random], bytes] | None = None
     reading: Reading = Reading.READABLE
-
-    def refuse(self, reading: Reading = Reading.UNUSABLE) -> None:
-        """Say that the file is refused, if nothing before said so."""
-        self.reading = max(self.reading, reading)
 
     def replace(self, column: str, values: Any) -> None:
         """Replace a column, if nothing renamed it."""

@@ -15,6 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from i94_platform.contracts import (
@@ -31,6 +32,7 @@ from i94_platform.contracts import (
 )
 from i94_platform.contracts.codes import ENCODERS
 from i94_platform.contracts.model import column_names
+from i94_platform.contracts.rendering.arrow import arrow_schema
 from i94_platform.engine.duckdb import DuckDBEngine
 from i94_platform.lake.datasets import Dataset, Lake
 from i94_platform.lake.local import LocalStore
@@ -104,8 +106,7 @@ class PlatformBase:
         contents = {REFERENCE_FILES[name]: content for name, content in self.files.items()}
         for name, content in contents.items():
             LocalStore(self.raw).put(name, content)
-        table = delivered_table(self.rows)
-        pq.write_table(table, self.raw / NAME)
+        pq.write_table(delivered_table(self.rows), self.raw / NAME)
         raw = LocalStore(self.raw)
         list(stage_code_lists(raw, self.lake, Gate(), "base"))
         for source in SOURCES.values():
@@ -180,10 +181,6 @@ class PlatformBase:
         return [dict(zip(map(str.casefold, header), cells, strict=True)) for cells in lines]
 
 
-def delivered_table(rows: Rows) -> Any:
+def delivered_table(rows: Rows) -> pa.Table:
     """Make a table with the types of a delivery."""
-    import pyarrow as pa
-
-    from i94_platform.contracts.rendering.arrow import arrow_schema
-
     return pa.Table.from_pylist(rows, arrow_schema(delivered_immigration))

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
 
-from i94_platform_tests.support.damage.model import Case, Reading, ReferenceDelivery
+from i94_platform_tests.support.damage.model import Case, Draft, Reading, ReferenceDelivery
 
 ODD_CELLS = (
     *("2101-01-01", "1/1/2013", "2013-02-01", "2013-02-15", "90.5N", "18.48", "white"),
@@ -18,7 +18,7 @@ TEMPERATURE_DATE, COORDINATES = "dt", "coordinates"
 
 
 @dataclass
-class TableDraft:
+class TableDraft(Draft):
     """A file before its lines are joined.
 
     Attributes:
@@ -38,10 +38,6 @@ class TableDraft:
     touched: dict[int, dict[str, str]] = field(default_factory=dict)
     last: list[Callable[[bytes], bytes]] = field(default_factory=list)
 
-    def refuse(self, reading: Reading = Reading.UNUSABLE) -> None:
-        """Say that the file is refused, if nothing before said so."""
-        self.reading = max(self.reading, reading)
-
     def choose_lines(self) -> list[int]:
         """Choose one line, some lines or all."""
         lines = len(self.lines)
@@ -57,9 +53,8 @@ class TableDraft:
     def render(self) -> bytes:
         """Render the file."""
         text = io.StringIO(newline="")
-        writer = csv.writer(text, delimiter=self.delimiter, lineterminator=self.newline)
-        if self.quotes_all:
-            writer = csv.writer(text, delimiter=self.delimiter, lineterminator=self.newline, quoting=csv.QUOTE_ALL)
+        quoting = csv.QUOTE_ALL if self.quotes_all else csv.QUOTE_MINIMAL
+        writer = csv.writer(text, delimiter=self.delimiter, lineterminator=self.newline, quoting=quoting)
         writer.writerows([self.header, *(cells for _, cells in self.lines)])
         content = text.getvalue().encode(self.encoding, "replace")
         for damage in self.last:
@@ -228,11 +223,7 @@ def cut_inside_line(draft: TableDraft) -> None:
 
 
 def insert_nul(draft: TableDraft) -> None:
-    def damage(content: bytes) -> bytes:
-        place = draft.random.randrange(len(content))
-        return content[:place] + b"\0" + content[place:]
-
-    draft.last.append(damage)
+    draft.last.append(draft.insert_nul)
     draft.refuse()
 
 
