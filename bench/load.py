@@ -41,9 +41,10 @@ from i94_platform.settings import Settings
 from i94_platform_tests.serving.synthetic_release import publish_release
 
 FIRST_YEAR = 2016
-PAGES = ("?limit=1000", "?limit=100&order=-{last}", "?limit=5000&format=csv", "?from=2016-02&to=2016-02&limit=200")
-_KEYS = 20
+KEYS = 20
 """Keys of the clients; of one key two queries run at a time."""
+
+PAGES = ("?limit=1000", "?limit=100&order=-{last}", "?limit=5000&format=csv", "?from=2016-02&to=2016-02&limit=200")
 AGGREGATES = (
     "?group=i94addr&order=-visitors.sum",
     "?group=i94yr,i94mon&i94addr={state}",
@@ -140,17 +141,16 @@ class LoadResult:
 
     def report(self) -> str:
         """Return the measurements as text."""
-        per_second = len(self.latencies) / self.seconds
-        p50, p99, slowest = (self.quantile_ms(share) for share in (0.5, 0.99, 1))
-        cpu_ms = 1000 * self.cpu_seconds / len(self.latencies)
+        figures = self.summarize()
         observed_releases = len({version for version, _ in self.bodies})
         return "\n".join(
             [
-                f"requests  {len(self.latencies):,} in {self.seconds:.0f} s, {per_second:,.0f} a second",
+                f"requests  {figures['requests']:,} in {self.seconds:.0f} s, {figures['per_second']:,.0f} a second",
                 f"statuses  {dict(self.statuses)}, errors: {self.errors or 'none'}",
-                f"latency   p50 {p50:.0f} ms, p99 {p99:.0f} ms, slowest {slowest:.0f} ms",
-                f"CPU       {cpu_ms:.2f} ms of the server for each request",
-                f"releases  {len(self.published_versions)} published, {observed_releases} seen",
+                f"latency   p50 {figures['p50_ms']:.0f} ms, p99 {figures['p99_ms']:.0f} ms, "
+                f"slowest {self.quantile_ms(1):.0f} ms",
+                f"CPU       {figures['cpu_ms']:.2f} ms of the server for each request",
+                f"releases  {figures['releases']} published, {observed_releases} seen",
                 f"memory    {self.rss_mb[0]:.0f} MB after warming up, {self.rss_mb[1]:.0f} MB at the end",
             ]
         )
@@ -229,7 +229,7 @@ def measure_load(folder: Path, load: Load) -> tuple[LoadResult, list[QueryCost]]
         load: the load.
     """
     settings, result, warm_up_result = Settings(home=str(folder), serve_rate=1e6), LoadResult(), LoadResult()
-    keys = [open_key_store(settings).add(f"load {number}", SCOPES)[1] for number in range(_KEYS)]
+    keys = [open_key_store(settings).add(f"load {number}", SCOPES)[1] for number in range(KEYS)]
     release = load.publish(settings, 0)
     result.published_versions.add(release.version)
     with run_server(settings) as (port, pid):

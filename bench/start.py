@@ -11,7 +11,7 @@ from statistics import median
 from typing import Any
 
 from bench.results import Bound
-from i94_platform_tests.support.dev import start_dev_server
+from i94_platform_tests.support.dev import DevServer, start_dev_server
 
 MAX_SECONDS = 15.0
 """The bound on the median of the first starts."""
@@ -21,17 +21,16 @@ ROUNDS = 3
 
 def measure_starts() -> tuple[dict[str, Any], list[Bound]]:
     """Measure the starts; return the medians by kind of start, and the bound."""
-    seconds: dict[str, list[float]] = {"first": [], "next": []}
-    cpu_seconds: dict[str, list[float]] = {"first": [], "next": []}
+    starts: dict[str, list[DevServer]] = {"first": [], "next": []}
     for _ in range(ROUNDS):
         with tempfile.TemporaryDirectory(prefix="bench-start-") as folder:
             home = {"I94_HOME": str(Path(folder, "home")), "I94_RAW": folder}
-            for kind_of_start in ("first", "next"):
+            for servers in starts.values():
                 with start_dev_server(home, Path(folder, "log")) as server:
-                    seconds[kind_of_start].append(server.seconds)
-                    cpu_seconds[kind_of_start].append(server.cpu_seconds)
+                    servers.append(server)
                     server.interrupt()
     medians = {
-        kind: {"seconds": median(seconds[kind]), "cpu_seconds": median(cpu_seconds[kind])} for kind in ("first", "next")
+        kind: {name: median(getattr(server, name) for server in servers) for name in ("seconds", "cpu_seconds")}
+        for kind, servers in starts.items()
     }
     return medians, [Bound("first start of `i94 dev`", medians["first"]["seconds"], MAX_SECONDS)]

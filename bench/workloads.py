@@ -70,7 +70,7 @@ def write_multiple(april: Workload, rows: int, work: Path) -> Workload:
     files: list[Path] = []
     while rows > 0:
         files.append(folder / f"part-{len(files):05}.parquet")
-        rows -= _write_copy(april.files, len(files[1:]) * KEY_SHIFT, rows, files[-1])
+        rows -= _write_copy(april.files, (len(files) - 1) * KEY_SHIFT, rows, files[-1])
     return Workload(raw, april.month, tuple(files), work)
 
 

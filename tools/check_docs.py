@@ -34,15 +34,15 @@ def slug(heading: str) -> str:
 def anchors(page: Path) -> frozenset[str]:
     """Return the anchors of a Markdown file; a repeated heading gets a number."""
     text = FENCE.sub(blank_out, page.read_text("utf-8"))
-    found: set[str] = set(HTML_ANCHOR.findall(text))
+    names: set[str] = set(HTML_ANCHOR.findall(text))
     for heading in HEADING.findall(text):
         base = anchor = slug(heading)
         number = 0
-        while anchor in found:
+        while anchor in names:
             number += 1
             anchor = f"{base}-{number}"
-        found.add(anchor)
-    return frozenset(found)
+        names.add(anchor)
+    return frozenset(names)
 
 
 def broken_links(page: Path) -> Iterator[str]:

@@ -84,11 +84,11 @@ def main() -> int:
     command = ["git", "ls-files", "-z", "--", "*.py", "*.sql", "*.js", "*.sh", "*.yaml", "*.md", "*.example"]
     listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     problems = [
-        f"{path}:{line}: {name} is banned; use: {found.replacement}"
+        f"{path}:{line}: {name} is banned; use: {entry.replacement}"
         for path in sorted(set(listed.split("\0")) - {""})
         if (ROOT / path).is_file() and path != "CHANGELOG.md"
         for line, name in sorted(set(names_in(ROOT / path)))
-        if (found := banned.get(name.strip("_"))) and found.applies_to(path)
+        if (entry := banned.get(name.strip("_"))) and entry.applies_to(path)
     ]
     print("\n".join(problems), end="\n" if problems else "")
     return 1 if problems else 0

@@ -34,8 +34,8 @@ MODES = Categorical.parse("1:2994505 2:26349 3:66660 9:8560 _:239")
 OTHER_ORIGINS_WEIGHT = 23.14
 """Weight of all countries of residence without a weight of their own."""
 
-# Country of residence: (citizenship, share of its residents). For residents who another code than their
-# country of residence; most of these codes are unlisted.
+# Country of residence: (citizenship, share of its residents), where many have another code than that of their
+# residence. Most of these codes are unlisted.
 CITIZENSHIPS = {
     112: (148, 0.985),
     276: (254, 0.995),
