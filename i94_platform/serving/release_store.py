@@ -33,9 +33,6 @@ RETRY_SECONDS = 30.0
 _ABANDONED_SECONDS = 3_600.0
 """A database file that is older was left by a server that was killed."""
 
-LOAD_ERROR = "The newest release can't be loaded; the log of the server says why."
-"""What callers are told: the reason may name addresses and exact rows."""
-
 NOTHING_PUBLISHED = "Nothing is published yet; run 'i94 run', which publishes at its end."
 
 
@@ -62,6 +59,11 @@ class ReleaseStore:
         """The releases that are open, newest first."""
         with self._lock:
             return [snapshot.release for snapshot in self._snapshots]
+
+    @property
+    def public_error(self) -> str:
+        """What callers are told of the error, which may name addresses and exact rows; empty without one."""
+        return "The newest release can't be loaded; the log of the server says why." if self.error else ""
 
     @contextmanager
     def lease(self, version: str = "") -> Iterator[Snapshot | None]:

@@ -28,15 +28,9 @@ from i94_platform.operations.job_runs import run_job
 from i94_platform.processes import ProcessIdentity
 from i94_platform.staleness.run_inputs import DELIVERED_TAG
 from i94_platform_tests.support.dev import LOCATION
+from i94_platform_tests.support.processes import start_and_end_process
 
 GONE, HERE = "the process is gone", "the process runs"
-
-
-def start_and_end_process() -> int:
-    """The id of a process that has ended."""
-    process = subprocess.Popen([sys.executable, "-c", ""])
-    process.wait()
-    return process.pid
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from typing import Any
 import dagster as dg
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
 
+from bench.processes import read_cpu_seconds
 from i94_platform.defs.checks.completeness import CHECK_KEY
 from i94_platform_tests.support.command import start_command
 from i94_platform_tests.support.processes import find_free_port, kill_process_tree, wait_for
@@ -47,7 +48,7 @@ class DevServer:
     seconds: float
     """From the start of the command to a page that can be used."""
     cpu_seconds: float
-    """The processor time of all its processes until then."""
+    """The processor time of all its processes until then, also of those that have ended."""
 
     def query_graphql(self, query: str, **variables: Any) -> dict[str, Any]:
         """Ask the UI's server by GraphQL and return the data of its response."""
@@ -107,16 +108,7 @@ def start_dev_server(environment: Mapping[str, str], log: Path) -> Iterator[DevS
             return False
 
         wait_for(is_usable, "the UI to show the code location", timeout=START_SECONDS, interval=0.1)
-        yield DevServer(process, server.url, log, time.monotonic() - start, _sum_cpu_seconds(process))
-
-
-def _sum_cpu_seconds(process: subprocess.Popen[str]) -> float:
-    """Return the processor time of a process and its children."""
-    import psutil
-
-    first = psutil.Process(process.pid)
-    times = [one.cpu_times() for one in (first, *first.children(recursive=True))]
-    return sum(one.user + one.system for one in times)
+        yield DevServer(process, server.url, log, time.monotonic() - start, read_cpu_seconds(process.pid))
 
 
 def latest_completeness(instance: dg.DagsterInstance) -> dg.AssetCheckEvaluation:

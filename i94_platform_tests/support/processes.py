@@ -11,6 +11,7 @@ import logging
 import multiprocessing
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from multiprocessing.context import ForkServerProcess
@@ -73,6 +74,13 @@ def kill_process_tree(process: subprocess.Popen[Any]) -> None:
             member.kill()
     process.wait(TIMEOUT_SECONDS)
     psutil.wait_procs(members[1:], TIMEOUT_SECONDS)
+
+
+def start_and_end_process() -> int:
+    """Return the id of a process that has ended."""
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
 
 
 def find_free_port() -> int:

@@ -278,6 +278,13 @@ class Staging:
         return self.restate(manifest, entries=(Entry(url, stored.size, rows.num_rows, version),))
 
 
+def swap_columns(rows: pa.Table) -> pa.Table:
+    """Put citizenship and residence, columns of one type, in each other's place."""
+    names = rows.column_names
+    names[3], names[4] = names[4], names[3]
+    return rows.select(names)
+
+
 @pytest.fixture
 def staging(lake: Lake) -> Staging:
     """Stages months and tables for a test."""

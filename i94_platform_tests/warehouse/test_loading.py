@@ -28,6 +28,7 @@ from i94_platform_tests.support.warehouses import (
     arrivals,
     read_arrivals,
     read_ledger,
+    swap_columns,
 )
 from i94_platform_tests.warehouse.observation import observe
 
@@ -36,13 +37,6 @@ def claim_rows(staging: Staging, manifest: Manifest, rows: int) -> Manifest:
     """A manifest that claims another number of rows than its file has."""
     entry = dataclasses.replace(manifest.entries[0], rows=rows)
     return staging.restate(manifest, entries=(entry, *manifest.entries[1:]))
-
-
-def swap_columns(rows: pa.Table) -> pa.Table:
-    """Citizenship and residence in each other's place: columns of one type."""
-    names = rows.column_names
-    names[3], names[4] = names[4], names[3]
-    return rows.select(names)
 
 
 def cast_column(rows: pa.Table, name: str, type_: pa.DataType) -> pa.Table:

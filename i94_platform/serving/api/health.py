@@ -10,8 +10,6 @@ from i94_platform.serving.api.models import Health, Readiness
 from i94_platform.serving.api.openapi import PROBLEMS
 from i94_platform.serving.api.parameters import refuse_parameters
 from i94_platform.serving.auth.dependencies import authorize
-from i94_platform.serving.problems import Problem
-from i94_platform.serving.release_store import LOAD_ERROR
 from i94_platform.serving.service import get_service
 
 router = APIRouter(dependencies=[Depends(refuse_parameters)], tags=["server"])
@@ -27,12 +25,9 @@ async def check_health() -> Health:
 async def check_readiness(request: Request, response: Response) -> Readiness:
     """Return which release is served."""
     service = get_service(request)
-    store = service.release_store
     response.headers["Cache-Control"] = "no-store"
-    if (release := store.release) is None:
-        detail = "No release is served; run 'i94 run', or see the log of the server."
-        raise Problem("no-release", detail, retry_after=service.poll_seconds)
-    return Readiness(ready=True, version=release.version, error=LOAD_ERROR if store.error else "")
+    version = service.require_release().version
+    return Readiness(ready=True, version=version, error=service.release_store.public_error)
 
 
 @router.get(

@@ -18,7 +18,6 @@ from i94_platform.serving.api.parameters import refuse_parameters
 from i94_platform.serving.auth.dependencies import authorize
 from i94_platform.serving.content_negotiation import require_json
 from i94_platform.serving.http_caching import send_json
-from i94_platform.serving.release_store import LOAD_ERROR
 from i94_platform.serving.service import get_service
 
 
@@ -75,7 +74,7 @@ async def read_status(request: Request) -> Response:
     """Return the release, its tables, and the results of their checks."""
     service = get_service(request)
     release = service.require_release()
-    error = LOAD_ERROR if service.release_store.error else ""
+    error = service.release_store.public_error
     status = models.Status.model_validate({"release": release, "tables": release.tables, "error": error})
     if not request.state.disclosure.is_exact:
         _withhold_figures(status)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 import time
 
 import dagster as dg
@@ -12,14 +10,9 @@ import pytest
 
 from i94_platform.defs.sensors.lost_runs import LAUNCHED_TAG, lost_runs
 from i94_platform.operations.dagster_instance import set_pool_limit
+from i94_platform_tests.support.processes import start_and_end_process
 
 STARTED, FAILURE = dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.FAILURE
-
-
-def start_and_end_process() -> int:
-    process = subprocess.Popen([sys.executable, "-c", ""])
-    process.wait()
-    return process.pid
 
 
 @pytest.mark.parametrize(

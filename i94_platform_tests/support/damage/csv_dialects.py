@@ -7,14 +7,15 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from i94_platform_tests.support.damage.model import Draft, Reading, Rows, Unreadable
+from i94_platform_tests.support.damage.drafts import TextDraft, use_encoding
+from i94_platform_tests.support.damage.model import Reading, Rows, Unreadable
 from i94_platform_tests.support.damage.oracle import NUMBERS
 
 MISSING = ("NA", "NULL", "None", ".", "   ", "NaN", "\\N", "n/a", "#N/A", "--")
 
 
 @dataclass
-class CsvDraft(Draft):
+class CsvDraft(TextDraft):
     """A CSV file before its lines are joined."""
 
     rows: Rows
@@ -66,10 +67,7 @@ class CsvDraft(Draft):
         """Render the file."""
         first = [f"sep={self.delimiter}{self.newline}"] if self.has_separator_line else []
         lines = [*first, self.render_line(self.header), *map(self.render_line, self.cells)]
-        content = "".join(lines).encode(self.encoding)
-        for damage in self.last:
-            content = damage(content)
-        return content
+        return self.damage_bytes("".join(lines).encode(self.encoding))
 
 
 DamageDraft = Callable[[CsvDraft], None]
@@ -83,10 +81,6 @@ def use_separator(draft: CsvDraft) -> None:
 
 def write_separator_line(draft: CsvDraft) -> None:
     draft.has_separator_line = True
-
-
-def use_encoding(draft: CsvDraft) -> None:
-    draft.encoding = draft.random.choice(("utf-8-sig", "utf-16", "latin-1", "cp1252"))
 
 
 def use_newline(draft: CsvDraft) -> None:

@@ -10,6 +10,7 @@ from i94_platform.contracts import delivered_immigration
 from i94_platform.contracts.model import column_names
 from i94_platform_tests.support.damage.compression import compress, damage_compressed
 from i94_platform_tests.support.damage.csv_dialects import DIALECTS, CsvDraft, DamageDraft
+from i94_platform_tests.support.damage.drafts import insert_nul
 from i94_platform_tests.support.damage.model import Case, DeliveredRow, Delivery, Reading, Rows
 from i94_platform_tests.support.damage.row_damages import CSV_ROW_DAMAGES
 
@@ -143,11 +144,6 @@ def open_quotes(draft: CsvDraft) -> None:
     if draft.cells:
         draft.last.append(damage)
         draft.refuse()
-
-
-def insert_nul(draft: CsvDraft) -> None:
-    draft.last.append(draft.insert_nul)
-    draft.refuse()
 
 
 def replace_content(draft: CsvDraft) -> None:

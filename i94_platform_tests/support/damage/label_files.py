@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
 
-from i94_platform_tests.support.damage.model import Case, Draft, LabelDelivery, Reading
+from i94_platform_tests.support.damage.drafts import TextDraft, insert_nul, use_encoding
+from i94_platform_tests.support.damage.model import Case, LabelDelivery, Reading
 
 _BLOCKS = {
     "i94cntyl": "i94cit_res",
@@ -38,7 +39,7 @@ class Line:
 
 
 @dataclass
-class LabelDraft(Draft):
+class LabelDraft(TextDraft):
     """The lines of a label file."""
 
     lines: list[Line]
@@ -168,10 +169,6 @@ def insert_comments(draft: LabelDraft) -> None:
     draft.lines.append(Line(""))
 
 
-def use_encoding(draft: LabelDraft) -> None:
-    draft.encoding = draft.random.choice(("utf-8-sig", "utf-16", "latin-1", "cp1252"))
-
-
 def use_newline(draft: LabelDraft) -> None:
     draft.newline = draft.random.choice(("\n", "\r"))
 
@@ -182,11 +179,6 @@ def cut(draft: LabelDraft) -> None:
 
     draft.last.append(damage)
     draft.refuse(Reading.UNCERTAIN)
-
-
-def insert_nul(draft: LabelDraft) -> None:
-    draft.last.append(draft.insert_nul)
-    draft.refuse()
 
 
 def replace_content(draft: LabelDraft) -> None:
@@ -240,9 +232,7 @@ def build_labels(case: Case, content: bytes) -> LabelDelivery:
     draft = LabelDraft(parse_lines(content), case.random)
     for name in case.damages:
         LABEL_DAMAGES[name](draft)
-    delivered = draft.newline.join(line.text for line in draft.lines).encode(draft.encoding)
-    for damage in draft.last:
-        delivered = damage(delivered)
+    delivered = draft.damage_bytes(draft.newline.join(line.text for line in draft.lines).encode(draft.encoding))
     lists: dict[str, dict[str | int, str]] = {name: {} for name in _BLOCKS.values()}
     for line in draft.lines:
         if line.code:

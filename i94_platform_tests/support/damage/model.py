@@ -21,22 +21,6 @@ class Reading(IntEnum):
     """It must be refused: what it says is not clear."""
 
 
-class Draft:
-    """A file before it is written, which damages change one after the other."""
-
-    reading: Reading
-    random: Random
-
-    def refuse(self, reading: Reading = Reading.UNUSABLE) -> None:
-        """Say that the file is refused, if nothing before said so."""
-        self.reading = max(self.reading, reading)
-
-    def insert_nul(self, content: bytes) -> bytes:
-        """Insert a byte of zeros."""
-        place = self.random.randrange(len(content))
-        return content[:place] + b"\0" + content[place:]
-
-
 @dataclass(frozen=True)
 class Unreadable:
     """A text in the place of a number."""

@@ -12,7 +12,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from i94_platform_tests.support.damage.model import Draft, Reading, Rows
+from i94_platform_tests.support.damage.drafts import Draft
+from i94_platform_tests.support.damage.model import Reading, Rows
 from i94_platform_tests.support.damage.oracle import NUMBERS, TEXTS
 
 

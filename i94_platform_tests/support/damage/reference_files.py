@@ -8,7 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
 
-from i94_platform_tests.support.damage.model import Case, Draft, Reading, ReferenceDelivery
+from i94_platform_tests.support.damage.drafts import TextDraft, insert_nul, use_encoding
+from i94_platform_tests.support.damage.model import Case, Reading, ReferenceDelivery
 
 ODD_CELLS = (
     *("2101-01-01", "1/1/2013", "2013-02-01", "2013-02-15", "90.5N", "18.48", "white"),
@@ -18,7 +19,7 @@ TEMPERATURE_DATE, COORDINATES = "dt", "coordinates"
 
 
 @dataclass
-class TableDraft(Draft):
+class TableDraft(TextDraft):
     """A file before its lines are joined.
 
     Attributes:
@@ -56,10 +57,7 @@ class TableDraft(Draft):
         quoting = csv.QUOTE_ALL if self.quotes_all else csv.QUOTE_MINIMAL
         writer = csv.writer(text, delimiter=self.delimiter, lineterminator=self.newline, quoting=quoting)
         writer.writerows([self.header, *(cells for _, cells in self.lines)])
-        content = text.getvalue().encode(self.encoding, "replace")
-        for damage in self.last:
-            content = damage(content)
-        return content
+        return self.damage_bytes(text.getvalue().encode(self.encoding, "replace"))
 
 
 DamageTable = Callable[[TableDraft], None]
@@ -162,10 +160,6 @@ def use_separator(draft: TableDraft) -> None:
     draft.delimiter = draft.random.choice((",", ";", "\t", "|"))
 
 
-def use_encoding(draft: TableDraft) -> None:
-    draft.encoding = draft.random.choice(("utf-8-sig", "utf-16", "latin-1", "cp1252"))
-
-
 def use_newline(draft: TableDraft) -> None:
     draft.newline = draft.random.choice(("\r\n", "\r"))
 
@@ -220,11 +214,6 @@ def cut_inside_line(draft: TableDraft) -> None:
     if draft.encoding != "utf-16":
         draft.last.append(damage)
         draft.refuse()
-
-
-def insert_nul(draft: TableDraft) -> None:
-    draft.last.append(draft.insert_nul)
-    draft.refuse()
 
 
 def replace_content(draft: TableDraft) -> None:

@@ -28,7 +28,7 @@ from i94_platform.lake.manifest import Manifest
 from i94_platform.warehouse.loading import load_manifest
 from i94_platform.warehouse.redshift.client import is_retryable
 from i94_platform.warehouse.redshift.warehouse import RedshiftWarehouse
-from i94_platform_tests.support.warehouses import WAREHOUSES, Place, Staging, add_day
+from i94_platform_tests.support.warehouses import WAREHOUSES, Place, Staging, add_day, swap_columns
 
 USER_PASSWORD = "Aa1-for-a-test"  # pragma: allowlist secret
 PASSWORD_VARIABLE = "I94_TEST_USER_PASSWORD"
@@ -94,11 +94,6 @@ def load_unverified(warehouse: RedshiftWarehouse, manifest: Manifest) -> int:
 
 
 def test_columns_are_taken_by_their_place(warehouse: RedshiftWarehouse, staging: Staging) -> None:
-    def swap_columns(rows: pa.Table) -> pa.Table:
-        names = rows.column_names
-        names[3], names[4] = names[4], names[3]
-        return rows.select(names)
-
     manifest = staging.rewrite(staging.month("2016-04", [1]), swap_columns)
     assert load_unverified(warehouse, manifest) == 1
 

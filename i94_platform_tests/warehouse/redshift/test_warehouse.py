@@ -30,7 +30,7 @@ from i94_platform.warehouse.redshift.warehouse import RedshiftWarehouse
 from i94_platform_tests.emulators.redshift.emulator import ROLE, RedshiftEmulator
 from i94_platform_tests.emulators.redshift.recorded import CANCELLED
 from i94_platform_tests.emulators.s3 import S3Server
-from i94_platform_tests.support.warehouses import Staging, list_own_messages
+from i94_platform_tests.support.warehouses import Staging, list_own_messages, swap_columns
 
 
 def modes(warehouse: RedshiftWarehouse) -> list[int]:
@@ -268,11 +268,6 @@ def test_without_the_comparison_of_the_files_two_swapped_columns_would_load(
     warehouse: RedshiftWarehouse, staging: Staging
 ) -> None:
     """Redshift takes columns by their place: this is what the comparison is for."""
-
-    def swap_columns(rows: pa.Table) -> pa.Table:
-        names = rows.column_names
-        names[3], names[4] = names[4], names[3]
-        return rows.select(names)
 
     manifest = staging.rewrite(staging.month("2016-04", [1], i94bir=5), swap_columns)
     with warehouse.transaction(purpose="load without a comparison") as transaction:
