@@ -20,8 +20,7 @@ from i94_platform.errors import PermanentError
 from i94_platform.operations import ui
 from i94_platform.operations.dagster_instance import persistent_instance
 from i94_platform_tests.support.command import COMMAND, run_command_in_process
-from i94_platform_tests.support.dev import find_free_port
-from i94_platform_tests.support.processes import wait_for
+from i94_platform_tests.support.processes import find_free_port, wait_for
 
 
 @pytest.fixture

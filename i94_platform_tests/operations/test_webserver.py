@@ -15,8 +15,7 @@ import pytest
 
 from i94_platform.defs.dagster_internals import replace_webserver
 from i94_platform.operations.webserver import LOOPBACK, find_problem
-from i94_platform_tests.support.dev import find_free_port
-from i94_platform_tests.support.processes import wait_for
+from i94_platform_tests.support.processes import find_free_port, wait_for
 
 DELETION = 'mutation { deletePipelineRun(runId: "x") { __typename } }'
 QUERY = "{ version }"

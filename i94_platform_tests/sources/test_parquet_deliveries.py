@@ -20,9 +20,10 @@ import pytest
 from i94_platform.engine.base import Engine
 from i94_platform.errors import PermanentError
 from i94_platform.sources import parquet
-from i94_platform_tests.sources.delivered_files import PARQUET, zip_files
+from i94_platform_tests.sources.delivered_files import PARQUET
 from i94_platform_tests.sources.delivered_rows import COLUMNS, read_delivered
 from i94_platform_tests.support.arrivals import GOOD_ROW, delivered_table
+from i94_platform_tests.support.damage.compression import zip_files
 
 ENGINES = pytest.mark.parametrize(
     "engine_name", ["duckdb", pytest.param("spark", marks=[pytest.mark.spark, pytest.mark.slow])]

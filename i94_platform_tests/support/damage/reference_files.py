@@ -54,8 +54,12 @@ class TableDraft(TextDraft):
     def render(self) -> bytes:
         """Render the file."""
         text = io.StringIO(newline="")
-        quoting = csv.QUOTE_ALL if self.quotes_all else csv.QUOTE_MINIMAL
-        writer = csv.writer(text, delimiter=self.delimiter, lineterminator=self.newline, quoting=quoting)
+        writer = csv.writer(
+            text,
+            delimiter=self.delimiter,
+            lineterminator=self.newline,
+            quoting=csv.QUOTE_ALL if self.quotes_all else csv.QUOTE_MINIMAL,
+        )
         writer.writerows([self.header, *(cells for _, cells in self.lines)])
         return self.damage_bytes(text.getvalue().encode(self.encoding, "replace"))
 
