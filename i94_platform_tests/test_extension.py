@@ -127,19 +127,19 @@ def _edit_for_column() -> dict[str, str]:
 MART_EDITS, SOURCE_EDITS, COLUMN_EDITS = _edit_for_mart(), _edit_for_source(), _edit_for_column()
 
 
-def run_i94(folder: Path, *arguments: str) -> str:
-    """Run a command of the copy in a folder and return its output."""
-    return run_python(folder, "-m", "i94_platform.cli.main", *arguments)
+def run_i94(folder: Path, *arguments: str, package: Path | None = None) -> str:
+    """Run a command of the copy in a folder, or of another package, and return its output."""
+    return run_python(folder, "-m", "i94_platform.cli.main", *arguments, package=package)
 
 
-def run_python(folder: Path, *arguments: str) -> str:
-    """Run Python with the copy of the package in a folder and return its output."""
+def run_python(folder: Path, *arguments: str, package: Path | None = None) -> str:
+    """Run Python with the copy of the package in a folder, or with another one, and return its output."""
     environment = os.environ | {
-        "PYTHONPATH": str(folder), "I94_HOME": str(folder / "home"), "I94_RAW": str(folder / "raw")
+        "PYTHONPATH": str(package or folder), "I94_HOME": str(folder / "home"), "I94_RAW": str(folder / "raw")
     }  # fmt: skip
     command = [sys.executable, *arguments]
     result = subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=300
+        command, cwd=package or folder, env=environment, capture_output=True, text=True, check=False, timeout=300
     )
     assert result.returncode == 0, result.stdout + result.stderr
     return result.stdout
@@ -191,14 +191,18 @@ def test_the_graph_holds_the_assets_checks_and_endpoints_of_the_examples(package
 
 
 @pytest.mark.slow
-def test_a_month_of_the_sample_fills_the_mart_and_the_reference_table(package_copy: Path) -> None:
-    run_i94(package_copy, "sample", "--out", str(package_copy / "raw"), "--from", MONTH, "--to", MONTH, "--rows", "500")
-    run_i94(package_copy, "run", "--month", MONTH)
+def test_the_examples_are_filled_also_in_a_warehouse_that_is_older(package_copy: Path) -> None:
+    raw = str(package_copy / "raw")
+    run_i94(package_copy, "sample", "--out", raw, "--from", MONTH, "--to", MONTH, "--rows", "500")
+    run_i94(package_copy, "run", "--month", MONTH, package=PROJECT)
+    run_i94(package_copy, "run")
     query = (
         "SELECT (SELECT count(*) FROM i94.gdp) AS rows, (SELECT count(DISTINCT country) > 1 FROM i94.gdp) AS several, "
         "(SELECT sum(visitors) FROM mart.visitors_by_port) = (SELECT count(*) FROM i94.immigration) AS complete, "
-        "(SELECT bool_and(arrival_day = day(arrdate)) FROM i94.immigration) AS right_days"
+        "(SELECT bool_and(arrival_day = day(arrdate)) FROM i94.immigration) AS right_days, "
+        "(SELECT count(arrival_day) = count(*) FROM i94.immigration) AS all_days"
     )
     (row,) = json.loads(run_i94(package_copy, "query", query, "--format", "json"))
-    assert row == {"rows": pytest.approx(200, abs=20), "several": True, "complete": True, "right_days": True}
+    rows = pytest.approx(200, abs=20)
+    assert row == {"rows": rows, "several": True, "complete": True, "right_days": True, "all_days": True}
     assert list((package_copy / "home/lake/published").glob("run=*/visitors_by_port/*/*.parquet"))

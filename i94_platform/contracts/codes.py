@@ -149,8 +149,11 @@ def read_port_names() -> Mapping[str, str]:
 
 @cache
 def read_states() -> pd.DataFrame:
-    """Read the name of each state code in the spelling of people, and the codes of its neighbours, parted by blanks."""
-    return _read_file("states.csv", ["code", "name", "neighbours"])
+    """Read the code, name, neighbours (codes, parted by blanks) and inhabitants of each state.
+
+    The inhabitants are those of the census of 2010 (US Census Bureau).
+    """
+    return _read_file("states.csv", ["code", "name", "neighbours", "inhabitants"]).astype({"inhabitants": "Int64"})
 
 
 @cache

@@ -136,7 +136,7 @@ world_temperature: Table = table(
 state: Table = table(
     warehouse_metadata,
     "state",
-    "States of the first address with the people of their cities of 65,000 and more; not the states' populations.",
+    "States of the first address with their inhabitants, and the people of their cities of 65,000 and more.",
     column("code", String(2), "Postal code; 99 for all other codes.", source=_LABELS, key=True, references="i94addr.code"),
     column("label", String(64), "State name as the code list spells it.", source=_LABELS, nullable=False),
     column("name", String(64), "Name of the state in the spelling of people, such as Wisconsin.", source=_STATES, nullable=False),
@@ -154,6 +154,7 @@ state: Table = table(
     column("black_or_african_american", Integer(), "People of these cities who named themselves black or African-American.", source=_DEMOGRAPHICS, unit="people", low=0),
     column("asian", Integer(), "People of these cities who named themselves Asian.", source=_DEMOGRAPHICS, unit="people", low=0),
     column("american_indian_and_alaska_native", Integer(), "People of these cities who named themselves American Indian or Alaska Native.", source=_DEMOGRAPHICS, unit="people", low=0),
+    column("inhabitants", Integer(), "Inhabitants of the whole state in the census of 2010 (US Census Bureau).", source=_STATES, unit="people", low=0),
     domain="people",
     grain="one row per state code of the I-94 form",
 )

@@ -177,6 +177,8 @@ class Lake(ManifestReader):
     def read_table(self, manifest: Manifest, contract: Table, columns: Sequence[str] | None = None) -> pa.Table:
         """Read the rows of a committed dataset in the contract's types, of some columns or all.
 
+        What it lacks because it is older than the contract is null.
+
         Raises:
             PermanentError: a file has other content than was committed.
             TransientError: a file is gone, because another run has replaced the dataset since the manifest was read.
@@ -188,18 +190,23 @@ class Lake(ManifestReader):
             schema = pa.schema([schema.field(name) for name in columns])
         try:
             self.require_unaltered(manifest)
-            parts = [self._read_part(url, schema) for url in manifest.urls]
+            parts = [self._read_part(url, contract, schema) for url in manifest.urls]
         except FileNotFoundError as error:
             dataset = Dataset(manifest.dataset, manifest.partition)
             raise TransientError(f"{dataset} was replaced while it was read; run again. {error}") from error
         return pa.concat_tables([schema.empty_table(), *parts])
 
-    def _read_part(self, url: str, schema: pa.Schema) -> pa.Table:
+    def _read_part(self, url: str, contract: Table, schema: pa.Schema) -> pa.Table:
+        import pyarrow as pa
         import pyarrow.parquet as pq
 
         with self.store.open(url) as file:
             content = read_into_memory(file)
-        rows = _read_csv(content, schema) if url.endswith(".csv") else pq.read_table(content, columns=schema.names)
+        is_csv = url.endswith(".csv")
+        rows = _read_csv(content, schema) if is_csv else pq.ParquetFile(content).read(columns=schema.names)
+        for field in schema:
+            if field.name not in rows.column_names and contract.c[field.name].nullable:
+                rows = rows.append_column(field, pa.nulls(rows.num_rows, field.type))
         return rows.select(schema.names).cast(schema)
 
     def read_first_rows(self, manifest: Manifest, contract: Table, columns: list[str], limit: int) -> pa.Table | None:

@@ -13,8 +13,14 @@ from i94_platform.errors import PermanentError
 from i94_platform.sql.rules import ColumnStats
 
 
-def verify_footer(content: BinaryIO, name: str, contract: Table) -> int:
-    """Check a Parquet file against a contract and return its rows; `name` is what messages call the file.
+def verify_footer(content: BinaryIO, name: str, contract: Table, *, may_be_older: bool = False) -> int:
+    """Check a Parquet file against a contract and return its rows.
+
+    Args:
+        content: The file.
+        name: What messages call it.
+        contract: The contract.
+        may_be_older: Whether the last columns of the contract may be missing, if they may be null.
 
     Raises:
         PermanentError: its columns differ from the contract in name, order or type, or it is not Parquet.
@@ -33,7 +39,9 @@ def verify_footer(content: BinaryIO, name: str, contract: Table) -> int:
         for number, (field, wanted) in enumerate(zip(schema, expected, strict=False), 1)
         if (field.name, field.type) != (wanted.name, wanted.type)
     ]
-    if len(schema) != len(expected):
+    missing = list(contract.columns)[len(schema) :]
+    is_older = may_be_older and bool(missing) and all(col.nullable for col in missing)
+    if len(schema) != len(expected) and not is_older:
         differences.append(f"{len(schema)} columns, expected {len(expected)}")
     if differences:
         raise PermanentError(f"{name} does not match the contract of {contract.name}: {'; '.join(differences)}.")

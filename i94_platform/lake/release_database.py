@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Table
 
 from i94_platform.contracts import PUBLISHED
-from i94_platform.contracts.model import column_names
 from i94_platform.contracts.rendering.ddl import render_comments, render_create_schema, render_ddl
 from i94_platform.errors import PermanentError
 from i94_platform.lake.datasets import Lake
@@ -159,16 +158,14 @@ def _render_ddl(database: str) -> Iterator[str]:
 
 
 def _load_files(connection: duckdb.DuckDBPyConnection, lake: Lake, contract: Table, urls: Sequence[str]) -> None:
-    """Append the rows of some files in their order, which is that of the key."""
-    names = ", ".join(f'"{name}"' for name in column_names(contract))
+    """Append the rows of some files in their order, which is that of the key; what older ones lack is null."""
     with ExitStack() as local_files:
         paths = [local_files.enter_context(lake.store.local_copy(lake.store.path(url))) for url in urls]
         for path in paths:
             with path.open("rb") as content:
-                verify_footer(content, str(path), contract)
+                verify_footer(content, str(path), contract, may_be_older=True)
         if paths:
             connection.execute(
-                f"INSERT INTO {contract.fullname} ({names}) SELECT {names} "
-                "FROM read_parquet($files, hive_partitioning = false)",
+                f"INSERT INTO {contract.fullname} BY NAME FROM read_parquet($files, hive_partitioning = false)",
                 {"files": [str(path) for path in paths]},
             )

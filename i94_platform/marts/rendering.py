@@ -11,6 +11,7 @@ from functools import cache
 
 from sqlalchemy import String, Table
 
+from i94_platform.contracts import world_temperature
 from i94_platform.contracts.codes import read_airline_names
 from i94_platform.contracts.disclosure import MIN_BASE
 from i94_platform.contracts.groups import (
@@ -28,6 +29,7 @@ from i94_platform.contracts.groups import (
 from i94_platform.contracts.rendering.types import sql_type
 from i94_platform.sql.dialects import transpile
 from i94_platform.sql.templates import load_template
+from i94_platform.transforms.temperatures.queries import render_climate_years
 
 _REDSHIFT_TYPES = {"DOUBLE": "DOUBLE PRECISION"}
 """The one type of the final casts that has another name in Redshift."""
@@ -78,6 +80,7 @@ def _constants() -> dict[str, str]:
         "min_base": str(MIN_BASE),
         "not_given": _literal(NOT_GIVEN),
         "unknown": _literal(UNKNOWN),
+        "climate_years": render_climate_years(world_temperature.fullname),
         "climate_band": _render_band("country.mean_temperature", CLIMATE_BANDS),
         "state_climate_band": _render_band("climate.mean_temperature", CLIMATE_BANDS),
         "age_band": _render_band("i94bir", AGE_BANDS),

@@ -1,19 +1,8 @@
 -- Arrivals of a month by state of the first address, with the climate of the state's cities that have temperatures. A
 -- city belongs to the state in which the demographics list its name; if they list it in several, as Arlington, to the
--- one with the nearest airport. The 30 years and the means are those of the temperature of a country.
-WITH cities_by_year AS (
-  SELECT year_of_record, count(*) AS cities
-  FROM (
-    SELECT DISTINCT EXTRACT(YEAR FROM dt) AS year_of_record, city, latitude, longitude
-    FROM i94.world_temperature
-    WHERE iso3 = 'USA' AND average_temperature IS NOT NULL
-  ) AS cities_of_years
-  GROUP BY 1
-),
-last_year AS (
-  SELECT max(year_of_record) AS last_year
-  FROM cities_by_year
-  WHERE cities * 2 >= (SELECT max(every_year.cities) FROM cities_by_year AS every_year)
+-- one with the nearest airport. The years and the means are those of the temperature of a country.
+WITH climate_years AS (
+  $climate_years
 ),
 by_month AS (
   SELECT
@@ -24,10 +13,8 @@ by_month AS (
     -- added up exactly, or the order of the rows would be seen in the last digits
     CAST(sum(CAST(average_temperature AS DECIMAL(18, 9))) AS DOUBLE PRECISION) / count(*) AS temperature
   FROM i94.world_temperature
-  CROSS JOIN last_year
-  WHERE iso3 = 'USA'
-    AND average_temperature IS NOT NULL
-    AND EXTRACT(YEAR FROM dt) BETWEEN last_year.last_year - 29 AND last_year.last_year
+  INNER JOIN climate_years ON EXTRACT(YEAR FROM dt) BETWEEN climate_years.first_year AND climate_years.last_year
+  WHERE iso3 = 'USA' AND average_temperature IS NOT NULL
   GROUP BY 1, 2, 3, 4
 ),
 by_city AS (

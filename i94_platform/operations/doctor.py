@@ -228,7 +228,7 @@ def _check_rounded_views(warehouse: Warehouse) -> Iterator[Finding]:
         for name, (contract, view) in views.items()
         if name in names
     }
-    missing = sorted(views.keys() - names)
+    missing = sorted(views.keys() - names.keys())
     wrong = ", ".join(name for name, rows in unprotected.items() if rows)
     message = f"{len(unprotected)} view(s) of {ROUNDED} show readers rounded figures only"
     if missing:

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Mapping
 
 from sqlalchemy import Table
 
-from i94_platform.contracts import immigration
+from i94_platform.contracts import STAGED_MONTH, immigration
+from i94_platform.contracts.rendering.types import render_columns
 from i94_platform.errors import PermanentError
 from i94_platform.lake.datasets import Dataset, Lake
 from i94_platform.lake.store import Store
@@ -21,7 +22,8 @@ from i94_platform.transforms.immigration import queries
 from i94_platform.warehouse.ledger import LedgerEntry
 
 CODE_VERSION = "3"
-"""Raise it when a transform gives another result for the same input. It makes everything staged before stale."""
+"""Raise it when a transform gives another result for the same input and no other columns. It makes everything staged
+before stale."""
 
 CODE_LIST_DATASETS = tuple(Dataset(f"lookup/{name}") for name in (*queries.JOINED_CODE_LISTS, "i94cit_res"))
 """The code lists that the staging of a month reads."""
@@ -40,9 +42,9 @@ def split_version(version: str) -> list[str]:
     return version.split("-")
 
 
-def combine_versions(*versions: str) -> str:
-    """Compute the version of what is made from several inputs: one part for the inputs, one for the code."""
-    return hash_parts("\n".join(versions), CODE_VERSION)
+def combine_versions(contract: Table, *versions: str) -> str:
+    """Compute the version of rows that are made from several inputs: one part for the inputs, one for the code."""
+    return hash_parts("\n".join(versions), _code_version(contract))
 
 
 def compute_month_version(delivery: Delivery, raw: Store, lake: Lake) -> str:
@@ -55,7 +57,12 @@ def compute_month_version(delivery: Delivery, raw: Store, lake: Lake) -> str:
 
 def combine_month_version(delivery: str, code_lists: Iterable[str]) -> str:
     """Compute the version of a staged month from the versions of its delivery and of the code lists."""
-    return hash_parts(delivery, "\n".join(code_lists), CODE_VERSION)
+    return hash_parts(delivery, "\n".join(code_lists), _code_version(*STAGED_MONTH))
+
+
+def _code_version(*contracts: Table) -> str:
+    """Compute the version of the code behind tables; a new column makes stale what lacks it."""
+    return "\n".join([CODE_VERSION, *(col for contract in contracts for col in render_columns(contract))])
 
 
 def read_code_list_versions(lake: Lake) -> tuple[str, ...]:

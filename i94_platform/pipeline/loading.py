@@ -57,6 +57,8 @@ def load_built(
     dataset = Dataset(f"warehouse/{contract.name}")
     with lake.write_lock(dataset):
         rows, versions = build(lake, engine)
-        manifest = lake.write_table(dataset, run_folder, contract, rows, fingerprint=combine_versions(*versions))
+        manifest = lake.write_table(
+            dataset, run_folder, contract, rows, fingerprint=combine_versions(contract, *versions)
+        )
         warehouse.replace(contract, manifest, run_id)
     return manifest

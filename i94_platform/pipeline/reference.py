@@ -28,7 +28,7 @@ def stage_reference(source: Source, raw: Store, lake: Lake, gate: Gate, run_id: 
     if read is None:
         raise TypeError(f"the source {source.name} declares no reader")
     delivery = list_deliveries(raw).require_reference(source.name, raw.root)
-    path, version = delivery.files[0].path, combine_versions(delivery.fingerprint(raw))
+    path, version = delivery.files[0].path, combine_versions(contract, delivery.fingerprint(raw))
     dataset = Dataset(f"staged/{contract.name}")
     with lake.write_lock(dataset), raw.open(path) as content:
         frame = read(content, path)

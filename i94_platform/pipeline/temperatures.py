@@ -59,7 +59,7 @@ def stage_temperatures(
             "date_order": reading[0],
             "countries_without_iso3": sorted(name for name, code in iso3.items() if code is None),
         }
-        version = combine_versions(delivery.fingerprint(raw))
+        version = combine_versions(world_temperature, delivery.fingerprint(raw))
         verdict = gate.judge(dataset, accepted_rows, stats)
         stats |= verdict.stats
         return lake.commit(dataset, run_id, entries, fingerprint=version, stats=stats, is_blocked=verdict.is_blocked)

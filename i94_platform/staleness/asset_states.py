@@ -11,6 +11,7 @@ from enum import StrEnum
 from functools import cached_property
 
 import dagster as dg
+from sqlalchemy import Table
 
 from i94_platform.contracts import (
     DIMENSIONS,
@@ -137,9 +138,9 @@ class AssetStates:
         code_lists = self.find_code_lists()
         versions = {state.asset.removeprefix("lookup/"): state.current_version for state in code_lists}
         versions |= self._compute_reference_versions()
-        built: dict[str, tuple[str, ...]] = {contract.name: (contract.name,) for contract in LOOKUPS}
-        built |= {contract.name: DIMENSION_SOURCES.get(contract.name, ()) for contract in DIMENSIONS}
-        current = {table: combine_versions(*map(versions.__getitem__, sources)) for table, sources in built.items()}
+        built: dict[Table, tuple[str, ...]] = {contract: (contract.name,) for contract in LOOKUPS}
+        built |= {contract: DIMENSION_SOURCES.get(contract.name, ()) for contract in DIMENSIONS}
+        current = {c.name: combine_versions(c, *map(versions.__getitem__, sources)) for c, sources in built.items()}
         return [
             *code_lists,
             *(self._find_reference(Dataset(f"warehouse/{table}"), version) for table, version in current.items()),
@@ -167,7 +168,8 @@ class AssetStates:
                 delivery = self.listing.references.get(name)
                 manifest = None if delivery else self.lake.read_manifest(Dataset(f"staged/{contract.name}"))
                 removed = manifest.fingerprint if manifest else ""
-                versions[contract.name] = combine_versions(delivery.fingerprint(self.raw)) if delivery else removed
+                delivered = combine_versions(contract, delivery.fingerprint(self.raw)) if delivery else ""
+                versions[contract.name] = delivered or removed
         return versions
 
     def _find_reference(self, dataset: Dataset, version: str) -> AssetState:

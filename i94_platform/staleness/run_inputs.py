@@ -17,7 +17,7 @@ from i94_platform.lake.datasets import Lake
 from i94_platform.lake.store import Store
 from i94_platform.partitions import Month
 from i94_platform.pipeline.code_lists import LABELS
-from i94_platform.pipeline.data_versions import CODE_LIST_DATASETS, combine_versions, read_code_list_versions
+from i94_platform.pipeline.data_versions import CODE_LIST_DATASETS, combine_month_version, read_code_list_versions
 from i94_platform.sources.delivery import Delivery
 from i94_platform.sources.listing import DeliveryListing
 from i94_platform.staleness.asset_states import AssetState, AssetStates
@@ -107,7 +107,7 @@ def compute_reference_fingerprints(listing: DeliveryListing, raw: Store) -> dict
 
 def compute_month_fingerprint(delivery: Delivery, raw: Store, code_lists: tuple[str, ...]) -> str:
     """Compute a fingerprint of the inputs of a month, without reading a file: its listing and the code lists."""
-    return combine_versions(delivery.listing_fingerprint(raw), *code_lists)
+    return combine_month_version(delivery.listing_fingerprint(raw), code_lists)
 
 
 def find_last_request(instance: dg.DagsterInstance, job: str, month: str = "") -> RequestedContent | None:

@@ -44,6 +44,7 @@ SOURCES = {
     "label": ("i94addr.label",),
     "name": ("i94addr.code", "i94addr.label"),
     "neighbours": ("i94addr.code",),
+    "inhabitants": ("i94addr.code",),
     "cities": (*_STATE_OF_CITY, "us_cities_demographics.city"),
     **{ours: (*_STATE_OF_CITY, f"us_cities_demographics.{theirs}") for theirs, ours in _SUMS.items()},
     **{

@@ -13,7 +13,6 @@ from sqlalchemy import Executable, Table
 
 from i94_platform.contracts import MARTS, WAREHOUSE, load_ledger
 from i94_platform.contracts.rendering.ddl import render_create_schema, render_ddl
-from i94_platform.errors import PermanentError
 from i94_platform.lake.datasets import Lake
 from i94_platform.lake.manifest import Manifest
 from i94_platform.lake.releases import Release, ReleasedMonth
@@ -28,6 +27,7 @@ from i94_platform.warehouse.loading import (
     load_marts,
     verify_files,
 )
+from i94_platform.warehouse.new_columns import find_missing_tables, render_new_columns, require_current
 from i94_platform.warehouse.transaction import SCHEMAS, Transaction
 
 if TYPE_CHECKING:
@@ -35,7 +35,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_TABLES = (*WAREHOUSE, load_ledger, *MARTS)
+TABLES = (*WAREHOUSE, load_ledger, *MARTS)
+"""The contracts of every table, in the order of their creation."""
 
 
 class Warehouse(ABC):
@@ -102,23 +103,29 @@ class Warehouse(ABC):
         yield from render_table_ddl(self.dialect)
 
     def create_tables(self) -> None:
-        """Create each schema and table that does not exist yet."""
+        """Create each schema, table and column that does not exist yet.
+
+        Raises:
+            PermanentError: a new column may not be null, or comes before an old one.
+        """
         self.with_retries(self._create_tables)
 
     def _create_tables(self) -> None:
         with self.transaction(purpose="create the tables") as transaction:
-            self._run_ddl(transaction)
+            self._add_missing(transaction)
 
-    def add_tables(self, transaction: Transaction, missing: Sequence[str]) -> None:
-        """Create the tables that a load finds missing.
+    def prepare_load(self, transaction: Transaction) -> None:
+        """Create the tables and add the columns that a load finds missing.
 
         Raises:
-            PermanentError: here nobody but an administrator creates tables.
+            PermanentError: here only the owner of the tables does so, or a new column can't be added.
         """
-        self._run_ddl(transaction)
+        self._add_missing(transaction)
 
-    def _run_ddl(self, transaction: Transaction) -> None:
-        for statement in self.ddl_statements():
+    def _add_missing(self, transaction: Transaction) -> None:
+        existing = transaction.list_tables()
+        ddl = self.ddl_statements() if find_missing_tables(TABLES, existing) else ()
+        for statement in (*ddl, *render_new_columns(TABLES, existing, self.dialect)):
             transaction.execute(statement)
 
     def replace(self, contract: Table, manifest: Manifest, run_id: str) -> int:
@@ -158,8 +165,7 @@ class Warehouse(ABC):
     def _load(self, tables: Sequence[Table], label: str, run_id: str, load: Callable[[Transaction], T]) -> T:
         def load_in_transaction() -> T:
             with self.transaction(purpose=f"load {label}", run_id=run_id) as transaction:
-                if missing := sorted({table.fullname for table in _TABLES} - transaction.list_tables()):
-                    self.add_tables(transaction, missing)
+                self.prepare_load(transaction)
                 result = load(transaction)
                 transaction.add_comments(tables)
                 return result
@@ -177,8 +183,11 @@ class Warehouse(ABC):
         """Read what each table and month holds now, by table and month; empty before the first load."""
 
         def read(transaction: Transaction) -> list[LedgerEntry]:
-            # a first load that failed leaves a warehouse without tables
-            return read_entries(transaction) if load_ledger.fullname in transaction.list_tables() else []
+            existing = transaction.list_tables()
+            if load_ledger.fullname not in existing:  # a first load that failed leaves a warehouse without tables
+                return []
+            require_current([load_ledger], existing, self.dialect, self.address)
+            return read_entries(transaction)
 
         return self._read("read the ledger", read) if self.exists() else []
 
@@ -197,13 +206,12 @@ class Warehouse(ABC):
             What each table holds at that moment, by its name, and the ledger.
 
         Raises:
-            PermanentError: there is no warehouse, or it lacks a table.
+            PermanentError: there is no warehouse, or it lacks a table or a column.
         """
 
         def export(transaction: Transaction) -> tuple[dict[str, ExportedTable], list[LedgerEntry]]:
-            existing = transaction.list_tables()
-            if missing := [contract.fullname for contract, _ in folders if contract.fullname not in existing]:
-                raise PermanentError(f"{self.address} has no table {', '.join(missing)}; run 'i94 create-tables'.")
+            contracts = [contract for contract, _ in folders]
+            require_current(contracts, transaction.list_tables(), self.dialect, self.address)
             ledger = read_entries(transaction)
             fingerprints: dict[str, dict[str, str]] = {contract.name: {} for contract, _ in folders}
             for entry in ledger:
@@ -227,4 +235,4 @@ class Warehouse(ABC):
 def render_table_ddl(dialect: str, fact_diststyle: str = "key") -> Iterator[str]:
     """The DDL of both schemas and every table in them."""
     yield from (render_create_schema(schema, dialect) for schema in SCHEMAS)
-    yield from (render_ddl(contract, dialect, fact_diststyle) for contract in _TABLES)
+    yield from (render_ddl(contract, dialect, fact_diststyle) for contract in TABLES)

@@ -53,11 +53,12 @@ class _Transaction(Transaction):
         rows: pa.Table = self._connection.sql(sql, params=parameters or None).to_arrow_table()
         return rows
 
-    def list_tables(self) -> set[str]:
-        tables = (
-            "SELECT schema_name || '.' || table_name AS name FROM duckdb_tables() WHERE database_name = 'warehouse'"
+    def list_tables(self) -> Mapping[str, Sequence[str]]:
+        query = (
+            "SELECT schema_name || '.' || table_name AS name, list(column_name ORDER BY column_index) AS columns "
+            "FROM duckdb_columns() WHERE database_name = 'warehouse' GROUP BY 1"
         )
-        return {str(name) for name in self.execute(tables).column("name").to_pylist()}
+        return {row["name"]: row["columns"] for row in self.execute(query).to_pylist()}
 
     def copy(self, contract: Table, manifest: Manifest) -> None:
         import duckdb

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import Table, func, select
 
 from i94_platform.contracts.model import column_names, is_monthly, key_columns
-from i94_platform.contracts.rendering.types import sql_type
+from i94_platform.contracts.rendering.types import render_columns
 from i94_platform.lake.manifest import Entry
 from i94_platform.lake.releases import ReleasedMonth
 from i94_platform.partitions import Month
@@ -76,5 +76,4 @@ def _count_rows_by_month(transaction: Transaction, contract: Table) -> dict[Mont
 
 
 def _compute_version(contract: Table, fingerprint: str) -> str:
-    columns = [f"{col.name} {sql_type(col)}" for col in contract.columns]
-    return hashlib.blake2b("\n".join([fingerprint, *columns]).encode(), digest_size=8).hexdigest()
+    return hashlib.blake2b("\n".join([fingerprint, *render_columns(contract)]).encode(), digest_size=8).hexdigest()

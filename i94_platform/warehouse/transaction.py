@@ -53,5 +53,5 @@ class Transaction(ABC):
         return int(self.execute(statement).column(0)[0].as_py())
 
     @abstractmethod
-    def list_tables(self) -> set[str]:
-        """The names of the tables that exist, on Redshift also of the rounded views, each with its schema."""
+    def list_tables(self) -> Mapping[str, Sequence[str]]:
+        """The tables that exist, on Redshift also the rounded views: by schema and name, the columns in their order."""

@@ -82,8 +82,8 @@ def test_a_state_without_a_city_has_zero_cities_and_no_figures() -> None:
     row = dimension(city("Miami", "FL", {"White": 1}, total_population=10)).loc["VT"]
     assert row["cities"] == 0
     assert (row["label"], row["name"]) == ("VERMONT", "Vermont")
-    assert row["neighbours"] == "MA NH NY"
-    assert row.drop(["cities", "label", "name", "neighbours"]).isna().all()
+    assert (row["neighbours"], row["inhabitants"]) == ("MA NH NY", 625_741)
+    assert row.drop(["cities", "label", "name", "neighbours", "inhabitants"]).isna().all()
 
 
 def test_every_listed_state_has_a_name_and_neighbours_are_mutual() -> None:
@@ -93,6 +93,12 @@ def test_every_listed_state_has_a_name_and_neighbours_are_mutual() -> None:
     borders = {(code, other) for code, others in states["neighbours"].dropna().items() for other in others.split(" ")}
     assert borders == {(other, code) for code, other in borders}
     assert states.index[states["neighbours"].isna()].tolist() == ["AK", "GU", "HI", "PR", "VI", "99"]
+
+
+def test_the_inhabitants_of_the_states_add_up_to_the_resident_population_of_2010() -> None:
+    inhabitants = read_states().set_index("code")["inhabitants"]
+    assert inhabitants.drop(["PR", "VI", "GU", "99"]).sum() == 308_745_538
+    assert inhabitants.index[inhabitants.isna()].tolist() == ["99"]
 
 
 def test_a_mean_is_weighted_by_the_population_of_the_cities_that_give_it() -> None:

@@ -188,14 +188,14 @@ def test_climates_are_the_means_of_months_then_of_cities(engine: Engine, records
 
 
 def climates(frame: pd.DataFrame) -> dict[str, tuple[float, int]]:
-    """Mean temperature and number of cities by country, over the 30 years up to the last one with many cities."""
+    """Mean temperature and number of cities by country, over the 30 years up to the last month with many cities."""
     known = frame.dropna(subset=["average_temperature"])
     if known.empty:
         return {}
     dates = pd.to_datetime(known["dt"])
     known = known.assign(month=dates.dt.month, year=dates.dt.year)
-    cities = known.drop_duplicates(["year", "city", "latitude"]).groupby("year").size()
-    last = cities.index[cities * 2 >= cities.max()].max()
+    cities = known.groupby(dates).size()
+    last = cities.index[cities * 2 >= cities.max()].max().year
     recent = known[known["year"].between(last - 29, last)].dropna(subset=["iso3"])
     place = ["iso3", "city", "latitude"]
     by_city = recent.groupby([*place, "month"])["average_temperature"].mean().groupby(place).mean()

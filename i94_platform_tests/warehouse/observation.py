@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -25,7 +25,7 @@ class ObservedTransaction(Transaction):
         self._before(str(statement))
         return self._inner.execute(statement, values)
 
-    def list_tables(self) -> set[str]:
+    def list_tables(self) -> Mapping[str, Sequence[str]]:
         return self._inner.list_tables()
 
     def copy(self, contract: Table, manifest: Manifest) -> None:

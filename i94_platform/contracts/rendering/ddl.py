@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import CheckConstraint, Column, MetaData, Table, func
-from sqlalchemy.schema import CreateSchema, CreateTable, SetColumnComment, SetTableComment
+from sqlalchemy.schema import CreateColumn, CreateSchema, CreateTable, SetColumnComment, SetTableComment
 
 from i94_platform.contracts.model import text_limit
 from i94_platform.contracts.rendering.types import type_names
@@ -51,6 +51,19 @@ def render_ddl(contract: Table, dialect: str, diststyle: str = "key") -> str:
     """
     physical = _physical_table(contract, dialect, diststyle)
     return str(CreateTable(physical, if_not_exists=True).compile(dialect=load_dialect(dialect))).strip()
+
+
+def render_add_columns(contract: Table, names: Iterable[str], dialect: str) -> Iterator[str]:
+    """Render `ALTER TABLE … ADD COLUMN` for columns of a contract; Redshift adds one in a statement.
+
+    DuckDB adds no constraint to a table, so a text that was added has no limit there.
+    """
+    physical = _physical_table(contract, dialect, "key")
+    for name in names:
+        declaration = CreateColumn(physical.c[name]).compile(dialect=load_dialect(dialect))
+        yield f"ALTER TABLE {contract.fullname} ADD COLUMN {declaration}"
+        if dialect == "duckdb":
+            yield str(SetColumnComment(contract.c[name]).compile(dialect=load_dialect(dialect)))
 
 
 def render_create_schema(name: str, dialect: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from sqlalchemy import BigInteger, Boolean, Column, Date, Double, Integer, String
+from sqlalchemy import BigInteger, Boolean, Column, Date, Double, Integer, String, Table
 
 
 class TypeNames(NamedTuple):
@@ -36,3 +36,8 @@ def type_names(col: Column[Any]) -> TypeNames:
 def sql_type(col: Column[Any]) -> str:
     """The Spark SQL type of a column, which the final casts of a transform name."""
     return type_names(col).sql
+
+
+def render_columns(contract: Table) -> list[str]:
+    """Render each column with its type, for versions that change where a column does."""
+    return [f"{col.name} {sql_type(col)}" for col in contract.columns]

@@ -13,7 +13,7 @@ from i94_platform.defs.metadata import join_names, render_markdown_table
 from i94_platform.defs.partitions import monthly_partitions
 from i94_platform.lake.datasets import Lake
 from i94_platform.lake.store import Store
-from i94_platform.pipeline.data_versions import combine_versions
+from i94_platform.pipeline.data_versions import hash_parts
 from i94_platform.sources.listing import DeliveryListing, list_deliveries
 from i94_platform.sources.listing_cache import ListingCache
 from i94_platform.staleness.asset_states import AssetStates
@@ -100,7 +100,7 @@ def evaluate_completeness(
 
 
 def _hash_result(result: dg.AssetCheckResult) -> str:
-    return combine_versions(str(result.description), str(result.metadata["months"].value))
+    return hash_parts(str(result.description), str(result.metadata["months"].value))
 
 
 def build_check_result(issues: Sequence[MonthIssue], delivered: int) -> dg.AssetCheckResult:

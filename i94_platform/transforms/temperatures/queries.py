@@ -102,4 +102,10 @@ def render_rejected() -> Query:
 
 def render_climate() -> Query:
     """Render the relation `world_temperature` by country: `iso3`, `mean_temperature` (°C), `temperature_cities`."""
-    return Query(load_template(__package__, "climate").template, is_portable=True)
+    years = render_climate_years(world_temperature.name)
+    return Query(load_template(__package__, "climate").substitute(climate_years=years), is_portable=True)
+
+
+def render_climate_years(temperatures: str) -> str:
+    """Render the query of `first_year` and `last_year` of a climate from the relation `temperatures`."""
+    return load_template(__package__, "climate_years").substitute(temperatures=temperatures)

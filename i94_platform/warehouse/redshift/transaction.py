@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Executable, Table
@@ -44,10 +44,11 @@ _QUOTED_VALUE = re.compile(r"value:?\s*'[^']*'", re.IGNORECASE)
 
 
 # information_schema leaves out what a user may reach by a role only
-_LIST_TABLES = (
-    "SELECT n.nspname AS table_schema, c.relname AS table_name "  # noqa: S608 - our own names
+_LIST_COLUMNS = (
+    "SELECT n.nspname AS table_schema, c.relname AS table_name, a.attname AS column_name "  # noqa: S608 - our own names
     "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
-    f"WHERE c.relkind IN ('r', 'v') AND n.nspname IN {(*SCHEMAS, ROUNDED)}"
+    "JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped "
+    f"WHERE c.relkind IN ('r', 'v') AND n.nspname IN {(*SCHEMAS, ROUNDED)} ORDER BY a.attnum"
 )
 
 _QUERY = re.compile(r"(?:\s|\(|--[^\n]*\n|/\*.*?\*/)*+(SELECT|WITH)\b", re.IGNORECASE | re.DOTALL)
@@ -79,9 +80,11 @@ class RedshiftTransaction(Transaction):
             cursor.execute(sql, parameters)
             return fetch_arrow(cursor)
 
-    def list_tables(self) -> set[str]:
-        rows = self.execute(_LIST_TABLES).to_pylist()
-        return {f"{row['table_schema']}.{row['table_name']}" for row in rows}
+    def list_tables(self) -> Mapping[str, Sequence[str]]:
+        tables: dict[str, list[str]] = {}
+        for row in self.execute(_LIST_COLUMNS).to_pylist():
+            tables.setdefault(f"{row['table_schema']}.{row['table_name']}", []).append(row["column_name"])
+        return tables
 
     def copy(self, contract: Table, manifest: Manifest) -> None:
         import psycopg2

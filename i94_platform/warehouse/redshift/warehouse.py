@@ -10,7 +10,7 @@ import datetime as dt
 import logging
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from functools import partial
@@ -29,7 +29,8 @@ from i94_platform.contracts.rendering.ddl import render_create_schema
 from i94_platform.errors import PermanentError, PlatformError, TransientError
 from i94_platform.lake.store import Store
 from i94_platform.redshift_address import RedshiftAddress
-from i94_platform.warehouse.base import Warehouse, render_table_ddl
+from i94_platform.warehouse.base import TABLES, Warehouse, render_table_ddl
+from i94_platform.warehouse.new_columns import require_current
 from i94_platform.warehouse.redshift.client import NEEDS_SHA256, error_message, is_retryable
 from i94_platform.warehouse.redshift.comments import add_missing_comments
 from i94_platform.warehouse.redshift.lock_wait import LockTimeout, limit_lock_wait
@@ -126,8 +127,9 @@ class RedshiftWarehouse(Warehouse):
                 transaction.execute(statement)
             add_missing_comments(transaction)
 
-    def add_tables(self, transaction: Transaction, missing: Sequence[str]) -> None:
-        raise PermanentError(f"{self.address} has no table {', '.join(missing)}; run 'i94 create-tables' first.")
+    def prepare_load(self, transaction: Transaction) -> None:
+        """Require every table and column: adding one needs its owner, and new grants."""
+        require_current(TABLES, transaction.list_tables(), self.dialect, self.address)
 
     def exists(self) -> bool:
         return self._read("look for the tables", lambda transaction: load_ledger.fullname in transaction.list_tables())

@@ -178,7 +178,7 @@ def test_reading_never_asks_for_a_read_only_transaction_and_keeps_nothing(
 
 def tables_of(warehouse: RedshiftWarehouse) -> set[str]:
     with warehouse.transaction(purpose="list the tables", read_only=True) as transaction:
-        return transaction.list_tables()
+        return set(transaction.list_tables())
 
 
 def test_what_is_published_is_encrypted_as_the_bucket_says(warehouse: RedshiftWarehouse, s3_server: S3Server) -> None:

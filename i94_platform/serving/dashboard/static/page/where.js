@@ -3,11 +3,11 @@
 import { FILTERS } from "../config.js";
 import { describeRanking, rankArrivals, rankingColumns } from "../figures.js";
 import { format, joinTexts } from "../formatting.js";
-import { countries, nameOf } from "../names.js";
+import { countries, nameOf, states } from "../names.js";
 import { computeShare, fetchDoubtfulStates, sumArrivals } from "../queries.js";
 import { loadAtlas, readColor } from "../rendering.js";
 import { apiFilters, choiceOf } from "../state.js";
-import { fipsOf, peopleOf, TERRITORIES } from "../us_states.js";
+import { fipsOf, TERRITORIES } from "../us_states.js";
 
 const MEASURES = {
   count: { title: "Visitors", field: "visitors", kind: "count", rough: "rough", legend: "visitors, in steps" },
@@ -32,9 +32,10 @@ async function createStates(view, ranking, pick) {
   const doubts = await fetchDoubtfulStates(view.period.last);
   const measure = choiceOf(view, "measure");
   const { field, legend, kind, rough } = MEASURES[measure];
+  const inhabitantsOf = new Map(states().map((state) => [state.code, state.inhabitants]));
   const rows = ranking.rows.map((row) => {
-    const people = peopleOf(row.code);
-    return { ...row, fips: fipsOf(row.code), people: people ?? null, per_1000: people ? (1000 * row.visitors) / people : null };
+    const inhabitants = inhabitantsOf.get(row.code) ?? null;
+    return { ...row, fips: fipsOf(row.code), inhabitants, per_1000: inhabitants ? (1000 * row.visitors) / inhabitants : null };
   });
   const drawn = rows.filter((row) => row.fips && row.visitors && row[field] !== null);
   const steps = drawn.length > 1 ? chooseSteps(drawn.map((row) => row[field])) : [];
@@ -48,7 +49,7 @@ async function createStates(view, ranking, pick) {
     params: { steps: names, colors: pickColors(names.length), legend },
     columns: [
       ...rankingColumns(view, "State"),
-      { name: "people", title: "Inhabitants 2010", kind: "count" }, { name: "per_1000", title: "Per 1,000 inhabitants", kind: "rate" },
+      { name: "inhabitants", title: "Inhabitants 2010", kind: "count" }, { name: "per_1000", title: "Per 1,000 inhabitants", kind: "rate" },
     ],
     choices: [{ name: "measure", label: "Show", value: measure, values: Object.entries(MEASURES).map(([key, { title: text }]) => [key, text]) }],
     summary: leaders.length ? `Most: ${joinTexts(leaders)}.` : "",
