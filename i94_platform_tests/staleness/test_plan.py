@@ -9,9 +9,13 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from sqlalchemy import Table
 
+from i94_platform.contracts import immigration, state
+from i94_platform.contracts.rendering import types
 from i94_platform.errors import PermanentError
 from i94_platform.partitions import Month
+from i94_platform.pipeline import data_versions
 from i94_platform.staleness.job_names import MONTH_JOB
 from i94_platform.staleness.plan import RunPlan, plan_runs
 from i94_platform.staleness.run_inputs import PARTITION_TAG
@@ -71,6 +75,24 @@ def test_a_changed_label_file_makes_every_month_stale(loaded_deployment: Deploym
     result = plan(deployment, deployment.instance)
     assert result.reference
     assert result.months == (JANUARY, FEBRUARY)
+
+
+@pytest.mark.parametrize(
+    ("contract", "expected"), [(immigration, (False, (JANUARY, FEBRUARY))), (state, (True, (FEBRUARY,)))]
+)
+def test_a_new_column_makes_stale_what_lacks_it(
+    loaded_deployment: Deployment,
+    instance: dg.DagsterInstance,
+    monkeypatch: pytest.MonkeyPatch,
+    contract: Table,
+    expected: tuple[bool, tuple[Month, ...]],
+) -> None:
+    def render_columns(table: Table) -> list[str]:
+        return [*types.render_columns(table), *(["added INT"] if table is contract else [])]
+
+    monkeypatch.setattr(data_versions, "render_columns", render_columns)
+    result = plan(loaded_deployment, instance)
+    assert (result.reference, result.months) == expected
 
 
 def test_the_plan_says_what_it_ignores(loaded_deployment: Deployment, tmp_path: Path) -> None:
