@@ -184,4 +184,4 @@ def test_the_real_puerto_rico_has_cities_and_no_veterans_figure(real_states: pd.
 def test_the_real_states_without_a_city(real_states: pd.DataFrame) -> None:
     without = real_states[real_states["cities"] == 0]
     assert without.index.tolist() == ["99", "GU", "VI", "VT", "WV", "WY"]
-    assert without.drop(columns=["label", "name", "neighbours", "cities"]).isna().to_numpy().all()
+    assert without.drop(columns=["label", "name", "neighbours", "inhabitants", "cities"]).isna().to_numpy().all()

@@ -38,6 +38,11 @@ REFUSED_PATTERNS: tuple[tuple[str, str], ...] = (
     (r"\bpg_advisory", "function pg_advisory_lock does not exist"),
     (r"^COPY\b.*\b(FROM STDIN|TO STDOUT)\b", "COPY reads from Amazon S3 and the like only"),
     (r"^ALTER TABLE \S+ APPEND\b", "the emulator does not know this statement"),
+    (r"^ALTER TABLE \S+ ADD COLUMN .*, ?ADD\b", 'syntax error at or near ","'),
+    (
+        r"^ALTER TABLE \S+ ADD COLUMN (?!.*\bDEFAULT\b).*\bNOT NULL\b",
+        "ALTER TABLE ADD COLUMN defined as NOT NULL must have a non-null default expression",
+    ),
     (r"\bFILTER ?\( ?WHERE\b", 'syntax error at or near "FILTER"'),
     (r"\bARRAY ?\[|\w\[\]", 'syntax error at or near "["'),
     (r"\bIS (NOT )?DISTINCT FROM\b", 'syntax error at or near "DISTINCT"'),
@@ -127,6 +132,9 @@ def translate(sql: str) -> Translation:
     if match := re.match(r"CREATE (?:TEMP(?:ORARY)? )?TABLE (?:IF NOT EXISTS )?([^\s(]+)", masked.text, re.IGNORECASE):
         text, layout = _cut_layout(masked.text, masked)
         return Translation(masked.unmask(text), masked.unmask(match[1]).replace('"', ""), layout)
+    if match := re.match(r"(ALTER TABLE \S+ ADD COLUMN )(.+)", masked.text, re.IGNORECASE):
+        text, _ = _cut_layout(f"({match[2]})", masked)
+        return Translation(masked.unmask(match[1] + text[1:-1]))
     text = masked.text
     for pattern, replacement in REWRITES:
         text = re.sub(pattern, replacement, text, flags=re.IGNORECASE)

@@ -157,6 +157,9 @@ def test_a_copy_that_redshift_does_not_take_is_refused(
         "SELECT 1; SELECT 2",
         "CREATE TABLE w (a VARCHAR(3) ENCODE az64)",
         "CREATE TABLE w (a INTEGER ENCODE zip)",
+        "ALTER TABLE t ADD COLUMN a INTEGER NOT NULL",
+        "ALTER TABLE t ADD COLUMN a INTEGER, ADD COLUMN b INTEGER",
+        "ALTER TABLE t ADD COLUMN a VARCHAR(3) ENCODE az64",
         "CREATE TABLE w (a INTEGER) DISTSTYLE KEY",
         "CREATE TABLE w (a INTEGER) DISTKEY (b)",
         "CREATE TABLE w (a INTEGER) SORTKEY (a, b)",
@@ -215,6 +218,7 @@ def test_what_is_cut_out_of_a_table_is_handed_back() -> None:
     assert translation.layout is not None
     assert (translation.table, translation.layout.diststyle, translation.layout.sortkey) == ("s.t", "ALL", ("a",))
     assert translation.layout.encodings == {"a": "az64"}
+    assert translate("ALTER TABLE s.t ADD COLUMN b INTEGER ENCODE az64").sql == "ALTER TABLE s.t ADD COLUMN b INTEGER"
 
 
 @pytest.mark.parametrize(
