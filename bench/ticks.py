@@ -37,7 +37,7 @@ from i94_platform_tests.support.daemon_simulator import (
 MAX_CPU_SECONDS = 10.0
 """The bound on the processor time of a tick."""
 
-MAX_ADDED_MB = 200.0
+MAX_ADDED_MB = 256.0
 """The bound on the memory that the process takes in addition to that of the loaded code location."""
 
 OBJECTS, OBJECTS_ON_EMULATOR = 100_000, 10_000
