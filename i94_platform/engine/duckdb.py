@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
+from glob import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -155,5 +156,5 @@ def quote_literal(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
 
 
-def _render_list(values: Iterable[str]) -> str:
-    return "[" + ", ".join(quote_literal(value) for value in values) + "]"
+def _render_list(paths: Iterable[str]) -> str:
+    return "[" + ", ".join(quote_literal(escape(path)) for path in paths) + "]"  # no wildcards

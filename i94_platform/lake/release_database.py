@@ -7,6 +7,7 @@ import logging
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from glob import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -167,5 +168,5 @@ def _load_files(connection: duckdb.DuckDBPyConnection, lake: Lake, contract: Tab
         if paths:
             connection.execute(
                 f"INSERT INTO {contract.fullname} BY NAME FROM read_parquet($files, hive_partitioning = false)",
-                {"files": [str(path) for path in paths]},
+                {"files": [escape(str(path)) for path in paths]},  # no wildcards
             )

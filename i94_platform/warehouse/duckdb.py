@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from functools import cached_property
+from glob import escape
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -68,7 +69,7 @@ class _Transaction(Transaction):
         names = ", ".join(f'"{name}"' for name in column_names(contract))
         select = f"SELECT {names} FROM read_parquet($files, hive_partitioning = false)"
         try:
-            paths = list(self._store.fetch_local_paths(manifest.urls).values())
+            paths = [escape(path) for path in self._store.fetch_local_paths(manifest.urls).values()]  # no wildcards
             self._connection.execute(f"INSERT INTO {contract.fullname} ({names}) {select}", {"files": paths})
         except duckdb.ConstraintException as error:
             raise PermanentError(

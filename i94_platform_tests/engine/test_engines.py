@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from i94_platform.engine.base import Engine
+from i94_platform.engine.base import Engine, FileGroup
 from i94_platform.sql.query import Query
 from i94_platform_tests.engine.conftest import StageOnBoth
 from i94_platform_tests.support.arrivals import ACCEPTED_ROWS, REJECTED_ROWS, delivered_table
@@ -25,6 +25,20 @@ def test_both_engines_stage_every_dirty_row_alike_from_a_file_of_an_odd_name(
     pq.write_table(rows, folder / "é%20 [1] {a,b}*? 100%.parquet")
     by_duckdb, _ = stage_on_both(tmp_path / "raw")
     assert list(by_duckdb.reasons.values()) == [reasons for _, reasons in REJECTED_ROWS]
+
+
+@pytest.mark.parametrize("folder", ["april [1]", "april ?", "april *", "[a]pril 1"])
+def test_a_name_with_wildcards_means_one_file(duckdb: Engine, tmp_path: Path, folder: str) -> None:
+    for name, rows in ((folder, 1), ("april 1", 2)):
+        (tmp_path / name).mkdir()
+        pq.write_table(pa.table({"n": range(rows)}), tmp_path / name / "part.parquet")
+    path = str(tmp_path / folder / "part.parquet")
+    with duckdb.session():
+        duckdb.register_files("numbers", [path])
+        duckdb.register_delivery([FileGroup({path: "part.parquet"}, {"n": "n"})], 1)
+        for relation in ("numbers", "delivered"):
+            count = Query(f"SELECT count(*) AS count FROM {relation}", is_portable=True)
+            assert duckdb.fetch_row(count) == {"count": 1}, relation
 
 
 COLUMNS: dict[str, tuple[list[int | None], bool]] = {
