@@ -43,7 +43,6 @@ class SafeConsole(Console):
 out = SafeConsole(soft_wrap=True, emoji=False)
 err = SafeConsole(stderr=True, soft_wrap=True, emoji=False)
 
-
 RUN_PREFIX = re.compile(r"^\w+ - [0-9a-f-]{36} - (?:\S+ - )?")
 """What Dagster puts before a record of a run: job, run and step."""
 

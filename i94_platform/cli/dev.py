@@ -45,14 +45,14 @@ def doctor(
     from i94_platform.operations.doctor import diagnose
     from i94_platform.operations.doctor_deep import diagnose_deeply
 
-    findings = diagnose(platform.settings, platform.raw, platform.lake, platform.warehouse)
+    diagnoses = diagnose(platform.settings, platform.raw, platform.lake, platform.warehouse)
     if deep:
-        findings = chain(findings, diagnose_deeply(platform))
+        diagnoses = chain(diagnoses, diagnose_deeply(platform))
     with send_progress(ProgressHandler()):
         is_ok = True
-        for finding in findings:
-            mark = "[green]✓[/green]" if finding.ok else "[red]✗[/red]"
-            out.print(f"{mark} {finding.subject:<14} {escape(finding.message)}", highlight=False, soft_wrap=True)
-            is_ok = is_ok and finding.ok
+        for diagnosis in diagnoses:
+            mark = "[green]✓[/green]" if diagnosis.ok else "[red]✗[/red]"
+            out.print(f"{mark} {diagnosis.subject:<14} {escape(diagnosis.message)}", highlight=False, soft_wrap=True)
+            is_ok = is_ok and diagnosis.ok
     if not is_ok:
         raise typer.Exit(1)

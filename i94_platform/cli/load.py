@@ -28,8 +28,6 @@ To = Annotated[str | None, typer.Option("--to", help="Last month of a range.")]
 Select = Annotated[
     list[str] | None, typer.Option("--select", help="A layer or asset, such as staged or warehouse/state; repeatable.")
 ]
-
-
 Accept = Annotated[
     str,
     typer.Option(
@@ -144,7 +142,11 @@ def _run_months(runner: Runner, plan: RunPlan, progress: BackfillProgress, outpu
 def _plan_runs(
     platform: Platform, instance: dg.DagsterInstance, months: Sequence[Month], *, only_stale: bool = False
 ) -> RunPlan:
-    """Plan the runs."""
+    """Plan the runs of months, or without any of every stale delivery.
+
+    Raises:
+        PermanentError: the raw folder can't be read, or a month is out of range.
+    """
     from i94_platform.defs.partitions import monthly_partitions
     from i94_platform.operations.platform import find_raw_problem
     from i94_platform.staleness.plan import plan_runs

@@ -47,11 +47,7 @@ def main() -> None:
     apply_umask()
     # uv.lock pins Dagster, so that its beta features can't change unnoticed
     warnings.filterwarnings("ignore", message=".*currently in (beta|preview)")
-    logging.basicConfig(
-        level=logging.WARNING,
-        format="%(message)s",
-        handlers=[ConsoleHandler()],
-    )
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[ConsoleHandler()])
     try:
         app()
     except SystemExit as ended:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
     from i94_platform.defs.run_results import RunResult
-    from i94_platform.operations.run_events import RunEvent
+    from i94_platform.operations.run_events import RunEvent, StepStart
     from i94_platform.staleness.plan import RunPlan
 
 
@@ -140,7 +140,7 @@ class LineOutput(RunOutput):
         elif isinstance(event, LogLine) and self._verbose and event.message != self._last_message:
             self.print_message(f"{self._labels[event.run]}  {event.level}  {event.step}: {event.message}")
 
-    def show_step(self, event: Any) -> None:
+    def show_step(self, event: StepStart) -> None:
         """Print the start of a step."""
         self.print_message(f"{self._labels[event.run]}  {event.done}/{event.steps}  {event.step}")
 
@@ -180,7 +180,7 @@ class BarOutput(LineOutput):
         if isinstance(event, StepEnd):
             self._progress.update(self._tasks[event.run], completed=event.done)
 
-    def show_step(self, event: Any) -> None:
+    def show_step(self, event: StepStart) -> None:
         """Name the step beside the bar of its run."""
         label = self._labels[event.run]
         if event.run not in self._tasks:

@@ -14,7 +14,7 @@ from i94_platform.cli.platform import load_platform
 
 if TYPE_CHECKING:
     from i94_platform.operations.platform import Platform
-    from i94_platform.operations.status import Status
+    from i94_platform.operations.status import DeploymentStatus
 
 
 def status(
@@ -45,7 +45,7 @@ def status(
         _print_status(current, platform)
 
 
-def _print_status(current: Status, platform: Platform) -> None:
+def _print_status(current: DeploymentStatus, platform: Platform) -> None:
     """Print the months as a table, then the reason of each one that is not loaded in its newest content."""
     for note in current.notes:
         err.print(escape(note), style="yellow", highlight=False, soft_wrap=True)

@@ -42,7 +42,6 @@ def dataset_result(
         metadata["preview"] = preview  # last, since it is long
     return table_result(
         asset_key,
-        contract,
         manifest.fingerprint,
         manifest.rows,
         seconds,
@@ -72,7 +71,6 @@ def table_location(contract: Table, warehouse: Warehouse) -> dict[str, str]:
 
 def table_result(
     asset_key: dg.AssetKey,
-    contract: Table,
     version: str,
     rows: int,
     seconds: float,

@@ -34,6 +34,7 @@ class RunResult:
     warnings: list[str] = field(default_factory=list)
     """Checks that failed as warnings, in the same form."""
     errors: list[str] = field(default_factory=list)
+    """Errors of steps, as `step: reason`."""
     failed_steps: list[str] = field(default_factory=list)
     interrupted: bool = False
     """Whether a person stopped the run, with Ctrl-C or in the UI."""

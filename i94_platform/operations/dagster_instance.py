@@ -109,7 +109,7 @@ def persistent_instance(home: Path) -> Iterator[dg.DagsterInstance]:
     with LocalStore(home).lock("instance", "Waiting for another process that opens the run history …"):
         create_home(home)
         instance = open_instance(home)
-        if _is_embedded(home):
+        if is_embedded(home):
             fail_orphaned_runs(instance)
     with instance:
         yield instance
@@ -117,7 +117,7 @@ def persistent_instance(home: Path) -> Iterator[dg.DagsterInstance]:
 
 def open_instance(home: Path) -> dg.DagsterInstance:
     """Open the instance in a folder that has its `dagster.yaml`, and change nothing."""
-    storage = {"storage": {"custom": {**_STORAGE, "config": {"base_dir": str(home)}}}} if _is_embedded(home) else {}
+    storage = {"storage": {"custom": {**_STORAGE, "config": {"base_dir": str(home)}}}} if is_embedded(home) else {}
     return dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(home), overrides={**_NO_COMPUTE_LOGS, **storage}))
 
 
@@ -131,20 +131,16 @@ def fail_unstarted_runs(instance: dg.DagsterInstance, home: Path) -> None:
 
     Only for the one process that launches runs of the instance.
     """
-    if not _is_embedded(home):
+    if not is_embedded(home):
         return
     for run in instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTING])):
         instance.report_run_failed(run, message="The process that was to start this run was ended from outside.")
 
 
-def is_embedded(instance: dg.DagsterInstance) -> bool:
+def is_embedded(home: Path) -> bool:
     """Whether an instance keeps runs and events in its own folder, so that all their processes are on this machine."""
-    home = Path(instance.root_directory)
-    return (home / "dagster.yaml").exists() and _is_embedded(home)
-
-
-def _is_embedded(home: Path) -> bool:
-    """Whether runs and events are kept in the instance's own folder."""
+    if not (home / "dagster.yaml").exists():
+        return False
     config: Any = load_yaml_from_path(str(home / "dagster.yaml")) or {}
     custom = (config.get("storage") or {}).get("custom", {})
     return not {"storage", "event_log_storage"} & set(config) or custom.get("class") == _STORAGE["class"]

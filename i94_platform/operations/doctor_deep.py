@@ -20,7 +20,7 @@ from i94_platform.lake.datasets import Lake, read_into_memory
 from i94_platform.lake.manifest import Entry, Manifest
 from i94_platform.lake.s3 import S3Store
 from i94_platform.lake.store import Store
-from i94_platform.operations.findings import Finding, catch_errors
+from i94_platform.operations.diagnosis import Diagnosis, catch_errors
 from i94_platform.operations.platform import Platform
 from i94_platform.progress import report_progress
 from i94_platform.sql.query import Query
@@ -43,7 +43,7 @@ class _Rollback(Exception):
     """Ends a transaction without a commit."""
 
 
-def diagnose_deeply(platform: Platform) -> Iterator[Finding]:
+def diagnose_deeply(platform: Platform) -> Iterator[Diagnosis]:
     """Write, stage, load and publish a few rows, and compare the clocks; say every two seconds what takes its time."""
     lake, warehouse = platform.lake, platform.warehouse
     store = lake.store
@@ -59,28 +59,28 @@ def diagnose_deeply(platform: Platform) -> Iterator[Finding]:
     yield from _check("warehouse", "loading and publishing a row", lambda: _check_load(lake, warehouse))
 
 
-def _check(subject: str, phase: str, check: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
+def _check(subject: str, phase: str, check: Callable[[], Iterator[Diagnosis]]) -> Iterator[Diagnosis]:
     with report_progress(subject) as progress:
         progress.start(phase)
-        findings = list(catch_errors(subject, check))
-    yield from findings
+        diagnoses = list(catch_errors(subject, check))
+    yield from diagnoses
 
 
-def _check_conditional_writes(store: S3Store) -> Iterator[Finding]:
+def _check_conditional_writes(store: S3Store) -> Iterator[Diagnosis]:
     ignored = store.find_ignored_conditions()
     message = f"{store.root} can be written, and obeys If-None-Match and If-Match"
     if ignored:
         message = f"{store.root} ignores {' and '.join(ignored)}, so two runs could hold one lock"
         message += "; use a store that knows conditional writes"
-    yield Finding("lake", not ignored, message)
+    yield Diagnosis("lake", not ignored, message)
 
 
-def _check_writes_and_locks(store: Store) -> Iterator[Finding]:
+def _check_writes_and_locks(store: Store) -> Iterator[Diagnosis]:
     with _scratch_folder(store, "scratch") as folder:
         store.put(f"{folder}/a", b"1")
         store.put(f"{folder}/a", b"2")
         is_replaced = store.read(f"{folder}/a") == b"2"
-    yield Finding(
+    yield Diagnosis(
         "lake",
         is_replaced,
         f"{store.root} can be written, and a file replaced"
@@ -91,7 +91,7 @@ def _check_writes_and_locks(store: Store) -> Iterator[Finding]:
     message = f"{store.root} keeps a second process out of a lock"
     if not is_exclusive:
         message = f"{store.root} lets two processes hold one lock; use a file system with locks, such as a local disk"
-    yield Finding("lake", is_exclusive, message)
+    yield Diagnosis("lake", is_exclusive, message)
 
 
 def _is_lock_exclusive(store: Store) -> bool:
@@ -109,7 +109,7 @@ def _is_lock_exclusive(store: Store) -> bool:
         store.delete([f".locks/{name}"])
 
 
-def _check_staging(lake: Lake, engine: Engine) -> Iterator[Finding]:
+def _check_staging(lake: Lake, engine: Engine) -> Iterator[Diagnosis]:
     """Stage a small relation as a run does: the engine writes files, and the lake lists them."""
     import pyarrow as pa
 
@@ -120,33 +120,33 @@ def _check_staging(lake: Lake, engine: Engine) -> Iterator[Finding]:
         urls = [lake.store.uri(file.path) for file in lake.store.list(folder) if file.path.endswith(".parquet")]
         if not urls:
             message = f"{engine.name} wrote {lake.store.uri(folder)}, and no file is there"
-            yield Finding("engine", False, f"{message}; give both the same folder, or set I94_LAKE to a bucket")
+            yield Diagnosis("engine", False, f"{message}; give both the same folder, or set I94_LAKE to a bucket")
             return
         engine.register_files("doctor_files", urls)
         rows = engine.fetch_row(Query("SELECT count(*) AS n FROM doctor_files", is_portable=True))["n"]
     seconds = time.monotonic() - started
     message = f"{engine.name} staged {rows} of {ROWS} rows in {seconds:.1f} s"
-    yield Finding("engine", rows == ROWS, message if rows == ROWS else f"{message}; look into its log")
+    yield Diagnosis("engine", rows == ROWS, message if rows == ROWS else f"{message}; look into its log")
 
 
-def _check_clock(address: str, fetch_time: Callable[[], float]) -> Iterator[Finding]:
+def _check_clock(address: str, fetch_time: Callable[[], float]) -> Iterator[Diagnosis]:
     """Compare a server's clock with that of this machine, which may be anywhere within the request."""
     before = time.time()
     there = fetch_time()
     after = time.time()
     skew = there - min(max(there, before), after)
     if abs(skew) <= MAX_SKEW_SECONDS:
-        yield Finding("clock", True, f"this machine and {address} agree within {MAX_SKEW_SECONDS:.0f} s")
+        yield Diagnosis("clock", True, f"this machine and {address} agree within {MAX_SKEW_SECONDS:.0f} s")
         return
     side = "behind" if skew > 0 else "ahead of"
     message = f"the clock of this machine is {abs(skew):,.0f} s {side} that of {address}"
-    yield Finding("clock", False, f"{message}; set it by NTP, since S3 refuses requests that are 15 minutes off")
+    yield Diagnosis("clock", False, f"{message}; set it by NTP, since S3 refuses requests that are 15 minutes off")
 
 
-def _check_load(lake: Lake, warehouse: Warehouse) -> Iterator[Finding]:
+def _check_load(lake: Lake, warehouse: Warehouse) -> Iterator[Diagnosis]:
     """Load a row by the statements of a load, export it by those of a release, and roll back."""
     if not warehouse.exists():
-        return  # that is another check's finding
+        return  # that is another check's diagnosis
     store = lake.store
     with _scratch_folder(store, "scratch") as source, _scratch_folder(store, "published") as target:
         manifest = _write_row(store, source)
@@ -158,7 +158,7 @@ def _check_load(lake: Lake, warehouse: Warehouse) -> Iterator[Finding]:
     message = f"{warehouse.address} loaded a row from {store.root} and published it; it was rolled back"
     if exported != 1:
         message = f"{warehouse.address} loaded a row and published {exported}; run: i94 status, and look into its log"
-    yield Finding("warehouse", exported == 1, message)
+    yield Diagnosis("warehouse", exported == 1, message)
 
 
 def _write_row(store: Store, folder: str) -> Manifest:

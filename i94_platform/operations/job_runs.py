@@ -43,8 +43,8 @@ def run_job(
     """Run a job in this process and record it.
 
     Args:
-        resources: the run config of resources, by name; left out where no step of the job uses the resource.
-        on_event: receives what happens in the run.
+        resources: The run config of resources, by name; left out where no step of the job uses the resource.
+        on_event: Receives what happens in the run.
 
     Raises:
         KeyboardInterrupt: Ctrl-C ended the run. Dagster itself would end the run and go on.
@@ -123,7 +123,7 @@ def validate_selection(definitions: dg.Definitions, selection: Sequence[str]) ->
         PermanentError: a name is neither; the message lists the valid names.
     """
     keys = definitions.resolve_asset_graph().executable_asset_keys
-    valid = {"/".join(key.path) for key in keys} | {key.path[0] for key in keys}
+    valid = {key.to_user_string() for key in keys} | {key.path[0] for key in keys}
     if unknown := sorted(set(selection) - valid):
         raise PermanentError(
             f"Neither a layer nor an asset: {', '.join(unknown)}. Valid are: {', '.join(sorted(valid))}."
@@ -133,7 +133,7 @@ def validate_selection(definitions: dg.Definitions, selection: Sequence[str]) ->
 def subset_job(job: dg.JobDefinition, selection: Sequence[str]) -> dg.JobDefinition | None:
     """Return the part of a job that a selection of layers and assets names, or None where it names nothing of it."""
     keys = job.asset_layer.executable_asset_keys
-    selected = {key for key in keys if key.path[0] in selection or "/".join(key.path) in selection}
+    selected = {key for key in keys if key.path[0] in selection or key.to_user_string() in selection}
     if not selected:
         return None
     # assets of one step can't run apart

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import dagster as dg
 
@@ -52,7 +53,7 @@ class PoolWait:
                     "%s waits for pool %s, held by %s", _run_name(self._run), pool, holders, extra={FIELDS: fields}
                 )
             ended.wait(CHECK_SECONDS)
-            if is_embedded(self._instance):
+            if is_embedded(Path(self._instance.root_directory)):
                 fail_orphaned_runs(self._instance)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import dagster as dg
 
-from i94_platform.contracts import MONTHLY_MARTS
+from i94_platform.contracts import MONTHLY_MARTS, immigration
 from i94_platform.lake.datasets import Dataset, Lake
 from i94_platform.lake.store import Store
 from i94_platform.pipeline.gate import read_verdict, render_accept_command
@@ -45,7 +45,7 @@ class MonthStatus:
 
 
 @dataclass(frozen=True)
-class Status:
+class DeploymentStatus:
     """The status of a deployment."""
 
     months: Sequence[MonthStatus]
@@ -87,12 +87,12 @@ class Status:
         }
 
 
-def read_status(raw: Store, lake: Lake, warehouse: Warehouse, instance: dg.DagsterInstance) -> Status:
+def read_status(raw: Store, lake: Lake, warehouse: Warehouse, instance: dg.DagsterInstance) -> DeploymentStatus:
     """Read the status of a deployment."""
     listing, ledger = list_deliveries(raw), warehouse.read_ledger()
     held = HeldVersions.from_ledger(ledger, instance)
     states = AssetStates(listing, raw, lake, held, find_failed_runs(instance))
-    return Status(
+    return DeploymentStatus(
         _read_month_statuses(listing, ledger, lake, instance),
         [*find_month_issues(states, instance)],
         [*_describe_gate(lake, ledger)],
@@ -105,7 +105,7 @@ def _read_month_statuses(
 ) -> list[MonthStatus]:
     """Read the status of every month that was delivered, staged or loaded, in order."""
     delivered = {month.key: delivery for month, delivery in listing.months.items()}
-    entries = {entry.partition_key: entry for entry in ledger if entry.table_name == "immigration"}
+    entries = {entry.partition_key: entry for entry in ledger if entry.table_name == immigration.name}
     marts = list(find_mart_states(ledger))
     staged = {manifest.partition: manifest for manifest in lake.read_manifests("staged/immigration")}
     statuses = []

@@ -85,8 +85,8 @@ class Verdict:
         return {_STAT: [asdict(finding) for finding in self.findings], **acceptance}
 
 
-def render_accept_command(month: str = "") -> str:
-    """Render the command by which a person accepts a month, or without a month the reference files."""
+def render_accept_command(month: str) -> str:
+    """Render the command by which a person accepts a month, or the reference files if the month is empty."""
     return f'i94 run {f"--month {month} " if month else ""}--accept "reason"'
 
 
@@ -98,29 +98,25 @@ def read_verdict(manifest: Manifest) -> Verdict:
 
 @dataclass(frozen=True)
 class Gate:
-    """Judges staged datasets of one run.
-
-    Args:
-        warehouse: what the staged rows are compared with; None compares with nothing.
-        bounds: what a delivery may lose.
-        acceptance: a person's decision to load what the gate would block.
-        audit: where it is recorded that the decision let a dataset pass.
-    """
+    """Judges staged datasets of one run."""
 
     warehouse: Warehouse | None = None
+    """What the staged rows are compared with; None compares with nothing."""
     bounds: Bounds = Bounds()
     acceptance: Acceptance | None = None
+    """A person's decision to load what the gate would block."""
     audit: AuditLog | None = None
+    """Where it is recorded that the decision let a dataset pass."""
 
     def judge(self, dataset: Dataset, rows: int, stats: Mapping[str, Any], findings: Iterable[Finding] = ()) -> Verdict:
         """Judge a dataset of `rows` accepted rows.
 
         Args:
-            dataset: the dataset, or the month of it.
-            rows: its accepted rows.
-            stats: figures of the writer; `delivered_rows`, `rejected_rows`, `rejected`, `unreadable`,
+            dataset: The dataset, or the month of it.
+            rows: Its accepted rows.
+            stats: Figures of the writer; `delivered_rows`, `rejected_rows`, `rejected`, `unreadable`,
                 `delivered_values`, `values` and `implausible` count.
-            findings: further findings about it.
+            findings: Further findings about it.
         """
         all_findings = (
             _judge_rows(rows, stats),

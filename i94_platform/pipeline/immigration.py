@@ -57,7 +57,7 @@ def stage_month(
     in which values are missing. Most months need one pass.
 
     Args:
-        report: receives one message per line of progress, for the log of the run.
+        report: Receives one message per line of progress, for the log of the run.
 
     Raises:
         PermanentError: there is no delivery, a file can't be read, or a column is missing or has another type.

@@ -21,13 +21,12 @@ from i94_platform.warehouse.base import Warehouse
 def publish_release(lake: Lake, warehouse: Warehouse, run_id: str, states: Mapping[str, CheckState]) -> Release:
     """Export every published table into a new run folder, and commit the files as the release.
 
-    A month that has not changed is not exported; the release has the files that are published already.
+    A month that has not changed is not exported; the release has the files that are published already. The embedded
+    warehouse also puts the release into one DuckDB file. That comes before the commit: if a run is killed between both,
+    the release is stale, and the next run publishes again.
 
     Args:
-        states: the state of the checks, by table name.
-
-    The embedded warehouse also puts the release into one DuckDB file. That comes before the commit: if a run is killed
-    between both, the release is stale, and the next run publishes again.
+        states: The state of the checks, by table name.
 
     Raises:
         PermanentError: a table is not loaded, or the files hold another number of rows than the table.

@@ -40,6 +40,7 @@ class UnreadableValues:
 
     entries: tuple[Entry, ...]
     counts: Mapping[str, int] = field(default_factory=dict)
+    """The unreadable values."""
     delivered_values: Mapping[str, int] = field(default_factory=dict)
     """The values that accepted rows have in the column, readable or not."""
 

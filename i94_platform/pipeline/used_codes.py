@@ -29,10 +29,10 @@ def judge_used_codes(contract: Table, before: pa.Table | None, after: pa.Table, 
     """Compare a delivered code list with the one before it, for the codes that the fact holds.
 
     Args:
-        contract: the code list.
-        before: the list that is committed now; None if there is none.
-        after: the delivered list. Both have the columns `code` and `label`.
-        warehouse: holds the fact; it is asked only if codes are missing or changed. None compares with no arrivals.
+        contract: The code list.
+        before: The list that is committed now; None if there is none.
+        after: The delivered list. Both have the columns `code` and `label`.
+        warehouse: Holds the fact; it is asked only if codes are missing or changed. None compares with no arrivals.
     """
     if before is None:
         return Finding(USED_CODES, True, f"{after.num_rows:,} codes; there is no list to compare them with.")

@@ -29,7 +29,7 @@ class MonthIssue:
 def find_month_issues(states: AssetStates, instance: dg.DagsterInstance) -> Iterator[MonthIssue]:
     """Yield each month, from the first delivered one to the last, that is not loaded in its newest content."""
     delivered = sorted(states.listing.months)
-    running = {run.tags.get(PARTITION_TAG): run for run in find_unfinished_runs(instance, [MONTH_JOB])}
+    running = {run.tags.get(PARTITION_TAG): run for run in find_unfinished_runs(instance, MONTH_JOB)}
     for month in delivered[0].through(delivered[-1]) if delivered else []:
         state = states.find_month(month)
         reason = state.reason.value if state.reason else ""

@@ -10,7 +10,7 @@ from functools import cached_property
 import dagster as dg
 
 from i94_platform.contracts import MARTS
-from i94_platform.errors import PermanentError, TransientError
+from i94_platform.errors import PlatformError
 from i94_platform.warehouse.base import Warehouse
 from i94_platform.warehouse.ledger import LedgerEntry
 
@@ -55,7 +55,7 @@ class HeldVersions:
         def read_ledger() -> Iterable[LedgerEntry]:
             try:
                 return warehouse.read_ledger() if warehouse else ()
-            except (PermanentError, TransientError):
+            except PlatformError:
                 return ()
 
         return cls(instance, read_ledger)

@@ -55,8 +55,8 @@ def plan_runs(
     """Plan the runs of a command.
 
     Args:
-        requested: the months to run; without any, each delivered month that is not loaded in its newest content.
-        only_stale: run a requested month only if it is delivered and either stale or failed in its last run.
+        requested: The months to run; without any, each delivered month that is not loaded in its newest content.
+        only_stale: Run a requested month only if it is delivered and either stale or failed in its last run.
 
     Raises:
         PermanentError: a requested month is outside the range of months.

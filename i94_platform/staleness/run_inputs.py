@@ -139,10 +139,9 @@ def _has_only_marts(run: dg.DagsterRun) -> bool:
     return run.job_name == MARTS_JOB or {key.path[0] for key in run.asset_selection or ()} == {"mart"}
 
 
-def find_unfinished_runs(instance: dg.DagsterInstance, jobs: Iterable[str]) -> list[dg.DagsterRun]:
-    """Find the runs of jobs that have not ended."""
-    filters = [dg.RunsFilter(job_name=job, statuses=UNFINISHED) for job in jobs]
-    return [run for filter_ in filters for run in instance.get_runs(filter_)]
+def find_unfinished_runs(instance: dg.DagsterInstance, job: str) -> list[dg.DagsterRun]:
+    """Find the runs of a job that have not ended."""
+    return [*instance.get_runs(dg.RunsFilter(job_name=job, statuses=UNFINISHED))]
 
 
 def find_failed_runs(instance: dg.DagsterInstance) -> dict[str, dg.RunRecord]:
@@ -199,7 +198,7 @@ def _why_months_wait(states: AssetStates, instance: dg.DagsterInstance) -> str:
 
     After a failed reference run months go on with the code lists that are loaded.
     """
-    if running := find_unfinished_runs(instance, [REFERENCE_JOB]):
+    if running := find_unfinished_runs(instance, REFERENCE_JOB):
         return f"the reference run {running[0].run_id[:8]} is in progress"
     lists = states.find_code_lists()
     if not any(state.reason for state in lists):

@@ -99,7 +99,7 @@ class Warehouse(ABC):
         """
 
     def ddl_statements(self) -> Iterator[str]:
-        """The DDL of all tables, in order."""
+        """Render the DDL of all tables, in order."""
         yield from render_table_ddl(self.dialect)
 
     def create_tables(self) -> None:
@@ -233,6 +233,6 @@ class Warehouse(ABC):
 
 
 def render_table_ddl(dialect: str, fact_diststyle: str = "key") -> Iterator[str]:
-    """The DDL of both schemas and every table in them."""
+    """Render the DDL of both schemas and every table in them, a statement each."""
     yield from (render_create_schema(schema, dialect) for schema in SCHEMAS)
     yield from (render_ddl(contract, dialect, fact_diststyle) for contract in TABLES)

@@ -30,7 +30,7 @@ class ExportedTable:
     """The published files of the months that were not exported, since they have not changed."""
 
 
-def render_ordered_select(contract: Table, month: Month | None = None) -> str:
+def render_ordered_select(contract: Table, month: Month | None) -> str:
     """Render the query of a table, or of a month of it: columns as in the contract, rows in the order of the key."""
     columns, key = (", ".join(f'"{n}"' for n in names) for names in (column_names(contract), key_columns(contract)))
     where = f" WHERE i94yr = {month.year} AND i94mon = {month.month}" if month else ""

@@ -18,18 +18,18 @@ UNLISTED = "unlisted"
 
 
 def add_inferred_members(
-    transaction: Transaction, contract: Table, in_month: tuple[ColumnElement[bool], ...] = ()
+    transaction: Transaction, contract: Table, conditions: tuple[ColumnElement[bool], ...]
 ) -> None:
     """Add the members that the rows just loaded need.
 
     Args:
-        transaction: the transaction of the load.
-        contract: the loaded table; only the fact and `country` need members.
-        in_month: the conditions for the loaded rows of the fact; none for all of it.
+        transaction: The transaction of the load.
+        contract: The loaded table; only the fact and `country` need members.
+        conditions: The conditions for the loaded rows of the fact; none for all of it.
     """
     if contract not in (immigration, country) or not transaction.fetch_int(count_delivered_rows(country)):
         return  # without a code list every code would seem unlisted
-    codes = union(*(select(column.label("code")).where(*in_month) for column in _code_columns())).subquery("codes")
+    codes = union(*(select(column.label("code")).where(*conditions) for column in _code_columns())).subquery("codes")
     known = select(country.c.code)
     code = cast(codes.c.code, String(11))
     name = case(read_unlisted_names(), value=codes.c.code, else_=literal("code ") + code)

@@ -13,7 +13,7 @@ from i94_platform.warehouse.transaction import Transaction
 
 @dataclass(frozen=True)
 class LedgerEntry:
-    """An entry of the ledger: what a table, or one month of it, holds now."""
+    """What a table, or one month of it, holds now; the fields are the columns of the contract."""
 
     table_name: str
     partition_key: str

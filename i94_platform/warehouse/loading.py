@@ -37,7 +37,7 @@ _ADDITIVE_MEASURES: Mapping[str, ColumnElement[Any]] = {
 
 
 def load_label(contract: Table, month: Month | None) -> str:
-    """What a load replaces, for people: `i94.immigration 2016-04`."""
+    """Name what a load replaces, for people, such as `i94.immigration 2016-04`."""
     return f"{contract.fullname} {month.key}" if month else contract.fullname
 
 
@@ -142,7 +142,7 @@ def _load_mart(
 
 
 def month_condition(month: Month | None) -> tuple[str, dict[str, int]]:
-    """The SQL condition for the rows of a month, and the values of its markers; empty for no month."""
+    """Return the SQL condition for the rows of a month, with the values of its markers; empty for no month."""
     return ("i94yr = :year AND i94mon = :month", {"year": month.year, "month": month.month}) if month else ("", {})
 
 
@@ -171,7 +171,7 @@ def sum_mart(transaction: Transaction, mart: Table, month: Month) -> tuple[int, 
 
 
 def _to_whole_number(measure: ColumnElement[Any]) -> ColumnElement[int]:
-    """A sum is null over no rows, and may be a decimal."""
+    """Cast a sum, which is null over no rows and may be a decimal, to a whole number."""
     return cast(func.coalesce(measure, 0), BigInteger)
 
 
@@ -180,7 +180,7 @@ def _delete_rows(transaction: Transaction, contract: Table, month: Month | None)
 
 
 def in_month(contract: Table, month: Month | None) -> tuple[ColumnElement[bool], ...]:
-    """The conditions for the rows of a month; none for no month."""
+    """Return the conditions for the rows of a month, for SQLAlchemy's `where`; none for no month."""
     return (contract.c.i94yr == month.year, contract.c.i94mon == month.month) if month else ()
 
 

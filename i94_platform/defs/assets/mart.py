@@ -61,7 +61,6 @@ def monthly_marts(
     for refreshed, preview in zip(refreshed_marts, previews, strict=True):
         yield table_result(
             to_key(f"mart/{refreshed.mart.name}"),
-            refreshed.mart,
             refreshed.version,
             refreshed.rows,
             refreshed.seconds,

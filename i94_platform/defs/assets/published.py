@@ -54,7 +54,6 @@ def release(
         table = release.tables[contract.name]
         result = table_result(
             to_key(f"published/{contract.name}"),
-            contract,
             release.version,
             table.rows,
             seconds(),

@@ -45,7 +45,7 @@ def every_month_loaded(
         return evaluate_completeness(list_deliveries(raw), raw, lake, context.instance, warehouse)
 
 
-class Cursor(BaseModel):
+class CompletenessCursor(BaseModel):
     """What the sensor remembers from tick to tick."""
 
     records: str = ""
@@ -75,15 +75,15 @@ def completeness_of_months(
     The warehouse may be paused, so its ledger is asked only after the result by Dagster's records alone has changed.
     """
     try:
-        previous = Cursor.model_validate_json(context.cursor or "{}")
+        previous = CompletenessCursor.model_validate_json(context.cursor or "{}")
     except ValidationError:
-        previous = Cursor()
+        previous = CompletenessCursor()
     listing = listings.list(raw, clock, context.sensor_name).listing
     records = _hash_result(evaluate_completeness(listing, raw, lake, context.instance))
     if records == previous.records:
         return dg.SensorResult(skip_reason=f"Unchanged. {previous.description}", cursor=context.cursor)
     result = evaluate_completeness(listing, raw, lake, context.instance, warehouse)
-    cursor = Cursor(records=records, result=_hash_result(result), description=str(result.description))
+    cursor = CompletenessCursor(records=records, result=_hash_result(result), description=str(result.description))
     events = [] if cursor.result == previous.result else [_to_event(result)]
     return dg.SensorResult(skip_reason=result.description, cursor=cursor.model_dump_json(), asset_events=events)
 

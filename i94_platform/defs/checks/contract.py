@@ -98,7 +98,7 @@ def check_in_lake(
 ) -> Iterator[dg.AssetCheckResult]:
     """Check the selected datasets in the lake, or a month of them."""
     for subject in _select_subjects(context, subjects):
-        dataset = Dataset("/".join(subject.asset_key.path), month)
+        dataset = Dataset(subject.asset_key.to_user_string(), month)
         yield _evaluate_dataset(subject, dataset, lake.require_newest, lake, engine)
 
 

@@ -43,7 +43,7 @@ def report_gate(
 ) -> Iterator[dg.AssetCheckResult]:
     """Report what the gate found about a dataset, if the check is selected."""
     if dg.AssetCheckKey(asset_key, CHECK_NAME) in context.selected_asset_check_keys:
-        dataset = Dataset("/".join(asset_key.path), month)
+        dataset = Dataset(asset_key.to_user_string(), month)
         yield _build_result(asset_key, read_verdict(lake.require_newest(dataset)), month)
 
 

@@ -27,6 +27,7 @@ from i94_platform.pipeline.data_versions import CODE_LIST_DATASETS
 from i94_platform.sources.listing import list_deliveries
 from i94_platform.sql.query import Query
 from i94_platform.transforms.immigration.plausibility import IMPLAUSIBLE
+from i94_platform.warehouse.loading import in_month
 from i94_platform.warehouse.transaction import Transaction
 
 _STAGED = to_key("staged/immigration")
@@ -39,7 +40,7 @@ MISREAD_BOUND = 0.25
 
 
 @dataclass(frozen=True)
-class Share:
+class RowShare:
     """A share of a month's rows with an upper bound."""
 
     name: str
@@ -59,28 +60,28 @@ class Share:
 
 
 SHARES = (
-    Share(
+    RowShare(
         "unknown_state",
         "i94addr",
         IMPLAUSIBLE["i94addr"],
         0.12,
         "rows without a listed state (April 2016: 5.8 %)",
     ),
-    Share(
+    RowShare(
         "unlisted_citizenship",
         "i94cit",
         "i94cit NOT IN (SELECT code FROM i94cit_res)",
         0.25,
         "rows whose country of citizenship is in no code list (April 2016: 12.5 %)",
     ),
-    Share(
+    RowShare(
         "unlisted_residence",
         "i94res",
         "i94res NOT IN (SELECT code FROM i94cit_res)",
         0.05,
         "rows whose country of residence is in no code list (April 2016: none)",
     ),
-    Share(
+    RowShare(
         "null_departure",
         "depdate",
         "depdate IS NULL",
@@ -88,7 +89,7 @@ SHARES = (
         "rows without a departure (April 2016: 4.6 %)",
         is_of_nulls=True,
     ),
-    Share(
+    RowShare(
         "negative_stay",
         "depdate",
         IMPLAUSIBLE["depdate"],
@@ -129,12 +130,12 @@ def compare_shares(
     )
 
 
-def _describe_share(share: Share, manifest: Manifest) -> str:
+def _describe_share(share: RowShare, manifest: Manifest) -> str:
     count, rows = share.count(manifest), manifest.rows
     return f"{count:,} of {rows:,} {share.meaning}: {count / rows if rows else 0.0:.3%}, bound {share.bound:.1%}."
 
 
-def _fetch_sample(share: Share, manifest: Manifest, lake: Lake, engine: Engine) -> dg.MarkdownMetadataValue:
+def _fetch_sample(share: RowShare, manifest: Manifest, lake: Lake, engine: Engine) -> dg.MarkdownMetadataValue:
     with engine.session():
         engine.register_files("staged", manifest.urls)
         codes = lake.require_manifest(Dataset("lookup/i94cit_res"))
@@ -257,13 +258,13 @@ def compare_states(
     if STATES_SPEC.key not in context.selected_asset_check_keys:
         return
     mart = destination_by_port.c
-    in_month = (mart.i94yr == month.year, mart.i94mon == month.month)
-    totals = select(mart.i94addr, func.sum(mart.visitors).label("total")).where(*in_month).group_by(mart.i94addr)
+    conditions = in_month(destination_by_port, month)
+    totals = select(mart.i94addr, func.sum(mart.visitors).label("total")).where(*conditions).group_by(mart.i94addr)
     all_visitors = totals.subquery("totals")
     query = (
         select(destination_by_port, all_visitors.c.total)
         .join(all_visitors, all_visitors.c.i94addr == mart.i94addr)
-        .where(*in_month, mart.possible_meaning.is_not(None))
+        .where(*conditions, mart.possible_meaning.is_not(None))
         .order_by(mart.i94addr, mart.visitors.desc(), mart.i94port)
     )
     by_state = [list(rows) for _, rows in groupby(transaction.execute(query).to_pylist(), itemgetter("i94addr"))]

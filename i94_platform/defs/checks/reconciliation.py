@@ -89,7 +89,7 @@ def _build_balance_result(staged: Manifest, quarantine: Manifest) -> dg.AssetChe
 
 
 def build_row_count_specs(
-    contracts: Sequence[Table], partitions_def: dg.PartitionsDefinition[str] | None = None
+    contracts: Sequence[Table], partitions_def: dg.PartitionsDefinition[str] | None
 ) -> list[dg.AssetCheckSpec]:
     """Build the specs of the row counts of tables of the warehouse."""
     return [
@@ -109,7 +109,7 @@ def compare_row_counts(
     contracts: Sequence[Table],
     lake: Lake,
     transaction: Transaction,
-    month: Month | None = None,
+    month: Month | None,
 ) -> Iterator[dg.AssetCheckResult]:
     """Compare the rows of each selected table, or of a month of it, with those of its dataset."""
     for contract in contracts:

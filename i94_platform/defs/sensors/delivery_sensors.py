@@ -59,7 +59,7 @@ class SeenDelivery(BaseModel):
     """A hash of the content, and of the load beside it, that needed no request or have got one."""
 
 
-class Cursor(BaseModel):
+class DeliveryCursor(BaseModel):
     """What a sensor remembers from tick to tick, only about files that are still there."""
 
     version: Literal[3]
@@ -67,7 +67,7 @@ class Cursor(BaseModel):
     reported: list[str] = Field(default_factory=list)
 
     @classmethod
-    def read(cls, context: dg.SensorEvaluationContext) -> Cursor:
+    def read(cls, context: dg.SensorEvaluationContext) -> DeliveryCursor:
         """Read the cursor of the last tick; return an empty one, with a warning, if it can't be read."""
         if not context.cursor:
             return cls(version=3)
@@ -109,7 +109,7 @@ class Tick:
     context: dg.SensorEvaluationContext
     raw: Store
     listing: DeliveryListing
-    cursor: Cursor
+    cursor: DeliveryCursor
     settings: Settings
     now: float
     """The time of the listing."""
@@ -120,7 +120,7 @@ class Tick:
     ) -> Tick:
         """Get the listing of the raw store and read the cursor."""
         newest = listings.list(raw, clock, context.sensor_name)
-        return cls(context, raw, newest.listing, Cursor.read(context), settings, newest.time)
+        return cls(context, raw, newest.listing, DeliveryCursor.read(context), settings, newest.time)
 
     def is_arriving(self, name: str, delivery: Delivery) -> bool:
         """Whether more files may follow: the delivery has just changed, or changed a while ago without a marker.
@@ -174,7 +174,7 @@ def delivered_months(
 
 
 def _describe_ignored(reported: Sequence[str], notes: Sequence[str]) -> str:
-    """The warning about new names of files and months that are not loaded, and new notes; empty without any."""
+    """Describe new names of files and months that are not loaded, and new notes; empty without any."""
     names = [name for name in reported if name not in notes]
     ignored = f"Ignored, because they are no month that can be run: {join_names(names, MAX_SHOWN)}." if names else ""
     return " ".join([ignored, *(name for name in reported if name in notes)][:MAX_SHOWN]).strip()
@@ -196,7 +196,6 @@ def _request_months(
         for key, delivery in months.items()
         if key not in arriving
     }
-
     requests = _request_stale(tick, states, warehouse, fingerprints)
     if arriving:
         return requests, (
@@ -302,7 +301,7 @@ def _why_references_wait(
             return str(error)
     elif not run_inputs.find_changed_references(listing, tick.raw, previous) and previous.is_newest(stale):
         return _describe_last_run(previous)
-    for run in run_inputs.find_unfinished_runs(tick.context.instance, [REFERENCE_JOB]):
+    for run in run_inputs.find_unfinished_runs(tick.context.instance, REFERENCE_JOB):
         if run_inputs.DELIVERED_TAG not in run.tags:
             return f"The reference run {run.run_id[:8]} is in progress, which a person started."
     if tick.is_arriving(_REFERENCES, delivered):

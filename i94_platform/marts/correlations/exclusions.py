@@ -20,14 +20,14 @@ class Selection:
     visitors: NDArray[Any]
     """Visitors by state and country, 0 where they are excluded."""
     states: NDArray[Any]
-    """Which states have an included visitor."""
+    """A mask of the states that have an included visitor."""
     countries: NDArray[Any]
-    """Which countries have an included visitor."""
+    """A mask of the countries that have an included visitor."""
     columns: Mapping[str, Any]
     """The columns of the contract about inclusion and exclusion."""
 
     def crop(self, values: NDArray[Any]) -> NDArray[Any]:
-        """Return the values of these states and countries."""
+        """Return the values, by state and country, of these states and countries."""
         cropped: NDArray[Any] = values[self.states][:, self.countries]
         return cropped
 

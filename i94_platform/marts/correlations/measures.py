@@ -57,7 +57,7 @@ def pearson(x: NDArray[Any], y: NDArray[Any], weights: NDArray[Any] | None = Non
 
 
 def pearson_with_expected(table: NDArray[Any]) -> Coefficient:
-    """Pearson's r between the cells of a table and those expected from its totals, over a bootstrap of its rows.
+    """Pearson's r between the counts of a table and those expected from its totals, over a bootstrap of its rows.
 
     Each sample of rows has its own totals, and so its own expected cells.
     """
@@ -84,7 +84,7 @@ def pearson_with_expected(table: NDArray[Any]) -> Coefficient:
 
 
 def spearman(x: NDArray[Any], y: NDArray[Any]) -> Coefficient:
-    """Spearman's rho with the interval of Bonett and Wright (2000)."""
+    """Spearman's rho of two values of each observation, with the interval of Bonett and Wright (2000)."""
     import numpy as np
     import pandas as pd
     from scipy.special import stdtr
@@ -122,7 +122,7 @@ def cramers_v(table: NDArray[Any]) -> Coefficient:
 
 
 def adjust_p_values(p_values: Sequence[float | None]) -> list[float | None]:
-    """Adjust the p-values of tests for their number, after Benjamini and Hochberg (1995)."""
+    """Adjust the p-values of tests for their number, after Benjamini and Hochberg (1995); None stays None."""
     largest_first = sorted(((p, i) for i, p in enumerate(p_values) if p is not None), reverse=True)
     adjusted: list[float | None] = [None] * len(p_values)
     smallest = 1.0

@@ -26,15 +26,19 @@ class Observations:
     """Arrivals of a period. All arrays share the order of states and of countries."""
 
     states: NDArray[Any]
+    """The states' codes."""
     visitors: NDArray[Any]
-    """By state and country of residence."""
+    """By state (row) and country of residence (column)."""
     figures: Mapping[str, NDArray[Any]]
-    """Visitors of a group, and figures of the cities, by state."""
+    """Visitors of a group, and figures of the cities, by state; NaN without such a city."""
     state_temperatures: NDArray[Any]
+    """By state, the mean of its measured cities in °C; NaN without one."""
     statuses: NDArray[Any]
     """By country, its status in the code list."""
     climate_bands: NDArray[Any]
+    """By country, the name of the band of its temperature."""
     country_temperatures: NDArray[Any]
+    """By country, the mean of its measured cities in °C; NaN without one."""
     is_variant: bool = False
     """Whether states are left out to see whether they decide."""
     left_out: tuple[str, ...] = ()
@@ -45,7 +49,7 @@ class Observations:
         return replace(self, is_variant=True, left_out=tuple(sorted(states)))
 
     def largest_states(self, number: int) -> list[str]:
-        """Return the listed states with the most visitors."""
+        """Return the codes of the listed states with the most visitors, the largest first."""
         order = (-self.state_visitors).argsort(kind="stable")
         return [str(state) for state in self.states[order] if state != OTHER_STATE][:number]
 
@@ -57,7 +61,7 @@ class Observations:
 
     @property
     def log_visitors_per_person(self) -> NDArray[Any]:
-        """The logarithm of the visitors by state for each person of its cities; not finite without such a city."""
+        """By state, the natural log of the visitors for each person of its cities; not finite without such a city."""
         import numpy as np
 
         with np.errstate(divide="ignore"):
@@ -66,7 +70,7 @@ class Observations:
 
     @property
     def excluded_states(self) -> dict[str, NDArray[Any]]:
-        """The states that no correlation of states includes, by reason."""
+        """Masks of the states that no correlation of states includes, as columns, by reason."""
         import numpy as np
 
         masks = {NO_STATE: self.states == OTHER_STATE, LEFT_OUT: np.isin(self.states, self.left_out)}
@@ -74,21 +78,21 @@ class Observations:
 
     @property
     def excluded_countries(self) -> dict[str, NDArray[Any]]:
-        """The codes that name no country, by reason."""
+        """Masks of the codes that name no country, by reason."""
         return {
             f"residence {status}": self.statuses == status for status in sorted({*self.statuses}) if status != "valid"
         }
 
     @property
     def countries_without_temperature(self) -> dict[str, NDArray[Any]]:
-        """The countries without a measured city, with the reason."""
+        """The mask of the countries without a measured city, by its reason."""
         import numpy as np
 
         return {NO_TEMPERATURE: np.isnan(self.country_temperatures)}
 
     @property
     def states_without_temperature(self) -> dict[str, NDArray[Any]]:
-        """The states without a measured city, with the reason."""
+        """The mask of the states without a measured city, as a column, by its reason."""
         import numpy as np
 
         return {NO_STATE_TEMPERATURE: np.isnan(self.state_temperatures)[:, None]}
@@ -107,7 +111,7 @@ class MonthlyObservations:
             pairs: Columns i94yr, i94mon, i94addr, i94res and visitors.
             origins: Columns i94res, status, climate_band and mean_temperature.
             states: Columns i94yr, i94mon, i94addr, the counts and the figures of the state's cities.
-            climates: Columns i94addr and mean_temperature.
+            climates: Columns i94addr and mean_temperature. All temperatures are in °C.
         """
         import numpy as np
         import pandas as pd

@@ -56,7 +56,7 @@ _SMOOTHING = 0.5
 
 
 def render_query(name: str, dialect: str) -> str:
-    """The query of one of `SOURCES`, in the dialect."""
+    """Render the query of one of `SOURCES` in a dialect."""
     return transpile(load_template(__package__, name).substitute(), dialect, "redshift")
 
 
@@ -75,14 +75,14 @@ def compute_correlations(months: Sequence[str], **frames: DataFrame) -> Iterator
         WITHOUT_LARGEST: total.without(total.largest_states(_LARGEST_STATES)),
     }
     for variant, observations in variants.items():
-        yield from _render_rows(ALL_MONTHS, variant, months, observations)
+        yield from _build_rows(ALL_MONTHS, variant, months, observations)
     for position, month in enumerate(months):
-        yield from _render_rows(month, ALL_STATES, [month], monthly.select(slice(position, position + 1)))
+        yield from _build_rows(month, ALL_STATES, [month], monthly.select(slice(position, position + 1)))
 
 
 @dataclass(frozen=True)
 class _Correlation:
-    """A coefficient, before the p-values are adjusted for the number of tests."""
+    """A coefficient, before the p-values are adjusted for the number of tests; `n` observations in so many clusters."""
 
     variables: v.Variables
     method: str
@@ -92,7 +92,7 @@ class _Correlation:
     clusters: int = 0
 
 
-def _render_rows(
+def _build_rows(
     period: str, variant: str, months: Sequence[str], observations: Observations
 ) -> Iterator[dict[str, Any]]:
     """Yield the rows of a period and variant, which are one family of tests."""

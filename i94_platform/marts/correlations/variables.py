@@ -75,7 +75,7 @@ def _describe_strength(coefficient: float) -> str:
 
 
 @dataclass(frozen=True)
-class Share:
+class VisitorShare:
     """A share of a state's visitors, and the figure of its cities that it is compared with."""
 
     variables: Variables
@@ -148,9 +148,9 @@ _BORN_ABROAD = "share of people born abroad in the state's cities", "with more p
 _WOMEN = "share of women in the state's cities", "with more women in their cities"
 
 SHARES = (
-    Share(_share(*_WOMEN, "share of women among visitors recorded as F or M"), "women", "women", "known_gender"),
-    Share(_share(*_MEDIAN_AGE, "share of visitors below 18"), "median_age", "minors", "known_age"),
-    Share(_share(*_MEDIAN_AGE, "share of visitors of 65 and more"), "median_age", "seniors", "known_age"),
-    Share(_share(*_MEDIAN_AGE, "share of visitors who study"), "median_age", "students", "visitors"),
-    Share(_share(*_BORN_ABROAD, "share of visitors on business"), "foreign_born", "business", "visitors"),
+    VisitorShare(_share(*_WOMEN, "share of women among visitors recorded as F or M"), "women", "women", "known_gender"),
+    VisitorShare(_share(*_MEDIAN_AGE, "share of visitors below 18"), "median_age", "minors", "known_age"),
+    VisitorShare(_share(*_MEDIAN_AGE, "share of visitors of 65 and more"), "median_age", "seniors", "known_age"),
+    VisitorShare(_share(*_MEDIAN_AGE, "share of visitors who study"), "median_age", "students", "visitors"),
+    VisitorShare(_share(*_BORN_ABROAD, "share of visitors on business"), "foreign_born", "business", "visitors"),
 )

@@ -10,12 +10,15 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from psycopg2.extensions import cursor as Cursor
 
-_RETRYABLE_CODES = {"40001", "40P01", "53300", "57P01", "57P02", "57P03"}
-"""Serialization, deadlock, too many connections, a restart; beside them class 08, a lost connection."""
-NEEDS_SHA256 = "authentication method 13 not supported"
-"""What PostgreSQL's client says about a user whose password Redshift keeps as SHA-256."""
 _DATA_ERRORS = ("22", "23")
 """The classes of SQLSTATE of values that don't fit, and of broken constraints."""
+
+_RETRYABLE_CODES = {"40001", "40P01", "53300", "57P01", "57P02", "57P03"}
+"""Serialization, deadlock, too many connections, a restart; beside them class 08, a lost connection."""
+
+NEEDS_SHA256 = "authentication method 13 not supported"
+"""What PostgreSQL's client says about a user whose password Redshift keeps as SHA-256."""
+
 _RETRYABLE_TEXT = re.compile(
     r"^\s*(error:\s*)?10(18|23)\b|serializable isolation violation|conflict with concurrent transaction"
     r"|could not open relation with oid|dropped by concurrent transaction"
@@ -25,7 +28,6 @@ _RETRYABLE_TEXT = re.compile(
     r"|too many (clients|connections)|connection limit|SlowDown|reduce your request rate",
     re.IGNORECASE,
 )
-
 
 _DETAIL_CONTEXT = re.compile(r"context:\s+(\S.*?)\s+query:", re.DOTALL)
 """What a detail of Redshift says between the numbers and places of its own code."""
@@ -45,7 +47,7 @@ def fetch_arrow(cursor: Cursor) -> pa.Table:
 
 
 def arrow_type(column: Any) -> Any:
-    """The Arrow type of a result's column; None where Arrow infers it from the values."""
+    """Return the Arrow type of a result's column by its type's OID; None where Arrow infers it from the values."""
     import pyarrow as pa
 
     if column.type_code == 1700:  # numeric; a sum's has no precision of its own

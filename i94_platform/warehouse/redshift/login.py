@@ -25,7 +25,7 @@ _KEEPALIVES = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_cou
 
 
 def connection_parameters(address: RedshiftAddress, password_variable: str = PASSWORD) -> dict[str, Any]:
-    """The arguments of `psycopg2.connect`; a password is among them, so never log them.
+    """Build the arguments of `psycopg2.connect`; a password is among them, so never log them.
 
     Args:
         address: The database and the user.
@@ -49,7 +49,7 @@ def connection_parameters(address: RedshiftAddress, password_variable: str = PAS
 
 
 def _certificates(address: RedshiftAddress) -> dict[str, str]:
-    """The trusted authorities: the user's for libpq, else the public ones, Amazon's among them."""
+    """Choose the trusted authorities: the user's for libpq, else the public ones, Amazon's among them."""
     has_own = os.environ.get("PGSSLROOTCERT") or Path("~/.postgresql/root.crt").expanduser().exists()
     if has_own or not address.sslmode.startswith("verify-"):
         return {}

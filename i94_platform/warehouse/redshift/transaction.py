@@ -128,7 +128,7 @@ class RedshiftTransaction(Transaction):
             cursor.execute(statement)
 
     def _fetch_load_errors(self) -> Iterator[str]:
-        """What Redshift has recorded about the COPY that has just failed; it does not record every failure."""
+        """Fetch what Redshift has recorded about the COPY that has just failed; it does not record every failure."""
         import psycopg2
 
         for sql in LOAD_ERRORS:
@@ -146,7 +146,7 @@ class RedshiftTransaction(Transaction):
 
 
 def _render_copy(contract: Table, address: str, iam_role: str) -> Composable:
-    """COPY binds no values, so psycopg2 quotes the literals."""
+    """Render COPY; it binds no values, so psycopg2 quotes the literals."""
     from psycopg2 import sql
 
     return sql.SQL("COPY {} FROM {} IAM_ROLE {} FORMAT AS PARQUET MANIFEST").format(
@@ -155,7 +155,7 @@ def _render_copy(contract: Table, address: str, iam_role: str) -> Composable:
 
 
 def _render_unload(contract: Table, folder: str, month: Month | None, iam_role: str) -> Composable:
-    """UNLOAD into one ordered file, encrypted as the bucket says, under a name that another attempt overwrites."""
+    """Render UNLOAD into one ordered file, encrypted as the bucket says; another attempt overwrites it."""
     from psycopg2 import sql
 
     options = "FORMAT AS PARQUET ENCRYPTED AUTO PARALLEL OFF ALLOWOVERWRITE"

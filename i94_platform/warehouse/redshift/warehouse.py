@@ -19,12 +19,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 from sqlalchemy import Table
 
 from i94_platform.contracts import load_ledger
-from i94_platform.contracts.access import (
-    ROLES,
-    render_create_role,
-    render_grants,
-    render_role_grants,
-)
+from i94_platform.contracts.access import ROLES, render_create_role, render_grants, render_role_grants
 from i94_platform.contracts.rendering.ddl import render_create_schema
 from i94_platform.errors import PermanentError, PlatformError, TransientError
 from i94_platform.lake.store import Store
@@ -62,7 +57,7 @@ class RetryableError(TransientError):
 
 
 def render_redshift_ddl(fact_diststyle: str = "key") -> Iterator[str]:
-    """The DDL of the schemas, the guard and every table."""
+    """Render the DDL of the schemas, the guard and every table, a statement each."""
     schema, *others = render_table_ddl("redshift", fact_diststyle)
     yield from (schema, _GUARD_DDL, *others)
 
@@ -267,7 +262,7 @@ class RedshiftWarehouse(Warehouse):
                     logger.info("Another process has just created %s.", GUARD)
 
     def _translate(self, error: psycopg2.Error, purpose: str, seconds: float) -> PlatformError:
-        """The platform's error for one of psycopg2 after some seconds: what it means, and whether a retry can help."""
+        """Translate an error of psycopg2 after some seconds to the platform's, which says whether a retry can help."""
         import psycopg2
 
         reason = error_message(error)

@@ -1,4 +1,4 @@
-"""What one check of `i94 doctor` says, and the errors that are findings too."""
+"""What one check of `i94 doctor` says, and the errors that are diagnoses too."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from i94_platform.foreign_errors import translate_error
 
 
 @dataclass(frozen=True)
-class Finding:
+class Diagnosis:
     """The result of one check; the message says what is there or what to do."""
 
     subject: str
@@ -17,12 +17,12 @@ class Finding:
     message: str
 
 
-def catch_errors(subject: str, check: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
-    """Yield the findings of a check; an error of the platform or of what it uses is one."""
+def catch_errors(subject: str, check: Callable[[], Iterator[Diagnosis]]) -> Iterator[Diagnosis]:
+    """Yield the diagnoses of a check; an error of the platform or of what it uses is one."""
     try:
         yield from check()
     except Exception as error:
         translated = translate_error(error)
         if translated is None:
             raise
-        yield Finding(subject, False, str(translated))
+        yield Diagnosis(subject, False, str(translated))
