@@ -82,7 +82,8 @@ def _lock_home(home: Path, port: int) -> Iterator[None]:
     try:
         lock.acquire()
     except Timeout:
-        pid, url = note.read_text().split() if note.exists() else ("unknown", "an unknown URL")
+        # the note is empty for a moment, and where the disk was full
+        pid, url = (note.exists() and note.read_text().split()) or ("unknown", "an unknown URL")
         raise PermanentError(
             f"The process {pid} already serves the UI of {home} at {url}; use it, or stop it first: kill {pid}"
         ) from None

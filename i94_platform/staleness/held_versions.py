@@ -39,6 +39,7 @@ class HeldVersions:
     instance: dg.DagsterInstance
     read_ledger: Callable[[], Iterable[LedgerEntry]] = tuple
     prefers_ledger: bool = False
+    """Whether only the ledger is asked."""
 
     @classmethod
     def from_ledger(cls, ledger: Iterable[LedgerEntry], instance: dg.DagsterInstance) -> HeldVersions:

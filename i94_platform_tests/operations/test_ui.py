@@ -104,6 +104,9 @@ def test_a_second_ui_of_a_home_is_refused_and_the_first_one_named(
         with pytest.raises(PermanentError, match=rf"process {os.getpid()} .*127.0.0.1:{port}.* kill {os.getpid()}"):
             run_dev(home)
         assert run_dev(home.with_name("another"))[0] == 3
+        (home / "dagster" / "dev.txt").write_text("")
+        with pytest.raises(PermanentError, match="process unknown already serves"):
+            run_dev(home)
         return 0
 
     serve_another = vars(ui)["run_with_children"]

@@ -19,6 +19,8 @@ MIN_OBSERVATIONS = 4
 """With fewer observations neither interval nor coefficient says anything."""
 
 RESAMPLES = 4_000
+"""Samples of a bootstrap."""
+
 SEED = 94
 """Fixed, so that the same arrivals always give the same interval."""
 

@@ -15,6 +15,7 @@ from i94_platform.marts.correlations.exclusions import Unit
 from i94_platform.marts.correlations.measures import Coefficient
 
 SIGNIFICANCE = 0.05
+"""The p-value from which on an association may be chance."""
 
 UNITS: Mapping[Unit, str] = {
     "arrivals": "one arrival",
@@ -70,6 +71,7 @@ class Variables:
 
 
 def _describe_strength(coefficient: float) -> str:
+    """Name the strength of an association, after Cohen (1988)."""
     size = abs(coefficient)
     return "strong" if size >= 0.5 else "moderate" if size >= 0.3 else "weak" if size >= 0.1 else "very weak"
 
