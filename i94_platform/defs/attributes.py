@@ -22,12 +22,12 @@ OWNER = "team:data-platform"
 PACKAGE = Path(i94_platform.__file__).parent
 
 _CONTRACTS = {contract.name: contract for contract in ALL}
-_REFERENCES = "dagster/code_references"
+_CODE_REFERENCES = "dagster/code_references"
 
 
 def code_references(*paths: str) -> dict[str, Any]:
     """Return metadata that links an asset to the files that compute its rows; `paths` are relative to the package."""
-    return {_REFERENCES: dg.CodeReferencesMetadataValue(code_references=[_to_file(path) for path in paths])}
+    return {_CODE_REFERENCES: dg.CodeReferencesMetadataValue(code_references=[_to_file(path) for path in paths])}
 
 
 def _to_file(path: str) -> dg.LocalFileCodeReference:
@@ -82,7 +82,7 @@ def _read_file(path: str) -> bytes:
 
 
 def _local_references(spec: dg.AssetSpec) -> list[dg.LocalFileCodeReference]:
-    value = spec.metadata.get(_REFERENCES)
+    value = spec.metadata.get(_CODE_REFERENCES)
     return list(value.code_references) if value else []
 
 
@@ -92,7 +92,7 @@ def _link_code(spec: dg.AssetSpec, settings: Settings) -> dg.AssetSpec:
     files = sorted(_local_references(spec), key=lambda file: file.line_number is None)
     references = [_to_url(file, settings.code_url) if settings.code_url else file for file in files]
     value = dg.CodeReferencesMetadataValue(code_references=references)
-    return spec.replace_attributes(metadata={**spec.metadata, _REFERENCES: value})
+    return spec.replace_attributes(metadata={**spec.metadata, _CODE_REFERENCES: value})
 
 
 def _to_url(reference: dg.LocalFileCodeReference, code_url: str) -> dg.UrlCodeReference:

@@ -24,12 +24,10 @@ from i94_platform.defs.resources import (
     BuildableResource,
     DuckDBEngineResource,
     DuckDBWarehouseResource,
-    LocalLakeResource,
-    LocalStoreResource,
+    LakeResource,
     RedshiftWarehouseResource,
-    S3LakeResource,
-    S3StoreResource,
     SparkEngineResource,
+    StoreResource,
     configure,
     no_io_manager,
 )
@@ -91,14 +89,9 @@ def build_resources(settings: Settings) -> dict[str, BuildableResource[Any]]:
     lock: dict[str, Any] = {"lock_timeout": settings.lock_timeout}
     s3: dict[str, Any] = {"scratch": str(settings.scratch), "s3_endpoint": settings.s3_endpoint}
     duckdb: dict[str, Any] = {**s3, "memory_limit": settings.memory_limit}
-    raw, lake = settings.raw, settings.lake
     return {
-        "raw": configure(S3StoreResource, root=raw, **s3, **lock)
-        if is_s3(raw)
-        else configure(LocalStoreResource, root=raw, **lock),
-        "lake": configure(S3LakeResource, root=lake, **s3, **lock)
-        if is_s3(lake)
-        else configure(LocalLakeResource, root=lake, **lock),
+        "raw": configure(StoreResource, root=settings.raw, **s3, **lock),
+        "lake": configure(LakeResource, root=settings.lake, **s3, **lock),
         "embedded_engine": (embedded := configure(DuckDBEngineResource, **duckdb)),
         "engine": embedded if settings.engine == "duckdb" else _configure_spark(settings),
         "warehouse": _configure_redshift(settings, **s3, **lock)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import dagster as dg
 from pydantic import Field
 
-from i94_platform.address_grammar import is_in_process
+from i94_platform.address_grammar import is_in_process, is_s3
 from i94_platform.defs.execution import require_month
 from i94_platform.engine.base import Engine
 from i94_platform.engine.connect import open_session
@@ -100,30 +100,8 @@ def share(resource: BuildableResource[T], shared: T) -> BuildableResource[T]:
     )
 
 
-class LocalStoreResource(BuildableResource[Store]):
-    """The raw store in a local folder."""
-
-    root: str
-    lock_timeout: float = 600.0
-
-    def build(self) -> Store:
-        """Build the store."""
-        return LocalStore(self.root, self.lock_timeout)
-
-
-class LocalLakeResource(BuildableResource[Lake]):
-    """The lake in a local folder."""
-
-    root: str
-    lock_timeout: float = 600.0
-
-    def build(self) -> Lake:
-        """Build the lake."""
-        return Lake(LocalStore(self.root, self.lock_timeout))
-
-
-class S3StoreResource(BuildableResource[Store]):
-    """The raw store below a prefix of a bucket."""
+class StoreResource(BuildableResource[Store]):
+    """The raw store: a local folder, or a prefix of a bucket."""
 
     root: str
     scratch: str
@@ -132,11 +110,11 @@ class S3StoreResource(BuildableResource[Store]):
 
     def build(self) -> Store:
         """Build the store."""
-        return S3Store(self.root, partial(create_s3_client, self.s3_endpoint), Path(self.scratch), self.lock_timeout)
+        return _build_store(self.root, self.scratch, self.s3_endpoint, self.lock_timeout)
 
 
-class S3LakeResource(BuildableResource[Lake]):
-    """The lake below a prefix of a bucket."""
+class LakeResource(BuildableResource[Lake]):
+    """The lake: a local folder, or a prefix of a bucket."""
 
     root: str
     scratch: str
@@ -145,8 +123,13 @@ class S3LakeResource(BuildableResource[Lake]):
 
     def build(self) -> Lake:
         """Build the lake."""
-        connect = partial(create_s3_client, self.s3_endpoint)
-        return Lake(S3Store(self.root, connect, Path(self.scratch), self.lock_timeout))
+        return Lake(_build_store(self.root, self.scratch, self.s3_endpoint, self.lock_timeout))
+
+
+def _build_store(root: str, scratch: str, s3_endpoint: str, lock_timeout: float) -> Store:
+    if is_s3(root):
+        return S3Store(root, partial(create_s3_client, s3_endpoint), Path(scratch), lock_timeout)
+    return LocalStore(root, lock_timeout)
 
 
 def _unrooted_store(s3_endpoint: str, scratch: str) -> Store:

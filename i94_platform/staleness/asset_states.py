@@ -39,7 +39,7 @@ from i94_platform.pipeline.data_versions import (
 )
 from i94_platform.sources.delivery import Delivery
 from i94_platform.sources.listing import DeliveryListing
-from i94_platform.sources.registry import REFERENCES as SOURCES
+from i94_platform.sources.registry import REFERENCES as REFERENCE_SOURCES
 from i94_platform.staleness.held_versions import HeldVersion, HeldVersions, index_ledger
 from i94_platform.warehouse.ledger import LedgerEntry
 
@@ -163,7 +163,7 @@ class AssetStates:
     def _compute_reference_versions(self) -> dict[str, str]:
         """Compute the version of each staged reference; that of the lake if its file was removed."""
         versions = {}
-        for name, source in SOURCES.items():
+        for name, source in REFERENCE_SOURCES.items():
             for contract in source.contracts if name != LABELS else ():
                 delivery = self.listing.references.get(name)
                 manifest = None if delivery else self.lake.read_manifest(Dataset(f"staged/{contract.name}"))
