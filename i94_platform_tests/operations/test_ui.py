@@ -29,7 +29,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     calls: list[str] = []
 
     @contextmanager
-    def connect_server(address: str, log: Path, options: Mapping[str, str]) -> Iterator[None]:
+    def run_connect_server(address: str, log: Path, options: Mapping[str, str]) -> Iterator[None]:
         calls.append(f"start {address}")
         try:
             yield
@@ -41,7 +41,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
             calls.append(" ".join(command[3:4]))
         return 3
 
-    monkeypatch.setattr(connect, "connect_server", connect_server)
+    monkeypatch.setattr(connect, "run_connect_server", run_connect_server)
     monkeypatch.setattr(ui, "run_with_children", run_with_children)
     monkeypatch.setattr(os, "environ", dict(os.environ))
     return calls
