@@ -89,7 +89,7 @@ def is_in_process(engine: str) -> bool:
 
 
 def parse_store(value: str) -> str:
-    """Return an address of files, a folder or a prefix of a bucket, without a slash at the end."""
+    """Return an address of files without a slash at the end; ValueError for no folder and no prefix of a bucket."""
     if not is_s3(value):
         return parse_local_path(value, STORE_GRAMMAR)
     if "@" in value.removeprefix("s3://").partition("/")[0]:
