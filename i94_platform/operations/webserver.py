@@ -6,10 +6,11 @@ options of `dagster-webserver`.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -50,7 +51,7 @@ def _serve(
         def build_middleware(self) -> list[Middleware]:
             return [Middleware(SameOriginMiddleware, hosts=LOOPBACK | {ui_host}), *super().build_middleware()]
 
-    app = CheckedWebserver(context, path_prefix, poll_rate).create_asgi_app()
+    app = CheckedWebserver(context, path_prefix, poll_rate).create_asgi_app(lifespan=_end_quietly)
     host, port = host or "127.0.0.1", port or DEFAULT_WEBSERVER_PORT
     url = f"http://{host}:{port}{path_prefix}"
     logger = logging.getLogger(WEBSERVER_LOGGER_NAME)
@@ -60,6 +61,13 @@ def _serve(
 
     with suppress(KeyboardInterrupt):
         run_server(uvicorn.Config(app, host=host, port=port, log_level=log_level), log_url)
+
+
+@asynccontextmanager
+async def _end_quietly(_app: Any) -> AsyncIterator[None]:
+    """Span the life of the server; Ctrl-C cancels the wait for its end, which else prints a traceback."""
+    with suppress(asyncio.CancelledError):
+        yield
 
 
 class SameOriginMiddleware:

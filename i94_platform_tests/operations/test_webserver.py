@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -56,8 +57,12 @@ def webserver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Webserver]:
             wait_for(lambda: f"http://127.0.0.1:{port}" in log.read_text() or process.poll() is not None, "the URL")
             assert is_listening(port), log.read_text()
             yield Webserver(port)
+            for _ in range(2):  # of `dagster dev`, and of the group
+                process.send_signal(signal.SIGINT)
+            process.wait(60)
+            assert "Traceback" not in log.read_text()
         finally:
-            process.terminate()
+            process.kill()
 
 
 OWN: dict[str, tuple[str, str, dict[str, str]]] = {
