@@ -155,7 +155,11 @@ def state(
     description=contracts.country.comment,
     kinds={"table"},
     metadata=code_references(
-        "pipeline/loading.py", "pipeline/dimensions.py", "transforms/country.py", "transforms/temperatures/climate.sql"
+        "pipeline/loading.py",
+        "pipeline/dimensions.py",
+        "transforms/country.py",
+        "transforms/temperatures/climate.sql",
+        "transforms/temperatures/climate_years.sql",
     ),
     pool=WAREHOUSE_POOL,
 )
