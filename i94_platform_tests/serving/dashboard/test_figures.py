@@ -173,6 +173,17 @@ def test_a_state_leads_to_its_countries_airlines_and_ports(page: Page, site: Liv
     wait_until_drawn(page)
 
 
+def test_visitors_are_counted_per_1000_inhabitants_of_the_dimension(page: Page, site: LiveServer) -> None:
+    open_view(page, "/where")
+    visitors = sum_visitors(site, "i94addr")
+    inhabitants = dict(query_release(site, "SELECT code, inhabitants FROM {state}"))
+    for row in read_table(page, "states"):
+        people = inhabitants[row["Code"]]
+        assert row["Inhabitants 2010"] == (f"{people:,}" if people else ""), row["Code"]
+        rate = 1000 * visitors[row["Code"]] / people if people else 0
+        assert float(row["Per 1,000 inhabitants"] or 0) == pytest.approx(rate, rel=0.005), "three digits"
+
+
 def test_the_ratio_to_the_expected_visitors(page: Page, site: LiveServer) -> None:
     open_view(page, "/where")
     states, origins = sum_visitors(site, "i94addr"), sum_visitors(site, "i94res")
