@@ -28,14 +28,25 @@ def write_sample(
     seed: int = 94,
     on_progress: Progress = lambda _name, _done, _total: None,
 ) -> list[Path]:
-    """Write the reference files, and a delivery for each month from `first` to `last` (`YYYY-MM`), into `out`.
+    """Write the reference files, and a delivery for each month. Each file replaces an older one atomically.
 
-    `rows` is the size of April 2016; other months follow season and growth (`accepted_row_count`). After its valid
-    rows, each month holds exactly `expected_rejects(rows)` rows to reject. The same arguments give the same bytes,
-    and a month is the same whatever other months are written. Each file replaces an older one atomically.
+    The same arguments give the same bytes, and a month is the same whatever other months are written. After its valid
+    rows, each month holds exactly `expected_rejects(rows)` rows to reject.
 
-    Returns: the paths of the files.
-    Raises: PermanentError for an invalid month, a last month before the first, too few rows, or a negative seed.
+    Args:
+        out: the folder, which is created if it is absent.
+        first: the first month, as `YYYY-MM`.
+        last: the last month, as `YYYY-MM`.
+        rows: the valid rows of April 2016; other months follow season and growth (`accepted_row_count`).
+        seed: what all draws follow from.
+        on_progress: is called after each row group and file.
+
+    Returns:
+        The paths of the files.
+
+    Raises:
+        PermanentError: a month is invalid, the last one is before the first, there are too few rows, or the seed is
+            negative.
     """
     from i94_platform.sample.immigration import write_month
     from i94_platform.sample.reference import write_reference_files

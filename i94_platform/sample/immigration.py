@@ -6,7 +6,6 @@ Rows are drawn and written in row groups, so that a month of any size takes the 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +22,8 @@ from i94_platform.sample.months import accepted_row_count, sas_day
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from i94_platform.sample import Progress
 
 Columns = dict[str, Floats | TextColumn]
 """Rows by column; NaN is a missing number."""
@@ -52,7 +53,7 @@ _MANAD_CODE = _LAND_CODE + 1
 _INS_NUMBERS = tuple(str(number) for number in range(3600, 3960))
 
 
-def write_month(out: Path, month: Month, rows: int, seed: int, progress: Callable[[str, int, int], None]) -> Path:
+def write_month(out: Path, month: Month, rows: int, seed: int, progress: Progress) -> Path:
     """Write the delivery of `month` into `out`: `accepted_row_count(month, rows)` valid rows, then the rejects."""
     import pyarrow.parquet as pq
 

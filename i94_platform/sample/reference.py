@@ -23,6 +23,8 @@ from i94_platform.sources.registry import REFERENCES
 if TYPE_CHECKING:
     import pandas as pd
 
+    from i94_platform.sample import Progress
+
 _DEMOGRAPHICS_STREAM, _AIRPORTS_STREAM, _TEMPERATURES_STREAM = 102, 103, 104  # added to the seed
 
 CITY_COUNT = 150
@@ -51,7 +53,7 @@ _AIRPORT_TYPES = Categorical.parse(
 )
 
 
-def write_reference_files(out: Path, seed: int, progress: Callable[[str, int, int], None]) -> list[Path]:
+def write_reference_files(out: Path, seed: int, progress: Progress) -> list[Path]:
     """Write a file for every reference source into `out`, each atomically, and return their paths."""
     written = []
     for name, source in REFERENCES.items():

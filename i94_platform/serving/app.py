@@ -72,7 +72,9 @@ async def _respond_with_problem(request: Request, error: Exception) -> Response:
             lists = " and ".join(f"/api/v1/{layer}" for layer in LAYERS)
             problem = Problem("not-found", f"{lists} list the tables.")
         case HTTPException(status_code=405):
-            allowed = (error.headers or {}).get("Allow", "").replace("GET", "GET, HEAD")
+            allowed = (error.headers or {}).get("Allow", "")
+            if "HEAD" not in allowed:  # the middleware answers it for all
+                allowed = allowed.replace("GET", "GET, HEAD")
             headers["Allow"] = allowed
             problem = Problem("method-not-allowed", f"The methods are {allowed}.")
         case HTTPException():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -61,6 +62,14 @@ def test_a_method_that_is_not_allowed_is_a_problem(shared_server: LiveServer, me
         response = client.request(method, AIRLINES)
     assert_problem(response, 405, "method-not-allowed")
     assert set(response.headers["allow"].split(", ")) == {"GET", "HEAD"}
+
+
+def test_a_method_that_static_files_do_not_have_is_a_problem_that_names_theirs_once(shared_server: LiveServer) -> None:
+    (script,) = re.findall(r'src="(\S+/start.js)"', shared_server.get("/docs").text)
+    with shared_server.client() as client:
+        response = client.post(script)
+    assert "GET, HEAD" in assert_problem(response, 405, "method-not-allowed")["detail"]
+    assert response.headers["allow"] == "GET, HEAD"
 
 
 def test_an_internal_error_is_a_problem_with_the_number_of_its_request(
