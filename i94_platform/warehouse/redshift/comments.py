@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 from sqlalchemy import MetaData, Table
 
-from i94_platform.contracts import MARTS, WAREHOUSE, load_ledger
+from i94_platform.contracts import MARTS
 from i94_platform.contracts.access import ROUNDED
 from i94_platform.contracts.rendering.ddl import render_comments
+from i94_platform.warehouse.base import TABLES
 from i94_platform.warehouse.redshift.transaction import RedshiftTransaction
 from i94_platform.warehouse.transaction import SCHEMAS
 
@@ -58,8 +59,8 @@ def _render_relation(relation: Table) -> Mapping[str, str]:
     return dict(zip(["", *(col.name for col in relation.columns)], statements, strict=True))
 
 
-def _iterate_relations() -> Iterable[Table]:
-    yield from (*WAREHOUSE, load_ledger, *MARTS)
+def _iterate_relations() -> Iterator[Table]:
+    yield from TABLES
     for mart in MARTS:
         view = mart.to_metadata(MetaData(), schema=ROUNDED)
         view.comment = f"{mart.comment} Counts are rounded, and what is small is left out."

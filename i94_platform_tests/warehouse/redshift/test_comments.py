@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from i94_platform.contracts import MARTS, WAREHOUSE, load_ledger
+from i94_platform.contracts import MARTS
 from i94_platform.contracts.access import ROUNDED
-from i94_platform.warehouse.base import Warehouse
+from i94_platform.warehouse.base import TABLES, Warehouse
 from i94_platform.warehouse.duckdb import DuckDBWarehouse
 from i94_platform.warehouse.redshift.warehouse import RedshiftWarehouse
 
@@ -30,7 +30,7 @@ def test_tables_views_and_columns_have_the_comments_of_duckdb(warehouse: Redshif
     duckdb_warehouse = DuckDBWarehouse(tmp_path / "w.duckdb", tmp_path / "scratch")
     duckdb_warehouse.create_tables()
     with duckdb_warehouse.transaction(purpose="describe") as transaction:
-        transaction.add_comments([*WAREHOUSE, load_ledger, *MARTS])
+        transaction.add_comments(TABLES)
     expected = read_comments(
         duckdb_warehouse,
         "SELECT schema_name AS schema, table_name AS relation, '' AS name, comment FROM duckdb_tables() "
