@@ -47,7 +47,7 @@ _MARTS_IN_PROGRESS = dg.AutomationCondition.any_deps_match(_IN_PROGRESS)
 
 
 def _has_just_ended(in_progress: Condition, updated: Condition) -> Condition:
-    """It has ended since the last tick, without an update that this tick has read.
+    """Whether it has ended since the last tick, without an update that this tick has read.
 
     A tick reads the updates before the runs: what a run brings that ends in between is seen by the next tick only.
     """
