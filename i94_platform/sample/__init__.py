@@ -28,10 +28,10 @@ def write_sample(
     seed: int = 94,
     on_progress: Progress = lambda _name, _done, _total: None,
 ) -> list[Path]:
-    """Write the reference files, and a delivery for each month. Each file replaces an older one atomically.
+    """Write the reference files, and a delivery for each month; return the paths of all files.
 
-    The same arguments give the same bytes, and a month is the same whatever other months are written. After its valid
-    rows, each month holds exactly `expected_rejects(rows)` rows to reject.
+    Each file replaces an older one atomically. The same arguments give the same bytes, and a month is the same whatever
+    other months are written. After its valid rows, each month holds exactly `expected_rejects(rows)` rows to reject.
 
     Args:
         out: the folder, which is created if it is absent.
@@ -40,9 +40,6 @@ def write_sample(
         rows: the valid rows of April 2016; other months follow season and growth (`accepted_row_count`).
         seed: what all draws follow from.
         on_progress: is called after each row group and file.
-
-    Returns:
-        The paths of the files.
 
     Raises:
         PermanentError: a month is invalid, the last one is before the first, there are too few rows, or the seed is
