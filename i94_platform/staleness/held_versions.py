@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,6 +14,8 @@ from i94_platform.contracts import MARTS
 from i94_platform.errors import PlatformError
 from i94_platform.warehouse.base import Warehouse
 from i94_platform.warehouse.ledger import LedgerEntry
+
+logger = logging.getLogger(__name__)
 
 DATA_VERSION_TAG = "dagster/data_version"
 
@@ -56,7 +59,8 @@ class HeldVersions:
         def read_ledger() -> Iterable[LedgerEntry]:
             try:
                 return warehouse.read_ledger() if warehouse else ()
-            except PlatformError:
+            except PlatformError as error:
+                logger.warning("The warehouse counts as empty, because it does not answer: %s", error)
                 return ()
 
         return cls(instance, read_ledger)
