@@ -82,7 +82,7 @@ class _Transaction(Transaction):
     def add_comments(self, contracts: Sequence[Table]) -> None:
         # not with the DDL of all tables: three hundred of them cost a tenth of a second
         query = (
-            "SELECT schema_name || '.' || table_name AS name FROM duckdb_tables() "
+            "SELECT DISTINCT schema_name || '.' || table_name AS name FROM duckdb_columns() "
             "WHERE database_name = 'warehouse' AND comment IS NULL"
         )
         bare = set(self.execute(query).column("name").to_pylist())

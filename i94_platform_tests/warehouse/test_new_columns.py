@@ -51,6 +51,9 @@ def test_a_new_column_is_added_and_loaded_rows_stay(warehouse: Warehouse, stagin
     warehouse.replace(immigration, may, "r2")
     assert read_columns(warehouse, "i94.immigration") == column_names(immigration)
     assert read_columns(warehouse, "i94.country") == column_names(country), "a mart may read it before its next load"
+    if warehouse.dialect == "duckdb":
+        comment = "SELECT comment FROM duckdb_columns() WHERE table_name = 'immigration' AND column_name = 'stay_days'"
+        assert warehouse.query(comment).to_pylist() == [{"comment": immigration.c.stay_days.comment}]
     rows = warehouse.query("SELECT cicid, gender, stay_days FROM i94.immigration ORDER BY cicid").to_pylist()
     assert [(row["cicid"], row["gender"], row["stay_days"]) for row in rows] == [
         (1, "F", None),

@@ -62,8 +62,6 @@ def render_add_columns(contract: Table, names: Iterable[str], dialect: str) -> I
     for name in names:
         declaration = CreateColumn(physical.c[name]).compile(dialect=load_dialect(dialect))
         yield f"ALTER TABLE {contract.fullname} ADD COLUMN {declaration}"
-        if dialect == "duckdb":
-            yield str(SetColumnComment(contract.c[name]).compile(dialect=load_dialect(dialect)))
 
 
 def render_create_schema(name: str, dialect: str) -> str:
