@@ -8,7 +8,9 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable
 
-_PAGE_HEADER, _POINTER, _COLUMN = 40, 24, 16
+from i94_platform_tests.support.sas_pages import PAGE_HEADER, POINTER, sizes_offset
+
+_COLUMN = 16
 _ROW_SIZE, _COLUMN_SIZE = b"\xf7\xf7\xf7\xf7", b"\xf6\xf6\xf6\xf6"
 _TEXT, _NAMES, _ATTRIBUTES, _FORMAT = b"\xfd\xff", b"\xff\xff", b"\xfc\xff", b"\xfe\xfb"
 _DATA, _MIX, _NUMBER = 0x0100, 0x0200, 1
@@ -17,7 +19,7 @@ _DATA, _MIX, _NUMBER = 0x0100, 0x0200, 1
 def to_big_endian(data: bytes) -> bytes:
     """Reverse the bytes of every number of an uncompressed 64-bit file."""
     content = bytearray(data)
-    sizes = 200 if data[35] == ord("3") else 196
+    sizes = sizes_offset(data)
     header_size, page_size = struct.unpack_from("<II", data, sizes)
     content[37] = 0
     _reverse(content, range(sizes - 32, sizes, 8), 8)
@@ -26,7 +28,7 @@ def to_big_endian(data: bytes) -> bytes:
     row_length, numbers = 0, list[int]()
     for page in range(header_size, len(data), page_size):
         type_, items, pointers = struct.unpack_from("<HHH", data, page + 32)
-        for pointer in range(page + _PAGE_HEADER, page + _PAGE_HEADER + pointers * _POINTER, _POINTER):
+        for pointer in range(page + PAGE_HEADER, page + PAGE_HEADER + pointers * POINTER, POINTER):
             offset, length = struct.unpack_from("<QQ", data, pointer)
             block = data[page + offset : page + offset + length]
             if block.startswith(_ROW_SIZE):
@@ -36,7 +38,7 @@ def to_big_endian(data: bytes) -> bytes:
             _reverse_block(content, page + offset, block)
             _reverse(content, (pointer, pointer + 8), 8)
         if type_ & (_DATA | _MIX):
-            first = page + _PAGE_HEADER + pointers * _POINTER
+            first = page + PAGE_HEADER + pointers * POINTER
             for row in range(first, first + (items - pointers) * row_length, row_length):
                 _reverse(content, (row + number for number in numbers), 8)
         _reverse(content, (page + 24,), 8)

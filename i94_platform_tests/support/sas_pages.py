@@ -35,7 +35,7 @@ class SasImage:
     def read(cls, path: Path) -> SasImage:
         """Take a file apart."""
         data = path.read_bytes()
-        header_size, page_size = struct.unpack_from("<II", data, _sizes_offset(data))
+        header_size, page_size = struct.unpack_from("<II", data, sizes_offset(data))
         pages = [data[start : start + page_size] for start in range(header_size, len(data), page_size)]
         metadata = b"".join(page for page in pages if not _counts(page)[0] & _DATA)
         row_length = struct.unpack_from("<Q", metadata, metadata.index(_ROW_SIZE_SIGNATURE) + 40)[0]
@@ -79,7 +79,7 @@ class SasImage:
         if is_compressed and self.mixed_rows:
             last = len(metadata) - self.page_size
             struct.pack_into("<HH", metadata, last + 32, _META, _counts(metadata[last:])[2])
-        struct.pack_into("<Q", header, _sizes_offset(header) + 8, metadata_pages + len(pages) * repeat)
+        struct.pack_into("<Q", header, sizes_offset(header) + 8, metadata_pages + len(pages) * repeat)
         if encoding is not None:
             header[70] = header[71] = encoding
         row_size = metadata.index(_ROW_SIZE_SIGNATURE)
@@ -178,8 +178,8 @@ def compress_row(row: bytes) -> bytes:
     return bytes(packed)
 
 
-def _sizes_offset(header: bytes | bytearray) -> int:
-    """Where the sizes of the header and of a page stand, and the number of pages behind them."""
+def sizes_offset(header: bytes | bytearray) -> int:
+    """Return where the sizes of the header and of a page stand, and behind them the number of pages."""
     return 200 if header[35] == ord("3") else 196
 
 

@@ -19,7 +19,7 @@ from i94_platform_tests.emulators.redshift.recorded import (
     SCAN_ERROR,
     WRONG_LENGTH,
 )
-from i94_platform_tests.emulators.redshift.statements import MaskedStatement, RefusedStatement
+from i94_platform_tests.emulators.redshift.statements import MaskedStatement, RefusedStatement, parse_options
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -116,15 +116,7 @@ def parse_copy(sql: str) -> Copy:
     match = re.match(r"COPY (?P<table>\S+) FROM (?P<address>\x01\d+\x02) (?P<rest>.*)$", masked.text, re.IGNORECASE)
     if not match:
         raise RefusedStatement('syntax error at or near "COPY"', code="42601")
-    rest, options = match["rest"], []
-    while rest:
-        option = next((m for o in OPTIONS if (m := re.match(o, rest, re.IGNORECASE))), None)
-        if option is None:
-            raise RefusedStatement(f"{rest.split()[0].upper()} is not supported for PARQUET based COPY")
-        options.append(option[0].upper())
-        rest = rest[option.end() :].strip()
-    if not any(option.startswith("IAM_ROLE") for option in options):
-        raise RefusedStatement("COPY needs credentials: IAM_ROLE", code="42601")
+    options = parse_options(match["rest"], OPTIONS, "{} is not supported for PARQUET based COPY")
     if not any(option.endswith("PARQUET") for option in options) or "MANIFEST" not in options:
         raise RefusedStatement("the emulator copies Parquet by manifest only")
     address = masked.unmask(match["address"])[1:-1].replace("''", "'")

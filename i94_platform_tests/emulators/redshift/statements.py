@@ -227,6 +227,24 @@ def _refuse_unknown_columns(text: str, masked: MaskedStatement, names: Iterable[
             raise RefusedStatement(f'column "{name}" named in key does not exist', code="42703")
 
 
+def parse_options(text: str, patterns: Iterable[str], refusal: str) -> list[str]:
+    """Read the options of a COPY or UNLOAD, in capital letters; `refusal` is the message for one that fits no pattern.
+
+    Raises:
+        RefusedStatement: an option is unknown, or IAM_ROLE is missing.
+    """
+    options = []
+    while text:
+        option = next((match for pattern in patterns if (match := re.match(pattern, text, re.IGNORECASE))), None)
+        if option is None:
+            raise RefusedStatement(refusal.format(text.split(maxsplit=1)[0].upper()))
+        options.append(option[0].upper())
+        text = text[option.end() :].strip()
+    if not any(option.startswith("IAM_ROLE") for option in options):
+        raise RefusedStatement("COPY and UNLOAD need credentials: IAM_ROLE", code="42601")
+    return options
+
+
 def find_role(sql: str) -> str:
     """The name of the role by which a COPY or UNLOAD reaches S3; empty for the default one."""
     match = re.search(r"IAM_ROLE 'arn:[^']*:role/([^',]+)'", sql, re.IGNORECASE)

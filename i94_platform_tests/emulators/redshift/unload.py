@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from i94_platform_tests.emulators.redshift.statements import MaskedStatement, RefusedStatement
+from i94_platform_tests.emulators.redshift.statements import MaskedStatement, RefusedStatement, parse_options
 
 OPTIONS = (
     r"IAM_ROLE (?:\x01\d+\x02|default\b)",
@@ -68,15 +68,7 @@ def parse_unload(sql: str) -> Unload:
     if not match:
         raise RefusedStatement('syntax error at or near "UNLOAD"', code="42601")
     query, prefix = (masked.unmask(match[part])[1:-1].replace("''", "'") for part in (1, 2))
-    rest, options = match["rest"], list[str]()
-    while rest:
-        option = next((m for o in OPTIONS if (m := re.match(o, rest, re.IGNORECASE))), None)
-        if option is None:
-            raise RefusedStatement(f"the emulator unloads to one Parquet file, without {rest.split()[0].upper()}")
-        options.append(option[0].upper())
-        rest = rest[option.end() :].strip()
-    if not any(option.startswith("IAM_ROLE") for option in options):
-        raise RefusedStatement("UNLOAD needs credentials: IAM_ROLE", code="42601")
+    options = parse_options(match["rest"], OPTIONS, "the emulator unloads to one Parquet file, without {}")
     if "PARALLEL OFF" not in options or not any(option.endswith("PARQUET") for option in options):
         raise RefusedStatement("the emulator unloads to one Parquet file")
     if not prefix.startswith("s3://"):

@@ -11,7 +11,7 @@ from i94_platform_tests.support.damage.model import Case, DeliveredRow, Delivery
 from i94_platform_tests.support.damage.oracle import NUMBERS, TEXTS
 from i94_platform_tests.support.damage.row_damages import ROW_DAMAGES
 from i94_platform_tests.support.sas import write_sas
-from i94_platform_tests.support.sas_pages import SasImage
+from i94_platform_tests.support.sas_pages import SasImage, sizes_offset
 
 NAME = "i94_jan16_sub.sas7bdat"
 WIDTH = 60
@@ -94,7 +94,7 @@ def _misread(value: Any, codec: str) -> Any:
 
 def _damage_content(case: Case, content: bytes) -> tuple[str, bytes, Reading]:
     random, damages, reading = case.random, set(case.damages), Reading.READABLE
-    header, page = struct.unpack_from("<II", content, 200 if content[35] == ord("3") else 196)
+    header, page = struct.unpack_from("<II", content, sizes_offset(content))
     if "cut" in damages:
         content, reading = content[: random.randrange(len(content))], Reading.UNUSABLE
     elif "pages removed" in damages:
