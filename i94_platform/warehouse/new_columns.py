@@ -31,7 +31,8 @@ def render_new_columns(contracts: Iterable[Table], existing: Columns, dialect: s
         if required := [name for name in new if not contract.c[name].nullable]:
             raise PermanentError(
                 f"{contract.fullname} has no column {', '.join(required)}, and no value of it for its rows: declare it "
-                f"nullable, or drop the table (DROP TABLE {contract.fullname}), run 'i94 create-tables' and 'i94 run'."
+                f"nullable, or drop the table (DROP TABLE {contract.fullname} CASCADE), run 'i94 create-tables' and "
+                "'i94 run'."
             )
         if new and names[-len(new) :] != new:  # Redshift adds a column as the last, and fills columns by position
             raise PermanentError(
