@@ -86,10 +86,12 @@ lint: .venv/.dev ## every check of code, SQL, docs, lock, definitions and deploy
 BUILD_SITE := NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 docs: .venv/.dev ## write what is generated (dictionary, column lineage, reference), and build the site into build/site
+	@echo 'Writing the generated pages …'
 	@$(BIN)/i94 dictionary --write
 	@$(BIN)/i94 lineage --write
 	@$(BIN)/python tools/reference_pages.py
 	@$(BIN)/python tools/check_docs.py
+	@echo 'Building the site …'
 	@$(BUILD_SITE)
 	@echo 'build/site/index.html is the documentation; a browser opens it without a server.'
 

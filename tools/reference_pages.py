@@ -115,7 +115,7 @@ def render_lineage() -> str:
 
     from i94_platform.defs.column_lineage.lineage_file import FILE
 
-    lineage: dict[str, dict[str, list[str]]] = json.loads(FILE.read_text("utf-8"))
+    lineage: dict[str, dict[str, list[str] | str]] = json.loads(FILE.read_text("utf-8"))
     return "\n".join(
         f"## {asset}\n\n" + render_table(("columns", "from"), _group_by_source(columns))
         for asset, columns in lineage.items()
@@ -123,14 +123,21 @@ def render_lineage() -> str:
     )
 
 
-def _group_by_source(columns: dict[str, list[str]]) -> Iterator[tuple[str, str]]:
+def _group_by_source(columns: dict[str, list[str] | str]) -> Iterator[tuple[str, str]]:
     """Yield columns of equal sources together; those that are copied by name, by their asset."""
     groups = defaultdict(list)
     for column, sources in columns.items():
-        copied = len(sources) == 1 and sources[0].endswith(f".{column}")
-        text = f"`{sources[0].rpartition('.')[0]}`, by name" if copied else ", ".join(f"`{s}`" for s in sources)
-        groups[text or "nothing delivered"].append(f"`{column}`")
+        groups[_describe_sources(column, sources)].append(f"`{column}`")
     return ((", ".join(names), text) for text, names in groups.items())
+
+
+def _describe_sources(column: str, sources: list[str] | str) -> str:
+    """Describe the columns from which a column comes, or say why it has none."""
+    if isinstance(sources, str):
+        return sources
+    if len(sources) == 1 and sources[0].endswith(f".{column}"):
+        return f"`{sources[0].rpartition('.')[0]}`, by name"
+    return ", ".join(f"`{source}`" for source in sources)
 
 
 def render_api() -> str:

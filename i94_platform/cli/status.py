@@ -55,6 +55,8 @@ def _print_status(current: DeploymentStatus, platform: Platform) -> None:
     console.print_statuses(current.months)
     for line in current.gate:
         out.print(escape(line), highlight=False, soft_wrap=True)
+    for line in current.describe_stale_references():
+        out.print(escape(line), highlight=False, soft_wrap=True)
     for issue in current.issues:
         reasons = ", ".join(filter(None, [issue.reason, issue.about]))
         out.print(f"{issue.month}: {issue.state} ({reasons})", highlight=False, soft_wrap=True)

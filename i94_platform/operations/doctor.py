@@ -23,7 +23,7 @@ from i94_platform.contracts.access import ROUNDED
 from i94_platform.contracts.disclosure import select_unprotected
 from i94_platform.engine.duckdb import parse_bytes
 from i94_platform.errors import PermanentError
-from i94_platform.lake.dataset import MANIFEST_NAME
+from i94_platform.lake.dataset import MANIFEST_NAME, Dataset
 from i94_platform.lake.datasets import Lake
 from i94_platform.lake.manifest import DamagedManifestError, Manifest
 from i94_platform.lake.releases import read_current_release
@@ -162,7 +162,9 @@ def _check_manifests(lake: Lake) -> Iterator[Diagnosis]:
     damaged = False
     for path in paths:
         try:
-            problems = lake.find_missing_files(Manifest.from_json(lake.store.read(path), lake.store.uri(path)))
+            manifest = Manifest.from_json(lake.store.read(path), lake.store.uri(path))
+            command = Dataset(manifest.dataset, manifest.partition).repair_command
+            problems = [f"{problem}; run: {command}" for problem in lake.find_missing_files(manifest)]
         except DamagedManifestError as error:
             problems = [str(error)]
         damaged = damaged or bool(problems)

@@ -177,7 +177,7 @@ class DuckDBWarehouse(Warehouse):
             with closing(instance), closing(self._attach(instance, "query", read_only=True)) as connection:
                 _search_all_schemas(connection)
                 lock_down(connection, self._query_folders, self._memory_limit)
-                return run_query(connection, sql, self._query_timeout, self._memory_limit)
+                return run_query(connection, sql, self._query_folders, self._query_timeout, self._memory_limit)
 
     def replace_release_database(self, release: Release, lake: Lake) -> None:
         if self.release_path:

@@ -51,8 +51,10 @@ def lock_down(connection: duckdb.DuckDBPyConnection, folders: Sequence[str], mem
         connection.execute(f"SET {setting}")
 
 
-def run_query(connection: duckdb.DuckDBPyConnection, sql: str, seconds: float, memory_limit: str) -> pa.Table:
-    """Run a query; its rows may take as much memory as the session.
+def run_query(
+    connection: duckdb.DuckDBPyConnection, sql: str, folders: Sequence[str], seconds: float, memory_limit: str
+) -> pa.Table:
+    """Run a query, which may read `folders` only; its rows may take as much memory as the session.
 
     Raises:
         PermanentError: DuckDB refuses it, or it needs more time or memory.
@@ -79,6 +81,11 @@ def run_query(connection: duckdb.DuckDBPyConnection, sql: str, seconds: float, m
     except duckdb.OutOfMemoryException:
         raise PermanentError(
             f"The query needs more memory than {memory_limit}; ask for less, or raise I94_MEMORY_LIMIT."
+        ) from None
+    except duckdb.PermissionException as error:
+        raise PermanentError(
+            f"The warehouse refused the query: {error}; beside the warehouse it reads only files under "
+            f"{' and '.join(folders)}."
         ) from None
     except (duckdb.Error, OSError) as error:
         raise PermanentError(f"The warehouse refused the query: {error}") from None

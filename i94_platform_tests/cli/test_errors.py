@@ -95,7 +95,7 @@ def test_missing_files_are_named_and_made_again_by_the_next_run(
         file.unlink()
     doctor = i94("doctor", **deployment.environment)
     assert doctor.exit_code == 1
-    assert all(f"✗ manifests      {file} is missing" in doctor.out for file in files)
+    assert all(f"✗ manifests      {file} is missing; run: i94 run --" in doctor.out for file in files)
     assert i94("run", **deployment.environment).exit_code == 0
     assert all(str(file) in caplog.text for file in files)
     assert content_of(deployment) == before

@@ -122,6 +122,15 @@ def test_the_ddl_creates_every_table(i94: I94, dialect: str, layout: str | None)
     assert ("DISTKEY" in output.out) == (layout is not None)
 
 
+def test_a_query_of_a_file_that_it_may_not_read_names_the_folder_that_it_may(
+    i94: I94, loaded_deployment: Deployment
+) -> None:
+    output = i94("query", "SELECT * FROM read_parquet('elsewhere/*.parquet')", **loaded_deployment.environment)
+    assert output.exit_code == 2
+    assert "elsewhere/*.parquet" in output.err
+    assert f"files under {loaded_deployment.lake.store.root}/staged." in output.err
+
+
 def test_creating_tables_twice_changes_nothing(i94: I94, tmp_path: Path) -> None:
     deployment = Deployment(tmp_path)
     assert i94("create-tables", **deployment.environment).exit_code == 0
