@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
+from typing import Literal
 
 import pytest
 from playwright.sync_api import Browser
@@ -26,9 +26,16 @@ pytestmark = [
 ]
 
 IMAGES = PROJECT / "docs" / "images"
-WIDTH = 1100
+WIDTH, PHONE_WIDTH, HEIGHT = 1100, 390, 1500
 PAGES = {"overview": "/", "who": "/who", "where": "/where", "climate": "/climate", "together": "/together",
          "ports": "/ports", "about": "/about"}  # fmt: skip
+SCREENS: dict[str, tuple[int, Literal["light", "dark"], str]] = {
+    "desktop": (WIDTH, "light", "dashboard-{}.png"),
+    "desktop-dark": (WIDTH, "dark", "dashboard/{}-dark.jpg"),
+    "phone": (PHONE_WIDTH, "light", "dashboard/{}-phone.jpg"),
+    "phone-dark": (PHONE_WIDTH, "dark", "dashboard/{}-phone-dark.jpg"),
+}
+"""Width, colour scheme and file of each kind of screen."""
 PERIOD = "?from=2016-01&to=2016-03"
 
 
@@ -44,28 +51,23 @@ def year(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
         yield server
 
 
+@pytest.mark.parametrize("screen", SCREENS)
 @pytest.mark.parametrize("name", PAGES)
-def test_a_page_is_pictured(chromium: Browser, year: LiveServer, name: str) -> None:
-    with open_browser(chromium, year, viewport={"width": WIDTH, "height": 900}) as context:
-        page = open_page(context, year, PAGES[name] + PERIOD)
-        page.screenshot(path=_path_of(name), full_page=True, clip={"x": 0, "y": 0, "width": WIDTH, "height": 1500})
-
-
-@pytest.mark.parametrize(
-    ("name", "width", "scheme"), [("dark", WIDTH, "dark"), ("phone", 390, "light"), ("phone-dark", 390, "dark")]
-)
-def test_the_overview_is_pictured_on_other_screens(
-    chromium: Browser, year: LiveServer, name: str, width: int, scheme: str
-) -> None:
+def test_a_page_is_pictured(chromium: Browser, year: LiveServer, name: str, screen: str) -> None:
+    width, scheme, path = SCREENS[screen]
     viewport = {"width": width, "height": 900}
     with open_browser(chromium, year, viewport=viewport, color_scheme=scheme) as context:
-        open_page(context, year, "/" + PERIOD).screenshot(path=_path_of(name), full_page=True)
+        page = open_page(context, year, PAGES[name] + PERIOD)
+        page.screenshot(
+            path=IMAGES / path.format(name),
+            full_page=True,
+            clip={"x": 0, "y": 0, "width": width, "height": HEIGHT},
+            quality=None if path.endswith("png") else 60,  # JPEG has a third of the bytes
+        )
 
 
 def test_the_map_of_the_readme_is_pictured(chromium: Browser, year: LiveServer) -> None:
     with open_browser(chromium, year, viewport={"width": 1400, "height": 900}) as context:
-        find_card(open_page(context, year, "/where" + PERIOD), "states").screenshot(path=_path_of("states"))
-
-
-def _path_of(name: str) -> Path:
-    return IMAGES / f"dashboard-{name}.png"
+        find_card(open_page(context, year, "/where" + PERIOD), "states").screenshot(
+            path=IMAGES / "dashboard-states.png"
+        )
