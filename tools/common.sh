@@ -9,11 +9,25 @@ fail() {
     exit 1
 }
 
+# Counts the seconds on a terminal until it is killed, or this script is gone.
+show_seconds() {
+    local start=$SECONDS
+    while sleep 1 && kill -0 $$ 2>/dev/null; do printf '\r  %d s ' $((SECONDS - start)) >&2; done
+}
+
 # quietly COMMAND…: shows what the command printed only if it fails, and keeps its exit code.
 quietly() {
-    local log code=0
+    local log code=0 counter=
     log=$(mktemp)
+    if [ -t 2 ]; then
+        show_seconds &
+        counter=$!
+    fi
     "$@" >"$log" 2>&1 </dev/null || code=$?
+    if [ -n "$counter" ]; then
+        kill "$counter" && wait "$counter" 2>/dev/null || true
+        printf '\r\033[K' >&2
+    fi
     [ "$code" -eq 0 ] || cat "$log" >&2
     rm -f "$log"
     return "$code"

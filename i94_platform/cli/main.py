@@ -25,7 +25,12 @@ from i94_platform.umask import apply_umask
 
 logger = logging.getLogger(__name__)
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode="rich", pretty_exceptions_enable=False)
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["--help", "-h"]},
+)
 
 _COMMANDS: dict[str, list[Callable[..., None]]] = {
     "Load": [sample.sample, load.run, load.backfill, status.status],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from i94_platform.cli.console import err
 from i94_platform.settings import Settings
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ def load_platform() -> Platform:
     from i94_platform.operations.process_tuning import collect_garbage_rarely
 
     collect_garbage_rarely()
-    from i94_platform.operations.platform import Platform
+    with err.status("Starting …"):
+        from i94_platform.operations.platform import Platform
 
-    return Platform(Settings.from_env())
+        return Platform(Settings.from_env())

@@ -74,7 +74,7 @@ class RunOutput(logging.Handler):
         _print_errors(results, problems)
         for result in results:
             for message in result.warnings:
-                err.print(f"[yellow]{result.name}[/yellow] {escape(message)}", highlight=False)
+                err.print(f"[yellow]Warning[/yellow]: {result.name} {escape(message)}", highlight=False)
 
     @contextmanager
     def show_progress(self) -> Iterator[None]:

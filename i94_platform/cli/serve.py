@@ -13,7 +13,7 @@ from i94_platform.settings import Settings
 
 
 def serve(
-    port: Annotated[int, typer.Option(help="Port to listen on.", min=1, max=65535)] = 8094,
+    port: Annotated[int, typer.Option(help="Port to listen on; 0 for a free one.", min=0, max=65535)] = 8094,
     host: Annotated[str, typer.Option(help="Address to listen on; any but loopback needs a key.")] = "127.0.0.1",
 ) -> None:
     """Serve the published release: the web API, and the dashboard at /. Ctrl-C stops it.
@@ -28,7 +28,10 @@ def serve(
         import fastapi  # noqa: F401
         import uvicorn  # noqa: F401
     except ModuleNotFoundError:
-        raise PermanentError("The web API is not installed; run: pip install 'i94-platform[serve]'.") from None
+        raise PermanentError(
+            "The web API is not installed; run 'make serve', which installs it in a checkout, or else: pip install "
+            "'i94-platform[serve]'."
+        ) from None
     from i94_platform.serving.server import serve as run_server
 
     run_server(Settings.from_env(), host, port, lambda line: out.print(escape(line), highlight=False))

@@ -5,6 +5,7 @@ Its standard input is a pipe from that command. It gets to its end however the c
 
 from __future__ import annotations
 
+import logging
 import os
 import runpy
 import signal
@@ -18,8 +19,14 @@ def main() -> None:
     """Run Dagster's command line with the arguments of this process."""
     threading.Thread(target=_interrupt_at_end_of_input, daemon=True).start()
     replace_webserver("i94_platform.operations.webserver")
+    logging.getLogger("dagster").addFilter(_is_of_interest)
     sys.argv[0] = "dagster"
     runpy.run_module("dagster", run_name="__main__", alter_sys=True)
+
+
+def _is_of_interest(record: logging.LogRecord) -> bool:
+    """Whether a record may concern the user: that the checkout's own `dagster.yaml` is not read here does not."""
+    return "will not be used to configure Dagster" not in record.getMessage()
 
 
 def _interrupt_at_end_of_input() -> None:

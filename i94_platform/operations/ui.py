@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -14,6 +13,7 @@ from i94_platform.engine import connect
 from i94_platform.engine.spark import driver_config, s3_config
 from i94_platform.errors import PermanentError
 from i94_platform.lake.s3_client import aws_region
+from i94_platform.listening import find_port
 from i94_platform.operations.dagster_environment import build_environment
 from i94_platform.operations.dagster_instance import (
     CODE_LOCATION,
@@ -37,8 +37,9 @@ def serve_ui(settings: Settings, port: int, notify: Callable[[str], None]) -> in
         PermanentError: the port is in use, another process serves the UI of this home, or the Spark Connect server did
             not start.
     """
-    port = _find_port(port)
-    with _lock_home(settings.dagster_home, port):
+    with _lock_home(settings.dagster_home) as note:
+        port = find_port(_HOST, port)
+        note.write_text(f"{os.getpid()} http://{_HOST}:{port}\n")
         with persistent_instance(settings.dagster_home) as instance:
             set_pool_limit(instance, STAGING_POOL, settings.staging_concurrency)
             fail_unstarted_runs(instance, settings.dagster_home)
@@ -51,25 +52,11 @@ def serve_ui(settings: Settings, port: int, notify: Callable[[str], None]) -> in
         return run_with_children(command, _connect_server(settings, notify))
 
 
-def _find_port(port: int) -> int:
-    """Return a port that this process can listen on; a free one for 0.
-
-    Raises:
-        PermanentError: the port is in use, or this user may not listen on it.
-    """
-    try:
-        with socket.create_server((_HOST, port)) as probe:
-            return int(probe.getsockname()[1])
-    except OSError as error:
-        raise PermanentError(
-            f"Nothing can listen on port {port} of {_HOST}: {error.strerror}; choose another one with --port, or 0 for "
-            "a free one."
-        ) from None
-
-
 @contextmanager
-def _lock_home(home: Path, port: int) -> Iterator[None]:
-    """Be the only process that serves the UI of a home: two daemons would each start every run.
+def _lock_home(home: Path) -> Iterator[Path]:
+    """Be the only process that serves the UI of a home, and yield the file that names it to others.
+
+    Two daemons would each start every run.
 
     Raises:
         PermanentError: another process is it; the message names it.
@@ -88,8 +75,7 @@ def _lock_home(home: Path, port: int) -> Iterator[None]:
             f"The process {pid} already serves the UI of {home} at {url}; use it, or stop it first: kill {pid}"
         ) from None
     try:
-        note.write_text(f"{os.getpid()} http://{_HOST}:{port}\n")
-        yield
+        yield note
     finally:
         note.unlink(missing_ok=True)
         lock.release()

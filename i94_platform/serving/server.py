@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from i94_platform.errors import PermanentError
 from i94_platform.lake.from_settings import open_lake
 from i94_platform.lake.releases import RELEASE
-from i94_platform.listening import run_server
+from i94_platform.listening import find_port, run_server
 from i94_platform.serving.auth.api_keys import KeyStore
 from i94_platform.serving.release_store import NOTHING_PUBLISHED
 from i94_platform.settings import Settings
@@ -42,18 +42,21 @@ def serve(settings: Settings, host: str, port: int, say: Callable[[str], None]) 
     """Serve until interrupted; `say` prints a line for the user.
 
     Raises:
-        PermanentError: other machines could reach a server without keys.
+        PermanentError: other machines could reach a server without keys, or nothing can listen on the port.
     """
+    port = find_port(host, port)
     config, token = configure_server(settings, host, port)
     if open_lake(settings).read_manifest(RELEASE) is None:
         say(NOTHING_PUBLISHED)
     url = settings.serve_url or f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
     def say_url() -> None:
-        say(f"Serving {settings.lake} at {url} (Ctrl-C stops it)")
+        # one URL alone: whoever opened another one would be asked for a key
         if token:
+            say(f"Serving {settings.lake} (Ctrl-C stops it)")
             say(f"Open this URL, which works once, within ten minutes: {url}/token?token={token}")
         else:
+            say(f"Serving {settings.lake} at {url} (Ctrl-C stops it)")
             say(f"Send a key with each request: curl -H 'Authorization: Bearer i94_…' {url}/api/v1/marts")
 
     try:

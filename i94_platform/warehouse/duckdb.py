@@ -213,7 +213,10 @@ class DuckDBWarehouse(Warehouse):
         import duckdb
 
         if read_only and not self.exists():
-            raise PermanentError(f"There is no warehouse at {self.path}; run 'i94 run' or 'i94 create-tables' first.")
+            raise PermanentError(
+                f"There is no warehouse at {self.path}; run 'i94 run' or 'i94 create-tables' first, or set I94_HOME to "
+                "a home that has one (.i94/demo after 'make demo')."
+            )
         self.path.parent.mkdir(parents=True, exist_ok=True)
         options = " (READ_ONLY)" if read_only else ""
         deadline, last_holder = time.monotonic() + self._lock_timeout, None

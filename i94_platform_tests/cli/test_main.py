@@ -32,6 +32,13 @@ def test_the_help_names_every_command_and_setting(i94: I94) -> None:
     assert all(name in output.out for name in ("I94_RAW", "I94_HOME", "I94_LAKE", "I94_ENGINE", "I94_WAREHOUSE"))
 
 
+def test_the_short_option_prints_the_help_of_a_command_too(i94: I94) -> None:
+    for command in ((), ("run",), ("keys", "add")):
+        output = i94(*command, "-h")
+        assert output.exit_code == 0
+        assert "Usage: " in output.out
+
+
 @pytest.mark.parametrize(
     ("name", "value", "expected"),
     [

@@ -57,10 +57,10 @@ def test_the_server_prints_a_url_that_works_once_and_ends_cleanly(tmp_path: Path
     log = tmp_path / "log"
     home = {"I94_HOME": str(tmp_path / "home")}
     with log.open("w") as file, start_command(home, "serve", "--port", str(port), output=file) as process:
-        wait_for(lambda: f"Serving {tmp_path}" in log.read_text(), "the first URL")
+        wait_for(lambda: f"Serving {tmp_path}" in log.read_text(), "the first line")
         socket.create_connection(("127.0.0.1", port)).close()  # whoever follows the URL at once is not refused
         wait_for(lambda: "/token?token=" in log.read_text(), "the URL with the token")
-        (url,) = re.findall(r"http://\S+/token\?token=\S+", log.read_text())
+        (url,) = re.findall(r"http://\S+", log.read_text())
         with httpx.Client(follow_redirects=True, timeout=60) as browser:
             assert browser.get(url).status_code == 200
             assert browser.get(f"http://127.0.0.1:{port}/api/v1/status").status_code == (200 if published else 503)
@@ -73,6 +73,13 @@ def test_the_server_prints_a_url_that_works_once_and_ends_cleanly(tmp_path: Path
     assert output.count(url.partition("token=")[2]) == 1, "the access log does not repeat it"
     databases = [path.name for path in (tmp_path / "home").rglob("*.duckdb*")]
     assert databases == ["base.duckdb"] * published, "the database that the next server starts from"
+
+
+def test_a_port_in_use_is_refused_by_its_number(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+        with pytest.raises(PermanentError, match=rf"port {port} .*in use.* --port"):
+            run_command_in_process({"I94_HOME": str(tmp_path)}, "serve", "--port", str(port))
 
 
 def test_other_machines_need_a_key(tmp_path: Path, port: int) -> None:

@@ -101,8 +101,9 @@ def test_a_second_ui_of_a_home_is_refused_and_the_first_one_named(
     port = find_free_port()
 
     def run_another(command: list[str], server: AbstractContextManager[None]) -> int:
-        with pytest.raises(PermanentError, match=rf"process {os.getpid()} .*127.0.0.1:{port}.* kill {os.getpid()}"):
-            run_dev(home)
+        named = rf"process {os.getpid()} .*127.0.0.1:{port}.* kill {os.getpid()}"
+        with socket.create_server(("127.0.0.1", port)), pytest.raises(PermanentError, match=named):
+            run_dev(home, "--port", str(port))  # its home tells more than its port
         assert run_dev(home.with_name("another"))[0] == 3
         (home / "dagster" / "dev.txt").write_text("")
         with pytest.raises(PermanentError, match="process unknown already serves"):
