@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import chain
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -60,7 +61,7 @@ def _print_status(current: DeploymentStatus, platform: Platform) -> None:
     for issue in current.issues:
         reasons = ", ".join(filter(None, [issue.reason, issue.about]))
         out.print(f"{issue.month}: {issue.state} ({reasons})", highlight=False, soft_wrap=True)
-    for line in current.describe_stale_marts():
+    for line in chain(current.describe_failed_checks(), current.describe_stale_marts()):
         out.print(line, highlight=False, soft_wrap=True)
     path = platform.warehouse.release_path
     if path and path.exists():

@@ -42,6 +42,8 @@ class MonthStatus:
     """The status of the last run."""
     stale_marts: dict[str, str] = field(default_factory=dict)
     """Why each stale mart is stale, by its asset."""
+    failed_checks: Sequence[str] = ()
+    """The checks of the last run that failed, warnings included, such as `staged/immigration gate`."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,12 @@ class DeploymentStatus:
         for reason in sorted(set(self.references.values())):
             names = ", ".join(name for name, own_reason in self.references.items() if own_reason == reason)
             yield f"reference: stale ({reason}): {names}"
+
+    def describe_failed_checks(self) -> Iterator[str]:
+        """Yield a line for each month whose last run has failed checks."""
+        for status in self.months:
+            if status.failed_checks:
+                yield f"{status.month}: failed checks: {', '.join(status.failed_checks)}"
 
     def describe_stale_marts(self) -> Iterator[str]:
         """Yield a line for each month with stale marts, and the reasons."""
@@ -123,7 +131,10 @@ def _read_month_statuses(
         entry, manifest = entries.get(month), staged.get(month)
         quarantine = lake.read_manifest(Dataset("staged/immigration_quarantine", month))
         stale_marts = {state.asset: state.reason.value for state in marts if state.month == month and state.reason}
-        passed_checks, checks, last_status = _read_last_run(month, instance)
+        last_status, checks = _read_last_run(month, instance)
+        failed_checks = [
+            f"{check.asset_key.to_user_string()} {check.check_name}" for check in checks or () if not check.passed
+        ]
         statuses.append(
             MonthStatus(
                 month,
@@ -134,9 +145,10 @@ def _read_month_statuses(
                 fresh_marts=len(MONTHLY_MARTS) - len(stale_marts) if entry else None,
                 stale_marts=stale_marts,
                 loaded_at=entry.loaded_at if entry else None,
-                passed_checks=passed_checks,
-                checks=checks,
+                passed_checks=None if checks is None else len(checks) - len(failed_checks),
+                checks=None if checks is None else len(checks),
                 last_run=last_status,
+                failed_checks=failed_checks,
             )
         )
     return statuses
@@ -159,11 +171,12 @@ def _describe_gate(lake: Lake, ledger: Sequence[LedgerEntry]) -> Iterator[str]:
             yield f"{entry.table_name} {entry.partition_key}".strip() + f": {entry.acceptance}"
 
 
-def _read_last_run(month: str, instance: dg.DagsterInstance) -> tuple[int | None, int | None, str | None]:
-    """Read the passed checks, all checks and the status of a month's last run."""
+def _read_last_run(
+    month: str, instance: dg.DagsterInstance
+) -> tuple[str | None, Sequence[dg.AssetCheckEvaluation] | None]:
+    """Read the status of a month's last run, and the results of its checks; None if there is none."""
     run = find_last_run(instance, MONTH_JOB, month)
     if run is None:
-        return None, None, None
+        return None, None
     events = instance.all_logs(run.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
-    passed = [event.get_dagster_event().asset_check_evaluation_data.passed for event in events]
-    return sum(passed), len(passed), run.status.value.lower()
+    return run.status.value.lower(), [event.get_dagster_event().asset_check_evaluation_data for event in events]

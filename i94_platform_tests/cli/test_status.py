@@ -83,6 +83,9 @@ def test_a_month_of_0_rows_is_shown_with_zeros(i94: I94, deployment_with_empty_m
     assert line.split()[2:6] == ["0", "0", "0", ALL_MARTS]
     months = {month["month"]: month for month in json.loads(i94("status", "--json", **environment).out)["months"]}
     assert months["2016-02"]["loaded_rows"] == 0
+    failed = months["2016-02"]["failed_checks"]
+    assert "staged/immigration gate" in failed
+    assert len(failed) == months["2016-02"]["checks"] - months["2016-02"]["passed_checks"]
     assert months["2016-02"]["issue"] is None
 
 
@@ -108,7 +111,7 @@ def test_the_status_as_json_has_the_documented_fields(i94: I94, deployment_with_
     months = {month["month"]: month for month in document["months"]}
     assert set(months["2016-01"]) == {
         *("month", "delivered_bytes", "staged_rows", "quarantined_rows", "loaded_rows", "fresh_marts", "marts"),
-        *("loaded_at", "passed_checks", "checks", "last_run", "issue", "stale_marts"),
+        *("loaded_at", "passed_checks", "checks", "last_run", "failed_checks", "issue", "stale_marts"),
     }
     assert months["2016-02"]["last_run"] == "success"
     assert months["2016-04"]["issue"] == {
