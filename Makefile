@@ -37,13 +37,13 @@ demo: $(RUNTIME) ## three synthetic months through the whole graph, then a summa
 
 dev: $(RUNTIME) ## lineage UI and daemon (schedules, sensors, backfills), of the demo where it was run, else of I94_HOME
 	@if [ -d "$(DEMO)" ] && [ -z "$$I94_HOME$$I94_LAKE" ]; then \
-		echo 'Showing the demo, .i94/demo; I94_HOME or I94_LAKE name another.'; $(DEMO_I94) dev; \
-	else $(ENGINE_ENV) $(BIN)/i94 dev; fi
+		echo 'Showing the demo, .i94/demo; I94_HOME or I94_LAKE name another.'; $(DEMO_I94) dev $(ARGS); \
+	else $(ENGINE_ENV) $(BIN)/i94 dev $(ARGS); fi
 
-serve: .venv/.serve ## dashboard and API on http://127.0.0.1:8094, of the demo where it was run, else of I94_HOME
+serve: .venv/.serve ## dashboard and API on http://127.0.0.1:8094 (ARGS='--port 0' for a free port), of the demo where it was run, else of I94_HOME
 	@if [ -d "$(DEMO)" ] && [ -z "$$I94_HOME$$I94_LAKE" ]; then \
-		echo 'Serving the demo, .i94/demo; I94_HOME or I94_LAKE name another.'; $(DEMO_I94) serve; \
-	else $(BIN)/i94 serve; fi
+		echo 'Serving the demo, .i94/demo; I94_HOME or I94_LAKE name another.'; $(DEMO_I94) serve $(ARGS); \
+	else $(BIN)/i94 serve $(ARGS); fi
 
 jars: ## what Spark needs for s3:// addresses, into .jars
 	@tools/jars.sh

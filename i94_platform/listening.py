@@ -23,9 +23,10 @@ def find_port(host: str, port: int) -> int:
         with socket.create_server((host, port), family=family) as probe:
             return int(probe.getsockname()[1])
     except OSError as error:
+        reason = (error.strerror or "").partition(" (while")[0]  # Python repeats the address
         raise PermanentError(
-            f"Nothing can listen on port {port} of {host}: {error.strerror}; choose another one with --port, or 0 for "
-            "a free one."
+            f"Nothing can listen on port {port} of {host}: {reason}; choose another one with --port, or 0 for a "
+            "free one."
         ) from None
 
 

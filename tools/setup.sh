@@ -32,7 +32,7 @@ install() {
         || fail "Installing failed (above). Once the cause is gone, run the same command again: it carries on."
     # Where Python may write no bytecode, each start would compile again. The tests of packages, a third of all, are left
     # out; a file that does not compile is a package's template for another Python.
-    .venv/bin/python -m compileall -qq -j 0 -x '/tests/' .venv/lib i94_platform i94_platform_tests || true
+    quietly .venv/bin/python -m compileall -qq -j 0 -x '/tests/' .venv/lib i94_platform i94_platform_tests || true
 }
 
 what=${1:-}
