@@ -25,7 +25,10 @@ UNITS: Mapping[Unit, str] = {
 }
 """What one observation is, in words."""
 
-_CENSUS = "It does not say which go together or why, and it has no interval because all arrivals are counted."
+_CENSUS = (
+    "It does not say which go together or why, can't be compared with a pair of more or fewer categories, and has no "
+    "interval because all arrivals are counted."
+)
 _CLIMATE = (
     "It does not mean that visitors choose by climate, which goes with distance, wealth and flights, and it leaves out "
     "states without a measured city."
@@ -64,7 +67,8 @@ class Variables:
             meaning = f"There is no clear association between {self.x} and {self.y}"
         else:
             meaning = self.finding.format(direction=self.directions[r < 0])
-            qualifiers.insert(0, f"{_describe_strength(r)} association")
+            if method != "cramers_v":  # Cohen's limits are not those of V, which shrinks with the number of categories
+                qualifiers.insert(0, f"{_describe_strength(r)} association")
             if adjusted_p_value is not None and adjusted_p_value >= SIGNIFICANCE:
                 qualifiers.append("among so many pairs possibly chance")
         return f"{meaning} ({'; '.join(qualifiers)})." if qualifiers else f"{meaning}."

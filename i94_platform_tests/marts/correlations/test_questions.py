@@ -256,6 +256,7 @@ def test_every_row_fits_the_contract_and_says_what_it_means() -> None:
         assert row["caveat"].startswith("It does not ")
         is_clear = row["method"] == "cramers_v" or row["p_value"] < 0.05
         assert ("no clear association" in row["meaning"]) == (not is_clear)
+        assert ("association" in row["meaning"]) == (row["method"] != "cramers_v")
         assert ("possibly chance" in row["meaning"]) == bool(
             is_clear and row["method"] != "cramers_v" and row["adjusted_p_value"] >= 0.05
         )
