@@ -4,8 +4,8 @@ import { createCard } from "./cards.js";
 import { CONFIG, PAGES } from "./config.js";
 import { byId, createElement, showText } from "./dom.js";
 import { describeFilters, fillForm, fillLists, listenToForm, showBreadcrumb, updateNavigation } from "./filters.js";
-import { format } from "./formatting.js";
-import { loadNames } from "./names.js";
+import { format, joinTexts } from "./formatting.js";
+import { listLikelyCodes, loadNames } from "./names.js";
 import { forgetResponses, isExact, release } from "./queries.js";
 import { describePeriod, parseView, urlOf, withChoice, withFilter } from "./state.js";
 
@@ -54,11 +54,22 @@ function showFrame(problems) {
   byId("page-title").textContent = title;
   byId("period").textContent = [describePeriod(view), ...describeFilters(view)].join(" · ");
   byId("release").textContent = `Data as of ${format(release().data_as_of, "time")} · release ${release().version.slice(0, 8)}`;
+  showLikelyCodes();
   fillForm(view);
   showBreadcrumb(view);
   updateNavigation(view);
   showText(byId("message"), problems.length ? `This link was changed: ${problems.join(" ")}` : "");
   login.hidden = true;
+}
+
+/** Names the codes that likely stand for the chosen nationalities and are not chosen, with a link that adds them. */
+function showLikelyCodes() {
+  const chosen = view.filters.i94cit ?? [];
+  const others = chosen.flatMap(listLikelyCodes).filter(({ code }) => !chosen.includes(code));
+  const text = others.length ? `Not counted here: ${joinTexts(others.map(({ name }) => name))}. ` : "";
+  showText(byId("likely"), text);
+  const next = others.reduce((wider, { code }) => withFilter(wider, "i94cit", code), view);
+  if (text) byId("likely").append(createElement("a", { href: urlOf(next) }, "Count them too"));
 }
 
 async function showCards(shown, number) {

@@ -35,6 +35,9 @@ export const isKnown = (column, code) => names[column].has(code) || ["airline", 
 export const listNames = (column) =>
   [...names[column]].map(([code, name]) => ({ code, name })).sort((a, b) => a.name.localeCompare(b.name, "en"));
 
+/** The codes without a label that likely stand for a nationality, such as "code 148 (likely Germany)". */
+export const listLikelyCodes = (code) => listNames("i94cit").filter(({ name }) => name.endsWith(` (likely ${nameOf("i94cit", code)})`));
+
 /** The rows of the dimension of countries. */
 export const countries = () => dimensions.country ?? [];
 

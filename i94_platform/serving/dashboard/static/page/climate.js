@@ -44,7 +44,7 @@ async function createFlow(view) {
     ],
     summary: strongest ? `Of the visitors from ${strongest.source} countries whose state's climate is known, ${format(strongest.share, "share")} go to ${strongest.destination} states.` : "",
     note: `Bands of the mean yearly temperature in °C: ${describeBands()}. A row adds up to 100 %. The climate of the state is known for ${format(computeShare(known, all), "share") || "too few"} of the visitors, by the US cities with thermometers.`,
-    empty: drawn.length ? "" : "The climate of the state is known for too few visitors.",
+    empty: drawn.length ? "" : "The climate of the state is known for too few visitors; the table has them by the climate of the residence.",
   };
 }
 
