@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import logging
 import time
 from collections.abc import Mapping, Sequence
@@ -120,14 +121,18 @@ def validate_selection(definitions: dg.Definitions, selection: Sequence[str]) ->
     """Require that every name of a selection is a layer or an asset.
 
     Raises:
-        PermanentError: a name is neither; the message lists the valid names.
+        PermanentError: a name is neither; the message has the nearest names, or the layers.
     """
     keys = definitions.resolve_asset_graph().executable_asset_keys
     valid = {key.to_user_string() for key in keys} | {key.path[0] for key in keys}
     if unknown := sorted(set(selection) - valid):
-        raise PermanentError(
-            f"Neither a layer nor an asset: {', '.join(unknown)}. Valid are: {', '.join(sorted(valid))}."
+        names = [name.rpartition("/")[2] for name in unknown]
+        nearest = [n for n in sorted(valid) if difflib.get_close_matches(n.rpartition("/")[2], names, cutoff=0.75)]
+        layers = ", ".join(sorted(name for name in valid if "/" not in name))
+        valid_names = (
+            f"Nearest: {', '.join(nearest)}" if nearest else f"Valid are the layers {layers}, and their assets"
         )
+        raise PermanentError(f"Neither a layer nor an asset: {', '.join(unknown)}. {valid_names}.")
 
 
 def subset_job(job: dg.JobDefinition, selection: Sequence[str]) -> dg.JobDefinition | None:

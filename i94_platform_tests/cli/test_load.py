@@ -158,11 +158,20 @@ def test_a_selection_of_one_month_runs_its_part_only(i94: I94, deployment: Deplo
     assert after == loaded_at
 
 
-def test_an_unknown_selection_exits_with_2_and_names_the_valid_ones(i94: I94, deployment: Deployment) -> None:
-    output = i94("run", "--select", "marts", **deployment.environment)
+@pytest.mark.parametrize(
+    ("name", "valid"),
+    [
+        ("marts", "Nearest: mart."),
+        ("state", "Nearest: published/state, warehouse/state."),
+        ("everything", "Valid are the layers lookup, mart, published, raw, staged, warehouse, and their assets."),
+    ],
+)
+def test_an_unknown_selection_exits_with_2_and_names_valid_ones(
+    i94: I94, deployment: Deployment, name: str, valid: str
+) -> None:
+    output = i94("run", "--select", name, **deployment.environment)
     assert output.exit_code == 2
-    assert "Neither a layer nor an asset: marts. Valid are: lookup, " in output.err
-    assert "warehouse/immigration" in output.err
+    assert f"Neither a layer nor an asset: {name}. {valid}" in output.err
 
 
 def test_a_month_that_was_not_delivered_fails_and_names_the_expected_file(i94: I94, deployment: Deployment) -> None:
