@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
+from functools import cache
+from pathlib import Path
 
 from sqlalchemy import Table
 
@@ -87,8 +89,16 @@ def compute_mart_version(mart: Table, month: str, versions: LedgerVersions) -> s
 
 
 def compute_correlations_version(versions: LedgerVersions) -> str:
-    """Compute the version of the correlations, with a part each for their marts and their SQL; empty without marts."""
+    """Compute the version of the correlations, with a part each for their marts and their code; empty without marts."""
     sources = {mart.name for mart in correlations.SOURCES.values()}
     lines = sorted(f"{name} {month} {version}" for (name, month), version in versions.items() if name in sources)
     sql = [correlations.render_query(name, "redshift") for name in correlations.SOURCES]
-    return hash_parts("\n".join(lines), "\n".join([CODE_VERSION, *sql])) if lines else ""
+    code = hash_modules(Path(correlations.__file__).parent)
+    return hash_parts("\n".join(lines), "\n".join([CODE_VERSION, code, *sql])) if lines else ""
+
+
+@cache
+def hash_modules(folder: Path) -> str:
+    """Hash the Python modules of a package."""
+    modules = sorted(module.read_bytes() for module in folder.glob("*.py"))
+    return hashlib.blake2b(b"\n".join(modules), digest_size=8).hexdigest()
