@@ -53,10 +53,11 @@ def test_a_link_opens_the_same_view_and_the_back_button_the_one_before(page: Pag
 
 def test_a_nationality_leads_to_the_codes_that_likely_stand_for_it(page: Page, site: LiveServer) -> None:
     open_view(page, "/?i94cit=112")
-    page.locator("#likely", has_text="code 148 (likely Germany)").get_by_role("link").click()
+    page.locator("#likely", has_text="code 148 (likely Germany)").get_by_role("link").press("Enter")
     page.wait_for_url("**/?i94cit=112,148*")
     wait_until_drawn(page)
     assert page.locator("#likely").is_hidden()
+    assert page.evaluate("document.activeElement.id") == "page-title", "the keyboard goes on where the link was"
     ((german,),) = query_release(
         site, "SELECT sum(visitors)::INT FROM {visitors_by_nationality} WHERE nationality LIKE '%Germany%'"
     )

@@ -50,6 +50,7 @@ function openWithout({ parameter, detail }) {
 /** Shows all that surrounds the cards: form, breadcrumb, navigation, notes. */
 function showFrame(problems) {
   const { title } = PAGES.find(({ name }) => name === view.page);
+  const { activeElement } = document;
   document.title = `${title} · I-94 arrivals`;
   byId("page-title").textContent = title;
   byId("period").textContent = [describePeriod(view), ...describeFilters(view)].join(" · ");
@@ -58,6 +59,7 @@ function showFrame(problems) {
   fillForm(view);
   showBreadcrumb(view);
   updateNavigation(view);
+  if (!activeElement.isConnected) byId("page-title").focus(); // the link that was followed is gone
   showText(byId("message"), problems.length ? `This link was changed: ${problems.join(" ")}` : "");
   login.hidden = true;
 }
