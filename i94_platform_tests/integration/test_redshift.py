@@ -141,7 +141,7 @@ def test_the_printed_statements_are_the_executed_ones(
             not statement.startswith(("CREATE ROLE", "GRANT ROLE", "GRANT ASSUMEROLE"))
             and "i94.immigration (" not in statement
         ):
-            assert statement in executed
+            assert any(statement in message for message in executed), "comments share a message"
 
 
 @pytest.mark.slow

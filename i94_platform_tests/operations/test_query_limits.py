@@ -21,7 +21,7 @@ scratch = Path(sys.argv[1])
 (scratch / "query-999999999-killed").mkdir()
 with query_limits.limit_process(0.8, 10**8, scratch):
     (scratch / f"query-{{os.getpid()}}-x").mkdir()
-    run_query(duckdb.connect(), {sql!r}, 0.8, "100MB")
+    run_query(duckdb.connect(), {sql!r}, [], 0.8, "100MB")
 """
 
 

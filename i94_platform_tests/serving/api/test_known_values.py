@@ -42,8 +42,8 @@ def test_every_filter_on_a_code_refuses_one_that_nothing_has_on_both_routes(shar
         (
             "destination_by_origin",
             "i94addr",
-            str(make_rows(state)["name"][3]).upper(),
-            str(make_rows(state)["code"][3]),
+            str(make_rows(state)["name"][4]).upper(),
+            str(make_rows(state)["code"][4]),
         ),
     ],
 )
