@@ -39,7 +39,7 @@ def status(
         current = read_status(platform.raw, platform.lake, platform.warehouse, instance)
     read_current_release(platform.lake)  # warns of a damaged release
     if problem := find_raw_problem(platform.settings):
-        err.print(f"I94_RAW: {escape(problem)}.", style="yellow")
+        err.print(f"No delivery is compared with what is loaded. I94_RAW: {escape(problem)}.", style="yellow")
     if as_json:
         typer.echo(json.dumps(current.to_document(), indent=2))
     else:
@@ -56,7 +56,7 @@ def _print_status(current: DeploymentStatus, platform: Platform) -> None:
     console.print_statuses(current.months)
     for line in current.gate:
         out.print(escape(line), highlight=False, soft_wrap=True)
-    for line in current.describe_stale_references():
+    for line in current.describe_stale_tables():
         out.print(escape(line), highlight=False, soft_wrap=True)
     for issue in current.issues:
         reasons = ", ".join(filter(None, [issue.reason, issue.about]))

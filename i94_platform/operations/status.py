@@ -13,7 +13,13 @@ from i94_platform.lake.datasets import Dataset, Lake
 from i94_platform.lake.store import Store
 from i94_platform.pipeline.gate import read_verdict, render_accept_command
 from i94_platform.sources.listing import DeliveryListing, list_deliveries
-from i94_platform.staleness.asset_states import AssetState, AssetStates, find_mart_states
+from i94_platform.staleness.asset_states import (
+    AssetState,
+    AssetStates,
+    find_correlations_state,
+    find_mart_states,
+    find_release_state,
+)
 from i94_platform.staleness.completeness import FAILED, NOT_LOADED, MonthIssue, find_month_issues
 from i94_platform.staleness.held_versions import HeldVersions
 from i94_platform.staleness.job_names import MONTH_JOB
@@ -54,8 +60,8 @@ class DeploymentStatus:
     """The months that were delivered, staged or loaded, in order."""
     issues: Sequence[MonthIssue]
     """Why months are not loaded in their newest content."""
-    references: dict[str, str]
-    """Why each stale code list, reference table or dimension is stale, by its name."""
+    tables: dict[str, str]
+    """Why each table without months is stale, by its name, and `published` for the release."""
     gate: Sequence[str]
     """What the gate blocks, and what a person accepted."""
     notes: Sequence[str]
@@ -63,15 +69,15 @@ class DeploymentStatus:
 
     @property
     def is_stale(self) -> bool:
-        """Whether `i94 run` has a reference table, a month or a mart to load."""
+        """Whether `i94 run` has something to load."""
         has_months = any(issue.state in (FAILED, NOT_LOADED) for issue in self.issues)
-        return bool(self.references) or has_months or any(status.stale_marts for status in self.months)
+        return bool(self.tables) or has_months or any(status.stale_marts for status in self.months)
 
-    def describe_stale_references(self) -> Iterator[str]:
+    def describe_stale_tables(self) -> Iterator[str]:
         """Yield a line for each reason, with the tables that are stale for it."""
-        for reason in sorted(set(self.references.values())):
-            names = ", ".join(name for name, own_reason in self.references.items() if own_reason == reason)
-            yield f"reference: stale ({reason}): {names}"
+        for reason in sorted(set(self.tables.values())):
+            names = ", ".join(name for name, own_reason in self.tables.items() if own_reason == reason)
+            yield f"stale ({reason}): {names}"
 
     def describe_failed_checks(self) -> Iterator[str]:
         """Yield a line for each month whose last run has failed checks."""
@@ -98,7 +104,7 @@ class DeploymentStatus:
                 {"month": month, **months.get(month, {}), "issue": issues.get(month)}
                 for month in sorted({*months, *issues})
             ],
-            "references": self.references,
+            "tables": self.tables,
             "gate": list(self.gate),
             "notes": list(self.notes),
         }
@@ -112,7 +118,9 @@ def read_status(raw: Store, lake: Lake, warehouse: Warehouse, instance: dg.Dagst
     return DeploymentStatus(
         _read_month_statuses(listing, ledger, lake, instance),
         [*find_month_issues(states, instance)],
-        _index_stale(states.find_references()),
+        _index_stale(
+            [*states.find_references(), find_correlations_state(ledger, lake), find_release_state(ledger, lake)]
+        ),
         [*_describe_gate(lake, ledger)],
         listing.notes,
     )
@@ -156,7 +164,7 @@ def _read_month_statuses(
 
 def _index_stale(states: Iterable[AssetState]) -> dict[str, str]:
     """Return the reason of each stale asset by its name; a code list in the lake and its table are one."""
-    return {state.asset.partition("/")[2]: state.reason.value for state in states if state.reason}
+    return {state.asset.rpartition("/")[2]: state.reason.value for state in states if state.reason}
 
 
 def _describe_gate(lake: Lake, ledger: Sequence[LedgerEntry]) -> Iterator[str]:

@@ -93,21 +93,22 @@ def test_a_changed_reference_file_is_named_with_the_tables_that_are_made_from_it
     i94: I94, loaded_deployment: Deployment, tmp_path: Path
 ) -> None:
     deployment = loaded_deployment.copy(tmp_path)
-    assert "reference" not in i94("status", **deployment.environment).out
+    assert "us_cities_demographics" not in i94("status", **deployment.environment).out
     file = deployment.raw / "us-cities-demographics.csv"
     file.write_bytes(b"".join(file.read_bytes().splitlines(keepends=True)[:-1]))
     lines = i94("status", **deployment.environment).out.splitlines()
-    assert "reference: stale (the delivery changed): state, us_cities_demographics" in lines
+    assert "stale (the delivery changed): state, us_cities_demographics" in lines
     assert lines[-1] == "To load what is stale: i94 run"
     document = json.loads(i94("status", "--json", **deployment.environment).out)
-    assert set(document["references"]) == {"state", "us_cities_demographics"}
+    stale = [name for name, reason in document["tables"].items() if reason == "the delivery changed"]
+    assert stale == ["state", "us_cities_demographics"]
 
 
 def test_the_status_as_json_has_the_documented_fields(i94: I94, deployment_with_empty_month: Deployment) -> None:
     (deployment_with_empty_month.raw / "i94_apr16_sub.csv").write_bytes(b"")
     output = i94("status", "--json", **deployment_with_empty_month.environment)
     document = json.loads(output.out)
-    assert set(document) == {"months", "references", "gate", "notes"}
+    assert set(document) == {"months", "tables", "gate", "notes"}
     months = {month["month"]: month for month in document["months"]}
     assert set(months["2016-01"]) == {
         *("month", "delivered_bytes", "staged_rows", "quarantined_rows", "loaded_rows", "fresh_marts", "marts"),

@@ -162,6 +162,12 @@ WRONG_LINKS = {
 }
 
 
+def test_a_code_in_small_letters_is_understood(page: Page) -> None:
+    open_view(page, "/where?i94addr=fl")
+    assert "Florida" in page.locator("#period").inner_text()
+    assert not read_message(page)
+
+
 def test_a_wrong_link_shows_what_is_right_of_it(page: Page) -> None:
     for path, (message, remaining) in WRONG_LINKS.items():
         open_view(page, path)

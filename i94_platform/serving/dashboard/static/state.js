@@ -40,10 +40,13 @@ export function parseView({ pathname, search }) {
 }
 
 function addFilter(filters, column, values, problems) {
-  const known = values.filter((value) => isKnown(column, value));
-  for (const value of values) if (!known.includes(value)) problems.push(`${FILTERS[column].name} ${value} is unknown.`);
-  const all = new Set([...(filters[column] ?? []), ...known]);
-  if (all.size) filters[column] = [...all];
+  const codes = new Set(filters[column] ?? []);
+  for (const value of values) {
+    const code = [value, value.toUpperCase()].find((text) => isKnown(column, text)); // people type "tx"
+    if (code) codes.add(code);
+    else problems.push(`${FILTERS[column].name} ${value} is unknown.`);
+  }
+  if (codes.size) filters[column] = [...codes];
 }
 
 function parsePeriod(query, problems) {
