@@ -167,10 +167,11 @@ class _ArrivalGenerator:
 
     def _draw_address(self, port: Ints) -> TextColumn:
         rng, n, addresses = self._rng, len(port), self._addresses
-        other, chance = addresses.others.draw(rng, 0, n), rng.random(n)
-        state = np.where(chance < addresses.own_share[port], addresses.own[port], other)
-        is_misread = chance >= 1 - addresses.misread_share[port]
-        return TextColumn(addresses.others.values, np.where(is_misread, addresses.misread, state))
+        other = addresses.others.draw(rng, 0, n)
+        return TextColumn(
+            addresses.others.values,
+            np.where(rng.random(n) < addresses.own_share[port], addresses.own[port], other),
+        )
 
     def _draw_flight(self, mode: Ints, lane: Ints) -> Columns:
         rng, n = self._rng, len(mode)

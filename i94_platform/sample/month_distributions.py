@@ -164,15 +164,10 @@ def build_admissions(classes: tuple[str, ...]) -> Categorical:
 
 @dataclass(frozen=True)
 class Addresses:
-    """The state of the first address: per port the chance of its own state and that state's code, or another one.
-
-    `misread_share` is the chance, per port, of the code `misread`, which means another place there.
-    """
+    """The state of the first address: per port the chance of its own state and that state's code, or another one."""
 
     own_share: Floats
     own: Ints
-    misread_share: Floats
-    misread: int
     others: Categorical
 
 
@@ -181,12 +176,9 @@ def build_addresses(port_codes: tuple[str, ...]) -> Addresses:
     others = Categorical.parse(_weights()["other_addresses"])
     state_by_port = dict(read_reviewed_list("i94port").dropna(subset="state").set_index("code")["state"])
     own_shares = parse_weights(_weights()["port_state_shares"])
-    misread_shares = parse_weights(_weights()["misread_addresses"])
     states = [str(state_by_port.get(code, "")) for code in port_codes]
     return Addresses(
         own_share=np.array([own_shares.get(name, shares.OTHER_PORT_STATE_SHARE) if name else 0.0 for name in states]),
         own=np.array([others.values.index(name) if name else -1 for name in states]),
-        misread_share=np.array([misread_shares.get(code, 0.0) for code in port_codes]),
-        misread=others.values.index("NE"),
         others=others,
     )

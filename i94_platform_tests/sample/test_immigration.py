@@ -31,7 +31,7 @@ SHARES = {
     "i94cit = i94res": 0.8321, "i94cit = 135": 0.116, "i94cit = 148": 0.0510, "i94cit = 254": 0.0445,
     "i94res = 112": 0.0506, "i94res = 135": 0.1190, "i94res = 209": 0.0805,
     "i94addr IS NULL": 0.0493, "i94addr = 'FL'": 0.2008, "i94addr = 'NY'": 0.1788, "i94addr = 'HI'": 0.0545,
-    "i94addr = 'US'": 0.0024, "i94addr = 'NE'": 0.0086, "i94addr IN ('MP', 'VQ', 'GQ')": 0.0031,
+    "i94addr = 'US'": 0.0024, "i94addr IN ('MP', 'VQ', 'GQ')": 0.0031,
     "i94port = 'NYC'": 0.1569, "i94port = 'MIA'": 0.1111, "i94port = 'AGA'": 0.0261, "i94port = 'XXX'": 0.0011,
     "depdate IS NULL": 0.0460, "depdate < arrdate": 0.0001, "entdepd IS NULL": 0.0447,
     "gender IS NULL": 0.1338, "gender = 'M'": 0.4448, "gender = 'F'": 0.4207, "gender = 'X'": 0.0005,
@@ -63,14 +63,6 @@ def test_every_port_is_listed_and_99_takes_a_seventeenth_of_the_addresses(query_
     assert query_april(f"SELECT count(*) FROM april WHERE i94port IS NULL OR i94port NOT IN ({ports})") == 0
     other = query_april(f"SELECT avg((i94addr IS NULL OR i94addr NOT IN ({states}))::INT) FROM april")
     assert other == pytest.approx(0.0579, abs=0.003)
-
-
-def test_most_who_write_the_code_of_nebraska_enter_where_it_may_mean_another_place(query_april: Query) -> None:
-    for port, real_share in {"NYC": 0.458, "LVG": 0.158, "NEW": 0.054}.items():
-        share = query_april(f"SELECT avg((i94port = '{port}')::INT) FROM april WHERE i94addr = 'NE'")
-        assert share == pytest.approx(real_share, abs=0.04)
-    neighbours = "i94addr IN ('SD', 'WY', 'CO', 'KS', 'MO', 'IA')"
-    assert query_april(f"SELECT avg((i94port = 'NYC')::INT) FROM april WHERE {neighbours}") < 0.15
 
 
 def test_the_median_stay_is_a_week_and_the_mean_two(query_april: Query) -> None:
