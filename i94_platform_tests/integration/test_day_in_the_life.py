@@ -168,7 +168,9 @@ class Day:
         return [run for run in runs if run.parent_run_id is None]
 
     def is_released(self) -> bool:
-        """Whether every good month has its marts, and the release is newer than all of them."""
+        """Whether every good month has its marts, the release is newer than all of them, and nothing runs any more."""
+        if self.instance.get_runs(dg.RunsFilter(statuses=IN_PROGRESS)):
+            return False
         if any(self.instance.get_materialized_partitions(mart) != set(self.good_months) for mart in MONTHLY_MARTS):
             return False
         latest = (
