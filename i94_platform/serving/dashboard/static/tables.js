@@ -33,7 +33,7 @@ export function createTable({ columns, rows, title, onPick }) {
     const shown = state.isComplete ? matching : matching.slice(0, SHOWN_ROWS);
     body.replaceChildren(...shown.map((row) => createRow(columns, row, onPick)));
     columns.forEach((column, index) => heads[index].setAttribute("aria-sort", describeSort(column, state)));
-    count.textContent = `${format(shown.length, "count")} of ${format(rows.length, "count")} rows`;
+    count.textContent = `${format(shown.length, "count")} of ${format(rows.length, "count")} ${rows.length === 1 ? "row" : "rows"}`;
     more.textContent = `Show all ${format(matching.length, "count")} rows`;
     more.hidden = shown.length === matching.length;
   }
