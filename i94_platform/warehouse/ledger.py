@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import and_, delete, insert, or_, select
 
 from i94_platform.contracts import load_ledger
 from i94_platform.warehouse.transaction import Transaction
+
+
+def _now() -> str:
+    return dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
 
 
 @dataclass(frozen=True)
@@ -21,7 +26,7 @@ class LedgerEntry:
     fingerprint: str
     run_id: str
     loaded_rows: int
-    loaded_at: str
+    loaded_at: str = field(default_factory=_now)
     acceptance: str = ""
 
 
@@ -31,20 +36,11 @@ def read_entries(transaction: Transaction) -> list[LedgerEntry]:
     return [LedgerEntry(**row) for row in transaction.execute(select(load_ledger).order_by(*key)).to_pylist()]
 
 
-def record_load(
-    transaction: Transaction,
-    table: str,
-    partition_key: str,
-    *,
-    manifest: str,
-    fingerprint: str,
-    run_id: str,
-    rows: int,
-    acceptance: str = "",
-) -> None:
-    """Replace the entry of a table, or of one month of it."""
-    now = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
-    entry = LedgerEntry(table, partition_key, manifest, fingerprint, run_id, rows, now, acceptance)
-    is_same = (load_ledger.c.table_name == table, load_ledger.c.partition_key == partition_key)
-    transaction.execute(delete(load_ledger).where(*is_same))
-    transaction.execute(insert(load_ledger).values(vars(entry)))
+def record_loads(transaction: Transaction, entries: Sequence[LedgerEntry]) -> None:
+    """Replace the entries of some tables, or of one month of each of them."""
+    is_same = [
+        and_(load_ledger.c.table_name == entry.table_name, load_ledger.c.partition_key == entry.partition_key)
+        for entry in entries
+    ]
+    transaction.execute(delete(load_ledger).where(or_(*is_same)))
+    transaction.execute(insert(load_ledger).values([*map(vars, entries)]))

@@ -22,7 +22,7 @@ from i94_platform.partitions import Month
 from i94_platform.sql.dialects import requote
 from i94_platform.sql.rules import contract_rules, render_counts
 from i94_platform.warehouse.inferred_members import add_inferred_members
-from i94_platform.warehouse.ledger import record_load
+from i94_platform.warehouse.ledger import LedgerEntry, record_loads
 from i94_platform.warehouse.transaction import Transaction
 
 _known_stay = immigration.c.stay_days.between(0, LONGEST_STAY)
@@ -77,16 +77,16 @@ def load_manifest(transaction: Transaction, contract: Table, manifest: Manifest,
     add_inferred_members(transaction, contract, in_month(contract, month))
     _reject_orphans(transaction, contract, month)
     acceptance = read_acceptance(manifest)
-    record_load(
-        transaction,
+    entry = LedgerEntry(
         contract.name,
         manifest.partition,
-        manifest=manifest.address,
-        fingerprint=manifest.fingerprint,
-        run_id=run_id,
-        rows=rows,
+        manifest.address,
+        manifest.fingerprint,
+        run_id,
+        rows,
         acceptance=acceptance.describe() if acceptance else "",
     )
+    record_loads(transaction, [entry])
     return rows
 
 
@@ -120,12 +120,13 @@ def load_marts(
         PermanentError: visitors or stays do not add up to those of the fact, or the rows break a rule of the table.
     """
     expected = sum_fact(transaction, month)
-    return [_load_mart(transaction, month, query, expected, run_id) for query in queries]
+    loaded = [_load_mart(transaction, month, query, expected) for query in queries]
+    entries = [LedgerEntry(each.mart.name, month.key, "", each.version, run_id, each.rows) for each in loaded]
+    record_loads(transaction, entries)
+    return loaded
 
 
-def _load_mart(
-    transaction: Transaction, month: Month, query: MartQuery, expected: Mapping[str, int], run_id: str
-) -> RefreshedMart:
+def _load_mart(transaction: Transaction, month: Month, query: MartQuery, expected: Mapping[str, int]) -> RefreshedMart:
     started, mart = time.perf_counter(), query.mart
     _delete_rows(transaction, mart, month)
     transaction.insert(mart, query.sql, month_condition(month)[1])
@@ -137,7 +138,6 @@ def _load_mart(
             f"{load_label(mart, month)} would hold {', '.join(wrong)}; it is left as it was. "
             "Its SQL loses or doubles arrivals: correct it, or load the dimensions that it joins."
         )
-    record_load(transaction, mart.name, month.key, manifest="", fingerprint=query.version, run_id=run_id, rows=rows)
     return RefreshedMart(mart, query.version, rows, time.perf_counter() - started)
 
 

@@ -34,7 +34,7 @@ from i94_platform.staleness.job_names import MONTH_JOB, REFERENCE_JOB
 from i94_platform.staleness.plan import plan_runs
 from i94_platform.staleness.run_inputs import PARTITION_TAG, find_failed_runs, input_tags
 from i94_platform.warehouse.duckdb import DuckDBWarehouse
-from i94_platform.warehouse.ledger import record_load
+from i94_platform.warehouse.ledger import LedgerEntry, record_loads
 from i94_platform_tests.support.commits import commit_files
 from i94_platform_tests.support.daemon_simulator import (
     MONTHS_SENSOR,
@@ -206,7 +206,7 @@ class Sequences(RuleBasedStateMachine):
             for state in stale:
                 mart = next(mart for mart in MONTHLY_MARTS if state.asset == f"mart/{mart.name}")
                 version = compute_mart_version(mart, state.month, ledger_versions(ledger))
-                record_load(transaction, mart.name, state.month, manifest="", fingerprint=version, run_id="run", rows=1)
+                record_loads(transaction, [LedgerEntry(mart.name, state.month, "", version, "run", 1)])
         self.model.marts |= {
             Month.parse(state.month): (self.model.held[Month.parse(state.month)], self.model.sql) for state in stale
         }
@@ -307,7 +307,7 @@ class Sequences(RuleBasedStateMachine):
 
     def record_load(self, table: str, month: str, version: str, run_id: str) -> None:
         with self.warehouse.transaction(purpose="load") as transaction:
-            record_load(transaction, table, month, manifest="", fingerprint=version, run_id=run_id, rows=1)
+            record_loads(transaction, [LedgerEntry(table, month, "", version, run_id, 1)])
 
 
 @pytest.mark.parametrize("examples", [12, pytest.param(60, marks=pytest.mark.slow)])

@@ -15,7 +15,7 @@ from i94_platform.lake.datasets import Lake
 from i94_platform.lake.releases import RELEASE, CheckState, Release, read_current_release
 from i94_platform.pipeline.release import publish_release
 from i94_platform.warehouse.base import Warehouse
-from i94_platform.warehouse.ledger import record_load
+from i94_platform.warehouse.ledger import LedgerEntry, record_loads
 from i94_platform_tests.serving.synthetic_release import fill_warehouse, make_rows
 from i94_platform_tests.support.warehouses import Reach, redshift_is_slow
 
@@ -78,9 +78,8 @@ def record_versions(warehouse: Warehouse, version: str, *months: str) -> None:
     """Record a version of the months of each mart in the ledger."""
     with warehouse.transaction(purpose="prepare a test") as transaction:
         transaction.execute(render_ddl(load_ledger, warehouse.dialect))
-        for mart in MONTHLY_MARTS:
-            for month in months:
-                record_load(transaction, mart.name, month, manifest="", fingerprint=version, run_id="r", rows=1)
+        marts = [(mart.name, month) for mart in MONTHLY_MARTS for month in months]
+        record_loads(transaction, [LedgerEntry(*mart, "", version, "r", 1) for mart in marts])
 
 
 def find_runs(release: Release, name: str) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -53,11 +53,13 @@ def render_ddl(contract: Table, dialect: str, diststyle: str = "key") -> str:
     return str(CreateTable(physical, if_not_exists=True).compile(dialect=load_dialect(dialect))).strip()
 
 
-def render_add_columns(contract: Table, names: Iterable[str], dialect: str) -> Iterator[str]:
+def render_add_columns(contract: Table, names: Sequence[str], dialect: str) -> Iterator[str]:
     """Render `ALTER TABLE … ADD COLUMN` for columns of a contract; Redshift adds one in a statement.
 
     DuckDB adds no constraint to a table, so a text that was added has no limit there.
     """
+    if not names:
+        return
     physical = _physical_table(contract, dialect, "key")
     for name in names:
         declaration = CreateColumn(physical.c[name]).compile(dialect=load_dialect(dialect))
