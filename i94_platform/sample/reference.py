@@ -40,6 +40,8 @@ _STATES_WITHOUT_CITIES = ("GU", "VI", "VT", "WV", "WY", "99")
 _STATES_OF_CITIES = Categorical.parse(
     "CA:34 TX:15 FL:13 IL:5 WA:5 AZ:4 CO:4 MA:4 MI:4 NC:4 NJ:4 NY:4 OH:3 VA:4 GA:3 MN:3 PR:3"
 )
+_LATITUDES_OF_US_CITIES = {"FL": 27.8, "CA": 36.5, "NY": 42.9, "TX": 31.0}
+"""The states with a thermometer, from warm to cold climates, and its latitude."""
 _STATE_NAMES = {
     "DC": "District of Columbia", "NC": "North Carolina", "ND": "North Dakota", "SC": "South Carolina",
     "SD": "South Dakota", "WV": "West Virginia", "WI": "Wisconsin",
@@ -169,6 +171,8 @@ def _generate_temperatures(seed: int) -> bytes:
     months = pd.period_range(FIRST_TEMPERATURE, LAST_TEMPERATURE, freq="M")
     cities = pd.DataFrame({"City": invent_city_names(rng, len(index)), "Country": [countries[i].name for i in index]})
     latitude, longitude = _draw_positions(rng, index, 2.0)
+    in_us = cities.index[cities["Country"] == "United States"]
+    cities.loc[in_us, "City"], latitude[in_us] = _name_us_cities(seed), [*_LATITUDES_OF_US_CITIES.values()]
     cities["Latitude"], cities["Longitude"] = _format_degrees(latitude, "NS"), _format_degrees(longitude, "EW")
     mean = 28.0 - 0.4 * np.maximum(np.abs(latitude) - 12, 0) + rng.normal(0, 1.5, len(index))
     swing = 0.28 * latitude  # negative in the south, which reverses the seasons
@@ -181,6 +185,13 @@ def _generate_temperatures(seed: int) -> bytes:
     unknown = (frame["dt"] == f"{LAST_TEMPERATURE}-01") & (rng.random(len(frame)) < 0.93)
     frame.loc[unknown, ["AverageTemperature", "AverageTemperatureUncertainty"]] = np.nan
     return _to_csv(frame.sort_values(["City", "Country", "dt"]), ",", "\n")
+
+
+def _name_us_cities(seed: int) -> list[str]:
+    """Return a city of the demographics for each state with a thermometer, whose name is in no other state."""
+    cities = _generate_cities(np.random.default_rng([seed, _DEMOGRAPHICS_STREAM]))
+    unique = cities.drop_duplicates("City", keep=False)
+    return [unique.loc[unique["State Code"] == state, "City"].iloc[0] for state in _LATITUDES_OF_US_CITIES]
 
 
 def _format_degrees(degrees: Floats, sides: str) -> pd.Series[str]:

@@ -52,15 +52,22 @@ def test_each_cell_that_differs_is_named(loaded_deployment: Deployment, tmp_path
     }
 
 
+ONE_CITY = """
+    DELETE FROM i94.world_temperature
+    WHERE iso3 = 'USA' AND city <> (SELECT min(city) FROM i94.world_temperature WHERE iso3 = 'USA')
+"""
 WARMER_CITIES = """
     INSERT INTO i94.world_temperature
     WITH city AS (SELECT state_code, min(city) AS city FROM i94.us_cities_demographics GROUP BY ALL),
     listed AS (SELECT city, row_number() OVER (ORDER BY md5(city)) AS warmth FROM city)
-    SELECT t.* REPLACE (listed.city AS city, t.average_temperature + listed.warmth AS average_temperature)
-    FROM i94.world_temperature AS t JOIN listed ON listed.warmth <= 14
-    WHERE t.city = (SELECT min(city) FROM i94.world_temperature WHERE iso3 = 'USA') AND t.iso3 = 'USA'
+    SELECT t.* REPLACE (listed.city AS city, t.average_temperature + 0.2 * listed.warmth ** 1.5 AS average_temperature)
+    FROM i94.world_temperature AS t JOIN listed ON listed.warmth <= 14 AND listed.city <> t.city
+    WHERE t.iso3 = 'USA'
 """
-"""Gives temperatures to cities of 14 states. The sample has two of them, and a coefficient takes four."""
+"""Gives temperatures to cities of 14 states, whose intervals do not end at 1 as those of the sample's few do.
+
+No two states are equally warm, also where one has two cities: whether sums of floats tie depends on their order.
+"""
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +76,7 @@ def correlation_rows(
 ) -> tuple[list[Row], list[Row]]:
     """The correlations of the sample, computed from the fact and as in the mart."""
     deployment = loaded_deployment.copy(tmp_path_factory.mktemp("warmer"))
+    deployment.execute(ONE_CITY)
     deployment.execute(WARMER_CITIES)
     results = [deployment.run_marts(SAMPLE_MONTH), deployment.run_correlations()]
     assert all(result.succeeded for result in results), results
