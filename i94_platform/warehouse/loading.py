@@ -120,10 +120,10 @@ def load_marts(
         PermanentError: visitors or stays do not add up to those of the fact, or the rows break a rule of the table.
     """
     expected = sum_fact(transaction, month)
-    loaded = [_load_mart(transaction, month, query, expected) for query in queries]
-    entries = [LedgerEntry(each.mart.name, month.key, "", each.version, run_id, each.rows) for each in loaded]
+    refreshed = [_load_mart(transaction, month, query, expected) for query in queries]
+    entries = [LedgerEntry(each.mart.name, month.key, "", each.version, run_id, each.rows) for each in refreshed]
     record_loads(transaction, entries)
-    return loaded
+    return refreshed
 
 
 def _load_mart(transaction: Transaction, month: Month, query: MartQuery, expected: Mapping[str, int]) -> RefreshedMart:
