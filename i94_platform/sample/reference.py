@@ -41,7 +41,7 @@ _STATES_OF_CITIES = Categorical.parse(
     "CA:34 TX:15 FL:13 IL:5 WA:5 AZ:4 CO:4 MA:4 MI:4 NC:4 NJ:4 NY:4 OH:3 VA:4 GA:3 MN:3 PR:3"
 )
 _LATITUDES_OF_US_CITIES = {"FL": 27.8, "CA": 36.5, "NY": 42.9, "TX": 31.0}
-"""The states with a thermometer, from warm to cold climates, and its latitude."""
+"""By state, the latitude of its city with temperatures; as many as the weight of the US in `countries.csv`."""
 _STATE_NAMES = {
     "DC": "District of Columbia", "NC": "North Carolina", "ND": "North Dakota", "SC": "South Carolina",
     "SD": "South Dakota", "WV": "West Virginia", "WI": "Wisconsin",
@@ -188,7 +188,7 @@ def _generate_temperatures(seed: int) -> bytes:
 
 
 def _name_us_cities(seed: int) -> list[str]:
-    """Return a city of the demographics for each state with a thermometer, whose name is in no other state."""
+    """Return a listed city for each state that has temperatures; no other city has its name."""
     cities = _generate_cities(np.random.default_rng([seed, _DEMOGRAPHICS_STREAM]))
     unique = cities.drop_duplicates("City", keep=False)
     return [unique.loc[unique["State Code"] == state, "City"].iloc[0] for state in _LATITUDES_OF_US_CITIES]

@@ -80,10 +80,10 @@ def load_manifest(transaction: Transaction, contract: Table, manifest: Manifest,
     entry = LedgerEntry(
         contract.name,
         manifest.partition,
-        manifest.address,
-        manifest.fingerprint,
-        run_id,
-        rows,
+        manifest=manifest.address,
+        fingerprint=manifest.fingerprint,
+        run_id=run_id,
+        loaded_rows=rows,
         acceptance=acceptance.describe() if acceptance else "",
     )
     record_loads(transaction, [entry])
@@ -121,7 +121,10 @@ def load_marts(
     """
     expected = sum_fact(transaction, month)
     refreshed = [_load_mart(transaction, month, query, expected) for query in queries]
-    entries = [LedgerEntry(each.mart.name, month.key, "", each.version, run_id, each.rows) for each in refreshed]
+    entries = [
+        LedgerEntry(m.mart.name, month.key, manifest="", fingerprint=m.version, run_id=run_id, loaded_rows=m.rows)
+        for m in refreshed
+    ]
     record_loads(transaction, entries)
     return refreshed
 

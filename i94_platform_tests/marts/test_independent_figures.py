@@ -64,9 +64,9 @@ WARMER_CITIES = """
     FROM i94.world_temperature AS t JOIN listed ON listed.warmth <= 14 AND listed.city <> t.city
     WHERE t.iso3 = 'USA'
 """
-"""Gives temperatures to cities of 14 states, whose intervals do not end at 1 as those of the sample's few do.
+"""Gives temperatures to cities of 14 states. With the sample's four states, intervals reach from -1 to 1.
 
-No two states are equally warm, also where one has two cities: whether sums of floats tie depends on their order.
+No two states are equally warm, also where one has two cities, because equal sums of floats differ by their order.
 """
 
 

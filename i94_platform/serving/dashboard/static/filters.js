@@ -33,7 +33,7 @@ function fillSelect(name, options, selected) {
 function listComparisons(view) {
   const automatic = comparisonPeriod({ ...view, compare: "" });
   return [
-    ["", automatic ? formatPeriod(automatic) : "no period: none before is published"],
+    ["", automatic ? formatPeriod(automatic) : "nothing (no earlier period is published)"],
     ["before", "the months just before"],
     ["none", "nothing"],
     ...startingMonths(view.period).map((month) => [month, `from ${format(month, "month")}`]),
